@@ -1,0 +1,41 @@
+// Every error a client can meet over HTTP, in the one envelope; `reply.fail` answers with an expected failure.
+import fp from 'fastify-plugin'
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { codeForStatus, ERRORS, Failure, type ErrorDetail } from '../src/errors.js'
+import { errorResponse } from '../src/protocol/rest.js'
+
+declare module 'fastify' {
+  interface FastifyReply {
+    /** Answers with the failure's status and envelope. */
+    fail: (failure: Failure) => FastifyReply
+  }
+}
+
+export default fp(async (app) => {
+  app.decorateReply('fail', function (failure: Failure) {
+    return this.code(failure.status).send(errorResponse(failure, this.request.id, app.now()))
+  })
+
+  app.setErrorHandler((error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
+    const status = error.statusCode ?? 500
+    if (status >= 500) request.log.error({ err: error }, 'request failed')
+    // A library's status may be finer than our code's own (408, 411 …); it is kept.
+    return reply.fail(failureOf(error, status)).code(status)
+  })
+
+  app.setNotFoundHandler((_request, reply) => reply.fail(new Failure('NOT_FOUND')))
+}, { name: 'errors' })
+
+function failureOf (error: FastifyError, status: number): Failure {
+  if (error.validation) {
+    const details: ErrorDetail[] = error.validation.map(({ instancePath, message = '', keyword, params }) => keyword === 'required'
+      ? { key: String(params.missingProperty), rule: 'is required' }
+      : { key: instancePath.slice(1).replaceAll('/', '.') || error.validationContext!, rule: message })
+    return new Failure('INVALID_REQUEST', details.map(({ key, rule }) => `${key} ${rule}`).join('; '), details)
+  }
+  // The message of a bug is for the log, not for strangers.
+  if (status >= 500) return new Failure(codeForStatus(status))
+  if (error instanceof SyntaxError || error.code === 'FST_ERR_CTP_INVALID_JSON_BODY') return new Failure('INVALID_JSON')
+  const code = codeForStatus(status)
+  return new Failure(code, code === 'INVALID_REQUEST' ? error.message : ERRORS[code].message)
+}

@@ -1,0 +1,31 @@
+// Whether traffic may come here: decorates `readiness`, asked by /ready.
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import fp from 'fastify-plugin'
+import type { Readiness } from '../src/protocol/rest.js'
+
+/** Median delay of the event loop past which this node asks for no more traffic, ns. One long pause does not move a median. */
+const MAX_DELAY = 250e6
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The checks as of now; the event loop is judged since the last call. */
+    readiness: () => Readiness
+  }
+}
+
+export default fp(async (app) => {
+  const delay = monitorEventLoopDelay({ resolution: 20 })
+  delay.enable()
+  app.addHook('onClose', async () => { delay.disable() })
+
+  app.decorate('readiness', () => {
+    const delayed = delay.percentile(50) > MAX_DELAY
+    delay.reset()
+    const checks: Readiness['checks'] = {
+      broker: app.broker.ready() ? 'up' : 'down',
+      draining: app.sessions.draining,
+      eventLoop: delayed ? 'delayed' : 'ok'
+    }
+    return { status: checks.broker === 'up' && !checks.draining && !delayed ? 'ready' : 'not ready', checks }
+  })
+}, { name: 'readiness', dependencies: ['broker', 'sessions'] })

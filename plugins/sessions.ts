@@ -1,0 +1,18 @@
+// The open sockets of this node: decorates `sessions`, whose heartbeat notices the dead ones.
+import fp from 'fastify-plugin'
+import { Sessions } from '../src/rooms/sessions.js'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    sessions: Sessions
+  }
+}
+
+export default fp(async (app) => {
+  const { config, log } = app
+  const sessions = new Sessions({
+    log, heartbeat: config.HEARTBEAT_SECONDS * 1000, pongDeadline: config.HEARTBEAT_TIMEOUT_SECONDS * 1000
+  })
+  app.decorate('sessions', sessions)
+  app.addHook('onClose', async () => sessions.stop())
+}, { name: 'sessions' })

@@ -1,0 +1,61 @@
+// The socket route: upgrades at `/` become sessions, and on close every one of them is told to come back.
+import { randomBytes } from 'node:crypto'
+import websocket from '@fastify/websocket'
+import fp from 'fastify-plugin'
+import type { WebSocket } from 'ws'
+import { HANDSHAKE_TIMEOUT, limitHandshakes } from '../src/handshake.js'
+import { Session } from '../src/rooms/session.js'
+
+/** How long a peer has to answer our close frame before its socket is destroyed, ms. */
+const CLOSE_TIMEOUT = 1_500
+
+export default fp(async (app) => {
+  const { config, rooms, sessions, log, now } = app
+  const handshakeDone = limitHandshakes(app.server, HANDSHAKE_TIMEOUT)
+  const options = { rooms, log, now, maxOutboxBytes: config.OUTBOX_MAX_BYTES }
+
+  // A constant, since @types/ws does not know `closeTimeout` yet and refuses it in a literal.
+  const serverOptions = {
+    maxPayload: config.MAX_MESSAGE_BYTES,
+    closeTimeout: CLOSE_TIMEOUT,
+    perMessageDeflate: false,
+    // The default would echo the first subprotocol that is offered, whatever a client put there.
+    handleProtocols: () => false as const
+  }
+  await app.register(websocket, {
+    options: serverOptions,
+    // A peer that breaks the protocol: ws closes its socket with the fitting code, and the close is what we log.
+    errorHandler: (error, _socket, request) => request.log.debug({ code: (error as NodeJS.ErrnoException).code }, 'socket failed'),
+    preClose: (done) => {
+      // A handshake that begins now would hold the close up.
+      app.server.removeAllListeners('upgrade')
+      closeSockets().then(() => done(), done)
+    }
+  })
+
+  async function closeSockets (): Promise<void> {
+    const { websocketServer } = app
+    const gone = new Promise((resolve) => websocketServer.close(resolve))
+    // Half of the grace for the batches; a peer that does not answer its close is cut after CLOSE_TIMEOUT.
+    await sessions.drain(config.SHUTDOWN_GRACE_SECONDS * 1000 / 2)
+    await gone
+  }
+
+  app.get('/', { websocket: true, constraints: { upgrade: 'websocket' } }, (socket: WebSocket, request) => {
+    handshakeDone(request.raw.socket)
+    const clientId = `client_${now()}_${randomBytes(6).toString('hex')}`
+    const openedAt = now()
+    const session = new Session(clientId, socket, options)
+    // All listeners are attached in this tick: a frame may have come in the packet of the upgrade itself.
+    socket.on('message', (data, isBinary) => session.receive(data as Buffer, isBinary))
+    socket.on('pong', () => { session.awaitingPong = false })
+    socket.on('close', (code) => {
+      sessions.remove(session)
+      log.info({ clientId, code, rooms: session.memberships.size, openFor: now() - openedAt }, 'client disconnected')
+      session.end()
+    })
+    sessions.add(session)
+    log.info({ clientId, address: request.ip }, 'client connected')
+    session.open()
+  })
+}, { name: 'ws', dependencies: ['rooms', 'sessions', 'errors'] })

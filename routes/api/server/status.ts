@@ -1,0 +1,30 @@
+// GET /api/server/status: what the server is doing now.
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { errorResponses, ServerStatusResponse, success } from '../../../src/protocol/rest.js'
+import { Ref } from '../../../src/protocol/schema.js'
+import { VERSION } from '../../../src/root.js'
+
+const route: FastifyPluginAsyncTypebox = async (app) => {
+  const startedAt = app.now()
+  app.get('/status', {
+    schema: {
+      operationId: 'getServerStatus',
+      tags: ['Server'],
+      summary: 'What the server is doing',
+      description: 'Uptime, open sockets and occupied rooms of the node that answers.',
+      security: [],
+      response: { 200: Ref(ServerStatusResponse), ...errorResponses(400, 500) }
+    }
+  }, async () => {
+    const timestamp = app.now()
+    return success({
+      status: app.sessions.draining ? 'draining' as const : 'running' as const,
+      uptime: timestamp - startedAt,
+      totalConnections: app.sessions.size,
+      totalRooms: app.rooms.size,
+      timestamp,
+      version: VERSION
+    }, timestamp)
+  })
+}
+export default route

@@ -1,0 +1,18 @@
+// GET /health: the process lives. It says nothing of anything else, so that nobody restarts a node for its broker's sake.
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { errorResponses, Health } from '../src/protocol/rest.js'
+import { Ref } from '../src/protocol/schema.js'
+
+const route: FastifyPluginAsyncTypebox = async (app) => {
+  app.get('/health', {
+    schema: {
+      operationId: 'getHealth',
+      tags: ['Server'],
+      summary: 'Whether the process lives',
+      description: 'For liveness probes: it answers as long as the process can answer at all.',
+      security: [],
+      response: { 200: Ref(Health), ...errorResponses(400, 500) }
+    }
+  }, async () => ({ status: 'ok' as const, timestamp: app.now() }))
+}
+export default route

@@ -1,0 +1,29 @@
+// GET /: what this is and where to look next.
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { errorResponses, ServerInfo } from '../src/protocol/rest.js'
+import { Ref } from '../src/protocol/schema.js'
+import { VERSION } from '../src/root.js'
+
+const ENDPOINTS = {
+  websocket: 'GET / (Upgrade: websocket)',
+  health: 'GET /health',
+  readiness: 'GET /ready',
+  status: 'GET /api/server/status',
+  broadcast: 'POST /api/message/room/:roomId/broadcast'
+}
+
+const route: FastifyPluginAsyncTypebox = async (app) => {
+  app.get('/', {
+    schema: {
+      operationId: 'getServerInfo',
+      tags: ['Server'],
+      summary: 'What this server is',
+      description: 'Name, version and endpoints. The same address with an `Upgrade: websocket` header opens a socket.',
+      security: [],
+      response: { 200: Ref(ServerInfo), ...errorResponses(400, 500) }
+    }
+  }, async () => ({
+    message: 'WebSocket Payment Server', version: VERSION, endpoints: ENDPOINTS, docs: app.config.DOCS ? '/docs' : null, timestamp: app.now()
+  }))
+}
+export default route

@@ -1,0 +1,34 @@
+// Compiles src, plugins and routes into dist. With --if-stale only when a source is newer than what was built, so that
+// `npm start` works on a fresh clone and costs nothing afterwards. Plain JavaScript: it runs before anything is compiled.
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+
+const root = join(import.meta.dirname, '..')
+const stamp = join(root, 'dist', '.built')
+const sources = ['src', 'plugins', 'routes', 'package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json']
+
+if (process.argv.includes('--if-stale') && isFresh()) process.exit(0)
+
+// A source that was deleted must not live on in dist, where autoload would find it.
+rmSync(join(root, 'dist'), { recursive: true, force: true })
+const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
+const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' })
+if (status !== 0) process.exit(status ?? 1)
+writeFileSync(stamp, '')
+
+function isFresh () {
+  // An image ships dist without its sources: there is nothing that could be newer.
+  if (!existsSync(join(root, 'src'))) return true
+  if (!existsSync(stamp)) return false
+  const builtAt = statSync(stamp).mtimeMs
+  // Folders count too: their time changes when a file in them is deleted.
+  return sources.every((source) => newest(join(root, source)) <= builtAt)
+}
+
+function newest (path) {
+  const stats = statSync(path, { throwIfNoEntry: false })
+  if (!stats) return 0
+  return stats.isDirectory() ? Math.max(stats.mtimeMs, ...readdirSync(path).map((name) => newest(join(path, name)))) : stats.mtimeMs
+}

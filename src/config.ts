@@ -1,0 +1,49 @@
+// The settings: one schema, read from the environment once and validated at start.
+import envSchema from 'env-schema'
+import { Type, type Static, type TSchema } from '@sinclair/typebox'
+import { StringEnum } from './protocol/schema.js'
+
+const seconds = (fallback: number, description: string) => Type.Integer({ minimum: 1, maximum: 2_147_483, default: fallback, description })
+
+/** Each property is an environment variable; `description` and `default` are what the README's table says. */
+export const ConfigSchema = Type.Object({
+  PORT: Type.Integer({ minimum: 0, maximum: 65535, default: 8080, description: 'Port to listen on; 0 takes a free one' }),
+  HOST: Type.String({ minLength: 1, default: '0.0.0.0', description: 'Address to listen on' }),
+  NODE_ENV: Type.String({ minLength: 1, default: 'development', description: '`production`: JSON logs and no `.env`; otherwise pretty logs' }),
+  LOG_LEVEL: Type.Optional(StringEnum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
+    description: 'Lowest level that is logged; without it `info` in production, `debug` otherwise'
+  })),
+  ROOM_RETENTION_SECONDS: seconds(900, 'How long a room is kept once it is empty'),
+  ROOM_LOG_SIZE: Type.Integer({ minimum: 1, maximum: 100_000, default: 200, description: 'Events kept in a room' }),
+  MAX_ROOM_MEMBERS: Type.Integer({ minimum: 1, default: 50, description: 'Sockets in one room, on this node' }),
+  MAX_ROOMS_PER_SOCKET: Type.Integer({ minimum: 1, default: 100, description: 'Rooms that one socket may be in' }),
+  MAX_MESSAGE_BYTES: Type.Integer({ minimum: 256, maximum: 16_777_216, default: 16384, description: 'Largest frame (close 1009) and request body (413)' }),
+  HEARTBEAT_SECONDS: seconds(25, 'Time between pings'),
+  HEARTBEAT_TIMEOUT_SECONDS: seconds(8, 'How long to wait for a pong (close 4003)'),
+  OUTBOX_MAX_BYTES: Type.Integer({ minimum: 1024, default: 1_048_576, description: 'Bytes that may wait for one slow socket (close 4001)' }),
+  SHUTDOWN_GRACE_SECONDS: seconds(10, 'How long a stop may take'),
+  DOCS: Type.Boolean({ default: true, description: 'Swagger UI at `/docs`' })
+})
+export type Config = Readonly<Static<typeof ConfigSchema>> & { readonly LOG_LEVEL: string }
+
+/** A setting that cannot be used. Its message names the variable and the rule, never the value. */
+export class ConfigError extends Error {}
+
+/**
+ * Reads the settings. An empty variable counts as one that is not set.
+ * @param env usually `process.env`
+ * @param envFile a file in `.env` form that fills in what `env` lacks; it need not exist
+ * @throws {ConfigError} naming every variable that breaks its rule
+ */
+export function loadConfig (env: NodeJS.ProcessEnv, envFile?: string): Config {
+  const data = Object.fromEntries(Object.entries(env).filter(([key, value]) => key in ConfigSchema.properties && value !== ''))
+  try {
+    const config = envSchema<Static<typeof ConfigSchema>>({ schema: ConfigSchema as TSchema, data, env: false, dotenv: envFile ? { path: envFile } : false })
+    return { ...config, LOG_LEVEL: config.LOG_LEVEL ?? (config.NODE_ENV === 'production' ? 'info' : 'debug') }
+  } catch (error) {
+    const { errors } = error as { errors?: Array<{ instancePath: string, message?: string, params: { allowedValues?: string[] } }> }
+    if (!errors) throw error
+    throw new ConfigError(errors.map(({ instancePath, message, params }) =>
+      `${instancePath.slice(1)} ${message}${params.allowedValues ? `: ${params.allowedValues.join(', ')}` : ''}`).join('; '))
+  }
+}

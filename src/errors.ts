@@ -1,0 +1,71 @@
+// The one catalogue of what can go wrong for a client: code → sentence, HTTP status, close code, whether a retry can help.
+
+interface ErrorRule {
+  /** Shown to the client where nothing more exact is known. */
+  readonly message: string
+  readonly status: number
+  /** The close code of the socket, where the error ends it. */
+  readonly closeCode?: number
+  /** Whether the same request can succeed later. */
+  readonly retryable: boolean
+}
+
+export const ERRORS = {
+  INVALID_JSON: { message: 'The text is not valid JSON.', status: 400, retryable: false },
+  INVALID_FRAME: { message: 'The frame does not follow the protocol.', status: 400, retryable: false },
+  INVALID_REQUEST: { message: 'The request does not follow the API.', status: 400, retryable: false },
+  UNKNOWN_EVENT: { message: 'The event type is not known.', status: 400, retryable: false },
+  FORBIDDEN_KEY: { message: 'The text holds a key that is not allowed.', status: 400, retryable: false },
+  TOO_DEEP: { message: 'The text is nested too deeply.', status: 400, retryable: false },
+  NOT_FOUND: { message: 'There is nothing at this address.', status: 404, retryable: false },
+  ROOM_NOT_FOUND: { message: 'There is no such room.', status: 404, retryable: false },
+  PAYLOAD_TOO_LARGE: { message: 'The request body is too large.', status: 413, retryable: false },
+  URI_TOO_LONG: { message: 'The address is too long.', status: 414, retryable: false },
+  UNSUPPORTED_MEDIA_TYPE: { message: 'The content type must be application/json.', status: 415, retryable: false },
+  ID_CONFLICT: { message: 'This id was used for another event.', status: 409, retryable: false },
+  ROOM_FULL: { message: 'The room has as many members as it can hold.', status: 409, retryable: true },
+  TOO_MANY_ROOMS: { message: 'This socket is in as many rooms as it may be.', status: 409, retryable: false },
+  UNAVAILABLE: { message: 'Nothing was accepted; try again shortly.', status: 503, retryable: true },
+  INTERNAL: { message: 'Something failed on the server.', status: 500, retryable: true }
+} as const satisfies Record<string, ErrorRule>
+
+export type ErrorCode = keyof typeof ERRORS
+export const ERROR_CODES = Object.keys(ERRORS) as ErrorCode[]
+
+/** One broken rule: which key, and what was expected of it. */
+export interface ErrorDetail { key: string, rule: string }
+
+/** An expected failure. It is a value, returned and never thrown: what throws is a bug, and becomes `INTERNAL`. */
+export class Failure {
+  constructor (
+    readonly code: ErrorCode,
+    readonly message: string = ERRORS[code].message,
+    readonly details?: readonly ErrorDetail[]
+  ) {}
+
+  get status (): number { return ERRORS[this.code].status }
+  get retryable (): boolean { return ERRORS[this.code].retryable }
+}
+
+/** Why a socket is closed by the server. The range tells the client what to do: 4000–4499 reconnect, 4500–4999 do not. */
+export const CLOSE = {
+  UNSUPPORTED_DATA: { code: 1003, reason: 'text frames only' },
+  RESTARTING: { code: 1012, reason: 'server restarting' },
+  TOO_SLOW: { code: 4001, reason: 'too slow' },
+  NO_PONG: { code: 4003, reason: 'no pong' }
+} as const
+
+export type CloseReason = typeof CLOSE[keyof typeof CLOSE]
+
+const BY_STATUS: Record<number, ErrorCode> = {
+  404: 'NOT_FOUND',
+  413: 'PAYLOAD_TOO_LARGE',
+  414: 'URI_TOO_LONG',
+  415: 'UNSUPPORTED_MEDIA_TYPE',
+  503: 'UNAVAILABLE'
+}
+
+/** The code for an HTTP status that a library chose. Other 4xx are `INVALID_REQUEST`; everything else is `INTERNAL`. */
+export function codeForStatus (status: number): ErrorCode {
+  return BY_STATUS[status] ?? (status >= 400 && status < 500 ? 'INVALID_REQUEST' : 'INTERNAL')
+}

@@ -1,0 +1,42 @@
+// What happens to an upgrade before it is a socket: which requests are one, and how long it may take.
+import type { IncomingMessage, Server } from 'node:http'
+import type { Duplex } from 'node:stream'
+
+/** How long a handshake may take, from the upgrade request to the open socket, ms. HTTP's own timeouts stop at the upgrade. */
+export const HANDSHAKE_TIMEOUT = 8_000
+
+/**
+ * A router constraint (find-my-way) that keeps upgrades and plain requests apart: a route that says `upgrade: 'websocket'`
+ * sees upgrades alone, every other route never sees one. So an upgrade anywhere but at the socket's route is a true 404.
+ */
+export const upgradeConstraint = {
+  name: 'upgrade',
+  mustMatchWhenDerived: true,
+  storage: <Route>() => {
+    const routes = new Map<string, Route>()
+    return { get: (value: string) => routes.get(value) ?? null, set: (value: string, route: Route) => { routes.set(value, route) } }
+  },
+  validate: () => true,
+  // RFC 6455 §4.1: both headers make the upgrade; a proxy that only copies `Upgrade` sends a plain request.
+  deriveConstraint: ({ headers }: Pick<IncomingMessage, 'headers'>): string => {
+    const value = headers.upgrade && /\bupgrade\b/i.test(headers.connection ?? '') ? headers.upgrade.toLowerCase() : undefined
+    // Undefined means "not an upgrade" to the router, though its types do not say so.
+    return value as string
+  }
+}
+
+/**
+ * Puts a hard limit on every handshake. Without it, one that the router refuses oddly, or whose hook hangs, stays open for ever.
+ * @param timeout ms
+ * @returns a function that takes the limit off a socket whose handshake is done
+ */
+export function limitHandshakes (server: Server, timeout: number): (socket: Duplex) => void {
+  const timers = new WeakMap<Duplex, NodeJS.Timeout>()
+  // Before all other listeners: they may throw.
+  server.prependListener('upgrade', (_request: IncomingMessage, socket: Duplex) => {
+    const timer = setTimeout(() => socket.destroy(), timeout).unref()
+    timers.set(socket, timer)
+    socket.once('close', () => clearTimeout(timer))
+  })
+  return (socket) => clearTimeout(timers.get(socket))
+}

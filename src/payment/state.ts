@@ -1,0 +1,57 @@
+// The payment as its events tell it: a pure fold, (state, event) → state.
+import { PROGRESS, type PaymentState } from '../protocol/payment-state.js'
+
+/** What the fold needs to know of an event. */
+export interface PaymentFact {
+  readonly type: string
+  readonly payload: Readonly<Record<string, unknown>>
+  readonly timestamp: number
+  /** A backend said it with an API key, so a result is a fact and not a claim. */
+  readonly verified?: boolean
+}
+
+/** The state of a payment of which nothing is known yet. */
+export function initialState (createdAt: number): PaymentState {
+  return { step: null, status: 'pending', updatedAt: createdAt }
+}
+
+/**
+ * Folds one event into the state. A success is final; an error may still be followed by a success; a verified result
+ * outranks any claim. An event that changes nothing returns the very same object.
+ */
+export function fold (state: PaymentState, fact: PaymentFact): PaymentState {
+  const { type, payload, timestamp } = fact
+  if (type === 'PAYMENT_SUCCESS' || type === 'PAYMENT_ERROR') return foldResult(state, fact)
+  if (!isProgress(type) || state.status === 'succeeded') return state
+  const { method, fields } = payload
+  const news = {
+    ...(type === 'PAYMENT_METHOD_CHANGED' && typeof method === 'string' && method !== state.method && { method }),
+    ...(type === 'DATA_FILLED' && Array.isArray(fields) && !sameItems(fields, state.fields) && { fields: fields as string[] })
+  }
+  if (type === state.step && Object.keys(news).length === 0) return state
+  return { ...state, ...news, step: type, updatedAt: timestamp }
+}
+
+function foldResult (state: PaymentState, { type, payload, timestamp, verified = false }: PaymentFact): PaymentState {
+  const status = type === 'PAYMENT_SUCCESS' ? 'succeeded' : 'failed'
+  const outranks = verified && !state.outcome?.verified
+  const equals = verified === (state.outcome?.verified ?? false)
+  // Between two results of one rank a success stands, and its first telling is the one that counts.
+  if (!outranks && !(equals && state.status !== 'succeeded')) return state
+  const outcome = status === 'succeeded'
+    ? pick(payload, { transactionId: 'string', amount: 'number', currency: 'string' })
+    : pick(payload, { error: 'string', code: 'string' })
+  return { ...state, status, outcome: { ...outcome, verified }, updatedAt: timestamp }
+}
+
+function isProgress (type: string): type is typeof PROGRESS[number] {
+  return (PROGRESS as readonly string[]).includes(type)
+}
+
+function sameItems (a: readonly unknown[], b: readonly unknown[] = []): boolean {
+  return a.length === b.length && a.every((item, i) => item === b[i])
+}
+
+function pick (payload: Readonly<Record<string, unknown>>, keys: Record<string, 'string' | 'number'>): object {
+  return Object.fromEntries(Object.entries(keys).flatMap(([key, type]) => typeof payload[key] === type ? [[key, payload[key]]] : []))
+}

@@ -1,0 +1,157 @@
+// Bytes ↔ frames: decodes what a client sent into a validated frame or a coded failure, and encodes what clients receive.
+import { hash } from 'node:crypto'
+import { TypeCompiler, type TypeCheck } from '@sinclair/typebox/compiler'
+import type { TObject } from '@sinclair/typebox'
+import { Failure } from '../errors.js'
+import { EVENTS, EVENT_TYPES, type EventPayload, type EventType, type Source } from './events.js'
+import { FrameId } from './identifiers.js'
+
+/** How deep objects and arrays may nest; JSON nested by the thousand parses, but breaks whatever walks it later. */
+export const MAX_DEPTH = 8
+/** Keys in one frame, over all its objects. */
+export const MAX_KEYS = 64
+/** Array items in one frame, over all its arrays. */
+export const MAX_ITEMS = 256
+/** Characters (UTF-16 units) in one string, keys included. */
+export const MAX_STRING = 2048
+
+/** A client's frame after validation. `payload` is safe to serialise again. */
+export interface ClientFrame {
+  readonly type: EventType
+  readonly payload: EventPayload
+  readonly id?: string
+}
+
+/** A refused frame: why, and the frame's `id` where it had a usable one. */
+export interface RefusedFrame { readonly failure: Failure, readonly id?: string }
+
+// One compiled schema per event: a union would only say "Expected union value". A Map, because `EVENTS['toString']` exists.
+const checks = new Map<string, TypeCheck<TObject>>(EVENT_TYPES.map((type) => [type, TypeCompiler.Compile(EVENTS[type].schema as TObject)]))
+const frameId = TypeCompiler.Compile(FrameId)
+
+/**
+ * Reads one client frame.
+ * @param data the text message as it arrived, UTF-8
+ * @returns the frame, or what is wrong with it; it never throws, whatever the bytes
+ */
+export function decodeFrame (data: Buffer | string): ClientFrame | RefusedFrame {
+  let frame: unknown
+  try {
+    frame = JSON.parse(typeof data === 'string' ? data : data.toString('utf8'))
+  } catch {
+    return { failure: new Failure('INVALID_JSON') }
+  }
+  if (!isObject(frame)) return { failure: new Failure('INVALID_FRAME', 'The frame must be a JSON object.') }
+  const shape = checkShape(frame)
+  if (shape) return { failure: shape }
+
+  const { id, type, payload } = frame
+  if (id !== undefined && !frameId.Check(id)) return { failure: invalid('id', 'must be a string of 1–64 printable ASCII characters') }
+  // From here on the offender is told which of its frames it was.
+  const refused = (failure: Failure): RefusedFrame => id === undefined ? { failure } : { failure, id }
+  if (typeof type !== 'string') return refused(invalid('type', 'must be a string'))
+  const check = checks.get(type)
+  if (!check) return refused(new Failure('UNKNOWN_EVENT', `The event type is not known; it must be one of ${EVENT_TYPES.join(', ')}.`))
+  if (!isObject(payload)) return refused(invalid('payload', 'must be an object'))
+  if (!check.Check(payload)) {
+    const error = check.Errors(payload).First()!
+    return refused(invalid(`payload${error.path.replaceAll('/', '.')}`, error.message.charAt(0).toLowerCase() + error.message.slice(1)))
+  }
+  return id === undefined ? { type: type as EventType, payload: payload as EventPayload } : { type: type as EventType, payload: payload as EventPayload, id }
+}
+
+/** An event on its way into a room's log, already serialised but for the number that the log gives it. */
+export interface EventDraft {
+  readonly type: string
+  readonly payload: EventPayload
+  readonly source: Source
+  /** ms since the epoch, when the server accepted it. */
+  readonly timestamp: number
+  /** The sender's own name for the event; with it the log can tell a repetition. */
+  readonly id?: string
+  /** A digest of what the sender said; the same `id` with another one is a conflict. Only where there is an `id`. */
+  readonly fingerprint?: string
+  /** The outgoing text up to the place of `seq`, and from there on: only the number is spliced in, nothing is serialised twice. */
+  readonly head: string
+  readonly tail: string
+  /** The client that sent it and does not get it back. */
+  readonly origin?: string
+}
+
+/**
+ * Serialises an event once, from its validated payload.
+ * @param identity what makes two events with one `id` the same; by default type and payload
+ */
+export function draftEvent (
+  event: { type: string, payload: EventPayload, id?: string | undefined },
+  source: Source, timestamp: number, origin?: string, identity?: string
+): EventDraft {
+  const { type, payload, id } = event
+  // `type` is one of our own names or passed the eventType pattern, so it needs no escaping; an `id` may hold quotes.
+  const head = `{"type":"${type}","payload":${JSON.stringify(payload)},"seq":`
+  const tail = `,"timestamp":${timestamp},"source":"${source}"${id === undefined ? '' : `,"id":${JSON.stringify(id)}`}}`
+  return {
+    type,
+    payload,
+    source,
+    timestamp,
+    head,
+    tail,
+    ...(origin !== undefined && { origin }),
+    ...(id !== undefined && { id, fingerprint: hash('sha1', identity ?? head, 'base64') })
+  }
+}
+
+/** The bytes that every member receives, and that the log keeps. */
+export function encodeEvent (draft: EventDraft, seq: number): Buffer {
+  return Buffer.from(draft.head + seq + draft.tail, 'utf8')
+}
+
+/** A frame of the server's own (greeting, reply, error) as text. */
+export function encodeFrame (type: string, payload: object, id?: string): string {
+  return JSON.stringify(id === undefined ? { type, payload } : { type, payload, id })
+}
+
+function isObject (value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function invalid (key: string, rule: string): Failure {
+  return new Failure('INVALID_FRAME', `${key}: ${rule}`, [{ key, rule }])
+}
+
+/** Bounds on the whole frame, also on the keys that the contract does not name, since payloads travel on as they are. */
+function checkShape (frame: object): Failure | undefined {
+  let keys = 0
+  let items = 0
+  const visit = (value: unknown, depth: number): Failure | undefined => {
+    if (typeof value === 'string') return checkString(value)
+    if (typeof value !== 'object' || value === null) return undefined
+    if (depth > MAX_DEPTH) return new Failure('TOO_DEEP', `The text is nested deeper than ${MAX_DEPTH} levels.`)
+    if (Array.isArray(value)) {
+      items += value.length
+      if (items > MAX_ITEMS) return new Failure('INVALID_FRAME', `The frame holds more than ${MAX_ITEMS} array items.`)
+      for (const item of value) {
+        const failure = visit(item, depth + 1)
+        if (failure) return failure
+      }
+      return undefined
+    }
+    // JSON.parse makes every spelling of `__proto__` an own key, so comparing parsed keys catches the escaped ones too.
+    for (const key in value) {
+      if (++keys > MAX_KEYS) return new Failure('INVALID_FRAME', `The frame holds more than ${MAX_KEYS} keys.`)
+      const child = (value as Record<string, unknown>)[key]
+      if (key === '__proto__' || (key === 'constructor' && isObject(child) && Object.hasOwn(child, 'prototype'))) return new Failure('FORBIDDEN_KEY')
+      const failure = checkString(key) ?? visit(child, depth + 1)
+      if (failure) return failure
+    }
+    return undefined
+  }
+  return visit(frame, 1)
+}
+
+function checkString (value: string): Failure | undefined {
+  if (value.length > MAX_STRING) return new Failure('INVALID_FRAME', `The frame holds a string longer than ${MAX_STRING} characters.`)
+  if (!value.isWellFormed()) return new Failure('INVALID_FRAME', 'The frame holds a lone surrogate, which is not valid Unicode.')
+  return undefined
+}

@@ -1,0 +1,24 @@
+// The names that clients choose (rooms, devices, frames), and the rule for each of them.
+import { Type, type Static } from '@sinclair/typebox'
+
+/** 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`. */
+export const RoomId = Type.String({
+  minLength: 1,
+  maxLength: 128,
+  pattern: '^[A-Za-z0-9._:~-]+$',
+  description: 'The payment\'s room: 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.',
+  examples: ['payment_123']
+})
+export type RoomId = Static<typeof RoomId>
+
+/** 1–128 characters, no control characters. */
+export const DeviceId = Type.String({
+  minLength: 1,
+  maxLength: 128,
+  pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]+$',
+  description: 'A device\'s own name for itself: 1–128 characters, no control characters.',
+  examples: ['device_1']
+})
+
+/** 1–64 printable ASCII characters, chosen by the client; the same `id` in the same room is the same event. */
+export const FrameId = Type.String({ minLength: 1, maxLength: 64, pattern: '^[\\x20-\\x7e]+$' })

@@ -1,0 +1,26 @@
+// Where a payment stands, as it travels in ROOM_JOINED and over REST.
+import { Type, type Static } from '@sinclair/typebox'
+import { StringEnum } from './schema.js'
+
+/** The events that move a payment forward without deciding it. */
+export const PROGRESS = ['ENTERED_SUMMARY', 'CLICKED_PROCEED', 'PAYMENT_METHOD_CHANGED', 'DATA_FILLED', 'CLICKED_PAY'] as const
+
+const Outcome = Type.Object({
+  transactionId: Type.Optional(Type.String()),
+  amount: Type.Optional(Type.Number()),
+  currency: Type.Optional(Type.String()),
+  error: Type.Optional(Type.String()),
+  code: Type.Optional(Type.String()),
+  verified: Type.Boolean({ description: 'true: a backend said so with an API key; false: a phone claims it.' })
+})
+
+/** Where a payment stands. */
+export const PaymentState = Type.Object({
+  step: Type.Unsafe<typeof PROGRESS[number] | null>({ type: ['string', 'null'], enum: [...PROGRESS, null], description: 'The last progress event.' }),
+  method: Type.Optional(Type.String()),
+  fields: Type.Optional(Type.Array(Type.String())),
+  status: StringEnum(['pending', 'succeeded', 'failed']),
+  outcome: Type.Optional(Outcome),
+  updatedAt: Type.Integer({ description: 'Milliseconds since the epoch; the room\'s creation until something happens.' })
+}, { $id: 'PaymentState' })
+export type PaymentState = Readonly<Static<typeof PaymentState>>

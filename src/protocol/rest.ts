@@ -1,0 +1,108 @@
+// What travels over REST: the bodies, the answers, and the one envelope around them.
+import { Type, type Static, type TSchema } from '@sinclair/typebox'
+import { ERROR_CODES, type Failure } from '../errors.js'
+import { RoomId } from './identifiers.js'
+import { RESERVED_TYPES } from './server-frames.js'
+import { Ref, StringEnum } from './schema.js'
+
+const Timestamp = Type.Integer({ description: 'Milliseconds since the epoch.', examples: [1705312200000] })
+
+export const ErrorResponse = Type.Object({
+  success: Type.Literal(false),
+  error: Type.String({ description: 'What went wrong, as a sentence.', examples: ['There is no such room.'] }),
+  code: StringEnum(ERROR_CODES, { description: 'What went wrong, for programs.', examples: ['ROOM_NOT_FOUND'] }),
+  details: Type.Optional(Type.Array(Type.Object({
+    key: Type.String({ examples: ['message'] }), rule: Type.String({ examples: ['is required'] })
+  }), { description: 'Each broken rule.' })),
+  requestId: Type.String({ description: 'Names this request in the server\'s log.', examples: ['Zm9vYmFyYmF6'] }),
+  timestamp: Timestamp
+}, { $id: 'ErrorResponse', description: 'Every error of the API has this shape.' })
+export type ErrorResponse = Static<typeof ErrorResponse>
+
+export const ServerInfo = Type.Object({
+  message: Type.String({ examples: ['WebSocket Payment Server'] }),
+  version: Type.String({ examples: ['1.0.0'] }),
+  endpoints: Type.Record(Type.String(), Type.String(), { examples: [{ health: 'GET /health' }] }),
+  docs: Type.Union([Type.String(), Type.Null()], { description: 'Where the documentation is, if it is served.', examples: ['/docs'] }),
+  timestamp: Timestamp
+}, { $id: 'ServerInfo' })
+
+export const Health = Type.Object({
+  status: Type.Literal('ok'),
+  timestamp: Timestamp
+}, { $id: 'Health' })
+
+export const Readiness = Type.Object({
+  status: StringEnum(['ready', 'not ready']),
+  checks: Type.Object({
+    broker: StringEnum(['up', 'down'], { description: 'Whether rooms can be read and written.' }),
+    draining: Type.Boolean({ description: 'The process is on its way out.' }),
+    eventLoop: StringEnum(['ok', 'delayed'], { description: 'Whether the process keeps up with its work.' })
+  })
+}, { $id: 'Readiness' })
+export type Readiness = Static<typeof Readiness>
+
+export const ServerStatus = Type.Object({
+  status: StringEnum(['running', 'draining'], { examples: ['running'] }),
+  uptime: Type.Integer({ description: 'Milliseconds since the start.', examples: [3600000] }),
+  totalConnections: Type.Integer({ description: 'Sockets that are open now.', examples: [5] }),
+  totalRooms: Type.Integer({ description: 'Rooms with a socket in them now.', examples: [2] }),
+  timestamp: Timestamp,
+  version: Type.String({ examples: ['1.0.0'] })
+}, { $id: 'ServerStatus' })
+export type ServerStatus = Static<typeof ServerStatus>
+
+const EventType = Type.String({
+  minLength: 1,
+  maxLength: 64,
+  pattern: `^(?!(?:${[...RESERVED_TYPES].join('|')})$)[A-Za-z0-9_.:-]+$`,
+  description: 'The `type` of the frame that the clients get: 1–64 characters of `A-Z a-z 0-9 _ . : -`, and no name that the protocol itself uses.',
+  examples: ['PAYMENT_UPDATE']
+})
+
+export const BroadcastRequest = Type.Object({
+  eventType: EventType,
+  message: Type.String({ minLength: 1, maxLength: 2048, examples: ['Pagamento processado com sucesso!'] }),
+  idSeguro: Type.String({ minLength: 1, maxLength: 2048, examples: ['seguro_123456'] })
+}, { $id: 'BroadcastRequest' })
+
+export const BroadcastResult = Type.Object({
+  roomId: RoomId,
+  eventType: Type.String({ examples: ['PAYMENT_UPDATE'] }),
+  message: Type.String({ examples: ['Pagamento processado com sucesso!'] }),
+  idSeguro: Type.String({ examples: ['seguro_123456'] }),
+  sentToClients: Type.Integer({ description: 'Sockets that it was handed to. 0: the event waits in the log.', examples: [2] }),
+  timestamp: Timestamp
+}, { $id: 'BroadcastResult' })
+
+export const RoomParams = Type.Object({ roomId: RoomId })
+
+/** The success envelope around the schema of an answer's data, as a named component. */
+export const enveloped = <T extends TSchema & { $id?: string }>(data: T) => Type.Object({
+  success: Type.Literal(true),
+  data: Ref(data),
+  timestamp: Timestamp
+}, { $id: `${data.$id}Response` })
+
+export const ServerStatusResponse = enveloped(ServerStatus)
+export const BroadcastResponse = enveloped(BroadcastResult)
+
+/** Every schema that OpenAPI shows as a named component. */
+export const COMPONENTS = [
+  ErrorResponse, ServerInfo, Health, Readiness, ServerStatus, ServerStatusResponse, BroadcastRequest, BroadcastResult, BroadcastResponse
+]
+
+/** The error answers of a route, for its `response` schema. */
+export function errorResponses<const S extends number> (...statuses: S[]): Record<S, typeof ErrorResponse> {
+  return Object.fromEntries(statuses.map((status) => [status, Ref(ErrorResponse)])) as Record<S, typeof ErrorResponse>
+}
+
+/** A success as every REST answer wraps it. */
+export function success<T> (data: T, timestamp: number): { success: true, data: T, timestamp: number } {
+  return { success: true, data, timestamp }
+}
+
+/** An error as every REST answer wraps it. */
+export function errorResponse ({ code, message, details }: Failure, requestId: string, timestamp: number): ErrorResponse {
+  return { success: false, error: message, code, ...(details && { details: [...details] }), requestId, timestamp }
+}

@@ -1,0 +1,13 @@
+// TypeBox building blocks that keep the published contracts readable: named references and string enums.
+import { Type, type Static, type TSchema, type TUnsafe } from '@sinclair/typebox'
+
+/** A `$ref` to a schema that has an `$id`, typed as that schema. Fastify resolves it; OpenAPI shows it as a named component. */
+export function Ref<T extends TSchema & { $id?: string }> (schema: T): TUnsafe<Static<T>> {
+  if (!schema.$id) throw new Error('Ref needs a schema with an $id')
+  return Type.Unsafe<Static<T>>(Type.Ref(schema.$id))
+}
+
+/** One of some strings as `{ type: 'string', enum: [...] }`; a union of literals would be published as an `anyOf` of one-value enums. */
+export function StringEnum<const T extends readonly string[]> (values: T, options: object = {}): TUnsafe<T[number]> {
+  return Type.Unsafe<T[number]>({ type: 'string', enum: [...values], ...options })
+}

@@ -1,0 +1,124 @@
+// One socket's life: greeting, its frames one after the other, the replies, and the close.
+import type { WebSocket } from 'ws'
+import { CLOSE, Failure, type CloseReason } from '../errors.js'
+import { decodeFrame, encodeFrame, type ClientFrame } from '../protocol/codec.js'
+import { EVENT_TYPES } from '../protocol/events.js'
+import type { ConnectionEstablished, ErrorFrame, RoomJoined } from '../protocol/server-frames.js'
+import { writesDebug, type Log } from './log.js'
+import { Outbox } from './outbox.js'
+import type { Member, Recipient, Rooms } from './rooms.js'
+
+/** Frames of one socket that may wait for the one before; past it we stop reading from that socket. */
+export const INBOX_SIZE = 64
+
+export interface SessionOptions {
+  readonly rooms: Rooms
+  readonly log: Log
+  /** ms since the epoch. */
+  readonly now: () => number
+  readonly maxOutboxBytes: number
+}
+
+export class Session implements Recipient {
+  readonly memberships = new Map<string, Member>()
+  /** A ping was sent and its pong has not come yet; the heartbeat of all sessions keeps it. */
+  awaitingPong = false
+  readonly #socket: WebSocket
+  readonly #options: SessionOptions
+  readonly #outbox: Outbox
+  readonly #inbox: Buffer[] = []
+  #working = false
+  #ended = false
+
+  constructor (readonly clientId: string, socket: WebSocket, options: SessionOptions) {
+    this.#socket = socket
+    this.#options = options
+    this.#outbox = new Outbox(socket, options.maxOutboxBytes, () => this.close(CLOSE.TOO_SLOW))
+  }
+
+  /** Greets the client. */
+  open (): void {
+    const { now } = this.#options
+    const greeting: ConnectionEstablished = {
+      clientId: this.clientId, message: 'Connected to the payment server.', timestamp: now(), supportedEvents: EVENT_TYPES
+    }
+    this.#reply('CONNECTION_ESTABLISHED', greeting)
+  }
+
+  /** Takes one message from the socket. Frames are worked off strictly one after the other, so their order is the room's order. */
+  receive (data: Buffer, isBinary: boolean): void {
+    if (this.#ended) return
+    if (isBinary) return this.close(CLOSE.UNSUPPORTED_DATA)
+    this.#inbox.push(data)
+    if (this.#working) {
+      if (this.#inbox.length >= INBOX_SIZE) this.#socket.pause()
+    } else {
+      this.#work().catch((err: unknown) => this.#options.log.error({ err, clientId: this.clientId }, 'session failed'))
+    }
+  }
+
+  /** A frame of a room, for this client. */
+  send (frame: Buffer): void { this.#outbox.send(frame) }
+
+  ping (): void {
+    this.awaitingPong = true
+    this.#socket.ping()
+  }
+
+  /** Ends the session from our side. What the client still sends is not read. */
+  close ({ code, reason }: CloseReason): void {
+    this.#ended = true
+    this.#inbox.length = 0
+    this.#socket.close(code, reason)
+    this.#leaveAll()
+  }
+
+  /** The socket is gone. What it sent before it went still counts: a phone's last event is often followed by its silence. */
+  end (): void {
+    this.#ended = true
+    if (!this.#working) this.#leaveAll()
+  }
+
+  async #work (): Promise<void> {
+    this.#working = true
+    for (let data = this.#inbox.shift(); data; data = this.#inbox.shift()) {
+      try {
+        await this.#handle(data)
+      } catch (err) {
+        this.#options.log.error({ err, clientId: this.clientId }, 'frame failed')
+        this.#refuse(new Failure('INTERNAL'))
+      }
+      if (this.#socket.isPaused && this.#inbox.length < INBOX_SIZE) this.#socket.resume()
+    }
+    this.#working = false
+    if (this.#ended) this.#leaveAll()
+  }
+
+  async #handle (data: Buffer): Promise<void> {
+    const frame = decodeFrame(data)
+    if ('failure' in frame) return this.#refuse(frame.failure, frame.id)
+    const result = frame.type === 'JOIN_ROOM' ? await this.#join(frame) : await this.#options.rooms.publish(this, frame)
+    if (result instanceof Failure) this.#refuse(result, frame.id)
+  }
+
+  #join ({ payload: { roomId, deviceId } }: ClientFrame): Promise<Failure | undefined> {
+    const { rooms, now } = this.#options
+    return rooms.join(this, { roomId, deviceId, role: 'device1' }, (member, { epoch, seq, state }) => {
+      const joined: RoomJoined = { roomId, deviceId: member.deviceId, clientId: this.clientId, timestamp: now(), epoch, seq, state }
+      this.#reply('ROOM_JOINED', joined)
+    })
+  }
+
+  #refuse ({ code, message, retryable }: Failure, id?: string): void {
+    const { log, now } = this.#options
+    if (writesDebug(log)) log.debug({ clientId: this.clientId, code }, 'frame refused')
+    const refusal: ErrorFrame = { message, timestamp: now(), code, retryable, ...(id !== undefined && { id }) }
+    this.#reply('ERROR', refusal)
+  }
+
+  #reply (type: string, payload: object): void { this.#outbox.send(encodeFrame(type, payload)) }
+
+  #leaveAll (): void {
+    for (const member of this.memberships.values()) this.#options.rooms.leave(member)
+  }
+}

@@ -1,0 +1,69 @@
+// All sockets of this node: one heartbeat for all of them, and the drain before the process ends.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { CLOSE } from '../errors.js'
+import type { Log } from './log.js'
+import type { Session } from './session.js'
+
+/** Time between two batches of a drain, ms. */
+const BATCH_PAUSE = 50
+/** Sockets that a drain closes at once, at the least. */
+const BATCH_SIZE = 100
+
+export interface SessionsOptions {
+  readonly log: Log
+  /** Time between pings, ms. */
+  readonly heartbeat: number
+  /** How long to wait for a pong, ms. */
+  readonly pongDeadline: number
+}
+
+export class Sessions {
+  /** No new sockets are wanted: the process is on its way out. */
+  draining = false
+  readonly #sessions = new Set<Session>()
+  readonly #options: SessionsOptions
+  readonly #heartbeat: NodeJS.Timeout
+  #deadline: NodeJS.Timeout | undefined
+
+  constructor (options: SessionsOptions) {
+    this.#options = options
+    this.#heartbeat = setInterval(() => this.#beat(), options.heartbeat).unref()
+  }
+
+  get size (): number { return this.#sessions.size }
+
+  add (session: Session): void { this.#sessions.add(session) }
+
+  remove (session: Session): void { this.#sessions.delete(session) }
+
+  /**
+   * Tells every client to come back elsewhere (1012), in batches, so that they do not all arrive there at once.
+   * @param within time for all batches, ms
+   */
+  async drain (within: number): Promise<void> {
+    this.draining = true
+    const sessions = [...this.#sessions]
+    const size = Math.max(BATCH_SIZE, Math.ceil(sessions.length * BATCH_PAUSE / within))
+    for (let i = 0; i < sessions.length; i += size) {
+      if (i > 0) await sleep(BATCH_PAUSE)
+      for (const session of sessions.slice(i, i + size)) session.close(CLOSE.RESTARTING)
+    }
+    if (sessions.length > 0) this.#options.log.info({ clients: sessions.length }, 'clients told to reconnect')
+  }
+
+  /** Stops the heartbeat. */
+  stop (): void {
+    clearInterval(this.#heartbeat)
+    clearTimeout(this.#deadline)
+  }
+
+  #beat (): void {
+    for (const session of this.#sessions) session.ping()
+    // After a blocked event loop this timer fires before the pongs that already arrived are read; one turn later they are.
+    this.#deadline = setTimeout(() => setImmediate(() => this.#dropSilent()), this.#options.pongDeadline).unref()
+  }
+
+  #dropSilent (): void {
+    for (const session of this.#sessions) if (session.awaitingPong) session.close(CLOSE.NO_PONG)
+  }
+}
