@@ -2,5 +2,13 @@ import neostandard from 'neostandard'
 
 export default [
   ...neostandard({ ts: true, ignores: ['dist', '.tap', 'coverage', 'sdk'] }),
-  { rules: { '@stylistic/max-len': ['error', { code: 190, ignoreStrings: true, ignoreTemplateLiterals: true, ignoreRegExpLiterals: true }] } }
+  {
+    rules: {
+      // A schema and the type derived from it share their name.
+      '@typescript-eslint/no-redeclare': 'off',
+      // A promise that nobody waits for says so.
+      'no-void': ['error', { allowAsStatement: true }],
+      '@stylistic/max-len': ['error', { code: 180, ignoreStrings: true, ignoreTemplateLiterals: true, ignoreRegExpLiterals: true }]
+    }
+  }
 ]

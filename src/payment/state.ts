@@ -1,7 +1,7 @@
 // The payment as its events tell it: a pure fold, (state, event) → state.
 import { PROGRESS, type PaymentState } from '../protocol/payment-state.js'
 
-/** What the fold needs to know of an event. */
+/** What the fold needs to know of an event. Its payload was validated: a documented key that is there has its documented type. */
 export interface PaymentFact {
   readonly type: string
   readonly payload: Readonly<Record<string, unknown>>
@@ -25,8 +25,8 @@ export function fold (state: PaymentState, fact: PaymentFact): PaymentState {
   if (!isProgress(type) || state.status === 'succeeded') return state
   const { method, fields } = payload
   const news = {
-    ...(type === 'PAYMENT_METHOD_CHANGED' && typeof method === 'string' && method !== state.method && { method }),
-    ...(type === 'DATA_FILLED' && Array.isArray(fields) && !sameItems(fields, state.fields) && { fields: fields as string[] })
+    ...(type === 'PAYMENT_METHOD_CHANGED' && method !== undefined && method !== state.method && { method: method as string }),
+    ...(type === 'DATA_FILLED' && fields !== undefined && !sameItems(fields as string[], state.fields) && { fields: fields as string[] })
   }
   if (type === state.step && Object.keys(news).length === 0) return state
   return { ...state, ...news, step: type, updatedAt: timestamp }
@@ -39,8 +39,8 @@ function foldResult (state: PaymentState, { type, payload, timestamp, verified =
   // Between two results of one rank a success stands, and its first telling is the one that counts.
   if (!outranks && !(equals && state.status !== 'succeeded')) return state
   const outcome = status === 'succeeded'
-    ? pick(payload, { transactionId: 'string', amount: 'number', currency: 'string' })
-    : pick(payload, { error: 'string', code: 'string' })
+    ? pick(payload, ['transactionId', 'amount', 'currency'])
+    : pick(payload, ['error', 'code'])
   return { ...state, status, outcome: { ...outcome, verified }, updatedAt: timestamp }
 }
 
@@ -52,6 +52,6 @@ function sameItems (a: readonly unknown[], b: readonly unknown[] = []): boolean 
   return a.length === b.length && a.every((item, i) => item === b[i])
 }
 
-function pick (payload: Readonly<Record<string, unknown>>, keys: Record<string, 'string' | 'number'>): object {
-  return Object.fromEntries(Object.entries(keys).flatMap(([key, type]) => typeof payload[key] === type ? [[key, payload[key]]] : []))
+function pick (payload: Readonly<Record<string, unknown>>, keys: readonly string[]): object {
+  return Object.fromEntries(keys.flatMap((key) => payload[key] === undefined ? [] : [[key, payload[key]]]))
 }

@@ -1,0 +1,187 @@
+// What every broker promises, as one suite that runs over each of them unchanged.
+import type { Test } from 'tap'
+import type { Broker, LogEntry, Published, RoomView } from '../../src/broker/broker.js'
+import { Failure } from '../../src/errors.js'
+import { draftEvent } from '../../src/protocol/codec.js'
+
+export interface ContractSubject {
+  readonly broker: Broker
+  /** Lets time pass for the broker, and gives it the chance to tidy up. */
+  readonly pass: (ms: number) => Promise<void>
+}
+
+export const LOG_SIZE = 5
+export const RETENTION = 60_000
+
+/**
+ * @param make a broker with LOG_SIZE and RETENTION, and nothing in it
+ */
+export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubject>): void {
+  const subject = async (t: Test) => {
+    const { broker, pass } = await make(t)
+    const seen: Array<[string, LogEntry]> = []
+    broker.listen((roomId, entry) => {
+      seen.push([roomId, entry])
+      return 2
+    })
+    const publish = (roomId: string, payload: object = {}, { id, create = true, type = 'CLICKED_PAY' }: { id?: string, create?: boolean, type?: string } = {}) =>
+      broker.publish(roomId, draftEvent({ type, payload: { roomId, ...payload }, id }, 'device', 1000, 'client_1'), create)
+    const published = async (...args: Parameters<typeof publish>) => notFailed(await publish(...args)) as Published
+    const read = async (...args: Parameters<Broker['read']>) => notFailed(await broker.read(...args)) as RoomView
+    return { broker, pass, seen, publish, published, read }
+  }
+
+  t.test('a room that nobody opened does not exist', async (t) => {
+    const { broker, publish } = await subject(t)
+    t.equal(await broker.read('r'), undefined)
+    t.match(await publish('r', {}, { create: false }), { code: 'ROOM_NOT_FOUND' })
+    t.equal(await broker.read('r'), undefined, 'a refused event does not open it')
+  })
+
+  t.test('a subscription opens a room, empty, with an epoch of its own', async (t) => {
+    const { broker, read } = await subject(t)
+    await broker.subscribe('a')
+    await broker.subscribe('b')
+    const [a, b] = [await read('a', { seq: 0 }), await read('b')]
+    t.match(a, { seq: 0, recovered: true, entries: [], state: { step: null, status: 'pending' } })
+    t.ok(a.epoch)
+    t.not(a.epoch, b.epoch)
+    t.equal((await read('a')).epoch, a.epoch, 'it stays the same')
+  })
+
+  t.test('events are numbered 1, 2, 3 … in each room of its own', async (t) => {
+    const { published } = await subject(t)
+    t.strictSame([(await published('a')).seq, (await published('a')).seq, (await published('b')).seq, (await published('a')).seq], [1, 2, 1, 3])
+  })
+
+  t.test('events published at once keep the order of the calls', async (t) => {
+    const { broker, publish, seen } = await subject(t)
+    await broker.subscribe('r')
+    const results = await Promise.all(Array.from({ length: 50 }, (_, n) => publish('r', { n })))
+    t.strictSame(results.map((result) => (result as Published).seq), Array.from({ length: 50 }, (_, n) => n + 1))
+    t.strictSame(seen.map(([, { frame }]) => JSON.parse(frame.toString()).payload.n), Array.from({ length: 50 }, (_, n) => n))
+  })
+
+  t.test('a subscribed room\'s entries are handed out once, encoded, with their origin; others are only kept', async (t) => {
+    const { broker, published, read, seen } = await subject(t)
+    await broker.subscribe('r')
+    await broker.subscribe('r')
+    t.equal((await published('r', { note: 'olá' })).receivers, 2, 'what the listener says it reached')
+    t.equal((await published('quiet')).receivers, 0)
+    t.equal(seen.length, 1)
+    const [roomId, entry] = seen[0]!
+    t.strictSame([roomId, entry.seq, entry.origin], ['r', 1, 'client_1'])
+    t.strictSame(JSON.parse(entry.frame.toString()), { type: 'CLICKED_PAY', payload: { roomId: 'r', note: 'olá' }, seq: 1, timestamp: 1000, source: 'device' })
+    t.equal((await read('quiet')).seq, 1)
+  })
+
+  t.test('after unsubscribe nothing is handed out, and the room is still there', async (t) => {
+    const { broker, published, read, seen } = await subject(t)
+    await broker.subscribe('r')
+    await broker.unsubscribe('r')
+    await broker.unsubscribe('never opened')
+    t.equal((await published('r', {}, { create: false })).receivers, 0)
+    t.equal(seen.length, 0)
+    t.equal((await read('r')).seq, 1)
+  })
+
+  t.test('reading after a position gives exactly what followed, or says that it cannot', async (t) => {
+    const { published, read } = await subject(t)
+    for (let n = 1; n <= LOG_SIZE; n++) await published('r')
+    const { epoch } = await read('r')
+    const seqs = async (seq: number, of: string | undefined = epoch) => {
+      const { recovered, entries } = await read('r', { epoch: of, seq })
+      return [recovered, ...entries.map((entry) => entry.seq)]
+    }
+    t.strictSame(await seqs(0), [true, 1, 2, 3, 4, 5])
+    t.strictSame(await seqs(3), [true, 4, 5])
+    t.strictSame(await seqs(5), [true])
+    t.strictSame(await seqs(6), [false, 1, 2, 3, 4, 5], 'a position from the future')
+    t.strictSame(await seqs(3, 'another'), [false, 1, 2, 3, 4, 5], 'another epoch')
+    t.match(await read('r', { seq: 0 }), { recovered: true, entries: { length: LOG_SIZE } }, 'everything there is')
+    t.match(await read('r', { seq: 3 }), { recovered: false, entries: { length: LOG_SIZE } }, 'a position without an epoch proves nothing')
+    t.strictSame((await read('r')).entries, [], 'nothing was asked for')
+
+    await published('r')
+    await published('r')
+    t.strictSame(await seqs(2), [true, 3, 4, 5, 6, 7], 'the oldest position that the trimmed log still continues')
+    t.strictSame(await seqs(1), [false, 3, 4, 5, 6, 7], 'trimmed: event 2 is gone')
+    t.match(await read('r', { seq: 0 }), { recovered: false, entries: { length: LOG_SIZE } })
+  })
+
+  t.test('one id is one event', async (t) => {
+    const { broker, published, publish, read, seen } = await subject(t)
+    await broker.subscribe('r')
+    const first = await published('r', { amount: 1 }, { id: 'x' })
+    await published('r')
+    t.match(first, { seq: 1, duplicate: false })
+    t.match(await published('r', { amount: 1 }, { id: 'x' }), { epoch: first.epoch, seq: 1, duplicate: true, receivers: 0 })
+    t.match(await publish('r', { amount: 2 }, { id: 'x' }), { code: 'ID_CONFLICT' })
+    t.match(await publish('r', { amount: 1 }, { id: 'x', type: 'CLICKED_PROCEED' }), { code: 'ID_CONFLICT' })
+    t.equal(seen.length, 2, 'nothing was handed out twice')
+    t.equal((await read('r')).seq, 2)
+    t.match(await published('other', { amount: 9 }, { id: 'x' }), { seq: 1, duplicate: false }, 'ids belong to their room')
+    for (let n = 0; n < LOG_SIZE; n++) await published('r')
+    t.match(await published('r', { amount: 1 }, { id: 'x' }), { duplicate: false }, 'an id is remembered as long as its event is in the log')
+  })
+
+  t.test('the state follows the events and outlives the trimmed log', async (t) => {
+    const { published, read } = await subject(t)
+    t.match(await published('r', { method: 'pix' }, { type: 'PAYMENT_METHOD_CHANGED' }), { changed: true })
+    t.match(await published('r', { transactionId: 'tx', amount: 5 }, { type: 'PAYMENT_SUCCESS' }), { changed: true })
+    for (let n = 0; n < LOG_SIZE; n++) t.match(await published('r'), { changed: false })
+    t.strictSame((await read('r')).state, {
+      step: 'PAYMENT_METHOD_CHANGED', method: 'pix', status: 'succeeded', outcome: { transactionId: 'tx', amount: 5, verified: false }, updatedAt: 1000
+    })
+  })
+
+  t.test('a room lives while somebody is subscribed, and for its retention after that', async (t) => {
+    const { broker, pass, published, read } = await subject(t)
+    await broker.subscribe('r')
+    const { epoch } = await published('r')
+    await pass(RETENTION * 3)
+    t.equal((await read('r')).seq, 1, 'occupied')
+    await broker.unsubscribe('r')
+    await pass(RETENTION - 1000)
+    t.equal((await read('r')).epoch, epoch, 'empty, within its retention')
+    await broker.subscribe('r')
+    await pass(RETENTION)
+    t.equal((await read('r')).epoch, epoch, 'somebody came back')
+    await broker.unsubscribe('r')
+    await pass(RETENTION + 1000)
+    t.equal(await broker.read('r'), undefined)
+    const again = await published('r')
+    t.equal(again.seq, 1)
+    t.not(again.epoch, epoch, 'the same name later is another log')
+  })
+
+  t.test('an event renews the retention of an empty room', async (t) => {
+    const { pass, published, read } = await subject(t)
+    await published('r')
+    await pass(RETENTION - 1000)
+    await published('r')
+    await pass(RETENTION - 1000)
+    t.equal((await read('r')).seq, 2)
+    await pass(2000)
+    t.equal(await read('r').catch(() => undefined), undefined)
+  })
+
+  t.test('a view says when the room began and when it will end', async (t) => {
+    const { broker, pass, published, read } = await subject(t)
+    await published('r')
+    const { createdAt, expiresAt } = await read('r')
+    t.equal(expiresAt - createdAt, RETENTION)
+    await broker.subscribe('r')
+    await pass(1000)
+    t.equal((await read('r')).expiresAt, createdAt + 1000 + RETENTION, 'put off while somebody is in it')
+  })
+
+  t.test('it is ready', async (t) => {
+    t.equal((await subject(t)).broker.ready(), true)
+  })
+}
+
+function notFailed<T> (result: T): Exclude<T, Failure> {
+  if (result instanceof Failure) throw new Error(result.code)
+  return result as Exclude<T, Failure>
+}

@@ -1,0 +1,40 @@
+// The memory broker keeps the contract, and forgets what has expired.
+import t from 'tap'
+import { MemoryBroker } from '../../src/broker/memory.js'
+import { draftEvent } from '../../src/protocol/codec.js'
+import { brokerContract, LOG_SIZE, RETENTION } from './contract.js'
+
+function make () {
+  let time = 1_000_000
+  let epochs = 0
+  const changes: string[] = []
+  const broker = new MemoryBroker({
+    logSize: LOG_SIZE, retention: RETENTION, now: () => time, newEpoch: () => `epoch ${++epochs}`, onRoom: (change, roomId) => changes.push(`${roomId} ${change}`)
+  })
+  return { broker, changes, tick: (ms: number) => { time += ms } }
+}
+
+t.test('the broker contract', (t) => {
+  brokerContract(t, async () => {
+    const { broker, tick } = make()
+    return { broker, pass: async (ms) => { tick(ms) } }
+  })
+  t.end()
+})
+
+t.test('the sweep removes exactly the expired rooms and tells of each', async (t) => {
+  const { broker, changes, tick } = make()
+  const publish = (roomId: string) => broker.publish(roomId, draftEvent({ type: 'CLICKED_PAY', payload: { roomId } }, 'device', 1), true)
+  await publish('old')
+  await broker.subscribe('occupied')
+  tick(RETENTION - 1)
+  await publish('young')
+  tick(1)
+  t.equal(broker.size, 3)
+  t.equal(broker.sweep(), 1)
+  t.equal(broker.size, 2)
+  t.strictSame(changes, ['old created', 'occupied created', 'young created', 'old removed'])
+  t.equal(broker.sweep(), 0)
+  await broker.close()
+  t.equal(broker.size, 0)
+})

@@ -1,0 +1,44 @@
+// The app as tests start it: quiet, on its own settings, with its log lines kept for reading.
+import type { FastifyInstance } from 'fastify'
+import type { Test } from 'tap'
+import { buildApp } from '../src/app.js'
+import { loadConfig } from '../src/config.js'
+import { createLogger } from '../src/logger.js'
+
+// Plugins and routes are TypeScript here; autoload has to be told, since it knows only some of the loaders.
+process.env.FASTIFY_AUTOLOAD_TYPESCRIPT = '1'
+
+export interface LogLine { level: number, msg: string, [field: string]: unknown }
+
+export interface BuildOptions {
+  /** Settings that differ from the defaults. */
+  readonly env?: Record<string, string>
+  readonly now?: () => number
+}
+
+/** Builds a ready app that closes with the test. `logs` grows as the app logs. */
+export async function build (t: Test, { env, now }: BuildOptions = {}): Promise<{ app: FastifyInstance, logs: LogLine[] }> {
+  const logs: LogLine[] = []
+  const config = loadConfig({ NODE_ENV: 'production', LOG_LEVEL: 'debug', SHUTDOWN_GRACE_SECONDS: '2', ...env })
+  const logger = createLogger(config, { write: (line) => { logs.push(JSON.parse(line) as LogLine) } })
+  const app = buildApp({ config, logger, ...(now && { now }) })
+  t.teardown(() => app.close())
+  await app.ready()
+  return { app, logs }
+}
+
+/** The same app, listening on a free loopback port. */
+export async function listen (t: Test, options: BuildOptions = {}): Promise<{ app: FastifyInstance, logs: LogLine[], url: string, port: number }> {
+  const { app, logs } = await build(t, options)
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = app.server.address() as { port: number }
+  return { app, logs, url: `ws://127.0.0.1:${port}`, port }
+}
+
+/** Waits until something is true, for as long as a slow machine may need. */
+export async function until (what: string, condition: () => boolean, timeout = 20_000): Promise<void> {
+  for (const end = Date.now() + timeout; !condition();) {
+    if (Date.now() > end) throw new Error(`never happened: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
