@@ -44,15 +44,13 @@ export default fp(async (app) => {
   app.get('/', { websocket: true, constraints: { upgrade: 'websocket' } }, (socket: WebSocket, request) => {
     handshakeDone(request.raw.socket)
     const clientId = `client_${now()}_${randomBytes(6).toString('hex')}`
-    const openedAt = now()
     const session = new Session(clientId, socket, options)
     // All listeners are attached in this tick: a frame may have come in the packet of the upgrade itself.
     socket.on('message', (data, isBinary) => session.receive(data as Buffer, isBinary))
-    socket.on('pong', () => { session.awaitingPong = false })
+    socket.on('pong', () => { session.unansweredPing = 0 })
     socket.on('close', (code) => {
       sessions.remove(session)
-      log.info({ clientId, code, rooms: session.memberships.size, openFor: now() - openedAt }, 'client disconnected')
-      session.end()
+      session.end(code)
     })
     sessions.add(session)
     log.info({ clientId, address: request.ip }, 'client connected')

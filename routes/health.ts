@@ -11,7 +11,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       summary: 'Whether the process lives',
       description: 'For liveness probes: it answers as long as the process can answer at all.',
       security: [],
-      response: { 200: Ref(Health), ...errorResponses(400, 500) }
+      response: { 200: Ref(Health, 'It lives.'), ...errorResponses(400, 500) }
     }
   }, async () => ({ status: 'ok' as const, timestamp: app.now() }))
 }

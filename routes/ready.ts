@@ -11,7 +11,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       summary: 'Whether traffic may come here',
       description: 'For readiness probes and load balancers: 503 while the broker is away, the process is draining or cannot keep up.',
       security: [],
-      response: { 200: Ref(Readiness), 503: Ref(Readiness), ...errorResponses(400, 500) }
+      response: { 200: Ref(Readiness, 'Traffic may come.'), 503: Ref(Readiness, 'No traffic, please; the checks say why.'), ...errorResponses(400, 500) }
     }
   }, async (_request, reply) => {
     const readiness = app.readiness()

@@ -20,7 +20,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       summary: 'What this server is',
       description: 'Name, version and endpoints. The same address with an `Upgrade: websocket` header opens a socket.',
       security: [],
-      response: { 200: Ref(ServerInfo), ...errorResponses(400, 500) }
+      response: { 200: Ref(ServerInfo, 'Name, version, endpoints.'), ...errorResponses(400, 500) }
     }
   }, async () => ({
     message: 'WebSocket Payment Server', version: VERSION, endpoints: ENDPOINTS, docs: app.config.DOCS ? '/docs' : null, timestamp: app.now()

@@ -11,7 +11,7 @@ const config = readConfig()
 const logger = createLogger(config)
 const app = buildApp({ config, logger })
 
-closeWithGrace({ delay: config.SHUTDOWN_GRACE_SECONDS * 1000, logger }, async ({ signal, err }) => {
+const graceful = closeWithGrace({ delay: config.SHUTDOWN_GRACE_SECONDS * 1000, logger }, async ({ signal, err }) => {
   if (err) logger.fatal({ err }, 'server failed, stopping')
   else logger.info({ signal }, 'server stopping')
   await app.close()
@@ -22,9 +22,12 @@ await app.listen({
   port: config.PORT,
   host: config.HOST,
   listenTextResolver: (address) => `server started at ${address.replace('http', 'ws')}, API at ${address}`
-}).catch((err: unknown) => {
+}).catch(async (err: unknown) => {
   logger.fatal({ err }, 'server could not start')
-  process.exit(1)
+  // Not process.exit: the line above would be lost on its way through a pretty stream.
+  graceful.uninstall()
+  process.exitCode = 1
+  await app.close()
 })
 
 function readConfig (): Config {

@@ -6,7 +6,7 @@ import { WebSocket, type ClientOptions } from 'ws'
 export interface Frame {
   type: string
   // Tests look into payloads of every shape.
-  payload: Record<string, any> // eslint-disable-line @typescript-eslint/no-explicit-any
+  payload: Record<string, any>
   seq?: number
   timestamp?: number
   source?: string
@@ -26,7 +26,6 @@ export class Peer {
 
   private constructor (readonly socket: WebSocket) {
     socket.on('message', (data) => {
-      // eslint-disable-next-line @typescript-eslint/no-base-to-string
       this.frames.push(JSON.parse(String(data)) as Frame)
       for (const wake of this.#wake) wake()
     })

@@ -92,9 +92,18 @@ export const COMPONENTS = [
   ErrorResponse, ServerInfo, Health, Readiness, ServerStatus, ServerStatusResponse, BroadcastRequest, BroadcastResult, BroadcastResponse
 ]
 
+const ERROR_ANSWERS = {
+  400: 'The request breaks a rule; `details` names each.',
+  404: 'There is no such room.',
+  413: 'The body is too large.',
+  415: 'The body is not JSON.',
+  500: 'The server failed.',
+  503: 'The rooms cannot be reached; nothing was done, try again.'
+}
+
 /** The error answers of a route, for its `response` schema. */
-export function errorResponses<const S extends number> (...statuses: S[]): Record<S, typeof ErrorResponse> {
-  return Object.fromEntries(statuses.map((status) => [status, Ref(ErrorResponse)])) as Record<S, typeof ErrorResponse>
+export function errorResponses<const S extends keyof typeof ERROR_ANSWERS> (...statuses: S[]): Record<S, typeof ErrorResponse> {
+  return Object.fromEntries(statuses.map((status) => [status, Ref(ErrorResponse, ERROR_ANSWERS[status])])) as Record<S, typeof ErrorResponse>
 }
 
 /** A success as every REST answer wraps it. */

@@ -1,10 +1,13 @@
 // TypeBox building blocks that keep the published contracts readable: named references and string enums.
 import { Type, type Static, type TSchema, type TUnsafe } from '@sinclair/typebox'
 
-/** A `$ref` to a schema that has an `$id`, typed as that schema. Fastify resolves it; OpenAPI shows it as a named component. */
-export function Ref<T extends TSchema & { $id?: string }> (schema: T): TUnsafe<Static<T>> {
+/**
+ * A `$ref` to a schema that has an `$id`, typed as that schema. Fastify resolves it; OpenAPI shows it as a named component.
+ * @param description what it is at this place, e.g. in one answer of a route
+ */
+export function Ref<T extends TSchema & { $id?: string }> (schema: T, description?: string): TUnsafe<Static<T>> {
   if (!schema.$id) throw new Error('Ref needs a schema with an $id')
-  return Type.Unsafe<Static<T>>(Type.Ref(schema.$id))
+  return Type.Unsafe<Static<T>>(Type.Ref(schema.$id, description === undefined ? {} : { description }))
 }
 
 /** One of some strings as `{ type: 'string', enum: [...] }`; a union of literals would be published as an `anyOf` of one-value enums. */

@@ -21,18 +21,22 @@ export interface SessionOptions {
 
 export class Session implements Recipient {
   readonly memberships = new Map<string, Member>()
-  /** A ping was sent and its pong has not come yet; the heartbeat of all sessions keeps it. */
-  awaitingPong = false
+  /** The number of the oldest ping that no pong has answered, 0 where there is none. */
+  unansweredPing = 0
   readonly #socket: WebSocket
   readonly #options: SessionOptions
   readonly #outbox: Outbox
   readonly #inbox: Buffer[] = []
+  readonly #openedAt: number
   #working = false
   #ended = false
+  /** The code that we closed with, where it was us. */
+  #closedWith: number | undefined
 
   constructor (readonly clientId: string, socket: WebSocket, options: SessionOptions) {
     this.#socket = socket
     this.#options = options
+    this.#openedAt = options.now()
     this.#outbox = new Outbox(socket, options.maxOutboxBytes, () => this.close(CLOSE.TOO_SLOW))
   }
 
@@ -60,21 +64,25 @@ export class Session implements Recipient {
   /** A frame of a room, for this client. */
   send (frame: Buffer): void { this.#outbox.send(frame) }
 
-  ping (): void {
-    this.awaitingPong = true
+  /** @param number counts the pings of all sessions, from 1 */
+  ping (number: number): void {
+    this.unansweredPing ||= number
     this.#socket.ping()
   }
 
   /** Ends the session from our side. What the client still sends is not read. */
   close ({ code, reason }: CloseReason): void {
     this.#ended = true
+    this.#closedWith = code
     this.#inbox.length = 0
     this.#socket.close(code, reason)
     this.#leaveAll()
   }
 
   /** The socket is gone. What it sent before it went still counts: a phone's last event is often followed by its silence. */
-  end (): void {
+  end (code: number): void {
+    const { log, now } = this.#options
+    log.info({ clientId: this.clientId, code, closedWith: this.#closedWith, rooms: this.memberships.size, openFor: now() - this.#openedAt }, 'client disconnected')
     this.#ended = true
     if (!this.#working) this.#leaveAll()
   }

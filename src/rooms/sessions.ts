@@ -23,7 +23,7 @@ export class Sessions {
   readonly #sessions = new Set<Session>()
   readonly #options: SessionsOptions
   readonly #heartbeat: NodeJS.Timeout
-  #deadline: NodeJS.Timeout | undefined
+  #pings = 0
 
   constructor (options: SessionsOptions) {
     this.#options = options
@@ -52,18 +52,17 @@ export class Sessions {
   }
 
   /** Stops the heartbeat. */
-  stop (): void {
-    clearInterval(this.#heartbeat)
-    clearTimeout(this.#deadline)
-  }
+  stop (): void { clearInterval(this.#heartbeat) }
 
   #beat (): void {
-    for (const session of this.#sessions) session.ping()
+    const number = ++this.#pings
+    for (const session of this.#sessions) session.ping(number)
     // After a blocked event loop this timer fires before the pongs that already arrived are read; one turn later they are.
-    this.#deadline = setTimeout(() => setImmediate(() => this.#dropSilent()), this.#options.pongDeadline).unref()
+    setTimeout(() => setImmediate(() => this.#dropSilent(number)), this.#options.pongDeadline).unref()
   }
 
-  #dropSilent (): void {
-    for (const session of this.#sessions) if (session.awaitingPong) session.close(CLOSE.NO_PONG)
+  /** Drops who has not answered this ping or an older one; a later ping may be on its way already. */
+  #dropSilent (number: number): void {
+    for (const session of this.#sessions) if (session.unansweredPing > 0 && session.unansweredPing <= number) session.close(CLOSE.NO_PONG)
   }
 }

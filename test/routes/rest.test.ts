@@ -1,6 +1,7 @@
 // The REST API of the seed, and the envelope of every error that a client can meet.
 import net from 'node:net'
 import { once } from 'node:events'
+import type { InjectOptions } from 'fastify'
 import t from 'tap'
 import { ERRORS } from '../../src/errors.js'
 import { EVENT_TYPES } from '../../src/protocol/events.js'
@@ -178,7 +179,7 @@ t.test('every error has the one envelope', async (t) => {
     ['parameter far too long', { method: 'POST', url: broadcastUrl('a'.repeat(400)), payload: BROADCAST }, 414, 'URI_TOO_LONG'],
     ['a crash', { url: '/ready' }, 500, 'INTERNAL']
   ] as const) {
-    const answer = await app.inject(request as Parameters<typeof app.inject>[0] & object)
+    const answer = await app.inject(request as InjectOptions)
     t.equal(answer.statusCode, status, what)
     t.match(answer.headers['content-type'], /^application\/json/)
     const { details, ...body } = answer.json()

@@ -14,7 +14,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       security: [],
       params: RoomParams,
       body: Ref(BroadcastRequest),
-      response: { 200: Ref(BroadcastResponse), ...errorResponses(400, 404, 413, 415, 500, 503) }
+      response: { 200: Ref(BroadcastResponse, 'It is in the log, and on its way to everyone in the room.'), ...errorResponses(400, 404, 413, 415, 500, 503) }
     }
   }, async ({ params: { roomId }, body }, reply) => {
     const { eventType, message, idSeguro } = body

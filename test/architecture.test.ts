@@ -1,0 +1,59 @@
+// Imports point one way: each room of the house knows only the ones above it, and Fastify stays at the door.
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import t from 'tap'
+import { ROOT } from '../src/root.js'
+
+// From the innermost to the outermost. Errors stand first, since decoding a frame already answers with one of them.
+const LAYERS = [
+  /^src\/errors\.ts$/,
+  /^src\/protocol\//,
+  /^src\/payment\//,
+  /^src\/broker\//,
+  /^src\/rooms\//,
+  /^src\/(config|handshake|logger|root)\.ts$/,
+  /^plugins\//,
+  /^routes\//,
+  /^src\/app\.ts$/,
+  /^src\/server\.ts$/
+]
+const layerOf = (file: string) => LAYERS.findIndex((layer) => layer.test(file))
+
+const files = ['src', 'plugins', 'routes'].flatMap((folder) => readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts')).map((name) => join(folder, name)))
+
+/** Every module that a file names in an import or a re-export. */
+function importsOf (file: string): string[] {
+  const source = readFileSync(join(ROOT, file), 'utf8')
+  return [...source.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*'([^']+)'/g)].map(([, name]) => name!)
+}
+
+t.test('every source file has its place', async (t) => {
+  t.ok(files.length > 20)
+  for (const file of files) t.ok(layerOf(file) >= 0, file)
+})
+
+t.test('no file imports what stands below it', async (t) => {
+  let checked = 0
+  for (const file of files) {
+    for (const name of importsOf(file).filter((name) => name.startsWith('.'))) {
+      const target = relative(ROOT, join(ROOT, dirname(file), name)).replace(/\.js$/, '.ts')
+      t.ok(files.includes(target), `${file} imports ${target}, which exists`)
+      t.ok(layerOf(target) <= layerOf(file), `${file} may import ${target}`)
+      checked++
+    }
+  }
+  t.ok(checked > 50)
+})
+
+t.test('only the app, the process, plugins and routes know Fastify', async (t) => {
+  for (const file of files.filter((file) => !/^(plugins|routes)\/|^src\/(app|server)\.ts$/.test(file))) {
+    for (const name of importsOf(file)) t.notMatch(name, /fastify/, `${file} imports ${name}`)
+  }
+})
+
+t.test('a plugin is named after its file', async (t) => {
+  for (const file of files.filter((file) => file.startsWith('plugins/'))) {
+    t.match(readFileSync(join(ROOT, file), 'utf8'), `}, { name: '${file.slice('plugins/'.length, -'.ts'.length)}'`)
+  }
+})

@@ -1,0 +1,25 @@
+// Chromium for tests of pages. Without one they are skipped and say so; in CI that is a failure.
+import { existsSync } from 'node:fs'
+import { chromium, type Page } from 'playwright-core'
+import type { Test } from 'tap'
+
+const executablePath = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) => path && existsSync(path))
+
+/** The options of a test that needs Chromium: a reason to skip it, or none. */
+export const needsChromium = executablePath === undefined && !process.env.CI ? { skip: 'no chromium found (apt-get install chromium, or set CHROMIUM)' } : {}
+
+/** A page in a browser that closes with the test. What the page logs is kept. */
+export async function openPage (t: Test, url: string): Promise<{ page: Page, lines: string[] }> {
+  if (executablePath === undefined) throw new Error('CI needs chromium')
+  const browser = await chromium.launch({
+    executablePath,
+    args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
+  })
+  t.teardown(() => browser.close())
+  const page = await browser.newPage()
+  const lines: string[] = []
+  page.on('console', (message) => lines.push(message.text()))
+  page.on('pageerror', (error) => lines.push(`page error: ${error.message}`))
+  await page.goto(url)
+  return { page, lines }
+}

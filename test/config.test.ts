@@ -1,0 +1,108 @@
+// The settings: what holds when nothing is set, and what is said about a value that cannot be used.
+import { join } from 'node:path'
+import t from 'tap'
+import { ConfigError, ConfigSchema, loadConfig } from '../src/config.js'
+
+/** The message about some bad settings. */
+function complaint (env: Record<string, string>, envFile?: string): string {
+  try {
+    loadConfig(env, envFile)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message
+    throw error
+  }
+  throw new Error('the settings were taken')
+}
+
+t.test('with nothing set, the server does what the seed says', async (t) => {
+  const { PORT, HOST, NODE_ENV, LOG_LEVEL, ...rest } = loadConfig({})
+  t.strictSame({ PORT, HOST, NODE_ENV, LOG_LEVEL }, { PORT: 8080, HOST: '0.0.0.0', NODE_ENV: 'development', LOG_LEVEL: 'debug' })
+  t.match(rest, {
+    ROOM_RETENTION_SECONDS: 900,
+    ROOM_LOG_SIZE: 200,
+    MAX_ROOM_MEMBERS: 50,
+    MAX_ROOMS_PER_SOCKET: 100,
+    MAX_MESSAGE_BYTES: 16384,
+    HEARTBEAT_SECONDS: 25,
+    HEARTBEAT_TIMEOUT_SECONDS: 8,
+    OUTBOX_MAX_BYTES: 1048576,
+    SHUTDOWN_GRACE_SECONDS: 10,
+    DOCS: true
+  })
+})
+
+t.test('every variable is described', async (t) => {
+  for (const [name, { description }] of Object.entries(ConfigSchema.properties)) t.match(description, /./, name)
+})
+
+t.test('what is set holds, with the type of its variable', async (t) => {
+  const config = loadConfig({ PORT: '0', HOST: '::', NODE_ENV: 'production', LOG_LEVEL: 'warn', ROOM_LOG_SIZE: '1', DOCS: 'false' })
+  t.match(config, { PORT: 0, HOST: '::', NODE_ENV: 'production', LOG_LEVEL: 'warn', ROOM_LOG_SIZE: 1, DOCS: false })
+  t.match(loadConfig({ PORT: '65535', DOCS: 'true' }), { PORT: 65535, DOCS: true })
+})
+
+t.test('the log level follows the environment until it is set', async (t) => {
+  t.equal(loadConfig({ NODE_ENV: 'production' }).LOG_LEVEL, 'info')
+  for (const NODE_ENV of ['development', 'test', 'staging']) t.equal(loadConfig({ NODE_ENV }).LOG_LEVEL, 'debug')
+  for (const LOG_LEVEL of ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']) {
+    for (const NODE_ENV of ['production', 'development']) t.equal(loadConfig({ NODE_ENV, LOG_LEVEL }).LOG_LEVEL, LOG_LEVEL)
+  }
+})
+
+t.test('an empty variable is one that is not set', async (t) => {
+  const names = Object.keys(ConfigSchema.properties)
+  t.strictSame(loadConfig(Object.fromEntries(names.map((name) => [name, '']))), loadConfig({}))
+})
+
+t.test('only the settings are read, and only from what was given', async (t) => {
+  t.intercept(process, 'env', { value: { PORT: '1', HOST: 'elsewhere' } })
+  t.match(loadConfig({}), { PORT: 8080, HOST: '0.0.0.0' })
+  const config = loadConfig({ PATH: '/bin', port: '5', toString: 'x', constructor: 'y' } as Record<string, string>)
+  t.strictSame(config, loadConfig({}))
+})
+
+t.test('a bad value is refused with the name of its variable and the rule, and is not repeated', async (t) => {
+  const integers = Object.keys(ConfigSchema.properties).filter((name) => ConfigSchema.properties[name as 'PORT'].type === 'integer')
+  t.ok(integers.length >= 10)
+  for (const name of integers) {
+    for (const value of ['hunter2', '90.75', '12 monkeys', 'true', 'NaN', '1,024', '0x', '--5', '99999999999999999999.5x']) {
+      t.equal(complaint({ [name]: value }), `${name} must be integer`, `${name}=${value}`)
+    }
+    t.match(complaint({ [name]: '-77' }), new RegExp(`^${name} must be >= \\d+$`))
+  }
+  for (const [name, value, rule] of [
+    ['PORT', '-1', '>= 0'], ['PORT', '65536', '<= 65535'],
+    ['ROOM_RETENTION_SECONDS', '0', '>= 1'], ['ROOM_RETENTION_SECONDS', '2147484', '<= 2147483'],
+    ['ROOM_LOG_SIZE', '0', '>= 1'], ['ROOM_LOG_SIZE', '100001', '<= 100000'],
+    ['MAX_ROOM_MEMBERS', '0', '>= 1'], ['MAX_ROOMS_PER_SOCKET', '0', '>= 1'],
+    ['MAX_MESSAGE_BYTES', '255', '>= 256'], ['MAX_MESSAGE_BYTES', '16777217', '<= 16777216'],
+    ['HEARTBEAT_SECONDS', '0', '>= 1'], ['HEARTBEAT_TIMEOUT_SECONDS', '2147484', '<= 2147483'],
+    ['OUTBOX_MAX_BYTES', '1023', '>= 1024'], ['SHUTDOWN_GRACE_SECONDS', '0', '>= 1']
+  ] as const) t.equal(complaint({ [name]: value }), `${name} must be ${rule}`, `${name}=${value}`)
+  for (const value of ['yes', 'on', '1', 'TRUE', 'hunter2']) t.equal(complaint({ DOCS: value }), 'DOCS must be boolean', `DOCS=${value}`)
+  for (const value of ['hunter2', 'INFO', 'verbose', '30']) {
+    t.equal(complaint({ LOG_LEVEL: value }), 'LOG_LEVEL must be equal to one of the allowed values: trace, debug, info, warn, error, fatal, silent', `LOG_LEVEL=${value}`)
+  }
+})
+
+t.test('several bad values are all named, in one line', async (t) => {
+  const message = complaint({ PORT: 'hunter2', ROOM_LOG_SIZE: '0', DOCS: 'perhaps', LOG_LEVEL: 'swordfish', HOST: 'fine' })
+  for (const name of ['PORT', 'ROOM_LOG_SIZE', 'DOCS', 'LOG_LEVEL']) t.match(message, name)
+  t.notMatch(message, 'HOST')
+  t.notMatch(message, /hunter2|perhaps|swordfish|fine|\n/)
+})
+
+t.test('a settings file fills in what the environment lacks', async (t) => {
+  const dir = t.testdir({ '.env': '# a comment\nPORT=9000\nHOST="127.0.0.1"\nDOCS=false\nSOMETHING_ELSE=1\n', bad: 'PORT=hunter2\n' })
+  t.strictSame(loadConfig({}, join(dir, '.env')), { ...loadConfig({}), PORT: 9000, HOST: '127.0.0.1', DOCS: false })
+  t.match(loadConfig({ PORT: '9001' }, join(dir, '.env')), { PORT: 9001, HOST: '127.0.0.1' }, 'the environment outranks it')
+  t.match(loadConfig({ PORT: '' }, join(dir, '.env')), { PORT: 9000 }, 'an empty variable does not')
+  t.equal(complaint({}, join(dir, 'bad')), 'PORT must be integer', 'it keeps the same rules')
+  t.equal(process.env.SOMETHING_ELSE, undefined, 'it leaves the environment as it was')
+})
+
+t.test('a settings file need not exist, but one that cannot be read is not passed over', async (t) => {
+  const dir = t.testdir({})
+  t.strictSame(loadConfig({}, join(dir, '.env')), loadConfig({}))
+  t.throws(() => loadConfig({}, dir))
+})

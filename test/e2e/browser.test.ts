@@ -1,0 +1,35 @@
+// In a real browser: the seed's client from the console, and Swagger UI.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { ROOT } from '../../src/root.js'
+import { listen, until } from '../build.js'
+import { needsChromium, openPage } from '../chromium.js'
+import { Peer } from '../peer.js'
+
+t.test('the seed\'s JavaScript client, pasted into a browser console, works', needsChromium, async (t) => {
+  const { app, port, url } = await listen(t)
+  const { page, lines } = await openPage(t, `http://127.0.0.1:${port}/docs`)
+  const source = readFileSync(join(ROOT, 'test/fixtures/seed-client.js'), 'utf8').replace('ws://localhost:8080', url)
+  await page.evaluate(source)
+  await until('the page joined', () => app.rooms.size === 1)
+  const phone = await Peer.connect(t, url)
+  phone.send('PAYMENT_SUCCESS', { roomId: 'payment_123', deviceId: 'device_2', transactionId: 'tx_456789', amount: 99.9 })
+  await until(`four lines; there are: ${lines.join(' | ')}`, () => lines.length === 4)
+  t.match(lines, ['Conectado ao servidor', /^Mensagem recebida:.*CONNECTION_ESTABLISHED/, /^Mensagem recebida:.*ROOM_JOINED/, /^Mensagem recebida:.*PAYMENT_SUCCESS/])
+})
+
+t.test('Swagger UI lists the operations, and "Try it out" calls them', needsChromium, async (t) => {
+  const { port, url } = await listen(t)
+  const shop = await Peer.connect(t, url)
+  await shop.join('payment_123')
+  const { page, lines } = await openPage(t, `http://127.0.0.1:${port}/docs`)
+  const operation = page.locator('#operations-Messages-broadcastToRoom')
+  await operation.locator('.opblock-summary-control').click()
+  await operation.locator('.try-out__btn').click()
+  await operation.locator('.execute').click()
+  const { payload } = await shop.next('PAYMENT_UPDATE')
+  t.match(payload, { roomId: 'payment_123', message: 'Pagamento processado com sucesso!', idSeguro: 'seguro_123456' }, 'the examples are a working request')
+  await operation.locator('.live-responses-table .response-col_status', { hasText: '200' }).first().waitFor()
+  t.strictSame(lines, [], 'no error in the console')
+})

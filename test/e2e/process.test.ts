@@ -1,0 +1,93 @@
+// The process: how it starts, what it refuses, and how it ends.
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import net from 'node:net'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { ROOT } from '../../src/root.js'
+import { until } from '../build.js'
+import { Peer } from '../peer.js'
+
+/** Starts the server with these settings and no others. */
+function start (t: Test, env: Record<string, string>): { child: ChildProcess, output: () => string, exit: Promise<number | null> } {
+  const child = spawn(process.execPath, ['--import', 'tsx', join(ROOT, 'src/server.ts')], {
+    cwd: t.testdir({}), env: { PATH: process.env.PATH, FASTIFY_AUTOLOAD_TYPESCRIPT: '1', HOST: '127.0.0.1', ...env }, stdio: ['ignore', 'pipe', 'pipe']
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => { output += String(chunk) })
+  return { child, output: () => output, exit: once(child, 'close').then(([code]) => code as number | null) }
+}
+
+const urlIn = (output: string) => /ws:\/\/127\.0\.0\.1:\d+/.exec(output)?.[0]
+
+async function started (t: Test, env: Record<string, string>) {
+  const server = start(t, { PORT: '0', ...env })
+  await until(`the server listens; it said: ${server.output()}`, () => urlIn(server.output()) !== undefined)
+  return { ...server, url: urlIn(server.output())! }
+}
+
+t.test('in development it logs in the seed\'s format', async (t) => {
+  const { output, child, exit } = await started(t, {})
+  t.match(output(), /^\[INFO\] \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z - server started at ws:\/\/127\.0\.0\.1:\d+, API at http:/)
+  child.kill('SIGINT')
+  t.equal(await exit, 0)
+})
+
+t.test('PORT and NODE_ENV=production: that port, JSON lines', async (t) => {
+  const probe = net.createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const { port } = probe.address() as net.AddressInfo
+  probe.close()
+  const { url, output } = await started(t, { PORT: String(port), NODE_ENV: 'production' })
+  t.equal(url, `ws://127.0.0.1:${port}`)
+  t.match(JSON.parse(output().split('\n')[0]!), { level: 30, msg: /^server started/ })
+})
+
+t.test('a bad setting: exit 78 and one line that names variable and rule, never the value', async (t) => {
+  const { output, exit } = start(t, { PORT: 'hunter2', ROOM_LOG_SIZE: '0' })
+  t.equal(await exit, 78)
+  t.equal(output(), 'settings: PORT must be integer; ROOM_LOG_SIZE must be >= 1\n')
+})
+
+t.test('a port that is taken: exit 1, and the log says so', async (t) => {
+  const holder = net.createServer().listen(0, '127.0.0.1')
+  await once(holder, 'listening')
+  t.teardown(() => holder.close())
+  const { output, exit } = start(t, { PORT: String((holder.address() as net.AddressInfo).port) })
+  t.equal(await exit, 1)
+  t.match(output(), /server could not start[^]*EADDRINUSE/)
+})
+
+t.test('SIGTERM under load: no client is left without a close code, exit 0 within the grace', async (t) => {
+  const { url, child, exit, output } = await started(t, { NODE_ENV: 'production', SHUTDOWN_GRACE_SECONDS: '10' })
+  const pairs = await Promise.all(Array.from({ length: 100 }, async (_, n) => {
+    const [shop, phone] = await Promise.all([Peer.connect(t, url), Peer.connect(t, url)])
+    await shop.join(`payment_${n}`)
+    return { n, shop, phone }
+  }))
+  const [host, port] = url.slice('ws://'.length).split(':')
+  const deaf = net.connect(Number(port), host)
+  t.teardown(() => deaf.destroy())
+  deaf.on('error', () => { /* cut off at the end of the grace */ })
+  deaf.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n')
+  await once(deaf, 'data')
+  deaf.pause()
+
+  const load = { running: true }
+  const sending = (async () => {
+    for (let i = 0; load.running && i < 100_000; i++) {
+      for (const { n, phone } of pairs) if (phone.socket.readyState === phone.socket.OPEN) phone.send('CLICKED_PAY', { roomId: `payment_${n}` })
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+  })()
+  await until('events flow', () => pairs.every(({ shop }) => shop.events.length > 5))
+  child.kill('SIGTERM')
+  const codes = await Promise.all(pairs.flatMap(({ shop, phone }) => [shop.closed, phone.closed]))
+  load.running = false
+  await sending
+  t.strictSame([...new Set(codes)], [1012])
+  t.equal(await exit, 0)
+  t.match(output(), /"server stopped"/)
+  for (const { shop } of pairs) t.strictSame(shop.events.map(({ seq }) => seq), shop.events.map((_, i) => i + 1), 'in order, without a gap')
+})

@@ -1,0 +1,189 @@
+// Real sockets on a real port: handshakes, limits of the frame, the heartbeat, slow readers and the graceful close.
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import net from 'node:net'
+import { join } from 'node:path'
+import vm from 'node:vm'
+import t from 'tap'
+import { WebSocket } from 'ws'
+import { ROOT } from '../../src/root.js'
+import { listen, until } from '../build.js'
+import { Peer } from '../peer.js'
+
+const handshake = (path = '/', upgrade = 'websocket') =>
+  `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: ${upgrade}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`
+
+/** A client's frame as bytes: FIN, opcode, a mask of zeros (RFC 6455 §5.2). */
+function clientFrame (payload: string, opcode = 1): Buffer {
+  const body = Buffer.from(payload)
+  return Buffer.concat([Buffer.from([0x80 | opcode, 0x80 | body.length, 0, 0, 0, 0]), body])
+}
+
+/** Everything that comes back for these bytes until the server closes. */
+async function raw (port: number, bytes: string | Buffer): Promise<string> {
+  const socket = net.connect(port, '127.0.0.1')
+  let answer = ''
+  socket.on('data', (chunk) => { answer += chunk.toString('latin1') })
+  socket.write(bytes)
+  await once(socket, 'close')
+  return answer
+}
+
+t.test('the seed\'s JavaScript client, pasted into Node, works', async (t) => {
+  const { port } = await listen(t)
+  const lines: unknown[][] = []
+  let socket: WebSocket | undefined
+  const source = readFileSync(join(ROOT, 'test/fixtures/seed-client.js'), 'utf8').replace('ws://localhost:8080', `ws://127.0.0.1:${port}`)
+  // Node has a WebSocket of its own from 22 on; before that the client is given the one of `ws`.
+  const Client = (globalThis as { WebSocket?: unknown }).WebSocket ?? WebSocket
+  vm.runInNewContext(`${source}; keep(ws)`, {
+    WebSocket: Client, JSON, console: { log: (...line: unknown[]) => lines.push(line) }, keep: (ws: WebSocket) => { socket = ws }
+  })
+  await until('both answers arrived', () => lines.length === 3)
+  socket!.close()
+  t.strictSame(lines.map(([text]) => text), ['Conectado ao servidor', 'Mensagem recebida:', 'Mensagem recebida:'])
+  t.match(lines[1]![1], { type: 'CONNECTION_ESTABLISHED' })
+  t.match(lines[2]![1], { type: 'ROOM_JOINED', payload: { roomId: 'payment_123', deviceId: 'device_1' } })
+})
+
+t.test('a hundred payments at once: each shop hears its own phone, in order, and no other', async (t) => {
+  const { url } = await listen(t)
+  const flow = ['ENTERED_SUMMARY', 'CLICKED_PROCEED', 'PAYMENT_METHOD_CHANGED', 'DATA_FILLED', 'CLICKED_PAY', 'PAYMENT_SUCCESS']
+  const pairs = await Promise.all(Array.from({ length: 100 }, async (_, n) => {
+    const [shop, phone] = await Promise.all([Peer.connect(t, url), Peer.connect(t, url)])
+    await shop.join(`payment_${n}`)
+    return { n, shop, phone }
+  }))
+  for (const type of flow) for (const { n, phone } of pairs) phone.send(type, { roomId: `payment_${n}` })
+  await Promise.all(pairs.map(({ shop }) => shop.next('PAYMENT_SUCCESS')))
+  for (const { n, shop, phone } of pairs) {
+    t.strictSame(shop.events.map(({ type, seq, payload }) => [type, seq, payload.roomId]), flow.map((type, i) => [type, i + 1, `payment_${n}`]))
+    t.strictSame(phone.events, [])
+  }
+})
+
+t.test('a frame in the very packet of the handshake is not lost', async (t) => {
+  const { port } = await listen(t)
+  const socket = net.connect(port, '127.0.0.1')
+  t.teardown(() => socket.destroy())
+  let answer = ''
+  socket.on('data', (chunk) => { answer += String(chunk) })
+  socket.write(Buffer.concat([Buffer.from(handshake()), clientFrame('{"type":"JOIN_ROOM","payload":{"roomId":"r"}}')]))
+  await until('the join is answered', () => answer.includes('ROOM_JOINED'))
+  t.match(answer, /^HTTP\/1.1 101 /)
+})
+
+t.test('no upgrade anywhere but at /: a true HTTP answer, and the socket is closed', async (t) => {
+  const { app, port } = await listen(t)
+  for (const path of ['/health', '/ready', '/docs', '/docs/json', '/api/server/status', '/nope', '/api/message/room/r/broadcast']) {
+    t.match(await raw(port, handshake(path)), /^HTTP\/1.1 404 [^]*"code":"NOT_FOUND"/, path)
+  }
+  t.match(await raw(port, handshake('/%E0%A4%A')), /^HTTP\/1.1 400 /, 'a malformed URL')
+  t.match(await raw(port, handshake(`/api/message/room/${'a'.repeat(500)}/broadcast`)), /^HTTP\/1.1 4/, 'a parameter that is too long')
+  t.match(await raw(port, handshake('/', 'h2c')), /^HTTP\/1.1 4/, 'another protocol')
+  t.match(await raw(port, handshake().replace('Version: 13', 'Version: 7')), /^HTTP\/1.1 4/, 'another version')
+  t.match(await raw(port, handshake().replace('dGhlIHNhbXBsZSBub25jZQ==', 'short')), /^HTTP\/1.1 400 /, 'a bad key')
+  t.match(await raw(port, handshake().replace('GET', 'POST')), /^HTTP\/1.1 4/, 'a POST')
+  t.equal(app.sessions.size, 0)
+  await until('no connection is left open', () => {
+    let open = -1
+    app.server.getConnections((_err, count) => { open = count })
+    return open <= 0
+  })
+})
+
+t.test('a plain GET / with only an Upgrade header, as a careless proxy sends it, is answered as a page', async (t) => {
+  const { port } = await listen(t)
+  t.match(await raw(port, 'GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: close\r\n\r\n'), /^HTTP\/1.1 200 [^]*WebSocket Payment Server/)
+})
+
+t.test('an offered subprotocol is not echoed', async (t) => {
+  const { url } = await listen(t)
+  const socket = new WebSocket(url, ['secret'])
+  // A client that insists on a subprotocol fails by itself (RFC 6455 §4.1); what matters is that it was not sent back.
+  const [error] = await once(socket, 'error')
+  t.match(error.message, /no subprotocol/)
+})
+
+t.test('frames that break RFC 6455 close their socket, with the code that fits', async (t) => {
+  const { url, port, app } = await listen(t)
+  const bystander = await Peer.connect(t, url)
+  await bystander.join('r')
+
+  const large = await Peer.connect(t, url)
+  large.socket.send('x'.repeat(16385))
+  t.equal(await large.closed, 1009)
+
+  const exact = await Peer.connect(t, url)
+  exact.socket.send('x'.repeat(16384))
+  t.equal((await exact.next('ERROR')).payload.code, 'INVALID_JSON', 'the largest frame that is taken')
+
+  const badText = await Peer.connect(t, url)
+  badText.socket.send(Buffer.from([0xc3, 0x28]), { binary: false })
+  t.equal(await badText.closed, 1007)
+
+  // A close frame: FIN + opcode 8, two bytes, and the code 1002.
+  const unmasked = Buffer.concat([Buffer.from(handshake()), Buffer.from([0x81, 0x02, 0x7b, 0x7d])])
+  t.match(await raw(port, unmasked), /\x88\x02\x03\xea$/) // eslint-disable-line no-control-regex
+  await until('only the two good ones are left', () => app.sessions.size === 2)
+  await bystander.settled()
+})
+
+t.test('the heartbeat drops who does not answer, and nobody else', async (t) => {
+  const { app, url } = await listen(t, { env: { HEARTBEAT_SECONDS: '1', HEARTBEAT_TIMEOUT_SECONDS: '1' } })
+  const alive = await Peer.connect(t, url)
+  const dead = await Peer.connect(t, url, { autoPong: false })
+  await dead.join('r')
+  t.equal(await dead.closed, 4003)
+  t.equal(app.rooms.size, 0, 'no ghost')
+  await alive.join('r')
+  t.equal(app.sessions.size, 1)
+})
+
+t.test('a peer that does not read is cut with 4001 and costs the others nothing', async (t) => {
+  const { app, url, logs } = await listen(t, { env: { OUTBOX_MAX_BYTES: '65536' } })
+  const slow = await Peer.connect(t, url)
+  await slow.join('r')
+  const shop = await Peer.connect(t, url)
+  await shop.join('r')
+  const phone = await Peer.connect(t, url)
+  slow.socket.pause()
+  // Loopback itself swallows some megabytes before the server notices; each frame carries about 14 KB.
+  const padding = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`p${i}`, 'x'.repeat(2000)]))
+  const sent = 1500
+  for (let i = 0; i < sent; i += 50) {
+    for (let j = 0; j < 50; j++) phone.send('CLICKED_PAY', { roomId: 'r', ...padding })
+    await phone.settled()
+  }
+  await until('the slow one is gone', () => app.sessions.size === 2)
+  await shop.settled()
+  t.equal(shop.events.length, sent)
+  t.match(logs.filter(({ msg }) => msg === 'client disconnected'), [{ clientId: slow.frames[0]!.payload.clientId, closedWith: 4001 }])
+})
+
+t.test('on close every client is told 1012, also with a peer that has stopped reading', async (t) => {
+  const { app, url, port } = await listen(t)
+  const peers = await Promise.all(Array.from({ length: 120 }, () => Peer.connect(t, url)))
+  await Promise.all(peers.map((peer, i) => peer.join(`r${i % 7}`)))
+  const deaf = net.connect(port, '127.0.0.1')
+  t.teardown(() => deaf.destroy())
+  deaf.write(handshake())
+  await once(deaf, 'data')
+  deaf.pause()
+  const closing = app.close()
+  t.strictSame([...new Set(await Promise.all(peers.map(({ closed }) => closed)))], [1012])
+  await closing
+  t.equal(app.sessions.size, 0)
+  t.equal(app.rooms.size, 0)
+})
+
+t.test('a handshake while the server is closing does not hold it up', async (t) => {
+  const { app, port } = await listen(t)
+  const half = net.connect(port, '127.0.0.1')
+  half.on('error', () => { /* it is cut off, as it should be */ })
+  await once(half, 'connect')
+  const closing = app.close()
+  half.write(handshake())
+  await closing
+  t.pass('closed')
+})

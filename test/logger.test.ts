@@ -1,0 +1,76 @@
+// What the process writes: JSON for machines in production, the seed's lines for people otherwise.
+import { once } from 'node:events'
+import { PassThrough } from 'node:stream'
+import type { Test } from 'tap'
+import t from 'tap'
+import { createLogger } from '../src/logger.js'
+
+const ISO = '\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}\\.\\d{3}Z'
+
+/** A logger for people, and the next thing that it wrote. */
+function forPeople (t: Test, LOG_LEVEL = 'debug', NODE_ENV = 'development') {
+  const output = new PassThrough({ encoding: 'utf8' })
+  t.teardown(() => output.destroy())
+  const written = async (): Promise<string> => String((await once(output, 'data'))[0])
+  return { log: createLogger({ NODE_ENV, LOG_LEVEL }, output), written }
+}
+
+t.test('in production a line is JSON, with its fields and its sentence', async (t) => {
+  const lines: string[] = []
+  const log = createLogger({ NODE_ENV: 'production', LOG_LEVEL: 'info' }, { write: (line) => { lines.push(line) } })
+  log.info({ roomId: 'r', seq: 1 }, 'event relayed')
+  log.error({ err: new Error('a bug') }, 'frame failed')
+  log.debug('below the level')
+  t.equal(lines.length, 2)
+  for (const line of lines) t.match(line, /^\{.*\}\n$/)
+  t.match(JSON.parse(lines[0]!), { level: 30, time: Number, msg: 'event relayed', roomId: 'r', seq: 1 })
+  t.match(JSON.parse(lines[1]!), { level: 50, msg: 'frame failed', err: { message: 'a bug', stack: String } })
+})
+
+t.test('otherwise a line reads as in the seed', async (t) => {
+  for (const NODE_ENV of ['development', 'test']) {
+    const { log, written } = forPeople(t, 'debug', NODE_ENV)
+    const next = written()
+    log.info({ roomId: 'payment_123' }, 'room created')
+    const line = await next
+    t.match(line, new RegExp(`^\\[INFO\\] ${ISO} - room created \\{"roomId":"payment_123"\\}\\n$`))
+    t.ok(Math.abs(Date.now() - Date.parse(line.split(' ')[1]!)) < 60_000, 'the time is now, in UTC')
+  }
+})
+
+t.test('it needs no fields, has any level, and stays one line whatever is in it', async (t) => {
+  const { log, written } = forPeople(t)
+  for (const [write, expected] of [
+    [() => log.info('server stopping'), '\\[INFO\\] TIME - server stopping'],
+    [() => log.warn({ a: { b: [1, 'x'] }, c: null }, 'careful'), '\\[WARN\\] TIME - careful \\{"a":\\{"b":\\[1,"x"\\]\\},"c":null\\}'],
+    [() => log.debug({ text: 'two\nlines "é" {msg}' }, 'sentence'), '\\[DEBUG\\] TIME - sentence \\{"text":"two\\\\nlines \\\\"é\\\\" \\{msg\\}"\\}'],
+    [() => log.fatal('the end'), '\\[FATAL\\] TIME - the end']
+  ] as const) {
+    const next = written()
+    write()
+    t.match(await next, new RegExp(`^${expected.replace('TIME', ISO)}\\n$`))
+  }
+})
+
+t.test('an error is told with its stack', async (t) => {
+  const { log, written } = forPeople(t)
+  const next = written()
+  log.error({ err: new Error('a bug') }, 'frame failed')
+  t.match(await next, new RegExp(`^\\[ERROR\\] ${ISO} - frame failed[^]*a bug[^]*logger\\.test`))
+})
+
+t.test('what is below the level is not written', async (t) => {
+  const { log, written } = forPeople(t, 'warn')
+  const next = written()
+  log.info('too quiet')
+  log.warn('loud enough')
+  t.match(await next, /loud enough/)
+})
+
+t.test('without a destination it goes to standard output', async (t) => {
+  for (const NODE_ENV of ['production', 'development']) {
+    const log = createLogger({ NODE_ENV, LOG_LEVEL: 'silent' })
+    t.equal(log.level, 'silent')
+    log.fatal('nobody hears this')
+  }
+})

@@ -1,0 +1,205 @@
+// The payment as its events tell it: every rule of the fold, and what no sequence of events can do.
+import { isDeepStrictEqual } from 'node:util'
+import fc from 'fast-check'
+import t from 'tap'
+import { fold, initialState, type PaymentFact } from '../../src/payment/state.js'
+import { PROGRESS, type PaymentState } from '../../src/protocol/payment-state.js'
+
+type Said = [type: string, payload?: object, verified?: boolean]
+
+const START = 1000
+
+/** Nothing that the fold is given may be changed by it. */
+function freeze<T> (value: T): T {
+  if (typeof value === 'object' && value !== null) Object.values(Object.freeze(value)).forEach(freeze)
+  return value
+}
+
+const fact = ([type, payload = {}, verified]: Said, timestamp: number): PaymentFact =>
+  freeze({ type, payload: { roomId: 'r', ...payload }, timestamp, ...(verified !== undefined && { verified }) })
+
+/** The state after some events, which come one millisecond after the other. */
+function after (...said: Said[]): PaymentState {
+  return said.reduce((state, event, i) => freeze(fold(state, fact(event, START + i + 1))), freeze(initialState(START)))
+}
+
+/** Whether one more event changes nothing: the very same object comes back. */
+function isUnmoved (state: PaymentState, ...event: Said): boolean {
+  return fold(state, fact(event, START + 1000)) === state
+}
+
+t.test('of a payment of which nothing was heard, nothing is known', async (t) => {
+  t.strictSame(initialState(5), { step: null, status: 'pending', updatedAt: 5 })
+})
+
+t.test('the step is the last progress event, in whatever order they come', async (t) => {
+  for (const step of PROGRESS) t.strictSame(after([step]), { step, status: 'pending', updatedAt: START + 1 })
+  t.match(after(['CLICKED_PAY'], ['ENTERED_SUMMARY'], ['CLICKED_PROCEED']), { step: 'CLICKED_PROCEED', updatedAt: START + 3 })
+})
+
+t.test('a progress event that says nothing new changes nothing', async (t) => {
+  for (const step of PROGRESS) t.ok(isUnmoved(after([step]), step, { deviceId: 'd', note: 'x' }), step)
+  t.ok(isUnmoved(after(['PAYMENT_METHOD_CHANGED', { method: 'pix' }]), 'PAYMENT_METHOD_CHANGED', { method: 'pix' }))
+  t.ok(isUnmoved(after(['PAYMENT_METHOD_CHANGED', { method: 'pix' }]), 'PAYMENT_METHOD_CHANGED'))
+  t.ok(isUnmoved(after(['DATA_FILLED', { fields: ['name', 'cpf'] }]), 'DATA_FILLED', { fields: ['name', 'cpf'] }))
+  t.ok(isUnmoved(after(['DATA_FILLED', { fields: ['name'] }]), 'DATA_FILLED'))
+  t.notOk(isUnmoved(after(['CLICKED_PAY'], ['CLICKED_PROCEED']), 'CLICKED_PAY'), 'a step that was left and is taken again is news')
+})
+
+t.test('the last method and the last fields that were named are kept', async (t) => {
+  const chosen = after(['PAYMENT_METHOD_CHANGED', { method: 'pix' }], ['PAYMENT_METHOD_CHANGED', { method: 'card' }])
+  t.strictSame(chosen, { step: 'PAYMENT_METHOD_CHANGED', method: 'card', status: 'pending', updatedAt: START + 2 })
+  t.match(after(['PAYMENT_METHOD_CHANGED', { method: 'pix' }], ['CLICKED_PAY'], ['PAYMENT_METHOD_CHANGED']), { step: 'PAYMENT_METHOD_CHANGED', method: 'pix' })
+  t.match(after(['PAYMENT_METHOD_CHANGED', { method: '' }]), { method: '' })
+
+  for (const fields of [['name'], ['cpf', 'name'], ['name', 'cpf', 'email'], []]) {
+    t.strictSame(after(['DATA_FILLED', { fields: ['name', 'cpf'] }], ['DATA_FILLED', { fields }]), { step: 'DATA_FILLED', fields, status: 'pending', updatedAt: START + 2 })
+  }
+  t.match(after(['DATA_FILLED', { fields: ['name'] }], ['CLICKED_PAY'], ['DATA_FILLED']), { step: 'DATA_FILLED', fields: ['name'] })
+})
+
+t.test('method and fields are read only from the events that carry them', async (t) => {
+  const strangers = { method: 'pix', fields: ['name'], amount: 5, error: 'x' }
+  t.strictSame(after(['CLICKED_PAY', strangers]), { step: 'CLICKED_PAY', status: 'pending', updatedAt: START + 1 })
+  t.strictSame(after(['DATA_FILLED', { method: 'pix' }]), { step: 'DATA_FILLED', status: 'pending', updatedAt: START + 1 })
+  t.strictSame(after(['PAYMENT_METHOD_CHANGED', { fields: ['name'] }]), { step: 'PAYMENT_METHOD_CHANGED', status: 'pending', updatedAt: START + 1 })
+})
+
+t.test('events that are not the payment\'s change nothing', async (t) => {
+  const state = after(['CLICKED_PAY'])
+  for (const type of ['JOIN_ROOM', 'PAYMENT_UPDATE', 'ROOM_JOINED', 'toString', '__proto__', 'constructor', '', 'clicked_proceed']) {
+    t.ok(isUnmoved(state, type, { method: 'pix', amount: 5 }), type)
+    t.ok(isUnmoved(state, type, {}, true), `${type} of a backend`)
+  }
+})
+
+t.test('a result is a claim with what it said of itself, and nothing else', async (t) => {
+  const said = { transactionId: 'tx', amount: 0, currency: 'EUR', error: 'declined', code: '51', note: 'x', deviceId: 'd' }
+  t.strictSame(after(['CLICKED_PAY'], ['PAYMENT_SUCCESS', said]),
+    { step: 'CLICKED_PAY', status: 'succeeded', outcome: { transactionId: 'tx', amount: 0, currency: 'EUR', verified: false }, updatedAt: START + 2 })
+  t.strictSame(after(['CLICKED_PAY'], ['PAYMENT_ERROR', said]),
+    { step: 'CLICKED_PAY', status: 'failed', outcome: { error: 'declined', code: '51', verified: false }, updatedAt: START + 2 })
+  t.strictSame(after(['PAYMENT_SUCCESS']), { step: null, status: 'succeeded', outcome: { verified: false }, updatedAt: START + 1 })
+  t.strictSame(after(['PAYMENT_ERROR']), { step: null, status: 'failed', outcome: { verified: false }, updatedAt: START + 1 })
+  t.match(after(['PAYMENT_SUCCESS', said, true]), { status: 'succeeded', outcome: { verified: true } })
+  t.match(after(['PAYMENT_ERROR', said, false]), { status: 'failed', outcome: { verified: false } })
+})
+
+t.test('a result keeps the step, the method and the fields', async (t) => {
+  const before: Said[] = [['PAYMENT_METHOD_CHANGED', { method: 'pix' }], ['DATA_FILLED', { fields: ['name'] }]]
+  for (const type of ['PAYMENT_SUCCESS', 'PAYMENT_ERROR']) t.match(after(...before, [type]), { step: 'DATA_FILLED', method: 'pix', fields: ['name'] })
+})
+
+t.test('a success is final: no later progress undoes it', async (t) => {
+  for (const verified of [false, true]) {
+    const paid = after(['CLICKED_PAY'], ['PAYMENT_SUCCESS', { amount: 5 }, verified])
+    for (const step of PROGRESS) t.ok(isUnmoved(paid, step, { method: 'card', fields: ['cpf'] }), step)
+  }
+})
+
+t.test('after an error the payer tries again', async (t) => {
+  const failed: Said = ['PAYMENT_ERROR', { error: 'declined', code: '51' }]
+  t.strictSame(after(['CLICKED_PAY'], failed, ['PAYMENT_METHOD_CHANGED', { method: 'pix' }]), {
+    step: 'PAYMENT_METHOD_CHANGED', method: 'pix', status: 'failed', outcome: { error: 'declined', code: '51', verified: false }, updatedAt: START + 3
+  }, 'the error stands until there is another result')
+  t.strictSame(after(failed, ['PAYMENT_ERROR', { error: 'no funds' }]), { step: null, status: 'failed', outcome: { error: 'no funds', verified: false }, updatedAt: START + 2 })
+  t.strictSame(after(failed, ['PAYMENT_SUCCESS', { amount: 5 }]), { step: null, status: 'succeeded', outcome: { amount: 5, verified: false }, updatedAt: START + 2 },
+    'nothing of the error is left')
+})
+
+t.test('of two results, who said them and what they say decides', async (t) => {
+  const results: Record<string, Said> = {
+    'claimed success': ['PAYMENT_SUCCESS', {}, false],
+    'claimed error': ['PAYMENT_ERROR', {}, false],
+    'verified success': ['PAYMENT_SUCCESS', {}, true],
+    'verified error': ['PAYMENT_ERROR', {}, true]
+  }
+  // First, second, and which of the two stands.
+  for (const [first, second, stands] of [
+    ['claimed success', 'claimed success', 'first'],
+    ['claimed success', 'claimed error', 'first'],
+    ['claimed success', 'verified success', 'second'],
+    ['claimed success', 'verified error', 'second'],
+    ['claimed error', 'claimed success', 'second'],
+    ['claimed error', 'claimed error', 'second'],
+    ['claimed error', 'verified success', 'second'],
+    ['claimed error', 'verified error', 'second'],
+    ['verified success', 'claimed success', 'first'],
+    ['verified success', 'claimed error', 'first'],
+    ['verified success', 'verified success', 'first'],
+    ['verified success', 'verified error', 'first'],
+    ['verified error', 'claimed success', 'first'],
+    ['verified error', 'claimed error', 'first'],
+    ['verified error', 'verified success', 'second'],
+    ['verified error', 'verified error', 'second']
+  ] as const) {
+    const tell = (name: string, order: string): Said => [results[name]![0], { transactionId: order, error: order }, results[name]![2]!]
+    const one = after(tell(first, 'first'))
+    const both = fold(one, fact(tell(second, 'second'), START + 2))
+    const winner = stands === 'first' ? first : second
+    t.match(both, {
+      status: winner.endsWith('success') ? 'succeeded' : 'failed',
+      outcome: { [winner.endsWith('success') ? 'transactionId' : 'error']: stands, verified: winner.startsWith('verified') },
+      updatedAt: stands === 'first' ? START + 1 : START + 2
+    }, `${first}, then ${second}`)
+    t.equal(both === one, stands === 'first', 'only news makes another state')
+  }
+})
+
+t.test('what a phone claimed is gone once a backend has spoken, also where the backend says less', async (t) => {
+  t.strictSame(after(['PAYMENT_SUCCESS', { transactionId: 'forged', amount: 1 }], ['PAYMENT_SUCCESS', { amount: 99 }, true]).outcome, { amount: 99, verified: true })
+  t.strictSame(after(['PAYMENT_SUCCESS', { transactionId: 'forged' }], ['PAYMENT_ERROR', { code: '51' }, true], ['PAYMENT_SUCCESS', { transactionId: 'forged' }]).outcome, { code: '51', verified: true })
+})
+
+const anyEvent: fc.Arbitrary<Said> = fc.tuple(
+  fc.constantFrom(...PROGRESS, 'PAYMENT_SUCCESS', 'PAYMENT_ERROR', 'PAYMENT_SUCCESS', 'PAYMENT_ERROR', 'PAYMENT_UPDATE', 'JOIN_ROOM', 'toString'),
+  fc.record({
+    method: fc.constantFrom('pix', 'card'),
+    fields: fc.array(fc.constantFrom('name', 'cpf'), { maxLength: 2 }),
+    transactionId: fc.constantFrom('a', 'b'),
+    amount: fc.nat(3),
+    currency: fc.constantFrom('EUR', 'BRL'),
+    error: fc.constantFrom('declined', 'timeout'),
+    code: fc.constantFrom('51', '05'),
+    note: fc.jsonValue({ maxDepth: 1 })
+  }, { requiredKeys: [] }),
+  fc.boolean())
+
+/** Folds the events one by one and holds a rule against each step: the state before, the event, the state after. */
+function everyStep (said: Said[], holds: (before: PaymentState, event: PaymentFact, next: PaymentState) => boolean): boolean {
+  let before = freeze(initialState(START))
+  return said.every((event, i) => {
+    const next = freeze(fold(before, fact(event, START + i + 1)))
+    const ok = holds(before, fact(event, START + i + 1), next)
+    before = next
+    return ok
+  })
+}
+
+t.test('no sequence of events breaks these rules', async (t) => {
+  const forAll = (rule: string, holds: (before: PaymentState, event: PaymentFact, next: PaymentState) => boolean) => t.test(rule, async () => {
+    // The states and events are frozen: a fold that wrote on one of them would throw.
+    fc.assert(fc.property(fc.array(anyEvent, { maxLength: 20 }), (said) => everyStep(said, holds)), { numRuns: 500 })
+  })
+
+  forAll('a claimed success is undone by no event that is not verified', (before, event, next) =>
+    before.status !== 'succeeded' || event.verified === true || next === before)
+  forAll('a verified success is undone by nothing', (before, _event, next) =>
+    !(before.status === 'succeeded' && before.outcome!.verified) || next === before)
+  forAll('a verified result is never replaced by a claim', (before, event, next) =>
+    !before.outcome?.verified || (next.outcome!.verified && (event.verified === true || next.outcome === before.outcome)))
+  forAll('a payment that has a result always has one, and without one it is pending', (before, _event, next) =>
+    (before.outcome === undefined || next.outcome !== undefined) && (next.status === 'pending') === (next.outcome === undefined))
+  forAll('another state differs in something, and bears the time of the event that made it', (before, event, next) =>
+    next === before || next.updatedAt === event.timestamp)
+  forAll('a state that is the same in all but its time is the same object, unless a result was told again', (before, event, next) =>
+    next === before || event.type === 'PAYMENT_ERROR' || !isDeepStrictEqual({ ...before, updatedAt: 0 }, { ...next, updatedAt: 0 }))
+  forAll('a result moves neither step nor method nor fields, and a progress event moves no result', (before, event, next) =>
+    event.type.startsWith('PAYMENT_') && event.type !== 'PAYMENT_METHOD_CHANGED'
+      ? next.step === before.step && next.method === before.method && next.fields === before.fields
+      : next.status === before.status && next.outcome === before.outcome)
+})
+
+t.test('the same events give the same state, every time', async () => {
+  fc.assert(fc.property(fc.array(anyEvent, { maxLength: 20 }), (said) => isDeepStrictEqual(after(...said), after(...structuredClone(said)))))
+})

@@ -1,0 +1,361 @@
+// What a client may send, to the last character; what is said to it otherwise; and what the others receive.
+import { isDeepStrictEqual } from 'node:util'
+import fc from 'fast-check'
+import t from 'tap'
+import type { ErrorCode } from '../../src/errors.js'
+import {
+  decodeFrame, draftEvent, encodeEvent, encodeFrame, MAX_DEPTH, MAX_ITEMS, MAX_KEYS, MAX_STRING, type ClientFrame, type RefusedFrame
+} from '../../src/protocol/codec.js'
+import { EVENT_TYPES } from '../../src/protocol/events.js'
+
+type Assert = typeof t
+
+const decode = (data: Buffer | string): ClientFrame | RefusedFrame => decodeFrame(typeof data === 'string' ? Buffer.from(data) : data)
+/** A frame as text: a valid one, but for what is said of it. */
+const frame = (payload: object = {}, top: object = {}): string => JSON.stringify({ type: 'CLICKED_PAY', payload: { roomId: 'r', ...payload }, ...top })
+/** The same, with one extra payload key whose value is JSON text that no object could produce. */
+const raw = (json: string): string => `{"type":"CLICKED_PAY","payload":{"roomId":"r","extra":${json}}}`
+const named = (text: string): string => text.length > 60 ? `${text.slice(0, 50)} … (${text.length} characters)` : text || 'nothing at all'
+
+function takes (t: Assert, data: Buffer | string, name = named(data.toString())): void {
+  const result = decode(data)
+  t.notOk('failure' in result && result.failure, `taken: ${name}`)
+}
+
+function refuses (t: Assert, data: Buffer | string, code: ErrorCode, message: RegExp = /./, name = named(data.toString())): void {
+  const result = decode(data)
+  t.match('failure' in result ? result.failure : 'taken', { code, message }, `${code}: ${name}`)
+}
+
+t.test('a frame is its type, its payload and, where there is one, its id', async (t) => {
+  t.strictSame(decode('{"type":"CLICKED_PAY","payload":{"roomId":"r"}}'), { type: 'CLICKED_PAY', payload: { roomId: 'r' } })
+  t.strictSame(decode('{"id":"a","payload":{"roomId":"r"},"type":"CLICKED_PAY"}'), { type: 'CLICKED_PAY', payload: { roomId: 'r' }, id: 'a' })
+  t.strictSame(decodeFrame(' {"type":"CLICKED_PAY",\r\n\t"payload":{"roomId":"r"}} '), { type: 'CLICKED_PAY', payload: { roomId: 'r' } }, 'text, with white space around it')
+  t.strictSame(decode(frame({ message: 'olá', nested: { a: [1, null, true] } }, { timestamp: 5, clientId: 'mine' })),
+    { type: 'CLICKED_PAY', payload: { roomId: 'r', message: 'olá', nested: { a: [1, null, true] } } }, 'extra payload keys stay, extra top-level keys do not')
+  for (const type of EVENT_TYPES) takes(t, frame({}, { type }), `${type} with nothing but a room`)
+})
+
+t.test('what is not JSON is INVALID_JSON', async (t) => {
+  for (const text of [
+    '', ' ', 'nonsense', '{', '{"type":"CLICKED_PAY"', `${frame()}x`, `${frame()}${frame()}`, `${frame()},`, "{'type':'CLICKED_PAY'}", '{type:"CLICKED_PAY"}',
+    raw('NaN'), raw('Infinity'), raw('-Infinity'), raw('undefined'), raw('01'), raw('+1'), raw('.5'), raw('0x10'), raw('[1,]'), raw('"\\x41"'), raw('// no\n1'),
+    raw('"a\u0000b"'), raw('"a\nb"'), raw('"a\tb"'), raw('"a\u001fb"'), `\u0000${frame()}`, `\u00a0${frame()}`, `\ufeff${frame()}`
+  ]) refuses(t, text, 'INVALID_JSON', /^The text is not valid JSON\.$/, JSON.stringify(named(text)))
+  refuses(t, Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), Buffer.from(frame())]), 'INVALID_JSON', /./, 'a byte order mark')
+  refuses(t, Buffer.from([0xff, 0xfe, 0x00]), 'INVALID_JSON', /./, 'bytes that are no text')
+})
+
+t.test('JSON that is not an object is INVALID_FRAME', async (t) => {
+  for (const text of ['null', '[]', `[${frame()}]`, 'true', '5', '"CLICKED_PAY"']) refuses(t, text, 'INVALID_FRAME', /must be a JSON object/)
+})
+
+t.test('type and payload are named when they are missing or wrong', async (t) => {
+  for (const text of ['{}', '{"payload":{"roomId":"r"}}', '{"type":null,"payload":{"roomId":"r"}}', '{"type":5,"payload":{"roomId":"r"}}', '{"type":["CLICKED_PAY"],"payload":{"roomId":"r"}}']) {
+    refuses(t, text, 'INVALID_FRAME', /^type: must be a string$/)
+  }
+  for (const text of ['{"type":"CLICKED_PAY"}', ...['null', '[]', '"r"', '5'].map((payload) => `{"type":"CLICKED_PAY","payload":${payload}}`)]) {
+    refuses(t, text, 'INVALID_FRAME', /^payload: must be an object$/)
+  }
+})
+
+t.test('a type that no client may send is UNKNOWN_EVENT, and the answer names those it may', async (t) => {
+  for (const type of [
+    '', 'toString', 'constructor', 'hasOwnProperty', 'valueOf', '__proto__', 'prototype', 'size', 'get', 'click_pay', 'clicked_pay', 'CLICKED_PAY ', ' CLICKED_PAY', 'CLICKED_PAY\u0000',
+    'CONNECTION_ESTABLISHED', 'ROOM_JOINED', 'ERROR', 'ACK', 'ROOM_LEFT', 'PONG', 'DEVICE_JOINED', 'DEVICE_LEFT', 'ROOM_CLOSED', 'PAYMENT_UPDATE'
+  ]) refuses(t, frame({}, { type }), 'UNKNOWN_EVENT', /JOIN_ROOM, ENTERED_SUMMARY, .*PAYMENT_ERROR/, JSON.stringify(type))
+  refuses(t, '{"type":"CLICKED_PAY","type":"toString","payload":{"roomId":"r"}}', 'UNKNOWN_EVENT', /./, 'of two types the last counts')
+})
+
+t.test('the room id: 1 to 128 characters of A-Z a-z 0-9 . _ : ~ -', async (t) => {
+  takes(t, frame({ roomId: 'A' }))
+  takes(t, frame({ roomId: 'x'.repeat(128) }))
+  refuses(t, frame({ roomId: 'x'.repeat(129) }), 'INVALID_FRAME', /^payload\.roomId: .*128/)
+  refuses(t, frame({ roomId: 'x'.repeat(300) }), 'INVALID_FRAME', /^payload\.roomId: .*128/)
+  refuses(t, frame({ roomId: '' }), 'INVALID_FRAME', /^payload\.roomId: .*1$/)
+  refuses(t, '{"type":"CLICKED_PAY","payload":{}}', 'INVALID_FRAME', /^payload\.roomId: .*required/)
+  for (const roomId of [5, null, true, ['r'], {}]) refuses(t, frame({ roomId }), 'INVALID_FRAME', /^payload\.roomId: expected string$/)
+  for (let code = 0; code < 256; code++) {
+    const roomId = `a${String.fromCharCode(code)}`
+    const check = /[A-Za-z0-9._:~-]/.test(roomId.charAt(1)) ? takes : (t: Assert, text: string) => refuses(t, text, 'INVALID_FRAME', /^payload\.roomId: /)
+    check(t, frame({ roomId }))
+  }
+  for (const roomId of ['../b', 'a/b', 'a%2fb', 'ａ', '😀', 'r\n', '\nr']) refuses(t, frame({ roomId }), 'INVALID_FRAME', /^payload\.roomId: /)
+  for (const roomId of ['.', '..', '~', '-', '__proto__', 'constructor']) takes(t, frame({ roomId }), `an odd name: ${roomId}`)
+})
+
+t.test('the device id: 1 to 128 characters, no control characters', async (t) => {
+  takes(t, frame({ deviceId: 'd' }))
+  takes(t, frame({ deviceId: 'd'.repeat(128) }))
+  refuses(t, frame({ deviceId: 'd'.repeat(129) }), 'INVALID_FRAME', /^payload\.deviceId: .*128/)
+  refuses(t, frame({ deviceId: '' }), 'INVALID_FRAME', /^payload\.deviceId: .*1$/)
+  for (const deviceId of [5, null, false, [], {}]) refuses(t, frame({ deviceId }), 'INVALID_FRAME', /^payload\.deviceId: expected string$/)
+  for (let code = 0; code < 256; code++) {
+    const isControl = code < 0x20 || (code >= 0x7f && code <= 0x9f)
+    const text = frame({ deviceId: `d${String.fromCharCode(code)}` })
+    if (isControl) refuses(t, text, 'INVALID_FRAME', /^payload\.deviceId: /)
+    else takes(t, text)
+  }
+  for (const deviceId of ['Telefone da Zoë', '收银台 1', '😀', '<b>', '"', '__proto__']) takes(t, frame({ deviceId }))
+})
+
+t.test('the id: 1 to 64 printable ASCII characters', async (t) => {
+  for (const id of ['a', 'x'.repeat(64), ' ', '~', '"\\', '__proto__', 'toString']) t.match(decode(frame({}, { id })), { id }, `taken: ${named(id)}`)
+  for (const id of ['', 'x'.repeat(65), 'é', '😀', 'a\n', '\u007f', '\u0000', 5, null, true, [], {}, ['a']]) {
+    refuses(t, frame({}, { id }), 'INVALID_FRAME', /^id: must be a string of 1–64 printable ASCII characters$/, JSON.stringify(id))
+  }
+})
+
+t.test('the amount is a finite number that is not negative', async (t) => {
+  const amount = (json: string) => `{"type":"PAYMENT_SUCCESS","payload":{"roomId":"r","amount":${json}}}`
+  for (const json of ['0', '-0', '0.01', '99.9', '1e21', '1e308', '5e-324']) takes(t, amount(json))
+  for (const json of ['-1', '-0.01', '-1e308']) refuses(t, amount(json), 'INVALID_FRAME', /^payload\.amount: .*greater or equal to 0$/)
+  for (const json of ['1e400', '-1e400', '"5"', '""', 'null', 'true', '[5]', '{}']) refuses(t, amount(json), 'INVALID_FRAME', /^payload\.amount: expected number$/)
+})
+
+t.test('every documented key that is there has its documented type', async (t) => {
+  for (const [type, key, good, bad] of [
+    ['PAYMENT_METHOD_CHANGED', 'method', ['pix', ''], [5, null, ['pix'], {}]],
+    ['DATA_FILLED', 'fields', [[], ['name', 'cpf']], ['name', 5, null, {}]],
+    ['PAYMENT_SUCCESS', 'transactionId', ['tx_456789', ''], [456789, null, []]],
+    ['PAYMENT_SUCCESS', 'currency', ['EUR', 'BRL'], ['eur', 'EU', 'EURO', 'EUR\n', 'E1R', '', '€', 978, null]],
+    ['PAYMENT_ERROR', 'error', ['declined', ''], [5, null, {}]],
+    ['PAYMENT_ERROR', 'code', ['51', ''], [51, null, []]]
+  ] as const) {
+    for (const value of good) takes(t, frame({ [key]: value }, { type }), `${type} with ${key} ${JSON.stringify(value)}`)
+    for (const value of bad) refuses(t, frame({ [key]: value }, { type }), 'INVALID_FRAME', new RegExp(`^payload\\.${key}: expected `), `${type} with ${key} ${JSON.stringify(value)}`)
+  }
+  refuses(t, frame({ fields: ['name', 5] }, { type: 'DATA_FILLED' }), 'INVALID_FRAME', /^payload\.fields\.1: expected string$/)
+  takes(t, frame({ amount: 'five', fields: 5, method: null }), 'a key that this event does not have may be anything')
+})
+
+t.test('a broken rule is also told to programs: key and rule apart', async (t) => {
+  const { failure } = decode('{"type":"PAYMENT_SUCCESS","payload":{"roomId":"r","amount":-1}}') as RefusedFrame
+  t.match(failure.details, [{ key: 'payload.amount', rule: /greater or equal to 0/ }])
+  t.equal(failure.message, `${failure.details![0]!.key}: ${failure.details![0]!.rule}`)
+})
+
+t.test('keys that would reach a prototype are FORBIDDEN_KEY, however they are spelt and wherever they are', async (t) => {
+  const places = (member: string) => [
+    `{${member},"type":"CLICKED_PAY","payload":{"roomId":"r"}}`,
+    `{"type":"CLICKED_PAY","payload":{"roomId":"r",${member}}}`,
+    `{"type":"CLICKED_PAY","payload":{"roomId":"r","a":{"b":{${member}}}}}`,
+    `{"type":"CLICKED_PAY","payload":{"roomId":"r","a":[0,[{${member}}]]}}`,
+    `{${member},"type":"toString","payload":null}`
+  ]
+  for (const member of [
+    '"__proto__":{"polluted":1}', '"__proto__":null', '"__proto__":1', '"__proto__":[]',
+    '"\\u005f_proto__":{"polluted":1}', '"\\u005F\\u005F\\u0070roto\\u005f\\u005f":{"polluted":1}', '"__pro\\u0074o__":1', '"\\u005f\\u005f\\u0070\\u0072\\u006f\\u0074\\u006f\\u005f\\u005f":1',
+    '"__proto__":1,"__proto__":{"polluted":1}', '"__proto__":1,"\\u005f_proto__":2',
+    '"constructor":{"prototype":{"polluted":1}}', '"constructor":{"prototype":null}', '"constructor":{"name":1,"prototype":1}',
+    '"con\\u0073tructor":{"prototyp\\u0065":1}', '"constructor":1,"constructor":{"prototype":1}'
+  ]) for (const text of places(member)) refuses(t, text, 'FORBIDDEN_KEY', /key that is not allowed/, text)
+  for (const member of [
+    '"constructor":"Bauer AG"', '"constructor":{"name":"x"}', '"constructor":null', '"constructor":["prototype"]', '"prototype":{"a":1}',
+    '"toString":1', '"hasOwnProperty":1', '"__proto":1', '"proto__":1', '"__PROTO__":1', '"note":"__proto__"', '"toJSON":1', '"then":1', '"length":1'
+  ]) takes(t, `{"type":"CLICKED_PAY","payload":{"roomId":"r","a":{${member}},${member}},${member}}`, member)
+  t.equal(({} as { polluted?: number }).polluted, undefined)
+})
+
+t.test('of two keys with one name the last counts, and only that one travels on', async (t) => {
+  const accepted = decode('{"type":"CLICKED_PAY","payload":{"roomId":"/","roomId":"r","note":1,"n\\u006fte":2}}') as ClientFrame
+  t.equal(encodeEvent(draftEvent(accepted, 'device', 5), 1).toString(), '{"type":"CLICKED_PAY","payload":{"roomId":"r","note":2},"seq":1,"timestamp":5,"source":"device"}')
+  refuses(t, '{"type":"CLICKED_PAY","payload":{"roomId":"r","roomId":"/"}}', 'INVALID_FRAME', /^payload\.roomId: /)
+})
+
+t.test('eight levels of nesting are taken, nine are TOO_DEEP', async (t) => {
+  // The frame and its payload are two of them.
+  const levels = (n: number, open: string, close: string, core = '') => raw(open.repeat(n - 2) + core + close.repeat(n - 2))
+  t.equal(MAX_DEPTH, 8)
+  for (const [open, close, core] of [['[', ']', ''], ['{"a":', '}', '1']] as const) {
+    takes(t, levels(8, open, close, core))
+    for (const n of [9, 10, 5000, 100_000]) refuses(t, levels(n, open, close, core), 'TOO_DEEP', /deeper than 8 levels/)
+  }
+  takes(t, raw('[{"a":[{"b":[{}]}]}]'))
+  refuses(t, raw('[{"a":[{"b":[{"c":[]}]}]}]'), 'TOO_DEEP', /./, 'objects and arrays count alike')
+  refuses(t, levels(9, '[', ']'), 'TOO_DEEP', /./, 'an empty array is a level')
+  refuses(t, levels(8, '[', ']', '{}'), 'TOO_DEEP', /./, 'an empty object is a level')
+  takes(t, levels(8, '[', ']', '1,2'), 'its items are none')
+  refuses(t, `{"type":"CLICKED_PAY","payload":{"roomId":"r"},"extra":${'['.repeat(8)}${']'.repeat(8)}}`, 'TOO_DEEP', /./, 'beside the payload')
+  takes(t, `{"type":"CLICKED_PAY","payload":{"roomId":"r"},"extra":${'['.repeat(7)}${']'.repeat(7)}}`)
+  refuses(t, '['.repeat(100_000), 'INVALID_JSON', /./, 'deep and cut off')
+  refuses(t, '['.repeat(100_000) + ']'.repeat(100_000), 'INVALID_FRAME', /must be a JSON object/, 'deep and no object')
+})
+
+t.test('64 keys are taken, 65 are refused, over all objects of the frame', async (t) => {
+  t.equal(MAX_KEYS, 64)
+  const keys = (n: number) => Object.fromEntries(Array.from({ length: n }, (_, i) => [`k${i}`, i]))
+  // type, payload and roomId are three.
+  takes(t, frame(keys(61)))
+  refuses(t, frame(keys(62)), 'INVALID_FRAME', /more than 64 keys/)
+  takes(t, frame({ a: keys(30), b: [keys(29)] }))
+  refuses(t, frame({ a: keys(30), b: [keys(30)] }), 'INVALID_FRAME', /more than 64 keys/)
+  takes(t, frame({}, keys(61)))
+  refuses(t, frame({}, keys(62)), 'INVALID_FRAME', /more than 64 keys/)
+})
+
+t.test('256 array items are taken, 257 are refused, over all arrays of the frame', async (t) => {
+  t.equal(MAX_ITEMS, 256)
+  const items = (n: number) => Array<string>(n).fill('i')
+  takes(t, frame({ fields: items(256) }, { type: 'DATA_FILLED' }))
+  refuses(t, frame({ fields: items(257) }, { type: 'DATA_FILLED' }), 'INVALID_FRAME', /more than 256 array items/)
+  takes(t, frame({ a: items(128), b: { c: items(128) } }))
+  refuses(t, frame({ a: items(128), b: { c: items(129) } }), 'INVALID_FRAME', /more than 256 array items/)
+  takes(t, frame({ a: [items(127), items(127)] }), 'arrays in an array are items too')
+  refuses(t, frame({ a: [items(127), items(128)] }), 'INVALID_FRAME', /more than 256 array items/)
+})
+
+t.test('2048 characters are taken, 2049 are refused, in any string and any key', async (t) => {
+  t.equal(MAX_STRING, 2048)
+  for (const character of ['x', 'é', '€']) {
+    const [fits, tooLong] = [character.repeat(2048), character.repeat(2049)]
+    for (const place of [
+      (text: string) => frame({ extra: text }), (text: string) => frame({ extra: [[text]] }), (text: string) => frame({ [text]: 1 }),
+      (text: string) => frame({}, { extra: text }), (text: string) => frame({}, { [text]: 1 }),
+      (text: string) => frame({ error: text }, { type: 'PAYMENT_ERROR' }), (text: string) => frame({ fields: [text] }, { type: 'DATA_FILLED' })
+    ]) {
+      takes(t, place(fits))
+      refuses(t, place(tooLong), 'INVALID_FRAME', /longer than 2048 characters/)
+    }
+  }
+})
+
+t.test('lone surrogates are refused, pairs are taken', async (t) => {
+  for (const json of ['"\\ud800"', '"\\udfff"', '"a\\udc00\\ud800b"', '{"\\ud83d":1}', '["\\ude00"]']) refuses(t, raw(json), 'INVALID_FRAME', /lone surrogate/)
+  refuses(t, raw('1').replace('"r"', '"\\ud800"'), 'INVALID_FRAME', /./, 'in the room id')
+  for (const json of ['"\\ud83d\\ude00"', '"😀"', '"\\u0000"', '"\\uffff"', '"\\u2028"']) takes(t, raw(json))
+})
+
+t.test('the offender is told which of its frames it was, where the id can be used', async (t) => {
+  const id = 'frame "7"'
+  for (const text of [
+    frame({}, { id, type: 'toString' }), frame({}, { id, type: 5 }), frame({ roomId: '/' }, { id }), frame({ deviceId: 5 }, { id }), JSON.stringify({ id, type: 'CLICKED_PAY' })
+  ]) t.equal(decode(text).id, id, text)
+  for (const text of [frame({}, { type: 'toString' }), frame({}, { id: 5, type: 'toString' }), frame({}, { id: 'x'.repeat(65) }), 'nonsense', '[]']) t.notOk('id' in decode(text), text)
+})
+
+t.test('an event goes out with its payload as sent, its number, its time, its source and its id', async (t) => {
+  const event = { type: 'PAYMENT_SUCCESS', payload: { roomId: 'r', deviceId: 'd', amount: 99.9, note: 'olá "😀" \\ \u2028 \u0000 </script>', nested: { a: [1, null] } }, id: '"a\\"' }
+  const draft = draftEvent(event, 'device', 1705312205000, 'client_1')
+  t.match(draft, { ...event, source: 'device', timestamp: 1705312205000, origin: 'client_1' })
+  for (const seq of [1, 42, Number.MAX_SAFE_INTEGER]) {
+    const bytes = encodeEvent(draft, seq)
+    t.ok(Buffer.isBuffer(bytes))
+    t.strictSame(JSON.parse(bytes.toString('utf8')), { ...event, seq, timestamp: 1705312205000, source: 'device' })
+  }
+  t.strictSame(Object.keys(JSON.parse(encodeEvent(draft, 1).toString()) as object), ['type', 'payload', 'seq', 'timestamp', 'source', 'id'])
+
+  const plain = draftEvent({ type: 'PAYMENT_UPDATE', payload: { roomId: 'r' } }, 'api', 5)
+  t.equal(encodeEvent(plain, 2).toString(), '{"type":"PAYMENT_UPDATE","payload":{"roomId":"r"},"seq":2,"timestamp":5,"source":"api"}')
+  for (const key of ['id', 'fingerprint', 'origin']) t.notOk(key in plain, `no ${key}`)
+})
+
+t.test('a text in the payload cannot pass for the event\'s own number', async (t) => {
+  const draft = draftEvent({ type: 'CLICKED_PAY', payload: { roomId: 'r', note: '","seq":9}', seq: 9, timestamp: 9, source: 'api' } }, 'device', 5)
+  t.match(JSON.parse(encodeEvent(draft, 1).toString()), { seq: 1, timestamp: 5, source: 'device', payload: { seq: 9, note: '","seq":9}' } })
+})
+
+t.test('a fingerprint tells whether two events with one id say the same', async (t) => {
+  const print = (payload: object = {}, { type = 'CLICKED_PAY', id = 'a', time = 1, origin = 'c', identity }: { type?: string, id?: string, time?: number, origin?: string, identity?: string } = {}) =>
+    draftEvent({ type, payload: { roomId: 'r', ...payload }, id }, 'device', time, origin, identity).fingerprint
+  t.match(print(), /^.{20,}$/)
+  t.equal(print({ amount: 1 }), print({ amount: 1 }))
+  t.equal(print({}, { time: 2, origin: 'other', id: 'b' }), print(), 'when, by whom and under which id it was said makes no difference')
+  t.not(print({ amount: 1 }), print({ amount: 2 }))
+  t.not(print({ amount: 1 }), print({ amount: '1' }))
+  t.not(print({}, { type: 'CLICKED_PROCEED' }), print())
+  t.equal(print({ timestamp: 1 }, { identity: 'same' }), print({ timestamp: 2 }, { identity: 'same' }), 'an identity stands for type and payload')
+  t.not(print({}, { identity: 'one' }), print({}, { identity: 'other' }))
+})
+
+t.test('a frame of the server\'s own is type, payload and, where it answers one, an id', async (t) => {
+  t.equal(encodeFrame('ERROR', { message: '"olá"' }), '{"type":"ERROR","payload":{"message":"\\"olá\\""}}')
+  t.strictSame(JSON.parse(encodeFrame('ACK', {}, '"')), { type: 'ACK', payload: {}, id: '"' })
+})
+
+const REFUSALS: readonly ErrorCode[] = ['INVALID_JSON', 'INVALID_FRAME', 'UNKNOWN_EVENT', 'FORBIDDEN_KEY', 'TOO_DEEP']
+
+/** Whatever came in: a coded failure, or a frame that goes out again with the very payload that came in. */
+function isCoded (data: Buffer | string): boolean {
+  const result = decode(data)
+  if ('failure' in result) return REFUSALS.includes(result.failure.code) && result.failure.message !== '' && !result.failure.retryable
+  const text = encodeEvent(draftEvent(result, 'device', 5), 7).toString()
+  const { type, payload, seq, id } = JSON.parse(text) as Record<string, unknown>
+  return EVENT_TYPES.includes(result.type) && type === result.type && seq === 7 && id === result.id &&
+    isDeepStrictEqual(payload, (JSON.parse(data.toString()) as { payload: unknown }).payload) && isDeepStrictEqual(payload, result.payload)
+}
+
+/** The bounds, counted the slow and simple way, over a value that knows no forbidden key. */
+function isWithinBounds (value: unknown): boolean {
+  const levels = (value: unknown): number => typeof value === 'object' && value !== null ? 1 + Math.max(0, ...Object.values(value).map(levels)) : 0
+  const all = (value: unknown): unknown[] => [value, ...(typeof value === 'object' && value !== null ? Object.values(value).flatMap(all) : [])]
+  const values = all(value)
+  const arrays = values.filter((value) => Array.isArray(value))
+  const keys = values.filter((value) => typeof value === 'object' && value !== null && !Array.isArray(value)).flatMap((object) => Object.keys(object as object))
+  const strings = [...keys, ...values.filter((value) => typeof value === 'string')]
+  return levels(value) <= 8 && keys.length <= 64 && arrays.flat().length <= 256 && strings.every((text) => text.length <= 2048 && text.isWellFormed())
+}
+
+const anyText = fc.string({ unit: 'binary', maxLength: 30 })
+const hostileKey = fc.oneof(anyText, fc.constantFrom('__proto__', 'constructor', 'prototype', 'roomId', 'type', 'payload', 'id', 'amount', 'fields', 'deviceId', 'toString', 'toJSON'))
+const { value: hostileValue } = fc.letrec((tie) => ({
+  value: fc.oneof({ depthSize: 'small', withCrossShrink: true },
+    fc.oneof(anyText, fc.constantFrom('r', 'EUR', '\ud800', '/'), fc.double({ noNaN: true, noDefaultInfinity: true }), fc.integer(), fc.boolean(), fc.constant(null)),
+    fc.array(tie('value'), { maxLength: 5 }),
+    // `fromEntries` makes `__proto__` a key like any other, as JSON does.
+    fc.array(fc.tuple(hostileKey, tie('value')), { maxLength: 5 }).map((members) => Object.fromEntries(members))
+  )
+}))
+const hostileFrame = fc.record({
+  type: fc.oneof({ weight: 9, arbitrary: fc.constantFrom<string>(...EVENT_TYPES) }, { weight: 1, arbitrary: hostileValue }),
+  payload: fc.oneof(
+    { weight: 9, arbitrary: fc.tuple(fc.stringMatching(/^[A-Za-z0-9._:~-]{1,128}$/), fc.dictionary(hostileKey, hostileValue, { maxKeys: 6 })).map(([roomId, extra]) => ({ ...extra, roomId })) },
+    { weight: 1, arbitrary: hostileValue }),
+  id: fc.oneof(fc.stringMatching(/^[ -~]{1,64}$/), hostileValue)
+}, { requiredKeys: ['type', 'payload'] }).map((value) => JSON.stringify(value))
+
+t.test('any bytes give a frame or a coded failure, never a throw', async () => {
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => isCoded(Buffer.from(bytes))), { numRuns: 2000 })
+})
+
+t.test('so does any JSON', async () => {
+  fc.assert(fc.property(fc.json({ maxDepth: 12 }), isCoded), { numRuns: 2000 })
+  fc.assert(fc.property(hostileValue, (value) => isCoded(JSON.stringify(value))), { numRuns: 2000 })
+})
+
+t.test('so does a frame in which anything may be wrong, and what is taken goes out as it came in', async (t) => {
+  let taken = 0
+  fc.assert(fc.property(hostileFrame, (text) => {
+    if (!('failure' in decode(text))) taken++
+    return isCoded(text)
+  }), { numRuns: 4000 })
+  t.ok(taken > 200, `many of them are taken (${taken})`)
+})
+
+t.test('so does a good frame with a piece of its bytes torn out or replaced', async () => {
+  const good = Buffer.from(frame({ deviceId: 'd', amount: 5, note: 'olá 😀', nested: { a: ['x', { b: null }] } }, { type: 'PAYMENT_SUCCESS', id: 'an id' }))
+  fc.assert(fc.property(fc.nat(good.length), fc.nat(12), fc.oneof(fc.uint8Array({ maxLength: 6 }), anyText.map((text) => Buffer.from(text))), (at, length, piece) =>
+    isCoded(Buffer.concat([good.subarray(0, at), piece, good.subarray(at + length)]))), { numRuns: 3000 })
+})
+
+t.test('a frame whose keys are all its own affair is taken exactly if it is within the bounds', async (t) => {
+  const text = fc.oneof(fc.string({ maxLength: 8 }), fc.nat(2100).map((length) => 'x'.repeat(length)), fc.constant('\udc00'))
+  const { value } = fc.letrec((tie) => ({
+    value: fc.oneof({ maxDepth: 9 },
+      fc.oneof(fc.integer(), text),
+      fc.array(tie('value'), { maxLength: 3 }),
+      fc.nat(260).map((length) => Array<number>(length).fill(0)),
+      fc.nat(66).map((length) => Object.fromEntries(Array.from({ length }, (_, i) => [`k${i}`, i]))),
+      fc.dictionary(fc.string({ maxLength: 4 }).map((key) => `x${key}`), tie('value'), { maxKeys: 3 }),
+      fc.tuple(fc.nat(9), tie('value')).map(([depth, core]) => { for (let i = 0; i < depth; i++) core = [core]; return core })
+    )
+  }))
+  const seen = { taken: 0, refused: 0 }
+  fc.assert(fc.property(value, (extra) => {
+    const text = frame({ extra })
+    const taken = !('failure' in decode(text))
+    seen[taken ? 'taken' : 'refused']++
+    return taken === isWithinBounds(JSON.parse(text))
+  }), { numRuns: 3000 })
+  t.ok(seen.taken > 100 && seen.refused > 100, `both happen (${seen.taken}, ${seen.refused})`)
+})
