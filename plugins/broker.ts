@@ -5,7 +5,7 @@ import type { Broker } from '../src/broker/broker.js'
 import { MemoryBroker } from '../src/broker/memory.js'
 
 /** Time between two sweeps, ms. A room that expired in between is already gone for whoever asks. */
-export const SWEEP_INTERVAL = 30_000
+export const SWEEP_INTERVAL = 10_000
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -26,7 +26,7 @@ export default fp(async (app) => {
 
   const timer = setInterval(() => {
     const removed = broker.sweep()
-    if (removed > 0) log.info({ removed, kept: broker.size }, 'empty rooms swept')
+    if (removed > 0) log.info({ removed, kept: broker.size }, 'rooms swept')
   }, SWEEP_INTERVAL).unref()
   app.addHook('onClose', async () => {
     clearInterval(timer)

@@ -2,11 +2,12 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import fp from 'fastify-plugin'
-import { COMPONENTS } from '../src/protocol/rest.js'
+import { ROOM_COMPONENTS } from '../src/protocol/rest-rooms.js'
+import { SERVER_COMPONENTS } from '../src/protocol/rest.js'
 import { VERSION } from '../src/root.js'
 
 export default fp(async (app) => {
-  for (const schema of COMPONENTS) app.addSchema(schema)
+  for (const schema of [...SERVER_COMPONENTS, ...ROOM_COMPONENTS]) app.addSchema(schema)
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -21,8 +22,14 @@ export default fp(async (app) => {
       servers: [{ url: '/', description: 'This server' }],
       tags: [
         { name: 'Server', description: 'The process: what it is, whether it lives, what it is doing.' },
+        { name: 'Rooms', description: 'The payments\' rooms: creating, looking, closing, their events.' },
         { name: 'Messages', description: 'What a backend says to the devices in a room.' }
       ],
+      components: {
+        securitySchemes: {
+          apiKey: { type: 'http', scheme: 'bearer', description: 'One of the server\'s API keys. A server without keys is open, and takes any.' }
+        }
+      },
       security: []
     },
     // Components by their own names instead of def-0, def-1 …

@@ -3,6 +3,8 @@ import { randomBytes } from 'node:crypto'
 import websocket from '@fastify/websocket'
 import fp from 'fastify-plugin'
 import type { WebSocket } from 'ws'
+import { allowedOrigins } from '../src/config.js'
+import { Failure } from '../src/errors.js'
 import { HANDSHAKE_TIMEOUT, limitHandshakes } from '../src/handshake.js'
 import { Session } from '../src/rooms/session.js'
 
@@ -41,7 +43,15 @@ export default fp(async (app) => {
     await gone
   }
 
-  app.get('/', { websocket: true, constraints: { upgrade: 'websocket' } }, (socket: WebSocket, request) => {
+  const origins = allowedOrigins(config)
+  app.get('/', {
+    websocket: true,
+    constraints: { upgrade: 'websocket' },
+    // CORS does not stop sockets: a foreign page is refused here, with a true HTTP answer (RFC 6455 §10.2).
+    preValidation: async ({ headers: { origin } }, reply) => {
+      if (origins && origin !== undefined && !origins.includes(origin)) return reply.fail(new Failure('FORBIDDEN', 'This origin may not connect.'))
+    }
+  }, (socket: WebSocket, request) => {
     handshakeDone(request.raw.socket)
     const clientId = `client_${now()}_${randomBytes(6).toString('hex')}`
     const session = new Session(clientId, socket, options)

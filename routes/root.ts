@@ -9,7 +9,13 @@ const ENDPOINTS = {
   health: 'GET /health',
   readiness: 'GET /ready',
   status: 'GET /api/server/status',
-  broadcast: 'POST /api/message/room/:roomId/broadcast'
+  broadcast: 'POST /api/message/room/:roomId/broadcast',
+  createRoom: 'POST /api/rooms',
+  listRooms: 'GET /api/rooms',
+  getRoom: 'GET /api/rooms/:roomId',
+  closeRoom: 'DELETE /api/rooms/:roomId',
+  listRoomEvents: 'GET /api/rooms/:roomId/events',
+  publishRoomEvent: 'POST /api/rooms/:roomId/events'
 }
 
 const route: FastifyPluginAsyncTypebox = async (app) => {

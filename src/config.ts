@@ -13,6 +13,9 @@ export const ConfigSchema = Type.Object({
   LOG_LEVEL: Type.Optional(StringEnum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
     description: 'Lowest level that is logged; without it `info` in production, `debug` otherwise'
   })),
+  API_KEYS: Type.Optional(Type.String({ description: 'Comma-separated; set: the REST API needs one of them' })),
+  RESULTS_FROM: StringEnum(['any', 'backend'], { default: 'any', description: '`backend`: `PAYMENT_SUCCESS` and `PAYMENT_ERROR` are taken from a backend with an API key only' }),
+  ALLOWED_ORIGINS: Type.String({ minLength: 1, default: '*', description: 'Comma-separated browser origins that may use the socket and the API; `*`: any' }),
   ROOM_RETENTION_SECONDS: seconds(900, 'How long a room is kept once it is empty'),
   ROOM_LOG_SIZE: Type.Integer({ minimum: 1, maximum: 100_000, default: 200, description: 'Events kept in a room' }),
   MAX_ROOM_MEMBERS: Type.Integer({ minimum: 1, default: 50, description: 'Sockets in one room, on this node' }),
@@ -21,10 +24,16 @@ export const ConfigSchema = Type.Object({
   HEARTBEAT_SECONDS: seconds(25, 'Time between pings'),
   HEARTBEAT_TIMEOUT_SECONDS: seconds(8, 'How long to wait for a pong (close 4003)'),
   OUTBOX_MAX_BYTES: Type.Integer({ minimum: 1024, default: 1_048_576, description: 'Bytes that may wait for one slow socket (close 4001)' }),
+  PRESENCE_GRACE_SECONDS: Type.Integer({ minimum: 0, maximum: 3600, default: 5, description: 'How long a device may be away before `DEVICE_LEFT`' }),
   SHUTDOWN_GRACE_SECONDS: seconds(10, 'How long a stop may take'),
   DOCS: Type.Boolean({ default: true, description: 'Swagger UI at `/docs`' })
 })
 export type Config = Readonly<Static<typeof ConfigSchema>> & { readonly LOG_LEVEL: string }
+
+/** The browser origins that may use this server, or undefined where any may. */
+export function allowedOrigins ({ ALLOWED_ORIGINS }: Pick<Config, 'ALLOWED_ORIGINS'>): string[] | undefined {
+  return ALLOWED_ORIGINS === '*' ? undefined : ALLOWED_ORIGINS.split(',').map((origin) => origin.trim())
+}
 
 /** A setting that cannot be used. Its message names the variable and the rule, never the value. */
 export class ConfigError extends Error {}
@@ -39,11 +48,21 @@ export function loadConfig (env: NodeJS.ProcessEnv, envFile?: string): Config {
   const data = Object.fromEntries(Object.entries(env).filter(([key, value]) => key in ConfigSchema.properties && value !== ''))
   try {
     const config = envSchema<Static<typeof ConfigSchema>>({ schema: ConfigSchema as TSchema, data, env: false, dotenv: envFile ? { path: envFile } : false })
+    checkTogether(config)
     return { ...config, LOG_LEVEL: config.LOG_LEVEL ?? (config.NODE_ENV === 'production' ? 'info' : 'debug') }
   } catch (error) {
+    if (error instanceof ConfigError) throw error
     const { errors } = error as { errors?: Array<{ instancePath: string, message?: string, params: { allowedValues?: string[] } }> }
     if (!errors) throw error
     throw new ConfigError(errors.map(({ instancePath, message, params }) =>
       `${instancePath.slice(1)} ${message}${params.allowedValues ? `: ${params.allowedValues.join(', ')}` : ''}`).join('; '))
   }
+}
+
+/** Rules that concern more than one setting. */
+function checkTogether ({ RESULTS_FROM, API_KEYS, ALLOWED_ORIGINS }: Static<typeof ConfigSchema>): void {
+  if (RESULTS_FROM === 'backend' && !API_KEYS) throw new ConfigError('RESULTS_FROM=backend needs API_KEYS: without a key nobody is known to be a backend')
+  // An origin is scheme, host and port (RFC 6454 §6.2); anything else would silently match nothing, and `null` would match every sandbox.
+  const isOrigin = (text: string) => URL.canParse(text) && new URL(text).origin === text
+  if (!(allowedOrigins({ ALLOWED_ORIGINS }) ?? []).every(isOrigin)) throw new ConfigError('ALLOWED_ORIGINS must be * or a list of origins such as https://shop.example')
 }

@@ -17,11 +17,16 @@ export const ERRORS = {
   UNKNOWN_EVENT: { message: 'The event type is not known.', status: 400, retryable: false },
   FORBIDDEN_KEY: { message: 'The text holds a key that is not allowed.', status: 400, retryable: false },
   TOO_DEEP: { message: 'The text is nested too deeply.', status: 400, retryable: false },
+  UNAUTHORIZED: { message: 'An API key is needed.', status: 401, retryable: false },
+  FORBIDDEN: { message: 'This is not allowed here.', status: 403, retryable: false },
   NOT_FOUND: { message: 'There is nothing at this address.', status: 404, retryable: false },
   ROOM_NOT_FOUND: { message: 'There is no such room.', status: 404, retryable: false },
   PAYLOAD_TOO_LARGE: { message: 'The request body is too large.', status: 413, retryable: false },
   URI_TOO_LONG: { message: 'The address is too long.', status: 414, retryable: false },
   UNSUPPORTED_MEDIA_TYPE: { message: 'The content type must be application/json.', status: 415, retryable: false },
+  ROOM_EXISTS: { message: 'There is such a room already.', status: 409, retryable: false },
+  ROOM_CLOSED: { message: 'The room is closed.', status: 410, retryable: false },
+  NOT_JOINED: { message: 'This socket is not in that room.', status: 409, retryable: false },
   ID_CONFLICT: { message: 'This id was used for another event.', status: 409, retryable: false },
   ROOM_FULL: { message: 'The room has as many members as it can hold.', status: 409, retryable: true },
   TOO_MANY_ROOMS: { message: 'This socket is in as many rooms as it may be.', status: 409, retryable: false },
@@ -52,12 +57,15 @@ export const CLOSE = {
   UNSUPPORTED_DATA: { code: 1003, reason: 'text frames only' },
   RESTARTING: { code: 1012, reason: 'server restarting' },
   TOO_SLOW: { code: 4001, reason: 'too slow' },
+  POSITION_LOST: { code: 4002, reason: 'position lost, join again with recover' },
   NO_PONG: { code: 4003, reason: 'no pong' }
 } as const
 
 export type CloseReason = typeof CLOSE[keyof typeof CLOSE]
 
 const BY_STATUS: Record<number, ErrorCode> = {
+  401: 'UNAUTHORIZED',
+  403: 'FORBIDDEN',
   404: 'NOT_FOUND',
   413: 'PAYLOAD_TOO_LARGE',
   414: 'URI_TOO_LONG',

@@ -3,12 +3,13 @@ import { once } from 'node:events'
 import { PassThrough } from 'node:stream'
 import type { Test } from 'tap'
 import t from 'tap'
+import type { Config } from '../src/config.js'
 import { createLogger } from '../src/logger.js'
 
 const ISO = '\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}\\.\\d{3}Z'
 
 /** A logger for people, and the next thing that it wrote. */
-function forPeople (t: Test, LOG_LEVEL = 'debug', NODE_ENV = 'development') {
+function forPeople (t: Test, LOG_LEVEL: Config['LOG_LEVEL'] = 'debug', NODE_ENV = 'development') {
   const output = new PassThrough({ encoding: 'utf8' })
   t.teardown(() => output.destroy())
   const written = async (): Promise<string> => String((await once(output, 'data'))[0])

@@ -7,8 +7,7 @@ import type { PaymentState } from '../protocol/payment-state.js'
 export interface Position { readonly epoch: string, readonly seq: number }
 
 /** One event of a room's log, encoded: the same bytes go to every member, now or in a replay. */
-export interface LogEntry {
-  readonly seq: number
+export interface LogEntry extends Position {
   readonly frame: Buffer
   /** The client that sent it and does not get it back while it is live. */
   readonly origin?: string | undefined
@@ -16,52 +15,89 @@ export interface LogEntry {
 
 /** What became of a published event. */
 export interface Published extends Position {
-  /** The room already had this `id`: nothing was appended, `seq` is the first one's. */
+  /** The room knew its key: nothing was appended, and the rest is what was answered the first time. */
   readonly duplicate: boolean
+  /** ms since the epoch, when it was accepted. */
+  readonly timestamp: number
   /** Sockets that it was handed to. */
   readonly receivers: number
-  /** The event moved the payment's state. */
+  /** It moved the payment's state. */
   readonly changed: boolean
 }
 
-/** One atomic look at a room: where its log ends, the payment's state there, and the events that were asked for. */
-export interface RoomView extends Position {
-  readonly state: PaymentState
+/** When a room began and when it will end, ms since the epoch. */
+export interface Lifetime {
   readonly createdAt: number
-  /** When the room ends if nothing happens; it is put off for as long as somebody is in it. */
+  /** The end if nothing happens. It is put off while somebody is in the room, but never past the room's own deadline. */
   readonly expiresAt: number
+}
+
+/** One atomic look at a room: where its log ends, the payment's state there, and the events that were asked for. */
+export interface RoomView extends Position, Lifetime {
+  readonly state: PaymentState
   /** The log holds an unbroken run from the asked position to its end. When false, `entries` is all that is retained. */
   readonly recovered: boolean
   readonly entries: readonly LogEntry[]
 }
 
+/** A room in a list. */
+export interface RoomSummary extends Position, Lifetime {
+  readonly roomId: string
+  readonly state: PaymentState
+  /** ms since the epoch; null before the first event. */
+  readonly lastEventAt: number | null
+}
+
 /** Where to read from: after a position, or everything since the beginning (`seq: 0` needs no epoch). */
 export interface ReadFrom { readonly epoch?: string | undefined, readonly seq: number }
 
-/**
- * Called for each entry of a subscribed room, in the log's order, before `publish` answers.
- * @returns how many sockets it was handed to
- */
-export type EntryListener = (roomId: string, entry: LogEntry) => number
+/** Why a room ended while somebody was in it. */
+export type CloseCause = 'closed' | 'expired'
+
+/** Told what happens in subscribed rooms. There is one: this node's rooms. */
+export interface BrokerListener {
+  /**
+   * An entry, in the log's order, before its `publish` answers.
+   * @returns how many sockets it was handed to
+   */
+  entry: (roomId: string, entry: LogEntry) => number
+  /** The room is over; its subscription has ended. */
+  closed: (roomId: string, cause: CloseCause) => void
+}
 
 /**
- * Keeps rooms and their logs. A room begins with `subscribe` or a creating `publish`, and ends when its retention has
- * passed with no subscriber. Every call may fail with `UNAVAILABLE`, and then nothing was done.
+ * Keeps rooms and their logs. A room begins with `createRoom`, `subscribe` or a creating `publish`, and ends when a backend
+ * closes it, at its deadline, or when its retention has passed with no subscriber. Every call may fail with `UNAVAILABLE`,
+ * and then nothing was done.
  */
 export interface Broker {
-  /** Says who receives the entries of subscribed rooms. There is one listener: this node's rooms. */
-  listen: (listener: EntryListener) => void
-  /** Opens the room where it does not exist, keeps it alive and has its entries delivered here. Calling it again changes nothing. */
+  listen: (listener: BrokerListener) => void
+  /**
+   * Opens a room before anybody is in it.
+   * @param ttl ms until it ends, occupied or not; without it the retention of an empty room counts
+   * @returns its lifetime, or `ROOM_EXISTS`
+   */
+  createRoom: (roomId: string, ttl?: number) => Promise<Lifetime | Failure>
+  /** Opens the room where it does not exist, keeps it alive and has its entries delivered here. Again changes nothing. A closed room is `ROOM_CLOSED`. */
   subscribe: (roomId: string) => Promise<void | Failure>
   /** Stops the delivery; the retention of a room without subscribers starts to run. */
   unsubscribe: (roomId: string) => Promise<void>
   /**
-   * One atomic step: is the id known? else next seq, append, trim, fold, renew the expiry, hand out.
+   * One atomic step: is the key known? else next seq, append, trim, fold, renew the expiry, hand out.
    * @param create open the room where it does not exist; otherwise that is `ROOM_NOT_FOUND`
+   * @returns what became of it, or `ROOM_CLOSED`, or `ID_CONFLICT` where its key was used for something else
    */
   publish: (roomId: string, draft: EventDraft, create: boolean) => Promise<Published | Failure>
-  /** @returns the room as it is now, with the entries after `from` (none where it is left out), or undefined where there is no such room */
-  read: (roomId: string, from?: ReadFrom) => Promise<RoomView | Failure | undefined>
+  /** @returns the room as it is now, with the entries after `from` (none where it is left out), or `ROOM_NOT_FOUND` */
+  read: (roomId: string, from?: ReadFrom) => Promise<RoomView | Failure>
+  /**
+   * Rooms from the oldest to the newest.
+   * @param cursor where the page before ended
+   * @returns at most `limit` rooms, and the cursor of the next page where there may be one
+   */
+  listRooms: (limit: number, cursor?: number) => Promise<{ rooms: RoomSummary[], cursor?: number } | Failure>
+  /** Ends a room for everyone. It is remembered for a retention, so that a late event is told `ROOM_CLOSED` instead of opening it again. */
+  closeRoom: (roomId: string) => Promise<void | Failure>
   /** Whether the broker can be reached; true for one that lives in this process. */
   ready: () => boolean
   close: () => Promise<void>

@@ -2,16 +2,16 @@
 import { encodeEvent, type EventDraft } from '../protocol/codec.js'
 import type { LogEntry, ReadFrom } from './broker.js'
 
-interface StoredEntry extends LogEntry { readonly id?: string | undefined }
+interface StoredEntry extends LogEntry { readonly key?: string | undefined }
 
-/** What the log knows of an id: the entry it named first, and what that entry said. */
-interface KnownId { readonly seq: number, readonly fingerprint: string | undefined }
+/** What the log knows of a key: the entry it named first, what that entry said, and what was answered. */
+export interface KnownKey { readonly seq: number, readonly fingerprint: string | undefined, readonly timestamp: number, receivers: number }
 
-/** A bounded, gapless run of a room's latest events. Ids are remembered for exactly as long as their entries. */
+/** A bounded, gapless run of a room's latest events. Keys are remembered for exactly as long as their entries. */
 export class EventLog {
   seq = 0
   readonly #entries: StoredEntry[] = []
-  readonly #ids = new Map<string, KnownId>()
+  readonly #keys = new Map<string, KnownKey>()
 
   /**
    * @param epoch names this log; positions of another epoch mean nothing here
@@ -19,17 +19,18 @@ export class EventLog {
    */
   constructor (readonly epoch: string, readonly size: number) {}
 
-  /** The entry that this id named first, if it is still in the log. */
-  find (id: string): KnownId | undefined { return this.#ids.get(id) }
+  /** The entry that this key named first, if it is still in the log. */
+  find (key: string): KnownKey | undefined { return this.#keys.get(key) }
 
   /** Gives the event the next seq, keeps it, and drops what is beyond the log's size. */
   append (draft: EventDraft): LogEntry {
-    const entry: StoredEntry = { seq: ++this.seq, frame: encodeEvent(draft, this.seq), origin: draft.origin, id: draft.id }
+    const { key, fingerprint, timestamp, origin } = draft
+    const entry: StoredEntry = { epoch: this.epoch, seq: ++this.seq, frame: encodeEvent(draft, this.seq), origin, key }
     this.#entries.push(entry)
-    if (draft.id !== undefined) this.#ids.set(draft.id, { seq: entry.seq, fingerprint: draft.fingerprint })
+    if (key !== undefined) this.#keys.set(key, { seq: entry.seq, fingerprint, timestamp, receivers: 0 })
     if (this.#entries.length > this.size) {
       const dropped = this.#entries.shift()!
-      if (dropped.id !== undefined) this.#ids.delete(dropped.id)
+      if (dropped.key !== undefined) this.#keys.delete(dropped.key)
     }
     return entry
   }

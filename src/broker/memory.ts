@@ -3,7 +3,7 @@ import { Failure } from '../errors.js'
 import { fold, initialState } from '../payment/state.js'
 import type { EventDraft } from '../protocol/codec.js'
 import type { PaymentState } from '../protocol/payment-state.js'
-import type { Broker, EntryListener, Published, ReadFrom, RoomView } from './broker.js'
+import type { Broker, BrokerListener, CloseCause, Lifetime, Published, ReadFrom, RoomSummary, RoomView } from './broker.js'
 import { EventLog } from './event-log.js'
 
 export interface MemoryBrokerOptions {
@@ -20,96 +20,169 @@ export interface MemoryBrokerOptions {
 }
 
 interface MemoryRoom {
+  /** Counts the rooms of this broker, so that a list can go on where it stopped. */
+  readonly number: number
   readonly log: EventLog
   readonly createdAt: number
+  /** The room ends then, occupied or not; Infinity where it was created without a ttl. */
+  readonly deadline: number
   state: PaymentState
+  lastEventAt: number | null
   subscribed: boolean
-  expiresAt: number
+  /** When the retention of a room without a deadline ends, as long as nobody is subscribed. */
+  emptyUntil: number
 }
 
 export class MemoryBroker implements Broker {
   readonly #rooms = new Map<string, MemoryRoom>()
+  /** Rooms that were ended, and until when that is remembered. */
+  readonly #closed = new Map<string, number>()
   readonly #options: MemoryBrokerOptions
-  #listener: EntryListener = () => 0
+  #listener: BrokerListener = { entry: () => 0, closed: () => {} }
+  #count = 0
 
   constructor (options: MemoryBrokerOptions) { this.#options = options }
 
   /** Rooms that are kept, occupied or not. */
   get size (): number { return this.#rooms.size }
 
-  listen (listener: EntryListener): void { this.#listener = listener }
+  listen (listener: BrokerListener): void { this.#listener = listener }
 
-  async subscribe (roomId: string): Promise<void> {
-    this.#open(roomId).subscribed = true
+  async createRoom (roomId: string, ttl?: number): Promise<Lifetime | Failure> {
+    if (this.#find(roomId)) return new Failure('ROOM_EXISTS')
+    this.#closed.delete(roomId)
+    return this.#lifetime(this.#add(roomId, ttl))
+  }
+
+  async subscribe (roomId: string): Promise<void | Failure> {
+    const room = this.#open(roomId)
+    if (room instanceof Failure) return room
+    room.subscribed = true
   }
 
   async unsubscribe (roomId: string): Promise<void> {
     const room = this.#find(roomId)
     if (!room?.subscribed) return
     room.subscribed = false
-    room.expiresAt = this.#options.now() + this.#options.retention
+    room.emptyUntil = this.#options.now() + this.#options.retention
   }
 
   async publish (roomId: string, draft: EventDraft, create: boolean): Promise<Published | Failure> {
-    const room = create ? this.#open(roomId) : this.#find(roomId)
-    if (!room) return new Failure('ROOM_NOT_FOUND')
+    const room = create ? this.#open(roomId) : this.#find(roomId) ?? this.#missing(roomId)
+    if (room instanceof Failure) return room
     const { log } = room
-    if (draft.id !== undefined) {
-      const known = log.find(draft.id)
-      if (known && known.fingerprint !== draft.fingerprint) return new Failure('ID_CONFLICT')
-      if (known) return { epoch: log.epoch, seq: known.seq, duplicate: true, receivers: 0, changed: false }
+    const known = draft.key === undefined ? undefined : log.find(draft.key)
+    if (known) {
+      if (known.fingerprint !== draft.fingerprint) return new Failure('ID_CONFLICT')
+      const { seq, timestamp, receivers } = known
+      return { epoch: log.epoch, seq, duplicate: true, timestamp, receivers, changed: false }
     }
     const entry = log.append(draft)
     const before = room.state
+    const { timestamp } = draft
     room.state = fold(before, draft)
-    room.expiresAt = this.#options.now() + this.#options.retention
-    const receivers = room.subscribed ? this.#listener(roomId, entry) : 0
-    return { epoch: log.epoch, seq: entry.seq, duplicate: false, receivers, changed: room.state !== before }
+    room.lastEventAt = timestamp
+    room.emptyUntil = this.#options.now() + this.#options.retention
+    const receivers = room.subscribed ? this.#listener.entry(roomId, entry) : 0
+    if (draft.key !== undefined) log.find(draft.key)!.receivers = receivers
+    return { epoch: log.epoch, seq: entry.seq, duplicate: false, timestamp, receivers, changed: room.state !== before }
   }
 
-  async read (roomId: string, from?: ReadFrom): Promise<RoomView | undefined> {
+  async read (roomId: string, from?: ReadFrom): Promise<RoomView | Failure> {
     const room = this.#find(roomId)
-    if (!room) return undefined
-    const { log, state, createdAt, subscribed } = room
-    const expiresAt = subscribed ? this.#options.now() + this.#options.retention : room.expiresAt
+    if (!room) return new Failure('ROOM_NOT_FOUND')
+    const { log, state } = room
     const run = from ? log.readAfter(from) : { recovered: false, entries: [] }
-    return { epoch: log.epoch, seq: log.seq, state, createdAt, expiresAt, ...run }
+    return { epoch: log.epoch, seq: log.seq, state, ...this.#lifetime(room), ...run }
+  }
+
+  async listRooms (limit: number, cursor = 0): Promise<{ rooms: RoomSummary[], cursor?: number }> {
+    const rooms: RoomSummary[] = []
+    let last = cursor
+    // A Map keeps the order of insertion, which is the order of the numbers.
+    for (const [roomId, room] of this.#rooms) {
+      if (room.number <= cursor || this.#hasEnded(room)) continue
+      if (rooms.length === limit) return { rooms, cursor: last }
+      const { log: { epoch, seq }, state, lastEventAt, number } = room
+      rooms.push({ roomId, epoch, seq, state, ...this.#lifetime(room), lastEventAt })
+      last = number
+    }
+    return { rooms }
+  }
+
+  async closeRoom (roomId: string): Promise<void | Failure> {
+    const room = this.#find(roomId)
+    if (!room) return this.#missing(roomId)
+    this.#end(roomId, room, 'closed')
   }
 
   ready (): boolean { return true }
 
-  async close (): Promise<void> { this.#rooms.clear() }
+  async close (): Promise<void> {
+    this.#rooms.clear()
+    this.#closed.clear()
+  }
 
-  /** Removes the rooms whose retention has passed. @returns how many */
+  /** Ends the rooms whose time has passed, and forgets the ones that ended long ago. @returns how many were ended */
   sweep (): number {
     const before = this.#rooms.size
-    for (const [roomId, room] of this.#rooms) this.#dropIfExpired(roomId, room)
+    for (const [roomId, room] of this.#rooms) if (this.#hasEnded(room)) this.#end(roomId, room, 'expired')
+    const now = this.#options.now()
+    for (const [roomId, until] of this.#closed) if (until <= now) this.#closed.delete(roomId)
     return before - this.#rooms.size
   }
 
-  /** An expired room is gone to whoever asks, whether or not the sweep has been there. */
+  /** A room whose time has passed is gone to whoever asks, whether or not the sweep has been there. */
   #find (roomId: string): MemoryRoom | undefined {
     const room = this.#rooms.get(roomId)
-    return room && !this.#dropIfExpired(roomId, room) ? room : undefined
+    if (!room || !this.#hasEnded(room)) return room
+    this.#end(roomId, room, 'expired')
+    return undefined
   }
 
-  #open (roomId: string): MemoryRoom {
-    const found = this.#find(roomId)
-    if (found) return found
+  #open (roomId: string): MemoryRoom | Failure {
+    return this.#find(roomId) ?? (this.#isClosed(roomId) ? new Failure('ROOM_CLOSED') : this.#add(roomId))
+  }
+
+  #missing (roomId: string): Failure { return new Failure(this.#isClosed(roomId) ? 'ROOM_CLOSED' : 'ROOM_NOT_FOUND') }
+
+  #isClosed (roomId: string): boolean { return (this.#closed.get(roomId) ?? 0) > this.#options.now() }
+
+  #add (roomId: string, ttl = Infinity): MemoryRoom {
     const { now, newEpoch, logSize, retention, onRoom } = this.#options
     const createdAt = now()
     const room: MemoryRoom = {
-      log: new EventLog(newEpoch(), logSize), createdAt, state: initialState(createdAt), subscribed: false, expiresAt: createdAt + retention
+      number: ++this.#count,
+      log: new EventLog(newEpoch(), logSize),
+      createdAt,
+      deadline: createdAt + ttl,
+      state: initialState(createdAt),
+      lastEventAt: null,
+      subscribed: false,
+      emptyUntil: createdAt + retention
     }
     this.#rooms.set(roomId, room)
     onRoom?.('created', roomId)
     return room
   }
 
-  #dropIfExpired (roomId: string, room: MemoryRoom): boolean {
-    if (room.subscribed || room.expiresAt > this.#options.now()) return false
+  #lifetime ({ createdAt, deadline, emptyUntil, subscribed }: MemoryRoom): Lifetime {
+    const { now, retention } = this.#options
+    if (deadline !== Infinity) return { createdAt, expiresAt: deadline }
+    return { createdAt, expiresAt: subscribed ? now() + retention : emptyUntil }
+  }
+
+  #hasEnded ({ deadline, emptyUntil, subscribed }: MemoryRoom): boolean {
+    const now = this.#options.now()
+    return deadline === Infinity ? !subscribed && emptyUntil <= now : deadline <= now
+  }
+
+  #end (roomId: string, room: MemoryRoom, cause: CloseCause): void {
+    const { now, retention, onRoom } = this.#options
     this.#rooms.delete(roomId)
-    this.#options.onRoom?.('removed', roomId)
-    return true
+    // A room that merely fell empty may be opened again by whoever comes; one that was ended may not.
+    if (cause === 'closed' || room.deadline !== Infinity) this.#closed.set(roomId, now() + retention)
+    if (room.subscribed) this.#listener.closed(roomId, cause)
+    onRoom?.('removed', roomId)
   }
 }

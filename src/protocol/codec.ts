@@ -3,7 +3,7 @@ import { hash } from 'node:crypto'
 import { TypeCompiler, type TypeCheck } from '@sinclair/typebox/compiler'
 import type { TObject } from '@sinclair/typebox'
 import { Failure } from '../errors.js'
-import { EVENTS, EVENT_TYPES, type EventPayload, type EventType, type Source } from './events.js'
+import { COMMANDS, EVENTS, EVENT_TYPES, type CommandType, type EventPayload, type EventType, type Source } from './events.js'
 import { FrameId } from './identifiers.js'
 
 /** How deep objects and arrays may nest; JSON nested by the thousand parses, but breaks whatever walks it later. */
@@ -17,7 +17,7 @@ export const MAX_STRING = 2048
 
 /** A client's frame after validation. `payload` is safe to serialise again. */
 export interface ClientFrame {
-  readonly type: EventType
+  readonly type: EventType | CommandType
   readonly payload: EventPayload
   readonly id?: string
 }
@@ -26,7 +26,8 @@ export interface ClientFrame {
 export interface RefusedFrame { readonly failure: Failure, readonly id?: string }
 
 // One compiled schema per event: a union would only say "Expected union value". A Map, because `EVENTS['toString']` exists.
-const checks = new Map<string, TypeCheck<TObject>>(EVENT_TYPES.map((type) => [type, TypeCompiler.Compile(EVENTS[type].schema as TObject)]))
+const schemas: Record<string, TObject> = { ...Object.fromEntries(EVENT_TYPES.map((type) => [type, EVENTS[type].schema])), ...COMMANDS }
+const checks = new Map<string, TypeCheck<TObject>>(Object.entries(schemas).map(([type, schema]) => [type, TypeCompiler.Compile(schema)]))
 const frameId = TypeCompiler.Compile(FrameId)
 
 /**
@@ -41,11 +42,16 @@ export function decodeFrame (data: Buffer | string): ClientFrame | RefusedFrame 
   } catch {
     return { failure: new Failure('INVALID_JSON') }
   }
+  return checkFrame(frame)
+}
+
+/** Validates a parsed frame: its bounds, its envelope and its payload. For what came over a socket and over REST alike. */
+export function checkFrame (frame: unknown): ClientFrame | RefusedFrame {
   if (!isObject(frame)) return { failure: new Failure('INVALID_FRAME', 'The frame must be a JSON object.') }
   const shape = checkShape(frame)
   if (shape) return { failure: shape }
 
-  const { id, type, payload } = frame
+  const { id, type, payload = {} } = frame
   if (id !== undefined && !frameId.Check(id)) return { failure: invalid('id', 'must be a string of 1–64 printable ASCII characters') }
   // From here on the offender is told which of its frames it was.
   const refused = (failure: Failure): RefusedFrame => id === undefined ? { failure } : { failure, id }
@@ -54,10 +60,11 @@ export function decodeFrame (data: Buffer | string): ClientFrame | RefusedFrame 
   if (!check) return refused(new Failure('UNKNOWN_EVENT', `The event type is not known; it must be one of ${EVENT_TYPES.join(', ')}.`))
   if (!isObject(payload)) return refused(invalid('payload', 'must be an object'))
   if (!check.Check(payload)) {
-    const error = check.Errors(payload).First()!
-    return refused(invalid(`payload${error.path.replaceAll('/', '.')}`, error.message.charAt(0).toLowerCase() + error.message.slice(1)))
+    const { path, schema, message } = check.Errors(payload).First()!
+    const rule = Array.isArray(schema.enum) ? `expected one of ${schema.enum.join(', ')}` : message.charAt(0).toLowerCase() + message.slice(1)
+    return refused(invalid(`payload${path.replaceAll('/', '.')}`, rule))
   }
-  return id === undefined ? { type: type as EventType, payload: payload as EventPayload } : { type: type as EventType, payload: payload as EventPayload, id }
+  return id === undefined ? { type: type as ClientFrame['type'], payload: payload as EventPayload } : { type: type as ClientFrame['type'], payload: payload as EventPayload, id }
 }
 
 /** An event on its way into a room's log, already serialised but for the number that the log gives it. */
@@ -65,11 +72,13 @@ export interface EventDraft {
   readonly type: string
   readonly payload: EventPayload
   readonly source: Source
+  /** A backend said it and proved who it is, so a result is a fact and not a claim. */
+  readonly verified: boolean
   /** ms since the epoch, when the server accepted it. */
   readonly timestamp: number
-  /** The sender's own name for the event; with it the log can tell a repetition. */
-  readonly id?: string
-  /** A digest of what the sender said; the same `id` with another one is a conflict. Only where there is an `id`. */
+  /** What a repetition has in common with its first; the log knows an event by it. */
+  readonly key?: string
+  /** A digest of what the sender said; the same key with another one is a conflict. Only where there is a key. */
   readonly fingerprint?: string
   /** The outgoing text up to the place of `seq`, and from there on: only the number is spliced in, nothing is serialised twice. */
   readonly head: string
@@ -78,28 +87,29 @@ export interface EventDraft {
   readonly origin?: string
 }
 
-/**
- * Serialises an event once, from its validated payload.
- * @param identity what makes two events with one `id` the same; by default type and payload
- */
+export interface DraftOptions {
+  readonly source: Source
+  readonly verified?: boolean
+  readonly timestamp: number
+  readonly origin?: string
+  /** Makes a repeated request one event, where the event has no `id` of its own (an HTTP `Idempotency-Key`). */
+  readonly idempotencyKey?: string | undefined
+  /** What makes two requests with one key the same; by default type and payload. */
+  readonly identity?: string
+}
+
+/** Serialises an event once, from its validated payload. */
 export function draftEvent (
-  event: { type: string, payload: EventPayload, id?: string | undefined },
-  source: Source, timestamp: number, origin?: string, identity?: string
+  { type, payload, id }: { type: string, payload: EventPayload, id?: string | undefined },
+  { source, verified = false, timestamp, origin, idempotencyKey, identity }: DraftOptions
 ): EventDraft {
-  const { type, payload, id } = event
   // `type` is one of our own names or passed the eventType pattern, so it needs no escaping; an `id` may hold quotes.
   const head = `{"type":"${type}","payload":${JSON.stringify(payload)},"seq":`
   const tail = `,"timestamp":${timestamp},"source":"${source}"${id === undefined ? '' : `,"id":${JSON.stringify(id)}`}}`
-  return {
-    type,
-    payload,
-    source,
-    timestamp,
-    head,
-    tail,
-    ...(origin !== undefined && { origin }),
-    ...(id !== undefined && { id, fingerprint: hash('sha1', identity ?? head, 'base64') })
-  }
+  const draft = { type, payload, source, verified, timestamp, head, tail, ...(origin !== undefined && { origin }) }
+  // Two name spaces: a request's key and a client's id may look alike.
+  const key = id !== undefined ? `id ${id}` : idempotencyKey !== undefined ? `key ${idempotencyKey}` : undefined
+  return key === undefined ? draft : { ...draft, key, fingerprint: hash('sha1', identity ?? head, 'base64') }
 }
 
 /** The bytes that every member receives, and that the log keeps. */

@@ -1,12 +1,24 @@
-// The eight events a client may send: one table of what each carries, who sends it and how it reads in a log.
+// What a client may send: the eight events in one table (what each carries, who sends it, how it reads in a log), and the commands.
 import { Type, type Static, type TObject } from '@sinclair/typebox'
 import { DeviceId, RoomId } from './identifiers.js'
+import { StringEnum } from './schema.js'
 
 const device = { roomId: RoomId, deviceId: Type.Optional(DeviceId) }
 const text = Type.String({ maxLength: 2048 })
 
+export const Role = StringEnum(['device1', 'device2'], { description: 'device1 made the link and watches; device2 opened it and pays.' })
+export type Role = Static<typeof Role>
+
+/** Where a client's knowledge of a room's log ends. `seq: 0` needs no epoch: it asks for everything there is. */
+export const Recover = Type.Object({ epoch: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })), seq: Type.Integer({ minimum: 0 }) })
+
 // Keys that the contract does not name are carried along, so none of these schemas closes its object.
-export const JoinRoom = Type.Object(device, { description: 'Enters the room. Sent by device 1.' })
+export const JoinRoom = Type.Object({
+  ...device,
+  role: Type.Optional(Role),
+  recover: Type.Optional(Recover),
+  presence: Type.Optional(Type.Boolean({ description: 'Asks for the members, and for news of who comes and goes.' }))
+}, { description: 'Enters the room. Sent by device 1, or by a device 2 that wants an extension.' })
 export const EnteredSummary = Type.Object(device, { description: 'The payer sees the summary.' })
 export const ClickedProceed = Type.Object(device, { description: 'The payer goes on to payment.' })
 export const PaymentMethodChanged = Type.Object({ ...device, method: Type.Optional(text) }, { description: 'The payer chose a payment method.' })
@@ -21,6 +33,8 @@ export const PaymentSuccess = Type.Object({
   currency: Type.Optional(Type.String({ pattern: '^[A-Z]{3}$', description: 'ISO 4217' }))
 }, { description: 'The payment succeeded.' })
 export const PaymentError = Type.Object({ ...device, error: Type.Optional(text), code: Type.Optional(text) }, { description: 'The payment failed.' })
+export const LeaveRoom = Type.Object({ roomId: RoomId }, { description: 'Leaves one room; the socket stays in its others.' })
+export const Ping = Type.Object({}, { description: 'Asks for a PONG: browsers cannot send protocol pings.' })
 
 export type JoinRoom = Static<typeof JoinRoom>
 
@@ -34,7 +48,7 @@ interface EventRule {
 
 /** Every event that a client may send. A frame whose `type` is not a key of this table is refused with `UNKNOWN_EVENT`. */
 export const EVENTS = {
-  JOIN_ROOM: { schema: JoinRoom, sentBy: 'device1', sentence: 'joined the room' },
+  JOIN_ROOM: { schema: JoinRoom, sentBy: 'device1', sentence: 'client joined the room' },
   ENTERED_SUMMARY: { schema: EnteredSummary, sentBy: 'device2', sentence: 'payer entered the summary' },
   CLICKED_PROCEED: { schema: ClickedProceed, sentBy: 'device2', sentence: 'payer clicked proceed' },
   PAYMENT_METHOD_CHANGED: { schema: PaymentMethodChanged, sentBy: 'device2', sentence: 'payer changed the payment method' },
@@ -49,8 +63,12 @@ export type EventType = keyof typeof EVENTS
 export type PaymentEventType = Exclude<EventType, 'JOIN_ROOM'>
 /** What every payload has in common; the rest depends on the event. */
 export type EventPayload = Record<string, unknown> & { roomId: RoomId, deviceId?: string }
-export type Role = 'device1' | 'device2'
 /** Who an event comes from: a socket, or a backend over REST. */
 export type Source = 'device' | 'api'
 
 export const EVENT_TYPES = Object.keys(EVENTS) as EventType[]
+export const PAYMENT_EVENT_TYPES = EVENT_TYPES.filter((type): type is PaymentEventType => type !== 'JOIN_ROOM')
+
+/** What a client may ask of the server that is no event: it concerns the asker alone. */
+export const COMMANDS = { LEAVE_ROOM: LeaveRoom, PING: Ping } as const
+export type CommandType = keyof typeof COMMANDS

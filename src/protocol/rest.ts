@@ -1,4 +1,4 @@
-// What travels over REST: the bodies, the answers, and the one envelope around them.
+// What travels over REST: the one envelope around every answer, the server's own answers, and the broadcast.
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import { ERROR_CODES, type Failure } from '../errors.js'
 import { RoomId } from './identifiers.js'
@@ -87,14 +87,25 @@ export const enveloped = <T extends TSchema & { $id?: string }>(data: T) => Type
 export const ServerStatusResponse = enveloped(ServerStatus)
 export const BroadcastResponse = enveloped(BroadcastResult)
 
-/** Every schema that OpenAPI shows as a named component. */
-export const COMPONENTS = [
+/** Makes a repeated request one: the same key and body get the first answer again, another body is a conflict. */
+export const IdempotencyHeaders = Type.Object({
+  'idempotency-key': Type.Optional(Type.String({
+    minLength: 1, maxLength: 255, description: 'The same key with the same body is done once and answered alike; with another body it is a 409.', examples: ['order-1234-paid']
+  }))
+})
+
+/** The named components of this file. */
+export const SERVER_COMPONENTS = [
   ErrorResponse, ServerInfo, Health, Readiness, ServerStatus, ServerStatusResponse, BroadcastRequest, BroadcastResult, BroadcastResponse
 ]
 
 const ERROR_ANSWERS = {
   400: 'The request breaks a rule; `details` names each.',
+  401: 'An API key is needed.',
+  403: 'This is not allowed here.',
   404: 'There is no such room.',
+  409: 'It conflicts with what is there.',
+  410: 'The room is closed.',
   413: 'The body is too large.',
   415: 'The body is not JSON.',
   500: 'The server failed.',

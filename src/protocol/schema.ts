@@ -1,5 +1,5 @@
 // TypeBox building blocks that keep the published contracts readable: named references and string enums.
-import { Type, type Static, type TSchema, type TUnsafe } from '@sinclair/typebox'
+import { Kind, Type, TypeRegistry, type Static, type TSchema, type TUnsafe } from '@sinclair/typebox'
 
 /**
  * A `$ref` to a schema that has an `$id`, typed as that schema. Fastify resolves it; OpenAPI shows it as a named component.
@@ -10,7 +10,10 @@ export function Ref<T extends TSchema & { $id?: string }> (schema: T, descriptio
   return Type.Unsafe<Static<T>>(Type.Ref(schema.$id, description === undefined ? {} : { description }))
 }
 
+// TypeBox's compiler has to be told of kinds that are not its own.
+TypeRegistry.Set<{ enum: readonly string[] }>('StringEnum', (schema, value) => (schema.enum as readonly unknown[]).includes(value))
+
 /** One of some strings as `{ type: 'string', enum: [...] }`; a union of literals would be published as an `anyOf` of one-value enums. */
 export function StringEnum<const T extends readonly string[]> (values: T, options: object = {}): TUnsafe<T[number]> {
-  return Type.Unsafe<T[number]>({ type: 'string', enum: [...values], ...options })
+  return Type.Unsafe<T[number]>({ [Kind]: 'StringEnum', type: 'string', enum: [...values], ...options })
 }

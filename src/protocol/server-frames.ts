@@ -1,7 +1,7 @@
-// What the server says of its own accord or in reply, as schemas: greeting, ROOM_JOINED, ERROR.
+// What the server says of its own accord or in reply, as schemas: greeting, replies, presence, the end of a room, errors.
 import { Type, type Static } from '@sinclair/typebox'
 import { ERROR_CODES } from '../errors.js'
-import { EVENT_TYPES } from './events.js'
+import { COMMANDS, EVENT_TYPES, Role } from './events.js'
 import { DeviceId, FrameId, RoomId } from './identifiers.js'
 import { PaymentState } from './payment-state.js'
 import { StringEnum } from './schema.js'
@@ -17,6 +17,12 @@ export const ConnectionEstablished = Type.Object({
 })
 export type ConnectionEstablished = Static<typeof ConnectionEstablished>
 
+/** Somebody in a room. */
+export const RoomMember = Type.Object({
+  clientId: Type.String({ examples: ['client_1705312205000_1f2e3d4c5b6a'] }), deviceId: DeviceId, role: Role
+}, { $id: 'RoomMember' })
+export type RoomMember = Static<typeof RoomMember>
+
 /** The reply to `JOIN_ROOM`, to its sender only. */
 export const RoomJoined = Type.Object({
   roomId: RoomId,
@@ -25,9 +31,34 @@ export const RoomJoined = Type.Object({
   timestamp: Timestamp,
   epoch: Type.String({ description: 'Names this life of the room\'s log; `seq` counts within it.' }),
   seq: Type.Integer({ minimum: 0, description: 'The last event in the log.' }),
-  state: PaymentState
+  state: PaymentState,
+  recovered: Type.Optional(Type.Boolean({ description: 'Asked with `recover`: the events that follow are all that were missed. False: the log cannot prove it; all of it follows.' })),
+  replayed: Type.Optional(Type.Integer({ minimum: 0, description: 'How many logged events follow before the live ones.' })),
+  members: Type.Optional(Type.Array(RoomMember, { description: 'Asked with `presence`: who is in the room.' }))
 })
 export type RoomJoined = Static<typeof RoomJoined>
+
+/** A frame that carried an `id` is in the room's log. */
+export const Ack = Type.Object({
+  id: FrameId, roomId: RoomId, epoch: Type.String(), seq: Type.Integer({ minimum: 1 }), duplicate: Type.Boolean({ description: 'It was there already; nothing was relayed again.' })
+})
+export type Ack = Static<typeof Ack>
+
+/** `DEVICE_JOINED` and `DEVICE_LEFT`, to members that asked for presence. Not in the log. */
+export const DevicePresence = Type.Object({ roomId: RoomId, clientId: Type.String(), deviceId: DeviceId, role: Role, timestamp: Timestamp })
+export type DevicePresence = Static<typeof DevicePresence>
+
+/** The reply to `LEAVE_ROOM`. */
+export const RoomLeft = Type.Object({ roomId: RoomId, timestamp: Timestamp })
+export type RoomLeft = Static<typeof RoomLeft>
+
+/** The reply to `PING`. */
+export const Pong = Type.Object({ timestamp: Timestamp })
+export type Pong = Static<typeof Pong>
+
+/** The room is over: a backend closed it, or its time ran out. */
+export const RoomClosed = Type.Object({ roomId: RoomId, reason: StringEnum(['closed', 'expired']), timestamp: Timestamp })
+export type RoomClosed = Static<typeof RoomClosed>
 
 /** What was wrong with a frame, to its sender only; the socket stays open. */
 export const ErrorFrame = Type.Object({
@@ -42,6 +73,6 @@ export type ErrorFrame = Static<typeof ErrorFrame>
 /** Every `type` that the protocol owns; a backend may not broadcast under these names. */
 export const RESERVED_TYPES: ReadonlySet<string> = new Set([
   ...EVENT_TYPES,
-  'CONNECTION_ESTABLISHED', 'ROOM_JOINED', 'ERROR',
-  'ACK', 'DEVICE_JOINED', 'DEVICE_LEFT', 'LEAVE_ROOM', 'ROOM_LEFT', 'PING', 'PONG', 'ROOM_CLOSED'
+  ...Object.keys(COMMANDS),
+  'CONNECTION_ESTABLISHED', 'ROOM_JOINED', 'ACK', 'DEVICE_JOINED', 'DEVICE_LEFT', 'ROOM_LEFT', 'PONG', 'ROOM_CLOSED', 'ERROR'
 ])

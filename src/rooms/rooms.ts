@@ -1,15 +1,25 @@
 // The rooms of this node: who is in each, how an event reaches them, and how a newcomer catches the first live one.
-import type { Broker, LogEntry, Published, ReadFrom, RoomView } from '../broker/broker.js'
-import { Failure } from '../errors.js'
-import { draftEvent, type ClientFrame } from '../protocol/codec.js'
-import { EVENTS, type PaymentEventType, type Role } from '../protocol/events.js'
+import { mayPublish, type Claims, type PolicySettings } from '../auth/policy.js'
+import type { Broker, CloseCause, LogEntry, Published, ReadFrom, RoomView } from '../broker/broker.js'
+import { CLOSE, Failure, type CloseReason } from '../errors.js'
+import { draftEvent, encodeFrame, type EventDraft } from '../protocol/codec.js'
+import { EVENTS, type EventPayload, type PaymentEventType, type Role } from '../protocol/events.js'
+import type { DevicePresence, RoomClosed, RoomMember } from '../protocol/server-frames.js'
 import { writesDebug, type Log } from './log.js'
+import { Presence } from './presence.js'
 
-/** A socket as its rooms see it. */
+/** Live entries that may wait for one newcomer's reply. */
+export const MAX_PENDING = 1000
+
+/** A client as its rooms see it: a socket, or an event stream. */
 export interface Recipient {
   readonly clientId: string
   readonly memberships: Map<string, Member>
-  send: (frame: Buffer) => void
+  /** An event from a room's log. */
+  deliver: (entry: LogEntry) => void
+  /** A frame that is in no log. */
+  notify: (frame: string) => void
+  close: (reason: CloseReason) => void
 }
 
 /** One recipient in one room. */
@@ -18,6 +28,8 @@ export interface Member {
   readonly recipient: Recipient
   deviceId: string
   role: Role
+  /** It asked for news of who comes and goes. */
+  presence: boolean
   /** Live entries that wait until the newcomer has its reply; undefined once it is live. */
   pending: LogEntry[] | undefined
 }
@@ -33,6 +45,16 @@ export interface JoinRequest {
   readonly roomId: string
   readonly deviceId?: string | undefined
   readonly role: Role
+  readonly presence?: boolean | undefined
+  /** The position after which logged events are wanted before the live ones. */
+  readonly recover?: ReadFrom | undefined
+}
+
+/** An event that a device or a backend publishes, validated. */
+export interface PaymentEvent {
+  readonly type: PaymentEventType
+  readonly payload: EventPayload
+  readonly id?: string | undefined
 }
 
 export interface Broadcast {
@@ -41,102 +63,141 @@ export interface Broadcast {
   readonly idSeguro: string
 }
 
-export interface RoomsOptions {
+export interface RoomsOptions extends PolicySettings {
   readonly broker: Broker
   readonly log: Log
   /** ms since the epoch. */
   readonly now: () => number
   readonly maxMembers: number
   readonly maxRoomsPerSocket: number
+  /** How long a device may be away unnoticed, ms. */
+  readonly presenceGrace: number
 }
 
 export class Rooms {
   readonly #local = new Map<string, Room>()
   readonly #options: RoomsOptions
+  readonly #presence: Presence
   readonly #debug: boolean
 
   constructor (options: RoomsOptions) {
     this.#options = options
     this.#debug = writesDebug(options.log)
-    options.broker.listen((roomId, entry) => this.#deliver(roomId, entry))
+    this.#presence = new Presence({
+      grace: options.presenceGrace, now: options.now, onLeft: (roomId, member) => this.#tellPresence('DEVICE_LEFT', roomId, member)
+    })
+    options.broker.listen({ entry: (roomId, entry) => this.#deliver(roomId, entry), closed: (roomId, cause) => this.#closed(roomId, cause) })
   }
 
-  /** Rooms with a socket in them now. */
+  /** Rooms with a client in them now. */
   get size (): number { return this.#local.size }
+
+  /** Who is in a room, with the devices that are away within their grace. */
+  members (roomId: string): RoomMember[] {
+    const present = [...this.#local.get(roomId)?.members ?? []].map(({ recipient: { clientId }, deviceId, role }) => ({ clientId, deviceId, role }))
+    return [...present, ...this.#presence.away(roomId)]
+  }
 
   /**
    * Takes a recipient into a room. Again for a member that is there already, only what it says of itself changes.
-   * @param welcome sends the reply; it is called between the read and the first live event, with no `await` on either side
-   * @param from the position after which logged events are wanted before the live ones
+   * @param welcome sends the reply; it is called between the read and the first event, with no `await` on either side
    */
-  async join (recipient: Recipient, request: JoinRequest, welcome: (member: Member, view: RoomView) => void, from?: ReadFrom): Promise<Failure | undefined> {
+  async join (recipient: Recipient, request: JoinRequest, welcome: (member: Member, view: RoomView) => void): Promise<Failure | undefined> {
+    const { roomId, presence = false, recover } = request
     const member = this.#enter(recipient, request)
     if (member instanceof Failure) return member
     // Subscribe and buffer before reading: an event between the two would be lost.
-    const live = member.pending = []
-    const view = await this.#subscribed(member) ?? await this.#options.broker.read(request.roomId, from)
-    if (!view || view instanceof Failure) {
-      this.leave(member)
-      return view ?? new Failure('UNAVAILABLE')
+    const live: LogEntry[] = member.pending = []
+    const view = await this.#subscribed(member) ?? await this.#options.broker.read(roomId, recover)
+    if (view instanceof Failure) {
+      this.#remove(member)
+      return view
     }
-    this.#options.log.info({ roomId: request.roomId, clientId: recipient.clientId, deviceId: member.deviceId, role: member.role }, 'client joined the room')
+    if (live.length > MAX_PENDING) {
+      // Some were not kept. Saying so is the promise; the client joins again with `recover`.
+      recipient.close(CLOSE.POSITION_LOST)
+      return undefined
+    }
+    member.presence = presence
+    this.#options.log.info({ roomId, clientId: recipient.clientId, deviceId: member.deviceId, role: member.role }, EVENTS.JOIN_ROOM.sentence)
     welcome(member, view)
-    for (const entry of view.entries) recipient.send(entry.frame)
-    for (const entry of live as LogEntry[]) if (entry.seq > view.seq) recipient.send(entry.frame)
+    for (const entry of view.entries) recipient.deliver(entry)
+    for (const entry of live) if (entry.seq > view.seq) recipient.deliver(entry)
     member.pending = undefined
     return undefined
   }
 
-  /** Takes a recipient out of a room, and the room off this node with its last one. */
-  leave (member: Member): void {
-    const { room } = member
-    member.recipient.memberships.delete(room.roomId)
-    room.members.delete(member)
-    if (room.members.size > 0) return
-    this.#local.delete(room.roomId)
-    this.#options.broker.unsubscribe(room.roomId).catch((err: unknown) => this.#options.log.error({ err, roomId: room.roomId }, 'room could not be released'))
+  /** Takes a recipient out of one room, by its own wish. */
+  leave (recipient: Recipient, roomId: string): Failure | undefined {
+    const member = recipient.memberships.get(roomId)
+    if (!member) return new Failure('NOT_JOINED')
+    this.#remove(member)
+    if (!this.#isHere(roomId, member.deviceId)) this.#tellPresence('DEVICE_LEFT', roomId, this.#describe(member))
+    return undefined
+  }
+
+  /** A recipient's connection is gone: it leaves all its rooms. */
+  drop (recipient: Recipient): void {
+    for (const member of recipient.memberships.values()) {
+      this.#remove(member)
+      const { roomId } = member.room
+      if (this.#local.has(roomId) && !this.#isHere(roomId, member.deviceId)) this.#presence.dropped(roomId, this.#describe(member))
+    }
   }
 
   /** Publishes a device's event to the others in its room. A socket that never joined is taken in by its first event. */
-  async publish (recipient: Recipient, frame: ClientFrame): Promise<Published | Failure> {
-    const { roomId, deviceId } = frame.payload
-    const type = frame.type as PaymentEventType
+  async publish (recipient: Recipient, event: PaymentEvent): Promise<Published | Failure> {
+    const { type, payload: { roomId, deviceId } } = event
+    if (!mayPublish({ speaker: 'device' }, type, this.#options)) return new Failure('FORBIDDEN')
     const member = recipient.memberships.get(roomId) ?? this.#enter(recipient, { roomId, deviceId, role: EVENTS[type].sentBy })
     if (member instanceof Failure) return member
     const unsubscribed = member.room.subscription && await this.#subscribed(member)
     if (unsubscribed) {
-      this.leave(member)
+      this.#remove(member)
       return unsubscribed
     }
-    const published = await this.#options.broker.publish(roomId, draftEvent(frame, 'device', this.#options.now(), recipient.clientId), true)
-    if (published instanceof Failure) return published
     const { clientId } = recipient
-    const { seq, duplicate, receivers } = published
-    // A payment that gets somewhere is worth a line; every single event is not, and its fields are not built when nobody reads them.
-    if (published.changed) this.#options.log.info({ roomId, clientId, deviceId: member.deviceId, seq }, EVENTS[type].sentence)
-    if (this.#debug) this.#options.log.debug({ roomId, clientId, type, seq, duplicate, receivers }, 'event relayed')
-    return published
+    return this.#append(event, draftEvent(event, { source: 'device', timestamp: this.#options.now(), origin: clientId }), true, { clientId, deviceId: member.deviceId })
   }
 
   /**
-   * Publishes a backend's event to everyone in a room that exists.
-   * @param id the event's name for de-duplication, where the backend gave one
+   * Publishes a payment event that came over REST to everyone in its room. As over a socket, it opens a room that is not there.
+   * @param idempotencyKey makes a repeated request one event, where it has no `id`
    */
-  async broadcast (roomId: string, { eventType, message, idSeguro }: Broadcast, id?: string): Promise<{ published: Published, timestamp: number } | Failure> {
+  async publishFromApi (event: PaymentEvent, { speaker }: Claims, idempotencyKey?: string): Promise<Published | Failure> {
+    if (!mayPublish({ speaker }, event.type, this.#options)) return new Failure('FORBIDDEN')
+    const draft = draftEvent(event, { source: 'api', verified: speaker === 'backend', timestamp: this.#options.now(), idempotencyKey })
+    return this.#append(event, draft, true, { speaker })
+  }
+
+  /** Publishes a backend's message to everyone in a room that exists. */
+  async broadcast (roomId: string, { eventType, message, idSeguro }: Broadcast, idempotencyKey?: string): Promise<Published | Failure> {
     const timestamp = this.#options.now()
     const payload = { roomId, message, idSeguro, timestamp, source: 'api' }
-    const draft = draftEvent({ type: eventType, payload, id }, 'api', timestamp, undefined, JSON.stringify([eventType, message, idSeguro]))
+    const draft = draftEvent({ type: eventType, payload }, { source: 'api', timestamp, idempotencyKey, identity: JSON.stringify([eventType, message, idSeguro]) })
     const published = await this.#options.broker.publish(roomId, draft, false)
-    if (published instanceof Failure) return published
+    if (published instanceof Failure || published.duplicate) return published
     this.#options.log.info({ roomId, type: eventType, seq: published.seq, sentToClients: published.receivers }, 'message broadcast')
-    return { published, timestamp }
+    return published
+  }
+
+  stop (): void { this.#presence.stop() }
+
+  /** The one way into a room's log for payment events. */
+  async #append ({ type, payload: { roomId } }: PaymentEvent, draft: EventDraft, create: boolean, who: object): Promise<Published | Failure> {
+    const published = await this.#options.broker.publish(roomId, draft, create)
+    if (published instanceof Failure) return published
+    const { seq, duplicate, receivers } = published
+    // A payment that gets somewhere is worth a line; every single event is not, and its fields are not built when nobody reads them.
+    if (published.changed) this.#options.log.info({ roomId, ...who, seq }, EVENTS[type].sentence)
+    if (this.#debug) this.#options.log.debug({ roomId, ...who, type, seq, duplicate, receivers }, 'event relayed')
+    return published
   }
 
   #enter (recipient: Recipient, { roomId, deviceId, role }: JoinRequest): Member | Failure {
     const present = recipient.memberships.get(roomId)
     if (present) {
-      if (deviceId !== undefined) present.deviceId = deviceId
-      present.role = role
+      this.#rename(present, deviceId ?? present.deviceId, role)
       return present
     }
     const { broker, maxMembers, maxRoomsPerSocket } = this.#options
@@ -147,10 +208,43 @@ export class Rooms {
       room = { roomId, members: new Set(), subscription: broker.subscribe(roomId) }
       this.#local.set(roomId, room)
     }
-    const member: Member = { room, recipient, deviceId: deviceId ?? recipient.clientId, role, pending: undefined }
+    const member: Member = { room, recipient, deviceId: deviceId ?? recipient.clientId, role, presence: false, pending: undefined }
+    this.#welcomeDevice(member)
     room.members.add(member)
     recipient.memberships.set(roomId, member)
     return member
+  }
+
+  /** A member says something else of itself than before: to the others another device came and this one went. */
+  #rename (member: Member, deviceId: string, role: Role): void {
+    const before = this.#describe(member)
+    const renamed = deviceId !== member.deviceId
+    if (renamed) this.#welcomeDevice({ ...member, deviceId, role })
+    member.deviceId = deviceId
+    member.role = role
+    const { roomId } = member.room
+    if (renamed && !this.#isHere(roomId, before.deviceId)) this.#tellPresence('DEVICE_LEFT', roomId, before)
+  }
+
+  /** Tells of a device that was not there, neither on another connection nor within its grace. */
+  #welcomeDevice (member: Member): void {
+    const { room: { roomId }, deviceId } = member
+    if (this.#presence.returned(roomId, deviceId) || this.#isHere(roomId, deviceId)) return
+    this.#tellPresence('DEVICE_JOINED', roomId, this.#describe(member))
+  }
+
+  #isHere (roomId: string, deviceId: string): boolean {
+    for (const member of this.#local.get(roomId)?.members ?? []) if (member.deviceId === deviceId) return true
+    return false
+  }
+
+  #describe ({ recipient: { clientId }, deviceId, role }: Member): RoomMember { return { clientId, deviceId, role } }
+
+  #tellPresence (type: 'DEVICE_JOINED' | 'DEVICE_LEFT', roomId: string, about: RoomMember): void {
+    const news: DevicePresence = { roomId, ...about, timestamp: this.#options.now() }
+    for (const { presence, recipient } of this.#local.get(roomId)?.members ?? []) {
+      if (presence && recipient.clientId !== about.clientId) recipient.notify(encodeFrame(type, news))
+    }
   }
 
   async #subscribed ({ room }: Member): Promise<Failure | undefined> {
@@ -164,12 +258,34 @@ export class Rooms {
     const room = this.#local.get(roomId)
     if (!room) return 0
     let receivers = 0
-    for (const member of room.members) {
-      if (member.recipient.clientId === entry.origin) continue
+    for (const { recipient, pending } of room.members) {
+      if (recipient.clientId === entry.origin) continue
       receivers++
-      if (member.pending) member.pending.push(entry)
-      else member.recipient.send(entry.frame)
+      if (!pending) recipient.deliver(entry)
+      else if (pending.length <= MAX_PENDING) pending.push(entry)
     }
     return receivers
+  }
+
+  /** The room goes off this node with its last member. */
+  #remove (member: Member): void {
+    const { room } = member
+    member.recipient.memberships.delete(room.roomId)
+    room.members.delete(member)
+    if (room.members.size > 0 || this.#local.get(room.roomId) !== room) return
+    this.#local.delete(room.roomId)
+    this.#options.broker.unsubscribe(room.roomId).catch((err: unknown) => this.#options.log.error({ err, roomId: room.roomId }, 'room could not be released'))
+  }
+
+  #closed (roomId: string, reason: CloseCause): void {
+    const room = this.#local.get(roomId)
+    if (!room) return
+    this.#local.delete(roomId)
+    const closed: RoomClosed = { roomId, reason, timestamp: this.#options.now() }
+    const frame = encodeFrame('ROOM_CLOSED', closed)
+    for (const { recipient } of room.members) {
+      recipient.memberships.delete(roomId)
+      recipient.notify(frame)
+    }
   }
 }

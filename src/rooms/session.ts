@@ -1,12 +1,15 @@
 // One socket's life: greeting, its frames one after the other, the replies, and the close.
 import type { WebSocket } from 'ws'
+import type { LogEntry } from '../broker/broker.js'
 import { CLOSE, Failure, type CloseReason } from '../errors.js'
 import { decodeFrame, encodeFrame, type ClientFrame } from '../protocol/codec.js'
-import { EVENT_TYPES } from '../protocol/events.js'
-import type { ConnectionEstablished, ErrorFrame, RoomJoined } from '../protocol/server-frames.js'
+import { EVENT_TYPES, type JoinRoom } from '../protocol/events.js'
+import type { Ack, ConnectionEstablished, ErrorFrame, Pong, RoomLeft } from '../protocol/server-frames.js'
+import { roomJoined } from './joined.js'
 import { writesDebug, type Log } from './log.js'
 import { Outbox } from './outbox.js'
-import type { Member, Recipient, Rooms } from './rooms.js'
+import type { Member, PaymentEvent, Recipient, Rooms } from './rooms.js'
+import type { Connection } from './sessions.js'
 
 /** Frames of one socket that may wait for the one before; past it we stop reading from that socket. */
 export const INBOX_SIZE = 64
@@ -19,7 +22,7 @@ export interface SessionOptions {
   readonly maxOutboxBytes: number
 }
 
-export class Session implements Recipient {
+export class Session implements Recipient, Connection {
   readonly memberships = new Map<string, Member>()
   /** The number of the oldest ping that no pong has answered, 0 where there is none. */
   unansweredPing = 0
@@ -61,8 +64,9 @@ export class Session implements Recipient {
     }
   }
 
-  /** A frame of a room, for this client. */
-  send (frame: Buffer): void { this.#outbox.send(frame) }
+  deliver ({ frame }: LogEntry): void { this.#outbox.send(frame) }
+
+  notify (frame: string): void { this.#outbox.send(frame) }
 
   /** @param number counts the pings of all sessions, from 1 */
   ping (number: number): void {
@@ -76,7 +80,7 @@ export class Session implements Recipient {
     this.#closedWith = code
     this.#inbox.length = 0
     this.#socket.close(code, reason)
-    this.#leaveAll()
+    this.#options.rooms.drop(this)
   }
 
   /** The socket is gone. What it sent before it went still counts: a phone's last event is often followed by its silence. */
@@ -84,7 +88,7 @@ export class Session implements Recipient {
     const { log, now } = this.#options
     log.info({ clientId: this.clientId, code, closedWith: this.#closedWith, rooms: this.memberships.size, openFor: now() - this.#openedAt }, 'client disconnected')
     this.#ended = true
-    if (!this.#working) this.#leaveAll()
+    if (!this.#working) this.#options.rooms.drop(this)
   }
 
   async #work (): Promise<void> {
@@ -99,22 +103,53 @@ export class Session implements Recipient {
       if (this.#socket.isPaused && this.#inbox.length < INBOX_SIZE) this.#socket.resume()
     }
     this.#working = false
-    if (this.#ended) this.#leaveAll()
+    if (this.#ended) this.#options.rooms.drop(this)
   }
 
   async #handle (data: Buffer): Promise<void> {
     const frame = decodeFrame(data)
     if ('failure' in frame) return this.#refuse(frame.failure, frame.id)
-    const result = frame.type === 'JOIN_ROOM' ? await this.#join(frame) : await this.#options.rooms.publish(this, frame)
-    if (result instanceof Failure) this.#refuse(result, frame.id)
+    const failure = await this.#obey(frame)
+    if (failure) this.#refuse(failure, frame.id)
   }
 
-  #join ({ payload: { roomId, deviceId } }: ClientFrame): Promise<Failure | undefined> {
+  async #obey (frame: ClientFrame): Promise<Failure | undefined> {
+    switch (frame.type) {
+      case 'JOIN_ROOM': return this.#join(frame.payload as JoinRoom)
+      case 'LEAVE_ROOM': return this.#leave(frame.payload.roomId)
+      case 'PING': return this.#pong()
+      default: return this.#publish(frame as PaymentEvent)
+    }
+  }
+
+  #join ({ roomId, deviceId, role = 'device1', recover, presence }: JoinRoom): Promise<Failure | undefined> {
     const { rooms, now } = this.#options
-    return rooms.join(this, { roomId, deviceId, role: 'device1' }, (member, { epoch, seq, state }) => {
-      const joined: RoomJoined = { roomId, deviceId: member.deviceId, clientId: this.clientId, timestamp: now(), epoch, seq, state }
-      this.#reply('ROOM_JOINED', joined)
+    return rooms.join(this, { roomId, deviceId, role, recover, presence }, (member, view) => {
+      this.#reply('ROOM_JOINED', roomJoined(member, view, now(), recover !== undefined, presence ? rooms.members(roomId) : undefined))
     })
+  }
+
+  #leave (roomId: string): Failure | undefined {
+    const failure = this.#options.rooms.leave(this, roomId)
+    if (failure) return failure
+    const left: RoomLeft = { roomId, timestamp: this.#options.now() }
+    this.#reply('ROOM_LEFT', left)
+    return undefined
+  }
+
+  #pong (): undefined {
+    const pong: Pong = { timestamp: this.#options.now() }
+    this.#reply('PONG', pong)
+  }
+
+  async #publish (event: PaymentEvent): Promise<Failure | undefined> {
+    const published = await this.#options.rooms.publish(this, event)
+    if (published instanceof Failure) return published
+    if (event.id === undefined) return undefined
+    const { epoch, seq, duplicate } = published
+    const ack: Ack = { id: event.id, roomId: event.payload.roomId, epoch, seq, duplicate }
+    this.#reply('ACK', ack)
+    return undefined
   }
 
   #refuse ({ code, message, retryable }: Failure, id?: string): void {
@@ -125,8 +160,4 @@ export class Session implements Recipient {
   }
 
   #reply (type: string, payload: object): void { this.#outbox.send(encodeFrame(type, payload)) }
-
-  #leaveAll (): void {
-    for (const member of this.memberships.values()) this.#options.rooms.leave(member)
-  }
 }

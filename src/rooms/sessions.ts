@@ -1,13 +1,20 @@
-// All sockets of this node: one heartbeat for all of them, and the drain before the process ends.
+// All connections of this node, sockets and event streams: one heartbeat for all of them, and the drain before the process ends.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CLOSE } from '../errors.js'
+import { CLOSE, type CloseReason } from '../errors.js'
 import type { Log } from './log.js'
-import type { Session } from './session.js'
 
 /** Time between two batches of a drain, ms. */
 const BATCH_PAUSE = 50
 /** Sockets that a drain closes at once, at the least. */
 const BATCH_SIZE = 100
+
+/** A connection as the heartbeat and the drain see it. */
+export interface Connection {
+  /** The number of the oldest ping that was not answered, 0 where there is none. */
+  readonly unansweredPing: number
+  ping: (number: number) => void
+  close: (reason: CloseReason) => void
+}
 
 export interface SessionsOptions {
   readonly log: Log
@@ -20,7 +27,7 @@ export interface SessionsOptions {
 export class Sessions {
   /** No new sockets are wanted: the process is on its way out. */
   draining = false
-  readonly #sessions = new Set<Session>()
+  readonly #sessions = new Set<Connection>()
   readonly #options: SessionsOptions
   readonly #heartbeat: NodeJS.Timeout
   #pings = 0
@@ -32,9 +39,9 @@ export class Sessions {
 
   get size (): number { return this.#sessions.size }
 
-  add (session: Session): void { this.#sessions.add(session) }
+  add (session: Connection): void { this.#sessions.add(session) }
 
-  remove (session: Session): void { this.#sessions.delete(session) }
+  remove (session: Connection): void { this.#sessions.delete(session) }
 
   /**
    * Tells every client to come back elsewhere (1012), in batches, so that they do not all arrive there at once.

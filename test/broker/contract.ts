@@ -1,6 +1,6 @@
 // What every broker promises, as one suite that runs over each of them unchanged.
 import type { Test } from 'tap'
-import type { Broker, LogEntry, Published, RoomView } from '../../src/broker/broker.js'
+import type { Broker, Lifetime, LogEntry, Published, RoomSummary, RoomView } from '../../src/broker/broker.js'
 import { Failure } from '../../src/errors.js'
 import { draftEvent } from '../../src/protocol/codec.js'
 
@@ -20,22 +20,27 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
   const subject = async (t: Test) => {
     const { broker, pass } = await make(t)
     const seen: Array<[string, LogEntry]> = []
-    broker.listen((roomId, entry) => {
-      seen.push([roomId, entry])
-      return 2
+    const closed: Array<[string, string]> = []
+    broker.listen({
+      entry: (roomId, entry) => {
+        seen.push([roomId, entry])
+        return 2
+      },
+      closed: (roomId, cause) => { closed.push([roomId, cause]) }
     })
     const publish = (roomId: string, payload: object = {}, { id, create = true, type = 'CLICKED_PAY' }: { id?: string, create?: boolean, type?: string } = {}) =>
-      broker.publish(roomId, draftEvent({ type, payload: { roomId, ...payload }, id }, 'device', 1000, 'client_1'), create)
+      broker.publish(roomId, draftEvent({ type, payload: { roomId, ...payload }, id }, { source: 'device', timestamp: 1000, origin: 'client_1' }), create)
     const published = async (...args: Parameters<typeof publish>) => notFailed(await publish(...args)) as Published
     const read = async (...args: Parameters<Broker['read']>) => notFailed(await broker.read(...args)) as RoomView
-    return { broker, pass, seen, publish, published, read }
+    return { broker, pass, seen, closed, publish, published, read }
   }
 
   t.test('a room that nobody opened does not exist', async (t) => {
     const { broker, publish } = await subject(t)
-    t.equal(await broker.read('r'), undefined)
+    t.match(await broker.read('r'), { code: 'ROOM_NOT_FOUND' })
     t.match(await publish('r', {}, { create: false }), { code: 'ROOM_NOT_FOUND' })
-    t.equal(await broker.read('r'), undefined, 'a refused event does not open it')
+    t.match(await broker.closeRoom('r'), { code: 'ROOM_NOT_FOUND' })
+    t.match(await broker.read('r'), { code: 'ROOM_NOT_FOUND' }, 'a refused event does not open it')
   })
 
   t.test('a subscription opens a room, empty, with an epoch of its own', async (t) => {
@@ -70,7 +75,7 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     t.equal((await published('quiet')).receivers, 0)
     t.equal(seen.length, 1)
     const [roomId, entry] = seen[0]!
-    t.strictSame([roomId, entry.seq, entry.origin], ['r', 1, 'client_1'])
+    t.strictSame([roomId, entry.epoch, entry.seq, entry.origin], ['r', (await read('r')).epoch, 1, 'client_1'])
     t.strictSame(JSON.parse(entry.frame.toString()), { type: 'CLICKED_PAY', payload: { roomId: 'r', note: 'olá' }, seq: 1, timestamp: 1000, source: 'device' })
     t.equal((await read('quiet')).seq, 1)
   })
@@ -115,7 +120,7 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     const first = await published('r', { amount: 1 }, { id: 'x' })
     await published('r')
     t.match(first, { seq: 1, duplicate: false })
-    t.match(await published('r', { amount: 1 }, { id: 'x' }), { epoch: first.epoch, seq: 1, duplicate: true, receivers: 0 })
+    t.match(await published('r', { amount: 1 }, { id: 'x' }), { epoch: first.epoch, seq: 1, duplicate: true, receivers: 2, timestamp: 1000, changed: false }, 'what was answered the first time')
     t.match(await publish('r', { amount: 2 }, { id: 'x' }), { code: 'ID_CONFLICT' })
     t.match(await publish('r', { amount: 1 }, { id: 'x', type: 'CLICKED_PROCEED' }), { code: 'ID_CONFLICT' })
     t.equal(seen.length, 2, 'nothing was handed out twice')
@@ -149,7 +154,7 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     t.equal((await read('r')).epoch, epoch, 'somebody came back')
     await broker.unsubscribe('r')
     await pass(RETENTION + 1000)
-    t.equal(await broker.read('r'), undefined)
+    t.match(await broker.read('r'), { code: 'ROOM_NOT_FOUND' })
     const again = await published('r')
     t.equal(again.seq, 1)
     t.not(again.epoch, epoch, 'the same name later is another log')
@@ -163,7 +168,7 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     await pass(RETENTION - 1000)
     t.equal((await read('r')).seq, 2)
     await pass(2000)
-    t.equal(await read('r').catch(() => undefined), undefined)
+    await t.rejects(read('r'), { message: 'ROOM_NOT_FOUND' })
   })
 
   t.test('a view says when the room began and when it will end', async (t) => {
@@ -174,6 +179,90 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     await broker.subscribe('r')
     await pass(1000)
     t.equal((await read('r')).expiresAt, createdAt + 1000 + RETENTION, 'put off while somebody is in it')
+  })
+
+  t.test('a request\'s key and an event\'s id are two name spaces', async (t) => {
+    const { broker, published } = await subject(t)
+    await published('r', {}, { id: 'x' })
+    const keyed = (n: number, identity?: string) => broker.publish('r', draftEvent({ type: 'NOTE', payload: { roomId: 'r', n } }, {
+      source: 'api', timestamp: n, idempotencyKey: 'x', ...(identity !== undefined && { identity })
+    }), true)
+    t.match(await keyed(1, 'same'), { seq: 2, duplicate: false })
+    t.match(await keyed(2, 'same'), { seq: 2, duplicate: true, timestamp: 1 }, 'the identity counts, not the stamped payload')
+    t.match(await keyed(3, 'other'), { code: 'ID_CONFLICT' })
+  })
+
+  t.test('a verified result outranks a claim, and stays', async (t) => {
+    const { broker, published, read } = await subject(t)
+    await published('r', { amount: 1 }, { type: 'PAYMENT_SUCCESS' })
+    await broker.publish('r', draftEvent({ type: 'PAYMENT_ERROR', payload: { roomId: 'r', code: '51' } }, { source: 'api', verified: true, timestamp: 2 }), true)
+    await published('r', { amount: 1 }, { type: 'PAYMENT_SUCCESS' })
+    t.match((await read('r')).state, { status: 'failed', outcome: { code: '51', verified: true } })
+  })
+
+  t.test('a room that was created is there before anyone comes, once', async (t) => {
+    const { broker, published, read } = await subject(t)
+    const lifetime = notFailed(await broker.createRoom('r')) as Lifetime
+    t.equal(lifetime.expiresAt - lifetime.createdAt, RETENTION)
+    t.match(await broker.createRoom('r'), { code: 'ROOM_EXISTS' })
+    t.match(await published('r', {}, { create: false }), { seq: 1 })
+    t.equal((await read('r')).createdAt, lifetime.createdAt)
+  })
+
+  t.test('a room with a ttl ends then, occupied or not, and says so', async (t) => {
+    const { broker, pass, published, publish, read, closed } = await subject(t)
+    for (const roomId of ['occupied', 'empty']) {
+      const { createdAt, expiresAt } = notFailed(await broker.createRoom(roomId, RETENTION * 2)) as Lifetime
+      t.equal(expiresAt - createdAt, RETENTION * 2)
+    }
+    await broker.subscribe('occupied')
+    await published('occupied')
+    await pass(RETENTION * 2 - 1000)
+    t.equal((await read('empty')).seq, 0, 'kept for all of its time, though it is longer than the retention')
+    await pass(2000)
+    t.match(await broker.read('occupied'), { code: 'ROOM_NOT_FOUND' })
+    t.match(await broker.read('empty'), { code: 'ROOM_NOT_FOUND' })
+    t.strictSame(closed, [['occupied', 'expired']])
+    t.match(await publish('occupied'), { code: 'ROOM_CLOSED' })
+  })
+
+  t.test('closing ends a room for everyone, and a late event does not open it again', async (t) => {
+    const { broker, pass, published, publish, read, seen, closed } = await subject(t)
+    await broker.subscribe('r')
+    const { epoch } = await published('r')
+    t.equal(await broker.closeRoom('r'), undefined)
+    t.strictSame(closed, [['r', 'closed']])
+    t.match(await broker.read('r'), { code: 'ROOM_NOT_FOUND' })
+    t.match(await publish('r'), { code: 'ROOM_CLOSED' })
+    t.match(await publish('r', {}, { create: false }), { code: 'ROOM_CLOSED' })
+    t.match(await broker.subscribe('r'), { code: 'ROOM_CLOSED' })
+    t.match(await broker.closeRoom('r'), { code: 'ROOM_CLOSED' })
+    t.equal(seen.length, 1)
+    notFailed(await broker.createRoom('r'))
+    t.not((await read('r')).epoch, epoch, 'created again it is another room')
+    await broker.closeRoom('r')
+    t.equal(closed.length, 1, 'nobody was in it')
+    await pass(RETENTION + 1000)
+    t.match(await published('r'), { seq: 1 }, 'after the retention the name is free')
+  })
+
+  t.test('rooms are listed from the oldest to the newest, page by page', async (t) => {
+    const { broker, pass, published } = await subject(t)
+    for (const roomId of ['a', 'b', 'c', 'd']) await broker.createRoom(roomId)
+    await broker.createRoom('short', 1000)
+    await published('b')
+    await pass(2000)
+    const page = async (limit: number, cursor?: number) => notFailed(await broker.listRooms(limit, cursor)) as { rooms: RoomSummary[], cursor?: number }
+    const first = await page(3)
+    t.match(first.rooms, [
+      { roomId: 'a', seq: 0, lastEventAt: null, state: { status: 'pending' } },
+      { roomId: 'b', seq: 1, lastEventAt: 1000, state: { step: 'CLICKED_PAY' } },
+      { roomId: 'c', createdAt: Number, expiresAt: Number, epoch: String }
+    ])
+    await broker.closeRoom('c')
+    const second = await page(3, first.cursor)
+    t.strictSame(second.rooms.map(({ roomId }) => roomId), ['d'], 'also where the last room of the page before is gone')
+    t.equal(second.cursor, undefined)
   })
 
   t.test('it is ready', async (t) => {

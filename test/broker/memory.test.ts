@@ -17,14 +17,20 @@ function make () {
 t.test('the broker contract', (t) => {
   brokerContract(t, async () => {
     const { broker, tick } = make()
-    return { broker, pass: async (ms) => { tick(ms) } }
+    return {
+      broker,
+      pass: async (ms) => {
+        tick(ms)
+        broker.sweep()
+      }
+    }
   })
   t.end()
 })
 
 t.test('the sweep removes exactly the expired rooms and tells of each', async (t) => {
   const { broker, changes, tick } = make()
-  const publish = (roomId: string) => broker.publish(roomId, draftEvent({ type: 'CLICKED_PAY', payload: { roomId } }, 'device', 1), true)
+  const publish = (roomId: string) => broker.publish(roomId, draftEvent({ type: 'CLICKED_PAY', payload: { roomId } }, { source: 'device', timestamp: 1 }), true)
   await publish('old')
   await broker.subscribe('occupied')
   tick(RETENTION - 1)
@@ -37,4 +43,19 @@ t.test('the sweep removes exactly the expired rooms and tells of each', async (t
   t.equal(broker.sweep(), 0)
   await broker.close()
   t.equal(broker.size, 0)
+})
+
+t.test('an ended room is gone for whoever asks before the sweep has been there', async (t) => {
+  const { broker, changes, tick } = make()
+  await broker.createRoom('r', 1000)
+  await broker.createRoom('s', 1000)
+  tick(1000)
+  t.strictSame(await broker.listRooms(10), { rooms: [] })
+  t.match(await broker.read('r'), { code: 'ROOM_NOT_FOUND' })
+  t.strictSame(changes.slice(2), ['r removed'])
+  t.equal(broker.sweep(), 1)
+  t.match(await broker.subscribe('s'), { code: 'ROOM_CLOSED' })
+  tick(RETENTION)
+  broker.sweep()
+  t.equal(await broker.subscribe('s'), undefined, 'what was closed long ago is forgotten')
 })

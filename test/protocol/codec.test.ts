@@ -1,14 +1,13 @@
 // What a client may send, to the last character; what is said to it otherwise; and what the others receive.
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
+import type { Test } from 'tap'
 import t from 'tap'
 import type { ErrorCode } from '../../src/errors.js'
 import {
   decodeFrame, draftEvent, encodeEvent, encodeFrame, MAX_DEPTH, MAX_ITEMS, MAX_KEYS, MAX_STRING, type ClientFrame, type RefusedFrame
 } from '../../src/protocol/codec.js'
 import { EVENT_TYPES } from '../../src/protocol/events.js'
-
-type Assert = typeof t
 
 const decode = (data: Buffer | string): ClientFrame | RefusedFrame => decodeFrame(typeof data === 'string' ? Buffer.from(data) : data)
 /** A frame as text: a valid one, but for what is said of it. */
@@ -17,12 +16,12 @@ const frame = (payload: object = {}, top: object = {}): string => JSON.stringify
 const raw = (json: string): string => `{"type":"CLICKED_PAY","payload":{"roomId":"r","extra":${json}}}`
 const named = (text: string): string => text.length > 60 ? `${text.slice(0, 50)} … (${text.length} characters)` : text || 'nothing at all'
 
-function takes (t: Assert, data: Buffer | string, name = named(data.toString())): void {
+function takes (t: Test, data: Buffer | string, name = named(data.toString())): void {
   const result = decode(data)
   t.notOk('failure' in result && result.failure, `taken: ${name}`)
 }
 
-function refuses (t: Assert, data: Buffer | string, code: ErrorCode, message: RegExp = /./, name = named(data.toString())): void {
+function refuses (t: Test, data: Buffer | string, code: ErrorCode, message: RegExp = /./, name = named(data.toString())): void {
   const result = decode(data)
   t.match('failure' in result ? result.failure : 'taken', { code, message }, `${code}: ${name}`)
 }
@@ -77,7 +76,7 @@ t.test('the room id: 1 to 128 characters of A-Z a-z 0-9 . _ : ~ -', async (t) =>
   for (const roomId of [5, null, true, ['r'], {}]) refuses(t, frame({ roomId }), 'INVALID_FRAME', /^payload\.roomId: expected string$/)
   for (let code = 0; code < 256; code++) {
     const roomId = `a${String.fromCharCode(code)}`
-    const check = /[A-Za-z0-9._:~-]/.test(roomId.charAt(1)) ? takes : (t: Assert, text: string) => refuses(t, text, 'INVALID_FRAME', /^payload\.roomId: /)
+    const check = /[A-Za-z0-9._:~-]/.test(roomId.charAt(1)) ? takes : (t: Test, text: string) => refuses(t, text, 'INVALID_FRAME', /^payload\.roomId: /)
     check(t, frame({ roomId }))
   }
   for (const roomId of ['../b', 'a/b', 'a%2fb', 'ａ', '😀', 'r\n', '\nr']) refuses(t, frame({ roomId }), 'INVALID_FRAME', /^payload\.roomId: /)

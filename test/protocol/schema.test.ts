@@ -3,12 +3,13 @@ import { Type, type Static } from '@sinclair/typebox'
 import t from 'tap'
 import { Ref, StringEnum } from '../../src/protocol/schema.js'
 
-t.test('Ref points at a schema by its $id, and is typed as that schema', async (t) => {
+t.test('Ref points at a schema by its $id, is typed as that schema, and may say what it is in its place', async (t) => {
   const Room = Type.Object({ roomId: Type.String() }, { $id: 'Room' })
   const reference = Ref(Room)
   const room: Static<typeof reference> = { roomId: 'r' }
   t.strictSame(JSON.parse(JSON.stringify(reference)), { $ref: 'Room' })
   t.equal(room.roomId, 'r')
+  t.strictSame(JSON.parse(JSON.stringify(Ref(Room, 'What it is here.'))), { $ref: 'Room', description: 'What it is here.' })
 })
 
 t.test('Ref to a schema without an $id is a mistake, and says so at once', async (t) => {

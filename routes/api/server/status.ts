@@ -12,8 +12,8 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       tags: ['Server'],
       summary: 'What the server is doing',
       description: 'Uptime, open sockets and occupied rooms of the node that answers.',
-      security: [],
-      response: { 200: Ref(ServerStatusResponse, 'The figures.'), ...errorResponses(400, 500) }
+      security: [{ apiKey: [] }, {}],
+      response: { 200: Ref(ServerStatusResponse, 'The figures.'), ...errorResponses(400, 401, 500) }
     }
   }, async () => {
     const timestamp = app.now()

@@ -1,7 +1,7 @@
 // POST /api/message/room/:roomId/broadcast: a backend's message to every socket in a room.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Failure } from '../../../../../src/errors.js'
-import { BroadcastRequest, BroadcastResponse, errorResponses, RoomParams, success } from '../../../../../src/protocol/rest.js'
+import { BroadcastRequest, BroadcastResponse, errorResponses, IdempotencyHeaders, RoomParams, success } from '../../../../../src/protocol/rest.js'
 import { Ref } from '../../../../../src/protocol/schema.js'
 
 const route: FastifyPluginAsyncTypebox = async (app) => {
@@ -11,16 +11,16 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       tags: ['Messages'],
       summary: 'Say something to everyone in a room',
       description: 'Every socket in the room gets a frame whose `type` is `eventType`. It is also in the room\'s log, for whoever comes back. A room that nobody ever joined is a 404.',
-      security: [],
+      security: [{ apiKey: [] }, {}],
       params: RoomParams,
+      headers: IdempotencyHeaders,
       body: Ref(BroadcastRequest),
-      response: { 200: Ref(BroadcastResponse, 'It is in the log, and on its way to everyone in the room.'), ...errorResponses(400, 404, 413, 415, 500, 503) }
+      response: { 200: Ref(BroadcastResponse, 'It is in the log, and on its way to everyone in the room.'), ...errorResponses(400, 401, 404, 409, 410, 413, 415, 500, 503) }
     }
-  }, async ({ params: { roomId }, body }, reply) => {
-    const { eventType, message, idSeguro } = body
-    const result = await app.rooms.broadcast(roomId, { eventType, message, idSeguro })
-    if (result instanceof Failure) return reply.fail(result) as never
-    const { timestamp, published: { receivers: sentToClients } } = result
+  }, async ({ params: { roomId }, body: { eventType, message, idSeguro }, headers }, reply) => {
+    const published = await app.rooms.broadcast(roomId, { eventType, message, idSeguro }, headers['idempotency-key'])
+    if (published instanceof Failure) return reply.fail(published) as never
+    const { timestamp, receivers: sentToClients } = published
     return success({ roomId, eventType, message, idSeguro, sentToClients, timestamp }, timestamp)
   })
 }

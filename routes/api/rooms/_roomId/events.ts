@@ -1,0 +1,78 @@
+// /api/rooms/:roomId/events: a room's events, as a list or as a stream, and publishing one.
+import { PassThrough } from 'node:stream'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '@sinclair/typebox'
+import { Failure } from '../../../../src/errors.js'
+import { checkFrame } from '../../../../src/protocol/codec.js'
+import { EventsQuery, PublishRequest, PublishResultResponse, RoomEventsResponse, type RoomEvent } from '../../../../src/protocol/rest-rooms.js'
+import { errorResponses, IdempotencyHeaders, RoomParams, success } from '../../../../src/protocol/rest.js'
+import { Ref } from '../../../../src/protocol/schema.js'
+import { EventStream, recoverFrom } from '../../../../src/rooms/event-stream.js'
+import type { PaymentEvent } from '../../../../src/rooms/rooms.js'
+
+const route: FastifyPluginAsyncTypebox = async (app) => {
+  const { config, rooms, sessions, now } = app
+
+  app.get('/events', {
+    schema: {
+      operationId: 'listRoomEvents',
+      tags: ['Rooms'],
+      summary: 'Read a room\'s events, or follow them',
+      description: 'The log after a position. With `Accept: text/event-stream` the same as a live stream: every message is a frame as a socket would get it, ' +
+        '`id:` is `epoch:seq`, and `Last-Event-ID` resumes. A stream opens a room that is not there, as a join does.',
+      security: [{ apiKey: [] }, {}],
+      params: RoomParams,
+      querystring: EventsQuery,
+      headers: Type.Object({ 'last-event-id': Type.Optional(Type.String({ maxLength: 128, description: 'For a stream: `epoch:seq` of the last event that was seen.' })) }),
+      response: {
+        200: {
+          description: 'The events.',
+          content: { 'application/json': { schema: Ref(RoomEventsResponse) }, 'text/event-stream': { schema: Type.String() } }
+        },
+        ...errorResponses(400, 401, 404, 409, 410, 500, 503)
+      }
+    }
+  }, async ({ params: { roomId }, query: { since, epoch, limit, deviceId, role = 'device1' }, headers, id }, reply) => {
+    if (headers.accept?.includes('text/event-stream')) {
+      const output = new PassThrough()
+      const stream = new EventStream(`stream_${id}`, output, { rooms, now, maxBytes: config.OUTBOX_MAX_BYTES })
+      const failure = await stream.open(roomId, { deviceId, role, recover: recoverFrom(headers['last-event-id'], { epoch, seq: since }) })
+      if (failure) return reply.fail(failure) as never
+      sessions.add(stream)
+      output.once('close', () => {
+        sessions.remove(stream)
+        rooms.drop(stream)
+      })
+      return reply.type('text/event-stream').header('cache-control', 'no-store').header('x-accel-buffering', 'no').send(output as never)
+    }
+    const view = await app.broker.read(roomId, { epoch, seq: since })
+    if (view instanceof Failure) return reply.fail(view) as never
+    const events = view.entries.slice(0, limit).map(({ frame }) => JSON.parse(frame.toString('utf8')) as RoomEvent)
+    return success({ epoch: view.epoch, seq: view.seq, recovered: view.recovered, events, more: events.length < view.entries.length }, now())
+  })
+
+  app.post('/events', {
+    schema: {
+      operationId: 'publishRoomEvent',
+      tags: ['Rooms'],
+      summary: 'Publish a payment event',
+      description: 'Any of the seven payment events. A result that comes with an API key is `verified` and outranks what a phone claims. An `id` that was sent before, ' +
+        'over a socket or here, is not relayed again: so a page that is being closed can send its last event both ways.',
+      security: [{ apiKey: [] }, {}],
+      params: RoomParams,
+      headers: IdempotencyHeaders,
+      body: Ref(PublishRequest),
+      response: { 201: Ref(PublishResultResponse, 'It is in the log.'), ...errorResponses(400, 401, 403, 409, 410, 413, 415, 500, 503) }
+    }
+  }, async ({ params: { roomId }, body: { type, payload = {}, id }, headers, claims }, reply) => {
+    const frame = checkFrame({ type, payload: 'roomId' in payload ? payload : { roomId, ...payload }, ...(id !== undefined && { id }) })
+    if ('failure' in frame) return reply.fail(frame.failure) as never
+    if (frame.payload.roomId !== roomId) return reply.fail(new Failure('INVALID_REQUEST', 'payload.roomId is not the room of the address')) as never
+    const published = await rooms.publishFromApi(frame as PaymentEvent, claims, headers['idempotency-key'])
+    if (published instanceof Failure) return reply.fail(published) as never
+    const { epoch, seq, duplicate, receivers: sentToClients } = published
+    // Where it is the request that was repeated, and not the event, the first answer is given again.
+    return reply.code(201).send(success({ epoch, seq, duplicate: duplicate && id !== undefined, sentToClients }, now()))
+  })
+}
+export default route

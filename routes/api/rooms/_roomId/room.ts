@@ -1,0 +1,43 @@
+// /api/rooms/:roomId: one room, its payment and who is in it; and its end.
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '@sinclair/typebox'
+import { Failure } from '../../../../src/errors.js'
+import { RoomDetailsResponse } from '../../../../src/protocol/rest-rooms.js'
+import { errorResponses, RoomParams, success } from '../../../../src/protocol/rest.js'
+import { Ref } from '../../../../src/protocol/schema.js'
+
+const route: FastifyPluginAsyncTypebox = async (app) => {
+  app.get('', {
+    schema: {
+      operationId: 'getRoom',
+      tags: ['Rooms'],
+      summary: 'Look into a room',
+      description: 'Where the payment stands, who is in the room, and how far its log goes.',
+      security: [{ apiKey: [] }, {}],
+      params: RoomParams,
+      response: { 200: Ref(RoomDetailsResponse, 'The room.'), ...errorResponses(400, 401, 404, 500, 503) }
+    }
+  }, async ({ params: { roomId } }, reply) => {
+    const view = await app.broker.read(roomId)
+    if (view instanceof Failure) return reply.fail(view) as never
+    const { epoch, seq, state, createdAt, expiresAt } = view
+    return success({ roomId, epoch, seq, state, members: app.rooms.members(roomId), createdAt, expiresAt }, app.now())
+  })
+
+  app.delete('', {
+    schema: {
+      operationId: 'closeRoom',
+      tags: ['Rooms'],
+      summary: 'Close a room',
+      description: 'Everyone in it gets `ROOM_CLOSED`, and its log is gone. Late events are told `ROOM_CLOSED`; creating it again is possible.',
+      security: [{ apiKey: [] }, {}],
+      params: RoomParams,
+      response: { 204: Type.Null({ description: 'It is closed.' }), ...errorResponses(400, 401, 404, 410, 500, 503) }
+    }
+  }, async ({ params: { roomId } }, reply) => {
+    const failure = await app.broker.closeRoom(roomId)
+    if (failure) return reply.fail(failure) as never
+    return reply.code(204).send(null)
+  })
+}
+export default route

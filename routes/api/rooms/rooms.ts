@@ -1,0 +1,44 @@
+// /api/rooms: creates a room before anyone joins, and lists the rooms there are.
+import { randomBytes } from 'node:crypto'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Failure } from '../../../src/errors.js'
+import { CreatedRoomResponse, CreateRoomRequest, ListRoomsQuery, RoomListResponse } from '../../../src/protocol/rest-rooms.js'
+import { errorResponses, success } from '../../../src/protocol/rest.js'
+import { Ref } from '../../../src/protocol/schema.js'
+
+const route: FastifyPluginAsyncTypebox = async (app) => {
+  app.post('', {
+    schema: {
+      operationId: 'createRoom',
+      tags: ['Rooms'],
+      summary: 'Create a payment\'s room',
+      description: 'From then on events for it are kept, though nobody has joined yet. Without a `roomId` it gets one of 128 random bits, which nobody can guess.',
+      security: [{ apiKey: [] }, {}],
+      body: Ref(CreateRoomRequest),
+      response: { 201: Ref(CreatedRoomResponse, 'The room is there.'), ...errorResponses(400, 401, 409, 413, 415, 500, 503) }
+    }
+  }, async ({ body: { roomId = randomBytes(16).toString('base64url'), ttlSeconds } }, reply) => {
+    const created = await app.broker.createRoom(roomId, ttlSeconds === undefined ? undefined : ttlSeconds * 1000)
+    if (created instanceof Failure) return reply.fail(created) as never
+    return reply.code(201).send(success({ roomId, expiresAt: created.expiresAt }, app.now()))
+  })
+
+  app.get('', {
+    schema: {
+      operationId: 'listRooms',
+      tags: ['Rooms'],
+      summary: 'List the rooms',
+      description: 'From the oldest to the newest, a page at a time. Without API keys this is open to anyone: see the security notes.',
+      security: [{ apiKey: [] }, {}],
+      querystring: ListRoomsQuery,
+      response: { 200: Ref(RoomListResponse, 'A page of rooms.'), ...errorResponses(400, 401, 500, 503) }
+    }
+  }, async ({ query: { cursor, limit } }, reply) => {
+    const page = await app.broker.listRooms(limit, cursor === undefined ? undefined : Number(cursor))
+    if (page instanceof Failure) return reply.fail(page) as never
+    const rooms = page.rooms.map(({ roomId, seq, state: { status }, createdAt, expiresAt, lastEventAt }) =>
+      ({ roomId, members: app.rooms.members(roomId).length, seq, status, createdAt, expiresAt, lastEventAt }))
+    return success({ rooms, cursor: page.cursor === undefined ? null : String(page.cursor) }, app.now())
+  })
+}
+export default route

@@ -1,0 +1,63 @@
+// Events that the server has not acknowledged: kept in order, across reloads, until they are in the log or cannot get there.
+import { RoomError, type Receipt } from './frames.js'
+import type { DeviceRecord, Outgoing } from './record.js'
+
+/** Events that may wait. */
+export const MAX_WAITING = 100
+/** The largest event that is taken, bytes of UTF-8: the server closes the socket on a frame above its limit. */
+export const MAX_BYTES = 16_384
+
+interface Waiting { readonly promise: Promise<Receipt>, readonly resolve: (receipt: Receipt) => void, readonly reject: (error: RoomError) => void }
+
+export class Outbox {
+  readonly #record: DeviceRecord
+  /** Those that somebody of this page waits for; after a reload nobody does. */
+  readonly #waiting = new Map<string, Waiting>()
+
+  constructor (record: DeviceRecord) { this.#record = record }
+
+  get events (): readonly Outgoing[] { return this.#record.outgoing }
+
+  /** Takes an event in; the promise settles with its fate. The same id again is the same event. */
+  add (id: string, text: string): Promise<Receipt> {
+    const known = this.#waiting.get(id)
+    if (known) return known.promise
+    const { outgoing } = this.#record
+    if (outgoing.length >= MAX_WAITING) return Promise.reject(new RoomError('OUTBOX_FULL', `${MAX_WAITING} events are waiting already.`, true))
+    if (new TextEncoder().encode(text).length > MAX_BYTES) return Promise.reject(new RoomError('TOO_LARGE', `The event is larger than ${MAX_BYTES} bytes.`))
+    if (!outgoing.some((event) => event.id === id)) outgoing.push({ id, text })
+    this.#record.save()
+    let waiting: Omit<Waiting, 'promise'>
+    const promise = new Promise<Receipt>((resolve, reject) => { waiting = { resolve, reject } })
+    // Who does not look at the promise is not to die of it.
+    promise.catch(() => {})
+    this.#waiting.set(id, { promise, ...waiting! })
+    return promise
+  }
+
+  /**
+   * An event's fate is known.
+   * @returns the event, or undefined where it was not waiting; and whether anybody was told
+   */
+  settle (id: string, fate: Receipt | RoomError): { event: Outgoing, told: boolean } | undefined {
+    const { outgoing } = this.#record
+    const index = outgoing.findIndex((event) => event.id === id)
+    if (index < 0) return undefined
+    const [event] = outgoing.splice(index, 1)
+    this.#record.save()
+    return { event: event!, told: this.#tell(id, fate) }
+  }
+
+  /** Nobody is to wait any longer. The events stay recorded: they may be in the log or not. */
+  abandon (error: RoomError): void {
+    for (const id of this.#waiting.keys()) this.#tell(id, error)
+  }
+
+  #tell (id: string, fate: Receipt | RoomError): boolean {
+    const waiting = this.#waiting.get(id)
+    this.#waiting.delete(id)
+    if (fate instanceof RoomError) waiting?.reject(fate)
+    else waiting?.resolve(fate)
+    return waiting !== undefined
+  }
+}

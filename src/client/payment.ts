@@ -1,0 +1,32 @@
+// The payment between two joins: the server's fold of the live events, in small. Each join brings the server's own state.
+import type { PaymentState } from './frames.js'
+
+const PROGRESS = ['ENTERED_SUMMARY', 'CLICKED_PROCEED', 'PAYMENT_METHOD_CHANGED', 'DATA_FILLED', 'CLICKED_PAY']
+
+interface Fact { readonly type: string, readonly payload: Readonly<Record<string, unknown>>, readonly timestamp: number }
+
+/**
+ * Folds one live event of a device into the state. A success is final, an error may be followed by one. An event that
+ * changes nothing returns the very same object. Whether a backend's result is verified only the server can say.
+ */
+export function fold (state: PaymentState, { type, payload, timestamp: updatedAt }: Fact): PaymentState {
+  if (state.status === 'succeeded') return state
+  const succeeded = type === 'PAYMENT_SUCCESS'
+  if (succeeded || type === 'PAYMENT_ERROR') {
+    if (state.outcome?.verified) return state
+    const keys = succeeded ? ['transactionId', 'amount', 'currency'] : ['error', 'code']
+    return { ...state, status: succeeded ? 'succeeded' : 'failed', outcome: { ...pick(payload, keys), verified: false }, updatedAt }
+  }
+  if (!PROGRESS.includes(type)) return state
+  const news = pick(payload, type === 'PAYMENT_METHOD_CHANGED' ? ['method'] : type === 'DATA_FILLED' ? ['fields'] : [])
+  const next = { ...state, ...news, step: type as PaymentState['step'] }
+  return sameState(next, state) ? state : { ...next, updatedAt }
+}
+
+export function sameState (a: PaymentState | undefined, b: PaymentState | undefined): boolean {
+  return JSON.stringify(a) === JSON.stringify(b)
+}
+
+function pick (payload: Fact['payload'], keys: string[]): object {
+  return Object.fromEntries(keys.filter((key) => payload[key] !== undefined).map((key) => [key, payload[key]]))
+}

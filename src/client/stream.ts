@@ -1,0 +1,50 @@
+// Server-sent events as a link, for networks that let no WebSocket through.
+// Read with fetch and not with EventSource: that one can send no token but in the address, reconnects by rules of its own, and is not in Node.
+import type { Environment } from './environment.js'
+import { parseFrame, type Link, type LinkListener } from './link.js'
+
+/** Opens a stream. Its first frame is the reply to a join. @param idleTimeout how long it may say nothing, not even a comment, ms */
+export function openStream ({ fetch, setTimeout, clearTimeout }: Environment, url: string, headers: Record<string, string>, idleTimeout: number, listener: LinkListener): Link {
+  const abort = new AbortController()
+  let over = false
+  let deadline: unknown
+
+  const end = () => {
+    over = true
+    clearTimeout(deadline)
+    abort.abort()
+  }
+  const heard = () => {
+    clearTimeout(deadline)
+    if (!over) deadline = setTimeout(() => fail('nothing was heard'), idleTimeout)
+  }
+  const fail = (reason: string) => {
+    if (over) return
+    end()
+    listener.closed(0, reason)
+  }
+
+  async function read (): Promise<void> {
+    const response = await fetch(url, { headers: { ...headers, accept: 'text/event-stream' }, cache: 'no-store', signal: abort.signal })
+    if (!response.ok) throw new Error(`status ${response.status}`)
+    const reader = response.body!.getReader()
+    const decoder = new TextDecoder()
+    let rest = ''
+    for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
+      heard()
+      const messages = (rest + decoder.decode(chunk.value, { stream: true }).replaceAll('\r', '')).split('\n\n')
+      rest = messages.pop()!
+      for (const message of messages) {
+        const data = message.split('\n').filter((line) => line.startsWith('data:')).map((line) => line.slice(5)).join('\n')
+        const frame = parseFrame(data)
+        // Whoever gets a frame may have closed the link by it.
+        if (frame && !over) listener.frame(frame)
+      }
+    }
+    fail('ended')
+  }
+
+  heard()
+  read().catch((error: unknown) => fail(String(error)))
+  return { close: end }
+}

@@ -1,0 +1,98 @@
+// What travels over REST about rooms: creating, looking, closing, their events.
+import { Type, type Static } from '@sinclair/typebox'
+import { PAYMENT_EVENT_TYPES, Role } from './events.js'
+import { DeviceId, FrameId, RoomId } from './identifiers.js'
+import { PaymentState } from './payment-state.js'
+import { enveloped } from './rest.js'
+import { Ref, StringEnum } from './schema.js'
+import { RoomMember } from './server-frames.js'
+
+const Timestamp = Type.Integer({ description: 'Milliseconds since the epoch.', examples: [1705312200000] })
+const Epoch = Type.String({ description: 'Names this life of the room\'s log; `seq` counts within it.', examples: ['aex8oNlQGo8f'] })
+const Seq = Type.Integer({ minimum: 0, description: 'The number of the last event in the log.', examples: [7] })
+
+export const CreateRoomRequest = Type.Object({
+  roomId: Type.Optional(RoomId),
+  ttlSeconds: Type.Optional(Type.Integer({
+    minimum: 1, maximum: 2_592_000, description: 'The room ends then, occupied or not. Without it the room ends when it was empty for the retention time.', examples: [1800]
+  }))
+}, { $id: 'CreateRoomRequest' })
+
+export const CreatedRoom = Type.Object({ roomId: RoomId, expiresAt: Timestamp }, { $id: 'CreatedRoom' })
+
+export const RoomSummary = Type.Object({
+  roomId: RoomId,
+  members: Type.Integer({ description: 'Clients in it now.', examples: [2] }),
+  seq: Seq,
+  status: StringEnum(['pending', 'succeeded', 'failed'], { examples: ['pending'] }),
+  createdAt: Timestamp,
+  expiresAt: Timestamp,
+  lastEventAt: Type.Union([Timestamp, Type.Null()])
+}, { $id: 'RoomSummary' })
+
+export const RoomList = Type.Object({
+  rooms: Type.Array(Ref(RoomSummary)),
+  cursor: Type.Union([Type.String(), Type.Null()], { description: 'For the next page; null on the last one.', examples: [null] })
+}, { $id: 'RoomList' })
+
+export const RoomDetails = Type.Object({
+  roomId: RoomId, epoch: Epoch, seq: Seq, state: Ref(PaymentState), members: Type.Array(Ref(RoomMember)), createdAt: Timestamp, expiresAt: Timestamp
+}, { $id: 'RoomDetails' })
+
+export const RoomEvent = Type.Object({
+  type: Type.String({ examples: ['PAYMENT_SUCCESS'] }),
+  payload: Type.Object({}, { additionalProperties: true, examples: [{ roomId: 'payment_123', transactionId: 'tx_456789', amount: 99.9 }] }),
+  seq: Type.Integer({ minimum: 1, examples: [7] }),
+  timestamp: Timestamp,
+  source: StringEnum(['device', 'api']),
+  id: Type.Optional(FrameId)
+}, { $id: 'RoomEvent', description: 'An event as the room\'s members got it.' })
+export type RoomEvent = Static<typeof RoomEvent>
+
+export const RoomEvents = Type.Object({
+  epoch: Epoch,
+  seq: Seq,
+  recovered: Type.Boolean({ description: 'The events are an unbroken run from the asked position. False: that cannot be shown, and all that is kept was read.' }),
+  events: Type.Array(Ref(RoomEvent)),
+  more: Type.Boolean({ description: 'There are more after the last of these; ask again with its `seq` as `since`.' })
+}, { $id: 'RoomEvents' })
+
+export const PublishRequest = Type.Object({
+  type: StringEnum(PAYMENT_EVENT_TYPES, { examples: ['PAYMENT_SUCCESS'] }),
+  payload: Type.Optional(Type.Object({}, {
+    additionalProperties: true, description: 'As the device would send it; `roomId` may be left out.', examples: [{ transactionId: 'tx_456789', amount: 99.9, currency: 'BRL' }]
+  })),
+  id: Type.Optional(FrameId)
+}, { $id: 'PublishRequest' })
+
+export const PublishResult = Type.Object({
+  epoch: Epoch,
+  seq: Type.Integer({ minimum: 1, examples: [7] }),
+  duplicate: Type.Boolean({ description: 'The `id` was there already; nothing was relayed again.' }),
+  sentToClients: Type.Integer({ examples: [2] })
+}, { $id: 'PublishResult' })
+
+export const ListRoomsQuery = Type.Object({
+  cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$', description: 'Where the page before ended.' })),
+  limit: Type.Integer({ minimum: 1, maximum: 1000, default: 100 })
+})
+
+export const EventsQuery = Type.Object({
+  since: Type.Integer({ minimum: 0, default: 0, description: 'The `seq` after which events are wanted.' }),
+  epoch: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'The epoch of that `seq`; needed unless it is 0.' })),
+  limit: Type.Integer({ minimum: 1, maximum: 1000, default: 1000, description: 'For JSON: how many at the most.' }),
+  deviceId: Type.Optional({ ...DeviceId, description: 'For a stream: what the reader calls itself.' }),
+  role: Type.Optional(Role)
+})
+
+export const CreatedRoomResponse = enveloped(CreatedRoom)
+export const RoomListResponse = enveloped(RoomList)
+export const RoomDetailsResponse = enveloped(RoomDetails)
+export const RoomEventsResponse = enveloped(RoomEvents)
+export const PublishResultResponse = enveloped(PublishResult)
+
+/** The named components of this file. */
+export const ROOM_COMPONENTS = [
+  PaymentState, RoomMember, CreateRoomRequest, CreatedRoom, CreatedRoomResponse, RoomSummary, RoomList, RoomListResponse, RoomDetails, RoomDetailsResponse,
+  RoomEvent, RoomEvents, RoomEventsResponse, PublishRequest, PublishResult, PublishResultResponse
+]

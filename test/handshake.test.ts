@@ -1,0 +1,122 @@
+// Upgrades before they are sockets: which requests are one, and what becomes of those that never get anywhere.
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import net from 'node:net'
+import { PassThrough, type Duplex } from 'node:stream'
+import type { Test } from 'tap'
+import t from 'tap'
+import { HANDSHAKE_TIMEOUT, limitHandshakes, upgradeConstraint } from '../src/handshake.js'
+
+const UPGRADE = 'GET / HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
+/** For those handshakes that are meant to run into it, ms. */
+const SOON = 50
+
+async function listening (t: Test, server: Server): Promise<number> {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  return (server.address() as net.AddressInfo).port
+}
+
+/** Neither the limit's timer nor a socket without a network keeps the process waiting for it. */
+function stayAwake (t: Test): void {
+  const timer = setInterval(() => {}, 1000)
+  t.teardown(() => clearInterval(timer))
+}
+
+/** A client that speaks first and keeps what it hears. */
+async function dial (t: Test, port: number, text: string): Promise<net.Socket> {
+  const socket = net.connect(port, '127.0.0.1')
+  t.teardown(() => socket.destroy())
+  socket.on('error', () => { /* the close that follows says it */ })
+  await once(socket, 'connect')
+  socket.write(text)
+  return socket
+}
+
+t.test('an upgrade is a request with both headers, however they are written', async (t) => {
+  for (const headers of [
+    { upgrade: 'websocket', connection: 'Upgrade' }, { upgrade: 'WebSocket', connection: 'upgrade' }, { upgrade: 'WEBSOCKET', connection: 'keep-alive, Upgrade' },
+    { upgrade: 'websocket', connection: 'UPGRADE,keep-alive' }
+  ]) t.equal(upgradeConstraint.deriveConstraint({ headers }), 'websocket', JSON.stringify(headers))
+  for (const headers of [
+    {}, { upgrade: 'websocket' }, { connection: 'Upgrade' }, { upgrade: '', connection: 'Upgrade' }, { upgrade: 'websocket', connection: 'keep-alive' },
+    { upgrade: 'websocket', connection: 'close' }, { upgrade: 'websocket', connection: 'upgraded' }, { upgrade: 'websocket', connection: '' }
+  ]) t.equal(upgradeConstraint.deriveConstraint({ headers }), undefined, JSON.stringify(headers))
+  t.equal(upgradeConstraint.deriveConstraint({ headers: { upgrade: 'h2c', connection: 'Upgrade' } }), 'h2c', 'another protocol is another upgrade')
+})
+
+t.test('the router finds a route under its own kind of upgrade and no other', async (t) => {
+  const routes = upgradeConstraint.storage<string>()
+  routes.set('websocket', 'the socket')
+  t.equal(routes.get('websocket'), 'the socket')
+  for (const kind of ['h2c', '', 'toString', '__proto__']) t.equal(routes.get(kind), null, kind)
+  t.equal(upgradeConstraint.storage<string>().get('websocket'), null, 'each router has its own')
+  t.match(upgradeConstraint, { name: 'upgrade', mustMatchWhenDerived: true })
+  t.equal(upgradeConstraint.validate(), true)
+})
+
+t.test('a handshake that hangs is cut; one that is done lives on', async (t) => {
+  const server = createServer()
+  const done = limitHandshakes(server, SOON)
+  const upgraded: Duplex[] = []
+  server.on('upgrade', (_request: IncomingMessage, socket: Duplex) => {
+    upgraded.push(socket)
+    if (upgraded.length > 1) return
+    done(socket)
+    socket.on('data', (data) => socket.write(data))
+    socket.write('open')
+  })
+  const port = await listening(t, server)
+  const finished = await dial(t, port, UPGRADE)
+  t.equal(String(await once(finished, 'data')), 'open')
+
+  // It began later, so when it is cut the other one's time is over as well.
+  const hung = await dial(t, port, UPGRADE)
+  hung.resume()
+  await once(hung, 'close')
+  t.equal(upgraded[1]!.destroyed, true)
+  t.equal(upgraded[0]!.destroyed, false)
+  finished.write('still here')
+  t.equal(String(await once(finished, 'data')), 'still here')
+})
+
+t.test('a plain request has no such limit', async (t) => {
+  const server = createServer((_request, response) => { setTimeout(() => response.end('slow'), SOON * 3) })
+  limitHandshakes(server, SOON)
+  const answer = await fetch(`http://127.0.0.1:${await listening(t, server)}/`)
+  t.equal(await answer.text(), 'slow')
+})
+
+t.test('the limit is there before any other listener, which may throw', async (t) => {
+  stayAwake(t)
+  const server = createServer()
+  server.on('upgrade', () => { throw new Error('refused oddly') })
+  limitHandshakes(server, SOON)
+  const socket = new PassThrough()
+  t.throws(() => server.emit('upgrade', {}, socket), { message: 'refused oddly' })
+  t.equal(socket.destroyed, false)
+  await once(socket, 'close')
+  t.equal(socket.destroyed, true)
+})
+
+t.test('a socket that closes by itself leaves nothing to cut', async (t) => {
+  stayAwake(t)
+  const server = createServer()
+  const done = limitHandshakes(server, SOON)
+  const [early, later] = [new PassThrough(), new PassThrough()]
+  server.emit('upgrade', {}, early)
+  server.emit('upgrade', {}, later)
+  let cuts = 0
+  early.destroy()
+  await once(early, 'close')
+  early.destroy = () => { cuts++; return early }
+  await once(later, 'close')
+  t.equal(cuts, 0)
+  t.doesNotThrow(() => done(early))
+  t.doesNotThrow(() => done(new PassThrough()), 'a socket that it has never seen')
+})
+
+t.test('on the real server a handshake has less than ten seconds', async (t) => {
+  t.ok(HANDSHAKE_TIMEOUT > 0 && HANDSHAKE_TIMEOUT < 10_000)
+})
