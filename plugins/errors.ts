@@ -28,9 +28,7 @@ export default fp(async (app) => {
 
 function failureOf (error: FastifyError, status: number): Failure {
   if (error.validation) {
-    const details: ErrorDetail[] = error.validation.map(({ instancePath, message = '', keyword, params }) => keyword === 'required'
-      ? { key: String(params.missingProperty), rule: 'is required' }
-      : { key: instancePath.slice(1).replaceAll('/', '.') || error.validationContext!, rule: message })
+    const details = error.validation.map((problem) => detailOf(problem, error.validationContext!))
     return new Failure('INVALID_REQUEST', details.map(({ key, rule }) => `${key} ${rule}`).join('; '), details)
   }
   // The message of a bug is for the log, not for strangers.
@@ -38,4 +36,13 @@ function failureOf (error: FastifyError, status: number): Failure {
   if (error instanceof SyntaxError || error.code === 'FST_ERR_CTP_INVALID_JSON_BODY') return new Failure('INVALID_JSON')
   const code = codeForStatus(status)
   return new Failure(code, code === 'INVALID_REQUEST' ? error.message : ERRORS[code].message)
+}
+
+type Problem = NonNullable<FastifyError['validation']>[number] & { parentSchema?: { description?: string } }
+
+function detailOf ({ instancePath, message = '', keyword, params, parentSchema }: Problem, context: string): ErrorDetail {
+  if (keyword === 'required') return { key: String(params.missingProperty), rule: 'is required' }
+  // A regular expression explains nothing; the description of what it checks does.
+  const rule = keyword === 'pattern' && parentSchema?.description ? `must be: ${parentSchema.description}` : message
+  return { key: instancePath.slice(1).replaceAll('/', '.') || context, rule }
 }

@@ -52,7 +52,7 @@ export default fp(async (app) => {
       if (origins && origin !== undefined && !origins.includes(origin)) return reply.fail(new Failure('FORBIDDEN', 'This origin may not connect.'))
     }
   }, (socket: WebSocket, request) => {
-    handshakeDone(request.raw.socket)
+    handshakeDone(request.raw)
     const clientId = `client_${now()}_${randomBytes(6).toString('hex')}`
     const session = new Session(clientId, socket, options)
     // All listeners are attached in this tick: a frame may have come in the packet of the upgrade itself.

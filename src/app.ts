@@ -35,6 +35,8 @@ export function buildApp ({ config, logger, now = Date.now }: AppOptions): Fasti
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: config.MAX_MESSAGE_BYTES,
     requestTimeout: 10_000,
+    // While the process drains, health and readiness are still asked for, and an event that comes in is still published.
+    return503OnClosing: false,
     http: { headersTimeout: 8_000, connectionsCheckingInterval: 2_000 },
     routerOptions: {
       // A room id has 128 characters at the most, and each may arrive percent-encoded.
@@ -68,7 +70,7 @@ const CLIENT_ERRORS: Record<string, number> = { HPE_HEADER_OVERFLOW: 431, ERR_HT
 /** Bodies are taken as they are: no coercion, no silent loss of keys, every broken rule is named. Queries and params are text, so they are coerced. */
 function buildValidator (...[externalSchemas, options]: Parameters<BuildCompilerFromPool>): ReturnType<BuildCompilerFromPool> {
   const compile = (ajvCompiler as unknown as () => BuildCompilerFromPool)()
-  const forBodies = compile(externalSchemas, { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: true } })
+  const forBodies = compile(externalSchemas, { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: true, verbose: true } })
   const forText = compile(externalSchemas, options)
   // What a route's compiler is called with is its definition; the library's types still speak of a bare schema.
   return (route) => ((route as unknown as RouteDefinition).httpPart === 'body' ? forBodies : forText)(route)

@@ -1,4 +1,6 @@
 // The settings: one schema, read from the environment once and validated at start.
+import { existsSync, readFileSync } from 'node:fs'
+import { parseEnv } from 'node:util'
 import envSchema from 'env-schema'
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import { StringEnum } from './protocol/schema.js'
@@ -45,9 +47,10 @@ export class ConfigError extends Error {}
  * @throws {ConfigError} naming every variable that breaks its rule
  */
 export function loadConfig (env: NodeJS.ProcessEnv, envFile?: string): Config {
-  const data = Object.fromEntries(Object.entries(env).filter(([key, value]) => key in ConfigSchema.properties && value !== ''))
+  const given = { ...withoutEmpty(readEnvFile(envFile)), ...withoutEmpty(env) }
+  const data = Object.fromEntries(Object.entries(given).filter(([key]) => key in ConfigSchema.properties))
   try {
-    const config = envSchema<Static<typeof ConfigSchema>>({ schema: ConfigSchema as TSchema, data, env: false, dotenv: envFile ? { path: envFile } : false })
+    const config = envSchema<Static<typeof ConfigSchema>>({ schema: ConfigSchema as TSchema, data, env: false })
     checkTogether(config)
     return { ...config, LOG_LEVEL: config.LOG_LEVEL ?? (config.NODE_ENV === 'production' ? 'info' : 'debug') }
   } catch (error) {
@@ -57,6 +60,14 @@ export function loadConfig (env: NodeJS.ProcessEnv, envFile?: string): Config {
     throw new ConfigError(errors.map(({ instancePath, message, params }) =>
       `${instancePath.slice(1)} ${message}${params.allowedValues ? `: ${params.allowedValues.join(', ')}` : ''}`).join('; '))
   }
+}
+
+function readEnvFile (path: string | undefined): NodeJS.ProcessEnv {
+  return path !== undefined && existsSync(path) ? parseEnv(readFileSync(path, 'utf8')) : {}
+}
+
+function withoutEmpty (variables: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== ''))
 }
 
 /** Rules that concern more than one setting. */

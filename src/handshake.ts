@@ -28,15 +28,15 @@ export const upgradeConstraint = {
 /**
  * Puts a hard limit on every handshake. Without it, one that the router refuses oddly, or whose hook hangs, stays open for ever.
  * @param timeout ms
- * @returns a function that takes the limit off a socket whose handshake is done
+ * @returns a function that takes the limit off a request whose handshake is done
  */
-export function limitHandshakes (server: Server, timeout: number): (socket: Duplex) => void {
-  const timers = new WeakMap<Duplex, NodeJS.Timeout>()
+export function limitHandshakes (server: Server, timeout: number): (request: IncomingMessage) => void {
+  const timers = new WeakMap<IncomingMessage, NodeJS.Timeout>()
   // Before all other listeners: they may throw.
-  server.prependListener('upgrade', (_request: IncomingMessage, socket: Duplex) => {
+  server.prependListener('upgrade', (request: IncomingMessage, socket: Duplex) => {
     const timer = setTimeout(() => socket.destroy(), timeout).unref()
-    timers.set(socket, timer)
+    timers.set(request, timer)
     socket.once('close', () => clearTimeout(timer))
   })
-  return (socket) => clearTimeout(timers.get(socket))
+  return (request) => clearTimeout(timers.get(request))
 }

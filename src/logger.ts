@@ -14,6 +14,8 @@ export function createLogger ({ NODE_ENV, LOG_LEVEL }: Pick<Config, 'NODE_ENV' |
     ignore: 'pid,hostname,time,level',
     messageFormat: '[{levelLabel}] {time} - {msg}',
     colorize: false,
+    // Lines that are written while the process ends must still come out, and in order.
+    sync: true,
     ...(destination && { destination })
   })
   return pino({ level: LOG_LEVEL, timestamp: () => `,"time":"${new Date().toISOString()}"` }, stream)

@@ -11,7 +11,7 @@ import { Peer } from '../peer.js'
 /** Starts the server with these settings and no others. */
 function start (t: Test, env: Record<string, string>): { child: ChildProcess, output: () => string, exit: Promise<number | null> } {
   const child = spawn(process.execPath, ['--import', 'tsx', join(ROOT, 'src/server.ts')], {
-    cwd: t.testdir({}), env: { PATH: process.env.PATH, FASTIFY_AUTOLOAD_TYPESCRIPT: '1', HOST: '127.0.0.1', ...env }, stdio: ['ignore', 'pipe', 'pipe']
+    cwd: t.testdir({}), env: { PATH: process.env.PATH, FASTIFY_AUTOLOAD_TYPESCRIPT: '1', NODE_V8_COVERAGE: '', HOST: '127.0.0.1', ...env }, stdio: ['ignore', 'pipe', 'pipe']
   })
   t.teardown(() => child.kill('SIGKILL'))
   let output = ''
@@ -29,7 +29,7 @@ async function started (t: Test, env: Record<string, string>) {
 
 t.test('in development it logs in the seed\'s format', async (t) => {
   const { output, child, exit } = await started(t, {})
-  t.match(output(), /^\[INFO\] \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z - server started at ws:\/\/127\.0\.0\.1:\d+, API at http:/)
+  t.match(output(), /^\[INFO\] \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z - server started at ws:\/\/127\.0\.0\.1:\d+, API at http:/m)
   child.kill('SIGINT')
   t.equal(await exit, 0)
 })
@@ -41,7 +41,8 @@ t.test('PORT and NODE_ENV=production: that port, JSON lines', async (t) => {
   probe.close()
   const { url, output } = await started(t, { PORT: String(port), NODE_ENV: 'production' })
   t.equal(url, `ws://127.0.0.1:${port}`)
-  t.match(JSON.parse(output().split('\n')[0]!), { level: 30, msg: /^server started/ })
+  const lines = output().trim().split('\n').map((line) => JSON.parse(line) as { level: number, msg: string })
+  t.match(lines, [{ level: 40, msg: /^the API is open/ }, { level: 30, msg: /^server started/ }])
 })
 
 t.test('a bad setting: exit 78 and one line that names variable and rule, never the value', async (t) => {

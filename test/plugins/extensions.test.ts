@@ -1,0 +1,393 @@
+// The extensions of the protocol: acknowledgement, catching up, state, presence, leaving, pinging, closed rooms.
+import t from 'tap'
+import type { RoomView } from '../../src/broker/broker.js'
+import { MAX_PENDING } from '../../src/rooms/rooms.js'
+import { INBOX_SIZE } from '../../src/rooms/session.js'
+import { build, listen, until } from '../build.js'
+import { Peer, type Frame } from '../peer.js'
+
+t.test('acknowledge and de-duplicate', async (t) => {
+  const { app } = await build(t)
+  const shop = await Peer.inject(t, app)
+  const phone = await Peer.inject(t, app)
+  const { payload: { epoch } } = await shop.join('r')
+
+  phone.send('CLICKED_PAY', { roomId: 'r' }, 'a')
+  t.strictSame((await phone.next('ACK')).payload, { id: 'a', roomId: 'r', epoch, seq: 1, duplicate: false })
+  phone.send('CLICKED_PAY', { roomId: 'r' }, 'a')
+  t.strictSame((await phone.next('ACK')).payload, { id: 'a', roomId: 'r', epoch, seq: 1, duplicate: true })
+  phone.send('CLICKED_PAY', { roomId: 'r', note: 'another body' }, 'a')
+  t.match((await phone.next('ERROR')).payload, { code: 'ID_CONFLICT', id: 'a', retryable: false })
+
+  const tablet = await Peer.inject(t, app)
+  tablet.send('CLICKED_PAY', { roomId: 'r' }, 'a')
+  t.match((await tablet.next('ACK')).payload, { seq: 1, duplicate: true }, 'also from another socket: a phone that reconnected')
+  tablet.send('CLICKED_PAY', { roomId: 'other' }, 'a')
+  t.match((await tablet.next('ACK')).payload, { roomId: 'other', seq: 1, duplicate: false }, 'ids belong to their room')
+
+  phone.send('CLICKED_PROCEED', { roomId: 'r' })
+  await phone.settled()
+  await shop.settled()
+  t.strictSame(shop.events.map(({ type, id }) => [type, id]), [['CLICKED_PAY', 'a'], ['CLICKED_PROCEED', undefined]])
+  t.equal(phone.frames.filter(({ type }) => type === 'ACK').length, 2, 'no id, no ACK')
+})
+
+t.test('catch up: exactly what was missed, then live', async (t) => {
+  const { app } = await build(t, { env: { ROOM_LOG_SIZE: '10' } })
+  const phone = await Peer.inject(t, app)
+  const watcher = await Peer.inject(t, app)
+  const { payload: { epoch } } = await watcher.join('r')
+  for (let i = 0; i < 5; i++) phone.send('CLICKED_PAY', { roomId: 'r', i })
+  await phone.settled()
+
+  const rejoin = async (recover: object): Promise<[Frame, Frame[]]> => {
+    const peer = await Peer.inject(t, app)
+    peer.send('JOIN_ROOM', { roomId: 'r', recover })
+    const joined = await peer.next('ROOM_JOINED')
+    await peer.settled()
+    t.equal(peer.frames.indexOf(joined), 1, 'the reply comes before the events')
+    return [joined, peer.events]
+  }
+
+  t.test('from a known position', async (t) => {
+    const [joined, events] = await rejoin({ epoch, seq: 2 })
+    t.match(joined.payload, { epoch, seq: 5, recovered: true, replayed: 3 })
+    t.strictSame(events, watcher.events.slice(2), 'the very frames that the others got')
+  })
+
+  t.test('everything there is', async (t) => {
+    const [joined, events] = await rejoin({ seq: 0 })
+    t.match(joined.payload, { recovered: true, replayed: 5 })
+    t.strictSame(events.map(({ seq }) => seq), [1, 2, 3, 4, 5])
+  })
+
+  t.test('nothing was missed', async (t) => {
+    const [joined, events] = await rejoin({ epoch, seq: 5 })
+    t.match(joined.payload, { recovered: true, replayed: 0 })
+    t.strictSame(events, [])
+  })
+
+  t.test('where continuity cannot be proven: recovered is false, and the whole retained log follows', async (t) => {
+    for (const recover of [{ epoch: 'another', seq: 2 }, { epoch, seq: 6 }, { seq: 2 }]) {
+      const [joined, events] = await rejoin(recover)
+      t.match(joined.payload, { recovered: false, replayed: 5 }, JSON.stringify(recover))
+      t.equal(events.length, 5)
+    }
+    for (let i = 5; i < 12; i++) phone.send('CLICKED_PAY', { roomId: 'r', i })
+    await phone.settled()
+    const [trimmed, events] = await rejoin({ epoch, seq: 1 })
+    t.match(trimmed.payload, { recovered: false, replayed: 10, seq: 12 })
+    t.strictSame(events.map(({ seq }) => seq), [3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
+    t.match((await rejoin({ epoch, seq: 2 }))[0].payload, { recovered: true, replayed: 10 }, 'just not trimmed')
+  })
+
+  t.test('without recover nothing is replayed, and nothing is said of it', async (t) => {
+    const peer = await Peer.inject(t, app)
+    const joined = await peer.join('r')
+    t.equal(joined.payload.seq, 12)
+    t.notOk('recovered' in joined.payload || 'replayed' in joined.payload || 'members' in joined.payload)
+    await peer.settled()
+    t.strictSame(peer.events, [])
+  })
+
+  t.test('a malformed position is refused', async (t) => {
+    const peer = await Peer.inject(t, app)
+    for (const recover of [{ epoch }, { seq: -1 }, { seq: 1.5 }, { seq: '1' }, 5]) {
+      peer.send('JOIN_ROOM', { roomId: 'r', recover })
+      t.match((await peer.next('ERROR')).payload, { code: 'INVALID_FRAME', message: /payload\.recover/ })
+    }
+  })
+})
+
+t.test('rooms live through their retention with nobody in them', async (t) => {
+  let time = 1_000_000
+  const { app } = await build(t, { env: { ROOM_RETENTION_SECONDS: '60' }, now: () => time })
+  const shop = await Peer.inject(t, app)
+  const { payload: { epoch } } = await shop.join('r')
+  shop.socket.close()
+  await until('nobody is there', () => app.sessions.size === 0)
+  time += 59_000
+  const answer = await app.inject({ method: 'POST', url: '/api/message/room/r/broadcast', payload: { eventType: 'PAID', message: 'm', idSeguro: 'i' } })
+  t.equal(answer.json().data.sentToClients, 0)
+  time += 59_000
+  const again = await Peer.inject(t, app)
+  again.send('JOIN_ROOM', { roomId: 'r', recover: { epoch, seq: 0 } })
+  t.match((await again.next('ROOM_JOINED')).payload, { recovered: true, replayed: 1 })
+  t.equal((await again.next('PAID')).seq, 1)
+  again.socket.close()
+  await until('nobody is there', () => app.sessions.size === 0)
+  time += 61_000
+  const late = await Peer.inject(t, app)
+  late.send('JOIN_ROOM', { roomId: 'r', recover: { epoch, seq: 1 } })
+  t.match((await late.next('ROOM_JOINED')).payload, { recovered: false, replayed: 0, seq: 0 }, 'declared, never silent')
+})
+
+t.test('a thousand joins during a burst: each one has every event once and in order', async (t) => {
+  const { app } = await build(t, { env: { ROOM_LOG_SIZE: '5000', MAX_ROOM_MEMBERS: '2000' } })
+  const phone = await Peer.inject(t, app)
+  phone.send('ENTERED_SUMMARY', { roomId: 'r' })
+  await phone.settled()
+  const total = 400
+  // The broker answers late and out of step, so that joins are caught at every stage.
+  const read = app.broker.read.bind(app.broker)
+  let reads = 0
+  app.broker.read = async (...args) => {
+    for (let turns = reads++ % 5; turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve))
+    return read(...args)
+  }
+  const joins: Array<Promise<Peer>> = []
+  for (let i = 1; i < total; i++) {
+    phone.send('CLICKED_PAY', { roomId: 'r', i })
+    for (let j = 0; j < (i % 2 === 0 ? 3 : 2) && joins.length < 1000; j++) {
+      joins.push(Peer.inject(t, app).then((peer) => {
+        peer.send('JOIN_ROOM', { roomId: 'r', recover: { seq: 0 } })
+        return peer
+      }))
+    }
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  const peers = await Promise.all(joins)
+  await phone.settled()
+  const expected = Array.from({ length: total }, (_, i) => i + 1)
+  let live = 0
+  for (const peer of peers) {
+    const joined = await peer.next('ROOM_JOINED')
+    await peer.settled()
+    if (joined.payload.replayed < total) live++
+    const seqs = peer.events.map(({ seq }) => seq)
+    if (joined.payload.recovered !== true || JSON.stringify(seqs) !== JSON.stringify(expected)) t.strictSame(seqs, expected)
+  }
+  t.equal(peers.length, 997)
+  t.ok(live > 100, `${live} of them joined while events came in`)
+})
+
+t.test('a newcomer for whom too much came in is told that its position is lost', async (t) => {
+  const { app } = await build(t)
+  const phone = await Peer.inject(t, app)
+  phone.send('CLICKED_PAY', { roomId: 'r' })
+  await phone.settled()
+  let answer = (_: unknown): void => {}
+  const read = app.broker.read.bind(app.broker)
+  app.broker.read = async (...args) => {
+    await new Promise((resolve) => { answer = resolve })
+    return read(...args)
+  }
+  const shop = await Peer.inject(t, app)
+  shop.send('JOIN_ROOM', { roomId: 'r', recover: { seq: 0 } })
+  await until('it joins', () => app.rooms.members('r').length === 2)
+  for (let i = 0; i <= MAX_PENDING; i++) phone.send('CLICKED_PAY', { roomId: 'r' })
+  await phone.settled()
+  answer(undefined)
+  t.equal(await shop.closed, 4002)
+  t.strictSame(shop.events, [], 'nothing that would look complete')
+})
+
+t.test('a socket that closes while it joins leaves no ghost', async (t) => {
+  const { app } = await build(t)
+  const read = app.broker.read.bind(app.broker)
+  let answer = (_: unknown): void => {}
+  app.broker.read = async (...args) => {
+    await new Promise((resolve) => { answer = resolve })
+    return read(...args)
+  }
+  const shop = await Peer.inject(t, app)
+  shop.send('JOIN_ROOM', { roomId: 'r' })
+  await until('it joins', () => app.rooms.size === 1)
+  shop.socket.close()
+  await until('it is gone', () => app.sessions.size === 0)
+  answer(undefined)
+  await until('the room is empty', () => app.rooms.size === 0)
+})
+
+t.test('a join that the broker refuses leaves nothing behind', async (t) => {
+  const { app } = await build(t)
+  const { Failure } = await import('../../src/errors.js')
+  const { read, subscribe } = app.broker
+  app.broker.read = async () => new Failure('UNAVAILABLE')
+  const peer = await Peer.inject(t, app)
+  peer.send('JOIN_ROOM', { roomId: 'r' })
+  t.match((await peer.next('ERROR')).payload, { code: 'UNAVAILABLE', retryable: true })
+  app.broker.read = read
+  app.broker.subscribe = async () => new Failure('UNAVAILABLE')
+  peer.send('JOIN_ROOM', { roomId: 'r' })
+  t.match((await peer.next('ERROR')).payload, { code: 'UNAVAILABLE' })
+  peer.send('CLICKED_PAY', { roomId: 'r' }, 'x')
+  t.match((await peer.next('ERROR')).payload, { code: 'UNAVAILABLE', id: 'x' })
+  t.equal(app.rooms.size, 0)
+  app.broker.subscribe = subscribe
+  t.equal((await peer.join('r')).payload.seq, 0)
+})
+
+t.test('state: the payment as the log tells it', async (t) => {
+  const { app } = await build(t, { now: () => 7 })
+  const phone = await Peer.inject(t, app)
+  const shop = await Peer.inject(t, app)
+  const state = async () => (await shop.join('r')).payload.state
+  t.strictSame(await state(), { step: null, status: 'pending', updatedAt: 7 })
+  phone.send('PAYMENT_METHOD_CHANGED', { roomId: 'r', method: 'pix' })
+  phone.send('DATA_FILLED', { roomId: 'r', fields: ['name'] })
+  phone.send('PAYMENT_ERROR', { roomId: 'r', error: 'declined', code: '51' })
+  await phone.settled()
+  t.strictSame(await state(), {
+    step: 'DATA_FILLED', method: 'pix', fields: ['name'], status: 'failed', outcome: { error: 'declined', code: '51', verified: false }, updatedAt: 7
+  })
+  phone.send('PAYMENT_SUCCESS', { roomId: 'r', transactionId: 'tx', amount: 5, currency: 'BRL' })
+  phone.send('PAYMENT_ERROR', { roomId: 'r', error: 'too late' })
+  await phone.settled()
+  t.match(await state(), { status: 'succeeded', outcome: { transactionId: 'tx', amount: 5, currency: 'BRL', verified: false } })
+})
+
+t.test('presence: who is there, who comes and goes', async (t) => {
+  const { app } = await build(t, { env: { PRESENCE_GRACE_SECONDS: '1' } })
+  const shop = await Peer.inject(t, app)
+  const plain = await Peer.inject(t, app)
+  await plain.join('r', 'plain')
+  shop.send('JOIN_ROOM', { roomId: 'r', deviceId: 'till', presence: true })
+  const { members } = (await shop.next('ROOM_JOINED')).payload
+  const clientOf = (peer: Peer) => peer.frames[0]!.payload.clientId
+  t.strictSame(members, [
+    { clientId: clientOf(plain), deviceId: 'plain', role: 'device1' },
+    { clientId: clientOf(shop), deviceId: 'till', role: 'device1' }
+  ])
+
+  const phone = await Peer.inject(t, app)
+  phone.send('ENTERED_SUMMARY', { roomId: 'r', deviceId: 'phone' })
+  const joined = await shop.next('DEVICE_JOINED')
+  t.match(joined.payload, { roomId: 'r', clientId: clientOf(phone), deviceId: 'phone', role: 'device2', timestamp: Number })
+  t.notOk('seq' in joined)
+
+  phone.socket.terminate()
+  await until('the phone dropped', () => app.sessions.size === 2)
+  t.equal(app.rooms.members('r').length, 3, 'within its grace it counts as there')
+  const back = await Peer.inject(t, app)
+  back.send('JOIN_ROOM', { roomId: 'r', deviceId: 'phone', role: 'device2' })
+  await back.next('ROOM_JOINED')
+  const second = await Peer.inject(t, app)
+  await second.join('r', 'phone')
+  second.socket.close()
+  await until('the second connection of the same device is gone', () => app.sessions.size === 3)
+  await shop.settled()
+  t.equal(shop.frames.filter(({ type }) => type.startsWith('DEVICE_')).length, 1, 'back in time, or never quite away: no news')
+
+  back.socket.terminate()
+  t.match((await shop.next('DEVICE_LEFT')).payload, { roomId: 'r', clientId: clientOf(back), deviceId: 'phone', role: 'device2' })
+  t.equal(app.rooms.members('r').length, 2)
+
+  const leaver = await Peer.inject(t, app)
+  await leaver.join('r', 'leaver')
+  await shop.next('DEVICE_JOINED')
+  await leaver.join('r', 'renamed')
+  t.match((await shop.next('DEVICE_JOINED')).payload, { deviceId: 'renamed' })
+  t.match((await shop.next('DEVICE_LEFT')).payload, { deviceId: 'leaver' })
+  leaver.send('LEAVE_ROOM', { roomId: 'r' })
+  t.match((await leaver.next('ROOM_LEFT')).payload, { roomId: 'r' })
+  t.match((await shop.next('DEVICE_LEFT')).payload, { deviceId: 'renamed' }, 'who says goodbye has no grace')
+  t.strictSame(plain.frames.filter(({ type }) => type.startsWith('DEVICE_')), [], 'only who asked is told')
+})
+
+t.test('leaving one room, and pinging', async (t) => {
+  const { app } = await build(t, { now: () => 4 })
+  const shop = await Peer.inject(t, app)
+  const phone = await Peer.inject(t, app)
+  await shop.join('a')
+  await shop.join('b')
+  shop.send('LEAVE_ROOM', { roomId: 'a' })
+  t.strictSame((await shop.next('ROOM_LEFT')).payload, { roomId: 'a', timestamp: 4 })
+  shop.send('LEAVE_ROOM', { roomId: 'a' }, 'again')
+  t.match((await shop.next('ERROR')).payload, { code: 'NOT_JOINED', id: 'again' })
+  phone.send('CLICKED_PAY', { roomId: 'a' })
+  phone.send('CLICKED_PAY', { roomId: 'b' })
+  await phone.settled()
+  t.strictSame(shop.events.map(({ payload }) => payload.roomId), ['b'])
+  shop.socket.send('{"type":"PING"}')
+  t.strictSame((await shop.next('PONG')).payload, { timestamp: 4 })
+})
+
+t.test('role: as said, or by what was sent first', async (t) => {
+  const { app } = await build(t)
+  const peers = await Promise.all([1, 2, 3].map(() => Peer.inject(t, app)))
+  peers[0]!.send('JOIN_ROOM', { roomId: 'r', role: 'device2' })
+  await peers[0]!.next('ROOM_JOINED')
+  await peers[1]!.join('r')
+  peers[2]!.send('CLICKED_PAY', { roomId: 'r' })
+  await peers[2]!.settled()
+  t.strictSame(app.rooms.members('r').map(({ role }) => role), ['device2', 'device1', 'device2'])
+  peers[0]!.send('JOIN_ROOM', { roomId: 'r', role: 'device3' })
+  t.match((await peers[0]!.next('ERROR')).payload, { code: 'INVALID_FRAME', message: 'payload.role: expected one of device1, device2' })
+})
+
+t.test('a room that a backend closes: everyone is told, and late events do not open it again', async (t) => {
+  const { app } = await build(t)
+  const shop = await Peer.inject(t, app)
+  const phone = await Peer.inject(t, app)
+  await shop.join('r')
+  await shop.join('other')
+  phone.send('CLICKED_PAY', { roomId: 'r' })
+  await phone.settled()
+  t.equal((await app.inject({ method: 'DELETE', url: '/api/rooms/r' })).statusCode, 204)
+  for (const peer of [shop, phone]) t.match((await peer.next('ROOM_CLOSED')).payload, { roomId: 'r', reason: 'closed', timestamp: Number })
+  phone.send('CLICKED_PAY', { roomId: 'r' }, 'late')
+  t.match((await phone.next('ERROR')).payload, { code: 'ROOM_CLOSED', id: 'late', retryable: false })
+  shop.send('JOIN_ROOM', { roomId: 'r' })
+  t.match((await shop.next('ERROR')).payload, { code: 'ROOM_CLOSED' })
+  t.equal(app.rooms.size, 1, 'its other room goes on')
+})
+
+t.test('a room whose time has run out: expired', async (t) => {
+  let time = 0
+  const { app } = await build(t, { now: () => time })
+  await app.inject({ method: 'POST', url: '/api/rooms', payload: { roomId: 'r', ttlSeconds: 60 } })
+  const shop = await Peer.inject(t, app)
+  await shop.join('r')
+  time = 60_000
+  const phone = await Peer.inject(t, app)
+  phone.send('CLICKED_PAY', { roomId: 'r' })
+  t.match((await phone.next('ERROR')).payload, { code: 'ROOM_CLOSED' })
+  t.match((await shop.next('ROOM_CLOSED')).payload, { roomId: 'r', reason: 'expired' })
+})
+
+t.test('RESULTS_FROM=backend: a device\'s result is refused, a backend\'s is verified', async (t) => {
+  const { app } = await build(t, { env: { RESULTS_FROM: 'backend', API_KEYS: 'secret' } })
+  const shop = await Peer.inject(t, app)
+  const phone = await Peer.inject(t, app)
+  await shop.join('r')
+  for (const type of ['PAYMENT_SUCCESS', 'PAYMENT_ERROR']) {
+    phone.send(type, { roomId: 'r' })
+    t.match((await phone.next('ERROR')).payload, { code: 'FORBIDDEN', retryable: false })
+  }
+  phone.send('CLICKED_PAY', { roomId: 'r' })
+  await shop.next('CLICKED_PAY')
+  const answer = await app.inject({
+    method: 'POST', url: '/api/rooms/r/events', headers: { authorization: 'Bearer secret' }, payload: { type: 'PAYMENT_SUCCESS', payload: { amount: 5 } }
+  })
+  t.equal(answer.statusCode, 201)
+  t.match(await shop.next('PAYMENT_SUCCESS'), { seq: 2, source: 'api', payload: { roomId: 'r', amount: 5 } })
+  t.match((await shop.join('r')).payload.state, { status: 'succeeded', outcome: { amount: 5, verified: true } })
+})
+
+t.test('a socket whose frames pile up is not read from until they are worked off, and none is lost', async (t) => {
+  const { app, url } = await listen(t)
+  const peer = await Peer.connect(t, url)
+  const publish = app.broker.publish.bind(app.broker)
+  let release = (_: unknown): void => {}
+  const held = new Promise((resolve) => { release = resolve })
+  app.broker.publish = async (...args) => {
+    await held
+    return publish(...args)
+  }
+  const total = INBOX_SIZE * 20
+  for (let i = 0; i < total; i++) peer.send('CLICKED_PAY', { roomId: 'r', i }, `n${i}`)
+  await until('the server stopped reading', () => [...app.websocketServer.clients].some((socket) => socket.isPaused))
+  release(undefined)
+  await peer.settled()
+  t.strictSame(peer.frames.filter(({ type }) => type === 'ACK').map(({ payload }) => payload.seq), Array.from({ length: total }, (_, i) => i + 1))
+})
+
+t.test('the view of a room is taken in one piece', async (t) => {
+  const { app } = await build(t)
+  const phone = await Peer.inject(t, app)
+  phone.send('PAYMENT_SUCCESS', { roomId: 'r', amount: 1 })
+  await phone.settled()
+  const view = await app.broker.read('r', { seq: 0 }) as RoomView
+  t.match(view, { seq: 1, entries: [{ seq: 1, epoch: view.epoch }], state: { status: 'succeeded' }, recovered: true })
+})

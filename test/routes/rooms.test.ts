@@ -1,0 +1,288 @@
+// The room endpoints: create, list, look, close, read and follow the events, publish.
+import { once } from 'node:events'
+import http from 'node:http'
+import t, { type Test } from 'tap'
+import { build, listen, until } from '../build.js'
+import { Peer } from '../peer.js'
+
+t.test('createRoom: with an id, or with one that nobody can guess', async (t) => {
+  const { app } = await build(t, { now: () => 1000, env: { ROOM_RETENTION_SECONDS: '60' } })
+  const create = (payload: object) => app.inject({ method: 'POST', url: '/api/rooms', payload })
+  const named = await create({ roomId: 'payment_123' })
+  t.equal(named.statusCode, 201)
+  t.strictSame(named.json(), { success: true, data: { roomId: 'payment_123', expiresAt: 61_000 }, timestamp: 1000 })
+  t.match((await create({ roomId: 'payment_123' })).json(), { success: false, code: 'ROOM_EXISTS' })
+  t.equal((await create({ roomId: 'payment_123' })).statusCode, 409)
+  t.equal((await create({ ttlSeconds: 5 })).json().data.expiresAt, 6000)
+  const ids = new Set(await Promise.all(Array.from({ length: 20 }, async () => (await create({})).json().data.roomId)))
+  t.equal(ids.size, 20)
+  for (const id of ids) t.match(id, /^[\w-]{22}$/, '128 bits')
+  for (const payload of [{ roomId: 'a/b' }, { ttlSeconds: 0 }, { ttlSeconds: '5' }]) t.equal((await create(payload)).statusCode, 400)
+})
+
+t.test('a room that was created keeps what is published before anyone joins', async (t) => {
+  const { app } = await build(t)
+  await app.inject({ method: 'POST', url: '/api/rooms', payload: { roomId: 'r' } })
+  const broadcast = await app.inject({ method: 'POST', url: '/api/message/room/r/broadcast', payload: { eventType: 'PAID', message: 'm', idSeguro: 'i' } })
+  t.equal(broadcast.statusCode, 200)
+  const shop = await Peer.inject(t, app)
+  shop.send('JOIN_ROOM', { roomId: 'r', recover: { seq: 0 } })
+  t.equal((await shop.next('PAID')).seq, 1)
+})
+
+t.test('listRooms: page by page', async (t) => {
+  const { app } = await build(t, { now: () => 5 })
+  for (let i = 0; i < 5; i++) await app.inject({ method: 'POST', url: '/api/rooms', payload: { roomId: `r${i}` } })
+  const shop = await Peer.inject(t, app)
+  await shop.join('r1')
+  shop.send('PAYMENT_SUCCESS', { roomId: 'r1' })
+  await shop.settled()
+  const first = (await app.inject('/api/rooms?limit=3')).json()
+  t.match(first, { success: true, data: { rooms: { length: 3 }, cursor: /^\d+$/ }, timestamp: 5 })
+  t.strictSame(first.data.rooms[1], { roomId: 'r1', members: 1, seq: 1, status: 'succeeded', createdAt: 5, expiresAt: 900_005, lastEventAt: 5 })
+  t.equal(first.data.rooms[0].lastEventAt, null)
+  const second = (await app.inject(`/api/rooms?limit=3&cursor=${first.data.cursor}`)).json()
+  t.match(second.data.rooms.map(({ roomId }: { roomId: string }) => roomId), ['r3', 'r4'])
+  t.equal(second.data.cursor, null)
+  for (const query of ['limit=0', 'limit=1001', 'limit=x', 'cursor=x']) t.equal((await app.inject(`/api/rooms?${query}`)).statusCode, 400, query)
+})
+
+t.test('getRoom and closeRoom', async (t) => {
+  const { app } = await build(t, { now: () => 5 })
+  const missing = await app.inject('/api/rooms/r')
+  t.equal(missing.statusCode, 404)
+  t.match(missing.json(), { code: 'ROOM_NOT_FOUND' })
+  t.equal((await app.inject({ method: 'DELETE', url: '/api/rooms/r' })).statusCode, 404)
+  const shop = await Peer.inject(t, app)
+  const joined = await shop.join('r', 'till')
+  shop.send('PAYMENT_METHOD_CHANGED', { roomId: 'r', method: 'pix' })
+  await shop.settled()
+  t.strictSame((await app.inject('/api/rooms/r')).json(), {
+    success: true,
+    data: {
+      roomId: 'r',
+      epoch: joined.payload.epoch,
+      seq: 1,
+      state: { step: 'PAYMENT_METHOD_CHANGED', status: 'pending', updatedAt: 5, method: 'pix' },
+      members: [{ clientId: joined.payload.clientId, deviceId: 'till', role: 'device1' }],
+      createdAt: 5,
+      expiresAt: 900_005
+    },
+    timestamp: 5
+  })
+  const closed = await app.inject({ method: 'DELETE', url: '/api/rooms/r' })
+  t.equal(closed.statusCode, 204)
+  t.equal(closed.body, '')
+  await shop.next('ROOM_CLOSED')
+  t.equal((await app.inject('/api/rooms/r')).statusCode, 404)
+  const again = await app.inject({ method: 'DELETE', url: '/api/rooms/r' })
+  t.equal(again.statusCode, 410)
+  t.match(again.json(), { code: 'ROOM_CLOSED' })
+})
+
+t.test('publishRoomEvent: to everyone, in the room\'s order, and only what the protocol allows', async (t) => {
+  const { app } = await build(t, { now: () => 5 })
+  const shop = await Peer.inject(t, app)
+  const { payload: { epoch } } = await shop.join('r')
+  const publish = (payload: object, headers = {}) => app.inject({ method: 'POST', url: '/api/rooms/r/events', payload, headers })
+  const first = await publish({ type: 'CLICKED_PAY', id: 'x' })
+  t.equal(first.statusCode, 201)
+  t.strictSame(first.json(), { success: true, data: { epoch, seq: 1, duplicate: false, sentToClients: 1 }, timestamp: 5 })
+  t.strictSame(await shop.next('CLICKED_PAY'), { type: 'CLICKED_PAY', payload: { roomId: 'r' }, seq: 1, timestamp: 5, source: 'api', id: 'x' })
+  t.match((await publish({ type: 'CLICKED_PAY', id: 'x' })).json().data, { seq: 1, duplicate: true, sentToClients: 1 })
+  t.match((await publish({ type: 'CLICKED_PROCEED', id: 'x' })).json(), { code: 'ID_CONFLICT' })
+  t.equal((await publish({ type: 'CLICKED_PROCEED', id: 'x' })).statusCode, 409)
+
+  for (const [payload, code, key] of [
+    [{ type: 'JOIN_ROOM' }, 'INVALID_REQUEST', 'type'],
+    [{ type: 'PAYMENT_UPDATE' }, 'INVALID_REQUEST', 'type'],
+    [{}, 'INVALID_REQUEST', 'type'],
+    [{ type: 'CLICKED_PAY', payload: 'x' }, 'INVALID_REQUEST', 'payload'],
+    [{ type: 'CLICKED_PAY', id: '' }, 'INVALID_REQUEST', 'id'],
+    [{ type: 'PAYMENT_SUCCESS', payload: { amount: -1 } }, 'INVALID_FRAME', 'payload.amount'],
+    [{ type: 'PAYMENT_SUCCESS', payload: { roomId: 5 } }, 'INVALID_FRAME', 'payload.roomId']
+  ] as const) {
+    const answer = await publish(payload)
+    t.equal(answer.statusCode, 400, JSON.stringify(payload))
+    t.match(answer.json(), { success: false, code, details: [{ key }] })
+  }
+  t.match((await publish({ type: 'CLICKED_PAY', payload: { roomId: 'other' } })).json(), { code: 'INVALID_REQUEST', error: /payload\.roomId/ })
+  t.match((await publish({ type: 'CLICKED_PAY', payload: { a: { b: { c: { d: { e: { f: { g: { h: 1 } } } } } } } } })).json(), { code: 'TOO_DEEP' })
+  await shop.settled()
+  t.equal(shop.events.length, 1, 'none of them was published')
+})
+
+t.test('an event that went over the socket and over REST is one event', async (t) => {
+  const { app } = await build(t)
+  const shop = await Peer.inject(t, app)
+  const phone = await Peer.inject(t, app)
+  await shop.join('r')
+  const payload = { roomId: 'r', deviceId: 'phone', amount: 5 }
+  phone.send('PAYMENT_SUCCESS', payload, 'last')
+  await phone.next('ACK')
+  const answer = await app.inject({ method: 'POST', url: '/api/rooms/r/events', payload: { type: 'PAYMENT_SUCCESS', payload, id: 'last' } })
+  t.match(answer.json().data, { seq: 1, duplicate: true })
+  const other = await app.inject({ method: 'POST', url: '/api/rooms/r/events', payload: { type: 'CLICKED_PAY', payload: { roomId: 'r' }, id: 'first over REST' } })
+  t.match(other.json().data, { seq: 2, duplicate: false })
+  phone.send('CLICKED_PAY', { roomId: 'r' }, 'first over REST')
+  t.match((await phone.next('ACK')).payload, { id: 'first over REST', seq: 2, duplicate: true })
+  await shop.settled()
+  t.equal(shop.events.length, 2)
+})
+
+t.test('Idempotency-Key: the first answer again, or a conflict', async (t) => {
+  let time = 100
+  const { app } = await build(t, { now: () => time++ })
+  const shop = await Peer.inject(t, app)
+  await shop.join('r')
+  const headers = { 'idempotency-key': 'order-1' }
+  const body = { eventType: 'PAID', message: 'm', idSeguro: 'i' }
+  const broadcast = (payload: object, headers = {}) => app.inject({ method: 'POST', url: '/api/message/room/r/broadcast', payload, headers })
+  const first = await broadcast(body, headers)
+  t.equal(first.json().data.sentToClients, 1)
+  shop.socket.close()
+  await until('nobody is there', () => app.sessions.size === 0)
+  const again = await broadcast(body, headers)
+  t.equal(again.statusCode, 200)
+  t.strictSame(again.json(), first.json(), 'to the letter, though the room is empty by now')
+  const conflict = await broadcast({ ...body, message: 'another' }, headers)
+  t.equal(conflict.statusCode, 409)
+  t.match(conflict.json(), { code: 'ID_CONFLICT' })
+  t.match((await broadcast(body)).json().data, { sentToClients: 0 }, 'without the key it is another message')
+
+  const publish = (payload: object) => app.inject({ method: 'POST', url: '/api/rooms/r/events', payload, headers: { 'idempotency-key': 'order-2' } })
+  const published = await publish({ type: 'CLICKED_PAY' })
+  t.match(published.json().data, { duplicate: false })
+  t.strictSame((await publish({ type: 'CLICKED_PAY' })).json().data, published.json().data)
+  t.equal((await publish({ type: 'CLICKED_PROCEED' })).statusCode, 409)
+  t.equal((await app.inject('/api/rooms/r')).json().data.seq, 3)
+  t.equal((await broadcast(body, { 'idempotency-key': 'x'.repeat(256) })).statusCode, 400)
+})
+
+t.test('listRoomEvents as JSON: the log after a position, with the rules of recover', async (t) => {
+  const { app } = await build(t, { env: { ROOM_LOG_SIZE: '4' } })
+  t.equal((await app.inject('/api/rooms/r/events')).statusCode, 404)
+  const phone = await Peer.inject(t, app)
+  for (let i = 1; i <= 4; i++) phone.send('CLICKED_PAY', { roomId: 'r', i })
+  await phone.settled()
+  const list = async (query = '') => (await app.inject(`/api/rooms/r/events${query}`)).json().data
+  const all = await list()
+  t.match(all, { seq: 4, recovered: true, more: false })
+  t.match(all.events[0], { type: 'CLICKED_PAY', payload: { roomId: 'r', i: 1 }, seq: 1, timestamp: Number, source: 'device' })
+  const seqs = async (query: string) => (await list(query)).events.map(({ seq }: { seq: number }) => seq)
+  t.strictSame(await seqs(`?since=2&epoch=${all.epoch}`), [3, 4])
+  t.match(await list(`?since=1&limit=2&epoch=${all.epoch}`), { recovered: true, more: true, events: [{ seq: 2 }, { seq: 3 }] })
+  t.match(await list('?since=2&epoch=another'), { recovered: false, events: { length: 4 } })
+  phone.send('CLICKED_PAY', { roomId: 'r' })
+  await phone.settled()
+  t.match(await list(), { recovered: false, events: { length: 4 } }, 'the first one is gone')
+  for (const query of ['?since=-1', '?since=x', '?limit=0', '?limit=1001']) t.equal((await app.inject(`/api/rooms/r/events${query}`)).statusCode, 400, query)
+})
+
+interface Message { id?: string, data: { type: string, payload: Record<string, unknown>, seq?: number } }
+
+/** A reader of an event stream: just enough of the format to see what is in it. */
+async function follow (t: Test, port: number, path: string, headers: Record<string, string> = {}) {
+  const request = http.get({ port, host: '127.0.0.1', path, headers: { accept: 'text/event-stream', ...headers } })
+  t.teardown(() => request.destroy())
+  request.on('error', () => { /* our own end of it */ })
+  const [answer] = await once(request, 'response') as [http.IncomingMessage]
+  let text = ''
+  answer.setEncoding('utf8').on('data', (chunk: string) => { text += chunk }).on('error', () => { /* cut off */ })
+  const messages = (): Message[] => text.split('\n\n').slice(0, -1).filter((block) => block.includes('data: ')).map((block) => {
+    const fields = Object.fromEntries(block.split('\n').map((line) => [line.slice(0, line.indexOf(': ')), line.slice(line.indexOf(': ') + 2)]))
+    return { ...(fields.id !== undefined && { id: fields.id }), data: JSON.parse(fields.data!) as Message['data'] }
+  })
+  return { answer, request, messages, text: () => text, ended: new Promise((resolve) => answer.on('close', resolve)) }
+}
+
+t.test('listRoomEvents as a stream: what was, then what comes, and Last-Event-ID resumes', async (t) => {
+  const { app, port, url } = await listen(t)
+  const phone = await Peer.connect(t, url)
+  for (let i = 1; i <= 2; i++) phone.send('CLICKED_PAY', { roomId: 'r', i })
+  await phone.settled()
+  const stream = await follow(t, port, '/api/rooms/r/events?deviceId=till')
+  t.equal(stream.answer.statusCode, 200)
+  t.match(stream.answer.headers, { 'content-type': /^text\/event-stream/, 'cache-control': 'no-store' })
+  await until('the past is there', () => stream.messages().length === 3)
+  phone.send('PAYMENT_SUCCESS', { roomId: 'r', amount: 5 })
+  await until('the present is there', () => stream.messages().length === 4)
+  const [joined, ...events] = stream.messages()
+  t.match(joined!.data, { type: 'ROOM_JOINED', payload: { roomId: 'r', deviceId: 'till', seq: 2, recovered: true, replayed: 2, state: { step: 'CLICKED_PAY' } } })
+  t.notOk(joined!.id, 'only logged events move the position')
+  const epoch = joined!.data.payload.epoch as string
+  t.strictSame(events.map(({ id, data }) => [id, data.type, data.seq]), [
+    [`${epoch}:1`, 'CLICKED_PAY', 1], [`${epoch}:2`, 'CLICKED_PAY', 2], [`${epoch}:3`, 'PAYMENT_SUCCESS', 3]
+  ])
+  t.match(app.rooms.members('r'), [{}, { deviceId: 'till', role: 'device1' }])
+
+  const resumed = await follow(t, port, '/api/rooms/r/events?since=0', { 'last-event-id': `${epoch}:2` })
+  await until('it resumes', () => resumed.messages().length === 2)
+  t.match(resumed.messages(), [{ data: { payload: { recovered: true, replayed: 1 } } }, { id: `${epoch}:3` }])
+  const lost = await follow(t, port, '/api/rooms/r/events', { 'last-event-id': 'another:2' })
+  await until('it starts over', () => lost.messages().length === 4)
+  t.match(lost.messages()[0], { data: { payload: { recovered: false, replayed: 3 } } })
+
+  stream.request.destroy()
+  resumed.request.destroy()
+  lost.request.destroy()
+  await until('they are gone', () => app.rooms.members('r').every(({ role }) => role === 'device2') && app.sessions.size === 1, 20_000)
+})
+
+t.test('a stream opens a room as a join does; it ends with the room', async (t) => {
+  const { app, port } = await listen(t)
+  const stream = await follow(t, port, '/api/rooms/r/events')
+  await until('it joined', () => stream.messages().length === 1)
+  await app.inject({ method: 'DELETE', url: '/api/rooms/r' })
+  await stream.ended
+  t.match(stream.messages()[1]!.data, { type: 'ROOM_CLOSED', payload: { reason: 'closed' } })
+  const again = await follow(t, port, '/api/rooms/r/events')
+  t.equal(again.answer.statusCode, 410, 'so that the reader stops')
+})
+
+t.test('a stream is kept awake by the heartbeat, and ends when the server drains', async (t) => {
+  const { app, port } = await listen(t, { env: { HEARTBEAT_SECONDS: '1', HEARTBEAT_TIMEOUT_SECONDS: '1' } })
+  const stream = await follow(t, port, '/api/rooms/r/events')
+  await until('two pings', () => stream.text().split(': ping').length > 2)
+  t.equal(app.rooms.size, 1, 'not dropped for want of a pong')
+  const closing = app.close()
+  await stream.ended
+  await closing
+  t.match(stream.text(), /^retry: \d+\n/)
+})
+
+t.test('a stream whose reader does not read is cut, and costs the others nothing', async (t) => {
+  const { app, port, url } = await listen(t, { env: { OUTBOX_MAX_BYTES: '65536' } })
+  const stream = await follow(t, port, '/api/rooms/r/events')
+  await until('it joined', () => stream.messages().length === 1)
+  stream.answer.pause()
+  const shop = await Peer.connect(t, url)
+  await shop.join('r')
+  const phone = await Peer.connect(t, url)
+  const padding = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`p${i}`, 'x'.repeat(2000)]))
+  const sent = 1500
+  for (let i = 0; i < sent; i += 50) {
+    for (let j = 0; j < 50; j++) phone.send('CLICKED_PAY', { roomId: 'r', ...padding })
+    await phone.settled()
+  }
+  await until('the stream is gone', () => app.sessions.size === 2)
+  await shop.settled()
+  t.equal(shop.events.length, sent)
+})
+
+t.test('while the broker is away every room endpoint says 503', async (t) => {
+  const { app } = await build(t)
+  const { Failure } = await import('../../src/errors.js')
+  for (const name of ['createRoom', 'listRooms', 'read', 'closeRoom', 'publish', 'subscribe'] as const) {
+    (app.broker as unknown as Record<string, unknown>)[name] = async () => new Failure('UNAVAILABLE')
+  }
+  for (const request of [
+    { method: 'POST', url: '/api/rooms', payload: {} }, { url: '/api/rooms' }, { url: '/api/rooms/r' }, { method: 'DELETE', url: '/api/rooms/r' },
+    { url: '/api/rooms/r/events' }, { url: '/api/rooms/r/events', headers: { accept: 'text/event-stream' } },
+    { method: 'POST', url: '/api/rooms/r/events', payload: { type: 'CLICKED_PAY' } }
+  ] as const) {
+    const answer = await app.inject(request)
+    t.equal(answer.statusCode, 503, `${'method' in request ? request.method : 'GET'} ${request.url}`)
+    t.match(answer.json(), { success: false, code: 'UNAVAILABLE' })
+  }
+})
