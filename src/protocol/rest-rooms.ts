@@ -81,7 +81,7 @@ export const EventsQuery = Type.Object({
   since: Type.Integer({ minimum: 0, default: 0, description: 'The `seq` after which events are wanted.' }),
   epoch: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'The epoch of that `seq`; needed unless it is 0.' })),
   limit: Type.Integer({ minimum: 1, maximum: 1000, default: 1000, description: 'For JSON: how many at the most.' }),
-  deviceId: Type.Optional({ ...DeviceId, description: 'For a stream: what the reader calls itself.' }),
+  deviceId: Type.Optional(DeviceId),
   role: Type.Optional(Role)
 })
 
