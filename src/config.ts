@@ -49,17 +49,16 @@ export class ConfigError extends Error {}
 export function loadConfig (env: NodeJS.ProcessEnv, envFile?: string): Config {
   const given = { ...withoutEmpty(readEnvFile(envFile)), ...withoutEmpty(env) }
   const data = Object.fromEntries(Object.entries(given).filter(([key]) => key in ConfigSchema.properties))
+  const problems = [...checkIntegers(data), ...checkTogether(data)]
   try {
     const config = envSchema<Static<typeof ConfigSchema>>({ schema: ConfigSchema as TSchema, data, env: false })
-    checkTogether(config)
-    return { ...config, LOG_LEVEL: config.LOG_LEVEL ?? (config.NODE_ENV === 'production' ? 'info' : 'debug') }
+    if (problems.length === 0) return { ...config, LOG_LEVEL: config.LOG_LEVEL ?? (config.NODE_ENV === 'production' ? 'info' : 'debug') }
   } catch (error) {
-    if (error instanceof ConfigError) throw error
-    const { errors } = error as { errors?: Array<{ instancePath: string, message?: string, params: { allowedValues?: string[] } }> }
-    if (!errors) throw error
-    throw new ConfigError(errors.map(({ instancePath, message, params }) =>
-      `${instancePath.slice(1)} ${message}${params.allowedValues ? `: ${params.allowedValues.join(', ')}` : ''}`).join('; '))
+    const { errors } = error as { errors: Array<{ instancePath: string, message?: string, params: { allowedValues?: string[] } }> }
+    problems.push(...errors.map(({ instancePath, message, params }) =>
+      `${instancePath.slice(1)} ${message}${params.allowedValues ? `: ${params.allowedValues.join(', ')}` : ''}`))
   }
+  throw new ConfigError([...new Set(problems)].join('; '))
 }
 
 function readEnvFile (path: string | undefined): NodeJS.ProcessEnv {
@@ -70,10 +69,20 @@ function withoutEmpty (variables: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== ''))
 }
 
-/** Rules that concern more than one setting. */
-function checkTogether ({ RESULTS_FROM, API_KEYS, ALLOWED_ORIGINS }: Static<typeof ConfigSchema>): void {
-  if (RESULTS_FROM === 'backend' && !API_KEYS) throw new ConfigError('RESULTS_FROM=backend needs API_KEYS: without a key nobody is known to be a backend')
+/** Numbers in digits alone: coercion would also take `Infinity`, `1e9` and `0x1F90`. */
+function checkIntegers (data: NodeJS.ProcessEnv): string[] {
+  const isInteger = (key: string) => (ConfigSchema.properties as Record<string, TSchema>)[key]!.type === 'integer'
+  return Object.entries(data).filter(([key, value]) => isInteger(key) && !/^-?\d{1,15}$/.test(value!)).map(([key]) => `${key} must be integer`)
+}
+
+/** Rules that the schema cannot say. */
+function checkTogether ({ RESULTS_FROM, API_KEYS, ALLOWED_ORIGINS = '*' }: NodeJS.ProcessEnv): string[] {
+  const problems: string[] = []
+  // Separators alone would look like keys to whoever set them, and leave the API open.
+  if (API_KEYS !== undefined && !/[^\s,]/.test(API_KEYS)) problems.push('API_KEYS must hold at least one key')
+  if (RESULTS_FROM === 'backend' && API_KEYS === undefined) problems.push('RESULTS_FROM=backend needs API_KEYS: without a key nobody is known to be a backend')
   // An origin is scheme, host and port (RFC 6454 §6.2); anything else would silently match nothing, and `null` would match every sandbox.
   const isOrigin = (text: string) => URL.canParse(text) && new URL(text).origin === text
-  if (!(allowedOrigins({ ALLOWED_ORIGINS }) ?? []).every(isOrigin)) throw new ConfigError('ALLOWED_ORIGINS must be * or a list of origins such as https://shop.example')
+  if (!(allowedOrigins({ ALLOWED_ORIGINS }) ?? []).every(isOrigin)) problems.push('ALLOWED_ORIGINS must be * or a list of origins such as https://shop.example')
+  return problems
 }

@@ -19,7 +19,7 @@ export const upgradeConstraint = {
   validate: () => true,
   // RFC 6455 §4.1: both headers make the upgrade; a proxy that only copies `Upgrade` sends a plain request.
   deriveConstraint: ({ headers }: Pick<IncomingMessage, 'headers'>): string => {
-    const value = headers.upgrade && /\bupgrade\b/i.test(headers.connection ?? '') ? headers.upgrade.toLowerCase() : undefined
+    const value = headers.upgrade && /(?:^|,)\s*upgrade\s*(?:,|$)/i.test(headers.connection ?? '') ? headers.upgrade.toLowerCase() : undefined
     // Undefined means "not an upgrade" to the router, though its types do not say so.
     return value as string
   }

@@ -1,5 +1,6 @@
 // The process's logger: JSON lines in production, otherwise lines for people in the seed's format.
-import { pino, type DestinationStream, type Logger } from 'pino'
+import type { Writable } from 'node:stream'
+import { pino, type Logger } from 'pino'
 import { build as pretty } from 'pino-pretty'
 import type { Config } from './config.js'
 
@@ -7,7 +8,7 @@ import type { Config } from './config.js'
  * @param destination where lines go, standard output where it is left out
  * @returns a pino logger; pretty lines read `[INFO] 2024-01-15T10:30:00.000Z - sentence {"field":"value"}`
  */
-export function createLogger ({ NODE_ENV, LOG_LEVEL }: Pick<Config, 'NODE_ENV' | 'LOG_LEVEL'>, destination?: DestinationStream): Logger {
+export function createLogger ({ NODE_ENV, LOG_LEVEL }: Pick<Config, 'NODE_ENV' | 'LOG_LEVEL'>, destination?: Writable): Logger {
   if (NODE_ENV === 'production') return destination ? pino({ level: LOG_LEVEL }, destination) : pino({ level: LOG_LEVEL })
   const stream = pretty({
     singleLine: true,

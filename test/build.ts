@@ -1,4 +1,5 @@
 // The app as tests start it: quiet, on its own settings, with its log lines kept for reading.
+import { Writable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
 import { buildApp } from '../src/app.js'
@@ -20,7 +21,13 @@ export interface BuildOptions {
 export async function build (t: Test, { env, now }: BuildOptions = {}): Promise<{ app: FastifyInstance, logs: LogLine[] }> {
   const logs: LogLine[] = []
   const config = loadConfig({ NODE_ENV: 'production', LOG_LEVEL: 'debug', SHUTDOWN_GRACE_SECONDS: '2', ...env })
-  const logger = createLogger(config, { write: (line) => { logs.push(JSON.parse(line) as LogLine) } })
+  const logger = createLogger(config, new Writable({
+    decodeStrings: false,
+    write: (line: string, _encoding, done) => {
+      logs.push(JSON.parse(line) as LogLine)
+      done()
+    }
+  }))
   const app = buildApp({ config, logger, ...(now && { now }) })
   t.teardown(() => app.close())
   await app.ready()

@@ -1,7 +1,7 @@
 // The settings: what holds when nothing is set, and what is said about a value that cannot be used.
 import { join } from 'node:path'
 import t from 'tap'
-import { ConfigError, ConfigSchema, loadConfig } from '../src/config.js'
+import { allowedOrigins, ConfigError, ConfigSchema, loadConfig } from '../src/config.js'
 
 /** The message about some bad settings. */
 function complaint (env: Record<string, string>, envFile?: string): string {
@@ -18,6 +18,9 @@ t.test('with nothing set, the server does what the seed says', async (t) => {
   const { PORT, HOST, NODE_ENV, LOG_LEVEL, ...rest } = loadConfig({})
   t.strictSame({ PORT, HOST, NODE_ENV, LOG_LEVEL }, { PORT: 8080, HOST: '0.0.0.0', NODE_ENV: 'development', LOG_LEVEL: 'debug' })
   t.match(rest, {
+    API_KEYS: undefined,
+    RESULTS_FROM: 'any',
+    ALLOWED_ORIGINS: '*',
     ROOM_RETENTION_SECONDS: 900,
     ROOM_LOG_SIZE: 200,
     MAX_ROOM_MEMBERS: 50,
@@ -26,6 +29,7 @@ t.test('with nothing set, the server does what the seed says', async (t) => {
     HEARTBEAT_SECONDS: 25,
     HEARTBEAT_TIMEOUT_SECONDS: 8,
     OUTBOX_MAX_BYTES: 1048576,
+    PRESENCE_GRACE_SECONDS: 5,
     SHUTDOWN_GRACE_SECONDS: 10,
     DOCS: true
   })
@@ -77,6 +81,7 @@ t.test('a bad value is refused with the name of its variable and the rule, and i
     ['MAX_ROOM_MEMBERS', '0', '>= 1'], ['MAX_ROOMS_PER_SOCKET', '0', '>= 1'],
     ['MAX_MESSAGE_BYTES', '255', '>= 256'], ['MAX_MESSAGE_BYTES', '16777217', '<= 16777216'],
     ['HEARTBEAT_SECONDS', '0', '>= 1'], ['HEARTBEAT_TIMEOUT_SECONDS', '2147484', '<= 2147483'],
+    ['PRESENCE_GRACE_SECONDS', '-1', '>= 0'], ['PRESENCE_GRACE_SECONDS', '3601', '<= 3600'],
     ['OUTBOX_MAX_BYTES', '1023', '>= 1024'], ['SHUTDOWN_GRACE_SECONDS', '0', '>= 1']
   ] as const) t.equal(complaint({ [name]: value }), `${name} must be ${rule}`, `${name}=${value}`)
   for (const value of ['yes', 'on', '1', 'TRUE', 'hunter2']) t.equal(complaint({ DOCS: value }), 'DOCS must be boolean', `DOCS=${value}`)
@@ -92,11 +97,31 @@ t.test('several bad values are all named, in one line', async (t) => {
   t.notMatch(message, /hunter2|perhaps|swordfish|fine|\n/)
 })
 
+t.test('results can be left to the backends only where there is a way to know one', async (t) => {
+  t.match(loadConfig({ RESULTS_FROM: 'backend', API_KEYS: 'a key' }), { RESULTS_FROM: 'backend', API_KEYS: 'a key' })
+  t.match(complaint({ RESULTS_FROM: 'backend' }), /^RESULTS_FROM=backend needs API_KEYS/)
+  t.match(complaint({ RESULTS_FROM: 'backend', API_KEYS: '' }), /^RESULTS_FROM=backend needs API_KEYS/)
+  t.equal(complaint({ RESULTS_FROM: 'hunter2' }), 'RESULTS_FROM must be equal to one of the allowed values: any, backend')
+})
+
+t.test('origins are any, or a list of exactly what a browser sends', async (t) => {
+  const origins = (ALLOWED_ORIGINS: string) => allowedOrigins(loadConfig({ ALLOWED_ORIGINS }))
+  t.equal(allowedOrigins(loadConfig({})), undefined)
+  t.equal(origins('*'), undefined)
+  t.strictSame(origins('https://shop.example'), ['https://shop.example'])
+  t.strictSame(origins('https://shop.example, http://localhost:3000 ,https://[::1]:8443'), ['https://shop.example', 'http://localhost:3000', 'https://[::1]:8443'])
+  for (const bad of [
+    'shop.example', 'https://', 'https://shop.example/', 'https://shop.example/pay', 'https://shop.example?', 'https://user@shop.example', 'https://Shop.example', 'https://shop.example:443',
+    'null', 'https://shop.example,null', '*,https://shop.example', 'https://*.shop.example/', 'https://shop.example,', ',', ' ', 'https://shop.example;https://other.example'
+  ]) t.equal(complaint({ ALLOWED_ORIGINS: bad }), 'ALLOWED_ORIGINS must be * or a list of origins such as https://shop.example', JSON.stringify(bad))
+})
+
 t.test('a settings file fills in what the environment lacks', async (t) => {
-  const dir = t.testdir({ '.env': '# a comment\nPORT=9000\nHOST="127.0.0.1"\nDOCS=false\nSOMETHING_ELSE=1\n', bad: 'PORT=hunter2\n' })
+  const dir = t.testdir({ '.env': '# a comment\nPORT=9000\nHOST="127.0.0.1"\nDOCS=false\nSOMETHING_ELSE=1\n', bad: 'PORT=hunter2\n', empty: 'PORT=\nLOG_LEVEL=\nHOST=""\n' })
   t.strictSame(loadConfig({}, join(dir, '.env')), { ...loadConfig({}), PORT: 9000, HOST: '127.0.0.1', DOCS: false })
   t.match(loadConfig({ PORT: '9001' }, join(dir, '.env')), { PORT: 9001, HOST: '127.0.0.1' }, 'the environment outranks it')
   t.match(loadConfig({ PORT: '' }, join(dir, '.env')), { PORT: 9000 }, 'an empty variable does not')
+  t.strictSame(loadConfig({}, join(dir, 'empty')), loadConfig({}), 'an empty line in it is one that is not there')
   t.equal(complaint({}, join(dir, 'bad')), 'PORT must be integer', 'it keeps the same rules')
   t.equal(process.env.SOMETHING_ELSE, undefined, 'it leaves the environment as it was')
 })
@@ -105,4 +130,19 @@ t.test('a settings file need not exist, but one that cannot be read is not passe
   const dir = t.testdir({})
   t.strictSame(loadConfig({}, join(dir, '.env')), loadConfig({}))
   t.throws(() => loadConfig({}, dir))
+})
+
+t.test('numbers are digits, and nothing that merely turns into a number', async (t) => {
+  for (const value of ['Infinity', '-Infinity', '1e999', '1e3', '0x1F90', ' ', '8080 ', '+5', '1'.repeat(16)]) {
+    t.match(complaint({ HEARTBEAT_SECONDS: value }), /^HEARTBEAT_SECONDS must be integer/, value)
+  }
+})
+
+t.test('API_KEYS that hold no key would leave the API open', async (t) => {
+  for (const value of [',', ' ', ' , ,']) t.equal(complaint({ API_KEYS: value }), 'API_KEYS must hold at least one key')
+})
+
+t.test('everything that is wrong is named at once', async (t) => {
+  t.match(complaint({ PORT: 'x', RESULTS_FROM: 'backend', ALLOWED_ORIGINS: 'x', ROOM_LOG_SIZE: '0' }),
+    /PORT must be integer.*RESULTS_FROM=backend needs API_KEYS.*ALLOWED_ORIGINS must be.*ROOM_LOG_SIZE must be >= 1/)
 })

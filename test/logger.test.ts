@@ -1,6 +1,6 @@
 // What the process writes: JSON for machines in production, the seed's lines for people otherwise.
 import { once } from 'node:events'
-import { PassThrough } from 'node:stream'
+import { PassThrough, Writable } from 'node:stream'
 import type { Test } from 'tap'
 import t from 'tap'
 import type { Config } from '../src/config.js'
@@ -18,7 +18,14 @@ function forPeople (t: Test, LOG_LEVEL: Config['LOG_LEVEL'] = 'debug', NODE_ENV 
 
 t.test('in production a line is JSON, with its fields and its sentence', async (t) => {
   const lines: string[] = []
-  const log = createLogger({ NODE_ENV: 'production', LOG_LEVEL: 'info' }, { write: (line) => { lines.push(line) } })
+  const output = new Writable({
+    decodeStrings: false,
+    write: (line: string, _encoding, done) => {
+      lines.push(line)
+      done()
+    }
+  })
+  const log = createLogger({ NODE_ENV: 'production', LOG_LEVEL: 'info' }, output)
   log.info({ roomId: 'r', seq: 1 }, 'event relayed')
   log.error({ err: new Error('a bug') }, 'frame failed')
   log.debug('below the level')

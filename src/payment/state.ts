@@ -1,4 +1,5 @@
 // The payment as its events tell it: a pure fold, (state, event) → state.
+import { isDeepStrictEqual } from 'node:util'
 import { PROGRESS, type PaymentState } from '../protocol/payment-state.js'
 
 /** What the fold needs to know of an event. Its payload was validated: a documented key that is there has its documented type. */
@@ -26,7 +27,7 @@ export function fold (state: PaymentState, fact: PaymentFact): PaymentState {
   const { method, fields } = payload
   const news = {
     ...(type === 'PAYMENT_METHOD_CHANGED' && method !== undefined && method !== state.method && { method: method as string }),
-    ...(type === 'DATA_FILLED' && fields !== undefined && !sameItems(fields as string[], state.fields) && { fields: fields as string[] })
+    ...(type === 'DATA_FILLED' && fields !== undefined && !isDeepStrictEqual(fields, state.fields) && { fields: fields as string[] })
   }
   if (type === state.step && Object.keys(news).length === 0) return state
   return { ...state, ...news, step: type, updatedAt: timestamp }
@@ -38,18 +39,13 @@ function foldResult (state: PaymentState, { type, payload, timestamp, verified =
   const equals = verified === (state.outcome?.verified ?? false)
   // Between two results of one rank a success stands, and its first telling is the one that counts.
   if (!outranks && !(equals && state.status !== 'succeeded')) return state
-  const outcome = status === 'succeeded'
-    ? pick(payload, ['transactionId', 'amount', 'currency'])
-    : pick(payload, ['error', 'code'])
-  return { ...state, status, outcome: { ...outcome, verified }, updatedAt: timestamp }
+  const outcome = { ...pick(payload, status === 'succeeded' ? ['transactionId', 'amount', 'currency'] : ['error', 'code']), verified }
+  if (status === state.status && isDeepStrictEqual(outcome, state.outcome)) return state
+  return { ...state, status, outcome, updatedAt: timestamp }
 }
 
 function isProgress (type: string): type is typeof PROGRESS[number] {
   return (PROGRESS as readonly string[]).includes(type)
-}
-
-function sameItems (a: readonly unknown[], b: readonly unknown[] = []): boolean {
-  return a.length === b.length && a.every((item, i) => item === b[i])
 }
 
 function pick (payload: Readonly<Record<string, unknown>>, keys: readonly string[]): object {

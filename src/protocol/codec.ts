@@ -48,13 +48,13 @@ export function decodeFrame (data: Buffer | string): ClientFrame | RefusedFrame 
 /** Validates a parsed frame: its bounds, its envelope and its payload. For what came over a socket and over REST alike. */
 export function checkFrame (frame: unknown): ClientFrame | RefusedFrame {
   if (!isObject(frame)) return { failure: new Failure('INVALID_FRAME', 'The frame must be a JSON object.') }
-  const shape = checkShape(frame)
-  if (shape) return { failure: shape }
-
   const { id, type, payload = {} } = frame
-  if (id !== undefined && !frameId.Check(id)) return { failure: invalid('id', 'must be a string of 1–64 printable ASCII characters') }
-  // From here on the offender is told which of its frames it was.
-  const refused = (failure: Failure): RefusedFrame => id === undefined ? { failure } : { failure, id }
+  // Whatever is wrong, the offender is told which of its frames it was.
+  const name = frameId.Check(id) ? id : undefined
+  const refused = (failure: Failure): RefusedFrame => name === undefined ? { failure } : { failure, id: name }
+  const shape = checkShape(frame)
+  if (shape) return refused(shape)
+  if (id !== undefined && name === undefined) return refused(invalid('id', 'must be a string of 1–64 printable ASCII characters'))
   if (typeof type !== 'string') return refused(invalid('type', 'must be a string'))
   const check = checks.get(type)
   if (!check) return refused(new Failure('UNKNOWN_EVENT', `The event type is not known; it must be one of ${EVENT_TYPES.join(', ')}.`))
@@ -64,7 +64,8 @@ export function checkFrame (frame: unknown): ClientFrame | RefusedFrame {
     const rule = Array.isArray(schema.enum) ? `expected one of ${schema.enum.join(', ')}` : message.charAt(0).toLowerCase() + message.slice(1)
     return refused(invalid(`payload${path.replaceAll('/', '.')}`, rule))
   }
-  return id === undefined ? { type: type as ClientFrame['type'], payload: payload as EventPayload } : { type: type as ClientFrame['type'], payload: payload as EventPayload, id }
+  const valid = { type: type as ClientFrame['type'], payload: payload as EventPayload }
+  return name === undefined ? valid : { ...valid, id: name }
 }
 
 /** An event on its way into a room's log, already serialised but for the number that the log gives it. */
@@ -134,15 +135,18 @@ function invalid (key: string, rule: string): Failure {
 function checkShape (frame: object): Failure | undefined {
   let keys = 0
   let items = 0
-  const visit = (value: unknown, depth: number): Failure | undefined => {
-    if (typeof value === 'string') return checkString(value)
+  /** @param name the nearest key, for the message */
+  const visit = (value: unknown, depth: number, name: string): Failure | undefined => {
+    if (typeof value === 'string') return checkString(value, name)
+    // JSON can say 1e400; it parses to Infinity, and would travel on as null.
+    if (typeof value === 'number') return Number.isFinite(value) ? undefined : invalid(name, 'expected a finite number')
     if (typeof value !== 'object' || value === null) return undefined
     if (depth > MAX_DEPTH) return new Failure('TOO_DEEP', `The text is nested deeper than ${MAX_DEPTH} levels.`)
     if (Array.isArray(value)) {
       items += value.length
       if (items > MAX_ITEMS) return new Failure('INVALID_FRAME', `The frame holds more than ${MAX_ITEMS} array items.`)
       for (const item of value) {
-        const failure = visit(item, depth + 1)
+        const failure = visit(item, depth + 1, name)
         if (failure) return failure
       }
       return undefined
@@ -152,16 +156,16 @@ function checkShape (frame: object): Failure | undefined {
       if (++keys > MAX_KEYS) return new Failure('INVALID_FRAME', `The frame holds more than ${MAX_KEYS} keys.`)
       const child = (value as Record<string, unknown>)[key]
       if (key === '__proto__' || (key === 'constructor' && isObject(child) && Object.hasOwn(child, 'prototype'))) return new Failure('FORBIDDEN_KEY')
-      const failure = checkString(key) ?? visit(child, depth + 1)
+      const failure = checkString(key, 'a key') ?? visit(child, depth + 1, key)
       if (failure) return failure
     }
     return undefined
   }
-  return visit(frame, 1)
+  return visit(frame, 1, 'frame')
 }
 
-function checkString (value: string): Failure | undefined {
-  if (value.length > MAX_STRING) return new Failure('INVALID_FRAME', `The frame holds a string longer than ${MAX_STRING} characters.`)
-  if (!value.isWellFormed()) return new Failure('INVALID_FRAME', 'The frame holds a lone surrogate, which is not valid Unicode.')
+function checkString (value: string, name: string): Failure | undefined {
+  if (value.length > MAX_STRING) return invalid(name, `expected at most ${MAX_STRING} characters`)
+  if (!value.isWellFormed()) return invalid(name, 'expected valid Unicode, without lone surrogates')
   return undefined
 }

@@ -11,7 +11,7 @@ export const RoomId = Type.String({
 })
 export type RoomId = Static<typeof RoomId>
 
-/** 1–128 characters, no control characters. */
+/** 1–128 characters (UTF-16 units over the socket, as JavaScript counts them), no control characters. */
 export const DeviceId = Type.String({
   minLength: 1,
   maxLength: 128,

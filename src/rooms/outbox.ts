@@ -1,4 +1,4 @@
-// Bounded sends to one socket: a peer that does not read may cost this many bytes, and no more.
+// Bounded sends to one socket: a peer that does not read may cost this many bytes and one frame, and no more.
 import type { WebSocket } from 'ws'
 
 // The option object is shared: a new one for each send would be garbage on the hottest line of the server.

@@ -5,7 +5,7 @@ import t from 'tap'
 import { EventLog } from '../../src/broker/event-log.js'
 import { draftEvent, encodeEvent, type EventDraft } from '../../src/protocol/codec.js'
 
-const draft = (n: number, id?: string): EventDraft => draftEvent({ type: 'CLICKED_PAY', payload: { roomId: 'r', n }, id }, 'device', 1000, 'client_1')
+const draft = (n: number, id?: string): EventDraft => draftEvent({ type: 'CLICKED_PAY', payload: { roomId: 'r', n }, id }, { source: 'device', timestamp: 1000 + n, origin: 'client_1' })
 
 function filled (size: number, events: number): EventLog {
   const log = new EventLog('e1', size)
@@ -21,15 +21,15 @@ t.test('a new log is empty, and all of it can be had', async (t) => {
   t.strictSame(log.readAfter({ seq: 0 }), { recovered: true, entries: [] })
   t.strictSame(log.readAfter({ epoch: 'e1', seq: 0 }), { recovered: true, entries: [] })
   t.strictSame(log.readAfter({ epoch: 'e1', seq: 1 }), { recovered: false, entries: [] })
-  t.equal(log.find('a'), undefined)
+  t.equal(log.find('id a'), undefined)
 })
 
-t.test('an event gets the next number, is encoded with it, and keeps its origin', async (t) => {
+t.test('an event gets the next number, is encoded with it, and keeps its epoch and its origin', async (t) => {
   const log = new EventLog('e1', 3)
   for (const seq of [1, 2, 3, 4, 5]) {
     const event = draft(seq, `id ${seq}`)
     const entry = log.append(event)
-    t.match(entry, { seq, origin: 'client_1' })
+    t.match(entry, { epoch: 'e1', seq, origin: 'client_1' })
     t.strictSame(entry.frame, encodeEvent(event, seq))
     t.equal(log.seq, seq)
   }
@@ -79,34 +79,34 @@ t.test('a replay hands out the very bytes of the first time', async (t) => {
   t.equal(log.readAfter({ seq: 0 }).entries[0]!.frame, first.frame)
 })
 
-t.test('an id is remembered for exactly as long as its entry', async (t) => {
+t.test('a key is remembered for exactly as long as its entry', async (t) => {
   const log = new EventLog('e1', 2)
   const event = draft(1, 'a')
   log.append(event)
-  t.strictSame(log.find('a'), { seq: 1, fingerprint: event.fingerprint })
-  t.equal(log.find('b'), undefined)
+  t.strictSame(log.find(event.key!), { seq: 1, fingerprint: event.fingerprint, timestamp: 1001, receivers: 0 })
+  t.equal(log.find('id b'), undefined)
   log.append(draft(2))
-  t.match(log.find('a'), { seq: 1 })
+  t.match(log.find(event.key!), { seq: 1 })
   log.append(draft(3))
-  t.equal(log.find('a'), undefined)
+  t.equal(log.find(event.key!), undefined)
   log.append(draft(4, 'a'))
-  t.match(log.find('a'), { seq: 4 }, 'a forgotten id can be used again')
-  for (const id of ['toString', '__proto__', 'constructor']) t.equal(log.find(id), undefined, id)
+  t.match(log.find(event.key!), { seq: 4 }, 'a forgotten key can be used again')
+  for (const key of ['toString', '__proto__', 'constructor']) t.equal(log.find(key), undefined, key)
 })
 
 /** The same promises over a plain list of everything that ever happened. */
 class NaiveLog {
-  readonly #all: Array<{ seq: number, n: number, id: string | undefined, fingerprint: string | undefined }> = []
+  readonly #all: Array<{ seq: number, n: number, draft: EventDraft }> = []
   constructor (readonly epoch: string, readonly size: number) {}
 
   get seq (): number { return this.#all.length }
   get #kept () { return this.#all.slice(-this.size) }
 
-  append (n: number, { id, fingerprint }: EventDraft): void { this.#all.push({ seq: this.seq + 1, n, id, fingerprint }) }
+  append (n: number, draft: EventDraft): void { this.#all.push({ seq: this.seq + 1, n, draft }) }
 
-  find (id: string): { seq: number, fingerprint: string | undefined } | undefined {
-    const found = this.#kept.find((entry) => entry.id === id)
-    return found && { seq: found.seq, fingerprint: found.fingerprint }
+  find (key: string): object | undefined {
+    const found = this.#kept.find(({ draft }) => draft.key === key)
+    return found && { seq: found.seq, fingerprint: found.draft.fingerprint, timestamp: found.draft.timestamp, receivers: 0 }
   }
 
   readAfter (epoch: string | undefined, seq: number): { recovered: boolean, entries: Array<[seq: number, n: number]> } {
@@ -124,14 +124,14 @@ t.test('whatever is appended, it behaves as a plain list would', async (t) => {
     const [log, model] = [new EventLog('e1', size), new NaiveLog('e1', size)]
     for (const [n, id] of [undefined, ...appended].entries()) {
       const event = draft(n, id)
-      // As a broker does it: an id that is known is not appended again.
-      if (id !== undefined && log.find(id)) seen.duplicates++
+      // As a broker does it: a key that is known is not appended again.
+      if (event.key !== undefined && log.find(event.key)) seen.duplicates++
       else {
         log.append(event)
         model.append(n, event)
       }
       assert.equal(log.seq, model.seq)
-      for (const id of ids) assert.deepEqual(log.find(id), model.find(id), `find ${id}`)
+      for (const id of ids) assert.deepEqual(log.find(`id ${id}`), model.find(`id ${id}`), `find ${id}`)
       for (const epoch of ['e1', 'e0', undefined]) {
         for (let seq = -1; seq <= log.seq + 2; seq++) {
           const { recovered, entries } = log.readAfter({ epoch, seq })
@@ -141,5 +141,5 @@ t.test('whatever is appended, it behaves as a plain list would', async (t) => {
     }
     if (model.seq > size) seen.trimmed++
   }), { numRuns: 300 })
-  t.ok(seen.trimmed > 50 && seen.duplicates > 50, `logs were trimmed (${seen.trimmed}), ids repeated (${seen.duplicates})`)
+  t.ok(seen.trimmed > 50 && seen.duplicates > 50, `logs were trimmed (${seen.trimmed}), keys repeated (${seen.duplicates})`)
 })

@@ -203,3 +203,11 @@ t.test('no sequence of events breaks these rules', async (t) => {
 t.test('the same events give the same state, every time', async () => {
   fc.assert(fc.property(fc.array(anyEvent, { maxLength: 20 }), (said) => isDeepStrictEqual(after(...said), after(...structuredClone(said)))))
 })
+
+t.test('the same failure told twice, and fields that are none, are no news twice', async (t) => {
+  const failure = { type: 'PAYMENT_ERROR', payload: { roomId: 'r', code: '51' }, timestamp: 1 }
+  const failed = fold(initialState(0), failure)
+  t.equal(fold(failed, { ...failure, timestamp: 2 }), failed)
+  t.not(fold(failed, { ...failure, payload: { roomId: 'r', code: '54' }, timestamp: 2 }), failed)
+  t.strictSame(fold(initialState(0), { type: 'DATA_FILLED', payload: { roomId: 'r', fields: [] }, timestamp: 1 }).fields, [])
+})

@@ -5,9 +5,9 @@ import type { Test } from 'tap'
 import t from 'tap'
 import type { ErrorCode } from '../../src/errors.js'
 import {
-  decodeFrame, draftEvent, encodeEvent, encodeFrame, MAX_DEPTH, MAX_ITEMS, MAX_KEYS, MAX_STRING, type ClientFrame, type RefusedFrame
+  checkFrame, decodeFrame, draftEvent, encodeEvent, encodeFrame, MAX_DEPTH, MAX_ITEMS, MAX_KEYS, MAX_STRING, type ClientFrame, type DraftOptions, type RefusedFrame
 } from '../../src/protocol/codec.js'
-import { EVENT_TYPES } from '../../src/protocol/events.js'
+import { COMMANDS, EVENT_TYPES } from '../../src/protocol/events.js'
 
 const decode = (data: Buffer | string): ClientFrame | RefusedFrame => decodeFrame(typeof data === 'string' ? Buffer.from(data) : data)
 /** A frame as text: a valid one, but for what is said of it. */
@@ -53,9 +53,8 @@ t.test('type and payload are named when they are missing or wrong', async (t) =>
   for (const text of ['{}', '{"payload":{"roomId":"r"}}', '{"type":null,"payload":{"roomId":"r"}}', '{"type":5,"payload":{"roomId":"r"}}', '{"type":["CLICKED_PAY"],"payload":{"roomId":"r"}}']) {
     refuses(t, text, 'INVALID_FRAME', /^type: must be a string$/)
   }
-  for (const text of ['{"type":"CLICKED_PAY"}', ...['null', '[]', '"r"', '5'].map((payload) => `{"type":"CLICKED_PAY","payload":${payload}}`)]) {
-    refuses(t, text, 'INVALID_FRAME', /^payload: must be an object$/)
-  }
+  for (const payload of ['null', '[]', '"r"', '5', 'false']) refuses(t, `{"type":"CLICKED_PAY","payload":${payload}}`, 'INVALID_FRAME', /^payload: must be an object$/)
+  refuses(t, '{"type":"CLICKED_PAY"}', 'INVALID_FRAME', /^payload\.roomId: expected required property$/, 'no payload is an empty one')
 })
 
 t.test('a type that no client may send is UNKNOWN_EVENT, and the answer names those it may', async (t) => {
@@ -109,7 +108,9 @@ t.test('the amount is a finite number that is not negative', async (t) => {
   const amount = (json: string) => `{"type":"PAYMENT_SUCCESS","payload":{"roomId":"r","amount":${json}}}`
   for (const json of ['0', '-0', '0.01', '99.9', '1e21', '1e308', '5e-324']) takes(t, amount(json))
   for (const json of ['-1', '-0.01', '-1e308']) refuses(t, amount(json), 'INVALID_FRAME', /^payload\.amount: .*greater or equal to 0$/)
-  for (const json of ['1e400', '-1e400', '"5"', '""', 'null', 'true', '[5]', '{}']) refuses(t, amount(json), 'INVALID_FRAME', /^payload\.amount: expected number$/)
+  for (const json of ['1e400', '-1e400', '"5"', '""', 'null', 'true', '[5]', '{}']) refuses(t, amount(json), 'INVALID_FRAME', /amount: expected (a finite )?number$/)
+  // The same for a key that the contract does not name: it would travel on as null.
+  refuses(t, '{"type":"CLICKED_PAY","payload":{"roomId":"r","total":1e400}}', 'INVALID_FRAME', /^total: expected a finite number$/)
 })
 
 t.test('every documented key that is there has its documented type', async (t) => {
@@ -126,6 +127,36 @@ t.test('every documented key that is there has its documented type', async (t) =
   }
   refuses(t, frame({ fields: ['name', 5] }, { type: 'DATA_FILLED' }), 'INVALID_FRAME', /^payload\.fields\.1: expected string$/)
   takes(t, frame({ amount: 'five', fields: 5, method: null }), 'a key that this event does not have may be anything')
+})
+
+t.test('what JOIN_ROOM may ask for beyond the seed has its types too', async (t) => {
+  const join = (payload: object) => frame(payload, { type: 'JOIN_ROOM' })
+  for (const payload of [
+    { role: 'device1' }, { role: 'device2' }, { presence: true }, { presence: false }, { recover: { seq: 0 } }, { recover: { epoch: 'e', seq: 12 } },
+    { recover: { epoch: 'e'.repeat(64), seq: Number.MAX_SAFE_INTEGER, more: 1 } }
+  ]) takes(t, join(payload))
+  for (const role of ['device3', 'Device1', '', 1, null]) refuses(t, join({ role }), 'INVALID_FRAME', /^payload\.role: expected one of device1, device2$/, JSON.stringify(role))
+  for (const presence of ['true', 1, null]) refuses(t, join({ presence }), 'INVALID_FRAME', /^payload\.presence: expected boolean$/, JSON.stringify(presence))
+  for (const recover of [null, true, 5, 'e', [], {}, { epoch: 'e' }]) refuses(t, join({ recover }), 'INVALID_FRAME', /^payload\.recover/, JSON.stringify(recover))
+  for (const seq of [-1, 1.5, '1', null]) refuses(t, join({ recover: { seq } }), 'INVALID_FRAME', /^payload\.recover\.seq: expected integer/, JSON.stringify(seq))
+  for (const epoch of ['', 'e'.repeat(65), 5, null]) refuses(t, join({ recover: { epoch, seq: 0 } }), 'INVALID_FRAME', /^payload\.recover\.epoch: expected string/, JSON.stringify(epoch))
+  takes(t, frame({ role: 'payer', presence: 'yes', recover: 5 }), 'to other events these keys mean nothing')
+})
+
+t.test('the commands: LEAVE_ROOM names its room, PING needs nothing', async (t) => {
+  takes(t, frame({}, { type: 'LEAVE_ROOM' }))
+  refuses(t, '{"type":"LEAVE_ROOM"}', 'INVALID_FRAME', /^payload\.roomId: /)
+  refuses(t, frame({ roomId: '/' }, { type: 'LEAVE_ROOM' }), 'INVALID_FRAME', /^payload\.roomId: /)
+  t.strictSame(decode('{"type":"PING"}'), { type: 'PING', payload: {} })
+  takes(t, '{"type":"PING","payload":{"at":5},"id":"a"}')
+  refuses(t, '{"type":"PING","payload":null}', 'INVALID_FRAME', /^payload: must be an object$/)
+})
+
+t.test('a frame that was parsed elsewhere is held against the same rules', async (t) => {
+  for (const text of [frame({}, { id: 'a' }), frame({ roomId: '/' }, { id: 'a' }), frame({}, { type: 'toString' }), raw('{"__proto__":1}'), raw('[[[[[[[1]]]]]]]'), '[]', 'null', '5']) {
+    t.strictSame(checkFrame(JSON.parse(text)), decode(text), text)
+  }
+  t.match(checkFrame(undefined), { failure: { code: 'INVALID_FRAME' } })
 })
 
 t.test('a broken rule is also told to programs: key and rule apart', async (t) => {
@@ -158,7 +189,7 @@ t.test('keys that would reach a prototype are FORBIDDEN_KEY, however they are sp
 
 t.test('of two keys with one name the last counts, and only that one travels on', async (t) => {
   const accepted = decode('{"type":"CLICKED_PAY","payload":{"roomId":"/","roomId":"r","note":1,"n\\u006fte":2}}') as ClientFrame
-  t.equal(encodeEvent(draftEvent(accepted, 'device', 5), 1).toString(), '{"type":"CLICKED_PAY","payload":{"roomId":"r","note":2},"seq":1,"timestamp":5,"source":"device"}')
+  t.equal(encodeEvent(draftEvent(accepted, { source: 'device', timestamp: 5 }), 1).toString(), '{"type":"CLICKED_PAY","payload":{"roomId":"r","note":2},"seq":1,"timestamp":5,"source":"device"}')
   refuses(t, '{"type":"CLICKED_PAY","payload":{"roomId":"r","roomId":"/"}}', 'INVALID_FRAME', /^payload\.roomId: /)
 })
 
@@ -235,8 +266,8 @@ t.test('the offender is told which of its frames it was, where the id can be use
 
 t.test('an event goes out with its payload as sent, its number, its time, its source and its id', async (t) => {
   const event = { type: 'PAYMENT_SUCCESS', payload: { roomId: 'r', deviceId: 'd', amount: 99.9, note: 'olá "😀" \\ \u2028 \u0000 </script>', nested: { a: [1, null] } }, id: '"a\\"' }
-  const draft = draftEvent(event, 'device', 1705312205000, 'client_1')
-  t.match(draft, { ...event, source: 'device', timestamp: 1705312205000, origin: 'client_1' })
+  const draft = draftEvent(event, { source: 'device', timestamp: 1705312205000, origin: 'client_1' })
+  t.match(draft, { type: event.type, payload: event.payload, source: 'device', verified: false, timestamp: 1705312205000, origin: 'client_1' })
   for (const seq of [1, 42, Number.MAX_SAFE_INTEGER]) {
     const bytes = encodeEvent(draft, seq)
     t.ok(Buffer.isBuffer(bytes))
@@ -244,22 +275,35 @@ t.test('an event goes out with its payload as sent, its number, its time, its so
   }
   t.strictSame(Object.keys(JSON.parse(encodeEvent(draft, 1).toString()) as object), ['type', 'payload', 'seq', 'timestamp', 'source', 'id'])
 
-  const plain = draftEvent({ type: 'PAYMENT_UPDATE', payload: { roomId: 'r' } }, 'api', 5)
+  const plain = draftEvent({ type: 'PAYMENT_UPDATE', payload: { roomId: 'r' } }, { source: 'api', timestamp: 5, verified: true })
   t.equal(encodeEvent(plain, 2).toString(), '{"type":"PAYMENT_UPDATE","payload":{"roomId":"r"},"seq":2,"timestamp":5,"source":"api"}')
-  for (const key of ['id', 'fingerprint', 'origin']) t.notOk(key in plain, `no ${key}`)
+  t.equal(plain.verified, true)
+  for (const key of ['key', 'fingerprint', 'origin']) t.notOk(key in plain, `no ${key}`)
 })
 
 t.test('a text in the payload cannot pass for the event\'s own number', async (t) => {
-  const draft = draftEvent({ type: 'CLICKED_PAY', payload: { roomId: 'r', note: '","seq":9}', seq: 9, timestamp: 9, source: 'api' } }, 'device', 5)
+  const draft = draftEvent({ type: 'CLICKED_PAY', payload: { roomId: 'r', note: '","seq":9}', seq: 9, timestamp: 9, source: 'api' } }, { source: 'device', timestamp: 5 })
   t.match(JSON.parse(encodeEvent(draft, 1).toString()), { seq: 1, timestamp: 5, source: 'device', payload: { seq: 9, note: '","seq":9}' } })
 })
 
-t.test('a fingerprint tells whether two events with one id say the same', async (t) => {
-  const print = (payload: object = {}, { type = 'CLICKED_PAY', id = 'a', time = 1, origin = 'c', identity }: { type?: string, id?: string, time?: number, origin?: string, identity?: string } = {}) =>
-    draftEvent({ type, payload: { roomId: 'r', ...payload }, id }, 'device', time, origin, identity).fingerprint
+t.test('an event is known again by its id, or by the key of the request that brought it', async (t) => {
+  const key = (id?: string, idempotencyKey?: string) => draftEvent({ type: 'CLICKED_PAY', payload: { roomId: 'r' }, id }, { source: 'device', timestamp: 1, idempotencyKey }).key
+  t.equal(key('a'), key('a'))
+  t.not(key('a'), key('b'))
+  t.not(key('a'), key(undefined, 'a'), 'an id and a key that look alike are not the same')
+  t.not(key('key a'), key(undefined, 'a'))
+  t.not(key('a'), key(undefined, 'id a'))
+  t.equal(key('a', 'b'), key('a'), 'an id comes first')
+  t.equal(key(), undefined)
+  t.type(key(''), 'string')
+})
+
+t.test('a fingerprint tells whether two events with one key say the same', async (t) => {
+  const print = (payload: object = {}, { type = 'CLICKED_PAY', id = 'a', ...options }: { type?: string, id?: string } & Partial<DraftOptions> = {}) =>
+    draftEvent({ type, payload: { roomId: 'r', ...payload }, id }, { source: 'device', timestamp: 1, ...options }).fingerprint
   t.match(print(), /^.{20,}$/)
   t.equal(print({ amount: 1 }), print({ amount: 1 }))
-  t.equal(print({}, { time: 2, origin: 'other', id: 'b' }), print(), 'when, by whom and under which id it was said makes no difference')
+  t.equal(print({}, { timestamp: 2, origin: 'other', id: 'b', source: 'api' }), print(), 'when, by whom and under which id it was said makes no difference')
   t.not(print({ amount: 1 }), print({ amount: 2 }))
   t.not(print({ amount: 1 }), print({ amount: '1' }))
   t.not(print({}, { type: 'CLICKED_PROCEED' }), print())
@@ -272,16 +316,17 @@ t.test('a frame of the server\'s own is type, payload and, where it answers one,
   t.strictSame(JSON.parse(encodeFrame('ACK', {}, '"')), { type: 'ACK', payload: {}, id: '"' })
 })
 
+const TYPES: readonly string[] = [...EVENT_TYPES, ...Object.keys(COMMANDS)]
 const REFUSALS: readonly ErrorCode[] = ['INVALID_JSON', 'INVALID_FRAME', 'UNKNOWN_EVENT', 'FORBIDDEN_KEY', 'TOO_DEEP']
 
 /** Whatever came in: a coded failure, or a frame that goes out again with the very payload that came in. */
 function isCoded (data: Buffer | string): boolean {
   const result = decode(data)
   if ('failure' in result) return REFUSALS.includes(result.failure.code) && result.failure.message !== '' && !result.failure.retryable
-  const text = encodeEvent(draftEvent(result, 'device', 5), 7).toString()
+  const text = encodeEvent(draftEvent(result, { source: 'device', timestamp: 5 }), 7).toString()
   const { type, payload, seq, id } = JSON.parse(text) as Record<string, unknown>
-  return EVENT_TYPES.includes(result.type) && type === result.type && seq === 7 && id === result.id &&
-    isDeepStrictEqual(payload, (JSON.parse(data.toString()) as { payload: unknown }).payload) && isDeepStrictEqual(payload, result.payload)
+  return TYPES.includes(result.type) && type === result.type && seq === 7 && id === result.id &&
+    isDeepStrictEqual(payload, (JSON.parse(data.toString()) as { payload?: unknown }).payload ?? {}) && isDeepStrictEqual(payload, result.payload)
 }
 
 /** The bounds, counted the slow and simple way, over a value that knows no forbidden key. */
@@ -306,7 +351,7 @@ const { value: hostileValue } = fc.letrec((tie) => ({
   )
 }))
 const hostileFrame = fc.record({
-  type: fc.oneof({ weight: 9, arbitrary: fc.constantFrom<string>(...EVENT_TYPES) }, { weight: 1, arbitrary: hostileValue }),
+  type: fc.oneof({ weight: 9, arbitrary: fc.constantFrom(...TYPES) }, { weight: 1, arbitrary: hostileValue }),
   payload: fc.oneof(
     { weight: 9, arbitrary: fc.tuple(fc.stringMatching(/^[A-Za-z0-9._:~-]{1,128}$/), fc.dictionary(hostileKey, hostileValue, { maxKeys: 6 })).map(([roomId, extra]) => ({ ...extra, roomId })) },
     { weight: 1, arbitrary: hostileValue }),
@@ -357,4 +402,13 @@ t.test('a frame whose keys are all its own affair is taken exactly if it is with
     return taken === isWithinBounds(JSON.parse(text))
   }), { numRuns: 3000 })
   t.ok(seen.taken > 100 && seen.refused > 100, `both happen (${seen.taken}, ${seen.refused})`)
+})
+
+t.test('whatever is wrong with a frame, the offender is told which one it was', async (t) => {
+  for (const [payload, code] of [
+    ['{"roomId":"r","__proto__":1}', 'FORBIDDEN_KEY'],
+    [`{"roomId":"r","x":${'['.repeat(20)}${']'.repeat(20)}}`, 'TOO_DEEP'],
+    [`{"roomId":"r","x":"${'x'.repeat(3000)}"}`, 'INVALID_FRAME'],
+    ['{}', 'INVALID_FRAME']
+  ]) t.match(decodeFrame(`{"type":"CLICKED_PAY","id":"a","payload":${payload}}`), { failure: { code }, id: 'a' })
 })

@@ -1,17 +1,16 @@
-// All sockets of a node: the heartbeat that finds the dead ones, and the drain that sends the living ones elsewhere.
+// All connections of a node: the heartbeat that finds the dead ones, and the drain that sends the living ones elsewhere.
 import { mock } from 'node:test'
 import type { Test } from 'tap'
 import t from 'tap'
 import type { CloseReason } from '../../src/errors.js'
 import type { Log } from '../../src/rooms/log.js'
-import type { Session } from '../../src/rooms/session.js'
-import { Sessions } from '../../src/rooms/sessions.js'
+import { Sessions, type Connection } from '../../src/rooms/sessions.js'
 
 const HEARTBEAT = 25_000
 const DEADLINE = 8_000
 
-/** A session as the heartbeat sees it. */
-class Client {
+/** A connection that answers a ping when it is told to. */
+class Client implements Connection {
   unansweredPing = 0
   pings = 0
   readonly closes: number[] = []
@@ -33,10 +32,10 @@ function setUp (t: Test, heartbeat = HEARTBEAT, pongDeadline = DEADLINE) {
   t.teardown(() => sessions.stop())
   const add = (): Client => {
     const client = new Client()
-    sessions.add(client as unknown as Session)
+    sessions.add(client)
     return client
   }
-  return { sessions, add, lines, remove: (client: Client) => sessions.remove(client as unknown as Session) }
+  return { sessions, add, lines, remove: (client: Client) => sessions.remove(client) }
 }
 
 /** The same, on a clock that only moves when told to. One real turn of the loop follows each move. */
