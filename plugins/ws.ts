@@ -47,8 +47,10 @@ export default fp(async (app) => {
   app.get('/', {
     websocket: true,
     constraints: { upgrade: 'websocket' },
-    // CORS does not stop sockets: a foreign page is refused here, with a true HTTP answer (RFC 6455 §10.2).
     preValidation: async ({ headers: { origin } }, reply) => {
+      // On its way out the server takes no upgrades any more, so one arrives here as a plain request.
+      if (sessions.draining) return reply.fail(new Failure('UNAVAILABLE', 'The server is restarting; connect again.'))
+      // CORS does not stop sockets: a foreign page is refused here, with a true HTTP answer (RFC 6455 §10.2).
       if (origins && origin !== undefined && !origins.includes(origin)) return reply.fail(new Failure('FORBIDDEN', 'This origin may not connect.'))
     }
   }, (socket: WebSocket, request) => {

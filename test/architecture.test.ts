@@ -9,8 +9,10 @@ const LAYERS = [
   /^src\/errors\.ts$/,
   /^src\/protocol\//,
   /^src\/payment\//,
+  /^src\/auth\//,
   /^src\/broker\//,
   /^src\/rooms\//,
+  /^src\/client\//,
   /^src\/(config|handshake|logger|root)\.ts$/,
   /^plugins\//,
   /^routes\//,
@@ -55,5 +57,21 @@ t.test('only the app, the process, plugins and routes know Fastify', async (t) =
 t.test('a plugin is named after its file', async (t) => {
   for (const file of files.filter((file) => file.startsWith('plugins/'))) {
     t.match(readFileSync(join(ROOT, file), 'utf8'), `}, { name: '${file.slice('plugins/'.length, -'.ts'.length)}'`)
+  }
+})
+
+t.test('the client runs in a browser: it takes types from the protocol, and code from itself alone', async (t) => {
+  const clientFiles = files.filter((file) => file.startsWith('src/client/'))
+  t.ok(clientFiles.length > 0)
+  for (const file of clientFiles) {
+    const source = readFileSync(join(ROOT, file), 'utf8')
+    for (const [statement, name] of source.matchAll(/^(?:import|export)\b[^'\n]*\bfrom '([^']+)'/gm)) {
+      if (name!.startsWith('./')) continue
+      t.match(name, /^\.\.\/protocol\//, `${file} imports ${name}`)
+      t.match(statement, /^(?:import|export) type /, `${file} takes only types from ${name}`)
+    }
+  }
+  for (const file of files.filter((file) => !file.startsWith('src/client/'))) {
+    for (const name of importsOf(file)) t.notMatch(name, /\/client\//, `${file} is the server's`)
   }
 })

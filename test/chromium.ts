@@ -8,11 +8,15 @@ const executablePath = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chr
 /** The options of a test that needs Chromium: a reason to skip it, or none. */
 export const needsChromium = executablePath === undefined && !process.env.CI ? { skip: 'no chromium found (apt-get install chromium, or set CHROMIUM)' } : {}
 
-/** A page in a browser that closes with the test. What the page logs is kept. */
-export async function openPage (t: Test, url: string): Promise<{ page: Page, lines: string[] }> {
+/**
+ * A page in a browser that closes with the test. What the page logs is kept.
+ * @param options.ignoreDefaultArgs what playwright adds and this test must do without
+ */
+export async function openPage (t: Test, url: string, { ignoreDefaultArgs = [] }: { ignoreDefaultArgs?: string[] } = {}): Promise<{ page: Page, lines: string[] }> {
   if (executablePath === undefined) throw new Error('CI needs chromium')
   const browser = await chromium.launch({
     executablePath,
+    ignoreDefaultArgs,
     args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
   })
   t.teardown(() => browser.close())

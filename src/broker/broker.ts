@@ -88,7 +88,7 @@ export interface Broker {
    * @returns what became of it, or `ROOM_CLOSED`, or `ID_CONFLICT` where its key was used for something else
    */
   publish: (roomId: string, draft: EventDraft, create: boolean) => Promise<Published | Failure>
-  /** @returns the room as it is now, with the entries after `from` (none where it is left out), or `ROOM_NOT_FOUND` */
+  /** @returns the room as it is now, with the entries after `from` (none where it is left out), or `ROOM_NOT_FOUND`, or `ROOM_CLOSED` */
   read: (roomId: string, from?: ReadFrom) => Promise<RoomView | Failure>
   /**
    * Rooms from the oldest to the newest.

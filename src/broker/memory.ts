@@ -90,7 +90,7 @@ export class MemoryBroker implements Broker {
 
   async read (roomId: string, from?: ReadFrom): Promise<RoomView | Failure> {
     const room = this.#find(roomId)
-    if (!room) return new Failure('ROOM_NOT_FOUND')
+    if (!room) return this.#missing(roomId)
     const { log, state } = room
     const run = from ? log.readAfter(from) : { recovered: false, entries: [] }
     return { epoch: log.epoch, seq: log.seq, state, ...this.#lifetime(room), ...run }

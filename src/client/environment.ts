@@ -35,8 +35,7 @@ export interface StorageLike {
 }
 
 export interface TargetLike {
-  addEventListener: (type: string, listener: (event: any) => void) => void
-  removeEventListener: (type: string, listener: (event: any) => void) => void
+  addEventListener: (type: string, listener: (event: any) => void, options: { signal: AbortSignal }) => void
 }
 
 /** The platform. Every part can be given to `connect`; what is not given is the global one. */
@@ -67,7 +66,7 @@ export function environment (given: Partial<Environment>): Environment {
     WebSocket: globals.WebSocket,
     fetch: (url, init) => fetch(url, init),
     // A page whose storage is blocked throws on the mere look at it.
-    storage: given.storage === undefined ? attempt(() => globals.sessionStorage) : given.storage,
+    storage: attempt(() => globals.sessionStorage),
     window: globals.document && globals.window,
     document: globals.document,
     random: Math.random,
@@ -80,7 +79,7 @@ export function environment (given: Partial<Environment>): Environment {
 }
 
 /** `randomUUID` is there on secure origins alone; on plain http the same 122 random bits and more come from `getRandomValues`. */
-export function newId (source: Pick<Crypto, 'getRandomValues'> & Partial<Pick<Crypto, 'randomUUID'>> = crypto): string {
+export function newId (source: { randomUUID?: () => string, getRandomValues: (bytes: Uint8Array) => Uint8Array } = crypto): string {
   return source.randomUUID?.() ?? [...source.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 

@@ -3,7 +3,7 @@ import type { EVENTS, PaymentEventType, Role, Source } from '../protocol/events.
 import type { PaymentState } from '../protocol/payment-state.js'
 import type { Ack, ErrorFrame, RoomMember } from '../protocol/server-frames.js'
 
-export type { PaymentEventType, PaymentState, Role, RoomMember, Source }
+export type { Ack, PaymentEventType, PaymentState, Role, RoomMember, Source }
 
 /** A place in the room's log: `seq` counts 1, 2, 3 … within one `epoch`. */
 export interface Position { readonly epoch: string, readonly seq: number }

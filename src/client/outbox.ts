@@ -23,14 +23,12 @@ export class Outbox {
     const known = this.#waiting.get(id)
     if (known) return known.promise
     const { outgoing } = this.#record
-    if (outgoing.length >= MAX_WAITING) return Promise.reject(new RoomError('OUTBOX_FULL', `${MAX_WAITING} events are waiting already.`, true))
-    if (new TextEncoder().encode(text).length > MAX_BYTES) return Promise.reject(new RoomError('TOO_LARGE', `The event is larger than ${MAX_BYTES} bytes.`))
+    if (outgoing.length >= MAX_WAITING) return refused(new RoomError('OUTBOX_FULL', `${MAX_WAITING} events are waiting already.`, true))
+    if (new TextEncoder().encode(text).length > MAX_BYTES) return refused(new RoomError('TOO_LARGE', `The event is larger than ${MAX_BYTES} bytes.`))
     if (!outgoing.some((event) => event.id === id)) outgoing.push({ id, text })
     this.#record.save()
     let waiting: Omit<Waiting, 'promise'>
-    const promise = new Promise<Receipt>((resolve, reject) => { waiting = { resolve, reject } })
-    // Who does not look at the promise is not to die of it.
-    promise.catch(() => {})
+    const promise = quiet(new Promise<Receipt>((resolve, reject) => { waiting = { resolve, reject } }))
     this.#waiting.set(id, { promise, ...waiting! })
     return promise
   }
@@ -60,4 +58,13 @@ export class Outbox {
     else waiting?.resolve(fate)
     return waiting !== undefined
   }
+}
+
+/** The promise of an event that was not taken. */
+export function refused (error: RoomError): Promise<never> { return quiet(Promise.reject(error)) }
+
+/** Who does not look at the promise is not to die of it: in Node an unhandled rejection ends the process. */
+function quiet<T> (promise: Promise<T>): Promise<T> {
+  promise.catch(() => {})
+  return promise
 }

@@ -1,5 +1,5 @@
 // The life of the page around the room: hidden, kept in the back/forward cache, shown again, without network.
-import type { Environment } from './environment.js'
+import type { Environment, TargetLike } from './environment.js'
 
 export interface PageListener {
   /** It may never be seen again: the payer switched to the bank's app, or the page is going. */
@@ -14,14 +14,13 @@ export interface PageListener {
 
 /** Listens to the page, where there is one. @returns ends it */
 export function watchPage ({ window, document }: Pick<Environment, 'window' | 'document'>, listener: PageListener): () => void {
-  const onWindow: Array<[string, (event: any) => void]> = [
-    ['pagehide', listener.suspended], ['pageshow', listener.resumed], ['online', listener.awake], ['offline', listener.awake]
-  ]
-  const onVisibility = () => { (document!.visibilityState === 'hidden' ? listener.hidden : listener.awake)() }
-  for (const [type, handler] of onWindow) window?.addEventListener(type, handler)
-  document?.addEventListener('visibilitychange', onVisibility)
-  return () => {
-    for (const [type, handler] of onWindow) window?.removeEventListener(type, handler)
-    document?.removeEventListener('visibilitychange', onVisibility)
-  }
+  const stop = new AbortController()
+  const listen = (target: TargetLike | undefined, type: string, handler: () => void) => target?.addEventListener(type, handler, stop)
+  listen(window, 'pagehide', listener.suspended)
+  listen(window, 'pageshow', listener.resumed)
+  listen(window, 'online', listener.awake)
+  // What the browser says of the network is asked of the link: a server on this machine is still there.
+  listen(window, 'offline', listener.awake)
+  listen(document, 'visibilitychange', () => document!.visibilityState === 'hidden' ? listener.hidden() : listener.awake())
+  return () => stop.abort()
 }

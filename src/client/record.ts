@@ -9,7 +9,7 @@ export class DeviceRecord {
   deviceId: string
   position: Position | undefined
   outgoing: Outgoing[] = []
-  readonly #storage: StorageLike | null | undefined
+  #storage: StorageLike | null | undefined
   readonly #key: string
 
   /**
@@ -19,7 +19,7 @@ export class DeviceRecord {
   constructor (storage: StorageLike | null | undefined, key: string, deviceId: () => string) {
     this.#storage = storage
     this.#key = key
-    const kept = attempt(() => JSON.parse(storage?.getItem(key) ?? '{}') as Partial<DeviceRecord>)
+    const kept = attempt(() => JSON.parse(storage!.getItem(key)!) as Partial<DeviceRecord> | null)
     this.deviceId = typeof kept?.deviceId === 'string' ? kept.deviceId : deviceId()
     if (typeof kept?.position?.epoch === 'string' && Number.isInteger(kept.position.seq)) this.position = kept.position
     if (Array.isArray(kept?.outgoing)) this.outgoing = kept.outgoing.filter((event) => typeof event?.id === 'string' && typeof event.text === 'string')
@@ -31,5 +31,9 @@ export class DeviceRecord {
     attempt(() => this.#storage?.setItem(this.#key, JSON.stringify({ deviceId, position, outgoing })))
   }
 
-  forget (): void { attempt(() => this.#storage?.removeItem(this.#key)) }
+  /** From now on nothing is kept. */
+  forget (): void {
+    attempt(() => this.#storage?.removeItem(this.#key))
+    this.#storage = undefined
+  }
 }

@@ -11,10 +11,10 @@ const RETRYABLE = new Set([401, 404, 408, 425, 429])
  */
 export async function post ({ fetch }: Environment, url: string, headers: Record<string, string>, body: string): Promise<Receipt | RoomError> {
   try {
-    const { ok, status, json } = await fetch(url, { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body, keepalive: true })
-      .then(async (response) => ({ ok: response.ok, status: response.status, json: await response.json() }))
-    if (ok) return json.data as Receipt
-    return new RoomError(json.code, json.error, status >= 500 || RETRYABLE.has(status) || json.code === 'ROOM_FULL')
+    const response = await fetch(url, { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body, keepalive: true })
+    const { data, code, error } = await response.json()
+    if (response.ok) return { epoch: data.epoch, seq: data.seq, duplicate: data.duplicate }
+    return new RoomError(code, error, response.status >= 500 || RETRYABLE.has(response.status) || code === 'ROOM_FULL')
   } catch (error) {
     return new RoomError('UNREACHABLE', String(error), true)
   }

@@ -32,10 +32,11 @@ export class Sequence<T> {
   /** Takes one entry, and gives what can be handed out now, in order: nothing, it, or it and what waited for it. */
   take (seq: number, entry: T): Array<{ seq: number, entry: T }> {
     if (!this.position || seq <= this.position.seq || this.#ahead.has(seq)) return []
-    if (this.#ahead.size < MAX_AHEAD) this.#ahead.set(seq, entry)
-    const { epoch } = this.position
+    const { epoch, seq: last } = this.position
+    // The one that all wait for always finds a place.
+    if (seq === last + 1 || this.#ahead.size < MAX_AHEAD) this.#ahead.set(seq, entry)
     const ready = []
-    for (let next = this.position.seq + 1; this.#ahead.has(next); next++) {
+    for (let next = last + 1; this.#ahead.has(next); next++) {
       ready.push({ seq: next, entry: this.#ahead.get(next)! })
       this.#ahead.delete(next)
       this.position = { epoch, seq: next }

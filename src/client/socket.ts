@@ -10,8 +10,6 @@ export interface SocketTimes {
   readonly pingInterval: number
   /** How long to wait for the answer to one, ms. */
   readonly pongTimeout: number
-  /** How long opening may take, ms. */
-  readonly openTimeout: number
 }
 
 /** Opens a socket. That it cannot even be tried is told like any other failure. */
@@ -30,23 +28,16 @@ export function openSocket ({ WebSocket, setTimeout, clearTimeout }: Environment
     end()
     listener.closed(code, reason)
   }
-  /** Unless something is heard in time, the link is dead, whatever the socket says of itself. */
-  const expect = (reason: string, within: number) => {
-    deadline ??= setTimeout(() => {
-      socket?.close()
-      fail(0, reason)
-    }, within)
-  }
   const probe = () => {
     if (socket?.readyState !== OPEN) return
     clearTimeout(nextPing)
     nextPing = setTimeout(probe, times.pingInterval)
     socket.send(PING)
-    expect('no answer', times.pongTimeout)
-  }
-  const heard = () => {
-    clearTimeout(deadline)
-    deadline = undefined
+    // Unless something is heard in time, the link is dead, whatever the socket says of itself.
+    deadline ??= setTimeout(() => {
+      socket.close()
+      fail(0, 'no answer')
+    }, times.pongTimeout)
   }
 
   const socket = create()
@@ -59,17 +50,16 @@ export function openSocket ({ WebSocket, setTimeout, clearTimeout }: Environment
       return undefined
     }
   }
-  expect('not opened in time', times.openTimeout)
   if (socket) {
     socket.onopen = () => {
       if (over) return
-      heard()
       nextPing = setTimeout(probe, times.pingInterval)
       listener.opened()
     }
     socket.onmessage = ({ data }) => {
       if (over) return
-      heard()
+      clearTimeout(deadline)
+      deadline = undefined
       const frame = parseFrame(data)
       if (frame) listener.frame(frame)
     }

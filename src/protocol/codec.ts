@@ -110,7 +110,7 @@ export function draftEvent (
   const draft = { type, payload, source, verified, timestamp, head, tail, ...(origin !== undefined && { origin }) }
   // Two name spaces: a request's key and a client's id may look alike.
   const key = id !== undefined ? `id ${id}` : idempotencyKey !== undefined ? `key ${idempotencyKey}` : undefined
-  return key === undefined ? draft : { ...draft, key, fingerprint: hash('sha1', identity ?? head, 'base64') }
+  return key === undefined ? draft : { ...draft, key, fingerprint: hash('sha1', identity ?? type + canonical(payload), 'base64') }
 }
 
 /** The bytes that every member receives, and that the log keeps. */
@@ -131,23 +131,25 @@ function invalid (key: string, rule: string): Failure {
   return new Failure('INVALID_FRAME', `${key}: ${rule}`, [{ key, rule }])
 }
 
+/** A broken rule, and the way to the key that broke it. */
+interface Broken { readonly path: string[], readonly rule: string }
+
 /** Bounds on the whole frame, also on the keys that the contract does not name, since payloads travel on as they are. */
 function checkShape (frame: object): Failure | undefined {
   let keys = 0
   let items = 0
-  /** @param name the nearest key, for the message */
-  const visit = (value: unknown, depth: number, name: string): Failure | undefined => {
-    if (typeof value === 'string') return checkString(value, name)
+  const visit = (value: unknown, depth: number): Failure | Broken | undefined => {
+    if (typeof value === 'string') return checkString(value)
     // JSON can say 1e400; it parses to Infinity, and would travel on as null.
-    if (typeof value === 'number') return Number.isFinite(value) ? undefined : invalid(name, 'expected a finite number')
+    if (typeof value === 'number') return Number.isFinite(value) ? undefined : { path: [], rule: 'expected a finite number' }
     if (typeof value !== 'object' || value === null) return undefined
     if (depth > MAX_DEPTH) return new Failure('TOO_DEEP', `The text is nested deeper than ${MAX_DEPTH} levels.`)
     if (Array.isArray(value)) {
       items += value.length
       if (items > MAX_ITEMS) return new Failure('INVALID_FRAME', `The frame holds more than ${MAX_ITEMS} array items.`)
       for (const item of value) {
-        const failure = visit(item, depth + 1, name)
-        if (failure) return failure
+        const found = visit(item, depth + 1)
+        if (found) return found
       }
       return undefined
     }
@@ -156,16 +158,25 @@ function checkShape (frame: object): Failure | undefined {
       if (++keys > MAX_KEYS) return new Failure('INVALID_FRAME', `The frame holds more than ${MAX_KEYS} keys.`)
       const child = (value as Record<string, unknown>)[key]
       if (key === '__proto__' || (key === 'constructor' && isObject(child) && Object.hasOwn(child, 'prototype'))) return new Failure('FORBIDDEN_KEY')
-      const failure = checkString(key, 'a key') ?? visit(child, depth + 1, key)
-      if (failure) return failure
+      if (checkString(key)) return new Failure('INVALID_FRAME', `The frame holds a key that is longer than ${MAX_STRING} characters or holds a lone surrogate.`)
+      const found = visit(child, depth + 1)
+      if (!found) continue
+      if (!(found instanceof Failure)) found.path.unshift(key)
+      return found
     }
     return undefined
   }
-  return visit(frame, 1, 'frame')
+  const found = visit(frame, 1)
+  return found === undefined || found instanceof Failure ? found : invalid(found.path.join('.'), found.rule)
 }
 
-function checkString (value: string, name: string): Failure | undefined {
-  if (value.length > MAX_STRING) return invalid(name, `expected at most ${MAX_STRING} characters`)
-  if (!value.isWellFormed()) return invalid(name, 'expected valid Unicode, without lone surrogates')
+function checkString (value: string): Broken | undefined {
+  if (value.length > MAX_STRING) return { path: [], rule: `expected at most ${MAX_STRING} characters` }
+  if (!value.isWellFormed()) return { path: [], rule: 'expected valid Unicode, without lone surrogates' }
   return undefined
+}
+
+/** The same text for the same JSON, whatever the order of its keys: a sender that repeats itself need not remember that. */
+function canonical (value: unknown): string {
+  return JSON.stringify(value, (_key, child: unknown) => isObject(child) ? Object.fromEntries(Object.entries(child).sort(([a], [b]) => a < b ? -1 : 1)) : child)
 }

@@ -45,8 +45,8 @@ export type Readiness = Static<typeof Readiness>
 export const ServerStatus = Type.Object({
   status: StringEnum(['running', 'draining'], { examples: ['running'] }),
   uptime: Type.Integer({ description: 'Milliseconds since the start.', examples: [3600000] }),
-  totalConnections: Type.Integer({ description: 'Sockets that are open now.', examples: [5] }),
-  totalRooms: Type.Integer({ description: 'Rooms with a socket in them now.', examples: [2] }),
+  totalConnections: Type.Integer({ description: 'Sockets and event streams that are open now.', examples: [5] }),
+  totalRooms: Type.Integer({ description: 'Rooms with somebody in them now.', examples: [2] }),
   timestamp: Timestamp,
   version: Type.String({ examples: ['1.0.0'] })
 }, { $id: 'ServerStatus' })

@@ -51,7 +51,7 @@ t.test('an ended room is gone for whoever asks before the sweep has been there',
   await broker.createRoom('s', 1000)
   tick(1000)
   t.strictSame(await broker.listRooms(10), { rooms: [] })
-  t.match(await broker.read('r'), { code: 'ROOM_NOT_FOUND' })
+  t.match(await broker.read('r'), { code: 'ROOM_CLOSED' })
   t.strictSame(changes.slice(2), ['r removed'])
   t.equal(broker.sweep(), 1)
   t.match(await broker.subscribe('s'), { code: 'ROOM_CLOSED' })

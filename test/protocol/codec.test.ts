@@ -108,9 +108,9 @@ t.test('the amount is a finite number that is not negative', async (t) => {
   const amount = (json: string) => `{"type":"PAYMENT_SUCCESS","payload":{"roomId":"r","amount":${json}}}`
   for (const json of ['0', '-0', '0.01', '99.9', '1e21', '1e308', '5e-324']) takes(t, amount(json))
   for (const json of ['-1', '-0.01', '-1e308']) refuses(t, amount(json), 'INVALID_FRAME', /^payload\.amount: .*greater or equal to 0$/)
-  for (const json of ['1e400', '-1e400', '"5"', '""', 'null', 'true', '[5]', '{}']) refuses(t, amount(json), 'INVALID_FRAME', /amount: expected (a finite )?number$/)
+  for (const json of ['1e400', '-1e400', '"5"', '""', 'null', 'true', '[5]', '{}']) refuses(t, amount(json), 'INVALID_FRAME', /^payload\.amount: expected (a finite )?number$/)
   // The same for a key that the contract does not name: it would travel on as null.
-  refuses(t, '{"type":"CLICKED_PAY","payload":{"roomId":"r","total":1e400}}', 'INVALID_FRAME', /^total: expected a finite number$/)
+  refuses(t, '{"type":"CLICKED_PAY","payload":{"roomId":"r","total":1e400}}', 'INVALID_FRAME', /^payload\.total: expected a finite number$/)
 })
 
 t.test('every documented key that is there has its documented type', async (t) => {
@@ -245,7 +245,7 @@ t.test('2048 characters are taken, 2049 are refused, in any string and any key',
       (text: string) => frame({ error: text }, { type: 'PAYMENT_ERROR' }), (text: string) => frame({ fields: [text] }, { type: 'DATA_FILLED' })
     ]) {
       takes(t, place(fits))
-      refuses(t, place(tooLong), 'INVALID_FRAME', /longer than 2048 characters/)
+      refuses(t, place(tooLong), 'INVALID_FRAME', /(at most|longer than) 2048 characters/)
     }
   }
 })

@@ -17,6 +17,7 @@ t.test('createRoom: with an id, or with one that nobody can guess', async (t) =>
   const ids = new Set(await Promise.all(Array.from({ length: 20 }, async () => (await create({})).json().data.roomId)))
   t.equal(ids.size, 20)
   for (const id of ids) t.match(id, /^[\w-]{22}$/, '128 bits')
+  t.match((await app.inject({ method: 'POST', url: '/api/rooms' })).json().data.roomId, /^[\w-]{22}$/, 'a body is not needed')
   for (const payload of [{ roomId: 'a/b' }, { ttlSeconds: 0 }, { ttlSeconds: '5' }]) t.equal((await create(payload)).statusCode, 400)
 })
 
@@ -74,7 +75,7 @@ t.test('getRoom and closeRoom', async (t) => {
   t.equal(closed.statusCode, 204)
   t.equal(closed.body, '')
   await shop.next('ROOM_CLOSED')
-  t.equal((await app.inject('/api/rooms/r')).statusCode, 404)
+  t.match((await app.inject('/api/rooms/r')).json(), { code: 'ROOM_CLOSED' })
   const again = await app.inject({ method: 'DELETE', url: '/api/rooms/r' })
   t.equal(again.statusCode, 410)
   t.match(again.json(), { code: 'ROOM_CLOSED' })
@@ -223,6 +224,8 @@ t.test('listRoomEvents as a stream: what was, then what comes, and Last-Event-ID
   await until('it starts over', () => lost.messages().length === 4)
   t.match(lost.messages()[0], { data: { payload: { recovered: false, replayed: 3 } } })
 
+  const head = await app.inject({ method: 'HEAD', url: '/api/rooms/r/events', headers: { accept: 'text/event-stream' } })
+  t.equal(head.statusCode, 404, 'a HEAD would be a reader that never leaves')
   stream.request.destroy()
   resumed.request.destroy()
   lost.request.destroy()

@@ -8,6 +8,8 @@ import { Ref } from '../../../src/protocol/schema.js'
 
 const route: FastifyPluginAsyncTypebox = async (app) => {
   app.post('', {
+    // Everything in the body has a default, so there need not be one.
+    preValidation: async (request) => { request.body ??= {} },
     schema: {
       operationId: 'createRoom',
       tags: ['Rooms'],

@@ -14,6 +14,8 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
   const { config, rooms, sessions, now } = app
 
   app.get('/events', {
+    // A HEAD would open a stream that nobody reads, and that nothing ends.
+    exposeHeadRoute: false,
     schema: {
       operationId: 'listRoomEvents',
       tags: ['Rooms'],

@@ -15,7 +15,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       description: 'Where the payment stands, who is in the room, and how far its log goes.',
       security: [{ apiKey: [] }, {}],
       params: RoomParams,
-      response: { 200: Ref(RoomDetailsResponse, 'The room.'), ...errorResponses(400, 401, 404, 500, 503) }
+      response: { 200: Ref(RoomDetailsResponse, 'The room.'), ...errorResponses(400, 401, 404, 410, 500, 503) }
     }
   }, async ({ params: { roomId } }, reply) => {
     const view = await app.broker.read(roomId)

@@ -1,0 +1,13 @@
+// The client for browsers and Node: `connect` joins a payment's room and stays in it, whatever the network does.
+import type { ConnectOptions } from './options.js'
+import { Room } from './room.js'
+
+/** @throws TypeError where the address is none */
+export function connect (options: ConnectOptions): Room { return new Room(options) }
+
+export { RoomError } from './frames.js'
+export type { PayloadOf, PaymentEventType, PaymentState, Position, Receipt, Role, RoomEvent, RoomMember, Source } from './frames.js'
+export type { Environment, StorageLike } from './environment.js'
+export type { ConnectOptions } from './options.js'
+export type { Closing, Gap, Signals, Status } from './signals.js'
+export type { Room } from './room.js'

@@ -1,0 +1,202 @@
+// One device in one room: joins, and joins again after every loss; hands on what arrives, and takes what is to be told.
+import { Connection } from './connection.js'
+import { Delivery } from './delivery.js'
+import { environment, type Environment } from './environment.js'
+import { Feed, type Joined } from './feed.js'
+import { RoomError, type Ack, type Frame, type PayloadOf, type PaymentEventType, type PaymentState, type Position, type Receipt, type RoomMember } from './frames.js'
+import { addresses, streamAddress, type ConnectOptions } from './options.js'
+import { refused } from './outbox.js'
+import { watchPage } from './page.js'
+import { DeviceRecord } from './record.js'
+import { Emitter, type Closing, type Heard, type Signals, type Status } from './signals.js'
+
+/** The close code of a room that is over. */
+const ROOM_CLOSED = 4505
+
+interface Refusal { readonly id?: string, readonly code: RoomError['code'], readonly message: string, readonly retryable: boolean }
+
+export class Room {
+  readonly #options: ConnectOptions
+  readonly #environment: Environment
+  readonly #record: DeviceRecord
+  readonly #connection: Connection
+  readonly #delivery: Delivery
+  readonly #feed: Feed
+  readonly #emitter = new Emitter()
+  readonly #stopWatching: () => void
+  #status: Status = 'connecting'
+  #token: string | undefined
+  /** A join was sent and not answered: an error without an id is its. */
+  #isJoining = false
+
+  constructor (options: ConnectOptions) {
+    const { url, roomId, role, deviceId, pingInterval = 20_000, pongTimeout = 5_000, socketAttempts = 3 } = options
+    const platform = this.#environment = environment(options)
+    const { socket, events } = addresses(options)
+    const headers = (): Record<string, string> => this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }
+    this.#options = options
+    this.#record = new DeviceRecord(platform.storage, `ws-payment ${url} ${roomId} ${deviceId ?? role}`, () => deviceId ?? platform.newId())
+    this.#feed = new Feed(platform, this.#emitter, this.#record, () => this.#resync())
+    this.#delivery = new Delivery(platform, this.#record, {
+      url: events,
+      headers,
+      link: () => this.#status === 'online' ? this.#connection.link : undefined,
+      dead: (reason) => this.#connection.fail(reason),
+      logged: (event, receipt) => this.#logged(event.text, receipt),
+      refused: (error) => this.#emitter.emit('error', error)
+    })
+    this.#connection = new Connection(platform, {
+      socketUrl: socket,
+      streamUrl: () => streamAddress(events, this.deviceId, role, this.position),
+      headers,
+      pingInterval,
+      pongTimeout,
+      socketAttempts
+    }, {
+      prepare: () => this.#renewToken(),
+      opened: () => this.#join(),
+      frame: (frame) => this.#receive(frame),
+      lost: () => this.#lost(),
+      ended: (closing) => this.#end(closing)
+    })
+    this.#stopWatching = watchPage(platform, {
+      hidden: () => this.#delivery.sendAll(),
+      suspended: () => {
+        this.#delivery.sendAll()
+        this.#connection.suspend()
+      },
+      resumed: () => this.#connection.resume(),
+      awake: () => this.#connection.wake()
+    })
+    void this.#connection.connect()
+  }
+
+  get roomId (): string { return this.#options.roomId }
+  get deviceId (): string { return this.#record.deviceId }
+  get status (): Status { return this.#status }
+  /** Where the payment stands; undefined until the first join. Until the next one, `updatedAt` of our own events is by our own clock. */
+  get state (): PaymentState | undefined { return this.#feed.state }
+  /** The last event of the log that was handled here; undefined until the first join. */
+  get position (): Position | undefined { return this.#feed.position }
+  /** Who is in the room, where `presence` was asked for. */
+  get members (): readonly RoomMember[] { return this.#feed.members }
+  /** What it is connected by now. */
+  get transport (): 'socket' | 'stream' | undefined { return this.#connection.transport }
+
+  /**
+   * Listens to a signal (`event`, `state`, `status`, `members`, `gap`, `error`, `closed`) or to one type of event.
+   * @returns ends the subscription
+   */
+  on<T extends keyof Signals | PaymentEventType | (string & {})> (type: T, handler: (value: Heard<T>) => void): () => void {
+    return this.#emitter.on(type, handler)
+  }
+
+  /**
+   * Tells the room an event, however long that takes: it survives lost connections and a reload of the page.
+   * @param options.id the event's own name; the same name is the same event, told once
+   * @returns where it is in the log. Rejects with a `RoomError` when no retry can help, and when the room is closed before the
+   * answer; then it is not known whether the event got there.
+   */
+  publish<T extends PaymentEventType> (type: T, payload?: PayloadOf<T> & Record<string, unknown>, { id = this.#environment.newId() }: { id?: string } = {}): Promise<Receipt> {
+    if (this.#status === 'closed') return refused(new RoomError('CLOSED', 'The room is closed.'))
+    const promise = this.#delivery.add(id, JSON.stringify({ type, payload: { ...payload, roomId: this.roomId, deviceId: this.deviceId }, id }))
+    if (this.#environment.document?.visibilityState === 'hidden') this.#delivery.sendAll()
+    return promise
+  }
+
+  /** Leaves the room. What was not acknowledged is sent a last time now, and again by the next client of this device. */
+  close (): void {
+    if (this.#status === 'closed') return
+    this.#delivery.sendAll()
+    if (this.#status === 'online') this.#connection.link?.send?.(JSON.stringify({ type: 'LEAVE_ROOM', payload: { roomId: this.roomId } }))
+    this.#end({ code: 1000, reason: 'client' })
+  }
+
+  #renewToken (): Promise<void> | void {
+    const { token } = this.#options
+    if (typeof token !== 'function') this.#token = token
+    else return Promise.resolve(token()).then((fresh) => { this.#token = fresh })
+  }
+
+  #join (): void {
+    const { roomId, role, presence } = this.#options
+    this.#isJoining = true
+    this.#connection.expectJoin()
+    this.#connection.link!.send!(JSON.stringify({
+      type: 'JOIN_ROOM', payload: { roomId, deviceId: this.deviceId, role, token: this.#token, presence, recover: this.position ?? { seq: 0 } }
+    }))
+  }
+
+  /** Joins again where we are: the reply brings what is missing, and the state. */
+  #resync (): void {
+    if (this.#status !== 'online' || this.#isJoining) return
+    if (this.#connection.transport === 'socket') this.#join()
+    else void this.#connection.connect()
+  }
+
+  #receive ({ type, payload, seq, ...rest }: Frame): void {
+    if (type === 'ROOM_JOINED') this.#joined(payload as unknown as Joined)
+    else if (type === 'ACK') this.#acknowledged(payload as unknown as Ack)
+    else if (type === 'ERROR') this.#refused(payload as unknown as Refusal)
+    else if (type === 'ROOM_CLOSED') this.#end({ code: ROOM_CLOSED, reason: payload.reason as string })
+    else if (type === 'DEVICE_JOINED' || type === 'DEVICE_LEFT') this.#feed.meet(type, payload as unknown as RoomMember)
+    else if (seq !== undefined && this.position) this.#logEntry({ epoch: this.position.epoch, seq }, { type, payload, ...rest } as Frame & { timestamp: number })
+  }
+
+  #acknowledged ({ id, epoch, seq, duplicate }: Ack): void { this.#delivery.acknowledge(id, { epoch, seq, duplicate }) }
+
+  #joined (reply: Joined): void {
+    this.#isJoining = false
+    this.#connection.joined()
+    this.#feed.joined(reply)
+    this.#become('online')
+    this.#delivery.flush()
+  }
+
+  /** An event of ours may come back: replayed after its acknowledgement was lost, or because it went in by a request. */
+  #logEntry (at: Position, frame: Frame & { timestamp: number }): void {
+    if (this.#delivery.has(frame.id)) this.#delivery.acknowledge(frame.id, { ...at, duplicate: false })
+    else this.#feed.take(at.seq, frame, false)
+  }
+
+  #logged (text: string, { epoch, seq }: Receipt): void {
+    // Before the first join there is no state for it to change; that join will tell it.
+    if (!this.state) return
+    if (epoch === this.position?.epoch) this.#feed.take(seq, { ...JSON.parse(text), timestamp: this.#environment.now() }, true)
+    else this.#resync()
+  }
+
+  #refused ({ id, code, message, retryable }: Refusal): void {
+    const error = new RoomError(code, message, retryable)
+    if (id !== undefined) return this.#delivery.refuse(id, error)
+    this.#emitter.emit('error', error)
+    if (!this.#isJoining) return
+    const isRetryable = retryable || (typeof this.#options.token === 'function' && (code as string) === 'TOKEN_EXPIRED')
+    if (isRetryable) this.#connection.fail(code)
+    else this.#end({ code: code === 'ROOM_CLOSED' ? ROOM_CLOSED : 0, reason: code })
+  }
+
+  #lost (): void {
+    this.#isJoining = false
+    this.#delivery.lost()
+    this.#become('offline')
+  }
+
+  #become (status: Status): void {
+    if (this.#status === status || this.#status === 'closed') return
+    this.#status = status
+    this.#emitter.emit('status', status)
+  }
+
+  #end (closing: Closing): void {
+    if (this.#status === 'closed') return
+    this.#stopWatching()
+    this.#connection.end()
+    this.#feed.end()
+    // 1003, 1007, 1009: the frame itself was at fault, and would be so again.
+    this.#delivery.end(new RoomError('CLOSED', `The room was closed: ${closing.reason}`), closing.code > 1000 && closing.code < 1010)
+    if (closing.code === ROOM_CLOSED) this.#record.forget()
+    this.#become('closed')
+    this.#emitter.emit('closed', closing)
+  }
+}

@@ -1,0 +1,264 @@
+// A server in memory, with a clock of its own: the protocol's extensions over a socket and over REST, and every way to fail.
+import type { ConnectOptions } from '../../src/client/index.js'
+import { connect, type Room } from '../../src/client/index.js'
+import type { RequestLike, ResponseLike, SocketLike, StorageLike } from '../../src/client/environment.js'
+import { fold, initialState } from '../../src/payment/state.js'
+import type { PaymentState } from '../../src/protocol/payment-state.js'
+
+interface Timer { readonly at: number, readonly run: () => void }
+
+/** Time that passes only when it is told to. */
+export class Clock {
+  now = 0
+  #timers = new Map<number, Timer>()
+  #next = 1
+
+  readonly setTimeout = (run: () => void, ms: number): number => {
+    this.#timers.set(this.#next, { at: this.now + ms, run })
+    return this.#next++
+  }
+
+  readonly clearTimeout = (timer: number): void => { this.#timers.delete(timer) }
+
+  /** When something is due, ms from now, in order. */
+  get waits (): number[] { return [...this.#timers.values()].map(({ at }) => at - this.now).sort((a, b) => a - b) }
+
+  /** Lets this much time pass; what is due happens in its order, with all that follows from it. */
+  async advance (ms: number): Promise<void> {
+    const end = this.now + ms
+    await settle()
+    for (;;) {
+      const due = [...this.#timers].filter(([, { at }]) => at <= end).sort(([a, x], [b, y]) => x.at - y.at || a - b)[0]
+      if (!due) break
+      this.#timers.delete(due[0])
+      this.now = due[1].at
+      due[1].run()
+      await settle()
+    }
+    this.now = end
+  }
+}
+
+/** All promises that can go on have gone on. */
+const settle = () => new Promise<void>((resolve) => { setImmediate(resolve) })
+
+export interface Frame { type: string, payload: Record<string, any>, id?: string }
+
+class FakeSocket implements SocketLike {
+  onopen: ((event: any) => void) | null = null
+  onmessage: ((event: any) => void) | null = null
+  onerror: ((event: any) => void) | null = null
+  onclose: ((event: any) => void) | null = null
+  readyState = 0
+  readonly sent: Frame[] = []
+  closedWith: number | undefined
+  joined = false
+
+  constructor (readonly server: FakeServer, readonly url: string) {
+    if (server.sockets.accept === 'throw') throw new Error('insecure')
+    server.sockets.all.push(this)
+    server.clock.setTimeout(() => {
+      if (server.sockets.accept === 'refuse') this.end(1006)
+      if (server.sockets.accept !== 'open' || this.readyState !== 0) return
+      this.readyState = 1
+      this.onopen?.({})
+      if (!server.sockets.mute) this.receive('CONNECTION_ESTABLISHED', { clientId: 'c' })
+    }, 1)
+  }
+
+  send (text: string): void {
+    if (this.readyState === 0) throw new Error('InvalidStateError')
+    if (this.readyState !== 1) return
+    const frame = JSON.parse(text) as Frame
+    this.sent.push(frame)
+    this.server.clock.setTimeout(() => { if (this.readyState === 1 && !this.server.sockets.mute) this.server.handle(this, frame) }, 1)
+  }
+
+  close (code = 1005): void {
+    if (this.readyState > 1) return
+    this.closedWith = code
+    this.readyState = 2
+    this.server.clock.setTimeout(() => this.end(code), 1)
+  }
+
+  receive (type: string, payload: object, extra: object = {}): void {
+    if (this.readyState === 1) this.onmessage?.({ data: JSON.stringify({ type, payload, ...extra }) })
+  }
+
+  /** The connection is gone. */
+  end (code: number): void {
+    if (this.readyState === 3) return
+    this.readyState = 3
+    this.onerror?.({})
+    this.onclose?.({ code, reason: `code ${code}` })
+  }
+}
+
+export interface Entry { seq: number, type: string, payload: Record<string, unknown>, timestamp: number, source: string, id?: string }
+
+export class FakeServer {
+  readonly clock = new Clock()
+  epoch = 'e1'
+  log: Entry[] = []
+  seq = 0
+  state: PaymentState = initialState(0)
+  /** What sockets meet with. Mute: they open, but say nothing and hear nothing. */
+  readonly sockets = { accept: 'open' as 'open' | 'refuse' | 'hang' | 'throw', mute: false, all: [] as FakeSocket[] }
+  /** What requests meet with. Unreachable: they are rejected. Hang: they stay unanswered. */
+  readonly http = { answer: 'ok' as 'ok' | 'unreachable' | 'hang' | { status: number, code: string }, requests: [] as Array<RequestLike & { url: string }> }
+  readonly streams = new Set<(text: string | undefined) => void>()
+  /** Answers a frame in place of the server; true: it did. */
+  intercept: (socket: FakeSocket, frame: Frame) => boolean = () => false
+  extensions = true
+
+  /** A client of this server, with the clock's time and the middle of every random range. */
+  connect (options: Partial<ConnectOptions> = {}): Room {
+    const { clock } = this
+    return connect({
+      url: 'ws://fake/base/',
+      roomId: 'room 1',
+      role: 'device1',
+      deviceId: 'd1',
+      storage: null,
+      WebSocket: this.WebSocket,
+      fetch: this.fetch,
+      random: () => 0.5,
+      now: () => clock.now,
+      setTimeout: clock.setTimeout,
+      clearTimeout: clock.clearTimeout,
+      ...options
+    })
+  }
+
+  get WebSocket (): new (url: string) => SocketLike {
+    const server = this
+    return class extends FakeSocket { constructor (url: string) { super(server, url) } }
+  }
+
+  /** The newest socket. */
+  get socket (): FakeSocket { return this.sockets.all.at(-1)! }
+
+  /** Everything of this type that all sockets sent. */
+  sent (type: string): Frame[] { return this.sockets.all.flatMap(({ sent }) => sent).filter((frame) => frame.type === type) }
+
+  /** Puts an event in the log and tells everyone but its sender. */
+  publish (type: string, payload: object = {}, { source = 'device', id, origin, verified = false }: { source?: string, id?: string | undefined, origin?: FakeSocket, verified?: boolean } = {}): { seq: number, duplicate: boolean } {
+    const known = id !== undefined && this.log.find((entry) => entry.id === id)
+    if (known) return { seq: known.seq, duplicate: true }
+    const entry: Entry = { seq: ++this.seq, type, payload: { roomId: 'room 1', ...payload }, timestamp: this.clock.now, source, ...(id !== undefined && { id }) }
+    this.log.push(entry)
+    this.state = fold(this.state, { ...entry, verified })
+    for (const socket of this.sockets.all) if (socket.joined && socket !== origin && !this.sockets.mute) this.deliver(entry, socket)
+    for (const send of this.streams) send(sse(entry))
+    return { seq: entry.seq, duplicate: false }
+  }
+
+  deliver ({ type, payload, ...extra }: Entry, socket = this.socket): void { socket.receive(type, payload, extra) }
+
+  /** The log is lost and begun anew. */
+  restart (): void {
+    this.epoch = `e${Number(this.epoch.slice(1)) + 1}`
+    this.log = []
+    this.seq = 0
+    this.state = initialState(this.clock.now)
+  }
+
+  handle (socket: FakeSocket, frame: Frame): void {
+    if (this.intercept(socket, frame)) return
+    const { type, payload, id } = frame
+    if (type === 'PING') return socket.receive('PONG', {})
+    if (type === 'LEAVE_ROOM') return socket.receive('ROOM_LEFT', {})
+    if (type === 'JOIN_ROOM') {
+      socket.joined = true
+      const { reply, missing } = this.#join(payload.recover)
+      socket.receive('ROOM_JOINED', { ...reply, ...(payload.presence && { members: [{ clientId: 'c', deviceId: 'd1', role: 'device1' }] }) })
+      for (const entry of missing) this.deliver(entry, socket)
+      return
+    }
+    const published = this.publish(type, payload, { id, origin: socket })
+    if (id !== undefined) socket.receive('ACK', { id, roomId: 'room 1', epoch: this.epoch, ...published })
+  }
+
+  refuse (socket: FakeSocket, code: string, retryable: boolean, id?: string): true {
+    socket.receive('ERROR', { code, message: `refused: ${code}`, retryable, timestamp: 0, ...(id !== undefined && { id }) })
+    return true
+  }
+
+  readonly fetch = async (url: string, init: RequestLike): Promise<ResponseLike> => {
+    this.http.requests.push({ ...init, url })
+    const { answer } = this.http
+    await new Promise<void>((resolve) => { this.clock.setTimeout(resolve, 1) })
+    if (answer === 'unreachable') throw new TypeError('fetch failed')
+    if (answer === 'hang') return new Promise(() => {})
+    if (answer !== 'ok') return response(answer.status, { success: false, error: `refused: ${answer.code}`, code: answer.code })
+    if (init.method !== 'POST') return this.#stream(new URL(url).searchParams, init.signal!)
+    const { type, payload, id } = JSON.parse(init.body!) as Frame
+    return response(201, { success: true, data: { epoch: this.epoch, ...this.publish(type, payload, { id, source: 'api' }), sentToClients: 1 }, timestamp: 0 })
+  }
+
+  #stream (query: URLSearchParams, signal: AbortSignal): ResponseLike {
+    const waiting: string[] = []
+    let wake = (): void => {}
+    const send = (text: string | undefined) => {
+      if (text === undefined) this.streams.delete(send)
+      waiting.push(text ?? '')
+      wake()
+    }
+    const { reply, missing } = this.#join({ seq: Number(query.get('since')), epoch: query.get('epoch') ?? undefined })
+    this.streams.add(send)
+    send(`retry: 1000\n\ndata: ${JSON.stringify({ type: 'ROOM_JOINED', payload: reply })}\n\n: comment\n\n${missing.map(sse).join('')}`)
+    signal.addEventListener('abort', () => this.streams.delete(send))
+    const read = async (): Promise<{ done: boolean, value?: Uint8Array }> => {
+      while (waiting.length === 0) await new Promise<void>((resolve) => { wake = resolve })
+      const text = waiting.shift()!
+      return text === '' ? { done: true } : { done: false, value: new TextEncoder().encode(text) }
+    }
+    return { ok: true, status: 200, body: { getReader: () => ({ read }) }, json: async () => ({}) }
+  }
+
+  #join (recover?: { seq: number, epoch?: string | undefined }): { reply: object, missing: Entry[] } {
+    const first = this.seq - this.log.length + 1
+    const isOurs = recover && (recover.epoch === this.epoch || (recover.epoch === undefined && recover.seq === 0))
+    const recovered = isOurs === true && recover.seq >= first - 1 && recover.seq <= this.seq
+    const missing = recovered ? this.log.filter(({ seq }) => seq > recover.seq) : [...this.log]
+    return { reply: { roomId: 'room 1', epoch: this.epoch, seq: this.seq, state: this.state, ...(this.extensions && { recovered, replayed: missing.length }) }, missing }
+  }
+}
+
+function sse ({ type, payload, ...extra }: Entry): string {
+  return `id: e:${extra.seq}\r\ndata: ${JSON.stringify({ type, payload, ...extra })}\r\n\r\n`
+}
+
+function response (status: number, body: object): ResponseLike {
+  return { ok: status < 300, status, body: null, json: async () => body }
+}
+
+/** Storage as a page has it, which outlives the clients of it. */
+export class FakeStorage implements StorageLike {
+  readonly items = new Map<string, string>()
+  getItem (key: string): string | null { return this.items.get(key) ?? null }
+  setItem (key: string, value: string): void { this.items.set(key, value) }
+  removeItem (key: string): void { this.items.delete(key) }
+}
+
+/** A page: its window, its document, and what happens to them. */
+export class FakePage {
+  readonly window = new EventTarget()
+  readonly document = Object.assign(new EventTarget(), { visibilityState: 'visible' })
+
+  see (visibilityState: 'visible' | 'hidden'): void {
+    this.document.visibilityState = visibilityState
+    this.document.dispatchEvent(new Event('visibilitychange'))
+  }
+
+  tell (type: 'pagehide' | 'pageshow' | 'online' | 'offline'): void { this.window.dispatchEvent(new Event(type)) }
+}
+
+/** Notes of everything that a client tells. */
+export function listenTo (room: Room): Array<[signal: string, value: any]> {
+  const heard: Array<[string, unknown]> = []
+  for (const signal of ['event', 'state', 'status', 'members', 'gap', 'error', 'closed'] as const) room.on(signal, (value) => { heard.push([signal, value]) })
+  return heard
+}
+
+export const of = (heard: Array<[string, any]>, signal: string): any[] => heard.filter(([name]) => name === signal).map(([, value]) => value)

@@ -1,0 +1,336 @@
+// What the application hears: each event once and in order, a state that is right, and where something is missing.
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import t from 'tap'
+import { fold as foldInClient } from '../../src/client/payment.js'
+import { parseFrame } from '../../src/client/link.js'
+import { Sequence } from '../../src/client/sequence.js'
+import { fold, initialState } from '../../src/payment/state.js'
+import { PROGRESS } from '../../src/protocol/payment-state.js'
+import { FakeServer, listenTo, of } from './fake-server.js'
+
+const seqs = (heard: Array<[string, any]>) => of(heard, 'event').map(({ seq }) => seq)
+
+t.test('a newcomer gets the log and the state, and then what is live', async (t) => {
+  const server = new FakeServer()
+  server.publish('ENTERED_SUMMARY', { deviceId: 'd2' })
+  server.publish('PAYMENT_METHOD_CHANGED', { method: 'pix' })
+  const room = server.connect()
+  const heard = listenTo(room)
+  await server.clock.advance(10)
+  server.publish('CLICKED_PAY')
+  t.strictSame(of(heard, 'event')[0], { type: 'ENTERED_SUMMARY', payload: { roomId: 'room 1', deviceId: 'd2' }, seq: 1, epoch: 'e1', timestamp: 0, source: 'device' })
+  t.strictSame(seqs(heard), [1, 2, 3])
+  t.strictSame(of(heard, 'state').map(({ step }) => step), ['PAYMENT_METHOD_CHANGED', 'CLICKED_PAY'], 'a replay does not turn the state back')
+  t.strictSame(room.state, server.state)
+  t.strictSame(of(heard, 'gap'), [])
+})
+
+t.test('an event is told under its type too, but a backend\'s type cannot pass for a signal', async (t) => {
+  const server = new FakeServer()
+  const room = server.connect()
+  const heard: unknown[] = []
+  room.on('PAYMENT_SUCCESS', ({ payload: { amount, transactionId } }) => { heard.push(amount, transactionId) })
+  room.on('PAYMENT_UPDATE', ({ payload: { message } }) => { heard.push(message) })
+  room.on('closed', () => { heard.push('closed') })
+  await server.clock.advance(10)
+  server.publish('PAYMENT_SUCCESS', { amount: 5, transactionId: 'tx' })
+  server.publish('PAYMENT_UPDATE', { message: 'hello' }, { source: 'api' })
+  server.publish('closed', {}, { source: 'api' })
+  t.strictSame(heard, [5, 'tx', 'hello'])
+  t.equal(room.position?.seq, 3)
+})
+
+t.test('a subscription ends when it is told to, also from within, and one function may have two', async (t) => {
+  const server = new FakeServer()
+  const room = server.connect()
+  await server.clock.advance(10)
+  const heard: string[] = []
+  const handler = () => { heard.push('both') }
+  const [end] = [room.on('event', handler), room.on('event', handler)]
+  const once = room.on('event', () => {
+    heard.push('once')
+    once()
+  })
+  server.publish('CLICKED_PAY')
+  end!()
+  server.publish('CLICKED_PAY')
+  t.strictSame(heard, ['both', 'both', 'once', 'both'])
+})
+
+t.test('a handler that throws disturbs nobody, and its error is not swallowed', async (t) => {
+  const server = new FakeServer()
+  const room = server.connect()
+  await server.clock.advance(10)
+  room.on('event', () => { throw new Error('a bug of the application') })
+  const heard = listenTo(room)
+  const thrown = t.capture(globalThis, 'queueMicrotask', () => {})
+  server.publish('CLICKED_PAY')
+  server.publish('PAYMENT_SUCCESS')
+  t.strictSame(seqs(heard), [1, 2])
+  const reports = thrown()
+  t.equal(reports.length, 2)
+  t.throws(() => (reports[0]!.args as unknown as [() => void])[0](), { message: 'a bug of the application' })
+})
+
+t.test('a handler may close the room; then it hears no more', async (t) => {
+  const server = new FakeServer()
+  for (const type of ['ENTERED_SUMMARY', 'CLICKED_PAY', 'PAYMENT_SUCCESS']) server.publish(type)
+  const room = server.connect()
+  const heard = listenTo(room)
+  room.on('CLICKED_PAY', () => room.close())
+  await server.clock.advance(10)
+  t.strictSame(seqs(heard), [1, 2])
+})
+
+t.test('what comes twice is told once', async (t) => {
+  const server = new FakeServer()
+  const room = server.connect()
+  const heard = listenTo(room)
+  await server.clock.advance(10)
+  server.publish('CLICKED_PAY')
+  server.publish('PAYMENT_SUCCESS')
+  for (const entry of server.log) server.deliver(entry)
+  t.strictSame(seqs(heard), [1, 2])
+})
+
+t.test('what comes early waits for what is missing', async (t) => {
+  const server = new FakeServer()
+  const room = server.connect()
+  const heard = listenTo(room)
+  await server.clock.advance(10)
+  server.sockets.mute = true
+  for (const type of ['ENTERED_SUMMARY', 'CLICKED_PROCEED', 'CLICKED_PAY']) server.publish(type)
+  const [first, second, third] = server.log
+  server.deliver(third!)
+  server.deliver(third!)
+  server.deliver(second!)
+  t.strictSame(seqs(heard), [])
+  server.deliver(first!)
+  t.strictSame(seqs(heard), [1, 2, 3])
+  await server.clock.advance(5000)
+  t.equal(server.sent('JOIN_ROOM').length, 1, 'nothing was missing in the end')
+})
+
+t.test('what stays missing for a second is asked for on the same socket', async (t) => {
+  const server = new FakeServer()
+  const room = server.connect()
+  const heard = listenTo(room)
+  await server.clock.advance(10)
+  server.sockets.mute = true
+  server.publish('ENTERED_SUMMARY')
+  server.sockets.mute = false
+  server.publish('CLICKED_PAY')
+  server.publish('PAYMENT_SUCCESS')
+  await server.clock.advance(999)
+  t.strictSame(seqs(heard), [])
+  await server.clock.advance(10)
+  t.strictSame(seqs(heard), [1, 2, 3])
+  t.strictSame(server.sent('JOIN_ROOM').map(({ payload }) => payload.recover), [{ seq: 0 }, { epoch: 'e1', seq: 0 }])
+  t.equal(server.sockets.all.length, 1)
+  t.strictSame(of(heard, 'gap'), [])
+})
+
+t.test('our own events, which nobody sends us, are no holes', async (t) => {
+  const server = new FakeServer()
+  const room = server.connect()
+  const heard = listenTo(room)
+  await server.clock.advance(10)
+  void room.publish('CLICKED_PAY')
+  await server.clock.advance(1)
+  // Its acknowledgement comes after the next event.
+  const [entry, socket] = [server.log[0]!, server.socket]
+  t.equal(entry.seq, 1)
+  server.publish('PAYMENT_UPDATE', {}, { source: 'api' })
+  t.strictSame(seqs(heard), [2])
+  t.equal(room.position?.seq, 2)
+  await server.clock.advance(5000)
+  t.equal(socket.sent.filter(({ type }) => type === 'JOIN_ROOM').length, 1)
+})
+
+t.test('an acknowledgement that overtakes an earlier event does not pass it by', async (t) => {
+  const server = new FakeServer()
+  const room = server.connect()
+  const heard = listenTo(room)
+  await server.clock.advance(10)
+  server.sockets.mute = true
+  server.publish('ENTERED_SUMMARY')
+  server.sockets.mute = false
+  const receipt = room.publish('PAYMENT_SUCCESS')
+  await server.clock.advance(5)
+  t.match(await receipt, { seq: 2 })
+  t.equal(room.position?.seq, 0)
+  t.equal(room.state?.status, 'pending')
+  server.deliver(server.log[0]!)
+  t.equal(room.position?.seq, 2)
+  t.match(room.state, { step: 'ENTERED_SUMMARY', status: 'succeeded' })
+  t.strictSame(seqs(heard), [1])
+})
+
+t.test('a log that cannot show what was missed is a gap: it is said, the state is right, and what is kept follows', async (t) => {
+  const server = new FakeServer()
+  const room = server.connect()
+  const heard = listenTo(room)
+  await server.clock.advance(10)
+  server.publish('ENTERED_SUMMARY')
+  server.socket.end(1006)
+  for (const type of ['CLICKED_PROCEED', 'CLICKED_PAY', 'PAYMENT_SUCCESS']) server.publish(type)
+  server.log = server.log.slice(-2)
+  await server.clock.advance(2000)
+  t.strictSame(of(heard, 'gap'), [{ before: { epoch: 'e1', seq: 1 }, after: { epoch: 'e1', seq: 2 } }])
+  t.strictSame(seqs(heard), [1, 3, 4])
+  t.match(room.state, { step: 'CLICKED_PAY', status: 'succeeded' })
+})
+
+t.test('another epoch is another log: a gap, and all of it is news', async (t) => {
+  const server = new FakeServer()
+  const room = server.connect()
+  const heard = listenTo(room)
+  await server.clock.advance(10)
+  server.publish('CLICKED_PAY')
+  server.publish('PAYMENT_SUCCESS')
+  server.socket.end(1012)
+  server.restart()
+  server.publish('ENTERED_SUMMARY')
+  await server.clock.advance(2000)
+  t.strictSame(of(heard, 'gap'), [{ before: { epoch: 'e1', seq: 2 }, after: { epoch: 'e2', seq: 0 } }])
+  t.strictSame(of(heard, 'event').map(({ epoch, seq }) => [epoch, seq]), [['e1', 1], ['e1', 2], ['e2', 1]])
+  t.match(room.state, { step: 'ENTERED_SUMMARY', status: 'pending' })
+})
+
+t.test('a log that fell back behind us is not trusted to be ours', async (t) => {
+  const server = new FakeServer()
+  const room = server.connect()
+  const heard = listenTo(room)
+  await server.clock.advance(10)
+  server.publish('ENTERED_SUMMARY')
+  server.publish('CLICKED_PAY')
+  server.socket.end(1006)
+  server.log = server.log.slice(0, 1)
+  server.seq = 1
+  server.state = fold(initialState(0), server.log[0]!)
+  await server.clock.advance(2000)
+  t.strictSame(of(heard, 'gap').length, 1)
+  t.strictSame(seqs(heard), [1, 2, 1])
+  t.equal(room.state?.step, 'ENTERED_SUMMARY')
+})
+
+t.test('a server without the extensions is never taken at a word it did not give', async (t) => {
+  const server = new FakeServer()
+  server.extensions = false
+  const heard = listenTo(server.connect())
+  await server.clock.advance(10)
+  t.strictSame(of(heard, 'gap'), [{ before: undefined, after: { epoch: 'e1', seq: 0 } }])
+})
+
+t.test('an acknowledgement from another epoch makes it join again', async (t) => {
+  const server = new FakeServer()
+  const room = server.connect()
+  const heard = listenTo(room)
+  await server.clock.advance(10)
+  server.restart()
+  const receipt = room.publish('CLICKED_PAY')
+  await server.clock.advance(10)
+  t.match(await receipt, { epoch: 'e2', seq: 1 })
+  t.strictSame(of(heard, 'gap'), [{ before: { epoch: 'e1', seq: 0 }, after: { epoch: 'e2', seq: 0 } }])
+  t.strictSame(room.position, { epoch: 'e2', seq: 1 })
+  t.equal(room.state?.step, 'CLICKED_PAY')
+})
+
+t.test('a backend\'s result is weighed by the server: the state comes from a new join', async (t) => {
+  const server = new FakeServer()
+  const room = server.connect()
+  const heard = listenTo(room)
+  await server.clock.advance(10)
+  server.publish('PAYMENT_SUCCESS', { amount: 1 })
+  t.equal(room.state?.outcome?.verified, false)
+  server.publish('PAYMENT_ERROR', { error: 'refunded' }, { source: 'api', verified: true })
+  await server.clock.advance(10)
+  t.match(room.state, { status: 'failed', outcome: { error: 'refunded', verified: true } })
+  t.strictSame(seqs(heard), [1, 2])
+  t.strictSame(of(heard, 'state').map(({ status }) => status), ['pending', 'succeeded', 'failed'])
+  t.equal(server.sent('JOIN_ROOM').length, 2)
+})
+
+t.test('devices come and go, each counted once', async (t) => {
+  const server = new FakeServer()
+  const room = server.connect({ presence: true })
+  const heard = listenTo(room)
+  await server.clock.advance(10)
+  const phone = { clientId: 'c2', deviceId: 'd2', role: 'device2', roomId: 'room 1', timestamp: 0 }
+  server.socket.receive('DEVICE_JOINED', phone)
+  server.socket.receive('DEVICE_JOINED', { ...phone, clientId: 'c3' })
+  t.strictSame(room.members, [{ clientId: 'c', deviceId: 'd1', role: 'device1' }, { clientId: 'c3', deviceId: 'd2', role: 'device2' }])
+  server.socket.receive('DEVICE_LEFT', phone)
+  t.strictSame(of(heard, 'members').map(({ length }) => length), [1, 2, 2, 1])
+})
+
+t.test('what is no frame is passed over', async (t) => {
+  for (const text of ['', 'nonsense', '7', 'null', '[]', '{}', '{"type":7,"payload":{}}', '{"type":"A"}', '{"type":"A","payload":null}', '{"type":"A","payload":"x"}', new ArrayBuffer(8), undefined]) {
+    t.equal(parseFrame(text), undefined, String(text))
+  }
+  const server = new FakeServer()
+  const room = server.connect()
+  await server.clock.advance(1)
+  server.socket.onmessage!({ data: 'nonsense' })
+  server.socket.receive('CLICKED_PAY', {}, { seq: 1 })
+  server.socket.receive('SOMETHING_NEW', {})
+  await server.clock.advance(10)
+  t.equal(room.status, 'online')
+  t.equal(room.position?.seq, 0, 'nor is an event that came before the join')
+})
+
+t.test('however entries arrive, they are handed out once, in order, and without holes', async () => {
+  fc.assert(fc.property(fc.nat(20), fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 200 }), (start, arrivals) => {
+    const sequence = new Sequence<string>({ epoch: 'e', seq: start })
+    const handed: number[] = []
+    const seen = new Set<number>()
+    for (const seq of arrivals) {
+      for (const { seq: at, entry } of sequence.take(seq, `entry ${seq}`)) {
+        assert.equal(entry, `entry ${at}`)
+        handed.push(at)
+      }
+      seen.add(seq)
+      let top = start
+      while (seen.has(top + 1)) top++
+      assert.deepEqual(handed, Array.from({ length: top - start }, (_, i) => start + 1 + i))
+      assert.equal(sequence.position!.seq, top)
+      assert.equal(sequence.isWaiting, [...seen].some((seq) => seq > top))
+    }
+  }))
+})
+
+t.test('only so much waits, but what all wait for always has a place', async (t) => {
+  const sequence = new Sequence<number>({ epoch: 'e', seq: 0 })
+  for (let seq = 2; seq < 1000; seq++) t.strictSame(sequence.take(seq, seq), [])
+  t.strictSame(sequence.take(1, 1).map(({ seq }) => seq), Array.from({ length: 257 }, (_, i) => i + 1))
+  t.strictSame(new Sequence<number>().take(1, 1), [], 'and without a position nothing is')
+})
+
+t.test('the state between two joins is the one that the server would tell', async () => {
+  const fact = fc.record({
+    type: fc.constantFrom(...PROGRESS, 'PAYMENT_SUCCESS', 'PAYMENT_ERROR', 'PAYMENT_UPDATE', 'toString'),
+    payload: fc.record({
+      method: fc.constantFrom('pix', 'card'),
+      fields: fc.array(fc.constantFrom('name', 'cpf'), { minLength: 1, maxLength: 2 }),
+      transactionId: fc.constantFrom('a', 'b'),
+      amount: fc.nat(2),
+      currency: fc.constant('BRL'),
+      error: fc.constantFrom('x', 'y'),
+      code: fc.constantFrom('51', '52')
+    }, { requiredKeys: [] }),
+    timestamp: fc.nat(1000)
+  })
+  const start = fc.record({ fact, verified: fc.boolean() }).map(({ fact, verified }) => fold(initialState(0), { ...fact, verified }))
+  fc.assert(fc.property(start, fc.array(fact), (start, facts) => {
+    let [ours, servers] = [start, start]
+    for (const fact of facts) {
+      const before = ours
+      ours = foldInClient(ours, fact)
+      const next = fold(servers, fact)
+      assert.deepEqual(ours, next)
+      assert.equal(ours === before, next === servers, 'what changes nothing is the same object')
+      servers = next
+    }
+  }), { numRuns: 1000 })
+})

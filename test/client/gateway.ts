@@ -1,0 +1,75 @@
+// One origin for a page and the server behind it, as a reverse proxy makes it; its sockets and requests can be made to fail.
+import http from 'node:http'
+import net from 'node:net'
+import type { Test } from 'tap'
+
+export interface Gateway {
+  readonly origin: string
+  /** What sockets meet with: they pass, what clients send is swallowed, or none gets through. */
+  sockets: 'pass' | 'swallow' | 'refuse'
+  /** What requests to publish meet with. */
+  publishing: 'pass' | 'refuse'
+  /** Bodies of the requests to publish, as they came. */
+  readonly published: string[]
+  /** Requests to publish that were not answered yet. */
+  publishingNow: number
+  /** Upgrades that were asked for. */
+  upgrades: number
+}
+
+/** @param files what is served by the gateway itself, by path */
+export async function gateway (t: Test, serverPort: number, files: Record<string, string>): Promise<Gateway> {
+  const connections = new Set<net.Socket>()
+  const server = http.createServer((request, response) => {
+    const { url = '/', method, headers } = request
+    const file = files[url.split('?')[0]!]
+    if (file !== undefined) {
+      response.setHeader('content-type', url.startsWith('/client.js') ? 'text/javascript' : 'text/html')
+      return response.end(file)
+    }
+    const forward = () => {
+      const onward = http.request({ port: serverPort, host: '127.0.0.1', path: url, method, headers }, (answer) => {
+        response.writeHead(answer.statusCode!, answer.headers)
+        answer.pipe(response)
+      })
+      onward.on('error', () => response.destroy())
+      response.on('close', () => onward.destroy())
+      return onward
+    }
+    if (method !== 'POST') return forward().end()
+    state.publishingNow++
+    response.on('close', () => { state.publishingNow-- })
+    let body = ''
+    request.on('data', (chunk) => { body += chunk })
+    request.on('end', () => {
+      state.published.push(body)
+      if (state.publishing === 'pass') forward().end(body)
+      else response.destroy()
+    })
+  })
+  server.on('connection', (socket) => {
+    connections.add(socket)
+    socket.on('close', () => connections.delete(socket))
+  })
+  server.on('upgrade', (request, socket: net.Socket, head) => {
+    state.upgrades++
+    socket.on('error', () => socket.destroy())
+    if (state.sockets === 'refuse') return socket.destroy()
+    const onward = net.connect(serverPort, '127.0.0.1', () => {
+      onward.write(`GET ${request.url} HTTP/1.1\r\n${request.rawHeaders.map((text, i) => i % 2 === 0 ? `${text}: ` : `${text}\r\n`).join('')}\r\n`)
+      onward.write(head)
+      socket.on('data', (data) => { if (state.sockets === 'pass') onward.write(data) })
+      onward.pipe(socket)
+    })
+    onward.on('error', () => socket.destroy())
+    onward.on('close', () => socket.destroy())
+    socket.on('close', () => onward.destroy())
+  })
+  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
+  t.teardown(() => {
+    for (const socket of connections) socket.destroy()
+    return new Promise((resolve) => { server.close(resolve) })
+  })
+  const state: Gateway = { origin: `http://127.0.0.1:${(server.address() as net.AddressInfo).port}`, sockets: 'pass', publishing: 'pass', published: [], publishingNow: 0, upgrades: 0 }
+  return state
+}

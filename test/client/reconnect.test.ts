@@ -1,0 +1,285 @@
+// When a client comes back, and when it stays away: close codes, jitter, dead links, the signs of life.
+import fc from 'fast-check'
+import t from 'tap'
+import { delayAfter, isFinal, MAX_DELAY, MIN_DELAY } from '../../src/client/reconnect.js'
+import { CLOSE } from '../../src/errors.js'
+import { FakePage, FakeServer, listenTo, of } from './fake-server.js'
+
+t.test('the range of a close code says whether to come back, also of a code that nobody knows', async (t) => {
+  for (const code of [1000, 1003, 1007, 1009, 4500, 4501, 4502, 4503, 4504, 4505, 4777, 4999]) t.ok(isFinal(code), `${code} is final`)
+  for (const code of [0, 1001, 1002, 1005, 1006, 1008, 1010, 1011, 1012, 1013, 1014, 1015, 3000, 4000, 4001, 4002, 4003, 4004, 4005, 4499, 5000]) t.notOk(isFinal(code), `${code} is not`)
+  t.strictSame([CLOSE.RESTARTING, CLOSE.TOO_SLOW, CLOSE.POSITION_LOST, CLOSE.NO_PONG].filter(({ code }) => isFinal(code)), [])
+})
+
+t.test('waits lie anywhere between half a second and a ceiling that doubles up to twenty', async (t) => {
+  fc.assert(fc.property(fc.nat(2000), fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (failures, random) => {
+    const delay = delayAfter(failures, random)
+    return delay >= MIN_DELAY && delay <= MAX_DELAY
+  }))
+  const ceilings = [0, 1, 2, 3, 4, 5, 50].map((failures) => Math.round(delayAfter(failures, 1)))
+  t.strictSame(ceilings, [2000, 4000, 8000, 16000, 20000, 20000, 20000])
+  t.strictSame([0, 1, 50].map((failures) => delayAfter(failures, 0)), [500, 500, 500], 'the jitter is full')
+})
+
+t.test('the first thing on a socket is the join, with everything that was asked for', async (t) => {
+  const server = new FakeServer()
+  const room = server.connect({ token: 'secret', presence: true })
+  t.equal(room.status, 'connecting')
+  await server.clock.advance(10)
+  t.equal(server.socket.url, 'ws://fake/base/')
+  t.strictSame(server.socket.sent, [{ type: 'JOIN_ROOM', payload: { roomId: 'room 1', deviceId: 'd1', role: 'device1', token: 'secret', presence: true, recover: { seq: 0 } } }])
+  t.equal(room.status, 'online')
+  t.equal(room.transport, 'socket')
+  t.strictSame([room.roomId, room.deviceId, room.position, room.members], ['room 1', 'd1', { epoch: 'e1', seq: 0 }, [{ clientId: 'c', deviceId: 'd1', role: 'device1' }]])
+})
+
+t.test('a lost socket is opened again, with where we were', async (t) => {
+  for (const code of [1001, 1006, 1012, 4001, 4002, 4003, 4004, 4005]) {
+    const server = new FakeServer()
+    const room = server.connect()
+    const heard = listenTo(room)
+    await server.clock.advance(10)
+    server.publish('CLICKED_PAY')
+    server.socket.end(code)
+    t.equal(room.status, 'offline', `${code}`)
+    server.publish('PAYMENT_SUCCESS')
+    await server.clock.advance(1249)
+    t.equal(server.sockets.all.length, 1, 'it waits')
+    await server.clock.advance(10)
+    t.strictSame(server.socket.sent[0]!.payload.recover, { epoch: 'e1', seq: 1 })
+    t.equal(room.status, 'online')
+    t.strictSame(of(heard, 'event').map(({ seq }) => seq), [1, 2])
+    t.strictSame(of(heard, 'status'), ['online', 'offline', 'online'])
+    t.strictSame(of(heard, 'gap'), [])
+  }
+})
+
+t.test('a final close is the end, and says why', async (t) => {
+  for (const code of [1000, 1003, 1009, 4500, 4503, 4505]) {
+    const server = new FakeServer()
+    const room = server.connect()
+    const heard = listenTo(room)
+    await server.clock.advance(10)
+    server.socket.end(code)
+    t.equal(room.status, 'closed')
+    t.strictSame(of(heard, 'closed'), [{ code, reason: `code ${code}` }])
+    t.strictSame(server.clock.waits, [], 'nothing is planned any more')
+    await server.clock.advance(100_000)
+    t.equal(server.sockets.all.length, 1)
+  }
+})
+
+t.test('waits grow with each failure, and begin anew only after a link that held', async (t) => {
+  const server = new FakeServer()
+  server.connect({ random: () => 0.999999, socketAttempts: Infinity })
+  const waitOf = async () => {
+    const before = server.clock.now
+    const { length } = server.sockets.all
+    while (server.sockets.all.length === length) await server.clock.advance(1)
+    return server.clock.now - before
+  }
+  await server.clock.advance(10)
+  server.socket.end(1006)
+  t.equal(await waitOf(), 2000)
+  await server.clock.advance(10)
+  server.socket.end(1012)
+  t.equal(await waitOf(), 4000, 'it joined, but did not hold')
+  await server.clock.advance(10_010)
+  server.socket.end(1006)
+  t.equal(await waitOf(), 2000, 'it held for ten seconds')
+  server.sockets.accept = 'refuse'
+  await server.clock.advance(1)
+  server.socket.end(1006)
+  for (const wait of [4000, 8000, 16000, 20000, 20000]) t.ok(Math.abs(await waitOf() - wait) < 3, `${wait}`)
+})
+
+t.test('a link on which the join is not answered is dead, whether it opened or not', async (t) => {
+  for (const [what, accept, mute] of [['does not open', 'hang', false], ['opens and says nothing', 'open', true]] as const) {
+    const server = new FakeServer()
+    Object.assign(server.sockets, { accept, mute })
+    const room = server.connect()
+    await server.clock.advance(10_002)
+    t.equal(room.status, 'offline', what)
+    t.equal(server.socket.closedWith, 1000)
+    Object.assign(server.sockets, { accept: 'open', mute: false })
+    await server.clock.advance(2000)
+    t.equal(room.status, 'online')
+  }
+})
+
+t.test('a socket that cannot even be made counts as one that failed', async (t) => {
+  const server = new FakeServer()
+  server.sockets.accept = 'throw'
+  const room = server.connect()
+  await server.clock.advance(1)
+  t.equal(room.status, 'offline')
+  server.sockets.accept = 'open'
+  await server.clock.advance(2000)
+  t.equal(room.status, 'online')
+  const other = new FakeServer()
+  other.sockets.accept = 'throw'
+  const closed = other.connect()
+  await Promise.resolve()
+  closed.close()
+  await other.clock.advance(100_000)
+  t.equal(closed.status, 'closed')
+})
+
+t.test('every twenty seconds it asks for a sign of life, and takes anything for one', async (t) => {
+  const server = new FakeServer()
+  const room = server.connect()
+  await server.clock.advance(19_000)
+  t.equal(server.sent('PING').length, 0)
+  await server.clock.advance(45_000)
+  t.strictSame(server.sent('PING'), [1, 2, 3].map(() => ({ type: 'PING', payload: {} })))
+  t.equal(server.sockets.all.length, 1)
+
+  server.sockets.mute = true
+  await server.clock.advance(16_010)
+  t.equal(server.sent('PING').length, 4)
+  await server.clock.advance(4_000)
+  server.socket.receive('SOMETHING', {})
+  await server.clock.advance(4_000)
+  t.equal(room.status, 'online', 'another frame is an answer too')
+  await server.clock.advance(17_000)
+  t.equal(room.status, 'offline', 'nothing for five seconds')
+  t.equal(server.sockets.all[0]!.closedWith, 1005)
+})
+
+t.test('how often it asks and how long it waits can be set', async (t) => {
+  const server = new FakeServer()
+  const room = server.connect({ pingInterval: 1000, pongTimeout: 100 })
+  await server.clock.advance(1500)
+  t.equal(server.sent('PING').length, 1)
+  server.sockets.mute = true
+  await server.clock.advance(1110)
+  t.equal(room.status, 'offline')
+})
+
+t.test('seen again, or with another network, it asks at once; without a link it tries at once', async (t) => {
+  const page = new FakePage()
+  const server = new FakeServer()
+  const room = server.connect(page)
+  page.tell('online')
+  t.equal(server.sent('PING').length, 0, 'a socket that is still opening is left alone')
+  await server.clock.advance(1000)
+  page.see('visible')
+  page.tell('online')
+  page.tell('offline')
+  t.equal(server.sent('PING').length, 3)
+  await server.clock.advance(10)
+  server.sockets.mute = true
+  page.see('visible')
+  await server.clock.advance(5000)
+  t.equal(room.status, 'offline', 'no answer in five seconds')
+  server.sockets.mute = false
+  page.tell('online')
+  await server.clock.advance(5)
+  t.equal(room.status, 'online')
+  room.close()
+  page.tell('online')
+  t.equal(server.sockets.all.length, 2, 'a closed room is left alone')
+})
+
+t.test('a page that goes into the back/forward cache lets go of its link, and takes it up when it is back', async (t) => {
+  const page = new FakePage()
+  const server = new FakeServer()
+  const room = server.connect(page)
+  await server.clock.advance(10)
+  page.tell('pageshow')
+  t.equal(server.sockets.all.length, 1, 'the first show of a page is nothing new')
+  page.tell('pagehide')
+  t.equal(server.socket.closedWith, 1000)
+  t.equal(room.status, 'offline')
+  page.see('visible')
+  await server.clock.advance(100_000)
+  t.equal(server.sockets.all.length, 1, 'not before it is back')
+  server.publish('PAYMENT_SUCCESS')
+  page.tell('pageshow')
+  await server.clock.advance(10)
+  t.equal(room.status, 'online')
+  t.equal(room.state?.status, 'succeeded')
+})
+
+t.test('a token may be made anew for every attempt; one that cannot be made fails the attempt alone', async (t) => {
+  const server = new FakeServer()
+  const tokens = [() => 'one', async () => 'two', async () => { throw new Error('no network') }, () => { throw new Error('no network') }, async () => 'five']
+  let asked = 0
+  const room = server.connect({ token: () => tokens[asked++]!() })
+  for (let i = 0; i < 5; i++) {
+    await server.clock.advance(20_000)
+    server.socket.end(4005)
+  }
+  await server.clock.advance(20_000)
+  t.strictSame(server.sent('JOIN_ROOM').map(({ payload }) => payload.token), ['one', 'two', 'five'])
+  t.equal(room.status, 'offline', 'the next token is missing')
+})
+
+t.test('a token that comes too late is not used', async (t) => {
+  const server = new FakeServer()
+  const answers: Array<{ resolve: (token: string) => void, reject: (error: Error) => void }> = []
+  const page = new FakePage()
+  const room = server.connect({ ...page, token: () => new Promise((resolve, reject) => { answers.push({ resolve, reject }) }) })
+  page.tell('online')
+  page.tell('online')
+  t.equal(answers.length, 3)
+  answers[0]!.resolve('late')
+  answers[1]!.reject(new Error('late'))
+  await server.clock.advance(10)
+  t.equal(server.sockets.all.length, 0)
+  answers[2]!.resolve('right')
+  await server.clock.advance(10)
+  t.equal(room.status, 'online')
+  t.equal(server.sent('JOIN_ROOM')[0]!.payload.token, 'right')
+})
+
+t.test('a join that is refused for now is tried again; one that is refused for good is the end', async (t) => {
+  for (const [code, retryable, token, comesBack] of [
+    ['UNAVAILABLE', true, undefined, true], ['ROOM_FULL', true, undefined, true], ['TOKEN_EXPIRED', false, () => 'fresh', true],
+    ['TOKEN_EXPIRED', false, 'old', false], ['FORBIDDEN', false, undefined, false], ['ROOM_CLOSED', false, undefined, false]
+  ] as const) {
+    const server = new FakeServer()
+    server.intercept = (socket, { type }) => type === 'JOIN_ROOM' && server.refuse(socket, code, retryable)
+    const room = server.connect({ token })
+    const heard = listenTo(room)
+    await server.clock.advance(10)
+    t.match(of(heard, 'error'), [{ name: 'RoomError', code, retryable, message: `refused: ${code}` }])
+    server.intercept = () => false
+    await server.clock.advance(5000)
+    t.equal(room.status, comesBack ? 'online' : 'closed', code)
+    if (!comesBack) t.match(of(heard, 'closed'), [{ code: code === 'ROOM_CLOSED' ? 4505 : 0, reason: code }])
+  }
+})
+
+t.test('a room that is over closes its clients', async (t) => {
+  const server = new FakeServer()
+  const room = server.connect()
+  const heard = listenTo(room)
+  await server.clock.advance(10)
+  server.socket.receive('ROOM_CLOSED', { roomId: 'room 1', reason: 'expired' })
+  t.strictSame(of(heard, 'closed'), [{ code: 4505, reason: 'expired' }])
+  t.equal(server.socket.closedWith, 1000)
+})
+
+t.test('leaving says so, and is final', async (t) => {
+  const server = new FakeServer()
+  const room = server.connect()
+  const heard = listenTo(room)
+  await server.clock.advance(10)
+  room.close()
+  room.close()
+  t.strictSame(server.sent('LEAVE_ROOM'), [{ type: 'LEAVE_ROOM', payload: { roomId: 'room 1' } }])
+  t.strictSame(of(heard, 'closed'), [{ code: 1000, reason: 'client' }])
+  await server.clock.advance(100_000)
+  t.equal(server.sockets.all.length, 1)
+  t.strictSame(server.clock.waits, [])
+})
+
+t.test('leaving before the room was joined leaves nothing behind', async (t) => {
+  const server = new FakeServer()
+  const room = server.connect()
+  room.close()
+  await server.clock.advance(100_000)
+  t.strictSame(server.sent('JOIN_ROOM'), [])
+  t.equal(server.sockets.all.length, 1)
+})

@@ -1,0 +1,206 @@
+// Where no socket gets through: the event stream and requests in its place, and the way back.
+import t from 'tap'
+import { addresses, streamAddress } from '../../src/client/options.js'
+import { FakePage, FakeServer, listenTo, of } from './fake-server.js'
+
+/** A client that a network denies its sockets, after it has given them up. */
+async function blocked (options = {}) {
+  const server = new FakeServer()
+  server.sockets.accept = 'refuse'
+  const room = server.connect(options)
+  const heard = listenTo(room)
+  for (let i = 0; i < 100 && room.status !== 'online'; i++) await server.clock.advance(100)
+  return { server, room, heard }
+}
+
+t.test('after three sockets that did not open, it reads a stream and tells by requests', async (t) => {
+  const { server, room, heard } = await blocked({ token: 'secret' })
+  t.equal(room.status, 'online')
+  t.equal(room.transport, 'stream')
+  t.equal(server.sockets.all.length, 3)
+  t.match(server.http.requests, [{
+    url: 'http://fake/base/api/rooms/room%201/events?deviceId=d1&role=device1&since=0', headers: { accept: 'text/event-stream', authorization: 'Bearer secret' }, cache: 'no-store'
+  }])
+  server.publish('ENTERED_SUMMARY')
+  await server.clock.advance(10)
+  const all = [room.publish('CLICKED_PROCEED'), room.publish('CLICKED_PAY')]
+  await server.clock.advance(10)
+  t.match(await Promise.all(all), [{ seq: 2 }, { seq: 3 }])
+  t.strictSame(of(heard, 'event').map(({ type, seq }) => [type, seq]), [['ENTERED_SUMMARY', 1]])
+  t.equal(room.state?.step, 'CLICKED_PAY')
+  t.strictSame(room.position, { epoch: 'e1', seq: 3 })
+  room.close()
+  await server.clock.advance(10)
+  t.equal(server.streams.size, 0)
+  t.strictSame(server.clock.waits, [])
+})
+
+t.test('sockets that open and stay silent count as ones that did not', async (t) => {
+  const server = new FakeServer()
+  server.sockets.mute = true
+  const room = server.connect()
+  await server.clock.advance(60_000)
+  t.equal(room.transport, 'stream')
+})
+
+t.test('how many sockets are tried first can be set; without sockets there is a stream at once', async (t) => {
+  const { server } = await blocked({ socketAttempts: 1 })
+  t.equal(server.sockets.all.length, 1)
+  const other = new FakeServer()
+  const room = other.connect({ WebSocket: null as never })
+  await other.clock.advance(10)
+  t.equal(room.transport, 'stream')
+  await other.clock.advance(200_000)
+  t.equal(other.sockets.all.length, 0)
+})
+
+t.test('where no stream gets through either, sockets and streams are tried in turn', async (t) => {
+  const server = new FakeServer()
+  server.sockets.accept = 'refuse'
+  server.http.answer = 'unreachable'
+  const room = server.connect()
+  const order: string[] = []
+  let [sockets, streams] = [0, 0]
+  while (order.length < 7) {
+    await server.clock.advance(1)
+    if (server.sockets.all.length > sockets) order.push('socket')
+    if (server.http.requests.length > streams) order.push('stream')
+    ;[sockets, streams] = [server.sockets.all.length, server.http.requests.length]
+  }
+  t.strictSame(order, ['socket', 'socket', 'socket', 'stream', 'socket', 'stream', 'socket'])
+  for (const answer of [{ status: 404, code: 'NOT_FOUND' }, 'hang'] as const) {
+    server.http.answer = answer
+    await server.clock.advance(60_000)
+    t.equal(room.status, 'offline')
+  }
+  server.sockets.accept = 'open'
+  await server.clock.advance(60_000)
+  t.equal(room.transport, 'socket')
+})
+
+t.test('a stream that ends or falls silent is opened again where it was', async (t) => {
+  const { server, room, heard } = await blocked()
+  server.publish('ENTERED_SUMMARY')
+  await server.clock.advance(10)
+  for (const end of server.streams) end(undefined)
+  await server.clock.advance(1)
+  t.equal(room.status, 'offline')
+  server.publish('CLICKED_PAY')
+  for (let i = 0; i < 300 && room.status !== 'online'; i++) await server.clock.advance(100)
+  t.equal(room.transport, 'stream')
+  t.match(server.http.requests.at(-1)!.url, '?deviceId=d1&role=device1&since=1&epoch=e1')
+  t.strictSame(of(heard, 'event').map(({ seq }) => seq), [1, 2])
+
+  for (const send of server.streams) send(': still here\n\n')
+  const { length } = server.http.requests
+  const silentSince = server.clock.now
+  while (server.http.requests.length === length) await server.clock.advance(100)
+  t.ok(server.clock.now - silentSince > 60_000 && server.clock.now - silentSince < 80_000)
+  t.strictSame(of(heard, 'gap'), [])
+})
+
+t.test('from time to time a socket is tried, and takes over once the server speaks through it', async (t) => {
+  const { server, room, heard } = await blocked()
+  const keepAlive = async (ms: number) => {
+    for (let i = 0; i < ms; i += 1000) {
+      for (const send of server.streams) send(': still here\n\n')
+      await server.clock.advance(1000)
+    }
+  }
+  await keepAlive(44_000)
+  t.equal(server.sockets.all.length, 3)
+  await keepAlive(50_000)
+  t.equal(server.sockets.all.length, 5, 'about once a minute')
+  t.equal(server.http.requests.length, 1, 'while the stream goes on')
+
+  Object.assign(server.sockets, { accept: 'open', mute: true })
+  await keepAlive(50_000)
+  t.equal(room.transport, 'stream', 'a socket that merely opens is nothing')
+  t.equal(room.status, 'online')
+  await keepAlive(10_000)
+  t.equal(server.socket.closedWith, 1000, 'it is let go')
+
+  server.sockets.mute = false
+  server.publish('ENTERED_SUMMARY')
+  await keepAlive(60_000)
+  t.equal(room.transport, 'socket')
+  t.equal(server.streams.size, 0)
+  server.publish('CLICKED_PAY')
+  t.strictSame(of(heard, 'event').map(({ seq }) => seq), [1, 2])
+  t.strictSame(of(heard, 'status'), ['offline', 'online'], 'nobody noticed')
+  t.equal(server.sent('JOIN_ROOM').length, 1)
+})
+
+t.test('a candidate is let go with the stream it was to replace', async (t) => {
+  const { server, room } = await blocked()
+  server.sockets.accept = 'hang'
+  await server.clock.advance(46_000)
+  const candidate = server.socket
+  t.equal(server.sockets.all.length, 4)
+  room.close()
+  t.equal(candidate.closedWith, 1000)
+})
+
+t.test('seen again, the stream is opened anew, since it cannot be asked', async (t) => {
+  const page = new FakePage()
+  const { server, room } = await blocked(page)
+  const before = server.http.requests.length
+  page.see('visible')
+  await server.clock.advance(10)
+  t.equal(server.http.requests.length, before + 1)
+  t.equal(server.streams.size, 1)
+  t.equal(room.status, 'online')
+})
+
+t.test('what is missing, or weighed by the server, is asked for by opening the stream anew', async (t) => {
+  const { server, room, heard } = await blocked()
+  server.publish('PAYMENT_SUCCESS', {}, { source: 'api', verified: true })
+  await server.clock.advance(10)
+  t.match(room.state, { status: 'succeeded', outcome: { verified: true } })
+  t.strictSame(of(heard, 'event').map(({ seq }) => seq), [1])
+  t.equal(server.http.requests.length, 2)
+})
+
+t.test('a request that fails for now is tried again, one that is refused for good is not', async (t) => {
+  const { server, room } = await blocked()
+  for (const answer of ['unreachable', ...[401, 404, 408, 425, 429, 500, 503].map((status) => ({ status, code: 'X' })), { status: 409, code: 'ROOM_FULL' }] as const) {
+    const receipt = room.publish('CLICKED_PAY')
+    server.http.answer = answer
+    await server.clock.advance(10)
+    server.http.answer = 'ok'
+    for (const send of server.streams) send(': still here\n\n')
+    await server.clock.advance(5000)
+    t.match(await receipt, { epoch: 'e1' }, JSON.stringify(answer))
+  }
+  for (const status of [400, 403, 409, 410, 413, 415, 422]) {
+    server.http.answer = { status, code: 'ID_CONFLICT' }
+    const refusal = t.rejects(room.publish('CLICKED_PAY'), { code: 'ID_CONFLICT', message: 'refused: ID_CONFLICT', retryable: false }, `${status}`)
+    await server.clock.advance(10)
+    await refusal
+  }
+})
+
+t.test('a request without an answer means a dead link, and is made again', async (t) => {
+  const { server, room } = await blocked()
+  server.http.answer = 'hang'
+  const receipt = room.publish('CLICKED_PAY')
+  await server.clock.advance(10_010)
+  t.equal(room.status, 'offline')
+  server.http.answer = 'ok'
+  await server.clock.advance(60_000)
+  t.match(await receipt, { seq: 1 })
+  t.equal(server.log.length, 1)
+})
+
+t.test('addresses follow from the one that was given', async (t) => {
+  for (const [url, socket, events] of [
+    ['ws://host:8080', 'ws://host:8080/', 'http://host:8080/api/rooms/r/events'],
+    ['wss://host/', 'wss://host/', 'https://host/api/rooms/r/events'],
+    ['https://host/pay/', 'wss://host/pay/', 'https://host/pay/api/rooms/r/events'],
+    ['http://host/pay?x=1', 'ws://host/pay?x=1', 'http://host/pay/api/rooms/r/events']
+  ] as const) t.strictSame(addresses({ url, roomId: 'r' }), { socket, events }, url)
+  t.throws(() => addresses({ url: '/relative', roomId: 'r' }), { code: 'ERR_INVALID_URL' }, 'outside of a page nothing is relative')
+  t.intercept(globalThis, 'location' as never, { value: { href: 'https://shop.example/pay/1' } })
+  t.match(addresses({ url: '/ws', roomId: 'a:b~c' }), { socket: 'wss://shop.example/ws', events: 'https://shop.example/ws/api/rooms/a%3Ab~c/events' })
+  t.equal(streamAddress('x', 'a b&c', 'device2', { epoch: 'e', seq: 7 }), 'x?deviceId=a+b%26c&role=device2&since=7&epoch=e')
+})

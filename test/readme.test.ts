@@ -1,0 +1,102 @@
+// The documentation says what the code says: settings, errors, close codes, events, endpoints; and its links lead somewhere.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import t from 'tap'
+import { parse } from 'yaml'
+import { ConfigSchema } from '../src/config.js'
+import { CLOSE, ERRORS } from '../src/errors.js'
+import { EVENTS, EVENT_TYPES } from '../src/protocol/events.js'
+import { RESERVED_TYPES } from '../src/protocol/server-frames.js'
+import { ROOT } from '../src/root.js'
+
+const read = (file: string) => readFileSync(join(ROOT, file), 'utf8')
+
+/** The cells of a table's rows, found by the titles of its columns, as many of them as are given. */
+function table (file: string, ...titles: string[]): string[][] {
+  const lines = read(file).split('\n')
+  const top = lines.findIndex((line) => line.startsWith(`| ${titles.join(' | ')} |`))
+  if (top < 0) throw new Error(`${file} has no table ${titles.join(', ')}`)
+  const rows = lines.slice(top + 2)
+  return rows.slice(0, rows.findIndex((line) => !line.startsWith('|'))).map((line) => line.slice(2, -2).split(' | '))
+}
+
+interface Setting { default?: unknown, description: string }
+const settings = Object.entries(ConfigSchema.properties as Record<string, Setting>).map(([name, { default: fallback = '–', description }]) =>
+  [`\`${name}\``, String(fallback), description])
+
+t.test('the settings, each with its default and what it means', async (t) => {
+  t.strictSame(table('README.md', 'Variable', 'Default', 'Meaning'), settings)
+  const portuguese = table('README.pt-BR.md', 'Variável', 'Padrão', 'Significado')
+  t.strictSame(portuguese.map(([name, fallback]) => [name, fallback]), settings.map(([name, fallback]) => [name, fallback]))
+  for (const [name, , meaning] of portuguese) t.ok(meaning, `${name} is explained`)
+})
+
+t.test('.env.example names every setting once, with its default, and no other', async (t) => {
+  const lines = [...read('.env.example').matchAll(/^#?([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [`\`${name}\``, value])
+  t.strictSame(lines.map(([name]) => name), settings.map(([name]) => name))
+  // LOG_LEVEL has no default of its own; the file shows the one of development.
+  const shown = ([name, fallback]: string[]) => fallback !== '–' ? fallback : name === '`LOG_LEVEL`' ? 'debug' : ''
+  t.strictSame(lines.map(([, value]) => value), settings.map(shown))
+})
+
+t.test('the errors, with status and whether a retry can help', async (t) => {
+  const errors = Object.entries(ERRORS).map(([code, { status, retryable, message }]) => ({ code: `\`${code}\``, status: String(status), retryable, message }))
+  t.strictSame(table('README.md', 'Code', 'HTTP status', 'Retryable', 'Sentence'),
+    errors.map(({ code, status, retryable, message }) => [code, status, retryable ? 'yes' : 'no', message]))
+  t.strictSame(table('README.pt-BR.md', 'Código', 'Status HTTP', 'Vale repetir').map((row) => row.slice(0, 3)),
+    errors.map(({ code, status, retryable }) => [code, status, retryable ? 'sim' : 'não']))
+})
+
+t.test('the close codes, with the reason that a client sees', async (t) => {
+  const closes = Object.values(CLOSE).map(({ code, reason }) => [String(code), reason])
+  t.strictSame(table('README.md', 'Code', 'Reason').map((row) => row.slice(0, 2)), closes)
+  t.strictSame(table('README.pt-BR.md', 'Código', 'Motivo').map((row) => row.slice(0, 2)), closes)
+})
+
+t.test('the events', async (t) => {
+  const events = EVENT_TYPES.map((type) => `\`${type}\``)
+  t.strictSame(table('README.md', 'Event', 'Sent by').map(([event]) => event), events)
+  t.strictSame(table('README.pt-BR.md', 'Evento', 'Quem envia').map(([event]) => event), events)
+})
+
+t.test('the frames that are no events', async (t) => {
+  const protocol = read('docs/protocol.md')
+  for (const type of [...RESERVED_TYPES].filter((type) => !(type in EVENTS))) t.ok(protocol.includes(`\`${type}\``), type)
+})
+
+t.test('the endpoints', async (t) => {
+  const { paths } = parse(read('openapi.yaml')) as { paths: Record<string, Record<string, { operationId: string }>> }
+  const operations = Object.entries(paths).flatMap(([url, methods]) => Object.entries(methods).map(([method, { operationId }]) =>
+    ({ operationId, request: `\`${method.toUpperCase()} ${url.replace(/\{(\w+)\}/g, ':$1')}\`` })))
+  const expected = operations.map(({ operationId, request }) => [`[${operationId}](docs/rest.md#${operationId.toLowerCase()})`, request]).sort()
+  for (const rows of [table('README.md', 'Operation', 'Request'), table('README.pt-BR.md', 'Operação', 'Requisição')]) {
+    t.strictSame(rows.map((row) => row.slice(0, 2)).sort(), expected)
+  }
+  for (const { operationId, request } of operations) {
+    t.ok(read('docs/rest.md').includes(`\n## ${operationId}\n\n${request.slice(0, -1)}`), `${operationId} is described`)
+  }
+})
+
+/** Outside of code, which may show brackets and hashes of its own. */
+const prose = (file: string) => read(file).replace(/^```[^]*?^```$/gm, '')
+
+/** The anchors that GitHub gives to the headings of a file. */
+function anchorsOf (file: string): string[] {
+  return [...prose(file).matchAll(/^#+ (.+)$/gm)].map(([, heading]) => heading!.toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, '').replaceAll(' ', '-'))
+}
+
+t.test('every relative link leads to a file, and to a heading in it where it names one', async (t) => {
+  const markdown = (folder: string) => readdirSync(join(ROOT, folder)).filter((name) => name.endsWith('.md')).map((name) => join(folder, name))
+  let checked = 0
+  for (const file of [...markdown('.'), ...markdown('docs')]) {
+    for (const [, link] of prose(file).matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^[a-z]+:/.test(link!)) continue
+      const [path, anchor] = decodeURI(link!).split('#') as [string, string?]
+      const target = path === '' ? file : join(dirname(file), path)
+      t.ok(existsSync(join(ROOT, target)), `${file}: ${link}`)
+      if (anchor !== undefined) t.ok(anchorsOf(target).includes(anchor), `${file}: the heading of ${link}`)
+      checked++
+    }
+  }
+  t.ok(checked > 50)
+})
