@@ -4,8 +4,8 @@ import fp from 'fastify-plugin'
 import type { Broker } from '../src/broker/broker.js'
 import { MemoryBroker } from '../src/broker/memory.js'
 
-/** Time between two sweeps, ms. A room that expired in between is already gone for whoever asks. */
-export const SWEEP_INTERVAL = 10_000
+/** Time between two sweeps, ms. A room that ended in between is already gone for whoever asks; its members are told by the sweep. */
+export const SWEEP_INTERVAL = 1_000
 
 declare module 'fastify' {
   interface FastifyInstance {

@@ -6,6 +6,8 @@ import { allowedOrigins } from '../src/config.js'
 export default fp(async (app) => {
   await app.register(cors, {
     origin: allowedOrigins(app.config) ?? '*',
+    // An OPTIONS that is no preflight is an unknown route like any other.
+    strictPreflight: false,
     methods: ['GET', 'POST', 'DELETE'],
     // A page that is being hidden has no time for a preflight; the browser remembers the last one this long (s).
     maxAge: 7200

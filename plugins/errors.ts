@@ -23,6 +23,13 @@ export default fp(async (app) => {
     return reply.fail(failureOf(error, status)).code(status)
   })
 
+  // Only JSON is taken; Fastify's own parser for plain text would let it through to the validation.
+  app.removeContentTypeParser('text/plain')
+  app.server.on('checkExpectation', (_request, response) => {
+    const body = JSON.stringify(errorResponse(new Failure('INVALID_REQUEST', 'This expectation cannot be met.'), '-', app.now()))
+    response.writeHead(417, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }).end(body)
+  })
+
   app.setNotFoundHandler((_request, reply) => reply.fail(new Failure('NOT_FOUND')))
 }, { name: 'errors' })
 

@@ -41,6 +41,8 @@ export default fp(async (app) => {
     // Half of the grace for the batches; a peer that does not answer its close is cut after CLOSE_TIMEOUT.
     await sessions.drain(config.SHUTDOWN_GRACE_SECONDS * 1000 / 2)
     await gone
+    // Requests and streams that nobody reads or finishes must not hold up the end.
+    setTimeout(() => app.server.closeAllConnections(), CLOSE_TIMEOUT).unref()
   }
 
   const origins = allowedOrigins(config)

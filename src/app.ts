@@ -48,6 +48,8 @@ export function buildApp ({ config, logger, now = Date.now }: AppOptions): Fasti
     // Bad URLs and too long params pass by the error handler; they get the same envelope here.
     frameworkErrors: (error, request, reply) => {
       const status = error.statusCode ?? 400
+      // The router never saw it, so nobody else ends a handshake that is refused here.
+      if (upgradeConstraint.deriveConstraint(request.raw)) reply.raw.once('finish', () => request.raw.socket.destroySoon())
       void (reply as FastifyReply).code(status).send(errorResponse(new Failure(codeForStatus(status)), request.id, now()))
     },
     // What is not HTTP never becomes a request; its answer is written by hand.

@@ -80,6 +80,7 @@ function checkTogether ({ RESULTS_FROM, API_KEYS, ALLOWED_ORIGINS = '*' }: NodeJ
   const problems: string[] = []
   // Separators alone would look like keys to whoever set them, and leave the API open.
   if (API_KEYS !== undefined && !/[^\s,]/.test(API_KEYS)) problems.push('API_KEYS must hold at least one key')
+  if (API_KEYS?.split(',').some((key) => /\s/.test(key.trim()))) problems.push('API_KEYS must not hold a key with spaces: no header could carry it')
   if (RESULTS_FROM === 'backend' && API_KEYS === undefined) problems.push('RESULTS_FROM=backend needs API_KEYS: without a key nobody is known to be a backend')
   // An origin is scheme, host and port (RFC 6454 §6.2); anything else would silently match nothing, and `null` would match every sandbox.
   const isOrigin = (text: string) => URL.canParse(text) && new URL(text).origin === text

@@ -2,30 +2,30 @@
 import { useCallback, useEffect, useRef, useState } from 'react'
 import { connect, type ConnectOptions, type PaymentState, type Room, type RoomEvent, type Status } from 'ws-payment-server/client'
 
-export interface UseRoomOptions extends Pick<ConnectOptions, 'url' | 'roomId' | 'role' | 'deviceId' | 'token'> {
-  /** Called for every event of the other device or a backend, once and in order. */
-  onEvent?: (event: RoomEvent) => void
-}
-
-export function useRoom ({ url, roomId, role, deviceId, token, onEvent }: UseRoomOptions) {
+/**
+ * @param onEvent called for every event of another device or a backend, once and in order
+ * @param options a room is joined anew when its address, its id, the role or the device changes; a `token` that expires is best given as a function
+ */
+export function useRoom (options: ConnectOptions, onEvent?: (event: RoomEvent) => void) {
   const [status, setStatus] = useState<Status>('connecting')
   const [state, setState] = useState<PaymentState | undefined>(undefined)
   const room = useRef<Room | undefined>(undefined)
-  // The newest ones are used, and new ones do not make the room be joined anew.
-  const latest = useRef({ token, onEvent })
-  latest.current = { token, onEvent }
+  // The newest handler is called, and a new one is no reason to leave the room.
+  const handler = useRef(onEvent)
+  handler.current = onEvent
 
   useEffect(() => {
-    const joined = connect({ url, roomId, role, deviceId, token: async () => await (typeof latest.current.token === 'function' ? latest.current.token() : latest.current.token) ?? '' })
+    const joined = connect(options)
     room.current = joined
     setStatus(joined.status)
-    setState(undefined)
+    setState(joined.state)
     joined.on('status', setStatus)
     joined.on('state', setState)
-    joined.on('event', (event) => latest.current.onEvent?.(event))
+    joined.on('event', (event) => handler.current?.(event))
     return () => joined.close()
-  }, [url, roomId, role, deviceId])
+  }, [options.url, options.roomId, options.role, options.deviceId])
 
+  // To be called from effects and handlers, when there is a room.
   const publish = useCallback<Room['publish']>((type, payload, options) => room.current!.publish(type, payload, options), [])
   return { status, state, publish }
 }

@@ -15,7 +15,9 @@ export interface LogEntry extends Position {
 
 /** What became of a published event. */
 export interface Published extends Position {
-  /** The room knew its key: nothing was appended, and the rest is what was answered the first time. */
+  /** It was appended now. Otherwise the room knew it, and the rest is what was answered the first time. */
+  readonly isNew: boolean
+  /** The room knew the event by its id; false where it was the request that was repeated, which gets its first answer. */
   readonly duplicate: boolean
   /** ms since the epoch, when it was accepted. */
   readonly timestamp: number

@@ -1,11 +1,12 @@
 // The log of one room in memory: append, bounded length, read after a position. Pure data, no clock and no sockets.
-import { encodeEvent, type EventDraft } from '../protocol/codec.js'
+import { encodeEvent, type DraftKey, type EventDraft } from '../protocol/codec.js'
 import type { LogEntry, ReadFrom } from './broker.js'
 
-interface StoredEntry extends LogEntry { readonly key?: string | undefined }
+interface StoredEntry extends LogEntry { readonly keys?: readonly DraftKey[] | undefined }
 
-/** What the log knows of a key: the entry it named first, what that entry said, and what was answered. */
-export interface KnownKey { readonly seq: number, readonly fingerprint: string | undefined, readonly timestamp: number, receivers: number }
+/** What the log knows of a key: the entry that it named first, and what was answered. */
+export interface Known { readonly seq: number, readonly timestamp: number, receivers: number }
+interface KnownKey { readonly fingerprint: string, readonly known: Known }
 
 /** A bounded, gapless run of a room's latest events. Keys are remembered for exactly as long as their entries. */
 export class EventLog {
@@ -19,20 +20,34 @@ export class EventLog {
    */
   constructor (readonly epoch: string, readonly size: number) {}
 
-  /** The entry that this key named first, if it is still in the log. */
-  find (key: string): KnownKey | undefined { return this.#keys.get(key) }
+  /**
+   * Whether the log knows the event already.
+   * @returns what it knows, and by which key; or `conflict` where the key named something else; or undefined for a new event
+   */
+  find ({ keys = [] }: EventDraft): { known: Known, key: DraftKey } | 'conflict' | undefined {
+    for (const key of keys) {
+      const found = this.#keys.get(key.name)
+      if (found) return found.fingerprint === key.fingerprint ? { known: found.known, key } : 'conflict'
+    }
+    return undefined
+  }
 
   /** Gives the event the next seq, keeps it, and drops what is beyond the log's size. */
   append (draft: EventDraft): LogEntry {
-    const { key, fingerprint, timestamp, origin } = draft
-    const entry: StoredEntry = { epoch: this.epoch, seq: ++this.seq, frame: encodeEvent(draft, this.seq), origin, key }
+    const { keys, timestamp, origin } = draft
+    const entry: StoredEntry = { epoch: this.epoch, seq: ++this.seq, frame: encodeEvent(draft, this.seq), origin, keys }
     this.#entries.push(entry)
-    if (key !== undefined) this.#keys.set(key, { seq: entry.seq, fingerprint, timestamp, receivers: 0 })
-    if (this.#entries.length > this.size) {
-      const dropped = this.#entries.shift()!
-      if (dropped.key !== undefined) this.#keys.delete(dropped.key)
+    if (keys) {
+      const known = { seq: entry.seq, timestamp, receivers: 0 }
+      for (const { name, fingerprint } of keys) this.#keys.set(name, { fingerprint, known })
     }
+    if (this.#entries.length > this.size) for (const { name } of this.#entries.shift()!.keys ?? []) this.#keys.delete(name)
     return entry
+  }
+
+  /** Remembers how many got the event, for the answer to a repetition. */
+  answered ({ keys = [] }: EventDraft, receivers: number): void {
+    for (const { name } of keys) this.#keys.get(name)!.known.receivers = receivers
   }
 
   /**

@@ -71,12 +71,9 @@ export class MemoryBroker implements Broker {
     const room = create ? this.#open(roomId) : this.#find(roomId) ?? this.#missing(roomId)
     if (room instanceof Failure) return room
     const { log } = room
-    const known = draft.key === undefined ? undefined : log.find(draft.key)
-    if (known) {
-      if (known.fingerprint !== draft.fingerprint) return new Failure('ID_CONFLICT')
-      const { seq, timestamp, receivers } = known
-      return { epoch: log.epoch, seq, duplicate: true, timestamp, receivers, changed: false }
-    }
+    const found = log.find(draft)
+    if (found === 'conflict') return new Failure('ID_CONFLICT')
+    if (found) return { epoch: log.epoch, ...found.known, duplicate: !found.key.isRequest, isNew: false, changed: false }
     const entry = log.append(draft)
     const before = room.state
     const { timestamp } = draft
@@ -84,8 +81,8 @@ export class MemoryBroker implements Broker {
     room.lastEventAt = timestamp
     room.emptyUntil = this.#options.now() + this.#options.retention
     const receivers = room.subscribed ? this.#listener.entry(roomId, entry) : 0
-    if (draft.key !== undefined) log.find(draft.key)!.receivers = receivers
-    return { epoch: log.epoch, seq: entry.seq, duplicate: false, timestamp, receivers, changed: room.state !== before }
+    log.answered(draft, receivers)
+    return { epoch: log.epoch, seq: entry.seq, timestamp, receivers, duplicate: false, isNew: true, changed: room.state !== before }
   }
 
   async read (roomId: string, from?: ReadFrom): Promise<RoomView | Failure> {

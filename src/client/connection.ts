@@ -1,6 +1,6 @@
 // Keeps a link to the server: tries again when it is lost, and goes over to an event stream where no socket gets through.
-// No library does it: partysocket and reconnecting-websocket have neither full jitter nor our close ranges, know nothing of the
-// back/forward cache, and queue frames that must instead wait for the reply to a join.
+// No library does it: partysocket and reconnecting-websocket have neither full jitter nor our close ranges nor an eye for the back/forward
+// cache, and they queue frames that must instead wait for the reply to a join.
 import type { Environment } from './environment.js'
 import type { Frame } from './frames.js'
 import type { Link } from './link.js'
@@ -21,7 +21,6 @@ const SOCKET_RETRY = 60_000
 export interface ConnectionOptions extends SocketTimes {
   readonly socketUrl: string
   readonly streamUrl: () => string
-  /** Headers of each request. */
   readonly headers: () => Record<string, string>
   readonly socketAttempts: number
 }
@@ -43,9 +42,6 @@ export class Connection {
   link: Link | undefined
   /** A socket that is being tried while a stream is used. */
   #candidate: Link | undefined
-  readonly #environment: Environment
-  readonly #options: ConnectionOptions
-  readonly #listener: ConnectionListener
   /** Changes with each attempt and each end: what began under another number is stale. */
   #attempt = 0
   #failures = 0
@@ -56,6 +52,10 @@ export class Connection {
   #suspended = false
   #retry: unknown
   #deadline: unknown
+
+  readonly #environment: Environment
+  readonly #options: ConnectionOptions
+  readonly #listener: ConnectionListener
 
   constructor (environment: Environment, options: ConnectionOptions, listener: ConnectionListener) {
     this.#environment = environment
@@ -70,8 +70,8 @@ export class Connection {
     this.#drop()
     const attempt = this.#attempt
     try {
-      const prepared = this.#listener.prepare()
-      if (prepared) await prepared
+      const preparation = this.#listener.prepare()
+      if (preparation) await preparation
     } catch (error) {
       if (attempt === this.#attempt) this.#lost(0, String(error))
       return
@@ -85,15 +85,13 @@ export class Connection {
 
   /** Unless `joined` is called in time, the link is dead. */
   expectJoin (): void {
-    const { clearTimeout, setTimeout } = this.#environment
-    clearTimeout(this.#deadline)
-    this.#deadline = setTimeout(() => this.fail('not joined in time'), JOIN_TIMEOUT)
+    this.#environment.clearTimeout(this.#deadline)
+    this.#deadline = this.#environment.setTimeout(() => this.fail('not joined in time'), JOIN_TIMEOUT)
   }
 
   joined (): void {
     this.#environment.clearTimeout(this.#deadline)
     this.#joinedAt ??= this.#environment.now()
-    this.#streamFailed = false
   }
 
   /** Gives the link up as dead. */
@@ -111,8 +109,7 @@ export class Connection {
 
   /** Lets go until `resume`. */
   suspend (): void {
-    this.#suspended = true
-    this.#drop()
+    this.end()
     this.#listener.lost()
   }
 
@@ -131,8 +128,13 @@ export class Connection {
     const link: Link = openSocket(this.#environment, this.#options.socketUrl, this.#options, {
       opened: () => { if (link === this.link) this.#listener.opened() },
       frame: (frame) => {
-        // A candidate takes over with the server's greeting: a socket that merely opened may still swallow everything.
-        if (link === this.#candidate) this.#adopt(link)
+        // With the server's greeting: a socket that merely opened may still swallow everything.
+        if (link === this.#candidate) {
+          this.#candidate = undefined
+          this.#drop()
+          this.link = link
+          this.#listener.opened()
+        }
         this.#heard = true
         this.#failedSockets = 0
         this.#listener.frame(frame)
@@ -148,7 +150,6 @@ export class Connection {
 
   #openStream (): void {
     this.link = openStream(this.#environment, this.#options.streamUrl(), this.#options.headers(), STREAM_IDLE, {
-      opened: () => {},
       frame: (frame) => {
         this.#heard = true
         this.#listener.frame(frame)
@@ -180,13 +181,6 @@ export class Connection {
     }, SOCKET_RETRY * (0.5 + random() / 2))
   }
 
-  #adopt (candidate: Link): void {
-    this.#candidate = undefined
-    this.#drop()
-    this.link = candidate
-    this.#listener.opened()
-  }
-
   #lost (code: number, reason: string): void {
     const { setTimeout, random, now } = this.#environment
     if (this.#joinedAt !== undefined && now() - this.#joinedAt >= STABLE_AFTER) this.#failures = 0
@@ -197,10 +191,8 @@ export class Connection {
   }
 
   #drop (): void {
-    const { clearTimeout } = this.#environment
     this.#attempt++
-    clearTimeout(this.#retry)
-    clearTimeout(this.#deadline)
+    for (const timer of [this.#retry, this.#deadline]) this.#environment.clearTimeout(timer)
     this.link?.close()
     this.#candidate?.close()
     this.link = this.#candidate = this.#joinedAt = undefined

@@ -13,7 +13,7 @@ export interface Link {
 
 export interface LinkListener {
   /** A socket can be written to. */
-  opened: () => void
+  opened?: () => void
   frame: (frame: Frame) => void
   /** It ended, and not by us. Told once, and never before the link was returned. @param code of the close frame, or 0 where there was none */
   closed: (code: number, reason: string) => void

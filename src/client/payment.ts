@@ -9,18 +9,21 @@ interface Fact { readonly type: string, readonly payload: Readonly<Record<string
  * Folds one live event of a device into the state. A success is final, an error may be followed by one. An event that
  * changes nothing returns the very same object. Whether a backend's result is verified only the server can say.
  */
-export function fold (state: PaymentState, { type, payload, timestamp: updatedAt }: Fact): PaymentState {
+export function fold (state: PaymentState, fact: Fact): PaymentState {
+  const next = advance(state, fact)
+  return sameState(next, state) ? state : { ...next, updatedAt: fact.timestamp }
+}
+
+function advance (state: PaymentState, { type, payload }: Fact): PaymentState {
   if (state.status === 'succeeded') return state
   const succeeded = type === 'PAYMENT_SUCCESS'
   if (succeeded || type === 'PAYMENT_ERROR') {
     if (state.outcome?.verified) return state
-    const keys = succeeded ? ['transactionId', 'amount', 'currency'] : ['error', 'code']
-    return { ...state, status: succeeded ? 'succeeded' : 'failed', outcome: { ...pick(payload, keys), verified: false }, updatedAt }
+    const outcome = pick(payload, succeeded ? ['transactionId', 'amount', 'currency'] : ['error', 'code'])
+    return { ...state, status: succeeded ? 'succeeded' : 'failed', outcome: { ...outcome, verified: false } }
   }
   if (!PROGRESS.includes(type)) return state
-  const news = pick(payload, type === 'PAYMENT_METHOD_CHANGED' ? ['method'] : type === 'DATA_FILLED' ? ['fields'] : [])
-  const next = { ...state, ...news, step: type as PaymentState['step'] }
-  return sameState(next, state) ? state : { ...next, updatedAt }
+  return { ...state, ...pick(payload, type === 'PAYMENT_METHOD_CHANGED' ? ['method'] : type === 'DATA_FILLED' ? ['fields'] : []), step: type as PaymentState['step'] }
 }
 
 export function sameState (a: PaymentState | undefined, b: PaymentState | undefined): boolean {

@@ -46,12 +46,7 @@ export class Room {
       refused: (error) => this.#emitter.emit('error', error)
     })
     this.#connection = new Connection(platform, {
-      socketUrl: socket,
-      streamUrl: () => streamAddress(events, this.deviceId, role, this.position),
-      headers,
-      pingInterval,
-      pongTimeout,
-      socketAttempts
+      socketUrl: socket, streamUrl: () => streamAddress(events, this.deviceId, role, this.position), headers, pingInterval, pongTimeout, socketAttempts
     }, {
       prepare: () => this.#renewToken(),
       opened: () => this.#join(),

@@ -54,7 +54,7 @@ export function openSocket ({ WebSocket, setTimeout, clearTimeout }: Environment
     socket.onopen = () => {
       if (over) return
       nextPing = setTimeout(probe, times.pingInterval)
-      listener.opened()
+      listener.opened?.()
     }
     socket.onmessage = ({ data }) => {
       if (over) return

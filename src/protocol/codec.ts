@@ -68,6 +68,15 @@ export function checkFrame (frame: unknown): ClientFrame | RefusedFrame {
   return name === undefined ? valid : { ...valid, id: name }
 }
 
+/** A name under which the log remembers an event. */
+export interface DraftKey {
+  readonly name: string
+  /** A digest of what was said under that name; the same name with another one is a conflict. */
+  readonly fingerprint: string
+  /** It names the request and not the event: a repetition gets the first answer, and is no duplicate. */
+  readonly isRequest: boolean
+}
+
 /** An event on its way into a room's log, already serialised but for the number that the log gives it. */
 export interface EventDraft {
   readonly type: string
@@ -77,10 +86,8 @@ export interface EventDraft {
   readonly verified: boolean
   /** ms since the epoch, when the server accepted it. */
   readonly timestamp: number
-  /** What a repetition has in common with its first; the log knows an event by it. */
-  readonly key?: string
-  /** A digest of what the sender said; the same key with another one is a conflict. Only where there is a key. */
-  readonly fingerprint?: string
+  /** What a repetition has in common with its first; the log knows an event by each of them. */
+  readonly keys?: readonly DraftKey[]
   /** The outgoing text up to the place of `seq`, and from there on: only the number is spliced in, nothing is serialised twice. */
   readonly head: string
   readonly tail: string
@@ -93,7 +100,7 @@ export interface DraftOptions {
   readonly verified?: boolean
   readonly timestamp: number
   readonly origin?: string
-  /** Makes a repeated request one event, where the event has no `id` of its own (an HTTP `Idempotency-Key`). */
+  /** Makes a repeated request one event (an HTTP `Idempotency-Key`). */
   readonly idempotencyKey?: string | undefined
   /** What makes two requests with one key the same; by default type and payload. */
   readonly identity?: string
@@ -108,9 +115,13 @@ export function draftEvent (
   const head = `{"type":"${type}","payload":${JSON.stringify(payload)},"seq":`
   const tail = `,"timestamp":${timestamp},"source":"${source}"${id === undefined ? '' : `,"id":${JSON.stringify(id)}`}}`
   const draft = { type, payload, source, verified, timestamp, head, tail, ...(origin !== undefined && { origin }) }
-  // Two name spaces: a request's key and a client's id may look alike.
-  const key = id !== undefined ? `id ${id}` : idempotencyKey !== undefined ? `key ${idempotencyKey}` : undefined
-  return key === undefined ? draft : { ...draft, key, fingerprint: hash('sha1', identity ?? type + canonical(payload), 'base64') }
+  if (id === undefined && idempotencyKey === undefined) return draft
+  const said = identity ?? type + canonical(payload)
+  const keys: DraftKey[] = []
+  if (idempotencyKey !== undefined) keys.push({ name: `request ${idempotencyKey}`, fingerprint: digest(`${id} ${said}`), isRequest: true })
+  // Devices and backends have name spaces of their own: a phone cannot take the id under which a backend will confirm.
+  if (id !== undefined) keys.push({ name: `${verified ? 'backend' : 'device'} ${id}`, fingerprint: digest(said), isRequest: false })
+  return { ...draft, keys }
 }
 
 /** The bytes that every member receives, and that the log keeps. */
@@ -180,3 +191,5 @@ function checkString (value: string): Broken | undefined {
 function canonical (value: unknown): string {
   return JSON.stringify(value, (_key, child: unknown) => isObject(child) ? Object.fromEntries(Object.entries(child).sort(([a], [b]) => a < b ? -1 : 1)) : child)
 }
+
+function digest (text: string): string { return hash('sha1', text, 'base64') }

@@ -5,7 +5,8 @@ import { Type, type Static } from '@sinclair/typebox'
 export const RoomId = Type.String({
   minLength: 1,
   maxLength: 128,
-  pattern: '^[A-Za-z0-9._:~-]+$',
+  // Dots alone mean another place in an address, and are taken away on the way.
+  pattern: '^(?!\\.{1,2}$)[A-Za-z0-9._:~-]+$',
   description: 'The payment\'s room: 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.',
   examples: ['payment_123']
 })

@@ -44,7 +44,7 @@ export const RoomEvent = Type.Object({
   payload: Type.Object({}, { additionalProperties: true, examples: [{ roomId: 'payment_123', transactionId: 'tx_456789', amount: 99.9 }] }),
   seq: Type.Integer({ minimum: 1, examples: [7] }),
   timestamp: Timestamp,
-  source: StringEnum(['device', 'api']),
+  source: StringEnum(['device', 'api'], { description: '`api`: a backend said it. A payment event is that only with an API key; without one it is a device\'s word, however it came.' }),
   id: Type.Optional(FrameId)
 }, { $id: 'RoomEvent', description: 'An event as the room\'s members got it.' })
 export type RoomEvent = Static<typeof RoomEvent>

@@ -55,7 +55,7 @@ export type ServerStatus = Static<typeof ServerStatus>
 const EventType = Type.String({
   minLength: 1,
   maxLength: 64,
-  pattern: `^(?!(?:${[...RESERVED_TYPES].join('|')})$)[A-Za-z0-9_.:-]+$`,
+  pattern: `^(?!(?:${[...RESERVED_TYPES].join('|')}|__proto__|constructor|prototype)$)[A-Za-z0-9_.:-]+$`,
   description: 'The `type` of the frame that the clients get: 1–64 characters of `A-Z a-z 0-9 _ . : -`, and no name that the protocol itself uses.',
   examples: ['PAYMENT_UPDATE']
 })

@@ -1,7 +1,7 @@
 // A room as server-sent events (WHATWG HTML §9.2): for networks that block WebSockets, and for backends.
 import type { Writable } from 'node:stream'
 import type { LogEntry, ReadFrom } from '../broker/broker.js'
-import { CLOSE, type CloseReason, type Failure } from '../errors.js'
+import { CLOSE, Failure, type CloseReason } from '../errors.js'
 import { encodeFrame } from '../protocol/codec.js'
 import type { Role } from '../protocol/events.js'
 import { roomJoined } from './joined.js'
@@ -32,17 +32,38 @@ export class EventStream implements Recipient, Connection {
     this.#options = options
   }
 
-  /** Joins the room; the first message is the same `ROOM_JOINED` that a socket gets, and logged events follow from the position that was asked for. */
-  async open (roomId: string, { deviceId, role, recover }: { deviceId?: string | undefined, role: Role, recover: ReadFrom }): Promise<Failure | undefined> {
+  /**
+   * Joins the room; the first message is the same `ROOM_JOINED` that a socket gets, and logged events follow from the position that was asked for.
+   * @param onJoined begins to send the output; called once the room let us in, so that a refusal can still be an answer of its own
+   */
+  async open (roomId: string, { deviceId, role, recover }: { deviceId?: string | undefined, role: Role, recover: ReadFrom }, onJoined: () => void): Promise<Failure | undefined> {
     const { rooms, now } = this.#options
-    this.#write(`retry: ${RETRY}\n\n`)
-    return rooms.join(this, { roomId, deviceId, role, recover }, (member, view) => {
+    let isJoined = false
+    const failure = await rooms.join(this, { roomId, deviceId, role, recover }, (member, view) => {
+      isJoined = true
+      onJoined()
+      this.#write(`retry: ${RETRY}\n\n`)
       this.notify(encodeFrame('ROOM_JOINED', roomJoined(member, view, now(), true)))
     })
+    // The room ended while we waited for it; a second try is told so.
+    return failure ?? (isJoined ? undefined : new Failure('UNAVAILABLE'))
   }
 
   // A frame is one line of JSON, so it needs no splitting into several `data:` fields.
   deliver ({ epoch, seq, frame }: LogEntry): void { this.#write(`id: ${epoch}:${seq}\ndata: ${frame.toString('utf8')}\n\n`) }
+
+  replay (entry: LogEntry): Promise<void> | undefined {
+    this.deliver(entry)
+    const output = this.#output
+    if (!output.writableNeedDrain) return undefined
+    return new Promise((resolve) => {
+      const done = () => {
+        output.off('drain', done).off('close', done)
+        resolve()
+      }
+      output.on('drain', done).on('close', done)
+    })
+  }
 
   notify (frame: string): void {
     this.#write(`data: ${frame}\n\n`)
@@ -72,4 +93,12 @@ export class EventStream implements Recipient, Connection {
 export function recoverFrom (lastEventId: string | undefined, fromAddress: ReadFrom): ReadFrom {
   const [, epoch, seq] = /^([\w-]+):(\d{1,15})$/.exec(lastEventId ?? '') ?? []
   return epoch === undefined ? fromAddress : { epoch, seq: Number(seq) }
+}
+
+/** Whether an `Accept` header asks for a stream by name, and not with a weight of nothing (RFC 9110 §12.5.1). */
+export function wantsStream (accept: string | undefined): boolean {
+  return (accept ?? '').split(',').some((range) => {
+    const [type, ...parameters] = range.split(';').map((part) => part.trim().toLowerCase())
+    return type === 'text/event-stream' && !parameters.some((parameter) => /^q=0(?:\.0*)?$/.test(parameter))
+  })
 }

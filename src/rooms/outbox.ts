@@ -26,4 +26,18 @@ export class Outbox {
     if (this.#socket.bufferedAmount > this.#maxBytes) this.#onOverflow()
     else this.#socket.send(frame, TEXT)
   }
+
+  /**
+   * Queues one text frame of many. What is replayed at once may be more than a peer may fall behind by.
+   * @returns a promise to wait for before the next one, where half of what may wait is waiting
+   */
+  sendPaced (frame: Buffer): Promise<void> | undefined {
+    if (this.#socket.readyState !== OPEN) return undefined
+    if (this.#socket.bufferedAmount * 2 < this.#maxBytes) {
+      this.#socket.send(frame, TEXT)
+      return undefined
+    }
+    // Called when the frame was handed to the network, or when the socket is gone.
+    return new Promise((resolve) => this.#socket.send(frame, TEXT, () => resolve()))
+  }
 }

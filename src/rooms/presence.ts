@@ -38,6 +38,11 @@ export class Presence {
       .map(({ clientId, deviceId, role }) => ({ clientId, deviceId, role }))
   }
 
+  /** The room is over: nobody comes back to it. */
+  forget (roomId: string): void {
+    for (const [key, departure] of this.#departures) if (departure.roomId === roomId) this.#departures.delete(key)
+  }
+
   stop (): void {
     clearTimeout(this.#timer)
     this.#departures.clear()

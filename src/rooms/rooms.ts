@@ -15,8 +15,10 @@ export const MAX_PENDING = 1000
 export interface Recipient {
   readonly clientId: string
   readonly memberships: Map<string, Member>
-  /** An event from a room's log. */
+  /** A live event. */
   deliver: (entry: LogEntry) => void
+  /** An event of those that are told again, at the pace of the recipient. @returns what to wait for before the next one, if anything */
+  replay: (entry: LogEntry) => Promise<void> | undefined
   /** A frame that is in no log. */
   notify: (frame: string) => void
   close: (reason: CloseReason) => void
@@ -103,26 +105,33 @@ export class Rooms {
    * @param welcome sends the reply; it is called between the read and the first event, with no `await` on either side
    */
   async join (recipient: Recipient, request: JoinRequest, welcome: (member: Member, view: RoomView) => void): Promise<Failure | undefined> {
-    const { roomId, presence = false, recover } = request
-    const member = this.#enter(recipient, request)
-    if (member instanceof Failure) return member
+    const { roomId, recover } = request
+    const entered = this.#enter(recipient, request)
+    if (entered instanceof Failure) return entered
+    const { member, isNew } = entered
     // Subscribe and buffer before reading: an event between the two would be lost.
     const live: LogEntry[] = member.pending = []
     const view = await this.#subscribed(member) ?? await this.#options.broker.read(roomId, recover)
+    // The room ended, or the recipient was too slow for it, while we waited: it was told so then.
+    if (recipient.memberships.get(roomId) !== member) return undefined
     if (view instanceof Failure) {
-      this.#remove(member)
+      if (isNew) this.#remove(member)
+      else this.#goLive(member)
       return view
     }
-    if (live.length > MAX_PENDING) {
-      // Some were not kept. Saying so is the promise; the client joins again with `recover`.
-      recipient.close(CLOSE.POSITION_LOST)
-      return undefined
-    }
-    member.presence = presence
+    this.#introduce(member, request, isNew)
     this.#options.log.info({ roomId, clientId: recipient.clientId, deviceId: member.deviceId, role: member.role }, EVENTS.JOIN_ROOM.sentence)
     welcome(member, view)
-    for (const entry of view.entries) recipient.deliver(entry)
-    for (const entry of live) if (entry.seq > view.seq) recipient.deliver(entry)
+    for (const entry of view.entries) {
+      const pace = recipient.replay(entry)
+      if (pace) await pace
+    }
+    // A member that was live before, and did not ask to catch up, has not seen what came in since it asked.
+    const isOwed = (entry: LogEntry) => entry.seq > view.seq || (!isNew && !recover)
+    for (let entry = live.shift(); entry; entry = live.shift()) {
+      const pace = isOwed(entry) ? recipient.replay(entry) : undefined
+      if (pace) await pace
+    }
     member.pending = undefined
     return undefined
   }
@@ -140,8 +149,11 @@ export class Rooms {
   drop (recipient: Recipient): void {
     for (const member of recipient.memberships.values()) {
       this.#remove(member)
-      const { roomId } = member.room
-      if (this.#local.has(roomId) && !this.#isHere(roomId, member.deviceId)) this.#presence.dropped(roomId, this.#describe(member))
+      const { room: { roomId }, deviceId } = member
+      if (this.#isHere(roomId, deviceId)) continue
+      // A name that we made up never comes back, so there is nothing to wait for.
+      if (deviceId === recipient.clientId) this.#tellPresence('DEVICE_LEFT', roomId, this.#describe(member))
+      else this.#presence.dropped(roomId, this.#describe(member))
     }
   }
 
@@ -149,12 +161,11 @@ export class Rooms {
   async publish (recipient: Recipient, event: PaymentEvent): Promise<Published | Failure> {
     const { type, payload: { roomId, deviceId } } = event
     if (!mayPublish({ speaker: 'device' }, type, this.#options)) return new Failure('FORBIDDEN')
-    const member = recipient.memberships.get(roomId) ?? this.#enter(recipient, { roomId, deviceId, role: EVENTS[type].sentBy })
-    if (member instanceof Failure) return member
-    const unsubscribed = member.room.subscription && await this.#subscribed(member)
-    if (unsubscribed) {
-      this.#remove(member)
-      return unsubscribed
+    let member = recipient.memberships.get(roomId)
+    if (!member) {
+      const joined = await this.#joinSilently(recipient, { roomId, deviceId, role: EVENTS[type].sentBy })
+      if (joined instanceof Failure) return joined
+      member = joined
     }
     const { clientId } = recipient
     return this.#append(event, draftEvent(event, { source: 'device', timestamp: this.#options.now(), origin: clientId }), true, { clientId, deviceId: member.deviceId })
@@ -166,7 +177,9 @@ export class Rooms {
    */
   async publishFromApi (event: PaymentEvent, { speaker }: Claims, idempotencyKey?: string): Promise<Published | Failure> {
     if (!mayPublish({ speaker }, event.type, this.#options)) return new Failure('FORBIDDEN')
-    const draft = draftEvent(event, { source: 'api', verified: speaker === 'backend', timestamp: this.#options.now(), idempotencyKey })
+    // Without a proof it is a device's word, whoever sent it: so `source: "api"` on a result means that it is verified.
+    const verified = speaker === 'backend'
+    const draft = draftEvent(event, { source: verified ? 'api' : 'device', verified, timestamp: this.#options.now(), idempotencyKey })
     return this.#append(event, draft, true, { speaker })
   }
 
@@ -176,9 +189,17 @@ export class Rooms {
     const payload = { roomId, message, idSeguro, timestamp, source: 'api' }
     const draft = draftEvent({ type: eventType, payload }, { source: 'api', timestamp, idempotencyKey, identity: JSON.stringify([eventType, message, idSeguro]) })
     const published = await this.#options.broker.publish(roomId, draft, false)
-    if (published instanceof Failure || published.duplicate) return published
+    if (published instanceof Failure || !published.isNew) return published
     this.#options.log.info({ roomId, type: eventType, seq: published.seq, sentToClients: published.receivers }, 'message broadcast')
     return published
+  }
+
+  /** Ends a room for everyone in it. */
+  async close (roomId: string): Promise<void | Failure> {
+    const failure = await this.#options.broker.closeRoom(roomId)
+    // Whoever was away within their grace does not come back to a room of the same name.
+    if (!failure) this.#presence.forget(roomId)
+    return failure
   }
 
   stop (): void { this.#presence.stop() }
@@ -194,12 +215,9 @@ export class Rooms {
     return published
   }
 
-  #enter (recipient: Recipient, { roomId, deviceId, role }: JoinRequest): Member | Failure {
+  #enter (recipient: Recipient, { roomId, deviceId, role }: JoinRequest): { member: Member, isNew: boolean } | Failure {
     const present = recipient.memberships.get(roomId)
-    if (present) {
-      this.#rename(present, deviceId ?? present.deviceId, role)
-      return present
-    }
+    if (present) return { member: present, isNew: false }
     const { broker, maxMembers, maxRoomsPerSocket } = this.#options
     if (recipient.memberships.size >= maxRoomsPerSocket) return new Failure('TOO_MANY_ROOMS')
     let room = this.#local.get(roomId)
@@ -209,32 +227,45 @@ export class Rooms {
       this.#local.set(roomId, room)
     }
     const member: Member = { room, recipient, deviceId: deviceId ?? recipient.clientId, role, presence: false, pending: undefined }
-    this.#welcomeDevice(member)
     room.members.add(member)
     recipient.memberships.set(roomId, member)
+    return { member, isNew: true }
+  }
+
+  /** Takes in a recipient that only sends: it gets no reply, and is live at once. */
+  async #joinSilently (recipient: Recipient, request: JoinRequest): Promise<Member | Failure> {
+    const entered = this.#enter(recipient, request)
+    if (entered instanceof Failure) return entered
+    const { member } = entered
+    const failure = await this.#subscribed(member)
+    if (failure) {
+      this.#remove(member)
+      return failure
+    }
+    this.#introduce(member, request, true)
     return member
   }
 
-  /** A member says something else of itself than before: to the others another device came and this one went. */
-  #rename (member: Member, deviceId: string, role: Role): void {
+  /** Tells the others of a device that was not there, and of one that now goes by another name. */
+  #introduce (member: Member, { deviceId = member.deviceId, role, presence = member.presence }: JoinRequest, isNew: boolean): void {
     const before = this.#describe(member)
-    const renamed = deviceId !== member.deviceId
-    if (renamed) this.#welcomeDevice({ ...member, deviceId, role })
-    member.deviceId = deviceId
-    member.role = role
     const { roomId } = member.room
-    if (renamed && !this.#isHere(roomId, before.deviceId)) this.#tellPresence('DEVICE_LEFT', roomId, before)
+    Object.assign(member, { deviceId, role, presence })
+    if (!isNew && deviceId === before.deviceId) return
+    // Back within its grace, or there on another connection: it was never away.
+    const wasAway = this.#presence.returned(roomId, deviceId)
+    if (!wasAway && !this.#isHere(roomId, deviceId, member)) this.#tellPresence('DEVICE_JOINED', roomId, this.#describe(member))
+    if (!isNew && !this.#isHere(roomId, before.deviceId)) this.#tellPresence('DEVICE_LEFT', roomId, before)
   }
 
-  /** Tells of a device that was not there, neither on another connection nor within its grace. */
-  #welcomeDevice (member: Member): void {
-    const { room: { roomId }, deviceId } = member
-    if (this.#presence.returned(roomId, deviceId) || this.#isHere(roomId, deviceId)) return
-    this.#tellPresence('DEVICE_JOINED', roomId, this.#describe(member))
+  /** A member whose second join failed goes on where it was, with what came in meanwhile. */
+  #goLive (member: Member): void {
+    for (const entry of member.pending ?? []) member.recipient.deliver(entry)
+    member.pending = undefined
   }
 
-  #isHere (roomId: string, deviceId: string): boolean {
-    for (const member of this.#local.get(roomId)?.members ?? []) if (member.deviceId === deviceId) return true
+  #isHere (roomId: string, deviceId: string, except?: Member): boolean {
+    for (const member of this.#local.get(roomId)?.members ?? []) if (member.deviceId === deviceId && member !== except) return true
     return false
   }
 
@@ -262,7 +293,9 @@ export class Rooms {
       if (recipient.clientId === entry.origin) continue
       receivers++
       if (!pending) recipient.deliver(entry)
-      else if (pending.length <= MAX_PENDING) pending.push(entry)
+      else if (pending.length < MAX_PENDING) pending.push(entry)
+      // Not all of it can be kept. Saying so is the promise; the client joins again with `recover`.
+      else recipient.close(CLOSE.POSITION_LOST)
     }
     return receivers
   }
@@ -278,6 +311,7 @@ export class Rooms {
   }
 
   #closed (roomId: string, reason: CloseCause): void {
+    this.#presence.forget(roomId)
     const room = this.#local.get(roomId)
     if (!room) return
     this.#local.delete(roomId)

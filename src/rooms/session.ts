@@ -66,6 +66,8 @@ export class Session implements Recipient, Connection {
 
   deliver ({ frame }: LogEntry): void { this.#outbox.send(frame) }
 
+  replay ({ frame }: LogEntry): Promise<void> | undefined { return this.#outbox.sendPaced(frame) }
+
   notify (frame: string): void { this.#outbox.send(frame) }
 
   /** @param number counts the pings of all sessions, from 1 */

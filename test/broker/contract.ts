@@ -119,7 +119,7 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     await broker.subscribe('r')
     const first = await published('r', { amount: 1 }, { id: 'x' })
     await published('r')
-    t.match(first, { seq: 1, duplicate: false })
+    t.match(first, { seq: 1, duplicate: false, isNew: true })
     t.match(await published('r', { amount: 1 }, { id: 'x' }), { epoch: first.epoch, seq: 1, duplicate: true, receivers: 2, timestamp: 1000, changed: false }, 'what was answered the first time')
     t.match(await publish('r', { amount: 2 }, { id: 'x' }), { code: 'ID_CONFLICT' })
     await published('r', { a: 1, b: { c: 2, d: [3, 4] } }, { id: 'y' })
@@ -191,7 +191,7 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
       source: 'api', timestamp: n, idempotencyKey: 'x', ...(identity !== undefined && { identity })
     }), true)
     t.match(await keyed(1, 'same'), { seq: 2, duplicate: false })
-    t.match(await keyed(2, 'same'), { seq: 2, duplicate: true, timestamp: 1 }, 'the identity counts, not the stamped payload')
+    t.match(await keyed(2, 'same'), { seq: 2, isNew: false, duplicate: false, timestamp: 1 }, 'the first answer; the identity counts, not the stamped payload')
     t.match(await keyed(3, 'other'), { code: 'ID_CONFLICT' })
   })
 

@@ -21,7 +21,7 @@ t.test('a new log is empty, and all of it can be had', async (t) => {
   t.strictSame(log.readAfter({ seq: 0 }), { recovered: true, entries: [] })
   t.strictSame(log.readAfter({ epoch: 'e1', seq: 0 }), { recovered: true, entries: [] })
   t.strictSame(log.readAfter({ epoch: 'e1', seq: 1 }), { recovered: false, entries: [] })
-  t.equal(log.find('id a'), undefined)
+  t.equal(log.find(draft(1, 'a')), undefined)
 })
 
 t.test('an event gets the next number, is encoded with it, and keeps its epoch and its origin', async (t) => {
@@ -83,15 +83,32 @@ t.test('a key is remembered for exactly as long as its entry', async (t) => {
   const log = new EventLog('e1', 2)
   const event = draft(1, 'a')
   log.append(event)
-  t.strictSame(log.find(event.key!), { seq: 1, fingerprint: event.fingerprint, timestamp: 1001, receivers: 0 })
-  t.equal(log.find('id b'), undefined)
+  t.strictSame(log.find(event), { known: { seq: 1, timestamp: 1001, receivers: 0 }, key: event.keys![0] })
+  log.answered(event, 3)
+  t.match(log.find(event), { known: { receivers: 3 } })
+  t.equal(log.find(draft(9, 'a')), 'conflict', 'the same id for something else')
+  t.equal(log.find(draft(1, 'b')), undefined)
+  t.equal(log.find(draft(1)), undefined, 'without an id every event is new')
   log.append(draft(2))
-  t.match(log.find(event.key!), { seq: 1 })
+  t.match(log.find(event), { known: { seq: 1 } })
   log.append(draft(3))
-  t.equal(log.find(event.key!), undefined)
-  log.append(draft(4, 'a'))
-  t.match(log.find(event.key!), { seq: 4 }, 'a forgotten key can be used again')
-  for (const key of ['toString', '__proto__', 'constructor']) t.equal(log.find(key), undefined, key)
+  t.equal(log.find(event), undefined)
+  log.append(event)
+  t.match(log.find(event), { known: { seq: 4 } }, 'a forgotten key can be used again')
+  for (const id of ['toString', '__proto__', 'constructor']) t.equal(log.find(draft(1, id)), undefined, id)
+})
+
+t.test('an event is known by each of its keys, and the request comes first', async (t) => {
+  const log = new EventLog('e1', 2)
+  const keyed = (id: string, idempotencyKey: string, n = 1) => draftEvent({ type: 'CLICKED_PAY', payload: { roomId: 'r', n }, id }, { source: 'device', timestamp: 1, idempotencyKey })
+  log.append(keyed('a', 'k'))
+  t.match(log.find(keyed('a', 'k')), { known: { seq: 1 }, key: { isRequest: true } })
+  t.match(log.find(keyed('a', 'another')), { known: { seq: 1 }, key: { isRequest: false } })
+  t.equal(log.find(keyed('b', 'k')), 'conflict')
+  t.equal(log.find(keyed('a', 'another', 2)), 'conflict')
+  log.append(draft(2))
+  log.append(draft(3))
+  t.equal(log.find(keyed('a', 'k')), undefined, 'both are forgotten with it')
 })
 
 /** The same promises over a plain list of everything that ever happened. */
@@ -104,9 +121,11 @@ class NaiveLog {
 
   append (n: number, draft: EventDraft): void { this.#all.push({ seq: this.seq + 1, n, draft }) }
 
-  find (key: string): object | undefined {
-    const found = this.#kept.find(({ draft }) => draft.key === key)
-    return found && { seq: found.seq, fingerprint: found.draft.fingerprint, timestamp: found.draft.timestamp, receivers: 0 }
+  find (draft: EventDraft): object | string | undefined {
+    const key = draft.keys![0]!
+    const found = this.#kept.find((entry) => entry.draft.keys?.[0]!.name === key.name)
+    if (!found) return undefined
+    return found.draft.keys![0]!.fingerprint === key.fingerprint ? { known: { seq: found.seq, timestamp: found.draft.timestamp, receivers: 0 }, key } : 'conflict'
   }
 
   readAfter (epoch: string | undefined, seq: number): { recovered: boolean, entries: Array<[seq: number, n: number]> } {
@@ -125,13 +144,13 @@ t.test('whatever is appended, it behaves as a plain list would', async (t) => {
     for (const [n, id] of [undefined, ...appended].entries()) {
       const event = draft(n, id)
       // As a broker does it: a key that is known is not appended again.
-      if (event.key !== undefined && log.find(event.key)) seen.duplicates++
+      if (log.find(event)) seen.duplicates++
       else {
         log.append(event)
         model.append(n, event)
       }
       assert.equal(log.seq, model.seq)
-      for (const id of ids) assert.deepEqual(log.find(`id ${id}`), model.find(`id ${id}`), `find ${id}`)
+      for (const id of ids) for (const said of [n, 0, 1]) assert.deepEqual(log.find(draft(said, id)), model.find(draft(said, id)), `find ${id}`)
       for (const epoch of ['e1', 'e0', undefined]) {
         for (let seq = -1; seq <= log.seq + 2; seq++) {
           const { recovered, entries } = log.readAfter({ epoch, seq })

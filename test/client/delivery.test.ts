@@ -138,6 +138,39 @@ t.test('a link lost while an event waits to be tried again changes nothing', asy
   t.equal(server.log.length, 1)
 })
 
+t.test('a refusal of one event does not touch another that is on its way', async (t) => {
+  const server = new FakeServer()
+  const room = server.connect()
+  await server.clock.advance(10)
+  server.intercept = (_socket, { type }) => type === 'CLICKED_PAY'
+  void room.publish('CLICKED_PAY')
+  await server.clock.advance(10)
+  server.refuse(server.socket, 'RATE_LIMITED', true, 'another')
+  await server.clock.advance(9000)
+  t.equal(server.sent('CLICKED_PAY').length, 1)
+  t.equal(room.status, 'online')
+  await server.clock.advance(1000)
+  t.equal(room.status, 'offline', 'its own time is still kept')
+})
+
+t.test('an event that got in makes the waits begin anew', async (t) => {
+  const server = new FakeServer()
+  const room = server.connect({ random: () => 0.999999 })
+  await server.clock.advance(10)
+  let refusals = 0
+  server.intercept = (socket, { type, id }) => type === 'CLICKED_PAY' && refusals-- > 0 && server.refuse(socket, 'RATE_LIMITED', true, id)
+  for (const wait of [2000 + 4000 + 8000, 2000]) {
+    refusals = wait === 2000 ? 1 : 3
+    const since = server.clock.now
+    const receipt = room.publish('CLICKED_PAY')
+    const { length } = server.log
+    while (server.log.length === length) await server.clock.advance(1)
+    t.ok(Math.abs(server.clock.now - since - wait) < 20, `${server.clock.now - since} ms`)
+    await server.clock.advance(5)
+    await receipt
+  }
+})
+
 t.test('an event that no retry can help is given up, and the next one goes', async (t) => {
   const server = new FakeServer()
   const room = server.connect()
@@ -279,6 +312,7 @@ t.test('with nothing to tell, a hidden page tells nothing; what it tells while h
   t.strictSame(server.http.requests, [])
   const heard = listenTo(room)
   void room.publish('CLICKED_PAY')
+  t.equal(server.http.requests.length, 1)
   page.tell('pagehide')
   t.equal(server.http.requests.length, 1, 'and is not sent twice')
   await server.clock.advance(10)
@@ -320,11 +354,37 @@ t.test('a request that is refused as the page is hidden decides nothing: the soc
   t.match(await receipt, { seq: 1 })
 })
 
+t.test('a reply to a join that an own event overtook does not turn the state back', async (t) => {
+  const server = new FakeServer()
+  const page = new FakePage()
+  const room = server.connect(page)
+  await server.clock.advance(10)
+  server.sockets.accept = 'refuse'
+  server.socket.end(1006)
+  // The join is read before the event is in the log, and answered after its receipt.
+  const { seq, state } = server
+  server.sockets.accept = 'open'
+  server.intercept = (socket, { type }) => {
+    if (type !== 'JOIN_ROOM') return false
+    server.clock.setTimeout(() => socket.receive('ROOM_JOINED', { epoch: 'e1', seq, state, recovered: true, replayed: 0 }), 100)
+    return true
+  }
+  await server.clock.advance(1300)
+  void room.publish('CLICKED_PAY')
+  page.see('hidden')
+  await server.clock.advance(1000)
+  t.equal(room.status, 'online')
+  t.equal(room.state?.step, 'CLICKED_PAY')
+})
+
 t.test('before the first join an event may get in by a request; the join tells what it did', async (t) => {
   const server = new FakeServer()
   const page = new FakePage()
   server.sockets.accept = 'refuse'
-  const room = server.connect(page)
+  // After a reload the position is known, but not the state.
+  const storage = new FakeStorage()
+  storage.setItem(KEY, '{"deviceId":"d1","position":{"epoch":"e1","seq":0},"outgoing":[]}')
+  const room = server.connect({ ...page, storage })
   const receipt = room.publish('CLICKED_PAY')
   page.see('hidden')
   await server.clock.advance(5)

@@ -82,7 +82,8 @@ class FakeSocket implements SocketLike {
   }
 
   receive (type: string, payload: object, extra: object = {}): void {
-    if (this.readyState === 1) this.onmessage?.({ data: JSON.stringify({ type, payload, ...extra }) })
+    // A socket that is closing still hands out what was on its way.
+    if (this.readyState === 1 || this.readyState === 2) this.onmessage?.({ data: JSON.stringify({ type, payload, ...extra }) })
   }
 
   /** The connection is gone. */
@@ -197,11 +198,14 @@ export class FakeServer {
   }
 
   #stream (query: URLSearchParams, signal: AbortSignal): ResponseLike {
-    const waiting: string[] = []
+    const waiting: Array<Uint8Array | undefined> = []
     let wake = (): void => {}
     const send = (text: string | undefined) => {
       if (text === undefined) this.streams.delete(send)
-      waiting.push(text ?? '')
+      // A network cuts where it likes, also within a character.
+      const bytes = new TextEncoder().encode(text)
+      for (let i = 0; i < bytes.length; i += 7) waiting.push(bytes.slice(i, i + 7))
+      if (text === undefined) waiting.push(undefined)
       wake()
     }
     const { reply, missing } = this.#join({ seq: Number(query.get('since')), epoch: query.get('epoch') ?? undefined })
@@ -211,7 +215,7 @@ export class FakeServer {
     const read = async (): Promise<{ done: boolean, value?: Uint8Array }> => {
       while (waiting.length === 0) await new Promise<void>((resolve) => { wake = resolve })
       const text = waiting.shift()!
-      return text === '' ? { done: true } : { done: false, value: new TextEncoder().encode(text) }
+      return text === undefined ? { done: true } : { done: false, value: text }
     }
     return { ok: true, status: 200, body: { getReader: () => ({ read }) }, json: async () => ({}) }
   }

@@ -177,8 +177,42 @@ t.test('seen again, or with another network, it asks at once; without a link it 
   await server.clock.advance(5)
   t.equal(room.status, 'online')
   room.close()
-  page.tell('online')
+  for (const event of ['online', 'pagehide', 'pageshow'] as const) page.tell(event)
+  page.see('hidden')
+  await server.clock.advance(10)
   t.equal(server.sockets.all.length, 2, 'a closed room is left alone')
+})
+
+t.test('asking at once puts the next question off, and does not add to it', async (t) => {
+  const page = new FakePage()
+  const server = new FakeServer()
+  server.connect(page)
+  await server.clock.advance(1000)
+  for (let i = 0; i < 3; i++) page.see('visible')
+  await server.clock.advance(59_000)
+  t.equal(server.sent('PING').length, 3 + 2)
+})
+
+t.test('after it was left, a room hears nothing that was still on its way', async (t) => {
+  const server = new FakeServer()
+  const room = server.connect()
+  await server.clock.advance(10)
+  const heard = listenTo(room)
+  room.close()
+  server.socket.receive('CLICKED_PAY', {}, { seq: 1 })
+  server.socket.receive('DEVICE_JOINED', { clientId: 'c2', deviceId: 'd2', role: 'device2' })
+  t.strictSame(heard.map(([signal]) => signal), ['status', 'closed'])
+})
+
+t.test('what is passed on as undefined is not given', async (t) => {
+  const server = new FakeServer()
+  const room = server.connect({ random: undefined as never, newId: undefined as never, pingInterval: undefined })
+  const receipt = room.publish('CLICKED_PAY')
+  await server.clock.advance(10)
+  t.match(await receipt, { seq: 1 })
+  server.socket.end(1006)
+  await server.clock.advance(2000)
+  t.equal(room.status, 'online')
 })
 
 t.test('a page that goes into the back/forward cache lets go of its link, and takes it up when it is back', async (t) => {

@@ -1,7 +1,9 @@
 // Where no socket gets through: the event stream and requests in its place, and the way back.
 import t from 'tap'
 import { addresses, streamAddress } from '../../src/client/options.js'
-import { FakePage, FakeServer, listenTo, of } from './fake-server.js'
+import { environment } from '../../src/client/environment.js'
+import { openStream } from '../../src/client/stream.js'
+import { Clock, FakePage, FakeServer, listenTo, of } from './fake-server.js'
 
 /** A client that a network denies its sockets, after it has given them up. */
 async function blocked (options = {}) {
@@ -33,6 +35,49 @@ t.test('after three sockets that did not open, it reads a stream and tells by re
   await server.clock.advance(10)
   t.equal(server.streams.size, 0)
   t.strictSame(server.clock.waits, [])
+})
+
+t.test('sockets that work in between are no failures in a row', async (t) => {
+  const server = new FakeServer()
+  const room = server.connect()
+  for (let i = 0; i < 5; i++) {
+    server.sockets.accept = 'refuse'
+    const { length } = server.sockets.all
+    while (server.sockets.all.length === length) await server.clock.advance(100)
+    server.sockets.accept = 'open'
+    for (let n = 0; n < 300 && room.status !== 'online'; n++) await server.clock.advance(100)
+    t.equal(room.transport, 'socket')
+    await server.clock.advance(20_000)
+    server.socket.end(1006)
+  }
+  t.strictSame(server.http.requests, [])
+})
+
+t.test('a stream that was closed by what it brought brings no more', async (t) => {
+  const frames: string[] = []
+  const clock = new Clock()
+  const text = ['A', 'B'].map((type) => `data: {"type":"${type}","payload":{}}\n\n`).join('')
+  const chunks = [new TextEncoder().encode(text)]
+  const read = async () => ({ done: chunks.length === 0, value: chunks.shift() })
+  const fetch = async () => ({ ok: true, status: 200, body: { getReader: () => ({ read }) }, json: async () => ({}) })
+  const link = openStream({ ...environment({}), fetch, setTimeout: clock.setTimeout, clearTimeout: clock.clearTimeout }, 'http://fake', {}, 1000, {
+    closed: (_code, reason) => { frames.push(reason) },
+    frame: ({ type }) => {
+      frames.push(type)
+      link.close()
+    }
+  })
+  await clock.advance(5000)
+  t.strictSame(frames, ['A'])
+  t.strictSame(clock.waits, [])
+})
+
+t.test('characters are not broken, wherever the network cuts', async (t) => {
+  const { server, heard } = await blocked()
+  const text = 'ação é €5 😀'
+  server.publish('PAYMENT_UPDATE', { message: text }, { source: 'api' })
+  await server.clock.advance(10)
+  t.equal(of(heard, 'event')[0].payload.message, text)
 })
 
 t.test('sockets that open and stay silent count as ones that did not', async (t) => {
@@ -164,8 +209,8 @@ t.test('what is missing, or weighed by the server, is asked for by opening the s
 t.test('a request that fails for now is tried again, one that is refused for good is not', async (t) => {
   const { server, room } = await blocked()
   for (const answer of ['unreachable', ...[401, 404, 408, 425, 429, 500, 503].map((status) => ({ status, code: 'X' })), { status: 409, code: 'ROOM_FULL' }] as const) {
-    const receipt = room.publish('CLICKED_PAY')
     server.http.answer = answer
+    const receipt = room.publish('CLICKED_PAY')
     await server.clock.advance(10)
     server.http.answer = 'ok'
     for (const send of server.streams) send(': still here\n\n')

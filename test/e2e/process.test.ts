@@ -92,3 +92,30 @@ t.test('SIGTERM under load: no client is left without a close code, exit 0 withi
   t.match(output(), /"server stopped"/)
   for (const { shop } of pairs) t.strictSame(shop.events.map(({ seq }) => seq), shop.events.map((_, i) => i + 1), 'in order, without a gap')
 })
+
+t.test('SIGTERM with requests that never end, and a stream that nobody reads: exit 0 within the grace', async (t) => {
+  const { url, child, exit, output } = await started(t, { NODE_ENV: 'production' })
+  const [host, port] = url.slice('ws://'.length).split(':')
+  const open = async (text: string) => {
+    const socket = net.connect(Number(port), host)
+    t.teardown(() => socket.destroy())
+    socket.on('error', () => { /* cut off, as it should be */ })
+    await once(socket, 'connect')
+    socket.write(text)
+    return socket
+  }
+  const stream = await open('GET /api/rooms/r/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n')
+  await once(stream, 'data')
+  stream.pause()
+  await open('POST /api/rooms HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{')
+  await open('GET /health HTTP/1.1\r\nHo')
+  await open('')
+  const phone = await Peer.connect(t, url)
+  phone.send('CLICKED_PAY', { roomId: 'r' })
+  await phone.settled()
+  child.kill('SIGTERM')
+  t.equal(await phone.closed, 1012)
+  t.equal(await exit, 0)
+  t.match(output(), /"server stopped"/)
+  t.notMatch(output(), /killed by timeout/)
+})

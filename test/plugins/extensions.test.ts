@@ -391,3 +391,146 @@ t.test('the view of a room is taken in one piece', async (t) => {
   const view = await app.broker.read('r', { seq: 0 }) as RoomView
   t.match(view, { seq: 1, entries: [{ seq: 1, epoch: view.epoch }], state: { status: 'succeeded' }, recovered: true })
 })
+
+t.test('a second join of a member that is live already loses nothing in between', async (t) => {
+  const { app } = await build(t)
+  const shop = await Peer.inject(t, app)
+  const phone = await Peer.inject(t, app)
+  await shop.join('r', 'till')
+  phone.send('CLICKED_PAY', { roomId: 'r', n: 1 })
+  await shop.next('CLICKED_PAY')
+  const read = app.broker.read.bind(app.broker)
+  let answer = (_: unknown): void => {}
+  let reading = false
+  app.broker.read = async (...args) => {
+    reading = true
+    await new Promise((resolve) => { answer = resolve })
+    return read(...args)
+  }
+  shop.send('JOIN_ROOM', { roomId: 'r', deviceId: 'till' })
+  await until('it joins again', () => reading)
+  phone.send('CLICKED_PAY', { roomId: 'r', n: 2 })
+  await phone.settled()
+  answer(undefined)
+  await shop.settled()
+  t.strictSame(shop.events.map(({ seq }) => seq), [1, 2])
+
+  t.test('and where it fails, the member goes on where it was', async (t) => {
+    const { Failure } = await import('../../src/errors.js')
+    app.broker.read = async () => {
+      await new Promise((resolve) => { answer = resolve })
+      return new Failure('UNAVAILABLE')
+    }
+    const members = app.rooms.members('r')
+    shop.send('JOIN_ROOM', { roomId: 'r', deviceId: 'renamed' })
+    await until('it joins again', () => { answer(undefined); return shop.frames.some(({ type }) => type === 'ERROR') || reading })
+    phone.send('CLICKED_PAY', { roomId: 'r', n: 3 })
+    await phone.settled()
+    answer(undefined)
+    await shop.settled()
+    t.strictSame(shop.events.map(({ seq }) => seq), [1, 2, 3])
+    t.strictSame(app.rooms.members('r'), members, 'and is called what it was called')
+  })
+})
+
+t.test('a room that is closed and made anew while somebody joins it: told so, and not taken for a member', async (t) => {
+  const { app } = await build(t)
+  const read = app.broker.read.bind(app.broker)
+  let answer = (_: unknown): void => {}
+  app.broker.read = async (...args) => {
+    await new Promise((resolve) => { answer = resolve })
+    return read(...args)
+  }
+  const shop = await Peer.inject(t, app)
+  shop.send('JOIN_ROOM', { roomId: 'r' })
+  await until('it joins', () => app.rooms.size === 1)
+  await app.inject({ method: 'DELETE', url: '/api/rooms/r' })
+  await app.inject({ method: 'POST', url: '/api/rooms', payload: { roomId: 'r' } })
+  answer(undefined)
+  await shop.settled()
+  t.strictSame(shop.frames.map(({ type }) => type), ['CONNECTION_ESTABLISHED', 'ROOM_CLOSED', 'ERROR'])
+})
+
+t.test('presence ends with its room, and outlasts a moment in which nobody was there', async (t) => {
+  const { app } = await build(t, { env: { PRESENCE_GRACE_SECONDS: '60' } })
+  const watcher = async (roomId: string, deviceId: string) => {
+    const peer = await Peer.inject(t, app)
+    peer.send('JOIN_ROOM', { roomId, deviceId, presence: true })
+    const { payload } = await peer.next('ROOM_JOINED')
+    return { peer, devices: payload.members.map((member: { deviceId: string }) => member.deviceId) as string[] }
+  }
+  const a = await watcher('r', 'a')
+  const b = await watcher('r', 'b')
+  b.peer.socket.terminate()
+  await until('b dropped', () => app.sessions.size === 1)
+  a.peer.socket.terminate()
+  await until('a dropped', () => app.sessions.size === 0)
+  const again = await watcher('r', 'a')
+  t.strictSame(again.devices.sort(), ['a', 'b'])
+  await watcher('r', 'b')
+  await again.peer.settled()
+  t.strictSame(again.peer.frames.filter(({ type }) => type.startsWith('DEVICE_')), [], 'both were back in time')
+
+  const nameless = await Peer.inject(t, app)
+  await nameless.join('r')
+  await again.peer.next('DEVICE_JOINED')
+  nameless.socket.terminate()
+  await again.peer.next('DEVICE_LEFT')
+  t.pass('a name that was made up never comes back, so nobody waits for it')
+
+  again.peer.socket.terminate()
+  await until('a dropped', () => app.sessions.size === 1)
+  await app.inject({ method: 'DELETE', url: '/api/rooms/r' })
+  await app.inject({ method: 'POST', url: '/api/rooms', payload: { roomId: 'r' } })
+  t.strictSame((await watcher('r', 'c')).devices, ['c'], 'a new room begins with nobody')
+})
+
+t.test('a log far larger than the outbox is replayed whole, at the pace of its reader', async (t) => {
+  const { app, port, url } = await listen(t, { env: { OUTBOX_MAX_BYTES: '65536', ROOM_LOG_SIZE: '1000' } })
+  const phone = await Peer.connect(t, url)
+  const padding = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`p${i}`, 'x'.repeat(2000)]))
+  const total = 800
+  for (let i = 0; i < total; i += 50) {
+    for (let j = 0; j < 50; j++) phone.send('CLICKED_PAY', { roomId: 'r', ...padding })
+    await phone.settled()
+  }
+  const shop = await Peer.connect(t, url)
+  shop.send('JOIN_ROOM', { roomId: 'r', recover: { seq: 0 } })
+  t.match((await shop.next('ROOM_JOINED')).payload, { recovered: true, replayed: total })
+  // Live ones that come in during the replay wait for its end.
+  phone.send('PAYMENT_SUCCESS', { roomId: 'r' })
+  await shop.next('PAYMENT_SUCCESS')
+  const expected = Array.from({ length: total + 1 }, (_, i) => i + 1)
+  t.strictSame(shop.events.map(({ seq }) => seq), expected)
+
+  const abort = new AbortController()
+  t.teardown(() => abort.abort())
+  const answer = await fetch(`http://127.0.0.1:${port}/api/rooms/r/events`, { headers: { accept: 'text/event-stream' }, signal: abort.signal })
+  t.equal(answer.status, 200)
+  let text = ''
+  for await (const chunk of answer.body!.pipeThrough(new TextDecoderStream())) {
+    text += chunk
+    if (text.includes('PAYMENT_SUCCESS') && text.endsWith('\n\n') && text.includes(`:${total + 1}\n`)) break
+  }
+  t.strictSame([...text.matchAll(/^id: [\w-]+:(\d+)$/gm)].map(([, seq]) => Number(seq)), expected)
+  t.equal(app.rooms.size, 1)
+})
+
+t.test('a reader that vanishes in the middle of a replay leaves nothing behind', async (t) => {
+  const { app, url, port } = await listen(t, { env: { OUTBOX_MAX_BYTES: '65536', ROOM_LOG_SIZE: '1000', HEARTBEAT_SECONDS: '1', HEARTBEAT_TIMEOUT_SECONDS: '1' } })
+  const phone = await Peer.connect(t, url)
+  const padding = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`p${i}`, 'x'.repeat(2000)]))
+  for (let i = 0; i < 900; i += 50) {
+    for (let j = 0; j < 50; j++) phone.send('CLICKED_PAY', { roomId: 'r', ...padding })
+    await phone.settled()
+  }
+  const deaf = await Peer.connect(t, url)
+  deaf.send('JOIN_ROOM', { roomId: 'r', recover: { seq: 0 } })
+  await deaf.next('ROOM_JOINED')
+  deaf.socket.pause()
+  const abort = new AbortController()
+  await fetch(`http://127.0.0.1:${port}/api/rooms/r/events`, { headers: { accept: 'text/event-stream' }, signal: abort.signal })
+  abort.abort()
+  await until('both are gone', () => app.sessions.size === 1)
+  t.equal(app.rooms.members('r').length, 1)
+})

@@ -278,7 +278,7 @@ t.test('an event goes out with its payload as sent, its number, its time, its so
   const plain = draftEvent({ type: 'PAYMENT_UPDATE', payload: { roomId: 'r' } }, { source: 'api', timestamp: 5, verified: true })
   t.equal(encodeEvent(plain, 2).toString(), '{"type":"PAYMENT_UPDATE","payload":{"roomId":"r"},"seq":2,"timestamp":5,"source":"api"}')
   t.equal(plain.verified, true)
-  for (const key of ['key', 'fingerprint', 'origin']) t.notOk(key in plain, `no ${key}`)
+  for (const key of ['keys', 'origin']) t.notOk(key in plain, `no ${key}`)
 })
 
 t.test('a text in the payload cannot pass for the event\'s own number', async (t) => {
@@ -287,20 +287,21 @@ t.test('a text in the payload cannot pass for the event\'s own number', async (t
 })
 
 t.test('an event is known again by its id, or by the key of the request that brought it', async (t) => {
-  const key = (id?: string, idempotencyKey?: string) => draftEvent({ type: 'CLICKED_PAY', payload: { roomId: 'r' }, id }, { source: 'device', timestamp: 1, idempotencyKey }).key
-  t.equal(key('a'), key('a'))
-  t.not(key('a'), key('b'))
-  t.not(key('a'), key(undefined, 'a'), 'an id and a key that look alike are not the same')
-  t.not(key('key a'), key(undefined, 'a'))
-  t.not(key('a'), key(undefined, 'id a'))
-  t.equal(key('a', 'b'), key('a'), 'an id comes first')
-  t.equal(key(), undefined)
-  t.type(key(''), 'string')
+  const names = (id?: string, idempotencyKey?: string, verified = false) =>
+    draftEvent({ type: 'CLICKED_PAY', payload: { roomId: 'r' }, id }, { source: 'device', timestamp: 1, idempotencyKey, verified }).keys?.map(({ name }) => name)
+  t.strictSame(names('a'), names('a'))
+  t.notSame(names('a'), names('b'))
+  t.notSame(names('a'), names(undefined, 'a'), 'an id and a key that look alike are not the same')
+  t.notSame(names('request a'), names(undefined, 'a'))
+  t.notSame(names('a'), names('a', undefined, true), 'nor are the ids of devices and of backends')
+  t.strictSame(names('a', 'b'), [...names(undefined, 'b')!, ...names('a')!], 'the request comes first')
+  t.equal(names(), undefined)
+  t.equal(names('')!.length, 1)
 })
 
 t.test('a fingerprint tells whether two events with one key say the same', async (t) => {
   const print = (payload: object = {}, { type = 'CLICKED_PAY', id = 'a', ...options }: { type?: string, id?: string } & Partial<DraftOptions> = {}) =>
-    draftEvent({ type, payload: { roomId: 'r', ...payload }, id }, { source: 'device', timestamp: 1, ...options }).fingerprint
+    draftEvent({ type, payload: { roomId: 'r', ...payload }, id }, { source: 'device', timestamp: 1, ...options }).keys![0]!.fingerprint
   t.match(print(), /^.{20,}$/)
   t.equal(print({ amount: 1 }), print({ amount: 1 }))
   t.equal(print({}, { timestamp: 2, origin: 'other', id: 'b', source: 'api' }), print(), 'when, by whom and under which id it was said makes no difference')

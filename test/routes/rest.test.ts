@@ -149,7 +149,7 @@ t.test('a broadcast body names each thing that is wrong', async (t) => {
   t.match(await details({ ...BROADCAST, message: 5, idSeguro: null }), ['message must be string', 'idSeguro must be string'], 'nothing is coerced')
   t.match(await details({ ...BROADCAST, message: '' }), [/^message /])
   t.match(await details([]), [/^body must be object/])
-  for (const eventType of [...EVENT_TYPES, 'ROOM_JOINED', 'ERROR', 'ACK', 'PONG', 'ROOM_CLOSED', '', 'A'.repeat(65), 'a b', '"', 'a\r\n']) {
+  for (const eventType of [...EVENT_TYPES, 'ROOM_JOINED', 'ERROR', 'ACK', 'PONG', 'ROOM_CLOSED', '__proto__', 'constructor', '', 'A'.repeat(65), 'a b', '"', 'a\r\n']) {
     t.match(await details({ ...BROADCAST, eventType }), [/^eventType /], `reserved or malformed: ${JSON.stringify(eventType)}`)
   }
   await shop.settled()
@@ -169,6 +169,9 @@ t.test('every error has the one envelope', async (t) => {
     ['empty body', { method: 'POST', url: broadcastUrl('r'), payload: '', headers: json }, 400, 'INVALID_REQUEST'],
     ['no body at all', { method: 'POST', url: broadcastUrl('r') }, 400, 'INVALID_REQUEST'],
     ['poisoned JSON', { method: 'POST', url: broadcastUrl('r'), payload: '{"__proto__":{}}', headers: json }, 400, 'INVALID_JSON'],
+    ['an OPTIONS that is no preflight', { method: 'OPTIONS', url: '/health' }, 404, 'NOT_FOUND'],
+    ['plain text', { method: 'POST', url: broadcastUrl('r'), payload: JSON.stringify(BROADCAST), headers: { 'content-type': 'text/plain' } }, 415, 'UNSUPPORTED_MEDIA_TYPE'],
+    ['a room id of dots', { method: 'POST', url: broadcastUrl('%2e%2e'), payload: BROADCAST }, 400, 'INVALID_REQUEST'],
     ['wrong content type', { method: 'POST', url: broadcastUrl('r'), payload: '<a/>', headers: { 'content-type': 'text/xml' } }, 415, 'UNSUPPORTED_MEDIA_TYPE'],
     ['body too large', { method: 'POST', url: broadcastUrl('r'), payload: JSON.stringify({ message: 'x'.repeat(20_000) }), headers: json }, 413, 'PAYLOAD_TOO_LARGE'],
     ['room id with a slash', { method: 'POST', url: broadcastUrl('a%2Fb'), payload: BROADCAST }, 400, 'INVALID_REQUEST'],
@@ -204,6 +207,9 @@ t.test('what is not HTTP gets an answer in the envelope too, and a closed socket
   const nonsense = await ask('nonsense\r\n\r\n')
   t.match(nonsense.head, /^HTTP\/1.1 400 Bad Request/)
   t.match(nonsense.body, { success: false, code: 'INVALID_REQUEST', requestId: /./ })
+  const expecting = await ask('GET / HTTP/1.1\r\nhost: x\r\nexpect: miracles\r\nconnection: close\r\n\r\n')
+  t.match(expecting.head, /^HTTP\/1.1 417 /)
+  t.match(expecting.body, { success: false, code: 'INVALID_REQUEST' })
   const huge = await ask(`GET / HTTP/1.1\r\nhost: x\r\nx: ${'a'.repeat(17 * 1024)}\r\n\r\n`)
   t.match(huge.head, /^HTTP\/1.1 431 /)
   t.match(huge.body, { success: false, code: 'INVALID_REQUEST' })

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import http from 'node:http'
 import t, { type Test } from 'tap'
+import { wantsStream } from '../../src/rooms/event-stream.js'
 import { build, listen, until } from '../build.js'
 import { Peer } from '../peer.js'
 
@@ -89,7 +90,7 @@ t.test('publishRoomEvent: to everyone, in the room\'s order, and only what the p
   const first = await publish({ type: 'CLICKED_PAY', id: 'x' })
   t.equal(first.statusCode, 201)
   t.strictSame(first.json(), { success: true, data: { epoch, seq: 1, duplicate: false, sentToClients: 1 }, timestamp: 5 })
-  t.strictSame(await shop.next('CLICKED_PAY'), { type: 'CLICKED_PAY', payload: { roomId: 'r' }, seq: 1, timestamp: 5, source: 'api', id: 'x' })
+  t.strictSame(await shop.next('CLICKED_PAY'), { type: 'CLICKED_PAY', payload: { roomId: 'r' }, seq: 1, timestamp: 5, source: 'device', id: 'x' }, 'without a key it is a device\'s word')
   t.match((await publish({ type: 'CLICKED_PAY', id: 'x' })).json().data, { seq: 1, duplicate: true, sentToClients: 1 })
   t.match((await publish({ type: 'CLICKED_PROCEED', id: 'x' })).json(), { code: 'ID_CONFLICT' })
   t.equal((await publish({ type: 'CLICKED_PROCEED', id: 'x' })).statusCode, 409)
@@ -288,4 +289,46 @@ t.test('while the broker is away every room endpoint says 503', async (t) => {
     t.equal(answer.statusCode, 503, `${'method' in request ? request.method : 'GET'} ${request.url}`)
     t.match(answer.json(), { success: false, code: 'UNAVAILABLE' })
   }
+})
+
+t.test('a stream is given to who asks for one by name', async (t) => {
+  for (const accept of ['text/event-stream', 'Text/Event-Stream', 'text/html, text/event-stream;q=0.5', 'text/event-stream; charset=utf-8']) t.equal(wantsStream(accept), true, accept)
+  for (const accept of [undefined, '', '*/*', 'text/*', 'application/json', 'text/event-stream;q=0', 'text/event-stream; q=0.0', 'text/event-streams']) t.equal(wantsStream(accept), false, accept)
+})
+
+t.test('while the server drains no stream begins', async (t) => {
+  const { app } = await build(t)
+  app.sessions.draining = true
+  const answer = await app.inject({ url: '/api/rooms/r/events', headers: { accept: 'text/event-stream' } })
+  t.equal(answer.statusCode, 503)
+  t.match(answer.json(), { code: 'UNAVAILABLE' })
+})
+
+t.test('a room that ends while a stream opens: the reader is sent to try again', async (t) => {
+  const { app } = await build(t)
+  const read = app.broker.read.bind(app.broker)
+  app.broker.read = async (...args) => {
+    await app.broker.closeRoom('r')
+    return read(...args)
+  }
+  const answer = await app.inject({ url: '/api/rooms/r/events', headers: { accept: 'text/event-stream' } })
+  t.equal(answer.statusCode, 503)
+  t.equal(app.sessions.size, 0)
+})
+
+t.test('an id of a device and one of a backend are not the same, and a request is known beside its event', async (t) => {
+  const { app } = await build(t, { env: { API_KEYS: 'secret' } })
+  const phone = await Peer.inject(t, app)
+  phone.send('PAYMENT_SUCCESS', { roomId: 'r', amount: 5 }, 'pay-1')
+  await phone.next('ACK')
+  const confirm = (id: string, key: string, amount = 5) => app.inject({
+    method: 'POST', url: '/api/rooms/r/events', headers: { authorization: 'Bearer secret', 'idempotency-key': key }, payload: { type: 'PAYMENT_SUCCESS', payload: { amount }, id }
+  })
+  t.match((await confirm('pay-1', 'k')).json().data, { seq: 2, duplicate: false }, 'what a phone claims does not stand in the way of what a backend knows')
+  t.match((await phone.next('PAYMENT_SUCCESS')), { seq: 2, source: 'api' })
+  const room = await app.inject({ url: '/api/rooms/r', headers: { authorization: 'Bearer secret' } })
+  t.match(room.json().data.state.outcome, { verified: true })
+  t.match((await confirm('pay-1', 'k')).json().data, { seq: 2, duplicate: false }, 'the first answer again')
+  t.match((await confirm('pay-1', 'another')).json().data, { seq: 2, duplicate: true })
+  t.equal((await confirm('pay-2', 'k')).statusCode, 409)
 })

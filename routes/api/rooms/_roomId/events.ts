@@ -7,7 +7,7 @@ import { checkFrame } from '../../../../src/protocol/codec.js'
 import { EventsQuery, PublishRequest, PublishResultResponse, RoomEventsResponse, type RoomEvent } from '../../../../src/protocol/rest-rooms.js'
 import { errorResponses, IdempotencyHeaders, RoomParams, success } from '../../../../src/protocol/rest.js'
 import { Ref } from '../../../../src/protocol/schema.js'
-import { EventStream, recoverFrom } from '../../../../src/rooms/event-stream.js'
+import { EventStream, recoverFrom, wantsStream } from '../../../../src/rooms/event-stream.js'
 import type { PaymentEvent } from '../../../../src/rooms/rooms.js'
 
 const route: FastifyPluginAsyncTypebox = async (app) => {
@@ -35,17 +35,21 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       }
     }
   }, async ({ params: { roomId }, query: { since, epoch, limit, deviceId, role = 'device1' }, headers, id }, reply) => {
-    if (headers.accept?.includes('text/event-stream')) {
+    if (wantsStream(headers.accept)) {
+      if (sessions.draining) return reply.fail(new Failure('UNAVAILABLE', 'The server is restarting; connect again.')) as never
       const output = new PassThrough()
       const stream = new EventStream(`stream_${id}`, output, { rooms, now, maxBytes: config.OUTBOX_MAX_BYTES })
-      const failure = await stream.open(roomId, { deviceId, role, recover: recoverFrom(headers['last-event-id'], { epoch, seq: since }) })
-      if (failure) return reply.fail(failure) as never
       sessions.add(stream)
       output.once('close', () => {
         sessions.remove(stream)
         rooms.drop(stream)
       })
-      return reply.type('text/event-stream').header('cache-control', 'no-store').header('x-accel-buffering', 'no').send(output as never)
+      const failure = await stream.open(roomId, { deviceId, role, recover: recoverFrom(headers['last-event-id'], { epoch, seq: since }) }, () => {
+        reply.type('text/event-stream').header('cache-control', 'no-store').header('x-accel-buffering', 'no').send(output as never)
+      })
+      if (!failure) return reply as never
+      output.destroy()
+      return reply.fail(failure) as never
     }
     const view = await app.broker.read(roomId, { epoch, seq: since })
     if (view instanceof Failure) return reply.fail(view) as never
@@ -73,8 +77,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
     const published = await rooms.publishFromApi(frame as PaymentEvent, claims, headers['idempotency-key'])
     if (published instanceof Failure) return reply.fail(published) as never
     const { epoch, seq, duplicate, receivers: sentToClients } = published
-    // Where it is the request that was repeated, and not the event, the first answer is given again.
-    return reply.code(201).send(success({ epoch, seq, duplicate: duplicate && id !== undefined, sentToClients }, now()))
+    return reply.code(201).send(success({ epoch, seq, duplicate, sentToClients }, now()))
   })
 }
 export default route

@@ -35,7 +35,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       response: { 204: Type.Null({ description: 'It is closed.' }), ...errorResponses(400, 401, 404, 410, 500, 503) }
     }
   }, async ({ params: { roomId } }, reply) => {
-    const failure = await app.broker.closeRoom(roomId)
+    const failure = await app.rooms.close(roomId)
     if (failure) return reply.fail(failure) as never
     return reply.code(204).send(null)
   })
