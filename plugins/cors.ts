@@ -6,7 +6,7 @@ import { allowedOrigins } from '../src/config.js'
 export default fp(async (app) => {
   await app.register(cors, {
     origin: allowedOrigins(app.config) ?? '*',
-    // An OPTIONS that is no preflight is an unknown route like any other.
+    // An OPTIONS that is no preflight is answered alike; the default is an error that is not in our envelope.
     strictPreflight: false,
     methods: ['GET', 'POST', 'DELETE'],
     // A page that is being hidden has no time for a preflight; the browser remembers the last one this long (s).
