@@ -98,7 +98,7 @@ t.test('several bad values are all named, in one line', async (t) => {
 })
 
 t.test('results can be left to the backends only where there is a way to know one', async (t) => {
-  t.match(loadConfig({ RESULTS_FROM: 'backend', API_KEYS: 'a key' }), { RESULTS_FROM: 'backend', API_KEYS: 'a key' })
+  t.match(loadConfig({ RESULTS_FROM: 'backend', API_KEYS: 'a-key' }), { RESULTS_FROM: 'backend', API_KEYS: 'a-key' })
   t.match(complaint({ RESULTS_FROM: 'backend' }), /^RESULTS_FROM=backend needs API_KEYS/)
   t.match(complaint({ RESULTS_FROM: 'backend', API_KEYS: '' }), /^RESULTS_FROM=backend needs API_KEYS/)
   t.equal(complaint({ RESULTS_FROM: 'hunter2' }), 'RESULTS_FROM must be equal to one of the allowed values: any, backend')
@@ -136,6 +136,10 @@ t.test('numbers are digits, and nothing that merely turns into a number', async 
   for (const value of ['Infinity', '-Infinity', '1e999', '1e3', '0x1F90', ' ', '8080 ', '+5', '1'.repeat(16)]) {
     t.match(complaint({ HEARTBEAT_SECONDS: value }), /^HEARTBEAT_SECONDS must be integer/, value)
   }
+})
+
+t.test('a key with a space in it could be sent by nobody', async (t) => {
+  t.match(complaint({ API_KEYS: 'one, a key' }), /^API_KEYS must not hold a key with spaces/)
 })
 
 t.test('API_KEYS that hold no key would leave the API open', async (t) => {

@@ -78,8 +78,8 @@ t.test('the room id: 1 to 128 characters of A-Z a-z 0-9 . _ : ~ -', async (t) =>
     const check = /[A-Za-z0-9._:~-]/.test(roomId.charAt(1)) ? takes : (t: Test, text: string) => refuses(t, text, 'INVALID_FRAME', /^payload\.roomId: /)
     check(t, frame({ roomId }))
   }
-  for (const roomId of ['../b', 'a/b', 'a%2fb', 'ａ', '😀', 'r\n', '\nr']) refuses(t, frame({ roomId }), 'INVALID_FRAME', /^payload\.roomId: /)
-  for (const roomId of ['.', '..', '~', '-', '__proto__', 'constructor']) takes(t, frame({ roomId }), `an odd name: ${roomId}`)
+  for (const roomId of ['.', '..', '../b', 'a/b', 'a%2fb', 'ａ', '😀', 'r\n', '\nr']) refuses(t, frame({ roomId }), 'INVALID_FRAME', /^payload\.roomId: /)
+  for (const roomId of ['...', '.a', '~', '-', '__proto__', 'constructor']) takes(t, frame({ roomId }), `an odd name: ${roomId}`)
 })
 
 t.test('the device id: 1 to 128 characters, no control characters', async (t) => {

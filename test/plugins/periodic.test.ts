@@ -1,0 +1,28 @@
+// What happens by the clock alone: statistics and the sweep.
+import { mock } from 'node:test'
+import t from 'tap'
+import { SWEEP_INTERVAL } from '../../plugins/broker.js'
+import { STATISTICS_INTERVAL } from '../../plugins/statistics.js'
+import { build } from '../build.js'
+import { Peer } from '../peer.js'
+
+t.test('every ten minutes a line of figures; expired rooms are swept, and their members told', async (t) => {
+  let time = 1_000_000
+  mock.timers.enable({ apis: ['setInterval'] })
+  const { app, logs } = await build(t, { now: () => time })
+  mock.timers.tick(0)
+  const shop = await Peer.inject(t, app)
+  await shop.join('r')
+  mock.timers.tick(STATISTICS_INTERVAL)
+  t.match(logs.filter(({ msg }) => msg === 'server statistics'), [{ level: 30, connections: 1, rooms: 1, rss: Number, heapUsed: Number }])
+  t.notOk(logs.some(({ msg }) => msg === 'rooms swept'), 'an occupied room stays')
+
+  await app.inject({ method: 'POST', url: '/api/rooms', payload: { roomId: 'short', ttlSeconds: 1 } })
+  await shop.join('short')
+  time += 1000
+  mock.timers.tick(SWEEP_INTERVAL)
+  mock.timers.reset()
+  t.match(logs.filter(({ msg }) => msg === 'rooms swept'), [{ level: 30, removed: 1, kept: 1 }])
+  t.match(logs.filter(({ msg }) => msg === 'room removed'), [{ roomId: 'short' }])
+  t.match((await shop.next('ROOM_CLOSED')).payload, { roomId: 'short', reason: 'expired' })
+})
