@@ -9,13 +9,13 @@ import type { Config } from './config.js'
  * @returns a pino logger; pretty lines read `[INFO] 2024-01-15T10:30:00.000Z - sentence {"field":"value"}`
  */
 export function createLogger ({ NODE_ENV, LOG_LEVEL }: Pick<Config, 'NODE_ENV' | 'LOG_LEVEL'>, destination?: Writable): Logger {
-  if (NODE_ENV === 'production') return destination ? pino({ level: LOG_LEVEL }, destination) : pino({ level: LOG_LEVEL })
+  // Synchronous, here and below: lines that are written while the process ends must still come out, and in order.
+  if (NODE_ENV === 'production') return pino({ level: LOG_LEVEL }, destination ?? pino.destination({ dest: 1, sync: true }))
   const stream = pretty({
     singleLine: true,
     ignore: 'pid,hostname,time,level',
     messageFormat: '[{levelLabel}] {time} - {msg}',
     colorize: false,
-    // Lines that are written while the process ends must still come out, and in order.
     sync: true,
     ...(destination && { destination })
   })

@@ -118,6 +118,6 @@ t.test('SIGTERM with requests that never end, and a stream that nobody reads: ex
   child.kill('SIGTERM')
   t.equal(await phone.closed, 1012)
   t.equal(await exit, 0)
-  t.match(output(), /"server stopped"/)
+  t.match(output(), /"server stopping"[^]*"server stopped"/)
   t.notMatch(output(), /killed by timeout/)
 })
