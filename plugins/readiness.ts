@@ -6,9 +6,12 @@ import type { Readiness } from '../src/protocol/rest.js'
 /** Median delay of the event loop past which this node asks for no more traffic, ns. One long pause does not move a median. */
 const MAX_DELAY = 250e6
 
+/** Turns of the event loop below which nothing can be said of it: one long task at start-up is no overload. */
+const MIN_SAMPLES = 5
+
 declare module 'fastify' {
   interface FastifyInstance {
-    /** The checks as of now; the event loop is judged since the last call. */
+    /** The checks as of now; the event loop is judged since the last time that it could be. */
     readiness: () => Readiness
   }
 }
@@ -18,9 +21,12 @@ export default fp(async (app) => {
   delay.enable()
   app.addHook('onClose', async () => { delay.disable() })
 
+  let delayed = false
   app.decorate('readiness', () => {
-    const delayed = delay.percentile(50) > MAX_DELAY
-    delay.reset()
+    if (delay.count >= MIN_SAMPLES) {
+      delayed = delay.percentile(50) > MAX_DELAY
+      delay.reset()
+    }
     const checks: Readiness['checks'] = {
       broker: app.broker.ready() ? 'up' : 'down',
       draining: app.sessions.draining,
