@@ -238,7 +238,7 @@ t.test('state: the payment as the log tells it', async (t) => {
 })
 
 t.test('presence: who is there, who comes and goes', async (t) => {
-  const { app } = await build(t, { env: { PRESENCE_GRACE_SECONDS: '1' } })
+  const { app } = await build(t, { env: { PRESENCE_GRACE_SECONDS: '3' } })
   const shop = await Peer.inject(t, app)
   const plain = await Peer.inject(t, app)
   await plain.join('r', 'plain')
