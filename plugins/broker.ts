@@ -1,11 +1,13 @@
-// The room log: decorates `broker`, and sweeps out the rooms whose retention has passed.
+// The room log: decorates `broker`, in this process or in Redis as the settings say, and lets it do what is due.
 import { randomBytes } from 'node:crypto'
 import fp from 'fastify-plugin'
 import type { Broker } from '../src/broker/broker.js'
 import { MemoryBroker } from '../src/broker/memory.js'
+import { RedisBroker } from '../src/broker/redis.js'
+import { connect } from '../src/broker/redis/connection.js'
 
-/** Time between two sweeps, ms. A room that ended in between is already gone for whoever asks; its members are told by the sweep. */
-export const SWEEP_INTERVAL = 1_000
+/** Time between two ticks, ms. A room that ended in between is already gone for whoever asks; its members are told by the tick. */
+export const TICK_INTERVAL = 1_000
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -15,19 +17,32 @@ declare module 'fastify' {
 
 export default fp(async (app) => {
   const { config, log, now } = app
-  const broker = new MemoryBroker({
+  const newName = () => randomBytes(9).toString('base64url')
+  const options = {
     logSize: config.ROOM_LOG_SIZE,
     retention: config.ROOM_RETENTION_SECONDS * 1000,
     now,
-    newEpoch: () => randomBytes(9).toString('base64url'),
-    onRoom: (change, roomId) => log.info({ roomId }, `room ${change}`)
-  })
+    newEpoch: newName,
+    onRoom: (change: string, roomId: string) => log.info({ roomId }, `room ${change}`)
+  }
+  const broker: Broker = config.REDIS_URL === undefined
+    ? new MemoryBroker({ ...options, onSweep: (removed, kept) => log.info({ removed, kept }, 'rooms swept') })
+    : new RedisBroker({
+      ...options,
+      connection: connect(config.REDIS_URL),
+      prefix: config.REDIS_PREFIX,
+      node: newName(),
+      onTrouble: (what, err) => {
+        if (what === 'ready') log.info('Redis is there')
+        else if (what === 'lost') log.error('Redis is away: nothing is accepted until it is back')
+        else log.error({ err }, what === 'refused' ? 'Redis refused a command' : 'broker failed')
+      }
+    })
   app.decorate('broker', broker)
 
   const timer = setInterval(() => {
-    const removed = broker.sweep()
-    if (removed > 0) log.info({ removed, kept: broker.size }, 'rooms swept')
-  }, SWEEP_INTERVAL).unref()
+    broker.tick().catch((err: unknown) => log.error({ err }, 'broker could not do what is due'))
+  }, TICK_INTERVAL).unref()
   app.addHook('onClose', async () => {
     clearInterval(timer)
     await broker.close()

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import envSchema from 'env-schema'
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
+import { parseAddress } from './broker/redis/connection.js'
 import { StringEnum } from './protocol/schema.js'
 
 const seconds = (fallback: number, description: string) => Type.Integer({ minimum: 1, maximum: 2_147_483, default: fallback, description })
@@ -15,6 +16,10 @@ export const ConfigSchema = Type.Object({
   LOG_LEVEL: Type.Optional(StringEnum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
     description: 'Lowest level that is logged; without it `info` in production, `debug` otherwise'
   })),
+  REDIS_URL: Type.Optional(Type.String({
+    description: '`redis://…`, `redis+sentinel://…/name` or `redis+cluster://…`: rooms are shared by every node on that Redis; without it they live in this process'
+  })),
+  REDIS_PREFIX: Type.String({ pattern: '^[\\w.:-]{1,64}$', default: 'wsp', description: 'Begins every key in Redis' }),
   API_KEYS: Type.Optional(Type.String({ description: 'Comma-separated; set: the REST API needs one of them' })),
   RESULTS_FROM: StringEnum(['any', 'backend'], { default: 'any', description: '`backend`: `PAYMENT_SUCCESS` and `PAYMENT_ERROR` are taken from a backend with an API key only' }),
   ALLOWED_ORIGINS: Type.String({ minLength: 1, default: '*', description: 'Comma-separated browser origins that may use the socket and the API; `*`: any' }),
@@ -76,8 +81,9 @@ function checkIntegers (data: NodeJS.ProcessEnv): string[] {
 }
 
 /** Rules that the schema cannot say. */
-function checkTogether ({ RESULTS_FROM, API_KEYS, ALLOWED_ORIGINS = '*' }: NodeJS.ProcessEnv): string[] {
+function checkTogether ({ RESULTS_FROM, API_KEYS, REDIS_URL, ALLOWED_ORIGINS = '*' }: NodeJS.ProcessEnv): string[] {
   const problems: string[] = []
+  if (REDIS_URL !== undefined && !parseAddress(REDIS_URL)) problems.push('REDIS_URL must be redis://host:6379, redis+sentinel://host:26379,…/name or redis+cluster://host:6379,…')
   // Separators alone would look like keys to whoever set them, and leave the API open.
   if (API_KEYS !== undefined && !/[^\s,]/.test(API_KEYS)) problems.push('API_KEYS must hold at least one key')
   if (API_KEYS?.split(',').some((key) => /\s/.test(key.trim()))) problems.push('API_KEYS must not hold a key with spaces: no header could carry it')

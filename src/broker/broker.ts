@@ -1,7 +1,8 @@
-// The room log and its fan-out: what every broker promises. Interfaces and types alone; memory.ts implements them.
+// The room log and its fan-out: what every broker promises. Interfaces and types alone; memory.ts and redis.ts implement them.
 import type { Failure } from '../errors.js'
 import type { EventDraft } from '../protocol/codec.js'
 import type { PaymentState } from '../protocol/payment-state.js'
+import type { RoomMember } from '../protocol/server-frames.js'
 
 /** A place in a room's log. `seq` counts 1, 2, 3 … within one `epoch`; a log that was lost and begun again has another epoch. */
 export interface Position { readonly epoch: string, readonly seq: number }
@@ -21,7 +22,7 @@ export interface Published extends Position {
   readonly duplicate: boolean
   /** ms since the epoch, when it was accepted. */
   readonly timestamp: number
-  /** Sockets that it was handed to. */
+  /** Members of the room, on all nodes, but for the sender. */
   readonly receivers: number
   /** It moved the payment's state. */
   readonly changed: boolean
@@ -40,11 +41,15 @@ export interface RoomView extends Position, Lifetime {
   /** The log holds an unbroken run from the asked position to its end. When false, `entries` is all that is retained. */
   readonly recovered: boolean
   readonly entries: readonly LogEntry[]
+  /** Who is in the room on other nodes. */
+  readonly elsewhere: readonly RoomMember[]
 }
 
 /** A room in a list. */
 export interface RoomSummary extends Position, Lifetime {
   readonly roomId: string
+  /** Who is in the room on other nodes. */
+  readonly elsewhere: readonly RoomMember[]
   readonly state: PaymentState
   /** ms since the epoch; null before the first event. */
   readonly lastEventAt: number | null
@@ -58,19 +63,20 @@ export type CloseCause = 'closed' | 'expired'
 
 /** Told what happens in subscribed rooms. There is one: this node's rooms. */
 export interface BrokerListener {
-  /**
-   * An entry, in the log's order, before its `publish` answers.
-   * @returns how many sockets it was handed to
-   */
-  entry: (roomId: string, entry: LogEntry) => number
+  /** An entry: each once, in the log's order, and as a rule before its `publish` answers. */
+  entry: (roomId: string, entry: LogEntry) => void
   /** The room is over; its subscription has ended. */
   closed: (roomId: string, cause: CloseCause) => void
+  /** Entries may be missing and cannot be told any more, or the log has begun anew: whoever is in the room has lost their position. */
+  lost: (roomId: string) => void
+  /** Who is in the room on other nodes, whenever that changes. */
+  elsewhere: (roomId: string, members: readonly RoomMember[]) => void
 }
 
 /**
  * Keeps rooms and their logs. A room begins with `createRoom`, `subscribe` or a creating `publish`, and ends when a backend
- * closes it, at its deadline, or when its retention has passed with no subscriber. Every call may fail with `UNAVAILABLE`,
- * and then nothing was done.
+ * closes it, at its deadline, or when its retention has passed with no subscriber. Every call may fail with `UNAVAILABLE`:
+ * then it may or may not have been done, and is safe to repeat (an event, with the same key).
  */
 export interface Broker {
   listen: (listener: BrokerListener) => void
@@ -84,6 +90,11 @@ export interface Broker {
   subscribe: (roomId: string) => Promise<void | Failure>
   /** Stops the delivery; the retention of a room without subscribers starts to run. */
   unsubscribe: (roomId: string) => Promise<void>
+  /**
+   * Says who is in the room on this node, all of them each time. Kept for as long as this node lives, whether it subscribes or not.
+   * @param away who dropped and may be back: still there for the other nodes, but no receivers
+   */
+  announce: (roomId: string, here: readonly RoomMember[], away: readonly RoomMember[]) => Promise<void>
   /**
    * One atomic step: is the key known? else next seq, append, trim, fold, renew the expiry, hand out.
    * @param create open the room where it does not exist; otherwise that is `ROOM_NOT_FOUND`
@@ -100,6 +111,8 @@ export interface Broker {
   listRooms: (limit: number, cursor?: number) => Promise<{ rooms: RoomSummary[], cursor?: number } | Failure>
   /** Ends a room for everyone. It is remembered for a retention, so that a late event is told `ROOM_CLOSED` instead of opening it again. */
   closeRoom: (roomId: string) => Promise<void | Failure>
+  /** What is due by the clock: ended rooms are told and forgotten. Called about once a second. */
+  tick: () => Promise<void>
   /** Whether the broker can be reached; true for one that lives in this process. */
   ready: () => boolean
   close: () => Promise<void>

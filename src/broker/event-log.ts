@@ -5,7 +5,7 @@ import type { LogEntry, ReadFrom } from './broker.js'
 interface StoredEntry extends LogEntry { readonly keys?: readonly DraftKey[] | undefined }
 
 /** What the log knows of a key: the entry that it named first, and what was answered. */
-export interface Known { readonly seq: number, readonly timestamp: number, receivers: number }
+export interface Known { readonly seq: number, readonly timestamp: number, readonly receivers: number }
 interface KnownKey { readonly fingerprint: string, readonly known: Known }
 
 /** A bounded, gapless run of a room's latest events. Keys are remembered for exactly as long as their entries. */
@@ -32,22 +32,20 @@ export class EventLog {
     return undefined
   }
 
-  /** Gives the event the next seq, keeps it, and drops what is beyond the log's size. */
-  append (draft: EventDraft): LogEntry {
+  /**
+   * Gives the event the next seq, keeps it, and drops what is beyond the log's size.
+   * @param receivers how many get it, for the answer to a repetition
+   */
+  append (draft: EventDraft, receivers = 0): LogEntry {
     const { keys, timestamp, origin } = draft
     const entry: StoredEntry = { epoch: this.epoch, seq: ++this.seq, frame: encodeEvent(draft, this.seq), origin, keys }
     this.#entries.push(entry)
     if (keys) {
-      const known = { seq: entry.seq, timestamp, receivers: 0 }
+      const known = { seq: entry.seq, timestamp, receivers }
       for (const { name, fingerprint } of keys) this.#keys.set(name, { fingerprint, known })
     }
     if (this.#entries.length > this.size) for (const { name } of this.#entries.shift()!.keys ?? []) this.#keys.delete(name)
     return entry
-  }
-
-  /** Remembers how many got the event, for the answer to a repetition. */
-  answered ({ keys = [] }: EventDraft, receivers: number): void {
-    for (const { name } of keys) this.#keys.get(name)!.known.receivers = receivers
   }
 
   /**

@@ -3,6 +3,7 @@ import { Failure } from '../errors.js'
 import { fold, initialState } from '../payment/state.js'
 import type { EventDraft } from '../protocol/codec.js'
 import type { PaymentState } from '../protocol/payment-state.js'
+import type { RoomMember } from '../protocol/server-frames.js'
 import type { Broker, BrokerListener, CloseCause, Lifetime, Published, ReadFrom, RoomSummary, RoomView } from './broker.js'
 import { EventLog } from './event-log.js'
 
@@ -17,6 +18,8 @@ export interface MemoryBrokerOptions {
   readonly newEpoch: () => string
   /** Told of each room that begins or ends. */
   readonly onRoom?: (change: 'created' | 'removed', roomId: string) => void
+  /** Told of a sweep that found something. */
+  readonly onSweep?: (removed: number, kept: number) => void
 }
 
 interface MemoryRoom {
@@ -29,6 +32,8 @@ interface MemoryRoom {
   state: PaymentState
   lastEventAt: number | null
   subscribed: boolean
+  /** How many are in it. */
+  present: number
   /** When the retention of a room without a deadline ends, as long as nobody is subscribed. */
   emptyUntil: number
 }
@@ -38,7 +43,7 @@ export class MemoryBroker implements Broker {
   /** Rooms that were ended, and until when that is remembered. */
   readonly #closed = new Map<string, number>()
   readonly #options: MemoryBrokerOptions
-  #listener: BrokerListener = { entry: () => 0, closed: () => {} }
+  #listener: BrokerListener = { entry: () => {}, closed: () => {}, lost: () => {}, elsewhere: () => {} }
   #count = 0
 
   constructor (options: MemoryBrokerOptions) { this.#options = options }
@@ -67,6 +72,11 @@ export class MemoryBroker implements Broker {
     room.emptyUntil = this.#options.now() + this.#options.retention
   }
 
+  async announce (roomId: string, here: readonly RoomMember[]): Promise<void> {
+    const room = this.#find(roomId)
+    if (room) room.present = here.length
+  }
+
   async publish (roomId: string, draft: EventDraft, create: boolean): Promise<Published | Failure> {
     const room = create ? this.#open(roomId) : this.#find(roomId) ?? this.#missing(roomId)
     if (room instanceof Failure) return room
@@ -74,14 +84,15 @@ export class MemoryBroker implements Broker {
     const found = log.find(draft)
     if (found === 'conflict') return new Failure('ID_CONFLICT')
     if (found) return { epoch: log.epoch, ...found.known, duplicate: !found.key.isRequest, isNew: false, changed: false }
-    const entry = log.append(draft)
+    // A sender is in the room that it sends to.
+    const receivers = draft.origin === undefined ? room.present : Math.max(0, room.present - 1)
+    const entry = log.append(draft, receivers)
     const before = room.state
     const { timestamp } = draft
     room.state = fold(before, draft)
     room.lastEventAt = timestamp
     room.emptyUntil = this.#options.now() + this.#options.retention
-    const receivers = room.subscribed ? this.#listener.entry(roomId, entry) : 0
-    log.answered(draft, receivers)
+    if (room.subscribed) this.#listener.entry(roomId, entry)
     return { epoch: log.epoch, seq: entry.seq, timestamp, receivers, duplicate: false, isNew: true, changed: room.state !== before }
   }
 
@@ -90,7 +101,7 @@ export class MemoryBroker implements Broker {
     if (!room) return this.#missing(roomId)
     const { log, state } = room
     const run = from ? log.readAfter(from) : { recovered: false, entries: [] }
-    return { epoch: log.epoch, seq: log.seq, state, ...this.#lifetime(room), ...run }
+    return { epoch: log.epoch, seq: log.seq, state, ...this.#lifetime(room), ...run, elsewhere: [] }
   }
 
   async listRooms (limit: number, cursor = 0): Promise<{ rooms: RoomSummary[], cursor?: number }> {
@@ -101,7 +112,7 @@ export class MemoryBroker implements Broker {
       if (room.number <= cursor || this.#hasEnded(room)) continue
       if (rooms.length === limit) return { rooms, cursor: last }
       const { log: { epoch, seq }, state, lastEventAt, number } = room
-      rooms.push({ roomId, epoch, seq, state, ...this.#lifetime(room), lastEventAt })
+      rooms.push({ roomId, epoch, seq, state, ...this.#lifetime(room), lastEventAt, elsewhere: [] })
       last = number
     }
     return { rooms }
@@ -118,6 +129,11 @@ export class MemoryBroker implements Broker {
   async close (): Promise<void> {
     this.#rooms.clear()
     this.#closed.clear()
+  }
+
+  async tick (): Promise<void> {
+    const removed = this.sweep()
+    if (removed > 0) this.#options.onSweep?.(removed, this.size)
   }
 
   /** Ends the rooms whose time has passed, and forgets the ones that ended long ago. @returns how many were ended */
@@ -156,6 +172,7 @@ export class MemoryBroker implements Broker {
       state: initialState(createdAt),
       lastEventAt: null,
       subscribed: false,
+      present: 0,
       emptyUntil: createdAt + retention
     }
     this.#rooms.set(roomId, room)

@@ -33,13 +33,19 @@ export function fold (state: PaymentState, fact: PaymentFact): PaymentState {
   return { ...state, ...news, step: type, updatedAt: timestamp }
 }
 
-function foldResult (state: PaymentState, { type, payload, timestamp, verified = false }: PaymentFact): PaymentState {
+/** What a result says of the payment. */
+export function outcomeOf ({ type, payload, verified = false }: PaymentFact): NonNullable<PaymentState['outcome']> {
+  return { ...pick(payload, type === 'PAYMENT_SUCCESS' ? ['transactionId', 'amount', 'currency'] : ['error', 'code']), verified }
+}
+
+function foldResult (state: PaymentState, fact: PaymentFact): PaymentState {
+  const { type, timestamp, verified = false } = fact
   const status = type === 'PAYMENT_SUCCESS' ? 'succeeded' : 'failed'
   const outranks = verified && !state.outcome?.verified
   const equals = verified === (state.outcome?.verified ?? false)
   // Between two results of one rank a success stands, and its first telling is the one that counts.
   if (!outranks && !(equals && state.status !== 'succeeded')) return state
-  const outcome = { ...pick(payload, status === 'succeeded' ? ['transactionId', 'amount', 'currency'] : ['error', 'code']), verified }
+  const outcome = outcomeOf(fact)
   if (status === state.status && isDeepStrictEqual(outcome, state.outcome)) return state
   return { ...state, status, outcome, updatedAt: timestamp }
 }

@@ -5,7 +5,8 @@ import { CLOSE, Failure, type CloseReason } from '../errors.js'
 import { encodeFrame } from '../protocol/codec.js'
 import type { Role } from '../protocol/events.js'
 import { roomJoined } from './joined.js'
-import type { Member, Recipient, Rooms } from './rooms.js'
+import type { Member, Recipient } from './room.js'
+import type { Rooms } from './rooms.js'
 import type { Connection } from './sessions.js'
 
 /** How long a reader should wait before it connects again, ms. It is the browser that waits, so it is not jittered by us. */

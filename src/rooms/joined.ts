@@ -1,7 +1,7 @@
 // The reply to a join, the same for a socket and for an event stream.
 import type { RoomView } from '../broker/broker.js'
 import type { RoomJoined, RoomMember } from '../protocol/server-frames.js'
-import type { Member } from './rooms.js'
+import type { Member } from './room.js'
 
 /**
  * @param timestamp ms since the epoch

@@ -1,69 +1,118 @@
-// Who is in a room, told to those who asked: a device that drops and is back within the grace time was never away.
-import type { RoomMember } from '../protocol/server-frames.js'
+// Who is in a room, here and on other nodes, and the news of it for those who asked. A device that drops and is back within the grace time was never away.
+import { encodeFrame } from '../protocol/codec.js'
+import type { Role } from '../protocol/events.js'
+import type { DevicePresence, RoomMember } from '../protocol/server-frames.js'
+import { Departures } from './departures.js'
+import { describe, type Member, type Room } from './room.js'
 
-interface Departure extends RoomMember { readonly roomId: string, readonly dueAt: number }
+/** What a member says of itself. */
+export interface Introduction { readonly deviceId?: string | undefined, readonly role: Role, readonly presence?: boolean | undefined }
 
 export interface PresenceOptions {
+  /** The rooms of this node. */
+  readonly rooms: ReadonlyMap<string, Room>
   /** How long a device may be away unnoticed, ms. */
   readonly grace: number
   /** ms since the epoch. */
   readonly now: () => number
-  /** Called when a device is really gone. */
-  readonly onLeft: (roomId: string, member: RoomMember) => void
+  /** Tells the other nodes who is in a room here. */
+  readonly announce: (roomId: string, here: RoomMember[], away: RoomMember[]) => void
 }
 
-/** Holds back the news of a departure for the grace time. One timer for all rooms. */
 export class Presence {
-  // The grace is the same for all, so the order of insertion is the order in which they fall due.
-  readonly #departures = new Map<string, Departure>()
   readonly #options: PresenceOptions
-  #timer: NodeJS.Timeout | undefined
+  readonly #departures: Departures
 
-  constructor (options: PresenceOptions) { this.#options = options }
-
-  /** A device dropped. It is gone when the grace is over, unless it comes back. */
-  dropped (roomId: string, { clientId, deviceId, role }: RoomMember): void {
-    const key = keyOf(roomId, deviceId)
-    this.#departures.delete(key)
-    this.#departures.set(key, { roomId, clientId, deviceId, role, dueAt: this.#options.now() + this.#options.grace })
-    this.#schedule()
+  constructor (options: PresenceOptions) {
+    this.#options = options
+    this.#departures = new Departures({
+      grace: options.grace,
+      now: options.now,
+      onLeft: (roomId, member) => {
+        this.announce(roomId)
+        if (!this.#isKnown(roomId, member.deviceId)) this.#tell('DEVICE_LEFT', roomId, member)
+      }
+    })
   }
 
-  /** @returns whether the device was away within its grace, so that its return is no news */
-  returned (roomId: string, deviceId: string): boolean { return this.#departures.delete(keyOf(roomId, deviceId)) }
+  /**
+   * Everybody in a room, with the devices that are away within their grace.
+   * @param elsewhere who is in it on other nodes, where the caller knows better
+   */
+  members (roomId: string, elsewhere: readonly RoomMember[] = this.#options.rooms.get(roomId)?.elsewhere ?? []): RoomMember[] {
+    const present = [...this.#here(roomId), ...this.#departures.away(roomId)]
+    // One that moved here is for a moment still listed where it was.
+    return [...present, ...elsewhere.filter(({ deviceId }) => !present.some((member) => member.deviceId === deviceId))]
+  }
 
-  /** The devices of a room that are away within their grace: for everyone else they are still there. */
-  away (roomId: string): RoomMember[] {
-    return [...this.#departures.values()].filter((departure) => departure.roomId === roomId)
-      .map(({ clientId, deviceId, role }) => ({ clientId, deviceId, role }))
+  /** A member says who it is, for the first time or again. The others hear of a device that was not there, and of one that now goes by another name. */
+  introduce (member: Member, { deviceId = member.deviceId, role, presence = member.presence }: Introduction, isNew: boolean): void {
+    const before = describe(member)
+    const { roomId } = member.room
+    Object.assign(member, { deviceId, role, presence })
+    if (!isNew && deviceId === before.deviceId && role === before.role) return
+    // Back within its grace, or there on another connection: it was never away.
+    const wasAway = this.#departures.returned(roomId, deviceId)
+    this.announce(roomId)
+    if (!isNew && deviceId === before.deviceId) return
+    if (!wasAway && !this.#isKnown(roomId, deviceId, member)) this.#tell('DEVICE_JOINED', roomId, describe(member))
+    if (!isNew && !this.#isKnown(roomId, before.deviceId)) this.#tell('DEVICE_LEFT', roomId, before)
+  }
+
+  /** A member left by its own wish, and is out of its room already. */
+  left (member: Member): void {
+    const { roomId } = member.room
+    this.announce(roomId)
+    if (!this.#isKnown(roomId, member.deviceId)) this.#tell('DEVICE_LEFT', roomId, describe(member))
+  }
+
+  /** A member's connection is gone, and it is out of its room already. */
+  dropped (member: Member): void {
+    const { room: { roomId }, recipient: { clientId }, deviceId } = member
+    // A name that we made up never comes back, so there is nothing to wait for.
+    if (deviceId === clientId) return this.left(member)
+    if (!this.#isKnown(roomId, deviceId)) this.#departures.dropped(roomId, describe(member))
+    this.announce(roomId)
+  }
+
+  /** Other nodes say who is in a room there. */
+  elsewhere (room: Room, members: readonly RoomMember[]): void {
+    const { roomId, elsewhere: before } = room
+    room.elsewhere = members
+    for (const member of members) {
+      const { deviceId } = member
+      // It dropped here and came back there.
+      if (this.#departures.returned(roomId, deviceId)) this.announce(roomId)
+      else if (!has(before, deviceId) && !this.#isHere(room, deviceId)) this.#tell('DEVICE_JOINED', roomId, member)
+    }
+    for (const member of before) if (!this.#isKnown(roomId, member.deviceId)) this.#tell('DEVICE_LEFT', roomId, member)
   }
 
   /** The room is over: nobody comes back to it. */
-  forget (roomId: string): void {
-    for (const [key, departure] of this.#departures) if (departure.roomId === roomId) this.#departures.delete(key)
+  forget (roomId: string): void { this.#departures.forget(roomId) }
+
+  stop (): void { this.#departures.stop() }
+
+  announce (roomId: string): void { this.#options.announce(roomId, this.#here(roomId), this.#departures.away(roomId)) }
+
+  #here (roomId: string): RoomMember[] { return [...this.#options.rooms.get(roomId)?.members ?? []].map(describe) }
+
+  #isHere (room: Room, deviceId: string, except?: Member): boolean {
+    for (const member of room.members) if (member.deviceId === deviceId && member !== except) return true
+    return false
   }
 
-  stop (): void {
-    clearTimeout(this.#timer)
-    this.#departures.clear()
+  #isKnown (roomId: string, deviceId: string, except?: Member): boolean {
+    const room = this.#options.rooms.get(roomId)
+    return room !== undefined && (this.#isHere(room, deviceId, except) || has(room.elsewhere, deviceId))
   }
 
-  #schedule (): void {
-    const [first] = this.#departures.values()
-    if (this.#timer || !first) return
-    this.#timer = setTimeout(() => this.#tell(), Math.max(0, first.dueAt - this.#options.now())).unref()
-  }
-
-  #tell (): void {
-    this.#timer = undefined
-    for (const [key, { roomId, dueAt, ...member }] of this.#departures) {
-      if (dueAt > this.#options.now()) break
-      this.#departures.delete(key)
-      this.#options.onLeft(roomId, member)
+  #tell (type: 'DEVICE_JOINED' | 'DEVICE_LEFT', roomId: string, about: RoomMember): void {
+    const news: DevicePresence = { roomId, ...about, timestamp: this.#options.now() }
+    for (const { presence, recipient } of this.#options.rooms.get(roomId)?.members ?? []) {
+      if (presence && recipient.clientId !== about.clientId) recipient.notify(encodeFrame(type, news))
     }
-    this.#schedule()
   }
 }
 
-// A room id holds no slash, so two pairs never make one key.
-function keyOf (roomId: string, deviceId: string): string { return `${roomId}/${deviceId}` }
+function has (members: readonly RoomMember[], deviceId: string): boolean { return members.some((member) => member.deviceId === deviceId) }

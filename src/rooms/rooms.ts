@@ -1,53 +1,19 @@
 // The rooms of this node: who is in each, how an event reaches them, and how a newcomer catches the first live one.
 import { mayPublish, type Claims, type PolicySettings } from '../auth/policy.js'
 import type { Broker, CloseCause, LogEntry, Published, ReadFrom, RoomView } from '../broker/broker.js'
-import { CLOSE, Failure, type CloseReason } from '../errors.js'
+import { CLOSE, Failure } from '../errors.js'
 import { draftEvent, encodeFrame, type EventDraft } from '../protocol/codec.js'
-import { EVENTS, type EventPayload, type PaymentEventType, type Role } from '../protocol/events.js'
-import type { DevicePresence, RoomClosed, RoomMember } from '../protocol/server-frames.js'
+import { EVENTS, type EventPayload, type PaymentEventType } from '../protocol/events.js'
+import type { RoomClosed, RoomMember } from '../protocol/server-frames.js'
 import { writesDebug, type Log } from './log.js'
-import { Presence } from './presence.js'
+import { Presence, type Introduction } from './presence.js'
+import type { Member, Recipient, Room } from './room.js'
 
 /** Live entries that may wait for one newcomer's reply. */
 export const MAX_PENDING = 1000
 
-/** A client as its rooms see it: a socket, or an event stream. */
-export interface Recipient {
-  readonly clientId: string
-  readonly memberships: Map<string, Member>
-  /** A live event. */
-  deliver: (entry: LogEntry) => void
-  /** An event of those that are told again, at the pace of the recipient. @returns what to wait for before the next one, if anything */
-  replay: (entry: LogEntry) => Promise<void> | undefined
-  /** A frame that is in no log. */
-  notify: (frame: string) => void
-  close: (reason: CloseReason) => void
-}
-
-/** One recipient in one room. */
-export interface Member {
-  readonly room: Room
-  readonly recipient: Recipient
-  deviceId: string
-  role: Role
-  /** It asked for news of who comes and goes. */
-  presence: boolean
-  /** Live entries that wait until the newcomer has its reply; undefined once it is live. */
-  pending: LogEntry[] | undefined
-}
-
-interface Room {
+export interface JoinRequest extends Introduction {
   readonly roomId: string
-  readonly members: Set<Member>
-  /** Settles once the broker delivers the room's entries here; undefined from then on. */
-  subscription: Promise<void | Failure> | undefined
-}
-
-export interface JoinRequest {
-  readonly roomId: string
-  readonly deviceId?: string | undefined
-  readonly role: Role
-  readonly presence?: boolean | undefined
   /** The position after which logged events are wanted before the live ones. */
   readonly recover?: ReadFrom | undefined
 }
@@ -85,20 +51,29 @@ export class Rooms {
   constructor (options: RoomsOptions) {
     this.#options = options
     this.#debug = writesDebug(options.log)
+    const { broker, now, presenceGrace: grace } = options
     this.#presence = new Presence({
-      grace: options.presenceGrace, now: options.now, onLeft: (roomId, member) => this.#tellPresence('DEVICE_LEFT', roomId, member)
+      rooms: this.#local, now, grace, announce: (roomId, here, away) => this.#settle(broker.announce(roomId, here, away), roomId)
     })
-    options.broker.listen({ entry: (roomId, entry) => this.#deliver(roomId, entry), closed: (roomId, cause) => this.#closed(roomId, cause) })
+    broker.listen({
+      entry: (roomId, entry) => this.#deliver(roomId, entry),
+      closed: (roomId, cause) => this.#closed(roomId, cause),
+      lost: (roomId) => this.#lost(roomId),
+      elsewhere: (roomId, members) => {
+        const room = this.#local.get(roomId)
+        if (room) this.#presence.elsewhere(room, members)
+      }
+    })
   }
 
   /** Rooms with a client in them now. */
   get size (): number { return this.#local.size }
 
-  /** Who is in a room, with the devices that are away within their grace. */
-  members (roomId: string): RoomMember[] {
-    const present = [...this.#local.get(roomId)?.members ?? []].map(({ recipient: { clientId }, deviceId, role }) => ({ clientId, deviceId, role }))
-    return [...present, ...this.#presence.away(roomId)]
-  }
+  /**
+   * Everybody in a room, with the devices that are away within their grace.
+   * @param elsewhere who is in it on other nodes, where the room was just read
+   */
+  members (roomId: string, elsewhere?: readonly RoomMember[]): RoomMember[] { return this.#presence.members(roomId, elsewhere) }
 
   /**
    * Takes a recipient into a room. Again for a member that is there already, only what it says of itself changes.
@@ -119,17 +94,17 @@ export class Rooms {
       else this.#goLive(member)
       return view
     }
-    this.#introduce(member, request, isNew)
+    // One that was live before, and does not ask to catch up, has not been told what came in since it asked.
+    if (isNew || recover) member.toldUpTo = view.seq
+    this.#presence.introduce(member, request, isNew)
     this.#options.log.info({ roomId, clientId: recipient.clientId, deviceId: member.deviceId, role: member.role }, EVENTS.JOIN_ROOM.sentence)
     welcome(member, view)
     for (const entry of view.entries) {
       const pace = recipient.replay(entry)
       if (pace) await pace
     }
-    // A member that was live before, and did not ask to catch up, has not seen what came in since it asked.
-    const isOwed = (entry: LogEntry) => entry.seq > view.seq || (!isNew && !recover)
     for (let entry = live.shift(); entry; entry = live.shift()) {
-      const pace = isOwed(entry) ? recipient.replay(entry) : undefined
+      const pace = entry.seq > member.toldUpTo ? recipient.replay(entry) : undefined
       if (pace) await pace
     }
     member.pending = undefined
@@ -141,7 +116,7 @@ export class Rooms {
     const member = recipient.memberships.get(roomId)
     if (!member) return new Failure('NOT_JOINED')
     this.#remove(member)
-    if (!this.#isHere(roomId, member.deviceId)) this.#tellPresence('DEVICE_LEFT', roomId, this.#describe(member))
+    this.#presence.left(member)
     return undefined
   }
 
@@ -149,11 +124,7 @@ export class Rooms {
   drop (recipient: Recipient): void {
     for (const member of recipient.memberships.values()) {
       this.#remove(member)
-      const { room: { roomId }, deviceId } = member
-      if (this.#isHere(roomId, deviceId)) continue
-      // A name that we made up never comes back, so there is nothing to wait for.
-      if (deviceId === recipient.clientId) this.#tellPresence('DEVICE_LEFT', roomId, this.#describe(member))
-      else this.#presence.dropped(roomId, this.#describe(member))
+      this.#presence.dropped(member)
     }
   }
 
@@ -223,10 +194,10 @@ export class Rooms {
     let room = this.#local.get(roomId)
     if (room && room.members.size >= maxMembers) return new Failure('ROOM_FULL')
     if (!room) {
-      room = { roomId, members: new Set(), subscription: broker.subscribe(roomId) }
+      room = { roomId, members: new Set(), elsewhere: [], subscription: broker.subscribe(roomId) }
       this.#local.set(roomId, room)
     }
-    const member: Member = { room, recipient, deviceId: deviceId ?? recipient.clientId, role, presence: false, pending: undefined }
+    const member: Member = { room, recipient, deviceId: deviceId ?? recipient.clientId, role, presence: false, toldUpTo: 0, pending: undefined }
     room.members.add(member)
     recipient.memberships.set(roomId, member)
     return { member, isNew: true }
@@ -242,40 +213,14 @@ export class Rooms {
       this.#remove(member)
       return failure
     }
-    this.#introduce(member, request, true)
+    this.#presence.introduce(member, request, true)
     return member
-  }
-
-  /** Tells the others of a device that was not there, and of one that now goes by another name. */
-  #introduce (member: Member, { deviceId = member.deviceId, role, presence = member.presence }: JoinRequest, isNew: boolean): void {
-    const before = this.#describe(member)
-    const { roomId } = member.room
-    Object.assign(member, { deviceId, role, presence })
-    if (!isNew && deviceId === before.deviceId) return
-    // Back within its grace, or there on another connection: it was never away.
-    const wasAway = this.#presence.returned(roomId, deviceId)
-    if (!wasAway && !this.#isHere(roomId, deviceId, member)) this.#tellPresence('DEVICE_JOINED', roomId, this.#describe(member))
-    if (!isNew && !this.#isHere(roomId, before.deviceId)) this.#tellPresence('DEVICE_LEFT', roomId, before)
   }
 
   /** A member whose second join failed goes on where it was, with what came in meanwhile. */
   #goLive (member: Member): void {
     for (const entry of member.pending ?? []) member.recipient.deliver(entry)
     member.pending = undefined
-  }
-
-  #isHere (roomId: string, deviceId: string, except?: Member): boolean {
-    for (const member of this.#local.get(roomId)?.members ?? []) if (member.deviceId === deviceId && member !== except) return true
-    return false
-  }
-
-  #describe ({ recipient: { clientId }, deviceId, role }: Member): RoomMember { return { clientId, deviceId, role } }
-
-  #tellPresence (type: 'DEVICE_JOINED' | 'DEVICE_LEFT', roomId: string, about: RoomMember): void {
-    const news: DevicePresence = { roomId, ...about, timestamp: this.#options.now() }
-    for (const { presence, recipient } of this.#local.get(roomId)?.members ?? []) {
-      if (presence && recipient.clientId !== about.clientId) recipient.notify(encodeFrame(type, news))
-    }
   }
 
   async #subscribed ({ room }: Member): Promise<Failure | undefined> {
@@ -285,19 +230,14 @@ export class Rooms {
     return undefined
   }
 
-  #deliver (roomId: string, entry: LogEntry): number {
-    const room = this.#local.get(roomId)
-    if (!room) return 0
-    let receivers = 0
-    for (const { recipient, pending } of room.members) {
-      if (recipient.clientId === entry.origin) continue
-      receivers++
+  #deliver (roomId: string, entry: LogEntry): void {
+    for (const { recipient, pending, toldUpTo } of this.#local.get(roomId)?.members ?? []) {
+      if (recipient.clientId === entry.origin || entry.seq <= toldUpTo) continue
       if (!pending) recipient.deliver(entry)
       else if (pending.length < MAX_PENDING) pending.push(entry)
       // Not all of it can be kept. Saying so is the promise; the client joins again with `recover`.
       else recipient.close(CLOSE.POSITION_LOST)
     }
-    return receivers
   }
 
   /** The room goes off this node with its last member. */
@@ -307,7 +247,19 @@ export class Rooms {
     room.members.delete(member)
     if (room.members.size > 0 || this.#local.get(room.roomId) !== room) return
     this.#local.delete(room.roomId)
-    this.#options.broker.unsubscribe(room.roomId).catch((err: unknown) => this.#options.log.error({ err, roomId: room.roomId }, 'room could not be released'))
+    this.#settle(this.#options.broker.unsubscribe(room.roomId), room.roomId)
+  }
+
+  /** Lets the broker work by itself; what it cannot do it says in its answers, so a rejection is a bug. */
+  #settle (work: Promise<void>, roomId: string): void {
+    work.catch((err: unknown) => this.#options.log.error({ err, roomId }, 'room could not be kept up to date'))
+  }
+
+  /** Entries may be missing: whoever is in the room joins again, and is then told what there is. */
+  #lost (roomId: string): void {
+    const members = [...this.#local.get(roomId)?.members ?? []]
+    if (members.length > 0) this.#options.log.warn({ roomId, clients: members.length }, 'position lost, clients told to join again')
+    for (const { recipient } of members) recipient.close(CLOSE.POSITION_LOST)
   }
 
   #closed (roomId: string, reason: CloseCause): void {

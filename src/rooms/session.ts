@@ -8,7 +8,8 @@ import type { Ack, ConnectionEstablished, ErrorFrame, Pong, RoomLeft } from '../
 import { roomJoined } from './joined.js'
 import { writesDebug, type Log } from './log.js'
 import { Outbox } from './outbox.js'
-import type { Member, PaymentEvent, Recipient, Rooms } from './rooms.js'
+import type { Member, Recipient } from './room.js'
+import type { PaymentEvent, Rooms } from './rooms.js'
 import type { Connection } from './sessions.js'
 
 /** Frames of one socket that may wait for the one before; past it we stop reading from that socket. */
@@ -127,7 +128,7 @@ export class Session implements Recipient, Connection {
   #join ({ roomId, deviceId, role = 'device1', recover, presence }: JoinRoom): Promise<Failure | undefined> {
     const { rooms, now } = this.#options
     return rooms.join(this, { roomId, deviceId, role, recover, presence }, (member, view) => {
-      this.#reply('ROOM_JOINED', roomJoined(member, view, now(), recover !== undefined, presence ? rooms.members(roomId) : undefined))
+      this.#reply('ROOM_JOINED', roomJoined(member, view, now(), recover !== undefined, presence ? rooms.members(roomId, view.elsewhere) : undefined))
     })
   }
 

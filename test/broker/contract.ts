@@ -6,7 +6,7 @@ import { draftEvent } from '../../src/protocol/codec.js'
 
 export interface ContractSubject {
   readonly broker: Broker
-  /** Lets time pass for the broker, and gives it the chance to tidy up. */
+  /** Lets time pass for the broker, with its ticks. */
   readonly pass: (ms: number) => Promise<void>
 }
 
@@ -24,15 +24,18 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     broker.listen({
       entry: (roomId, entry) => {
         seen.push([roomId, entry])
-        return 2
       },
-      closed: (roomId, cause) => { closed.push([roomId, cause]) }
+      closed: (roomId, cause) => { closed.push([roomId, cause]) },
+      lost: (roomId) => { t.fail(`position lost in ${roomId}`) },
+      elsewhere: (roomId) => { t.fail(`somebody is elsewhere in ${roomId}`) }
     })
+    const announce = (roomId: string, ...clientIds: string[]) =>
+      broker.announce(roomId, clientIds.map((clientId) => ({ clientId, deviceId: clientId, role: 'device1' as const })), [])
     const publish = (roomId: string, payload: object = {}, { id, create = true, type = 'CLICKED_PAY' }: { id?: string, create?: boolean, type?: string } = {}) =>
       broker.publish(roomId, draftEvent({ type, payload: { roomId, ...payload }, id }, { source: 'device', timestamp: 1000, origin: 'client_1' }), create)
     const published = async (...args: Parameters<typeof publish>) => notFailed(await publish(...args)) as Published
     const read = async (...args: Parameters<Broker['read']>) => notFailed(await broker.read(...args)) as RoomView
-    return { broker, pass, seen, closed, publish, published, read }
+    return { broker, pass, seen, closed, announce, publish, published, read }
   }
 
   t.test('a room that nobody opened does not exist', async (t) => {
@@ -68,10 +71,11 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
   })
 
   t.test('a subscribed room\'s entries are handed out once, encoded, with their origin; others are only kept', async (t) => {
-    const { broker, published, read, seen } = await subject(t)
+    const { broker, announce, published, read, seen } = await subject(t)
     await broker.subscribe('r')
     await broker.subscribe('r')
-    t.equal((await published('r', { note: 'olá' })).receivers, 2, 'what the listener says it reached')
+    await announce('r', 'client_1', 'client_2', 'client_3')
+    t.equal((await published('r', { note: 'olá' })).receivers, 2, 'the members but for the sender')
     t.equal((await published('quiet')).receivers, 0)
     t.equal(seen.length, 1)
     const [roomId, entry] = seen[0]!
@@ -115,9 +119,11 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
   })
 
   t.test('one id is one event', async (t) => {
-    const { broker, published, publish, read, seen } = await subject(t)
+    const { broker, announce, published, publish, read, seen } = await subject(t)
     await broker.subscribe('r')
+    await announce('r', 'client_1', 'client_2', 'client_3')
     const first = await published('r', { amount: 1 }, { id: 'x' })
+    await announce('r', 'client_1')
     await published('r')
     t.match(first, { seq: 1, duplicate: false, isNew: true })
     t.match(await published('r', { amount: 1 }, { id: 'x' }), { epoch: first.epoch, seq: 1, duplicate: true, receivers: 2, timestamp: 1000, changed: false }, 'what was answered the first time')

@@ -21,7 +21,7 @@ t.test('the broker contract', (t) => {
       broker,
       pass: async (ms) => {
         tick(ms)
-        broker.sweep()
+        await broker.tick()
       }
     }
   })

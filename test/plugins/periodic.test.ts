@@ -1,7 +1,7 @@
 // What happens by the clock alone: statistics and the sweep.
 import { mock } from 'node:test'
 import t from 'tap'
-import { SWEEP_INTERVAL } from '../../plugins/broker.js'
+import { TICK_INTERVAL } from '../../plugins/broker.js'
 import { STATISTICS_INTERVAL } from '../../plugins/statistics.js'
 import { build } from '../build.js'
 import { Peer } from '../peer.js'
@@ -20,7 +20,7 @@ t.test('every ten minutes a line of figures; expired rooms are swept, and their 
   await app.inject({ method: 'POST', url: '/api/rooms', payload: { roomId: 'short', ttlSeconds: 1 } })
   await shop.join('short')
   time += 1000
-  mock.timers.tick(SWEEP_INTERVAL)
+  mock.timers.tick(TICK_INTERVAL)
   mock.timers.reset()
   t.match(logs.filter(({ msg }) => msg === 'rooms swept'), [{ level: 30, removed: 1, kept: 1 }])
   t.match(logs.filter(({ msg }) => msg === 'room removed'), [{ roomId: 'short' }])

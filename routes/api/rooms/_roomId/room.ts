@@ -20,8 +20,8 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
   }, async ({ params: { roomId } }, reply) => {
     const view = await app.broker.read(roomId)
     if (view instanceof Failure) return reply.fail(view) as never
-    const { epoch, seq, state, createdAt, expiresAt } = view
-    return success({ roomId, epoch, seq, state, members: app.rooms.members(roomId), createdAt, expiresAt }, app.now())
+    const { epoch, seq, state, createdAt, expiresAt, elsewhere } = view
+    return success({ roomId, epoch, seq, state, members: app.rooms.members(roomId, elsewhere), createdAt, expiresAt }, app.now())
   })
 
   app.delete('', {

@@ -1,0 +1,61 @@
+// Which nodes live: each says so every few seconds, and one that stops is gone for the others within a minute.
+import type { RoomRedis } from './scripts.js'
+
+/** Time between two signs of life, ms. */
+export const BEAT_INTERVAL = 5_000
+/** How long one sign of life lasts in Redis, ms. */
+const LEASE = 15_000
+/** How long a node may be missing there before we give it up, ms: after Redis was emptied, all of them are missing for a moment. */
+const PATIENCE = 20_000
+
+export interface NodesOptions {
+  readonly self: string
+  readonly commands: RoomRedis
+  /** The registry's key. */
+  readonly key: string
+  /** ms since the epoch. */
+  readonly now: () => number
+}
+
+export class Nodes {
+  readonly #seenAt = new Map<string, number>()
+  readonly #options: NodesOptions
+  /** The living ones, as the publishing script wants them: each between spaces. */
+  #list: string
+
+  constructor (options: NodesOptions) {
+    this.#options = options
+    this.#list = ` ${options.self} `
+  }
+
+  get list (): string { return this.#list }
+
+  has (node: string): boolean { return node === this.#options.self || this.#seenAt.has(node) }
+
+  /** A node was heard of. */
+  saw (node: string): void {
+    const isNew = !this.has(node)
+    this.#seenAt.set(node, this.#options.now())
+    if (isNew) this.#relist()
+  }
+
+  /**
+   * Says that this node lives, and looks who else does.
+   * @returns those that were given up
+   */
+  async beat (): Promise<string[]> {
+    const { self, commands, key, now } = this.#options
+    for (const node of await commands.beatNode(key, self, LEASE)) if (node !== self) this.saw(node)
+    const gone = [...this.#seenAt].filter(([, at]) => now() - at >= PATIENCE).map(([node]) => node)
+    for (const node of gone) this.#seenAt.delete(node)
+    if (gone.length > 0) this.#relist()
+    return gone
+  }
+
+  /** Takes this node out. */
+  async leave (): Promise<void> {
+    await this.#options.commands.beatNode(this.#options.key, this.#options.self, 0)
+  }
+
+  #relist (): void { this.#list = ` ${[this.#options.self, ...this.#seenAt.keys()].join(' ')} ` }
+}

@@ -1,0 +1,248 @@
+// What happens to a room inside Redis, each as one atomic script over the keys of that room alone (they share a hash tag).
+import type { Cluster, Redis } from 'ioredis'
+
+/**
+ * A room is a hash: `epoch`, `fence`, `seq`, `created`, `until`, `fixed` (it was given a deadline), the payment's state, and `k:<key>` for every
+ * known key of an event. Once it was closed the hash holds `ended` and `until` alone. Its log is a list, its members a hash of one field per node.
+ *
+ * KEYS: room, log, members. ARGV: now (ms), retention (ms), an unused epoch, the room's channel, and then what the script says.
+ */
+const PRELUDE = `
+local room, log, members = KEYS[1], KEYS[2], KEYS[3]
+local now, retention, newEpoch, channel = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV[4]
+-- Redis expires keys a little later than our own clocks end rooms, so that there is one rule and not two.
+local margin = 60000
+
+local function fence() return string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)') end
+
+local function lasting(ms)
+  redis.call('PEXPIRE', room, ms)
+  redis.call('PEXPIRE', log, ms)
+  redis.call('PEXPIRE', members, ms)
+end
+
+-- Puts the end off to a full retention from now. A room with a deadline keeps it.
+local function renew(fixed)
+  if fixed then return end
+  redis.call('HSET', room, 'until', now + retention)
+  lasting(retention + margin)
+end
+
+local function open(ttl)
+  redis.call('DEL', room, log, members)
+  redis.call('HSET', room, 'epoch', newEpoch, 'fence', fence(), 'seq', 0, 'created', now, 'until', now + (ttl or retention))
+  if ttl then redis.call('HSET', room, 'fixed', 1) end
+  -- A room that had a deadline is remembered as closed for a retention after it.
+  redis.call('PEXPIRE', room, (ttl or 0) + retention + margin)
+end
+
+-- The room as it is: its epoch, or why it cannot be used; until when; whether that is a deadline.
+local function look()
+  local found = redis.call('HMGET', room, 'epoch', 'fence', 'until', 'fixed', 'ended')
+  local epoch, fixed = found[1], found[4]
+  if not found[3] then return 'ROOM_NOT_FOUND' end
+  local ends = tonumber(found[3])
+  if found[5] and ends > now then return 'ROOM_CLOSED' end
+  if fixed and ends <= now and ends + retention > now then return 'ROOM_CLOSED' end
+  if ends <= now then
+    redis.call('DEL', room, log, members)
+    return 'ROOM_NOT_FOUND'
+  end
+  -- Another master than the one that wrote the room may lack its last events and give their numbers again: then this is another log.
+  local current = fence()
+  if found[2] ~= current then
+    epoch = newEpoch
+    redis.call('HSET', room, 'epoch', epoch, 'fence', current)
+  end
+  return nil, epoch, ends, fixed
+end
+`
+
+/** → `[code]`, or `['OK', created, until]`. Says: ttl (ms, or empty). */
+const CREATE = `
+local failure = look()
+if not failure then return { 'ROOM_EXISTS' } end
+open(tonumber(ARGV[5]))
+return { 'OK', now, redis.call('HGET', room, 'until') }
+`
+
+/** → `[code]`, or `['OK', epoch, seq, until, fixed, isNew, members]`. */
+const OPEN = `
+local failure, epoch, ends, fixed = look()
+if failure == 'ROOM_CLOSED' then return { failure } end
+if failure then
+  open()
+  epoch = newEpoch
+else
+  renew(fixed)
+end
+local found = redis.call('HMGET', room, 'seq', 'until')
+return { 'OK', epoch, found[1], found[2], fixed and 1 or 0, failure and 1 or 0, redis.call('HGETALL', members) }
+`
+
+/** Nobody of this node is in the room any more: its retention begins anew. → nothing */
+const LEAVE = `
+local failure, epoch, ends, fixed = look()
+if not failure then renew(fixed) end
+`
+
+/** → nothing. Says: node, how many of its members are there, all of them as JSON (empty: it has none any more). */
+const ANNOUNCE = `
+if look() then return end
+if ARGV[7] == '' then redis.call('HDEL', members, ARGV[5]) else redis.call('HSET', members, ARGV[5], ARGV[6] .. '\\t' .. ARGV[7]) end
+redis.call('PEXPIRE', members, redis.call('PTTL', room))
+redis.call('SPUBLISH', channel, 'm' .. ARGV[5] .. '\\n' .. ARGV[7])
+`
+
+/**
+ * → `[code]`, or `['NEW' | 'DUPLICATE' | 'REPEATED', epoch, seq, timestamp, receivers, changed, isNewRoom]`. Says: whether to open the room, log size,
+ * origin, head and tail of the frame, timestamp, live nodes, kind of fact and three values of it, and for each key its name, fingerprint and whether it
+ * names a request.
+ */
+const PUBLISH = `
+local create, size, origin, head, tail, timestamp, nodes = ARGV[5] == '1', tonumber(ARGV[6]), ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+local kind, a, b, c = ARGV[12], ARGV[13], ARGV[14], ARGV[15]
+local failure, epoch, ends, fixed = look()
+if failure and not (create and failure == 'ROOM_NOT_FOUND') then return { failure } end
+if failure then
+  open()
+  epoch, ends = newEpoch, now + retention
+end
+
+for i = 16, #ARGV, 3 do
+  local known = redis.call('HGET', room, 'k:' .. ARGV[i])
+  if known then
+    local seq, at, receivers, fingerprint = string.match(known, '^(%d+) (%d+) (%d+) (.*)$')
+    if fingerprint ~= ARGV[i + 1] then return { 'ID_CONFLICT' } end
+    return { ARGV[i + 2] == '1' and 'REPEATED' or 'DUPLICATE', epoch, seq, at, receivers, 0, 0 }
+  end
+end
+
+local receivers = origin == '' and 0 or -1
+local present = redis.call('HGETALL', members)
+for i = 1, #present, 2 do
+  if string.find(nodes, ' ' .. present[i] .. ' ', 1, true) then receivers = receivers + tonumber(string.match(present[i + 1], '^%d+')) end
+end
+if receivers < 0 then receivers = 0 end
+
+local seq = redis.call('HINCRBY', room, 'seq', 1)
+local frame = head .. seq .. tail
+local patch = { 'last', timestamp }
+local names = {}
+for i = 16, #ARGV, 3 do
+  names[#names + 1] = ARGV[i]
+  patch[#patch + 1] = 'k:' .. ARGV[i]
+  patch[#patch + 1] = seq .. ' ' .. timestamp .. ' ' .. receivers .. ' ' .. ARGV[i + 1]
+end
+local length = redis.call('RPUSH', log, origin .. '\\t' .. table.concat(names, '\\t') .. '\\n' .. frame)
+if length == 1 then redis.call('PEXPIRE', log, redis.call('PTTL', room)) end
+if length > size then
+  local dropped = redis.call('LPOP', log)
+  for name in string.gmatch(string.match(dropped, '^[^\\t]*\\t([^\\n]*)'), '[^\\t]+') do redis.call('HDEL', room, 'k:' .. name) end
+end
+
+-- The payment's state, by the rules of src/payment/state.ts: ranks are 1 a claimed error, 2 a claimed success, 3 and 4 the verified ones.
+local changed = 0
+local function set(field, value)
+  patch[#patch + 1] = field
+  patch[#patch + 1] = value
+  changed = 1
+end
+if kind ~= '' then
+  local state = redis.call('HMGET', room, 'rank', 'outcome', 'step', 'method', 'fields')
+  local rank = tonumber(state[1] or 0)
+  if kind == 'result' then
+    local new = tonumber(a)
+    if new > rank or (new == rank and new % 2 == 1 and b ~= state[2]) then
+      set('rank', a)
+      set('outcome', b)
+    end
+  elseif rank % 2 == 1 or rank == 0 then
+    if b ~= '' and b ~= state[4] then set('method', b) end
+    if c ~= '' and c ~= state[5] then set('fields', c) end
+    if changed == 1 or a ~= state[3] then set('step', a) end
+  end
+  if changed == 1 then set('updated', timestamp) end
+end
+redis.call('HSET', room, unpack(patch))
+-- Not for every event of a burst: a sixteenth of the retention is near enough.
+if ends - now < retention * 15 / 16 then renew(fixed) end
+-- Last: whoever hears of the event finds it in the log.
+redis.call('SPUBLISH', channel, 'e' .. epoch .. '\\t' .. seq .. '\\t' .. origin .. '\\n' .. frame)
+return { 'NEW', epoch, seq, timestamp, receivers, changed, failure and 1 or 0 }
+`
+
+/**
+ * → `[code]`, or `['OK', epoch, seq, created, until, last, rank, outcome, step, method, fields, updated, members, recovered, entries]`. Says: whether
+ * entries are wanted, and the position (epoch and seq) after which.
+ */
+const READ = `
+local wanted, asked, from = ARGV[5] == '1', ARGV[6], tonumber(ARGV[7])
+local failure, epoch = look()
+if failure then return { failure } end
+local found = redis.call('HMGET', room, 'seq', 'created', 'until', 'last', 'rank', 'outcome', 'step', 'method', 'fields', 'updated')
+local recovered, entries = false, {}
+if wanted then
+  local top = tonumber(found[1])
+  local first = top - redis.call('LLEN', log) + 1
+  recovered = (asked == epoch or (asked == '' and from == 0)) and from >= first - 1 and from <= top
+  entries = redis.call('LRANGE', log, recovered and from - first + 1 or 0, -1)
+end
+return { 'OK', epoch, found[1], found[2], found[3], found[4], found[5], found[6], found[7], found[8], found[9], found[10],
+  redis.call('HGETALL', members), recovered and 1 or 0, entries }
+`
+
+/** → `[code]`, or `['OK']`. */
+const CLOSE = `
+local failure = look()
+if failure then return { failure } end
+redis.call('DEL', room, log, members)
+redis.call('HSET', room, 'ended', 1, 'until', now + retention)
+redis.call('PEXPIRE', room, retention + margin)
+redis.call('SPUBLISH', channel, 'c')
+return { 'OK' }
+`
+
+/** The index of all rooms, in the order in which they began. KEYS: index, counter. ARGV: room, whether it begins now. → nothing */
+const ENLIST = `
+if ARGV[2] == '0' and redis.call('ZSCORE', KEYS[1], ARGV[1]) then return end
+redis.call('ZADD', KEYS[1], redis.call('INCR', KEYS[2]), ARGV[1])
+`
+
+/** The nodes that live: this one for another while, by the clock of Redis. KEYS: registry. ARGV: node, for how long (ms; 0 removes it). → the names */
+const BEAT = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if ARGV[2] == '0' then redis.call('ZREM', KEYS[1], ARGV[1]) else redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1]) end
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+return redis.call('ZRANGE', KEYS[1], 0, -1)
+`
+
+/** For the client's `scripts` option. */
+export const SCRIPTS = {
+  createRoom: { numberOfKeys: 3, lua: PRELUDE + CREATE },
+  openRoom: { numberOfKeys: 3, lua: PRELUDE + OPEN },
+  leaveRoom: { numberOfKeys: 3, lua: PRELUDE + LEAVE },
+  announceMembers: { numberOfKeys: 3, lua: PRELUDE + ANNOUNCE },
+  publishEvent: { numberOfKeys: 3, lua: PRELUDE + PUBLISH },
+  readRoom: { numberOfKeys: 3, lua: PRELUDE + READ },
+  closeRoom: { numberOfKeys: 3, lua: PRELUDE + CLOSE },
+  enlistRoom: { numberOfKeys: 2, lua: ENLIST },
+  beatNode: { numberOfKeys: 1, lua: BEAT }
+}
+
+type Argument = string | number
+type Reply = Array<string | number | null>
+
+/** A client that knows the scripts. `Buffer` in a name: the reply's strings are Buffers. */
+export type RoomRedis = (Redis | Cluster) & {
+  createRoom: (...args: Argument[]) => Promise<Reply>
+  openRoom: (...args: Argument[]) => Promise<[...Reply, string[]]>
+  leaveRoom: (...args: Argument[]) => Promise<null>
+  announceMembers: (...args: Argument[]) => Promise<null>
+  publishEvent: (...args: Argument[]) => Promise<Reply>
+  readRoomBuffer: (...args: Argument[]) => Promise<unknown[]>
+  closeRoom: (...args: Argument[]) => Promise<Reply>
+  enlistRoom: (...args: Argument[]) => Promise<null>
+  beatNode: (...args: Argument[]) => Promise<string[]>
+}

@@ -1,0 +1,40 @@
+// The live end of one room on this node: takes entries from two sides (the channel, and our own publishing) and lets each through once, in order.
+import type { RoomMember } from '../../protocol/server-frames.js'
+import type { LogEntry } from '../broker.js'
+
+/** What becomes of an entry: it is next; it was there already; or something before it is missing. */
+export type Verdict = 'next' | 'known' | 'gap'
+
+export class Tail {
+  epoch = ''
+  /** The last entry that was let through. */
+  seq = 0
+  /** A later entry than that is known to be in the log. */
+  promised = 0
+  /** What came in before the room was opened; undefined from then on. */
+  early: LogEntry[] | undefined = []
+  /** When the room ends, ms since the epoch, where it has a deadline. */
+  deadline = Infinity
+  /** A read is under way to fill a gap, and whether another gap showed meanwhile. */
+  catchingUp: 'no' | 'yes' | 'again' = 'no'
+  /** A gap could not be filled yet. */
+  behind = false
+  /** ms since the epoch. */
+  checkedAt = 0
+  renewedAt = 0
+  /** Who is in the room on other nodes. Most rooms have none. */
+  elsewhere: Map<string, RoomMember[]> | undefined
+
+  constructor (readonly roomId: string) {}
+
+  /** Whether the end is where the log's is. */
+  isAt (epoch: string, seq: number): boolean { return epoch === this.epoch && seq === this.seq }
+
+  judge (epoch: string, seq: number): Verdict {
+    if (epoch !== this.epoch) return 'gap'
+    if (seq <= this.seq) return 'known'
+    if (seq > this.seq + 1) return 'gap'
+    this.seq = seq
+    return 'next'
+  }
+}

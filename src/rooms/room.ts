@@ -1,0 +1,44 @@
+// A room as this node knows it, who is in it, and what a room needs of a client.
+import type { LogEntry } from '../broker/broker.js'
+import type { CloseReason, Failure } from '../errors.js'
+import type { Role } from '../protocol/events.js'
+import type { RoomMember } from '../protocol/server-frames.js'
+
+/** A client as its rooms see it: a socket, or an event stream. */
+export interface Recipient {
+  readonly clientId: string
+  readonly memberships: Map<string, Member>
+  /** A live event. */
+  deliver: (entry: LogEntry) => void
+  /** An event of those that are told again, at the pace of the recipient. @returns what to wait for before the next one, if anything */
+  replay: (entry: LogEntry) => Promise<void> | undefined
+  /** A frame that is in no log. */
+  notify: (frame: string) => void
+  close: (reason: CloseReason) => void
+}
+
+/** One recipient in one room. */
+export interface Member {
+  readonly room: Room
+  readonly recipient: Recipient
+  deviceId: string
+  role: Role
+  /** It asked for news of who comes and goes. */
+  presence: boolean
+  /** The last event that it was told of when it joined. The broker may still hand out some of those. */
+  toldUpTo: number
+  /** Live entries that wait until the newcomer has its reply; undefined once it is live. */
+  pending: LogEntry[] | undefined
+}
+
+export interface Room {
+  readonly roomId: string
+  readonly members: Set<Member>
+  /** Who is in it on other nodes. */
+  elsewhere: readonly RoomMember[]
+  /** Settles once the broker delivers the room's entries here; undefined from then on. */
+  subscription: Promise<void | Failure> | undefined
+}
+
+/** A member as the others may know it. */
+export function describe ({ recipient: { clientId }, deviceId, role }: Member): RoomMember { return { clientId, deviceId, role } }

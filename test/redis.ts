@@ -1,0 +1,69 @@
+// A real Redis for tests: started on a free loopback port, stopped with the test. Where none is installed the test is skipped, and says so; in CI that fails.
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import net from 'node:net'
+import type { Test } from 'tap'
+import { Redis } from 'ioredis'
+
+const HAS_REDIS = spawnSync('redis-server', ['--version']).status === 0
+
+/** For a test's options: why it cannot run here, or false. */
+export const withoutRedis: string | false = HAS_REDIS || process.env.CI === 'true' ? false : 'no redis-server on this machine (apt-get install redis-server)'
+
+/** A port that is free now. */
+export async function freePort (): Promise<number> {
+  const probe = net.createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const { port } = probe.address() as net.AddressInfo
+  await new Promise((resolve) => probe.close(resolve))
+  return port
+}
+
+export interface RedisServer {
+  readonly port: number
+  readonly url: string
+  /** A client to look into it and to break it with. */
+  readonly client: Redis
+  readonly pid: number
+  kill: (signal?: NodeJS.Signals) => Promise<void>
+  /** Starts it again on the same port and folder. */
+  start: () => Promise<void>
+}
+
+/**
+ * Starts a Redis of the test's own.
+ * @param args further settings, such as `--appendonly yes`
+ */
+export async function startRedis (t: Test, args: string[] = [], port?: number): Promise<RedisServer> {
+  const dir = t.testdir({})
+  const usedPort = port ?? await freePort()
+  let child: ChildProcess | undefined
+  let exited: Promise<unknown> = Promise.resolve()
+  const start = async () => {
+    const all = ['--port', String(usedPort), '--bind', '127.0.0.1', '--dir', dir, '--save', '', '--loglevel', 'warning', ...args]
+    const process = spawn('redis-server', all, { stdio: 'ignore' })
+    child = process
+    exited = once(process, 'exit')
+    for (let i = 0; i < 400; i++) {
+      const socket = net.connect(usedPort, '127.0.0.1')
+      const connected = await Promise.race([once(socket, 'connect').then(() => true), once(socket, 'error').then(() => false)]).catch(() => false)
+      socket.destroy()
+      if (connected) return
+      await new Promise((resolve) => setTimeout(resolve, 25))
+    }
+    throw new Error('Redis did not start')
+  }
+  const kill = async (signal: NodeJS.Signals = 'SIGKILL') => {
+    child?.kill('SIGCONT')
+    child?.kill(signal)
+    await exited
+  }
+  await start()
+  const client = new Redis({ port: usedPort, host: '127.0.0.1', maxRetriesPerRequest: 50, retryStrategy: () => 50, autoResendUnfulfilledCommands: true })
+  client.on('error', () => { /* it is being broken */ })
+  t.teardown(async () => {
+    client.disconnect()
+    await kill()
+  })
+  return { port: usedPort, url: `redis://127.0.0.1:${usedPort}`, client, get pid () { return child!.pid! }, kill, start }
+}
