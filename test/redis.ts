@@ -1,7 +1,10 @@
 // A real Redis for tests: started on a free loopback port, stopped with the test. Where none is installed the test is skipped, and says so; in CI that fails.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
 import net from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Test } from 'tap'
 import { Redis } from 'ioredis'
 
@@ -35,7 +38,7 @@ export interface RedisServer {
  * @param args further settings, such as `--appendonly yes`
  */
 export async function startRedis (t: Test, args: string[] = [], port?: number): Promise<RedisServer> {
-  const dir = t.testdir({})
+  const dir = mkdtempSync(join(tmpdir(), 'redis-'))
   const usedPort = port ?? await freePort()
   let child: ChildProcess | undefined
   let exited: Promise<unknown> = Promise.resolve()
@@ -64,6 +67,22 @@ export async function startRedis (t: Test, args: string[] = [], port?: number): 
   t.teardown(async () => {
     client.disconnect()
     await kill()
+    rmSync(dir, { recursive: true, force: true })
   })
   return { port: usedPort, url: `redis://127.0.0.1:${usedPort}`, client, get pid () { return child!.pid! }, kill, start }
+}
+
+/** Starts a cluster of three masters. */
+export async function startCluster (t: Test): Promise<{ servers: RedisServer[], url: string }> {
+  const servers = await Promise.all([0, 1, 2].map((n) => startRedis(t, ['--cluster-enabled', 'yes', '--cluster-config-file', `nodes-${n}.conf`, '--cluster-node-timeout', '2000'])))
+  const [first, ...others] = servers as [RedisServer, RedisServer, RedisServer]
+  const bounds = [0, 5461, 10923, 16384]
+  await Promise.all(servers.map(({ client }, i) => client.call('CLUSTER', 'ADDSLOTSRANGE', bounds[i]!, bounds[i + 1]! - 1)))
+  for (const { port } of others) await first.client.call('CLUSTER', 'MEET', '127.0.0.1', port)
+  const isWhole = async () => {
+    const infos = await Promise.all(servers.map(({ client }) => client.call('CLUSTER', 'INFO')))
+    return infos.every((info) => /cluster_state:ok/.test(String(info)) && /cluster_known_nodes:3/.test(String(info)))
+  }
+  for (let i = 0; i < 400 && !await isWhole(); i++) await new Promise((resolve) => setTimeout(resolve, 50))
+  return { servers, url: `redis+cluster://127.0.0.1:${first.port}` }
 }

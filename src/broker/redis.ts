@@ -45,10 +45,13 @@ export class RedisBroker implements Broker {
   readonly #announcements = new Map<string, Announcement>()
   readonly #nodes: Nodes
   readonly #index: RoomIndex
+  /** The registry of nodes, and the channel on which they appear. */
+  readonly #registry: string
   #listener: BrokerListener = { entry: () => {}, closed: () => {}, lost: () => {}, elsewhere: () => {} }
   /** The subscriber has all its channels. */
   #subscribed = false
   #registered = false
+  #connecting = false
   #closing = false
   #beatAt = 0
   #sweptAt = 0
@@ -57,7 +60,8 @@ export class RedisBroker implements Broker {
   constructor (options: RedisBrokerOptions) {
     this.#options = options
     const { connection: { commands, subscriber }, prefix, node, now } = options
-    this.#nodes = new Nodes({ self: node, commands, key: `${prefix}:nodes`, now })
+    this.#registry = `{${prefix}:nodes}`
+    this.#nodes = new Nodes({ self: node, commands, key: this.#registry, now })
     this.#index = new RoomIndex({ commands, key: `{${prefix}:rooms}`, roomKey: (roomId) => this.#keys(roomId)[0]! })
     for (const client of new Set([commands, subscriber])) {
       client.on('error', () => { /* the state says it, and every command that it broke */ })
@@ -169,6 +173,7 @@ export class RedisBroker implements Broker {
     const now = this.#options.now()
     for (const tail of this.#tails.values()) if (tail.deadline <= now) this.#end(tail.roomId, 'expired')
     if (this.#options.connection.commands.status !== 'ready') return
+    if (!this.#subscribed) return this.#connected()
     const work: Array<Promise<unknown>> = []
     if (now - this.#beatAt >= BEAT_INTERVAL || !this.#registered) work.push(this.#beat())
     if (now - this.#sweptAt >= SWEEP_INTERVAL) {
@@ -222,20 +227,27 @@ export class RedisBroker implements Broker {
 
   async #connected (): Promise<void> {
     const { commands, subscriber } = this.#options.connection
-    if (commands.status !== 'ready' || subscriber.status !== 'ready') return
-    const isCluster = commands as unknown === subscriber
-    if (!isCluster) {
-      const channels = [...this.#tails.keys()].map((roomId) => this.#channel(roomId))
-      for (let i = 0; i < channels.length; i += BATCH) {
-        // Lost again: the next connection begins anew.
-        if (await this.#run(async () => { await subscriber.ssubscribe(...channels.slice(i, i + BATCH)) }) instanceof Failure) return
-      }
+    if (this.#connecting || commands.status !== 'ready' || subscriber.status !== 'ready') return
+    this.#connecting = true
+    if (await this.#resubscribe()) {
+      this.#subscribed = true
+      await this.#beat()
+      if (this.ready()) this.#options.onTrouble?.('ready')
+      await this.#checkAll()
     }
-    if (subscriber.status !== 'ready') return
-    this.#subscribed = true
-    await this.#beat()
-    if (this.ready()) this.#options.onTrouble?.('ready')
-    await this.#checkAll()
+    this.#connecting = false
+  }
+
+  /** @returns whether this node hears all its channels; otherwise the connection was lost again, or the next tick tries it */
+  async #resubscribe (): Promise<boolean> {
+    const { commands, subscriber } = this.#options.connection
+    const isCluster = commands as unknown === subscriber
+    // A cluster's subscribers know their channels themselves.
+    const rooms = isCluster ? [] : [...this.#tails.keys()].map((roomId) => this.#channel(roomId))
+    for (const channels of [[this.#registry], ...batches(rooms)]) {
+      if (await this.#run(async () => { await subscriber.ssubscribe(...channels) }) instanceof Failure) return false
+    }
+    return subscriber.status === 'ready'
   }
 
   #disconnected (): void {
@@ -272,8 +284,9 @@ export class RedisBroker implements Broker {
     return undefined
   }
 
-  /** A message of a room's channel: an entry, a node's members, or the room's end. */
+  /** A message of a room's channel (an entry, a node's members, or the room's end), or of a node that appeared. */
   #hear (channel: string, message: Buffer): void {
+    if (channel === this.#registry) return this.#nodes.saw(message.toString('latin1'))
     const roomId = channel.slice(channel.indexOf('{') + 1, channel.lastIndexOf('}'))
     const tail = this.#tails.get(roomId)
     if (!tail) return
@@ -353,8 +366,7 @@ export class RedisBroker implements Broker {
   #isAgain ({ catchingUp }: Tail): boolean { return catchingUp === 'again' }
 
   async #checkAll (): Promise<void> {
-    const tails = [...this.#tails.values()].filter(({ early }) => !early)
-    for (let i = 0; i < tails.length; i += BATCH) await this.#check(tails.slice(i, i + BATCH))
+    for (const tails of batches([...this.#tails.values()].filter(({ early }) => !early))) await this.#check(tails)
   }
 
   /** Compares positions, without reading the logs of those that are right. */
@@ -483,6 +495,10 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['ROOM_NOT_FOUND', '
 const NEWLINE = 0x0a
 /** The first byte of a channel's message. */
 const KIND = { entry: 0x65, members: 0x6d, closed: 0x63 } as const
+
+function batches<T> (items: readonly T[]): T[][] {
+  return Array.from({ length: Math.ceil(items.length / BATCH) }, (_, i) => items.slice(i * BATCH, (i + 1) * BATCH))
+}
 
 /** An element of the log: origin and keys in one line, the frame in the next. */
 function readElement (element: Buffer, epoch: string, seq: number): LogEntry {

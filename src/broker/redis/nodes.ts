@@ -34,6 +34,7 @@ export class Nodes {
 
   /** A node was heard of. */
   saw (node: string): void {
+    if (node === this.#options.self) return
     const isNew = !this.has(node)
     this.#seenAt.set(node, this.#options.now())
     if (isNew) this.#relist()
@@ -45,7 +46,7 @@ export class Nodes {
    */
   async beat (): Promise<string[]> {
     const { self, commands, key, now } = this.#options
-    for (const node of await commands.beatNode(key, self, LEASE)) if (node !== self) this.saw(node)
+    for (const node of await commands.beatNode(key, self, LEASE)) this.saw(node)
     const gone = [...this.#seenAt].filter(([, at]) => now() - at >= PATIENCE).map(([node]) => node)
     for (const node of gone) this.#seenAt.delete(node)
     if (gone.length > 0) this.#relist()

@@ -29,6 +29,8 @@ local function renew(fixed)
 end
 
 local function open(ttl)
+  -- First a write that a full Redis refuses: once a script has written, Redis lets it go on whatever the memory.
+  redis.call('HSET', room, 'epoch', newEpoch)
   redis.call('DEL', room, log, members)
   redis.call('HSET', room, 'epoch', newEpoch, 'fence', fence(), 'seq', 0, 'created', now, 'until', now + (ttl or retention))
   if ttl then redis.call('HSET', room, 'fixed', 1) end
@@ -209,12 +211,17 @@ if ARGV[2] == '0' and redis.call('ZSCORE', KEYS[1], ARGV[1]) then return end
 redis.call('ZADD', KEYS[1], redis.call('INCR', KEYS[2]), ARGV[1])
 `
 
-/** The nodes that live: this one for another while, by the clock of Redis. KEYS: registry. ARGV: node, for how long (ms; 0 removes it). → the names */
+/**
+ * The nodes that live: this one for another while, by the clock of Redis. One that was not there is told to the others, by a channel of the
+ * registry's own name. KEYS: registry. ARGV: node, for how long (ms; 0 removes it). → the names
+ */
 const BEAT = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if ARGV[2] == '0' then redis.call('ZREM', KEYS[1], ARGV[1]) else redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1]) end
+local added = 0
+if ARGV[2] == '0' then redis.call('ZREM', KEYS[1], ARGV[1]) else added = redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1]) end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+if added == 1 then redis.call('SPUBLISH', KEYS[1], ARGV[1]) end
 return redis.call('ZRANGE', KEYS[1], 0, -1)
 `
 

@@ -1,0 +1,69 @@
+// One node's Redis broker for tests, with a clock of its own.
+import type { Test } from 'tap'
+import type { BrokerListener } from '../../src/broker/broker.js'
+import { RedisBroker } from '../../src/broker/redis.js'
+import { connect } from '../../src/broker/redis/connection.js'
+import { draftEvent } from '../../src/protocol/codec.js'
+import type { RoomMember } from '../../src/protocol/server-frames.js'
+import { until } from '../build.js'
+import { LOG_SIZE, RETENTION } from './contract.js'
+
+let count = 0
+
+/** A prefix that no test used before. */
+export function newPrefix (): string { return `test${++count}` }
+
+/** @param mayFail trouble with Redis is part of the test */
+export async function startBroker (t: Test, url: string, { prefix = newPrefix(), mayFail = false } = {}) {
+  const node = `node${++count}`
+  const clock = { time: 1_000_000 }
+  let epochs = 0
+  const connection = connect(url)
+  const trouble: string[] = []
+  const broker = new RedisBroker({
+    connection,
+    prefix,
+    node,
+    logSize: LOG_SIZE,
+    retention: RETENTION,
+    now: () => clock.time,
+    newEpoch: () => `${node}.${++epochs}`,
+    onTrouble: (what, error) => {
+      trouble.push(what)
+      if (what === 'failed' || (what !== 'ready' && !mayFail)) t.fail('trouble with Redis', { what, error })
+    }
+  })
+  t.teardown(() => broker.close())
+  await until('the broker is ready', () => broker.ready())
+  const pass = async (ms: number) => {
+    // As the clock would have it: a tick now and then, never later than a room's renewal is due.
+    for (let left = ms; left > 0; left -= RETENTION / 4) {
+      clock.time += Math.min(left, RETENTION / 4)
+      await broker.tick()
+    }
+  }
+  return { broker, connection, prefix, node, trouble, clock, pass }
+}
+
+/** The same, with a listener that keeps what it hears, and short ways to do what tests do. */
+export async function startNode (t: Test, url: string, options: { prefix?: string, mayFail?: boolean } = {}) {
+  const started = await startBroker(t, url, options)
+  const { broker, prefix } = started
+  const heard = {
+    /** Per event: room and the payload's n. */
+    events: [] as Array<[roomId: string, seq: number, n: unknown]>,
+    closed: [] as Array<[string, string]>,
+    lost: [] as string[],
+    elsewhere: [] as Array<[string, readonly RoomMember[]]>
+  }
+  const listener: BrokerListener = {
+    entry: (roomId, { seq, frame }) => heard.events.push([roomId, seq, (JSON.parse(frame.toString()) as { payload: { n: unknown } }).payload.n]),
+    closed: (roomId, cause) => heard.closed.push([roomId, cause]),
+    lost: (roomId) => heard.lost.push(roomId),
+    elsewhere: (roomId, members) => heard.elsewhere.push([roomId, members])
+  }
+  broker.listen(listener)
+  const publish = (n: unknown, { roomId = 'r', id, origin }: { roomId?: string, id?: string, origin?: string } = {}) =>
+    broker.publish(roomId, draftEvent({ type: 'CLICKED_PAY', payload: { roomId, n }, id }, { source: 'device', timestamp: 1000, ...(origin !== undefined && { origin }) }), true)
+  return { ...started, heard, publish, channel: (roomId: string) => `${prefix}:{${roomId}}:live`, key: (roomId: string) => `${prefix}:{${roomId}}` }
+}

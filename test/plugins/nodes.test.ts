@@ -1,0 +1,182 @@
+// Two nodes over one Redis, as their clients see them: one room, wherever one is connected.
+import t, { type Test } from 'tap'
+import { build, until, type BuildOptions } from '../build.js'
+import { Peer } from '../peer.js'
+import { startRedis, withoutRedis } from '../redis.js'
+
+const NAMES = 'ABCDEFGHIJ'
+let count = 0
+
+t.test('two nodes', { skip: withoutRedis }, async (t) => {
+  const redis = await startRedis(t)
+  const nodes = async (t: Test, options: BuildOptions = {}) => {
+    const prefix = `test${++count}`
+    const start = async () => {
+      const { app, logs } = await build(t, { ...options, env: { REDIS_URL: redis.url, REDIS_PREFIX: prefix, ...options.env } })
+      await until('the node is ready', () => app.broker.ready())
+      return { app, logs }
+    }
+    return [await start(), await start()] as const
+  }
+
+  t.test('a payment with its devices on two nodes, and a backend on either', async (t) => {
+    const [{ app: a }, { app: b }] = await nodes(t)
+    const shop = await Peer.inject(t, a)
+    const phone = await Peer.inject(t, b)
+    await shop.join('r', 'shop')
+    const steps = ['ENTERED_SUMMARY', 'CLICKED_PROCEED', 'PAYMENT_METHOD_CHANGED', 'DATA_FILLED', 'CLICKED_PAY', 'PAYMENT_SUCCESS']
+    for (const type of steps) phone.send(type, { roomId: 'r', transactionId: 'tx' }, type)
+    for (const type of steps) {
+      await shop.next(type)
+      t.match((await phone.next('ACK')).payload, { id: type, duplicate: false })
+    }
+    t.strictSame(shop.events.map(({ seq }) => seq), [1, 2, 3, 4, 5, 6])
+    t.strictSame(phone.events, [])
+    const sent = await b.inject({ method: 'POST', url: '/api/message/room/r/broadcast', payload: { eventType: 'THANKS', message: 'm', idSeguro: 'i' } })
+    t.equal(sent.json().data.sentToClients, 2, 'on both nodes')
+    await shop.next('THANKS')
+    await phone.next('THANKS')
+    for (const app of [a, b]) {
+      t.match((await app.inject('/api/rooms/r')).json().data, { seq: 7, state: { status: 'succeeded' }, members: { length: 2 } })
+      t.match((await app.inject('/api/rooms')).json().data.rooms, [{ roomId: 'r', members: 2, status: 'succeeded' }])
+    }
+    const late = await Peer.inject(t, b)
+    late.send('JOIN_ROOM', { roomId: 'r', recover: { seq: 0 } })
+    t.match((await late.next('ROOM_JOINED')).payload, { recovered: true, replayed: 7, state: { status: 'succeeded' } })
+    await late.next('THANKS')
+    t.strictSame(late.events.map(({ seq }) => seq), [1, 2, 3, 4, 5, 6, 7])
+  })
+
+  t.test('joining on one node during a burst on the other: nothing twice, nothing missing', async (t) => {
+    const [{ app: a }, { app: b }] = await nodes(t)
+    const phone = await Peer.inject(t, a)
+    const peers: Peer[] = []
+    for (let n = 0; n < 300; n++) {
+      phone.send('CLICKED_PAY', { roomId: 'r', n })
+      if (n % 10 !== 5) continue
+      const peer = await Peer.inject(t, b)
+      peer.send('JOIN_ROOM', { roomId: 'r', recover: { seq: 0 } })
+      peers.push(peer)
+    }
+    for (const peer of peers) {
+      await until('all arrived', () => peer.events.length >= 300 || peer.frames.some(({ payload }) => payload.recovered === false))
+      const seqs = peer.events.map(({ seq }) => seq!)
+      t.strictSame(seqs, seqs.map((_, i) => seqs[0]! + i))
+      t.equal(seqs.at(-1), 300)
+    }
+  })
+
+  t.test('presence: a device that moves to another node was never away', async (t) => {
+    const [{ app: a }, { app: b }] = await nodes(t, { env: { PRESENCE_GRACE_SECONDS: '3' } })
+    const join = async (app: typeof a, deviceId: string) => {
+      const peer = await Peer.inject(t, app)
+      peer.send('JOIN_ROOM', { roomId: 'r', deviceId, presence: true })
+      const { payload: { members } } = await peer.next('ROOM_JOINED')
+      return { peer, devices: members.map((member: { deviceId: string }) => member.deviceId).sort() }
+    }
+    const watch = await join(a, 'shop')
+    const far = await join(b, 'office')
+    t.strictSame(far.devices, ['office', 'shop'])
+    t.match((await watch.peer.next('DEVICE_JOINED')).payload, { deviceId: 'office', role: 'device1' })
+
+    const first = await join(b, 'phone')
+    for (const { peer } of [watch, far]) t.match((await peer.next('DEVICE_JOINED')).payload, { deviceId: 'phone' })
+    // Its socket dies, and the balancer leads it elsewhere.
+    first.peer.socket.terminate()
+    const second = await join(a, 'phone')
+    t.strictSame(second.devices, ['office', 'phone', 'shop'])
+    // The other way round: it is there already when the first node notices.
+    const third = await join(b, 'phone')
+    second.peer.socket.terminate()
+    await until('the node noticed', () => a.rooms.members('r').length === 3 && a.sessions.size === 1)
+    await new Promise((resolve) => setTimeout(resolve, 3500))
+    for (const { peer } of [watch, far]) t.strictSame(peer.frames.filter(({ type }) => type === 'DEVICE_LEFT' || type === 'DEVICE_JOINED').slice(peer === watch.peer ? 2 : 1), [], 'no news')
+
+    // Now it is gone for good, and everyone hears of it once the grace is over.
+    third.peer.socket.terminate()
+    await Promise.all([watch, far].map(async ({ peer }) => t.match((await peer.next('DEVICE_LEFT')).payload, { deviceId: 'phone' })))
+    for (const app of [a, b]) t.strictSame((await app.inject('/api/rooms/r')).json().data.members.map((member: { deviceId: string }) => member.deviceId).sort(), ['office', 'shop'])
+
+    // One that leaves by its own wish is gone at once.
+    far.peer.send('LEAVE_ROOM', { roomId: 'r' })
+    t.match((await watch.peer.next('DEVICE_LEFT')).payload, { deviceId: 'office' })
+  })
+
+  t.test('presence: the only device of a node drops, and the grace counts on the other node too', async (t) => {
+    const [{ app: a }, { app: b }] = await nodes(t, { env: { PRESENCE_GRACE_SECONDS: '2' } })
+    const shop = await Peer.inject(t, a)
+    shop.send('JOIN_ROOM', { roomId: 'r', deviceId: 'shop', presence: true })
+    await shop.next('ROOM_JOINED')
+    const phone = await Peer.inject(t, b)
+    await phone.join('r', 'phone')
+    await shop.next('DEVICE_JOINED')
+    phone.socket.terminate()
+    const again = await Peer.inject(t, b)
+    await again.join('r', 'phone')
+    again.socket.terminate()
+    await until('it dropped', () => b.sessions.size === 0)
+    t.match((await a.inject('/api/rooms/r')).json().data.members, { length: 2 }, 'away is still there')
+    t.match((await shop.next('DEVICE_LEFT')).payload, { deviceId: 'phone' })
+    t.equal(shop.frames.filter(({ type }) => /^DEVICE/.test(type)).length, 2)
+  })
+
+  t.test('a room that is closed on one node ends on the other', async (t) => {
+    const [{ app: a }, { app: b }] = await nodes(t)
+    const shop = await Peer.inject(t, a)
+    await shop.join('r')
+    t.equal((await b.inject({ method: 'DELETE', url: '/api/rooms/r' })).statusCode, 204)
+    t.match((await shop.next('ROOM_CLOSED')).payload, { roomId: 'r', reason: 'closed' })
+    shop.send('CLICKED_PAY', { roomId: 'r' })
+    t.match((await shop.next('ERROR')).payload, { code: 'ROOM_CLOSED' })
+  })
+
+  t.test('a room\'s deadline ends it on every node', async (t) => {
+    const [{ app: a }, { app: b }] = await nodes(t)
+    await a.inject({ method: 'POST', url: '/api/rooms', payload: { roomId: 'r', ttlSeconds: 2 } })
+    const peers = [await Peer.inject(t, a), await Peer.inject(t, b)]
+    for (const peer of peers) await peer.join('r')
+    for (const peer of peers) t.match((await peer.next('ROOM_CLOSED')).payload, { reason: 'expired' })
+  })
+
+  t.test('rooms keep to themselves, whatever their names', async (t) => {
+    const [{ app: a }, { app: b }] = await nodes(t)
+    const names = [...NAMES].flatMap((name) => [name, `${name}:log`, `${name}:members`, `${name}:live`])
+    const peers = await Promise.all(names.map(async (roomId) => {
+      const peer = await Peer.inject(t, a)
+      await peer.join(roomId)
+      return { roomId, peer }
+    }))
+    const phone = await Peer.inject(t, b)
+    for (const roomId of names) phone.send('CLICKED_PAY', { roomId }, roomId)
+    for (const { roomId, peer } of peers) t.equal((await peer.next('CLICKED_PAY')).payload.roomId, roomId)
+    await phone.settled()
+    for (const { peer } of peers) t.equal(peer.events.length, 1)
+  })
+
+  t.test('Redis is away: not ready, nothing is accepted, and clients are told to try again', async (t) => {
+    const away = await startRedis(t)
+    const { app, logs } = await build(t, { env: { REDIS_URL: away.url } })
+    await until('the node is ready', () => app.broker.ready())
+    t.equal((await app.inject('/ready')).statusCode, 200)
+    const shop = await Peer.inject(t, app)
+    await shop.join('r')
+    await away.kill()
+    shop.send('CLICKED_PAY', { roomId: 'r' }, 'x')
+    t.match((await shop.next('ERROR')).payload, { code: 'UNAVAILABLE', id: 'x', retryable: true })
+    shop.send('JOIN_ROOM', { roomId: 's' })
+    t.match((await shop.next('ERROR')).payload, { code: 'UNAVAILABLE', retryable: true })
+    await until('it is noticed', () => !app.broker.ready())
+    t.match((await app.inject('/ready')).json(), { status: 'not ready', checks: { broker: 'down' } })
+    for (const url of ['/api/rooms', '/api/rooms/r']) t.match((await app.inject(url)).json(), { code: 'UNAVAILABLE' })
+    t.equal((await app.inject('/health')).statusCode, 200)
+    t.match(logs.filter(({ msg }) => /^Redis/.test(msg)), [{ level: 30, msg: 'Redis is there' }, { level: 50, msg: /^Redis is away/ }])
+    await away.start()
+    await until('it is back', () => app.broker.ready())
+    // It came back empty, and says so.
+    t.equal(await shop.closed, 4002)
+    const again = await Peer.inject(t, app)
+    await again.join('r')
+    again.send('CLICKED_PAY', { roomId: 'r' }, 'x')
+    t.match((await again.next('ACK')).payload, { seq: 1 })
+  })
+})
