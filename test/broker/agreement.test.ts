@@ -1,0 +1,46 @@
+// Both brokers tell the same story of the same events: every answer, the log and the payment's state, for any sequence of events.
+import { randomBytes } from 'node:crypto'
+import fc from 'fast-check'
+import t from 'tap'
+import { MemoryBroker } from '../../src/broker/memory.js'
+import { Failure } from '../../src/errors.js'
+import { draftEvent } from '../../src/protocol/codec.js'
+import { PAYMENT_EVENT_TYPES } from '../../src/protocol/events.js'
+import { startRedis, withoutRedis } from '../redis.js'
+import { LOG_SIZE, RETENTION } from './contract.js'
+import { startBroker } from './redis-node.js'
+
+const text = fc.constantFrom('', 'pix', 'card', 'a"b\\', 'ç\u2028', '5')
+const event = fc.record({
+  type: fc.constantFrom(...PAYMENT_EVENT_TYPES, 'NOTE'),
+  payload: fc.record({
+    method: text, fields: fc.array(text, { maxLength: 2 }), transactionId: text, amount: fc.constantFrom(0, 1.5, 99.9), currency: text, error: text, code: text
+  }, { requiredKeys: [] }),
+  id: fc.option(fc.constantFrom('x', 'y', 'a b', '"'), { nil: undefined }),
+  idempotencyKey: fc.option(fc.constantFrom('x', 'k'), { nil: undefined }),
+  verified: fc.boolean(),
+  timestamp: fc.integer({ min: 1, max: 5 })
+})
+
+t.test('the same answers, log and state', { skip: withoutRedis }, async (t) => {
+  const { url } = await startRedis(t)
+  const { broker: redis, clock } = await startBroker(t, url)
+  let rooms = 0
+  await fc.assert(fc.asyncProperty(fc.array(event, { maxLength: 25 }), async (events) => {
+    const memory = new MemoryBroker({ logSize: LOG_SIZE, retention: RETENTION, now: () => clock.time, newEpoch: () => randomBytes(4).toString('hex') })
+    const roomId = `r${++rooms}`
+    const answers = await Promise.all([memory, redis].map(async (broker) => {
+      const told: unknown[] = []
+      for (const { type, payload, id, idempotencyKey, verified, timestamp } of events) {
+        const draft = draftEvent({ type, payload: { roomId, ...payload }, id }, { source: verified ? 'api' : 'device', verified, timestamp, idempotencyKey })
+        const answer = await broker.publish(roomId, draft, true)
+        told.push(answer instanceof Failure ? answer.code : { ...answer, epoch: '' })
+      }
+      const view = await broker.read(roomId, { seq: 0 })
+      if (view instanceof Failure) return [...told, view.code]
+      const { seq, state, recovered, entries } = view
+      return [...told, { seq, state, recovered, entries: entries.map((entry) => [entry.seq, entry.frame.toString()]) }]
+    }))
+    t.strictSame(answers[1], answers[0])
+  }), { numRuns: 200 })
+})
