@@ -24,4 +24,4 @@ export default fp(async (app) => {
     if (!keys.accepts(request.headers.authorization)) return reply.header('www-authenticate', 'Bearer').fail(new Failure('UNAUTHORIZED'))
     request.claims = backend
   })
-}, { name: 'auth', dependencies: ['errors', 'ws'] })
+}, { name: 'auth', dependencies: ['errors', 'rate-limit', 'ws'] })

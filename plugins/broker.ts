@@ -4,7 +4,6 @@ import fp from 'fastify-plugin'
 import type { Broker } from '../src/broker/broker.js'
 import { MemoryBroker } from '../src/broker/memory.js'
 import { RedisBroker } from '../src/broker/redis.js'
-import { connect } from '../src/broker/redis/connection.js'
 
 /** Time between two ticks, ms. A room that ended in between is already gone for whoever asks; its members are told by the tick. */
 export const TICK_INTERVAL = 1_000
@@ -16,7 +15,7 @@ declare module 'fastify' {
 }
 
 export default fp(async (app) => {
-  const { config, log, now } = app
+  const { config, redis, log, now } = app
   const newName = () => randomBytes(9).toString('base64url')
   const options = {
     logSize: config.ROOM_LOG_SIZE,
@@ -25,11 +24,11 @@ export default fp(async (app) => {
     newEpoch: newName,
     onRoom: (change: string, roomId: string) => log.info({ roomId }, `room ${change}`)
   }
-  const broker: Broker = config.REDIS_URL === undefined
+  const broker: Broker = redis === undefined
     ? new MemoryBroker({ ...options, onSweep: (removed, kept) => log.info({ removed, kept }, 'rooms swept') })
     : new RedisBroker({
       ...options,
-      connection: connect(config.REDIS_URL),
+      connection: redis,
       prefix: config.REDIS_PREFIX,
       node: newName(),
       onTrouble: (what, err) => {
@@ -47,4 +46,4 @@ export default fp(async (app) => {
     clearInterval(timer)
     await broker.close()
   })
-}, { name: 'broker' })
+}, { name: 'broker', dependencies: ['redis'] })

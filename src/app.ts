@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import ajvCompiler, { type BuildCompilerFromPool, type RouteDefinition } from '@fastify/ajv-compiler'
 import autoload from '@fastify/autoload'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify'
-import type { Config } from './config.js'
+import { proxies, type Config } from './config.js'
 import { codeForStatus, Failure } from './errors.js'
 import { upgradeConstraint } from './handshake.js'
 import { errorResponse } from './protocol/rest.js'
@@ -44,6 +44,7 @@ export function buildApp ({ config, logger, now = Date.now }: AppOptions): Fasti
       constraints: { upgrade: upgradeConstraint }
     },
     genReqId: newId,
+    trustProxy: proxies(config) ?? false,
     schemaController: { compilersFactory: { buildValidator } },
     // Bad URLs and too long params pass by the error handler; they get the same envelope here.
     frameworkErrors: (error, request, reply) => {

@@ -1,5 +1,6 @@
 // The settings: one schema, read from the environment once and validated at start.
 import { existsSync, readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { parseEnv } from 'node:util'
 import envSchema from 'env-schema'
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
@@ -22,6 +23,8 @@ export const ConfigSchema = Type.Object({
   REDIS_PREFIX: Type.String({ pattern: '^[\\w.:-]{1,64}$', default: 'wsp', description: 'Begins every key in Redis' }),
   API_KEYS: Type.Optional(Type.String({ description: 'Comma-separated; set: the REST API needs one of them' })),
   RESULTS_FROM: StringEnum(['any', 'backend'], { default: 'any', description: '`backend`: `PAYMENT_SUCCESS` and `PAYMENT_ERROR` are taken from a backend with an API key only' }),
+  TRUST_PROXY: Type.Optional(Type.String({ description: 'Comma-separated addresses and networks of the proxies whose `X-Forwarded-For` counts' })),
+  REQUESTS_PER_SECOND: Type.Integer({ minimum: 0, maximum: 1_000_000, default: 50, description: 'REST requests per API key, or per address without one (429); 0: no limit' }),
   ALLOWED_ORIGINS: Type.String({ minLength: 1, default: '*', description: 'Comma-separated browser origins that may use the socket and the API; `*`: any' }),
   ROOM_RETENTION_SECONDS: seconds(900, 'How long a room is kept once it is empty'),
   ROOM_LOG_SIZE: Type.Integer({ minimum: 1, maximum: 100_000, default: 200, description: 'Events kept in a room' }),
@@ -40,6 +43,11 @@ export type Config = Readonly<Static<typeof ConfigSchema>> & { readonly LOG_LEVE
 /** The browser origins that may use this server, or undefined where any may. */
 export function allowedOrigins ({ ALLOWED_ORIGINS }: Pick<Config, 'ALLOWED_ORIGINS'>): string[] | undefined {
   return ALLOWED_ORIGINS === '*' ? undefined : ALLOWED_ORIGINS.split(',').map((origin) => origin.trim())
+}
+
+/** The proxies that tell the truth about who they speak for, or undefined where there are none. */
+export function proxies ({ TRUST_PROXY }: { readonly TRUST_PROXY?: string | undefined }): string[] | undefined {
+  return TRUST_PROXY?.split(',').map((network) => network.trim())
 }
 
 /** A setting that cannot be used. Its message names the variable and the rule, never the value. */
@@ -80,10 +88,18 @@ function checkIntegers (data: NodeJS.ProcessEnv): string[] {
   return Object.entries(data).filter(([key, value]) => isInteger(key) && !/^-?\d{1,15}$/.test(value!)).map(([key]) => `${key} must be integer`)
 }
 
+function isNetwork (text: string): boolean {
+  if (['loopback', 'linklocal', 'uniquelocal'].includes(text)) return true
+  const [, address = '', bits = '0'] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
+  const version = isIP(address)
+  return version !== 0 && Number(bits) <= (version === 4 ? 32 : 128)
+}
+
 /** Rules that the schema cannot say. */
-function checkTogether ({ RESULTS_FROM, API_KEYS, REDIS_URL, ALLOWED_ORIGINS = '*' }: NodeJS.ProcessEnv): string[] {
+function checkTogether ({ RESULTS_FROM, API_KEYS, REDIS_URL, TRUST_PROXY, ALLOWED_ORIGINS = '*' }: NodeJS.ProcessEnv): string[] {
   const problems: string[] = []
   if (REDIS_URL !== undefined && !parseAddress(REDIS_URL)) problems.push('REDIS_URL must be redis://host:6379, redis+sentinel://host:26379,…/name or redis+cluster://host:6379,…')
+  if (!(proxies({ TRUST_PROXY }) ?? []).every(isNetwork)) problems.push('TRUST_PROXY must be a list of addresses such as 10.0.0.1, networks such as 10.0.0.0/8, or loopback, linklocal, uniquelocal')
   // Separators alone would look like keys to whoever set them, and leave the API open.
   if (API_KEYS !== undefined && !/[^\s,]/.test(API_KEYS)) problems.push('API_KEYS must hold at least one key')
   if (API_KEYS?.split(',').some((key) => /\s/.test(key.trim()))) problems.push('API_KEYS must not hold a key with spaces: no header could carry it')

@@ -30,6 +30,7 @@ export const ERRORS = {
   ID_CONFLICT: { message: 'This id was used for another event.', status: 409, retryable: false },
   ROOM_FULL: { message: 'The room has as many members as it can hold.', status: 409, retryable: true },
   TOO_MANY_ROOMS: { message: 'This socket is in as many rooms as it may be.', status: 409, retryable: false },
+  RATE_LIMITED: { message: 'These are too many requests; try again in a second.', status: 429, retryable: true },
   UNAVAILABLE: { message: 'It could not be confirmed; try again shortly, with the same id.', status: 503, retryable: true },
   INTERNAL: { message: 'Something failed on the server.', status: 500, retryable: true }
 } as const satisfies Record<string, ErrorRule>
@@ -70,6 +71,7 @@ const BY_STATUS: Record<number, ErrorCode> = {
   413: 'PAYLOAD_TOO_LARGE',
   414: 'URI_TOO_LONG',
   415: 'UNSUPPORTED_MEDIA_TYPE',
+  429: 'RATE_LIMITED',
   503: 'UNAVAILABLE'
 }
 

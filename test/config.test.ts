@@ -1,7 +1,7 @@
 // The settings: what holds when nothing is set, and what is said about a value that cannot be used.
 import { join } from 'node:path'
 import t from 'tap'
-import { allowedOrigins, ConfigError, ConfigSchema, loadConfig } from '../src/config.js'
+import { allowedOrigins, proxies, ConfigError, ConfigSchema, loadConfig } from '../src/config.js'
 
 /** The message about some bad settings. */
 function complaint (env: Record<string, string>, envFile?: string): string {
@@ -114,6 +114,16 @@ t.test('origins are any, or a list of exactly what a browser sends', async (t) =
     'shop.example', 'https://', 'https://shop.example/', 'https://shop.example/pay', 'https://shop.example?', 'https://user@shop.example', 'https://Shop.example', 'https://shop.example:443',
     'null', 'https://shop.example,null', '*,https://shop.example', 'https://*.shop.example/', 'https://shop.example,', ',', ' ', 'https://shop.example;https://other.example'
   ]) t.equal(complaint({ ALLOWED_ORIGINS: bad }), 'ALLOWED_ORIGINS must be * or a list of origins such as https://shop.example', JSON.stringify(bad))
+})
+
+t.test('REDIS_URL and TRUST_PROXY are what they say, and a bad one is never repeated', async (t) => {
+  t.match(loadConfig({ REDIS_URL: 'redis://:hunter2@redis:6379/1', REDIS_PREFIX: 'shop-1:wsp' }), { REDIS_URL: 'redis://:hunter2@redis:6379/1', REDIS_PREFIX: 'shop-1:wsp' })
+  for (const bad of ['redis:hunter2', 'http://redis', 'redis://a,b']) t.match(complaint({ REDIS_URL: bad }), /^REDIS_URL must be redis:\/\/host:6379, redis\+sentinel[^]*$/)
+  t.notMatch(complaint({ REDIS_URL: 'redis:hunter2' }), /hunter2/)
+  for (const bad of ['{a}', 'a b', 'x'.repeat(65)]) t.match(complaint({ REDIS_PREFIX: bad }), /^REDIS_PREFIX must match pattern/)
+  t.equal(proxies(loadConfig({})), undefined)
+  t.strictSame(proxies(loadConfig({ TRUST_PROXY: '10.0.0.1, 10.1.0.0/16,loopback,::1,fd00::/8' })), ['10.0.0.1', '10.1.0.0/16', 'loopback', '::1', 'fd00::/8'])
+  for (const bad of ['true', '10.0.0', '10.0.0.0/33', '10.0.0.1,', 'proxy.example', '::1/129', '*']) t.match(complaint({ TRUST_PROXY: bad }), /^TRUST_PROXY must be a list of addresses/, bad)
 })
 
 t.test('a settings file fills in what the environment lacks', async (t) => {

@@ -193,10 +193,9 @@ export class RedisBroker implements Broker {
 
   async close (): Promise<void> {
     this.#closing = true
-    const { commands, subscriber } = this.#options.connection
+    const { commands } = this.#options.connection
     // Behind all that was sent before: when it is answered, that is done.
     if (commands.status === 'ready') await this.#run(() => this.#nodes.leave())
-    for (const client of new Set([commands, subscriber])) client.disconnect()
     this.#tails.clear()
     this.#announcements.clear()
   }

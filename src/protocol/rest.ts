@@ -108,8 +108,9 @@ const ERROR_ANSWERS = {
   410: 'The room is closed.',
   413: 'The body is too large.',
   415: 'The body is not JSON.',
+  429: 'Too many requests; `Retry-After` says when the next one may come.',
   500: 'The server failed.',
-  503: 'The rooms cannot be reached; nothing was done, try again.'
+  503: 'The rooms cannot be reached; try again, an event with the same id or key.'
 }
 
 /** The error answers of a route, for its `response` schema. */

@@ -33,7 +33,10 @@ export async function startBroker (t: Test, url: string, { prefix = newPrefix(),
       if (what === 'failed' || (what !== 'ready' && !mayFail)) t.fail('trouble with Redis', { what, error })
     }
   })
-  t.teardown(() => broker.close())
+  t.teardown(async () => {
+    await broker.close()
+    for (const client of new Set([connection.commands, connection.subscriber])) client.disconnect()
+  })
   await until('the broker is ready', () => broker.ready())
   const pass = async (ms: number) => {
     // As the clock would have it: a tick now and then, never later than a room's renewal is due.

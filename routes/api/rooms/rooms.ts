@@ -17,7 +17,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       description: 'From then on events for it are kept, though nobody has joined yet. Without a `roomId` it gets one of 128 random bits, which nobody can guess.',
       security: [{ apiKey: [] }, {}],
       body: Ref(CreateRoomRequest),
-      response: { 201: Ref(CreatedRoomResponse, 'The room is there.'), ...errorResponses(400, 401, 409, 413, 415, 500, 503) }
+      response: { 201: Ref(CreatedRoomResponse, 'The room is there.'), ...errorResponses(400, 401, 409, 413, 415, 429, 500, 503) }
     }
   }, async ({ body: { roomId = randomBytes(16).toString('base64url'), ttlSeconds } }, reply) => {
     const created = await app.broker.createRoom(roomId, ttlSeconds === undefined ? undefined : ttlSeconds * 1000)
@@ -33,7 +33,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       description: 'From the oldest to the newest, a page at a time. Without API keys this is open to anyone: see the security notes.',
       security: [{ apiKey: [] }, {}],
       querystring: ListRoomsQuery,
-      response: { 200: Ref(RoomListResponse, 'A page of rooms.'), ...errorResponses(400, 401, 500, 503) }
+      response: { 200: Ref(RoomListResponse, 'A page of rooms.'), ...errorResponses(400, 401, 429, 500, 503) }
     }
   }, async ({ query: { cursor, limit } }, reply) => {
     const page = await app.broker.listRooms(limit, cursor === undefined ? undefined : Number(cursor))

@@ -13,7 +13,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       summary: 'What the server is doing',
       description: 'Uptime, open sockets and occupied rooms of the node that answers.',
       security: [{ apiKey: [] }, {}],
-      response: { 200: Ref(ServerStatusResponse, 'The figures.'), ...errorResponses(400, 401, 500) }
+      response: { 200: Ref(ServerStatusResponse, 'The figures.'), ...errorResponses(400, 401, 429, 500) }
     }
   }, async () => {
     const timestamp = app.now()

@@ -31,7 +31,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
           description: 'The events.',
           content: { 'application/json': { schema: Ref(RoomEventsResponse) }, 'text/event-stream': { schema: Type.String() } }
         },
-        ...errorResponses(400, 401, 404, 409, 410, 500, 503)
+        ...errorResponses(400, 401, 404, 409, 410, 429, 500, 503)
       }
     }
   }, async ({ params: { roomId }, query: { since, epoch, limit, deviceId, role = 'device1' }, headers, id }, reply) => {
@@ -68,7 +68,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       params: RoomParams,
       headers: IdempotencyHeaders,
       body: Ref(PublishRequest),
-      response: { 201: Ref(PublishResultResponse, 'It is in the log.'), ...errorResponses(400, 401, 403, 409, 410, 413, 415, 500, 503) }
+      response: { 201: Ref(PublishResultResponse, 'It is in the log.'), ...errorResponses(400, 401, 403, 409, 410, 413, 415, 429, 500, 503) }
     }
   }, async ({ params: { roomId }, body: { type, payload = {}, id }, headers, claims }, reply) => {
     const frame = checkFrame({ type, payload: 'roomId' in payload ? payload : { roomId, ...payload }, ...(id !== undefined && { id }) })

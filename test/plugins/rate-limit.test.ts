@@ -1,0 +1,62 @@
+// How many REST requests one caller may make, and who counts as one caller.
+import t from 'tap'
+import type { FastifyInstance } from 'fastify'
+import { build, until } from '../build.js'
+import { startRedis, withoutRedis } from '../redis.js'
+
+const statuses = async (app: FastifyInstance, times: number, headers = {}, remoteAddress = '127.0.0.1') => {
+  const codes: number[] = []
+  for (let i = 0; i < times; i++) codes.push((await app.inject({ url: '/api/server/status', headers, remoteAddress })).statusCode)
+  return codes
+}
+const count = (codes: number[], code: number) => codes.filter((each) => each === code).length
+
+t.test('past the limit: 429 in the envelope, with Retry-After, and after that second it is over', async (t) => {
+  const { app } = await build(t, { env: { REQUESTS_PER_SECOND: '5' } })
+  t.strictSame(await statuses(app, 7), [200, 200, 200, 200, 200, 429, 429])
+  const refused = await app.inject('/api/rooms')
+  t.match(refused.json(), { success: false, code: 'RATE_LIMITED', requestId: String })
+  t.equal(refused.headers['retry-after'], '1')
+  t.notOk(Object.keys(refused.headers).some((name) => name.startsWith('x-ratelimit')))
+  t.strictSame(await statuses(app, 3, {}, '10.0.0.1'), [200, 200, 200], 'another address')
+  for (const url of ['/', '/health', '/ready', '/docs/json']) t.not((await app.inject(url)).statusCode, 429, `${url} is not counted`)
+  await new Promise((resolve) => setTimeout(resolve, 1050))
+  t.strictSame(await statuses(app, 1), [200])
+})
+
+t.test('a key has a count of its own, wherever it comes from; guesses at keys count for their address', async (t) => {
+  const { app } = await build(t, { env: { REQUESTS_PER_SECOND: '4', API_KEYS: 'one,two' } })
+  const key = (name: string) => ({ authorization: `Bearer ${name}` })
+  t.strictSame(await statuses(app, 2, key('one')), [200, 200])
+  t.strictSame(await statuses(app, 4, key('one'), '10.0.0.1'), [200, 200, 429, 429])
+  t.strictSame(await statuses(app, 1, key('two')), [200])
+  const guesses: number[] = []
+  for (let n = 0; n < 10; n++) guesses.push(...await statuses(app, 1, key(`guess${n}`)))
+  t.strictSame(guesses, [401, 401, 401, 401, 429, 429, 429, 429, 429, 429])
+  t.strictSame(await statuses(app, 1, key('two')), [200], 'a true key from there still gets through')
+})
+
+t.test('an address behind a proxy is the client\'s, where the proxy is trusted, and only there', async (t) => {
+  const env = { REQUESTS_PER_SECOND: '2' }
+  const from = (address: string) => ({ 'x-forwarded-for': address })
+  const { app: trusting } = await build(t, { env: { ...env, TRUST_PROXY: '127.0.0.1, 10.0.0.0/8' } })
+  t.strictSame(await statuses(trusting, 3, from('192.0.2.1')), [200, 200, 429])
+  t.strictSame(await statuses(trusting, 1, from('192.0.2.2')), [200])
+  t.strictSame(await statuses(trusting, 3, from('192.0.2.3'), '203.0.113.5'), [200, 200, 429])
+  t.strictSame(await statuses(trusting, 1, from('192.0.2.4'), '203.0.113.5'), [429], 'a stranger who claims to speak for others is counted as himself')
+  const { app: alone } = await build(t, { env })
+  t.strictSame(await statuses(alone, 2, from('192.0.2.1')), [200, 200])
+  t.strictSame(await statuses(alone, 1, from('192.0.2.2')), [429])
+})
+
+t.test('over Redis the nodes count together, and without it they serve', { skip: withoutRedis }, async (t) => {
+  const redis = await startRedis(t)
+  const env = { REQUESTS_PER_SECOND: '10', REDIS_URL: redis.url }
+  const [{ app: a }, { app: b }] = [await build(t, { env }), await build(t, { env })]
+  await until('both are ready', () => a.broker.ready() && b.broker.ready())
+  const codes = [...await statuses(a, 8), ...await statuses(b, 8)]
+  t.ok(count(codes, 429) >= 4, `both together: ${codes.join(' ')}`)
+  await redis.kill()
+  await until('it is noticed', () => !a.broker.ready())
+  t.strictSame(await statuses(a, 20), Array.from({ length: 20 }, () => 200))
+})
