@@ -1,6 +1,6 @@
 // The connection to Redis, where one is set: decorates `redis`. It comes and goes by itself; who uses it deals with its absence.
 import fp from 'fastify-plugin'
-import { connect, type Connection } from '../src/broker/redis/connection.js'
+import type { Connection } from '../src/broker/redis/connection.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -10,7 +10,8 @@ declare module 'fastify' {
 
 export default fp(async (app) => {
   const { REDIS_URL } = app.config
-  const redis = REDIS_URL === undefined ? undefined : connect(REDIS_URL)
+  // Loaded only where it is used: it costs memory and a moment at the start.
+  const redis = REDIS_URL === undefined ? undefined : (await import('../src/broker/redis/connection.js')).connect(REDIS_URL)
   app.decorate('redis', redis)
   app.addHook('onClose', async () => { for (const client of new Set([redis?.commands, redis?.subscriber])) client?.disconnect() })
 }, { name: 'redis' })

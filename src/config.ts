@@ -4,7 +4,7 @@ import { isIP } from 'node:net'
 import { parseEnv } from 'node:util'
 import envSchema from 'env-schema'
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
-import { parseAddress } from './broker/redis/connection.js'
+import { parseAddress } from './broker/redis/address.js'
 import { StringEnum } from './protocol/schema.js'
 
 const seconds = (fallback: number, description: string) => Type.Integer({ minimum: 1, maximum: 2_147_483, default: fallback, description })

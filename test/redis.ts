@@ -1,7 +1,7 @@
 // A real Redis for tests: started on a free loopback port, stopped with the test. Where none is installed the test is skipped, and says so; in CI that fails.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -43,7 +43,10 @@ export async function startRedis (t: Test, args: string[] = [], port?: number): 
   let child: ChildProcess | undefined
   let exited: Promise<unknown> = Promise.resolve()
   const start = async () => {
-    const all = ['--port', String(usedPort), '--bind', '127.0.0.1', '--dir', dir, '--save', '', '--loglevel', 'warning', ...args]
+    // A file of settings comes first; a Sentinel knows fewer of them.
+    const file = args.filter((arg) => arg.endsWith('.conf') && arg.startsWith('/'))
+    const own = file.length > 0 ? ['--port', String(usedPort), '--dir', dir] : ['--port', String(usedPort), '--bind', '127.0.0.1', '--dir', dir, '--save', '', '--loglevel', 'warning']
+    const all = [...file, ...own, ...args.filter((arg) => !file.includes(arg))]
     const process = spawn('redis-server', all, { stdio: 'ignore' })
     child = process
     exited = once(process, 'exit')
@@ -85,4 +88,16 @@ export async function startCluster (t: Test): Promise<{ servers: RedisServer[], 
   }
   for (let i = 0; i < 400 && !await isWhole(); i++) await new Promise((resolve) => setTimeout(resolve, 50))
   return { servers, url: `redis+cluster://127.0.0.1:${first.port}` }
+}
+
+/** Starts a master, a replica of it, and a Sentinel that watches them. */
+export async function startSentinel (t: Test): Promise<{ master: RedisServer, replica: RedisServer, url: string }> {
+  const master = await startRedis(t)
+  const replica = await startRedis(t, ['--replicaof', '127.0.0.1', String(master.port)])
+  for (let i = 0; i < 400 && !/master_link_status:up/.test(await replica.client.info('replication')); i++) await new Promise((resolve) => setTimeout(resolve, 25))
+  const conf = join(mkdtempSync(join(tmpdir(), 'sentinel-')), 'sentinel.conf')
+  writeFileSync(conf, `sentinel monitor payments 127.0.0.1 ${master.port} 1\nsentinel down-after-milliseconds payments 1000\nsentinel failover-timeout payments 5000\n`)
+  const sentinel = await startRedis(t, [conf, '--sentinel'])
+  for (let i = 0; i < 400 && !/slaves=1/.test(await sentinel.client.info('sentinel')); i++) await new Promise((resolve) => setTimeout(resolve, 50))
+  return { master, replica, url: `redis+sentinel://127.0.0.1:${sentinel.port}/payments` }
 }

@@ -4,7 +4,7 @@ import { Failure } from '../../src/errors.js'
 import { CHECK_INTERVAL } from '../../src/broker/redis.js'
 import type { Published } from '../../src/broker/broker.js'
 import { until } from '../build.js'
-import { startCluster, startRedis, withoutRedis } from '../redis.js'
+import { startCluster, startRedis, startSentinel, withoutRedis } from '../redis.js'
 import { LOG_SIZE, RETENTION } from './contract.js'
 import { newPrefix, startNode } from './redis-node.js'
 
@@ -331,4 +331,23 @@ t.test('two nodes over a cluster: a master dies, and the others go on', { skip: 
   const refused = results.filter((result) => result instanceof Failure)
   t.ok(refused.length > 0 && refused.length < 30, `${refused.length} of 30 rooms are on the dead shard`)
   t.strictSame([...new Set(refused.map((result) => (result as Failure).code))], ['UNAVAILABLE'])
+})
+
+t.test('two nodes over Sentinel: the master dies, and they follow to the replica that was promoted', { skip: withoutRedis }, async (t) => {
+  const { master, url } = await startSentinel(t)
+  const prefix = newPrefix()
+  const [a, b] = await Promise.all([startNode(t, url, { prefix, mayFail: true }), startNode(t, url, { prefix, mayFail: true })])
+  await b.broker.subscribe('r')
+  const before = await a.publish(1, { id: 'x' }) as Published
+  await until('it is heard', () => b.heard.events.length === 1)
+  await master.client.call('WAIT', 1, 5000)
+  await master.kill()
+  t.match(await a.publish(2, { id: 'y' }), { code: 'UNAVAILABLE' })
+  await until('both are ready again', () => a.broker.ready() && b.broker.ready(), 30_000)
+  const after = await a.publish(2, { id: 'y' }) as Published
+  t.match(after, { seq: 2, duplicate: false })
+  t.not(after.epoch, before.epoch)
+  t.match(await a.publish(1, { id: 'x' }), { seq: 1, duplicate: true }, 'what the replica had is still known')
+  await until('the node that listens is told that its position is lost', () => b.heard.lost.length === 1)
+  t.match(await b.broker.read('r', { epoch: before.epoch, seq: 1 }), { recovered: false, entries: { length: 2 } })
 })

@@ -1,5 +1,6 @@
 // The way to Redis: one server, Sentinel, or a cluster, by the address; quick to give up on a dead one and to come back.
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import { parseAddress } from './address.js'
 import { SCRIPTS, type RoomRedis } from './scripts.js'
 
 /** Silence after a command that counts as a dead connection, ms. What waits for it is then told `UNAVAILABLE`: within 2 s. */
@@ -15,41 +16,6 @@ export interface Connection {
 
 // Replies as arrays and strings, whatever the protocol. Said in the type too, since the client's overloads depend on it.
 type Options = RedisOptions & { replyMapping: 'legacy' }
-
-interface Address {
-  readonly kind: 'server' | 'sentinel' | 'cluster'
-  readonly hosts: ReadonlyArray<{ host: string, port: number }>
-  readonly path: string
-  readonly options: RedisOptions
-}
-
-const ADDRESS = /^(rediss?)(?:\+(sentinel|cluster))?:\/\/(?:([^:@/]*)(?::([^@/]*))?@)?([^/?#@]+)(?:\/([\w.-]*))?$/
-
-/**
- * Reads an address: `redis://user:password@host:6379/0`, `redis+sentinel://host:26379,host:26379/master-name` or
- * `redis+cluster://host:6379,host:6379`; with `rediss` for `redis` over TLS. User and password may be percent-encoded.
- * @returns undefined where it is none
- */
-export function parseAddress (url: string): Address | undefined {
-  const [, scheme, kind = 'server', username, password, list, path = ''] = ADDRESS.exec(url) ?? []
-  if (list === undefined) return undefined
-  const hosts = list.split(',').map((text) => {
-    const [, host, port = kind === 'sentinel' ? '26379' : '6379'] = /^(\[[\da-fA-F:]+\]|[\w.-]+)(?::(\d{1,5}))?$/.exec(text) ?? []
-    return { host: host?.replace(/[[\]]/g, '') ?? '', port: Number(port) }
-  })
-  if (hosts.some(({ host, port }) => host === '' || port > 65535)) return undefined
-  if (kind === 'server' ? hosts.length > 1 || !/^\d*$/.test(path) : (kind === 'sentinel') !== (path !== '')) return undefined
-  return {
-    kind: kind as Address['kind'],
-    hosts,
-    path,
-    options: {
-      ...(username && { username: decodeURIComponent(username) }),
-      ...(password !== undefined && { password: decodeURIComponent(password) }),
-      ...(scheme === 'rediss' && { tls: {} })
-    }
-  }
-}
 
 /**
  * Connects, now and again whenever the connection is lost, without end. Until then and in between every command fails at once.
@@ -91,8 +57,9 @@ export function connect (url: string): Connection {
     })
     return { commands: cluster as unknown as RoomRedis, subscriber: cluster }
   }
+  // Not with `failoverDetector`: when it fires in the middle of a reconnection it ends the client for good.
   const place = kind === 'sentinel'
-    ? { sentinels: [...hosts], name: path, sentinelRetryStrategy: pause, failoverDetector: true }
+    ? { sentinels: [...hosts], name: path, sentinelRetryStrategy: pause }
     : { ...hosts[0], db: Number(path) }
   return {
     commands: new Redis({ ...options, ...place, scripts: SCRIPTS, enableAutoPipelining: true }) as unknown as RoomRedis,

@@ -1,6 +1,7 @@
 // The address of Redis: what is taken, and what is refused.
 import t from 'tap'
-import { connect, parseAddress } from '../../../src/broker/redis/connection.js'
+import { parseAddress } from '../../../src/broker/redis/address.js'
+import { connect } from '../../../src/broker/redis/connection.js'
 
 t.test('one server', async (t) => {
   t.match(parseAddress('redis://localhost'), { kind: 'server', hosts: [{ host: 'localhost', port: 6379 }], path: '', options: {} })
