@@ -272,8 +272,12 @@ export class RedisBroker implements Broker {
     if (reply instanceof Failure) return reply
     const [, epoch, seq, until, fixed, isNew, members] = reply as [string, string, string, string, number, number, string[]]
     if (isNew === 1) this.#began(roomId)
+    const isAnotherLog = tail.early === undefined && epoch !== tail.epoch
     tail.epoch = epoch
     tail.seq = Number(seq)
+    // At once: the first entry of the new log may be right behind.
+    if (isAnotherLog) this.#listener.lost(roomId)
+    if (this.#tails.get(roomId) !== tail) return undefined
     tail.checkedAt = tail.renewedAt = this.#options.now()
     if (fixed === 1) tail.deadline = Number(until)
     const { early = [] } = tail
@@ -347,7 +351,6 @@ export class RedisBroker implements Broker {
         // Redis forgot the room; whoever is in it begins with a new log.
         const failure = view.code === 'ROOM_NOT_FOUND' ? await this.#open(tail) : view
         if (failure) tail.behind = true
-        else this.#listener.lost(roomId)
         break
       }
       if (view.recovered) {
