@@ -1,0 +1,173 @@
+// The files of deploy/ and docker-compose.yml say what the code says: settings, ports, probes, grace periods, limits, names.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { parse } from 'yaml'
+import { ConfigSchema, loadConfig } from '../src/config.js'
+import { ROOT } from '../src/root.js'
+
+// Manifests have every shape; what is looked for and not there fails the test.
+type Yaml = any
+
+const read = (file: string) => readFileSync(join(ROOT, file), 'utf8')
+const yaml = (file: string): Yaml => parse(read(file), { merge: true, strict: true, uniqueKeys: true })
+const defaults = loadConfig({})
+const { paths } = yaml('openapi.yaml') as { paths: Record<string, { get?: object }> }
+const dockerfile = read('Dockerfile')
+const nginx = read('deploy/nginx/nginx.conf').replace(/^ *#.*$/gm, '')
+const compose = yaml('docker-compose.yml')
+const k8s = Object.fromEntries(readdirSync(join(ROOT, 'deploy/k8s')).filter((name) => name.endsWith('.yaml')).map((name) => [name.replace(/(\.example)?\.yaml$/, ''), yaml(`deploy/k8s/${name}`)])) as Record<string, Yaml>
+const unit = read('deploy/systemd/ws-payment-server.service')
+
+/** Seconds in `15s`. */
+const seconds = (text: string): number => Number(/^(\d+)s$/.exec(text)?.[1])
+/** Bytes in `32k`. */
+const bytes = (text: string): number => Number(/^(\d+)k$/.exec(text)?.[1]) * 1024
+/** The values of a directive, wherever it stands. */
+const directive = (name: string): string[] => [...nginx.matchAll(new RegExp(`^\\s*${name} (.*?);`, 'gm'))].map(([, value]) => value!)
+const one = (name: string): string => {
+  const values = directive(name)
+  if (values.length !== 1) throw new Error(`${name} is there ${values.length} times`)
+  return values[0]!
+}
+/** Settings as a container or a unit gives them, which the server must take. A reference to a variable stands for its default. */
+function load (settings: Record<string, string>) {
+  for (const name of Object.keys(settings)) if (!(name in ConfigSchema.properties)) throw new Error(`there is no setting ${name}`)
+  return loadConfig(Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, value.replace(/^\$\{\w+:-(.*)\}$/, '$1')])))
+}
+/** Not `latest`, nor none. */
+const PINNED = /^[\w./-]+:\d+(\.\d+)+(-[\w.]+)?$/
+
+t.test('nginx: longer than a heartbeat, larger than a message', async (t) => {
+  for (const name of ['proxy_read_timeout', 'proxy_send_timeout', 'send_timeout']) t.ok(seconds(one(name)) >= 2 * defaults.HEARTBEAT_SECONDS, name)
+  t.equal(bytes(one('client_max_body_size')), 2 * defaults.MAX_MESSAGE_BYTES, 'the node\'s own 413 comes first')
+  t.equal(one('client_body_buffer_size'), one('client_max_body_size'), 'never on disk')
+  t.ok(Number(one('worker_rlimit_nofile')) > Number(one('worker_connections')))
+  t.notMatch(nginx, /non_idempotent|ip_hash|sticky|proxy_add_x_forwarded_for/)
+  for (const value of directive('proxy_next_upstream')) t.match(value, /^error timeout( http_503)?$/)
+})
+
+t.test('nginx: both groups have the same nodes, and sockets are never counted out', async (t) => {
+  const groups = Object.fromEntries([...nginx.matchAll(/upstream (\w+) \{([^}]*)\}/g)].map(([, name, body]) =>
+    [name, { body: body!, servers: [...body!.matchAll(/server (\S+) /g)].map(([, server]) => server!) }])) as Record<string, { body: string, servers: string[] }>
+  t.strictSame(Object.keys(groups), ['lasting', 'brief'])
+  t.strictSame(groups.lasting!.servers, groups.brief!.servers)
+  for (const line of groups.lasting!.body.match(/server .*/g)!) t.match(line, /max_fails=0/)
+  t.strictSame([...new Set(directive('proxy_pass'))].sort(), ['http://brief', 'http://lasting'])
+
+  const nodes = Object.keys(compose.services).filter((name) => name.startsWith('node'))
+  t.strictSame(groups.lasting!.servers, nodes.map((name) => `${name}:${defaults.PORT}`), 'the nodes of docker-compose.yml')
+  t.strictSame(Object.keys(compose.services.nginx.depends_on), nodes)
+  t.equal(compose.services.nginx.ports.join(), `\${PUBLISH:-127.0.0.1:8080}:${one('listen').split(' ')[0]}`)
+})
+
+t.test('nginx: what stands in a location stands there whole', async (t) => {
+  const headers = (text: string) => [...text.matchAll(/proxy_set_header (\S+) (.*?);/g)].map(([, name, value]) => `${name} ${value}`)
+  const [top, ...locations] = nginx.split('location ')
+  t.equal(locations.length, 3)
+  const common = headers(top!).filter((header) => !header.startsWith('Connection'))
+  for (const location of locations) {
+    const own = headers(location)
+    if (own.length > 0) for (const header of common) t.ok(own.includes(header), `one header set in a location drops all of those above: ${header}`)
+  }
+  const regex = new RegExp(/location ~ (\S+) /.exec(nginx)![1]!)
+  t.strictSame(Object.keys(paths).filter((path) => regex.test(path)), ['/api/rooms/{roomId}/events'], 'the streams')
+})
+
+t.test('docker-compose.yml: settings, grace, health, and nothing more allowed than needed', async (t) => {
+  const services = Object.entries(compose.services) as Array<[string, Yaml]>
+  for (const [name, service] of services) {
+    t.match(service, { restart: 'unless-stopped', init: true, read_only: true, cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'] }, name)
+    t.ok(service.healthcheck.test[0] === 'CMD', `${name} has a health check`)
+    for (const [other, { condition }] of Object.entries(service.depends_on ?? {}) as Array<[string, { condition: string }]>) {
+      t.ok(other in compose.services, `${name} waits for ${other}`)
+      t.equal(condition, 'service_healthy')
+    }
+    for (const network of service.networks) t.ok(network in compose.networks)
+    for (const volume of service.volumes ?? []) {
+      const [source] = volume.split(':')
+      t.ok(source.startsWith('.') ? existsSync(join(ROOT, source)) : source in compose.volumes, volume)
+    }
+    if (service.build === undefined) t.match(service.image, PINNED)
+    t.equal('ports' in service, name === 'nginx')
+  }
+  const { node1, node2, redis, nginx: front } = compose.services
+  t.strictSame(node1, node2)
+  const config = load(node1.environment)
+  t.equal(config.PORT, defaults.PORT)
+  t.equal(config.TRUST_PROXY, 'uniquelocal', 'or all clients would be limited as one')
+  t.ok(seconds(node1.stop_grace_period) > config.SHUTDOWN_GRACE_SECONDS)
+  t.match(config.REDIS_URL, /^redis:\/\/redis:6379$/)
+  t.match(node1.healthcheck.test[3], `127.0.0.1:${config.PORT}/ready'`)
+  t.match(front.healthcheck.test.at(-1), `127.0.0.1:${one('listen').split(' ')[0]}/health`)
+  t.ok('/ready' in paths && '/health' in paths)
+  t.strictSame(front.networks.filter((name: string) => redis.networks.includes(name)), [], 'nginx cannot reach Redis')
+  for (const network of redis.networks) t.equal(compose.networks[network].internal, true)
+  const command = redis.command.join(' ')
+  for (const setting of ['--appendonly yes', '--appendfsync everysec', '--maxmemory-policy noeviction']) t.ok(command.includes(setting), setting)
+  t.ok(Number(/^redis:(\d+)/.exec(redis.image)![1]) >= 7, 'sharded channels')
+})
+
+t.test('Kubernetes: one name, and everything that is spoken of exists', async (t) => {
+  const { kustomization, deployment, service, ingress, pdb, hpa, networkpolicy, configmap, secret } = k8s
+  for (const file of kustomization.resources) t.ok(existsSync(join(ROOT, 'deploy/k8s', file)), file)
+  t.strictSame([...kustomization.resources].sort(), Object.keys(k8s).filter((name) => !['kustomization', 'secret'].includes(name)).map((name) => `${name}.yaml`).sort())
+  const { name } = deployment.metadata
+  for (const { kind, metadata } of [deployment, service, ingress, pdb, hpa, networkpolicy, configmap, secret]) t.equal(metadata.name, name, kind)
+  const labels = deployment.spec.template.metadata.labels
+  const selectors = [deployment.spec.selector.matchLabels, service.spec.selector, pdb.spec.selector.matchLabels, networkpolicy.spec.podSelector.matchLabels]
+  const { spec } = deployment.spec.template
+  for (const selector of [...selectors, ...spec.topologySpreadConstraints.map((constraint: Yaml) => constraint.labelSelector.matchLabels)]) t.strictSame(selector, labels)
+  t.strictSame(hpa.spec.scaleTargetRef, { apiVersion: deployment.apiVersion, kind: deployment.kind, name })
+  t.notOk('replicas' in deployment.spec, 'the autoscaler has that number')
+  t.strictSame(hpa.spec.metrics.map(({ type }: Yaml) => type), ['Resource'])
+
+  const component = yaml('deploy/k8s/connections/kustomization.yaml')
+  t.strictSame(component.patches[0].target, { kind: hpa.kind, name })
+  t.match(parse(component.patches[0].patch)[0], { op: 'add', path: '/spec/metrics/-', value: { type: 'Pods', pods: { metric: { name: 'ws_connections' } } } })
+})
+
+t.test('Kubernetes: settings, ports, probes and grace agree with the server', async (t) => {
+  const { deployment, service, ingress, networkpolicy, configmap, secret } = k8s
+  const { spec } = deployment.spec.template
+  const [container] = spec.containers
+  const config = load({ ...configmap.data, ...secret.stringData })
+  t.equal(container.ports[0].containerPort, config.PORT)
+  const port = container.ports[0].name
+  t.equal(service.spec.ports[0].targetPort, port)
+  t.equal(networkpolicy.spec.ingress[0].ports[0].port, port)
+  t.strictSame(ingress.spec.rules[0].http.paths[0].backend.service, { name: service.metadata.name, port: { name: service.spec.ports[0].name } })
+  for (const probe of ['startupProbe', 'readinessProbe', 'livenessProbe']) {
+    t.equal(container[probe].httpGet.port, port)
+    t.ok(paths[container[probe].httpGet.path]?.get, probe)
+  }
+  t.equal(container.readinessProbe.httpGet.path, '/ready')
+  t.equal(container.livenessProbe.httpGet.path, '/health', 'no restart for Redis\'s sake')
+  const preStop = Number(container.lifecycle.preStop.exec.command[1])
+  t.ok(preStop >= container.readinessProbe.periodSeconds)
+  t.ok(spec.terminationGracePeriodSeconds > preStop + config.SHUTDOWN_GRACE_SECONDS)
+  t.match(deployment.spec.strategy.rollingUpdate, { maxUnavailable: 0, maxSurge: 1 })
+  t.strictSame(container.envFrom, [{ configMapRef: { name: configmap.metadata.name } }, { secretRef: { name: secret.metadata.name } }])
+  t.match(spec.securityContext, { runAsNonRoot: true, runAsUser: 1000 })
+  t.match(container.securityContext, { readOnlyRootFilesystem: true, allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } })
+  t.match(container.image, PINNED)
+  const annotation = (key: string) => ingress.metadata.annotations[`nginx.ingress.kubernetes.io/${key}`]
+  for (const key of ['proxy-read-timeout', 'proxy-send-timeout']) t.ok(Number(annotation(key)) >= 2 * config.HEARTBEAT_SECONDS, key)
+  t.equal(bytes(annotation('proxy-body-size')), 2 * config.MAX_MESSAGE_BYTES)
+})
+
+t.test('systemd: the command of the image, its grace, and no restart for bad settings', async (t) => {
+  const setting = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(unit)?.[1]
+  const command = JSON.parse(/^CMD (.*)$/m.exec(dockerfile)![1]!) as string[]
+  t.equal(setting('ExecStart'), `/usr/bin/${command.join(' ')}`)
+  t.equal(setting('Environment'), /^ENV (.*)$/m.exec(dockerfile)![1])
+  t.ok(Number(setting('TimeoutStopSec')) > defaults.SHUTDOWN_GRACE_SECONDS)
+  t.equal(setting('RestartPreventExitStatus'), /EX_CONFIG = (\d+)/.exec(read('src/server.ts'))![1])
+  t.equal(setting('MemoryDenyWriteExecute'), 'no')
+  for (const name of ['NoNewPrivileges', 'DynamicUser']) t.equal(setting(name), 'yes')
+})
+
+t.test('the image: the port that is exposed, and the user', async (t) => {
+  t.equal(/^EXPOSE (.*)$/m.exec(dockerfile)![1], String(defaults.PORT))
+  t.match(dockerfile, /^USER node$/m)
+})

@@ -1,0 +1,146 @@
+// The offline checker: reads a journal and says where the server broke a promise (I1–I4 and I6 of the invariants; I5 is looked up at the nodes).
+import type { Line } from './journal.js'
+
+export interface Figures {
+  /** Different events that were sent. */
+  published: number
+  acknowledged: number
+  /** Events that arrived at watchers. */
+  delivered: number
+  /** Of those, the ones that a catch-up brought after a reconnect. */
+  recovered: number
+  /** How often a watcher was told `recovered: false`, other than at its first join. */
+  declared: number
+  /** Acknowledged events that some watcher never saw, all of them declared lost. */
+  lost: number
+  /** How often a sent event was answered `UNAVAILABLE`. */
+  unavailable: number
+  /** Sockets closed, by code. */
+  closed: Record<number, number>
+}
+
+export interface Verdict { readonly violations: string[], readonly figures: Figures }
+
+/** Codes with which a socket may close while things break: no close frame at all, a restart, a lost position. */
+const EXPECTED_CLOSES = new Set([1006, 1012, 4002])
+
+type Joined = Extract<Line, { what: 'joined' }>
+
+/** A watcher as its lines describe it. */
+class Watcher {
+  readonly seen = new Set<string>()
+  /** Joins that started it somewhere else than where it was: its first one, and each with `recovered: false`. */
+  readonly fresh: Array<{ index: number, epoch: string, from: number }> = []
+  epoch = ''
+  next = 0
+  /** It came back, and what it missed follows. */
+  isBack = false
+
+  constructor (readonly name: string, readonly room: string) {}
+}
+
+/** Looks for broken promises. The lines must be in the order in which they were written. */
+export function check (lines: readonly Line[]): Verdict {
+  const violations: string[] = []
+  const broken = (invariant: string, text: string): void => { violations.push(`${invariant}: ${text}`) }
+  const figures: Figures = { published: 0, acknowledged: 0, delivered: 0, recovered: 0, declared: 0, lost: 0, unavailable: 0, closed: {} }
+  /** Room and id → the line of its first sending. */
+  const sent = new Map<string, number>()
+  const acked = new Map<string, Extract<Line, { what: 'acked' }>>()
+  const watchers = new Map<string, Watcher>()
+  /** Room, epoch and seq → what is there. */
+  const places = new Map<string, { id: string, digest?: string }>()
+  /** Room, epoch and id → where it is. */
+  const numbers = new Map<string, number>()
+  const results = new Map<string, { id: string, transactionId: string }>()
+  const lastJoin = new Map<string, Joined>()
+
+  function place ({ by, room, epoch, seq, id }: { by: string, room: string, epoch: string, seq: number, id: string }, digest?: string): void {
+    const there = places.get(`${room} ${epoch} ${seq}`)
+    if (!there) places.set(`${room} ${epoch} ${seq}`, { id, ...(digest !== undefined && { digest }) })
+    else if (there.id !== id) broken('I2', `${by}: place ${seq} of ${room} (${epoch}) holds ${there.id} for one and ${id} for another`)
+    else if (digest !== undefined && there.digest !== undefined && there.digest !== digest) broken('I2', `${by}: ${id} (${seq} of ${room}) is not the same for everyone`)
+    else if (digest !== undefined) there.digest = digest
+    const number = numbers.get(`${room} ${epoch} ${id}`) ?? seq
+    numbers.set(`${room} ${epoch} ${id}`, number)
+    if (number !== seq) broken('I3', `${by}: ${id} of ${room} (${epoch}) is both ${number} and ${seq}`)
+  }
+
+  function joined (line: Joined, index: number): void {
+    const { by, room, epoch, seq, asked, recovered, replayed } = line
+    const isFirst = !watchers.has(by)
+    const watcher = watchers.get(by) ?? new Watcher(by, room)
+    watchers.set(by, watcher)
+    lastJoin.set(room, line)
+    if (isFirst || !recovered) watcher.fresh.push({ index, epoch, from: seq - replayed })
+    if (recovered && asked.epoch !== undefined && asked.epoch !== epoch) broken('I4', `${by}: recovered from ${asked.epoch} into ${epoch}`)
+    if (recovered && seq - asked.seq !== replayed) broken('I4', `${by}: recovered from ${asked.seq} to ${seq} with ${replayed} events`)
+    if (!isFirst && recovered && (asked.epoch !== watcher.epoch || asked.seq !== watcher.next - 1)) broken('journal', `${by} asked for another place than it was at`)
+    if (!isFirst && !recovered) figures.declared++
+    watcher.isBack = !isFirst && recovered
+    watcher.epoch = epoch
+    watcher.next = seq - replayed + 1
+  }
+
+  function seen (line: Extract<Line, { what: 'seen' }>): void {
+    const { by, room, epoch, seq, id, inRoom, digest, replayed } = line
+    const watcher = watchers.get(by)
+    if (!watcher) return broken('journal', `${by} saw ${id} before it joined`)
+    if (inRoom !== room) return broken('I6', `${by} in ${room} was sent ${id} of ${inRoom}`)
+    if (!sent.has(`${room} ${id}`)) broken('I6', `${by} in ${room} was sent ${id}, which nobody sent there`)
+    if (seq > watcher.next) broken('I4', `${by}: ${watcher.next}–${seq - 1} of ${room} (${epoch}) are missing before ${seq}`)
+    if (seq < watcher.next) broken('I2', `${by}: ${seq} of ${room} (${epoch}) came where ${watcher.next} should`)
+    watcher.next = seq + 1
+    watcher.seen.add(id)
+    place(line, digest)
+    figures.delivered++
+    if (replayed && watcher.isBack) figures.recovered++
+  }
+
+  for (const [index, line] of lines.entries()) {
+    switch (line.what) {
+      case 'sent':
+        if (!sent.has(`${line.room} ${line.id}`)) sent.set(`${line.room} ${line.id}`, index)
+        if (line.transactionId !== undefined) results.set(line.room, { id: line.id, transactionId: line.transactionId })
+        break
+      case 'acked':
+        if (!sent.has(`${line.room} ${line.id}`)) broken('journal', `${line.id} was acknowledged and never sent`)
+        acked.set(`${line.room} ${line.id}`, line)
+        place(line)
+        break
+      case 'refused':
+        if (line.code !== 'UNAVAILABLE') broken('refused', `${line.by} was told ${line.code}${line.id === undefined ? '' : ` about ${line.id}`}`)
+        else if (line.id !== undefined) figures.unavailable++
+        break
+      case 'closed':
+        figures.closed[line.code] = (figures.closed[line.code] ?? 0) + 1
+        if (!EXPECTED_CLOSES.has(line.code)) broken('closed', `${line.by} was closed with ${line.code}`)
+        break
+      case 'joined':
+        joined(line, index)
+        break
+      case 'seen':
+        seen(line)
+        break
+      case 'behind':
+        broken('I4', `${line.by} stayed at ${line.seq} (${line.epoch}) where the log of ${line.room} ends at ${line.log.seq} (${line.log.epoch}), and nothing said so`)
+    }
+  }
+
+  const lost = new Set<string>()
+  for (const watcher of watchers.values()) {
+    for (const [key, { room, id, epoch, seq }] of acked) {
+      if (room !== watcher.room || watcher.seen.has(id)) continue
+      // Declared: after it was sent, the watcher began anew in another epoch, or behind its place.
+      const isDeclared = watcher.fresh.some((start) => start.index > sent.get(key)! && (start.epoch !== epoch || seq <= start.from))
+      if (isDeclared) lost.add(key)
+      else broken('I1', `${watcher.name} never saw ${id}, acknowledged as ${seq} of ${room} (${epoch}), and nothing said so`)
+    }
+  }
+  for (const [room, { id, transactionId }] of results) {
+    const last = lastJoin.get(room)
+    if (last && acked.has(`${room} ${id}`) && last.transactionId !== transactionId) broken('I1', `the state of ${room} lost its result ${id}: it says ${last.transactionId}`)
+  }
+  Object.assign(figures, { published: sent.size, acknowledged: acked.size, lost: lost.size })
+  return { violations, figures }
+}

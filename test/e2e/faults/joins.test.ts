@@ -1,0 +1,49 @@
+// Joins into a room whose log was lost, before its node knows: the newcomer gets one log from its beginning, or is told to come again.
+import t from 'tap'
+import { Peer } from '../../peer.js'
+import { withoutRedis } from '../../redis.js'
+import { RECOVERY, startNodes, within } from './cluster.js'
+
+t.test('joins into a log that was lost', { skip: withoutRedis }, async (t) => {
+  const { nodes: [a, b], redis } = await startNodes(t)
+
+  t.test('a second device joins after FLUSHALL, where the first still waits in silence', async (t) => {
+    const first = await Peer.connect(t, a.url)
+    const { epoch } = (await first.join('quiet')).payload
+    await redis.client.flushall()
+    const second = await Peer.connect(t, a.url)
+    second.send('JOIN_ROOM', { roomId: 'quiet' })
+    const code = await Promise.race([second.closed, (async () => {
+      await within(RECOVERY, 'an answer', () => second.frames.length > 1)
+      return 0
+    })()])
+    const [, answer] = second.frames
+    t.comment(`closed ${code}, answered ${answer?.type} ${answer?.payload.code ?? ''}`)
+    t.ok(code === 4002 || (answer?.type === 'ROOM_JOINED' && answer.payload.epoch !== epoch) || answer?.payload.retryable === true, 'in, or told to come again')
+    t.equal(await first.closed, 4002, 'the first is told, too')
+  })
+
+  t.test('old events that arrive late are not mixed into the new log', async (t) => {
+    const phone = await Peer.connect(t, b.url)
+    const shop = await Peer.connect(t, a.url)
+    const { epoch } = (await shop.join('late')).payload
+    const publish = async (id: string) => {
+      phone.send('CLICKED_PAY', { roomId: 'late' }, id)
+      await phone.next('ACK')
+    }
+    for (const id of ['1', '2', '3']) await publish(id)
+    await within(RECOVERY, 'three events', () => shop.events.length === 3)
+    a.proxy.hold('subscriber')
+    await publish('4')
+    await redis.client.flushall()
+    await publish('new 1')
+    const newcomer = await Peer.connect(t, a.url)
+    newcomer.send('JOIN_ROOM', { roomId: 'late', recover: { epoch, seq: 3 } })
+    const joined = await newcomer.next('ROOM_JOINED')
+    t.match(joined.payload, { seq: 1, recovered: false, replayed: 1 })
+    a.proxy.release()
+    t.equal(await shop.closed, 4002)
+    await newcomer.closed
+    t.strictSame(newcomer.events.map(({ id, seq }) => [id, seq]), [['new 1', 1]], 'nothing of the log before it')
+  })
+})

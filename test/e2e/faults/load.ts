@@ -1,0 +1,119 @@
+// The load of a fault test: rooms with a publisher on one node and watchers on the other, at a steady rate, and how it comes to rest.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { RECOVERY, within, type Node } from './cluster.js'
+import type { Journal } from './journal.js'
+import { Publisher } from './publisher.js'
+import { Watcher } from './watcher.js'
+
+export interface LoadOptions {
+  readonly journal: Journal
+  readonly nodes: readonly Node[]
+  /** Begins the names of the rooms. */
+  readonly prefix: string
+  readonly rooms: number
+  /** Events per second, over all rooms. */
+  readonly rate: number
+  readonly random: () => number
+}
+
+/** The same numbers for the same seed (mulberry32). */
+export function seeded (seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6D2B79F5) >>> 0
+    let x = Math.imul(state ^ (state >>> 15), state | 1)
+    x = (x + Math.imul(x ^ (x >>> 7), x | 61)) ^ x
+    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+const TICK = 20
+
+export class Load {
+  readonly publishers: Publisher[] = []
+  readonly watchers: Watcher[] = []
+  readonly #options: LoadOptions
+  #timer: NodeJS.Timeout | undefined
+
+  constructor (options: LoadOptions) {
+    this.#options = options
+    for (let n = 0; n < options.rooms; n++) {
+      const room = `${options.prefix}-${n}`
+      this.publishers.push(new Publisher(this.#device(`phone ${room}`, room, n)))
+      this.watchers.push(new Watcher(this.#device(`shop ${room}`, room, n + 1)))
+      // In some rooms somebody watches where the publisher is, too: both sides have one order.
+      if (n % 3 === 0) this.watchers.push(new Watcher(this.#device(`desk ${room}`, room, n)))
+    }
+  }
+
+  /** Connects everyone and begins to publish. */
+  async start (): Promise<void> {
+    for (const device of [...this.watchers, ...this.publishers]) device.connect()
+    await within(RECOVERY, 'every watcher has joined', () => this.watchers.every(({ joins }) => joins > 0))
+    this.resume()
+  }
+
+  resume (): void {
+    const { rate, random } = this.#options
+    let owed = 0
+    this.#timer ??= setInterval(() => {
+      for (owed += rate * TICK / 1000; owed >= 1; owed--) this.publishers[Math.floor(random() * this.publishers.length)]!.publish()
+    }, TICK)
+  }
+
+  pause (): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+
+  /** One more event by each publisher. */
+  publishOnce (): void { for (const publisher of this.publishers) publisher.publish() }
+
+  /** Stops publishing, and waits until every event sent is acknowledged. */
+  async drain (): Promise<void> {
+    this.pause()
+    await within(RECOVERY, 'every event is acknowledged', () => this.publishers.every(({ waiting }) => waiting === 0))
+      .catch((error: Error) => { throw new Error(`${error.message}; left: ${this.publishers.filter(({ waiting }) => waiting > 0).map(({ name, waiting }) => `${name} ${waiting}`).join(', ')}`) })
+  }
+
+  /**
+   * Lets everything come to rest: nothing unacknowledged, a last event in each room, everyone told of all that is in the log; then a last read by all.
+   * @returns how long the watchers took to be told, ms
+   */
+  async settle (): Promise<number> {
+    const { journal, rooms, prefix } = this.#options
+    await this.drain()
+    for (const publisher of this.publishers) publisher.finish()
+    await this.drain()
+    journal.mark('settling')
+    // They read all there is, as somebody would who comes now.
+    const readers = new Map(Array.from({ length: rooms }, (_, n) => [`${prefix}-${n}`, new Watcher(this.#device(`reader ${prefix}-${n}`, `${prefix}-${n}`, n))]))
+    try {
+      for (const reader of readers.values()) reader.connect()
+      await within(RECOVERY, 'every room can be read', () => [...readers.values()].every(({ joins }) => joins > 0))
+      const behind = () => this.watchers.filter((watcher) => !watcher.isAt(readers.get(watcher.room)!))
+      const took = await within(RECOVERY, 'every watcher is told of everything', () => behind().length === 0).catch(() => RECOVERY)
+      for (const { name: by, room, epoch = '', seq } of behind()) {
+        const log = readers.get(room)!
+        journal.write({ what: 'behind', by, room, epoch, seq, log: { epoch: log.epoch ?? '', seq: log.seq } })
+      }
+      const joins = new Map(this.watchers.map((watcher) => [watcher, watcher.joins]))
+      for (const watcher of this.watchers) watcher.join()
+      await within(RECOVERY, 'every watcher has read again', () => this.watchers.every((watcher) => watcher.joins > joins.get(watcher)!))
+      await sleep(100)
+      return took
+    } finally {
+      for (const reader of readers.values()) reader.stop()
+    }
+  }
+
+  stop (): void {
+    this.pause()
+    for (const device of [...this.publishers, ...this.watchers]) device.stop()
+  }
+
+  #device (name: string, room: string, home: number) {
+    const { nodes, journal, random } = this.#options
+    return { name, room, urls: nodes.map(({ url }) => url), home: home % nodes.length, journal, random }
+  }
+}

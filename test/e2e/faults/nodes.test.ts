@@ -1,0 +1,69 @@
+// Faults of a node, of its scripts and of its connections, under load on two nodes: nothing is lost, and nothing need be declared lost.
+import t from 'tap'
+import { withoutRedis } from '../../redis.js'
+import { startNodes, within } from './cluster.js'
+import { cutAnswers, flushScripts, killNode, killSubscribers, stopNode } from './faults.js'
+import { judge, SEED } from './judge.js'
+import { play } from './scenario.js'
+
+const LOG_SIZE = 100
+
+t.test('faults of a node', { skip: withoutRedis }, async (t) => {
+  const cluster = await startNodes(t, [], { ROOM_LOG_SIZE: String(LOG_SIZE) })
+  const [a, b] = cluster.nodes
+
+  t.test('no fault at all', async (t) => {
+    const outcome = await play(cluster, { name: 'quiet', seed: SEED }, async () => {})
+    judge(t, outcome)
+    t.strictSame(outcome.figures.closed, {})
+  })
+
+  t.test('kill -9', async (t) => {
+    const outcome = await play(cluster, { name: 'kill', seed: SEED }, (stage) => killNode(cluster, stage, a))
+    judge(t, outcome)
+    t.ok(outcome.figures.closed[1006]! > 0)
+  })
+
+  t.test('SIGTERM: clients are told to come back, exit 0', async (t) => {
+    const outcome = await play(cluster, { name: 'term', seed: SEED }, (stage) => stopNode(cluster, stage, b))
+    judge(t, outcome)
+    t.strictSame(Object.keys(outcome.figures.closed), ['1012'])
+  })
+
+  t.test('SCRIPT FLUSH', async (t) => {
+    const outcome = await play(cluster, { name: 'scripts', seed: SEED }, (stage) => flushScripts(cluster, stage, a))
+    judge(t, outcome)
+    t.equal(outcome.figures.unavailable, 0, 'nobody notices')
+  })
+
+  t.test('the subscribers\' connections are killed', async (t) => {
+    const outcome = await play(cluster, { name: 'subscribers', seed: SEED }, (stage) => killSubscribers(cluster, stage, a))
+    judge(t, outcome)
+    t.strictSame(outcome.figures.closed, {}, 'nobody is sent away')
+  })
+
+  t.test('publishes that are cut before their answer, and retried', async (t) => {
+    const outcome = await play(cluster, { name: 'cut', seed: SEED }, (stage) => cutAnswers(cluster, stage, a))
+    judge(t, outcome)
+    // A node sends one batch at a time, so not every event got as far as Redis.
+    const known = outcome.lines.filter((line) => line.what === 'acked' && line.duplicate).length
+    t.ok(known > 1, `${known} of them were in the log already, and are there once`)
+  })
+
+  t.test('a burst larger than the log while a watcher is away', async (t) => {
+    const outcome = await play(cluster, { name: 'burst', seed: SEED, rooms: 6, rate: 30 }, async ({ load: { watchers, publishers } }) => {
+      const [watcher] = watchers
+      const [publisher] = publishers
+      watcher!.leave()
+      let left = LOG_SIZE + 50
+      await within(20_000, 'the burst is sent', () => {
+        while (left > 0 && publisher!.publish()) left--
+        return left === 0 && publisher!.waiting === 0
+      })
+      watcher!.connect()
+    })
+    judge(t, outcome, { mayLose: true })
+    t.equal(outcome.figures.declared, 1, 'to the one that was away')
+    t.ok(outcome.figures.lost >= 50)
+  })
+})

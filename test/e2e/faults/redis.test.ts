@@ -1,0 +1,74 @@
+// Faults of Redis under load on two nodes: what it forgot is declared lost, and what it refused was never acknowledged.
+import t from 'tap'
+import { withoutRedis } from '../../redis.js'
+import { answersBetween } from './answers.js'
+import { RECOVERY, startNodes, within } from './cluster.js'
+import { emptyRedis, exhaustMemory, flushAll, pauseRedis, restartRedis, type Span } from './faults.js'
+import { judge, SEED } from './judge.js'
+import { Proxy } from './proxy.js'
+import { play } from './scenario.js'
+
+/** A promise of the server, and what a busy machine may add to it, ms. */
+const ANSWERED = 2_000 + 1_000
+
+t.test('faults of Redis', { skip: withoutRedis }, async (t) => {
+  const cluster = await startNodes(t, ['--appendonly', 'yes', '--appendfsync', 'everysec'])
+  const { nodes, redis } = cluster
+  const [a] = nodes
+
+  t.test('paused for 5 s: UNAVAILABLE within 2 s, nothing acknowledged, and soon back', async (t) => {
+    let span: Span = { from: 0, to: 0 }
+    const outcome = await play(cluster, { name: 'pause', seed: SEED }, async (stage) => { span = await pauseRedis(cluster, stage, a) })
+    judge(t, outcome)
+    const { answered, slowest, acknowledged, backAfter } = answersBetween(outcome.lines, span.from, span.to)
+    t.comment(`${answered} answers, the slowest after ${slowest} ms; everyone back ${backAfter} ms after the pause`)
+    t.ok(answered > 0)
+    t.ok(slowest <= ANSWERED, `answered within 2 s (${slowest} ms)`)
+    t.equal(acknowledged, 0)
+    t.ok(backAfter <= RECOVERY, `back within 15 s (${backAfter} ms)`)
+  })
+
+  t.test('out of memory: UNAVAILABLE, nothing acknowledged, and back with the memory', async (t) => {
+    let span: Span = { from: 0, to: 0 }
+    const outcome = await play(cluster, { name: 'memory', seed: SEED }, async (stage) => { span = await exhaustMemory(cluster, stage, a) })
+    judge(t, outcome)
+    const { slowest, acknowledged, backAfter } = answersBetween(outcome.lines, span.from, span.to)
+    t.comment(`the slowest answer after ${slowest} ms; everyone back after ${backAfter} ms`)
+    t.ok(outcome.figures.unavailable > 0)
+    t.ok(slowest <= ANSWERED, `answered within 2 s (${slowest} ms)`)
+    t.equal(acknowledged, 0)
+  })
+
+  t.test('killed and restarted with its append-only file', async (t) => {
+    const outcome = await play(cluster, { name: 'file', seed: SEED }, (stage) => restartRedis(cluster, stage, a))
+    // A master that restarted cannot prove that it has everything, so the positions are given up even where it has.
+    judge(t, outcome, { mayLose: true })
+    t.equal(outcome.figures.lost, 0, 'but nothing was')
+  })
+
+  t.test('restarted empty', async (t) => {
+    judge(t, await play(cluster, { name: 'empty', seed: SEED }, (stage) => emptyRedis(cluster, stage, a)), { mayLose: true })
+  })
+
+  t.test('FLUSHALL', async (t) => {
+    judge(t, await play(cluster, { name: 'flush', seed: SEED }, (stage) => flushAll(cluster, stage, a)), { mayLose: true })
+  })
+
+  t.test('failover to a replica that lags', async (t) => {
+    const link = await Proxy.start(redis.port)
+    t.teardown(() => link.close())
+    const replica = await cluster.startRedis(['--replicaof', '127.0.0.1', String(link.port)])
+    const isLinked = async () => /master_link_status:up/.test(await replica.client.info('replication'))
+    await within(RECOVERY, 'the replica follows', isLinked)
+    const outcome = await play(cluster, { name: 'failover', seed: SEED }, async ({ journal }) => {
+      link.hold()
+      journal.mark('from here the replica lacks everything')
+      await new Promise((resolve) => setTimeout(resolve, 700))
+      await redis.kill('SIGKILL')
+      await replica.client.call('REPLICAOF', 'NO', 'ONE')
+      for (const { proxy } of nodes) proxy.lead(replica.port)
+    })
+    judge(t, outcome, { mayLose: true })
+    t.ok(outcome.figures.lost > 0, 'acknowledged events are gone, and that was said')
+  })
+})

@@ -1,0 +1,82 @@
+// One fault from beginning to end: load, the fault, more load, rest, and then what the checker and the nodes say.
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { check, type Verdict } from './checker.js'
+import { within, type Cluster } from './cluster.js'
+import { Journal, readJournal, type Line } from './journal.js'
+import { Load, seeded } from './load.js'
+
+export interface Outcome extends Verdict {
+  readonly lines: Line[]
+  /** How long the watchers took to be told of everything once all was acknowledged, ms. */
+  readonly toldAfter: number
+}
+
+export interface ScenarioOptions {
+  /** Names the journal and the rooms. No spaces. */
+  readonly name: string
+  readonly seed: number
+  readonly rooms?: number
+  /** Events per second, over all rooms. */
+  readonly rate?: number
+  /** How long the load runs before the fault and after it, ms. */
+  readonly pace?: number
+}
+
+export interface Stage { readonly load: Load, readonly journal: Journal }
+
+let count = 0
+
+/** Runs one fault under load. Every violation, of the nodes' own duties too (I5), is in the outcome. */
+export async function play (cluster: Cluster, options: ScenarioOptions, fault: (stage: Stage) => Promise<unknown>): Promise<Outcome> {
+  const { name, seed, rooms = 24, rate = 200, pace = 1_000 } = options
+  const { nodes, dir } = cluster
+  const prefix = `${name}-${++count}`
+  const journal = new Journal(join(dir, `${prefix}.jsonl`))
+  const load = new Load({ journal, nodes, prefix, rooms, rate, random: seeded(seed) })
+  const bugs = nodes.map((node) => node.bugs.length)
+  let toldAfter = 0
+  try {
+    await load.start()
+    await sleep(pace)
+    journal.mark('fault')
+    await fault({ load, journal })
+    journal.mark('over')
+    load.resume()
+    await sleep(pace)
+    toldAfter = await load.settle()
+  } finally {
+    load.stop()
+    await journal.close()
+  }
+  const lines = readJournal(journal.path)
+  const verdict = check(lines)
+  const violations = [...verdict.violations, ...await atRest(cluster)]
+  nodes.forEach((node, i) => violations.push(...node.bugs.slice(bugs[i]).map((line) => `I5: ${node.name} logged ${line}`)))
+  return { lines, violations, figures: verdict.figures, toldAfter }
+}
+
+/** Once everyone has gone a node must be as it was before they came (I5). */
+async function atRest ({ nodes }: Cluster): Promise<string[]> {
+  const violations: string[] = []
+  for (const node of nodes) {
+    if (!node.isAlive) {
+      violations.push(`I5: ${node.name} is not alive`)
+      continue
+    }
+    let state = ''
+    const isAtRest = async () => {
+      const { totalConnections, totalRooms } = await node.figures()
+      state = `${totalConnections} connections, ${totalRooms} rooms, ${node.descriptors} descriptors (${node.baseline} before)`
+      return totalConnections === 0 && totalRooms === 0 && node.descriptors <= node.baseline + 3
+    }
+    await within(10_000, '', isAtRest).catch(() => violations.push(`I5: ${node.name} still has ${state}`))
+  }
+  return violations
+}
+
+/** The figures as one line. */
+export function summary ({ figures: { closed, ...figures }, toldAfter }: Outcome): string {
+  const codes = Object.entries(closed).map(([code, times]) => `${code} × ${times}`).join(', ') || 'none'
+  return [...Object.entries(figures).map(([name, value]) => `${name} ${value}`), `closed: ${codes}`, `told after ${toldAfter} ms`].join(' · ')
+}
