@@ -21,6 +21,8 @@ const graceful = closeWithGrace({ delay: config.SHUTDOWN_GRACE_SECONDS * 1000, l
 await app.listen({
   port: config.PORT,
   host: config.HOST,
+  // Thousands of clients may come back at once; the default of 511 would turn some of them away (the kernel caps it by net.core.somaxconn).
+  backlog: 4096,
   listenTextResolver: (address) => `server started at ${address.replace('http', 'ws')}, API at ${address}`
 }).catch(async (err: unknown) => {
   logger.fatal({ err }, 'server could not start')

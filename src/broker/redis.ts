@@ -131,7 +131,15 @@ export class RedisBroker implements Broker {
 
   async read (roomId: string, from?: ReadFrom): Promise<RoomView | Failure> {
     const room = await this.#look(roomId, from)
-    if (room instanceof Failure) return room
+    const tail = this.#tails.get(roomId)
+    if (room instanceof Failure) {
+      // Redis forgot a room that somebody here is in: it is begun anew, and they are told. Whoever asked may ask again.
+      if (room.code !== 'ROOM_NOT_FOUND' || !tail || tail.early) return room
+      await this.#catchUp(tail)
+      return new Failure('UNAVAILABLE')
+    }
+    // Another log, before its first entry said so here: nobody may take the old one's late entries for its own.
+    if (tail && !tail.early && room.epoch !== tail.epoch) this.#lose(tail, room.epoch, room.seq)
     const { epoch, seq, state, createdAt, expiresAt, recovered, entries, members } = room
     return { epoch, seq, state, createdAt, expiresAt, recovered, entries, elsewhere: [...members.values()].flat() }
   }
@@ -356,12 +364,17 @@ export class RedisBroker implements Broker {
       if (view.recovered) {
         for (const entry of view.entries) this.#receive(tail, entry)
       } else {
-        tail.epoch = view.epoch
-        tail.seq = view.seq
-        this.#listener.lost(roomId)
+        this.#lose(tail, view.epoch, view.seq)
       }
     } while (this.#isAgain(tail))
     tail.catchingUp = 'no'
+  }
+
+  /** What is between here and there cannot be told any more. */
+  #lose (tail: Tail, epoch: string, seq: number): void {
+    tail.epoch = epoch
+    tail.seq = seq
+    this.#listener.lost(tail.roomId)
   }
 
   // The flag is set by others while we wait, which the compiler cannot know.
