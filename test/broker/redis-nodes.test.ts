@@ -136,6 +136,26 @@ t.test('two nodes over one Redis', { skip: withoutRedis }, async (t) => {
     await until('it goes on', () => b.heard.events.length === 2)
   })
 
+  t.test('a burst behind a gap, a forgotten room that is read, and a page of rooms that are gone', async (t) => {
+    const [a, b] = await pair(t)
+    await b.broker.subscribe('r')
+    await b.connection.subscriber.sunsubscribe(b.channel('r'))
+    await a.publish(1)
+    await b.connection.subscriber.ssubscribe(b.channel('r'))
+    await Promise.all([2, 3, 4, 5].map((n) => a.publish(n)))
+    await until('all are heard', () => b.heard.events.length === 5)
+    t.strictSame(b.heard.events.map(([, seq]) => seq), [1, 2, 3, 4, 5])
+
+    await redis.client.del(a.key('r'), `${a.key('r')}:log`)
+    t.match(await b.broker.read('r'), { code: 'UNAVAILABLE' })
+    t.strictSame(b.heard.lost, ['r'])
+    t.match(await b.broker.read('r'), { seq: 0 })
+
+    for (const roomId of ['x1', 'x2', 'x3', 'x4']) await a.broker.createRoom(roomId)
+    await redis.client.del(...['r', 'x1', 'x2', 'x3'].map((roomId) => a.key(roomId)))
+    t.match(await a.broker.listRooms(2), { rooms: [{ roomId: 'x4' }] })
+  })
+
   t.test('a room that is closed on one node is closed on all, also where the message is lost', async (t) => {
     const [a, b] = await pair(t)
     for (const roomId of ['heard', 'missed']) {

@@ -153,6 +153,13 @@ t.test('two nodes', { skip: withoutRedis }, async (t) => {
     for (const { peer } of peers) t.equal(peer.events.length, 1)
   })
 
+  t.test('what Redis refuses is logged', async (t) => {
+    const full = await startRedis(t, ['--maxmemory', '1mb'])
+    const { app, logs } = await build(t, { env: { REDIS_URL: full.url } })
+    await until('it is refused', () => logs.some(({ level, msg }) => level === 50 && msg === 'Redis refused a command'))
+    t.equal(app.broker.ready(), false)
+  })
+
   t.test('Redis is away: not ready, nothing is accepted, and clients are told to try again', async (t) => {
     const away = await startRedis(t)
     const { app, logs } = await build(t, { env: { REDIS_URL: away.url } })
