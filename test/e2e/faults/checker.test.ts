@@ -22,7 +22,7 @@ t.test('a run without a fault, and its figures', async (t) => {
     joined('w', 2, { epoch: 'A', seq: 1 }), seen('w', '2', 2, { replayed: true }), sent('3')
   )), {
     violations: [],
-    figures: { published: 3, acknowledged: 2, delivered: 2, recovered: 1, declared: 0, lost: 0, unavailable: 1, closed: { 1006: 1 } }
+    figures: { published: 3, acknowledged: 2, delivered: 2, recovered: 1, declared: 0, lost: 0, forgotten: 0, unavailable: 1, closed: { 1006: 1 } }
   })
 })
 
@@ -38,6 +38,9 @@ t.test('I1: a loss that was declared is none, unless it was declared too early o
   t.strictSame(none, [])
   t.match(figures, { declared: 1, lost: 1 })
   t.strictSame(violations(joined('w', 0), sent('1'), acked('1', 1), joined('w', 1, { epoch: 'A', seq: 0 }, { recovered: false, replayed: 0 })), [], 'trimmed')
+  t.match(check(lines(joined('w', 0), sent('1'), acked('1', 1), seen('w', '1', 1), joined('late', 1, { seq: 0 }, { recovered: false, replayed: 0 }))), {
+    violations: [], figures: { lost: 0, forgotten: 1 }
+  }, 'whoever comes later has lost nothing')
   t.match(violations(joined('w', 0), anew, sent('1'), acked('1', 1)), [/^I1/], 'declared before it was sent')
   t.match(violations(joined('w', 0), sent('1'), anew, acked('1', 1, 'B')), [/^I1/], 'lost in the new epoch')
   t.match(violations(joined('w', 0), sent('1'), acked('1', 1), joined('w', 0, { epoch: 'A', seq: 0 }, { recovered: false, replayed: 0 })), [/^I1/], 'the log does not reach it')

@@ -11,8 +11,10 @@ export interface Figures {
   recovered: number
   /** How often a watcher was told `recovered: false`, other than at its first join. */
   declared: number
-  /** Acknowledged events that some watcher never saw, all of them declared lost. */
+  /** Acknowledged events that some watcher never saw, though it was there before, all of them declared lost. */
   lost: number
+  /** Acknowledged events that whoever came afterwards found no more, since they were trimmed or forgotten. */
+  forgotten: number
   /** How often a sent event was answered `UNAVAILABLE`. */
   unavailable: number
   /** Sockets closed, by code. */
@@ -30,7 +32,7 @@ type Joined = Extract<Line, { what: 'joined' }>
 class Watcher {
   readonly seen = new Set<string>()
   /** Joins that started it somewhere else than where it was: its first one, and each with `recovered: false`. */
-  readonly fresh: Array<{ index: number, epoch: string, from: number }> = []
+  readonly fresh: Array<{ index: number, epoch: string, from: number, isFirst: boolean }> = []
   epoch = ''
   next = 0
   /** It came back, and what it missed follows. */
@@ -43,7 +45,7 @@ class Watcher {
 export function check (lines: readonly Line[]): Verdict {
   const violations: string[] = []
   const broken = (invariant: string, text: string): void => { violations.push(`${invariant}: ${text}`) }
-  const figures: Figures = { published: 0, acknowledged: 0, delivered: 0, recovered: 0, declared: 0, lost: 0, unavailable: 0, closed: {} }
+  const figures: Figures = { published: 0, acknowledged: 0, delivered: 0, recovered: 0, declared: 0, lost: 0, forgotten: 0, unavailable: 0, closed: {} }
   /** Room and id → the line of its first sending. */
   const sent = new Map<string, number>()
   const acked = new Map<string, Extract<Line, { what: 'acked' }>>()
@@ -72,7 +74,7 @@ export function check (lines: readonly Line[]): Verdict {
     const watcher = watchers.get(by) ?? new Watcher(by, room)
     watchers.set(by, watcher)
     lastJoin.set(room, line)
-    if (isFirst || !recovered) watcher.fresh.push({ index, epoch, from: seq - replayed })
+    if (isFirst || !recovered) watcher.fresh.push({ index, epoch, from: seq - replayed, isFirst })
     if (recovered && asked.epoch !== undefined && asked.epoch !== epoch) broken('I4', `${by}: recovered from ${asked.epoch} into ${epoch}`)
     if (recovered && seq - asked.seq !== replayed) broken('I4', `${by}: recovered from ${asked.seq} to ${seq} with ${replayed} events`)
     if (!isFirst && recovered && (asked.epoch !== watcher.epoch || asked.seq !== watcher.next - 1)) broken('journal', `${by} asked for another place than it was at`)
@@ -128,12 +130,13 @@ export function check (lines: readonly Line[]): Verdict {
   }
 
   const lost = new Set<string>()
+  const forgotten = new Set<string>()
   for (const watcher of watchers.values()) {
     for (const [key, { room, id, epoch, seq }] of acked) {
       if (room !== watcher.room || watcher.seen.has(id)) continue
       // Declared: after it was sent, the watcher began anew in another epoch, or behind its place.
-      const isDeclared = watcher.fresh.some((start) => start.index > sent.get(key)! && (start.epoch !== epoch || seq <= start.from))
-      if (isDeclared) lost.add(key)
+      const start = watcher.fresh.findLast(({ index, epoch: begun, from }) => index > sent.get(key)! && (begun !== epoch || seq <= from))
+      if (start) (start.isFirst ? forgotten : lost).add(key)
       else broken('I1', `${watcher.name} never saw ${id}, acknowledged as ${seq} of ${room} (${epoch}), and nothing said so`)
     }
   }
@@ -141,6 +144,6 @@ export function check (lines: readonly Line[]): Verdict {
     const last = lastJoin.get(room)
     if (last && acked.has(`${room} ${id}`) && last.transactionId !== transactionId) broken('I1', `the state of ${room} lost its result ${id}: it says ${last.transactionId}`)
   }
-  Object.assign(figures, { published: sent.size, acknowledged: acked.size, lost: lost.size })
+  Object.assign(figures, { published: sent.size, acknowledged: acked.size, lost: lost.size, forgotten: forgotten.size })
   return { violations, figures }
 }

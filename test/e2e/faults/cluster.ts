@@ -1,7 +1,7 @@
 // Two nodes and their Redis for fault tests, each node on a way of its own to it.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import http from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -114,13 +114,7 @@ export interface Cluster {
  */
 export async function prepare (scope: Scope, redisArgs: string[] = [], env: Record<string, string> = {}): Promise<Cluster> {
   const dir = scope.testdir({})
-  let folders = 0
-  const start = (args: string[]) => {
-    // A folder of its own, where the test's is made anew by whoever asks for it.
-    const folder = join(dir, `redis-${++folders}`)
-    mkdirSync(folder)
-    return startRedis({ testdir: () => folder, teardown: (end: () => unknown) => scope.teardown(end) } as unknown as Test, args)
-  }
+  const start = (args: string[]) => startRedis(scope as Test, args)
   const redis = await start(redisArgs)
   const nodes = await Promise.all(['a', 'b'].map(async (name) => {
     const proxy = await Proxy.start(redis.port)

@@ -27,6 +27,7 @@ export abstract class Device {
   readonly #options: DeviceOptions
   #socket: WebSocket | undefined
   #attempts = 0
+  #steadySince = Infinity
   #stopped = false
   #timers = new Set<NodeJS.Timeout>()
 
@@ -35,6 +36,9 @@ export abstract class Device {
   get name (): string { return this.#options.name }
   get room (): string { return this.#options.room }
   protected get journal (): Journal { return this.#options.journal }
+
+  /** How long its connection has lasted, ms; negative where it has none. */
+  get steadyFor (): number { return Date.now() - this.#steadySince }
 
   /** The server has greeted a new connection. */
   protected abstract opened (): void
@@ -51,6 +55,7 @@ export abstract class Device {
       const frame = JSON.parse(String(data)) as Frame
       if (frame.type === 'CONNECTION_ESTABLISHED') {
         this.#attempts = 0
+        this.#steadySince = Date.now()
         this.opened()
       } else {
         this.heard(frame, createHash('sha1').update(data).digest('base64url').slice(0, 12))
@@ -60,6 +65,7 @@ export abstract class Device {
     socket.on('close', (code) => {
       if (socket !== this.#socket || this.#stopped) return
       this.#socket = undefined
+      this.#steadySince = Infinity
       if (isOpen) this.journal.write({ what: 'closed', by: this.name, room: this.room, code })
       this.#attempts++
       this.later(50 * Math.min(this.#attempts, 6), () => this.connect())

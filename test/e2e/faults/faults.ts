@@ -42,10 +42,12 @@ export const flushScripts: Fault = async ({ redis }) => during(0, async () => {
 
 /** The subscribers' connections are killed, more than once; those of commands stay. */
 export const killSubscribers: Fault = async ({ redis }) => during(0, async () => {
-  for (let i = 0; i < 4; i++) {
-    const killed = await redis.client.call('CLIENT', 'KILL', 'TYPE', 'pubsub') as number
-    if (killed === 0 && i === 0) throw new Error('there was no subscriber to kill')
+  const kill = async () => await redis.client.call('CLIENT', 'KILL', 'TYPE', 'pubsub') as number
+  // After another fault they may still be on their way back.
+  await within(RECOVERY, 'there is a subscriber to kill', async () => await kill() > 0)
+  for (let i = 0; i < 3; i++) {
     await sleep(200)
+    await kill()
   }
 }, () => {})
 
@@ -92,9 +94,13 @@ export const partitionAndCut: Fault = async (_cluster, _stage, { proxy }) => dur
   proxy.release()
 })
 
+/** A node's subscriber hears nothing, on a connection that stays; then everything arrives late, some of it read from the log meanwhile. */
+export const deafen: Fault = async (_cluster, _stage, { proxy }) => during(12_000, () => proxy.hold('subscriber'), () => proxy.release())
+
 /** What is published is not told to the nodes, and nothing follows that would show it. The span ends when all were told. */
 export const dropLastPublish: Fault = async ({ nodes }, { load }) => {
-  await load.drain()
+  await load.calm()
+  await sleep(300)
   const { watchers } = load
   const wanted = new Map(watchers.map((watcher) => [watcher, watcher.seq + 1]))
   for (const { proxy } of nodes) proxy.mute('subscriber')
@@ -108,5 +114,5 @@ export const dropLastPublish: Fault = async ({ nodes }, { load }) => {
 }
 
 export const FAULTS = {
-  killNode, stopNode, flushScripts, killSubscribers, cutAnswers, restartRedis, emptyRedis, flushAll, exhaustMemory, pauseRedis, partition, partitionAndCut, dropLastPublish
+  killNode, stopNode, flushScripts, killSubscribers, cutAnswers, restartRedis, emptyRedis, flushAll, exhaustMemory, pauseRedis, partition, partitionAndCut, deafen, dropLastPublish
 }

@@ -76,6 +76,15 @@ export class Load {
       .catch((error: Error) => { throw new Error(`${error.message}; left: ${this.publishers.filter(({ waiting }) => waiting > 0).map(({ name, waiting }) => `${name} ${waiting}`).join(', ')}`) })
   }
 
+  /** Stops publishing, and waits until an earlier fault has had its last consequence: nobody waits, and nobody was sent away for a second. */
+  async calm (): Promise<void> {
+    await this.drain()
+    await within(2 * RECOVERY, 'everyone has stayed for a second', () => [...this.publishers, ...this.watchers].every(({ steadyFor }) => steadyFor > 1_000))
+    // A publisher that was sent away is in its room again only with its next event.
+    this.publishOnce()
+    await this.drain()
+  }
+
   /**
    * Lets everything come to rest: nothing unacknowledged, a last event in each room, everyone told of all that is in the log; then a last read by all.
    * @returns how long the watchers took to be told, ms
