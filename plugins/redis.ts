@@ -13,5 +13,5 @@ export default fp(async (app) => {
   // Loaded only where it is used: it costs memory and a moment at the start.
   const redis = REDIS_URL === undefined ? undefined : (await import('../src/broker/redis/connection.js')).connect(REDIS_URL)
   app.decorate('redis', redis)
-  app.addHook('onClose', async () => { for (const client of new Set([redis?.commands, redis?.subscriber])) client?.disconnect() })
+  app.addHook('onClose', async () => redis?.close())
 }, { name: 'redis' })

@@ -35,7 +35,7 @@ export async function startBroker (t: Test, url: string, { prefix = newPrefix(),
   })
   t.teardown(async () => {
     await broker.close()
-    for (const client of new Set([connection.commands, connection.subscriber])) client.disconnect()
+    connection.close()
   })
   await until('the broker is ready', () => broker.ready())
   const pass = async (ms: number) => {

@@ -1,7 +1,7 @@
 // Many nodes over one Redis: one order for all, nothing lost in silence, and who is where.
 import t from 'tap'
 import { Failure } from '../../src/errors.js'
-import { CHECK_INTERVAL } from '../../src/broker/redis.js'
+import { CHECK_INTERVAL } from '../../src/broker/redis/live-rooms.js'
 import type { Published } from '../../src/broker/broker.js'
 import { until } from '../build.js'
 import { startCluster, startRedis, startSentinel, withoutRedis } from '../redis.js'
@@ -235,8 +235,7 @@ t.test('two nodes over one Redis', { skip: withoutRedis }, async (t) => {
     for (let i = 0; i < 12; i++) await b.pass(5000)
     t.match(await b.broker.read('r'), { elsewhere: [member('a1')] }, 'it lives: its sign of life is fresh by the clock of Redis')
     // It dies: no more signs of life, and the last one runs out.
-    a.connection.commands.disconnect()
-    a.connection.subscriber.disconnect()
+    a.connection.close()
     await redis.client.zrem(`{${a.prefix}:nodes}`, a.node)
     for (let i = 0; i < 8; i++) await b.pass(5000)
     t.strictSame(b.heard.elsewhere.at(-1), ['r', []])

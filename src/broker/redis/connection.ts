@@ -12,6 +12,11 @@ const MAX_PAUSE = 1_000
 export interface Connection {
   readonly commands: RoomRedis
   readonly subscriber: Redis | Cluster
+  /** Each of them once. */
+  readonly clients: ReadonlyArray<Redis | Cluster>
+  /** A cluster's subscribers remember their channels by themselves. */
+  readonly isCluster: boolean
+  close: () => void
 }
 
 // Replies as arrays and strings, whatever the protocol. Said in the type too, since the client's overloads depend on it.
@@ -55,15 +60,24 @@ export function connect (url: string): Connection {
       slotsRefreshTimeout: SILENCE,
       slotsRefreshInterval: 5_000
     })
-    return { commands: cluster as unknown as RoomRedis, subscriber: cluster }
+    return connectionOf(cluster, cluster)
   }
   // Not with `failoverDetector`: when it fires in the middle of a reconnection it ends the client for good.
   const place = kind === 'sentinel'
     ? { sentinels: [...hosts], name: path, sentinelRetryStrategy: pause }
     : { ...hosts[0], db: Number(path) }
+  return connectionOf(new Redis({ ...options, ...place, scripts: SCRIPTS, enableAutoPipelining: true }), new Redis({ ...options, ...place }))
+}
+
+function connectionOf (commands: Redis | Cluster, subscriber: Redis | Cluster): Connection {
+  const clients = [...new Set([commands, subscriber])]
   return {
-    commands: new Redis({ ...options, ...place, scripts: SCRIPTS, enableAutoPipelining: true }) as unknown as RoomRedis,
-    subscriber: new Redis({ ...options, ...place })
+    // The scripts became methods of it, which its own type does not tell.
+    commands: commands as unknown as RoomRedis,
+    subscriber,
+    clients,
+    isCluster: clients.length === 1,
+    close: () => { for (const client of clients) client.disconnect() }
   }
 }
 

@@ -1,11 +1,11 @@
 // The live end of one room on this node: takes entries from two sides (the channel, and our own publishing) and lets each through once, in order.
 import type { RoomMember } from '../../protocol/server-frames.js'
-import type { LogEntry } from '../broker.js'
+import type { LogEntry, Position } from '../broker.js'
 
 /** What becomes of an entry: it is next; it was there already; or something before it is missing. */
 export type Verdict = 'next' | 'known' | 'gap'
 
-export class Tail {
+export class Tail implements Position {
   epoch = ''
   /** The last entry that was let through. */
   seq = 0
@@ -22,15 +22,26 @@ export class Tail {
   /** ms since the epoch. */
   checkedAt = 0
   renewedAt = 0
-  /** Who is in the room on other nodes. Most rooms have none. */
-  elsewhere: Map<string, RoomMember[]> | undefined
+  /** Who is in the room on other nodes, by node. */
+  elsewhere = new Map<string, RoomMember[]>()
 
   constructor (readonly roomId: string) {}
 
-  /** Whether the end is where the log's is. */
-  isAt (epoch: string, seq: number): boolean { return epoch === this.epoch && seq === this.seq }
+  /** Something before the end is missing, and nothing that comes by itself may show it. */
+  get lacks (): boolean { return this.behind || this.promised > this.seq }
 
-  judge (epoch: string, seq: number): Verdict {
+  /** From here on, whatever was before. */
+  begin ({ epoch, seq }: Position): void {
+    this.epoch = epoch
+    this.seq = seq
+    this.promised = 0
+    this.early = undefined
+  }
+
+  /** Whether the end is where the log's is. */
+  isAt ({ epoch, seq }: Position): boolean { return epoch === this.epoch && seq === this.seq }
+
+  judge ({ epoch, seq }: Position): Verdict {
     if (epoch !== this.epoch) return 'gap'
     if (seq <= this.seq) return 'known'
     if (seq > this.seq + 1) return 'gap'

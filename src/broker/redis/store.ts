@@ -1,0 +1,188 @@
+// What Redis is asked about a room, and its answers in our terms: the names of a room's keys, its scripts, and UNAVAILABLE for whatever goes wrong on the way.
+import { Failure, type ErrorCode } from '../../errors.js'
+import type { EventDraft } from '../../protocol/codec.js'
+import type { PaymentState } from '../../protocol/payment-state.js'
+import type { Lifetime, LogEntry, Position, Published, ReadFrom } from '../broker.js'
+import type { RoomRedis } from './scripts.js'
+import { describeFact, stateFrom } from './state.js'
+
+export interface RoomStoreOptions {
+  readonly commands: RoomRedis
+  /** Begins every key. */
+  readonly prefix: string
+  /** Events kept in a room. */
+  readonly logSize: number
+  /** How long a room is kept once nobody is in it, ms. */
+  readonly retention: number
+  /** ms since the epoch; the nodes' clocks should agree within a second. */
+  readonly now: () => number
+  /** A name that was never used before, for the epoch of a new log. */
+  readonly newEpoch: () => string
+  /** Told what Redis refuses although it is there, at most once a second. */
+  readonly onRefused: (error: unknown) => void
+}
+
+/** A room that was opened, or kept open. */
+export interface OpenedRoom extends Position {
+  readonly isNew: boolean
+  /** When it ends whatever happens, ms since the epoch; Infinity where it has no deadline. */
+  readonly deadline: number
+  readonly members: MemberFields
+}
+
+/** A room and, where they were asked for, its events. */
+export interface StoredRoom extends Position, Lifetime {
+  readonly state: PaymentState
+  /** ms since the epoch; null before the first event. */
+  readonly lastEventAt: number | null
+  readonly members: MemberFields
+  readonly recovered: boolean
+  readonly entries: LogEntry[]
+}
+
+/** The members hash as it was read: node, `count TAB json`, node, … */
+export type MemberFields = readonly string[]
+
+/** What a script answers in place of OK. */
+const REFUSALS: ReadonlySet<string> = new Set<ErrorCode>(['ROOM_NOT_FOUND', 'ROOM_CLOSED', 'ROOM_EXISTS', 'ID_CONFLICT'])
+const NEWLINE = 0x0a
+const TAB = 0x09
+
+export class RoomStore {
+  readonly #options: RoomStoreOptions
+  #refusedAt = 0
+
+  constructor (options: RoomStoreOptions) { this.#options = options }
+
+  /** The room's hash. All keys of a room share its name as their hash tag, so they are on one shard. */
+  key (roomId: string): string { return `${this.#options.prefix}:{${roomId}}` }
+
+  channel (roomId: string): string { return `${this.key(roomId)}:live` }
+
+  /** The room of a channel. */
+  roomOf (channel: string): string { return channel.slice(channel.indexOf('{') + 1, channel.lastIndexOf('}')) }
+
+  /** Runs commands; whatever Redis or the way to it has against them becomes UNAVAILABLE, and a script's refusal becomes its code. */
+  async run<T> (call: (redis: RoomRedis) => Promise<T>): Promise<T | Failure> {
+    const { commands, now, onRefused } = this.#options
+    if (commands.status !== 'ready') return new Failure('UNAVAILABLE')
+    try {
+      const reply = await call(commands)
+      const code = Array.isArray(reply) ? String(reply[0]) : ''
+      return REFUSALS.has(code) ? new Failure(code as ErrorCode) : reply
+    } catch (error) {
+      // Without a connection every command fails; that is one piece of news and not a thousand.
+      const at = now()
+      if (commands.status === 'ready' && at - this.#refusedAt >= 1000) {
+        this.#refusedAt = at
+        onRefused(error)
+      }
+      return new Failure('UNAVAILABLE')
+    }
+  }
+
+  async create (roomId: string, ttl?: number): Promise<Lifetime | Failure> {
+    const reply = await this.run((redis) => redis.createRoom(...this.#about(roomId), ttl ?? ''))
+    return reply instanceof Failure ? reply : { createdAt: Number(reply[1]), expiresAt: Number(reply[2]) }
+  }
+
+  /** Opens the room where it does not exist, and puts its end off where it has no deadline. */
+  async open (roomId: string): Promise<OpenedRoom | Failure> {
+    const reply = await this.run((redis) => redis.openRoom(...this.#about(roomId)))
+    if (reply instanceof Failure) return reply
+    const [, epoch, seq, until, fixed, isNew, members] = reply as [string, string, string, string, number, number, string[]]
+    return { epoch, seq: Number(seq), deadline: fixed === 1 ? Number(until) : Infinity, isNew: isNew === 1, members }
+  }
+
+  async leave (roomId: string): Promise<void> { await this.run((redis) => redis.leaveRoom(...this.#about(roomId))) }
+
+  /**
+   * @param count how many members are on the node
+   * @param json all of them and those that are away; empty where there are none
+   */
+  async announce (roomId: string, node: string, count: number, json: string): Promise<Failure | undefined> {
+    return await this.run((redis) => redis.announceMembers(...this.#about(roomId), node, count, json)) ?? undefined
+  }
+
+  /**
+   * @param nodes those that live, each between spaces
+   * @returns what became of the event, and whether the room is new
+   */
+  async publish (roomId: string, draft: EventDraft, create: boolean, nodes: string): Promise<Published & { isNewRoom: boolean } | Failure> {
+    const { origin = '', head, tail, timestamp, keys = [] } = draft
+    const reply = await this.run((redis) => redis.publishEvent(
+      ...this.#about(roomId), create ? 1 : 0, this.#options.logSize, origin, head, tail, timestamp, nodes, ...describeFact(draft),
+      ...keys.flatMap(({ name, fingerprint, isRequest }) => [name, fingerprint, isRequest ? 1 : 0])
+    ))
+    if (reply instanceof Failure) return reply
+    const [outcome, epoch, seq, at, receivers, changed, isNewRoom] = reply as [string, string, number, string, number, number, number]
+    return {
+      epoch,
+      seq: Number(seq),
+      timestamp: Number(at),
+      receivers: Number(receivers),
+      isNew: outcome === 'NEW',
+      duplicate: outcome === 'DUPLICATE',
+      changed: changed === 1,
+      isNewRoom: isNewRoom === 1
+    }
+  }
+
+  /** Where the room's log ends, without reading it; another epoch than any log's where there is none. */
+  async position (roomId: string): Promise<Position | Failure> {
+    const found = await this.run((redis) => redis.hmget(this.key(roomId), 'epoch', 'seq'))
+    return found instanceof Failure ? found : { epoch: found[0] ?? '', seq: Number(found[1]) }
+  }
+
+  async read (roomId: string, from?: ReadFrom): Promise<StoredRoom | Failure> {
+    const reply = await this.run((redis) => redis.readRoomBuffer(...this.#about(roomId), from ? 1 : 0, from?.epoch ?? '', from?.seq ?? 0))
+    if (reply instanceof Failure) return reply
+    const [epoch, seq, created, until, last, rank, outcome, step, method, fields, updated] = (reply.slice(1, 12) as Array<Buffer | null>).map((value) => value?.toString('utf8') ?? null)
+    const createdAt = Number(created)
+    return {
+      epoch: epoch!,
+      seq: Number(seq),
+      state: stateFrom({ rank: rank!, outcome: outcome!, step: step!, method: method!, fields: fields!, updated: updated! }, createdAt),
+      createdAt,
+      expiresAt: Number(until),
+      lastEventAt: last === null ? null : Number(last),
+      members: (reply[12] as Buffer[]).map(String),
+      recovered: reply[13] === 1,
+      entries: (reply[14] as Buffer[]).map((element, i, { length }) => readElement(element, epoch!, Number(seq) - length + 1 + i))
+    }
+  }
+
+  async close (roomId: string): Promise<Failure | undefined> {
+    const reply = await this.run((redis) => redis.closeRoom(...this.#about(roomId)))
+    return reply instanceof Failure ? reply : undefined
+  }
+
+  /** What every script of a room begins with. */
+  #about (roomId: string): Array<string | number> {
+    const { now, retention, newEpoch } = this.#options
+    const key = this.key(roomId)
+    return [key, `${key}:log`, `${key}:members`, now(), retention, newEpoch(), this.channel(roomId)]
+  }
+}
+
+/** An element of the log: origin and keys in one line, the frame in the next. */
+function readElement (element: Buffer, epoch: string, seq: number): LogEntry {
+  return { epoch, seq, origin: element.toString('latin1', 0, element.indexOf(TAB)), frame: element.subarray(element.indexOf(NEWLINE) + 1) }
+}
+
+/** What a room's channel tells: an entry, who is in the room on a node (JSON; empty: nobody), or that the room was closed. */
+export type Message = { readonly kind: 'entry', readonly entry: LogEntry } | { readonly kind: 'members', readonly node: string, readonly json: string } | { readonly kind: 'closed' }
+
+/** Reads a message as the scripts wrote it: a letter for its kind, the rest of its first line, and what follows that. */
+export function readMessage (message: Buffer): Message {
+  const end = message.indexOf(NEWLINE)
+  const head = message.toString('latin1', 1, end === -1 ? message.length : end)
+  switch (message.toString('latin1', 0, 1)) {
+    case 'e': {
+      const [epoch = '', seq, origin] = head.split('\t')
+      return { kind: 'entry', entry: { epoch, seq: Number(seq), origin, frame: message.subarray(end + 1) } }
+    }
+    case 'm': return { kind: 'members', node: head, json: message.toString('utf8', end + 1) }
+    default: return { kind: 'closed' }
+  }
+}
