@@ -187,6 +187,9 @@ export class RedisBroker implements Broker {
 
   async #beat (): Promise<void> {
     this.#beatAt = this.#options.now()
+    const { subscriber, isCluster } = this.#options.connection
+    // Where packets vanish the channels would merely fall silent; a question that is not answered ends the connection. A cluster's are its own.
+    if (!isCluster) this.#letRun(this.#store.run(() => subscriber.ping()))
     const gone = await this.#store.run(() => this.#nodes.beat())
     if (gone instanceof Failure) return
     this.#registered = true

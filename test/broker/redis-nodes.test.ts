@@ -1,8 +1,10 @@
 // Many nodes over one Redis: one order for all, nothing lost in silence, and who is where.
+import type { Redis } from 'ioredis'
 import t from 'tap'
 import { Failure } from '../../src/errors.js'
 import { CHECK_INTERVAL } from '../../src/broker/redis/live-rooms.js'
 import type { Published } from '../../src/broker/broker.js'
+import { BEAT_INTERVAL } from '../../src/broker/redis/nodes.js'
 import { until } from '../build.js'
 import { startCluster, startRedis, startSentinel, withoutRedis } from '../redis.js'
 import { LOG_SIZE, RETENTION } from './contract.js'
@@ -265,6 +267,22 @@ t.test('two nodes over one Redis', { skip: withoutRedis }, async (t) => {
     await until('and live', () => b.heard.events.length === 3)
     t.strictSame(b.heard.lost, [])
     t.strictSame(b.trouble.slice(0, 3), ['ready', 'lost', 'ready'])
+  })
+
+  t.test('a subscriber whose packets vanish is found by the next sign of life, and subscribes anew', async (t) => {
+    const [a, b] = await pair(t, { mayFail: true })
+    await b.broker.subscribe('r')
+    const subscriber = b.connection.subscriber as Redis
+    // Nothing arrives any more, and nothing says that the connection is gone.
+    subscriber.stream.pause()
+    await a.publish(1)
+    await b.pass(BEAT_INTERVAL)
+    t.strictSame(b.heard.events, [])
+    await until('it is heard', () => b.heard.events.length === 1)
+    await a.publish(2)
+    await until('and live', () => b.heard.events.length === 2)
+    t.strictSame(b.trouble.filter((what) => what !== 'refused'), ['ready', 'lost', 'ready'])
+    t.strictSame(b.heard.lost, [])
   })
 
   t.test('out of memory: nothing is accepted, and it is said', async (t) => {

@@ -22,16 +22,27 @@ export function parseAddress (url: string): Address | undefined {
     const [, host, port = kind === 'sentinel' ? '26379' : '6379'] = /^(\[[\da-fA-F:]+\]|[\w.-]+)(?::(\d{1,5}))?$/.exec(text) ?? []
     return { host: host?.replace(/[[\]]/g, '') ?? '', port: Number(port) }
   })
-  if (hosts.some(({ host, port }) => host === '' || port > 65535)) return undefined
+  if (hosts.some(({ host, port }) => host === '' || port < 1 || port > 65535)) return undefined
   if (kind === 'server' ? hosts.length > 1 || !/^\d*$/.test(path) : (kind === 'sentinel') !== (path !== '')) return undefined
+  const [user, secret] = [username, password].map(decoded)
+  if (user === null || secret === null) return undefined
   return {
     kind: kind as Address['kind'],
     hosts,
     path,
     options: {
-      ...(username && { username: decodeURIComponent(username) }),
-      ...(password !== undefined && { password: decodeURIComponent(password) }),
+      ...(user && { username: user }),
+      ...(secret !== undefined && { password: secret }),
       ...(scheme === 'rediss' && { tls: {} })
     }
+  }
+}
+
+/** @returns null where the percent-encoding is broken */
+function decoded (text: string | undefined): string | undefined | null {
+  try {
+    return text === undefined ? undefined : decodeURIComponent(text)
+  } catch {
+    return null
   }
 }

@@ -15,17 +15,11 @@ local margin = 60000
 
 local function fence() return string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)') end
 
-local function lasting(ms)
-  redis.call('PEXPIRE', room, ms)
-  redis.call('PEXPIRE', log, ms)
-  redis.call('PEXPIRE', members, ms)
-end
-
 -- Puts the end off to a full retention from now. A room with a deadline keeps it.
 local function renew(fixed)
   if fixed then return end
   redis.call('HSET', room, 'until', now + retention)
-  lasting(retention + margin)
+  for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, retention + margin) end
 end
 
 local function open(ttl)

@@ -19,7 +19,7 @@ t.test('Sentinel and cluster', async (t) => {
 t.test('anything else is refused', async (t) => {
   for (const url of [
     'localhost', 'http://h', 'redis://', 'redis://h:x', 'redis://h:99999', 'redis://a,b', 'redis://h/name', 'redis+sentinel://a', 'redis+cluster://a/0',
-    'redis://h/0/1', 'redis://h?x=1', 'redis://a b', 'redis+other://h'
+    'redis://h/0/1', 'redis://h?x=1', 'redis://a b', 'redis+other://h', 'redis://h:0', 'redis://:%zz@h', 'redis://%e0%a4@h'
   ]) t.equal(parseAddress(url), undefined, url)
   t.throws(() => connect('http://h'))
 })
