@@ -41,11 +41,3 @@ export async function listen (t: Test, options: BuildOptions = {}): Promise<{ ap
   const { port } = app.server.address() as { port: number }
   return { app, logs, url: `ws://127.0.0.1:${port}`, port }
 }
-
-/** Waits until something is true, for as long as a slow machine may need. */
-export async function until (what: string, condition: () => boolean, timeout = 20_000): Promise<void> {
-  for (const end = Date.now() + timeout; !condition();) {
-    if (Date.now() > end) throw new Error(`never happened: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-}

@@ -46,7 +46,7 @@ t.test('otherwise a line reads as in the seed', async (t) => {
   }
 })
 
-t.test('it needs no fields, has any level, and stays one line whatever is in it', async (t) => {
+t.test('it needs no fields, takes every level, and stays one line whatever is in it', async (t) => {
   const { log, written } = forPeople(t)
   for (const [write, expected] of [
     [() => log.info('server stopping'), '\\[INFO\\] TIME - server stopping'],

@@ -5,8 +5,8 @@ import { RedisBroker } from '../../src/broker/redis.js'
 import { connect } from '../../src/broker/redis/connection.js'
 import { draftEvent } from '../../src/protocol/codec.js'
 import type { RoomMember } from '../../src/protocol/server-frames.js'
-import { until } from '../build.js'
 import { LOG_SIZE, RETENTION } from './contract.js'
+import { until } from '../until.js'
 
 let count = 0
 

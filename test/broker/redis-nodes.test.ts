@@ -5,10 +5,10 @@ import { Failure } from '../../src/errors.js'
 import { CHECK_INTERVAL } from '../../src/broker/redis/live-rooms.js'
 import type { Published } from '../../src/broker/broker.js'
 import { BEAT_INTERVAL } from '../../src/broker/redis/nodes.js'
-import { until } from '../build.js'
 import { startCluster, startRedis, startSentinel, withoutRedis } from '../redis.js'
 import { LOG_SIZE, RETENTION } from './contract.js'
 import { newPrefix, startNode } from './redis-node.js'
+import { until } from '../until.js'
 
 const member = (clientId: string, deviceId = clientId) => ({ clientId, deviceId, role: 'device1' as const })
 

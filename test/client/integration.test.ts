@@ -2,8 +2,9 @@
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import { connect, type ConnectOptions, type PaymentEventType, type Room } from '../../src/client/index.js'
-import { build, listen as listenPlain, until, type BuildOptions } from '../build.js'
+import { build, listen as listenPlain, type BuildOptions } from '../build.js'
 import { FakePage, FakeStorage, listenTo, of } from './fake-server.js'
+import { until } from '../until.js'
 
 const FLOW: Array<[PaymentEventType, Record<string, unknown>]> = [
   ['ENTERED_SUMMARY', {}],

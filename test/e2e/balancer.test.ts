@@ -1,5 +1,5 @@
 // Two nodes over one Redis behind a real nginx with the very configuration of deploy/: what passes through it, a rolling restart under load, a node that dies.
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import http, { type IncomingMessage } from 'node:http'
@@ -12,6 +12,8 @@ import { WebSocket } from 'ws'
 import { ROOT } from '../../src/root.js'
 import { Peer } from '../peer.js'
 import { freePort, startRedis, withoutRedis } from '../redis.js'
+import { startProcess, type ServerProcess } from '../server-process.js'
+import { until } from '../until.js'
 import { Client, newFigures } from './balancer-client.js'
 
 // Debian keeps nginx where only root looks.
@@ -23,13 +25,6 @@ const withoutNginx = HAS_NGINX || process.env.CI === 'true' ? false : 'no nginx 
 const LOAD = { rooms: 1_000, eventsPerSecond: 500 }
 const KEY = { authorization: 'Bearer secret', 'content-type': 'application/json' }
 
-async function eventually (what: () => string, condition: () => boolean | Promise<boolean>, timeout = 40_000): Promise<void> {
-  for (const end = Date.now() + timeout; !await condition();) {
-    if (Date.now() > end) throw new Error(`never happened: ${what()}`)
-    await sleep(20)
-  }
-}
-
 const statusOf = (port: number, path: string) => fetch(`http://127.0.0.1:${port}${path}`).then(({ status }) => status, () => undefined)
 
 /** Starts nginx in front of two ports of this machine. */
@@ -39,9 +34,8 @@ async function startNginx (t: Test, ...upstream: [number, number]): Promise<{ po
   const conf = readFileSync(join(ROOT, 'deploy/nginx/nginx.conf'), 'utf8')
     .replace(/server node([12]):8080 resolve /g, (_, n: string) => `server 127.0.0.1:${upstream[Number(n) - 1]} `)
     .replace('listen 8080 ', `listen 127.0.0.1:${port} `)
-    .replaceAll('/dev/stdout', '/tmp/access.log')
-    .replaceAll(' /tmp/', ` ${dir}/`)
-  t.notMatch(conf, / node\d|listen 8080|\/dev\//, 'all addresses and paths are those of the test')
+    .replace('/dev/stdout', 'access.log')
+  t.notMatch(conf, / node\d|listen 8080|[^:]\/dev\/|_path \//, 'all addresses are those of the test, and all paths within its folder')
   writeFileSync(join(dir, 'nginx.conf'), conf)
   const child = spawn('nginx', ['-p', dir, '-c', join(dir, 'nginx.conf'), '-e', 'stderr', '-g', 'daemon off;'], { env: { PATH }, stdio: ['ignore', 'ignore', 'pipe'] })
   const exit = once(child, 'exit')
@@ -52,7 +46,7 @@ async function startNginx (t: Test, ...upstream: [number, number]): Promise<{ po
     await exit
     rmSync(dir, { recursive: true, force: true })
   })
-  await eventually(() => `nginx answers; it said: ${errors}`, async () => await statusOf(port, '/health') !== undefined)
+  await until(() => `nginx answers; it said: ${errors}`, async () => await statusOf(port, '/health') !== undefined)
   return { port, accessLog: () => readFileSync(join(dir, 'access.log'), 'utf8') }
 }
 
@@ -61,27 +55,22 @@ interface Node { readonly port: number, start: () => Promise<void>, stop: (signa
 /** A server process; it can be started again on the same port. */
 async function startNode (t: Test, redisUrl: string): Promise<Node> {
   const port = await freePort()
-  const env = {
-    ...{ PATH, HOST: '127.0.0.1', PORT: String(port), REDIS_URL: redisUrl, NODE_ENV: 'production', LOG_LEVEL: 'warn', API_KEYS: 'secret', TRUST_PROXY: 'loopback' },
-    // Its lines, compiled by another loader, would blur the coverage of the tests' own.
-    ...{ FASTIFY_AUTOLOAD_TYPESCRIPT: '1', NODE_V8_COVERAGE: '', _TAPJS_PROCESSINFO_COVERAGE_: '0' }
-  }
-  let child: ChildProcess
-  let exit: Promise<number | null>
-  let output = ''
+  const settings = { PORT: String(port), REDIS_URL: redisUrl, NODE_ENV: 'production', LOG_LEVEL: 'warn', API_KEYS: 'secret', TRUST_PROXY: 'loopback' }
+  let server: ServerProcess | undefined
+  let past = ''
+  const output = () => past + (server?.output() ?? '')
   const start = async () => {
-    child = spawn(process.execPath, ['--import', 'tsx', join(ROOT, 'src/server.ts')], { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] })
-    for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (chunk) => { output += String(chunk) })
-    exit = once(child, 'exit').then(([code]) => code as number | null)
-    await eventually(() => `the node is ready; it said: ${output}`, async () => await statusOf(port, '/ready') === 200)
+    past = output()
+    server = startProcess(settings)
+    await until(() => `the node is ready; it said: ${output()}`, async () => await statusOf(port, '/ready') === 200, 40_000)
   }
   const stop = async (signal: NodeJS.Signals) => {
-    child.kill(signal)
-    return exit
+    server?.child.kill(signal)
+    return await server?.exit ?? null
   }
   t.teardown(() => stop('SIGKILL'))
   await start()
-  return { port, start, stop, output: () => output }
+  return { port, start, stop, output }
 }
 
 t.test('nginx before two nodes', { skip: withoutRedis || withoutNginx }, async (t) => {
@@ -133,7 +122,7 @@ t.test('nginx before two nodes', { skip: withoutRedis || withoutNginx }, async (
     for (let i = 0; i < clients.length; i += 100) {
       const batch = clients.slice(i, i + 100)
       for (const client of batch) client.connect()
-      await eventually(() => 'a batch has joined', () => batch.every(({ joined }) => joined))
+      await until('a batch has joined', () => batch.every(({ joined }) => joined), 40_000)
     }
     t.comment(`sockets on each node: ${await socketsOn(node1)}, ${await socketsOn(node2)}`)
 
@@ -156,7 +145,7 @@ t.test('nginx before two nodes', { skip: withoutRedis || withoutNginx }, async (
     const isComplete = ({ watcher, publisher }: typeof rooms[number]) => publisher.unacknowledged.size === 0 && watcher.seen.length >= publisher.lastSeq
     const open = () => rooms.filter((room) => !isComplete(room)).map(({ watcher, publisher }) =>
       `${watcher.roomId} saw ${watcher.seen.length} of ${publisher.lastSeq}, ${publisher.unacknowledged.size} unacknowledged`)
-    await eventually(() => `all is acknowledged and seen: ${open().slice(0, 5).join('; ')}`, () => rooms.every(isComplete)).catch((error: Error) => t.fail(error.message))
+    await until(() => `all is acknowledged and seen: ${open().slice(0, 5).join('; ')}`, () => rooms.every(isComplete), 40_000).catch((error: Error) => t.fail(error.message))
     const { violations, ...numbers } = figures
     t.comment(JSON.stringify(numbers))
     t.comment(`sockets on each node: ${await socketsOn(node1)}, ${await socketsOn(node2)}`)
@@ -177,7 +166,7 @@ t.test('nginx before two nodes', { skip: withoutRedis || withoutNginx }, async (
     const watchers = Array.from({ length: 20 }, (_, i) => new Client(url, `kill_${i}`, 'device1', figures))
     t.teardown(() => { for (const client of watchers) client.end() })
     for (const client of watchers) client.connect()
-    await eventually(() => 'all have joined', () => watchers.every(({ joined }) => joined))
+    await until('all have joined', () => watchers.every(({ joined }) => joined))
     // Sockets of the test before may still have counted when these were dealt out, so it is the fuller node that dies.
     const [victim, other] = await socketsOn(node1) >= await socketsOn(node2) ? [node1, node2] : [node2, node1]
     const survivor = await Peer.connect(t, `ws://127.0.0.1:${other.port}`)
@@ -191,7 +180,7 @@ t.test('nginx before two nodes', { skip: withoutRedis || withoutNginx }, async (
       survivor.send('CLICKED_PAY', { roomId: `kill_${i}`, n: i }, `kill:${i}`)
     }
     t.ok(slowest < 1_000, `the slowest of 20 handshakes took ${slowest} ms`)
-    await eventually(() => 'all saw what happened meanwhile', () => watchers.every(({ seen }) => seen.length === 1))
+    await until('all saw what happened meanwhile', () => watchers.every(({ seen }) => seen.length === 1))
     t.comment(`slowest handshake ${slowest} ms, longest away ${figures.longestAway} ms, closes ${JSON.stringify(figures.closes)}`)
     t.strictSame({ ...figures.violations, declaredLost: figures.declaredLost, ...figures.refusals }, { declaredLost: 0 })
     t.ok((figures.closes[1006] ?? 0) > 0, 'some were on the node that died')

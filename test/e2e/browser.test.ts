@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { ROOT } from '../../src/root.js'
-import { listen, until } from '../build.js'
+import { listen } from '../build.js'
 import { needsChromium, openPage } from '../chromium.js'
 import { Peer } from '../peer.js'
+import { until } from '../until.js'
 
 t.test('the seed\'s JavaScript client, pasted into a browser console, works', needsChromium, async (t) => {
   const { app, port, url } = await listen(t)

@@ -3,10 +3,11 @@ import t, { type Test } from 'tap'
 import type { Page } from 'playwright-core'
 import { WebSocket } from 'ws'
 import { connect, type Room } from '../../src/client/index.js'
-import { listen, until } from '../build.js'
+import { listen } from '../build.js'
 import { needsChromium, openPage } from '../chromium.js'
 import { bundle } from '../client/bundle.js'
 import { gateway, type Gateway } from '../client/gateway.js'
+import { until } from '../until.js'
 
 // The page notes what it hears; `life` tells a page that came back out of the cache from one that was loaded anew.
 const PAGE = `<!doctype html><title>payment</title><h1>payment</h1><script type="module">

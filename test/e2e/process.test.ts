@@ -1,31 +1,24 @@
 // The process: how it starts, what it refuses, and how it ends.
-import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import net from 'node:net'
-import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { ROOT } from '../../src/root.js'
-import { until } from '../build.js'
 import { Peer } from '../peer.js'
+import { freePort } from '../redis.js'
+import { startProcess, type ServerProcess } from '../server-process.js'
+import { until } from '../until.js'
 
-/** Starts the server with these settings and no others. */
-function start (t: Test, env: Record<string, string>): { child: ChildProcess, output: () => string, exit: Promise<number | null> } {
-  // Its lines are compiled by another loader; counted together with those of the tests they would blur the coverage of both.
-  const uncounted = { NODE_V8_COVERAGE: '', _TAPJS_PROCESSINFO_COVERAGE_: '0' }
-  const child = spawn(process.execPath, ['--import', 'tsx', join(ROOT, 'src/server.ts')], {
-    cwd: t.testdir({}), env: { PATH: process.env.PATH, FASTIFY_AUTOLOAD_TYPESCRIPT: '1', HOST: '127.0.0.1', ...uncounted, ...env }, stdio: ['ignore', 'pipe', 'pipe']
-  })
-  t.teardown(() => child.kill('SIGKILL'))
-  let output = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => { output += String(chunk) })
-  return { child, output: () => output, exit: once(child, 'close').then(([code]) => code as number | null) }
+/** Starts the server with these settings and no others, nor a settings file. */
+function start (t: Test, env: Record<string, string>): ServerProcess {
+  const server = startProcess(env, t.testdir({}))
+  t.teardown(() => server.child.kill('SIGKILL'))
+  return server
 }
 
 const urlIn = (output: string) => /ws:\/\/127\.0\.0\.1:\d+/.exec(output)?.[0]
 
 async function started (t: Test, env: Record<string, string>) {
   const server = start(t, { PORT: '0', ...env })
-  await until(`the server listens; it said: ${server.output()}`, () => urlIn(server.output()) !== undefined)
+  await until(() => `the server listens; it said: ${server.output()}`, () => urlIn(server.output()) !== undefined)
   return { ...server, url: urlIn(server.output())! }
 }
 
@@ -37,10 +30,7 @@ t.test('in development it logs in the seed\'s format', async (t) => {
 })
 
 t.test('PORT and NODE_ENV=production: that port, JSON lines', async (t) => {
-  const probe = net.createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as net.AddressInfo
-  probe.close()
+  const port = await freePort()
   const { url, output } = await started(t, { PORT: String(port), NODE_ENV: 'production' })
   t.equal(url, `ws://127.0.0.1:${port}`)
   const lines = output().trim().split('\n').map((line) => JSON.parse(line) as { level: number, msg: string })

@@ -3,8 +3,9 @@ import t from 'tap'
 import type { RoomView } from '../../src/broker/broker.js'
 import { MAX_PENDING } from '../../src/rooms/rooms.js'
 import { INBOX_SIZE } from '../../src/rooms/session.js'
-import { build, listen, until } from '../build.js'
+import { build, listen } from '../build.js'
 import { Peer, type Frame } from '../peer.js'
+import { until } from '../until.js'
 
 t.test('acknowledge and de-duplicate', async (t) => {
   const { app } = await build(t)

@@ -1,8 +1,9 @@
 // Two nodes over one Redis, as their clients see them: one room, wherever one is connected.
 import t, { type Test } from 'tap'
-import { build, until, type BuildOptions } from '../build.js'
+import { build, type BuildOptions } from '../build.js'
 import { Peer } from '../peer.js'
 import { startRedis, withoutRedis } from '../redis.js'
+import { until } from '../until.js'
 
 const NAMES = 'ABCDEFGHIJ'
 let count = 0

@@ -1,8 +1,9 @@
 // How many REST requests one caller may make, and who counts as one caller.
 import t from 'tap'
 import type { FastifyInstance } from 'fastify'
-import { build, until } from '../build.js'
+import { build } from '../build.js'
 import { startRedis, withoutRedis } from '../redis.js'
+import { until } from '../until.js'
 
 const statuses = async (app: FastifyInstance, times: number, headers = {}, remoteAddress = '127.0.0.1') => {
   const codes: number[] = []

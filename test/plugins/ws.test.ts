@@ -1,8 +1,9 @@
 // The seed's protocol, frame by frame, over injected sockets.
 import t from 'tap'
 import { EVENT_TYPES } from '../../src/protocol/events.js'
-import { build, until } from '../build.js'
+import { build } from '../build.js'
 import { Peer } from '../peer.js'
+import { until } from '../until.js'
 
 const FLOW = [
   ['ENTERED_SUMMARY', {}],

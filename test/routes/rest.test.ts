@@ -6,8 +6,9 @@ import t from 'tap'
 import { ERRORS } from '../../src/errors.js'
 import { EVENT_TYPES } from '../../src/protocol/events.js'
 import { VERSION } from '../../src/root.js'
-import { build, listen, until } from '../build.js'
+import { build, listen } from '../build.js'
 import { Peer } from '../peer.js'
+import { until } from '../until.js'
 
 const BROADCAST = { eventType: 'PAYMENT_UPDATE', message: 'Pagamento processado com sucesso!', idSeguro: 'seguro_123456' }
 const broadcastUrl = (roomId: string) => `/api/message/room/${roomId}/broadcast`

@@ -3,8 +3,9 @@ import { once } from 'node:events'
 import http from 'node:http'
 import t, { type Test } from 'tap'
 import { wantsStream } from '../../src/rooms/event-stream.js'
-import { build, listen, until } from '../build.js'
+import { build, listen } from '../build.js'
 import { Peer } from '../peer.js'
+import { until } from '../until.js'
 
 t.test('createRoom: with an id, or with one that nobody can guess', async (t) => {
   const { app } = await build(t, { now: () => 1000, env: { ROOM_RETENTION_SECONDS: '60' } })

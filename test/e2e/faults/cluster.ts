@@ -1,13 +1,10 @@
 // Two nodes and their Redis for fault tests, each node on a way of its own to it.
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import http from 'node:http'
-import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
-import { ROOT } from '../../../src/root.js'
 import { freePort, startRedis, type RedisServer } from '../../redis.js'
+import { until } from '../../until.js'
+import { startProcess, type ServerProcess } from '../../server-process.js'
 import { Proxy } from './proxy.js'
 
 /** What is needed of a test, so that the soak can do without one. */
@@ -19,56 +16,36 @@ export const RECOVERY = 15_000
 /** Sentences that only a bug puts into the log. */
 const BUGS = /"(broker failed|session failed|frame failed|room could not be kept up to date|broker could not do what is due|server failed, stopping)"/
 
-/** Waits until something is true. @returns how long it took, ms */
-export async function within (limit: number, what: string, condition: () => boolean | Promise<boolean>): Promise<number> {
-  const begin = Date.now()
-  while (!await condition()) {
-    if (Date.now() - begin > limit) throw new Error(`not within ${limit} ms: ${what}`)
-    await sleep(30)
-  }
-  return Date.now() - begin
-}
-
 /** One server process. */
 export class Node {
-  /** What it logged, over all its lives. */
-  output = ''
   /** File descriptors that it had when it was ready and idle. */
   baseline = 0
-  #child: ChildProcess | undefined
-  #exit: Promise<number | null> = Promise.resolve(null)
+  #process: ServerProcess | undefined
+  /** What it logged in its earlier lives. */
+  #past = ''
 
   constructor (readonly name: string, readonly port: number, readonly proxy: Proxy, readonly env: Record<string, string>) {}
 
   get url (): string { return `ws://127.0.0.1:${this.port}` }
-  get pid (): number { return this.#child!.pid! }
-  get isAlive (): boolean { return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null }
+  get pid (): number { return this.#process!.child.pid! }
+  get isAlive (): boolean { return this.#process?.child.exitCode === null && this.#process.child.signalCode === null }
+  /** What it logged, over all its lives. */
+  get output (): string { return this.#past + (this.#process?.output() ?? '') }
   /** Lines of the log that tell of a bug. */
   get bugs (): string[] { return this.output.split('\n').filter((line) => BUGS.test(line)) }
 
   /** Starts the process and waits until it listens, whether Redis is there or not. */
   async boot (): Promise<void> {
-    const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), join(ROOT, 'src/server.ts')], {
-      env: {
-        PATH: process.env.PATH,
-        FASTIFY_AUTOLOAD_TYPESCRIPT: '1',
-        // Its lines are compiled by another loader; counted together with those of the tests they would blur the coverage of both.
-        NODE_V8_COVERAGE: '',
-        _TAPJS_PROCESSINFO_COVERAGE_: '0',
-        NODE_ENV: 'production',
-        HOST: '127.0.0.1',
-        PORT: String(this.port),
-        REDIS_URL: `redis://127.0.0.1:${this.proxy.port}`,
-        PRESENCE_GRACE_SECONDS: '1',
-        SHUTDOWN_GRACE_SECONDS: '5',
-        ...this.env
-      },
-      stdio: ['ignore', 'pipe', 'pipe']
+    this.#past = this.output
+    this.#process = startProcess({
+      NODE_ENV: 'production',
+      PORT: String(this.port),
+      REDIS_URL: `redis://127.0.0.1:${this.proxy.port}`,
+      PRESENCE_GRACE_SECONDS: '1',
+      SHUTDOWN_GRACE_SECONDS: '5',
+      ...this.env
     })
-    this.#child = child
-    this.#exit = once(child, 'close').then(([code]) => code as number | null)
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => { this.output += String(chunk) })
-    await within(30_000, `${this.name} listens; it said: ${this.output}`, async () => await this.status('/health') === 200)
+    await until(() => `${this.name} listens; it said: ${this.output}`, async () => await this.status('/health') === 200, 30_000)
   }
 
   /** Starts the process and waits until it is ready for traffic. */
@@ -79,12 +56,12 @@ export class Node {
   }
 
   /** @returns how long it took until /ready said so, ms */
-  async ready (): Promise<number> { return within(RECOVERY, `${this.name} is ready`, async () => await this.status('/ready') === 200) }
+  async ready (): Promise<number> { return until(`${this.name} is ready`, async () => await this.status('/ready') === 200, RECOVERY) }
 
   /** @returns its exit code, null where the signal ended it */
   async kill (signal: NodeJS.Signals): Promise<number | null> {
-    this.#child?.kill(signal)
-    return this.#exit
+    this.#process?.child.kill(signal)
+    return await this.#process?.exit ?? null
   }
 
   /** @returns the status of the answer, or 0 where there is none */

@@ -2,7 +2,8 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { RECOVERY, within, type Cluster, type Node } from './cluster.js'
+import { until } from '../../until.js'
+import { RECOVERY, type Cluster, type Node } from './cluster.js'
 import type { Stage } from './scenario.js'
 
 /** While the fault was certainly there, ms since the epoch. */
@@ -44,7 +45,7 @@ export const flushScripts: Fault = async ({ redis }) => during(0, async () => {
 export const killSubscribers: Fault = async ({ redis }) => during(0, async () => {
   const kill = async () => await redis.client.call('CLIENT', 'KILL', 'TYPE', 'pubsub') as number
   // After another fault they may still be on their way back.
-  await within(RECOVERY, 'there is a subscriber to kill', async () => await kill() > 0)
+  await until('there is a subscriber to kill', async () => await kill() > 0, RECOVERY)
   for (let i = 0; i < 3; i++) {
     await sleep(200)
     await kill()
@@ -109,7 +110,7 @@ export const dropLastPublish: Fault = async ({ nodes }, { load }) => {
   await sleep(100)
   for (const { proxy } of nodes) proxy.mute(undefined)
   const from = Date.now()
-  await within(RECOVERY, 'every watcher is told of an event whose message was lost', () => watchers.every((watcher) => watcher.seq >= wanted.get(watcher)!))
+  await until('every watcher is told of an event whose message was lost', () => watchers.every((watcher) => watcher.seq >= wanted.get(watcher)!), RECOVERY)
   return { from, to: Date.now() }
 }
 

@@ -2,7 +2,8 @@
 import t from 'tap'
 import { Peer } from '../../peer.js'
 import { withoutRedis } from '../../redis.js'
-import { RECOVERY, startNodes, within } from './cluster.js'
+import { until } from '../../until.js'
+import { RECOVERY, startNodes } from './cluster.js'
 
 t.test('joins into a log that was lost', { skip: withoutRedis }, async (t) => {
   const { nodes: [a, b], redis } = await startNodes(t)
@@ -15,7 +16,7 @@ t.test('joins into a log that was lost', { skip: withoutRedis }, async (t) => {
     second.send('JOIN_ROOM', { roomId: 'quiet' })
     let code = 0
     void second.closed.then((closedWith) => { code = closedWith })
-    await within(RECOVERY, 'an answer', () => code !== 0 || second.frames.length > 1)
+    await until('an answer', () => code !== 0 || second.frames.length > 1, RECOVERY)
     const [, answer] = second.frames
     t.comment(`closed ${code}, answered ${answer?.type} ${answer?.payload.code ?? ''}`)
     t.ok(code === 4002 || (answer?.type === 'ROOM_JOINED' && answer.payload.epoch !== epoch) || answer?.payload.retryable === true, 'in, or told to come again')
@@ -31,7 +32,7 @@ t.test('joins into a log that was lost', { skip: withoutRedis }, async (t) => {
       await phone.next('ACK')
     }
     for (const id of ['1', '2', '3']) await publish(id)
-    await within(RECOVERY, 'three events', () => shop.events.length === 3)
+    await until('three events', () => shop.events.length === 3, RECOVERY)
     a.proxy.hold('subscriber')
     await publish('4')
     await redis.client.flushall()
@@ -47,7 +48,7 @@ t.test('joins into a log that was lost', { skip: withoutRedis }, async (t) => {
     t.equal(await phone.closed, 4002, 'the sender lost its position with the log, too')
     const next = await Peer.connect(t, b.url)
     next.send('CLICKED_PAY', { roomId: 'late' }, 'new 2')
-    await within(RECOVERY, 'the next event', () => again.events.length >= 2)
+    await until('the next event', () => again.events.length >= 2, RECOVERY)
     t.strictSame(again.events.map(({ id, seq }) => [id, seq]), [['new 1', 1], ['new 2', 2]], 'nothing of the log before it')
   })
 })

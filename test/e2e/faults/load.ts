@@ -1,6 +1,7 @@
 // The load of a fault test: rooms with a publisher on one node and watchers on the other, at a steady rate, and how it comes to rest.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { RECOVERY, within, type Node } from './cluster.js'
+import { until } from '../../until.js'
+import { RECOVERY, type Node } from './cluster.js'
 import type { Journal } from './journal.js'
 import { Publisher } from './publisher.js'
 import { Watcher } from './watcher.js'
@@ -49,7 +50,7 @@ export class Load {
   /** Connects everyone and begins to publish. */
   async start (): Promise<void> {
     for (const device of [...this.watchers, ...this.publishers]) device.connect()
-    await within(RECOVERY, 'every watcher has joined', () => this.watchers.every(({ joins }) => joins > 0))
+    await until('every watcher has joined', () => this.watchers.every(({ joins }) => joins > 0), RECOVERY)
     this.resume()
   }
 
@@ -72,14 +73,14 @@ export class Load {
   /** Stops publishing, and waits until every event sent is acknowledged. */
   async drain (): Promise<void> {
     this.pause()
-    await within(RECOVERY, 'every event is acknowledged', () => this.publishers.every(({ waiting }) => waiting === 0))
+    await until('every event is acknowledged', () => this.publishers.every(({ waiting }) => waiting === 0), RECOVERY)
       .catch((error: Error) => { throw new Error(`${error.message}; left: ${this.publishers.filter(({ waiting }) => waiting > 0).map(({ name, waiting }) => `${name} ${waiting}`).join(', ')}`) })
   }
 
   /** Stops publishing, and waits until an earlier fault has had its last consequence: nobody waits, and nobody was sent away for a second. */
   async calm (): Promise<void> {
     await this.drain()
-    await within(2 * RECOVERY, 'everyone has stayed for a second', () => [...this.publishers, ...this.watchers].every(({ steadyFor }) => steadyFor > 1_000))
+    await until('everyone has stayed for a second', () => [...this.publishers, ...this.watchers].every(({ steadyFor }) => steadyFor > 1_000), 2 * RECOVERY)
     // A publisher that was sent away is in its room again only with its next event.
     this.publishOnce()
     await this.drain()
@@ -99,16 +100,16 @@ export class Load {
     const readers = new Map(Array.from({ length: rooms }, (_, n) => [`${prefix}-${n}`, new Watcher(this.#device(`reader ${prefix}-${n}`, `${prefix}-${n}`, n))]))
     try {
       for (const reader of readers.values()) reader.connect()
-      await within(RECOVERY, 'every room can be read', () => [...readers.values()].every(({ joins }) => joins > 0))
+      await until('every room can be read', () => [...readers.values()].every(({ joins }) => joins > 0), RECOVERY)
       const behind = () => this.watchers.filter((watcher) => !watcher.isAt(readers.get(watcher.room)!))
-      const took = await within(RECOVERY, 'every watcher is told of everything', () => behind().length === 0).catch(() => RECOVERY)
+      const took = await until('every watcher is told of everything', () => behind().length === 0, RECOVERY).catch(() => RECOVERY)
       for (const { name: by, room, epoch = '', seq } of behind()) {
         const log = readers.get(room)!
         journal.write({ what: 'behind', by, room, epoch, seq, log: { epoch: log.epoch ?? '', seq: log.seq } })
       }
       const joins = new Map(this.watchers.map((watcher) => [watcher, watcher.joins]))
       for (const watcher of this.watchers) watcher.join()
-      await within(RECOVERY, 'every watcher has read again', () => this.watchers.every((watcher) => watcher.joins > joins.get(watcher)!))
+      await until('every watcher has read again', () => this.watchers.every((watcher) => watcher.joins > joins.get(watcher)!), RECOVERY)
       await sleep(100)
       return took
     } finally {

@@ -1,7 +1,8 @@
 // Faults of a node, of its scripts and of its connections, under load on two nodes: nothing is lost, and nothing need be declared lost.
 import t from 'tap'
 import { withoutRedis } from '../../redis.js'
-import { startNodes, within } from './cluster.js'
+import { until } from '../../until.js'
+import { startNodes } from './cluster.js'
 import { cutAnswers, flushScripts, killNode, killSubscribers, stopNode } from './faults.js'
 import { judge, SEED } from './judge.js'
 import { play } from './scenario.js'
@@ -56,10 +57,10 @@ t.test('faults of a node', { skip: withoutRedis }, async (t) => {
       const [publisher] = publishers
       watcher!.leave()
       let left = LOG_SIZE + 50
-      await within(20_000, 'the burst is sent', () => {
+      await until('the burst is sent', () => {
         while (left > 0 && publisher!.publish()) left--
         return left === 0 && publisher!.waiting === 0
-      })
+      }, 20_000)
       watcher!.connect()
     })
     judge(t, outcome, { mayLose: true })

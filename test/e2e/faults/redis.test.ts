@@ -1,8 +1,9 @@
 // Faults of Redis under load on two nodes: what it forgot is declared lost, and what it refused was never acknowledged.
 import t from 'tap'
 import { withoutRedis } from '../../redis.js'
+import { until } from '../../until.js'
 import { answersBetween } from './answers.js'
-import { RECOVERY, startNodes, within } from './cluster.js'
+import { RECOVERY, startNodes } from './cluster.js'
 import { emptyRedis, exhaustMemory, flushAll, pauseRedis, restartRedis, type Span } from './faults.js'
 import { judge, SEED } from './judge.js'
 import { Proxy } from './proxy.js'
@@ -60,7 +61,7 @@ t.test('faults of Redis', { skip: withoutRedis }, async (t) => {
     t.teardown(() => link.close())
     const replica = await cluster.startRedis(['--replicaof', '127.0.0.1', String(link.port)])
     const isLinked = async () => /master_link_status:up/.test(await replica.client.info('replication'))
-    await within(RECOVERY, 'the replica follows', isLinked)
+    await until('the replica follows', isLinked, RECOVERY)
     const outcome = await play(cluster, { name: 'failover', seed: SEED }, async ({ journal }) => {
       link.hold()
       journal.mark('from here the replica lacks everything')

@@ -1,8 +1,9 @@
 // One fault from beginning to end: load, the fault, more load, rest, and then what the checker and the nodes say.
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { until } from '../../until.js'
 import { check, type Verdict } from './checker.js'
-import { within, type Cluster } from './cluster.js'
+import { type Cluster } from './cluster.js'
 import { Journal, readJournal, type Line } from './journal.js'
 import { Load, seeded } from './load.js'
 
@@ -70,7 +71,7 @@ async function atRest ({ nodes }: Cluster): Promise<string[]> {
       state = `${totalConnections} connections, ${totalRooms} rooms, ${node.descriptors} descriptors (${node.baseline} before)`
       return totalConnections === 0 && totalRooms === 0 && node.descriptors <= node.baseline + 3
     }
-    await within(10_000, '', isAtRest).catch(() => violations.push(`I5: ${node.name} still has ${state}`))
+    await until('', isAtRest, 10_000).catch(() => violations.push(`I5: ${node.name} still has ${state}`))
   }
   return violations
 }

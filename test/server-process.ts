@@ -1,0 +1,36 @@
+// The server as a process of its own, from its sources.
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { ROOT } from '../src/root.js'
+
+export interface ServerProcess {
+  readonly child: ChildProcess
+  /** What it has written so far. */
+  readonly output: () => string
+  /** Its exit code once it has ended; null where a signal ended it. */
+  readonly exit: Promise<number | null>
+}
+
+/**
+ * Starts the server with these settings and no others; it may not listen yet.
+ * @param cwd where it looks for a settings file
+ */
+export function startProcess (env: Record<string, string>, cwd: string = ROOT): ServerProcess {
+  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), join(ROOT, 'src/server.ts')], {
+    cwd,
+    env: {
+      PATH: process.env.PATH,
+      FASTIFY_AUTOLOAD_TYPESCRIPT: '1',
+      HOST: '127.0.0.1',
+      // Its lines are compiled by another loader; counted together with those of the tests they would blur the coverage of both.
+      NODE_V8_COVERAGE: '',
+      _TAPJS_PROCESSINFO_COVERAGE_: '0',
+      ...env
+    },
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => { output += String(chunk) })
+  return { child, output: () => output, exit: once(child, 'close').then(([code]) => code as number | null) }
+}
