@@ -13,8 +13,13 @@ let count = 0
 /** A prefix that no test used before. */
 export function newPrefix (): string { return `test${++count}` }
 
-/** @param mayFail trouble with Redis is part of the test */
-export async function startBroker (t: Test, url: string, { prefix = newPrefix(), mayFail = false } = {}) {
+export interface NodeOptions {
+  readonly prefix?: string
+  /** Trouble with Redis is part of the test. */
+  readonly mayFail?: boolean
+}
+
+export async function startBroker (t: Test, url: string, { prefix = newPrefix(), mayFail = false }: NodeOptions = {}) {
   const node = `node${++count}`
   const clock = { time: 1_000_000 }
   let epochs = 0
@@ -49,7 +54,7 @@ export async function startBroker (t: Test, url: string, { prefix = newPrefix(),
 }
 
 /** The same, with a listener that keeps what it hears, and short ways to do what tests do. */
-export async function startNode (t: Test, url: string, options: { prefix?: string, mayFail?: boolean } = {}) {
+export async function startNode (t: Test, url: string, options: NodeOptions = {}) {
   const started = await startBroker(t, url, options)
   const { broker, prefix } = started
   const heard = {
@@ -70,3 +75,11 @@ export async function startNode (t: Test, url: string, options: { prefix?: strin
     broker.publish(roomId, draftEvent({ type: 'CLICKED_PAY', payload: { roomId, n }, id }, { source: 'device', timestamp: 1000, ...(origin !== undefined && { origin }) }), true)
   return { ...started, heard, publish, channel: (roomId: string) => `${prefix}:{${roomId}}:live`, key: (roomId: string) => `${prefix}:{${roomId}}` }
 }
+
+/** Two nodes that share their rooms. */
+export async function startPair (t: Test, url: string, options: NodeOptions = {}) {
+  const prefix = newPrefix()
+  return Promise.all([startNode(t, url, { ...options, prefix }), startNode(t, url, { ...options, prefix })])
+}
+
+export function member (clientId: string): RoomMember { return { clientId, deviceId: clientId, role: 'device1' } }

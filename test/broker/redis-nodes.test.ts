@@ -1,23 +1,16 @@
 // Many nodes over one Redis: one order for all, nothing lost in silence, and who is where.
-import type { Redis } from 'ioredis'
-import t from 'tap'
-import { Failure } from '../../src/errors.js'
-import { CHECK_INTERVAL } from '../../src/broker/redis/live-rooms.js'
+import t, { type Test } from 'tap'
 import type { Published } from '../../src/broker/broker.js'
-import { BEAT_INTERVAL } from '../../src/broker/redis/nodes.js'
-import { startCluster, startRedis, startSentinel, withoutRedis } from '../redis.js'
-import { LOG_SIZE, RETENTION } from './contract.js'
-import { newPrefix, startNode } from './redis-node.js'
+import { CHECK_INTERVAL } from '../../src/broker/redis/live-rooms.js'
+import { Failure } from '../../src/errors.js'
+import { startRedis, withoutRedis } from '../redis.js'
 import { until } from '../until.js'
-
-const member = (clientId: string, deviceId = clientId) => ({ clientId, deviceId, role: 'device1' as const })
+import { LOG_SIZE, RETENTION } from './contract.js'
+import { member, startPair, type NodeOptions } from './redis-node.js'
 
 t.test('two nodes over one Redis', { skip: withoutRedis }, async (t) => {
   const redis = await startRedis(t)
-  const pair = async (t: Parameters<typeof startNode>[0], options: { mayFail?: boolean } = {}) => {
-    const prefix = newPrefix()
-    return Promise.all([startNode(t, redis.url, { prefix, ...options }), startNode(t, redis.url, { prefix, ...options })])
-  }
+  const pair = (t: Test, options?: NodeOptions) => startPair(t, redis.url, options)
 
   t.test('both hear every event once, in the one order of the log, whoever published it', async (t) => {
     const [a, b] = await pair(t)
@@ -244,147 +237,4 @@ t.test('two nodes over one Redis', { skip: withoutRedis }, async (t) => {
     t.match(await b.broker.read('r'), { elsewhere: [] })
     t.equal((await b.publish(1) as Published).receivers, 0)
   })
-
-  t.test('forgotten scripts are sent again', async (t) => {
-    const [a, b] = await pair(t)
-    await b.broker.subscribe('r')
-    await a.publish(1)
-    await redis.client.script('FLUSH')
-    const results = await Promise.all([2, 3, 4, 5].map((n) => a.publish(n)))
-    t.strictSame(results.map((result) => (result as Published).seq), [2, 3, 4, 5], 'in order')
-    await until('all are heard', () => b.heard.events.length === 5)
-  })
-
-  t.test('a subscriber that was cut off subscribes again and hears what it missed', async (t) => {
-    const [a, b] = await pair(t, { mayFail: true })
-    await b.broker.subscribe('r')
-    await a.publish(1)
-    await until('it is heard', () => b.heard.events.length === 1)
-    await redis.client.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
-    await a.publish(2)
-    await until('it is heard again', () => b.heard.events.length === 2)
-    await a.publish(3)
-    await until('and live', () => b.heard.events.length === 3)
-    t.strictSame(b.heard.lost, [])
-    t.strictSame(b.trouble.slice(0, 3), ['ready', 'lost', 'ready'])
-  })
-
-  t.test('a subscriber whose packets vanish is found by the next sign of life, and subscribes anew', async (t) => {
-    const [a, b] = await pair(t, { mayFail: true })
-    await b.broker.subscribe('r')
-    const subscriber = b.connection.subscriber as Redis
-    // Nothing arrives any more, and nothing says that the connection is gone.
-    subscriber.stream.pause()
-    await a.publish(1)
-    await b.pass(BEAT_INTERVAL)
-    t.strictSame(b.heard.events, [])
-    await until('it is heard', () => b.heard.events.length === 1)
-    await a.publish(2)
-    await until('and live', () => b.heard.events.length === 2)
-    t.strictSame(b.trouble.filter((what) => what !== 'refused'), ['ready', 'lost', 'ready'])
-    t.strictSame(b.heard.lost, [])
-  })
-
-  t.test('out of memory: nothing is accepted, and it is said', async (t) => {
-    const [a] = await pair(t, { mayFail: true })
-    await a.publish(1)
-    await redis.client.config('SET', 'maxmemory', '1mb')
-    t.teardown(() => redis.client.config('SET', 'maxmemory', '0'))
-    t.match(await a.publish(2), { code: 'UNAVAILABLE' })
-    t.match(await a.broker.createRoom('new'), { code: 'UNAVAILABLE' })
-    t.ok(a.trouble.includes('refused'))
-    await redis.client.config('SET', 'maxmemory', '0')
-    t.match(await a.publish(3), { seq: 2 })
-    t.match(await a.broker.read('r', { seq: 0 }), { entries: { length: 2 } })
-  })
-})
-
-t.test('Redis goes and comes back', { skip: withoutRedis }, async (t) => {
-  const redis = await startRedis(t, ['--appendonly', 'yes', '--appendfsync', 'always'])
-  const prefix = newPrefix()
-  const [a, b] = await Promise.all([startNode(t, redis.url, { prefix, mayFail: true }), startNode(t, redis.url, { prefix, mayFail: true })])
-  await b.broker.subscribe('r')
-  await a.broker.subscribe('r')
-  const { epoch } = await a.publish(1) as Published
-  await until('it is heard', () => b.heard.events.length === 1)
-
-  await redis.kill()
-  for (const answer of [a.publish(2), a.broker.read('r'), a.broker.createRoom('x'), a.broker.subscribe('y'), a.broker.closeRoom('r'), a.broker.listRooms(5)]) {
-    t.match(await answer, { code: 'UNAVAILABLE' })
-  }
-  await until('it is not ready', () => !a.broker.ready())
-  await a.broker.announce('r', [member('a1')], [])
-  await a.broker.tick()
-  await redis.start()
-  await until('both are ready again', () => a.broker.ready() && b.broker.ready())
-  t.match(await a.broker.read('r', { seq: 0 }), { entries: { length: 1 } }, 'the log was on disk')
-  const next = await a.publish(3) as Published
-  t.not(next.epoch, epoch, 'another run of Redis is another master: it may have lost the last second')
-  await until('the position is declared lost on both nodes', () => a.heard.lost.length === 1 && b.heard.lost.length === 1)
-  await a.broker.tick()
-  await until('what could not be announced is', () => b.heard.elsewhere.length > 0)
-
-  process.kill(redis.pid, 'SIGSTOP')
-  const since = Date.now()
-  const unanswered = await Promise.all([a.publish(4, { id: 'x' }), b.publish(5)])
-  t.match(unanswered, [{ code: 'UNAVAILABLE' }, { code: 'UNAVAILABLE' }])
-  t.ok(Date.now() - since < 2000, 'within 2 s')
-  process.kill(redis.pid, 'SIGCONT')
-  await until('both are ready again', () => a.broker.ready() && b.broker.ready())
-  const retried = await a.publish(4, { id: 'x' }) as Published
-  await a.publish(6)
-  await until('what follows is heard', () => b.heard.events.some(([, , n]) => n === 6))
-  t.equal(b.heard.events.filter(([, , n]) => n === 4).length, 1, `one event, whether it was accepted the first time (${retried.duplicate}) or not`)
-})
-
-t.test('Redis is not there at the beginning', { skip: withoutRedis }, async (t) => {
-  const redis = await startRedis(t)
-  await redis.kill()
-  const starting = startNode(t, redis.url, { mayFail: true })
-  await new Promise((resolve) => setTimeout(resolve, 300))
-  await redis.start()
-  const { publish } = await starting
-  t.match(await publish(1), { seq: 1 })
-})
-
-t.test('two nodes over a cluster: a master dies, and the others go on', { skip: withoutRedis }, async (t) => {
-  const { servers, url } = await startCluster(t)
-  const prefix = newPrefix()
-  const [a, b] = await Promise.all([startNode(t, url, { prefix, mayFail: true }), startNode(t, url, { prefix, mayFail: true })])
-  const rooms = Array.from({ length: 30 }, (_, n) => `r${n}`)
-  for (const roomId of rooms) await b.broker.subscribe(roomId)
-  await Promise.all(rooms.map((roomId) => a.publish(1, { roomId })))
-  await until('all are heard, whatever their shard', () => b.heard.events.length === 30)
-  await Promise.all(servers.map(({ client }) => client.call('CLIENT', 'KILL', 'TYPE', 'pubsub')))
-  await Promise.all(rooms.map((roomId) => a.publish(2, { roomId })))
-  await until('all are heard after the subscribers were cut off', () => b.heard.events.length === 60)
-  t.strictSame(b.heard.lost, [])
-  // Without it only a part of the slots is served.
-  await Promise.all(servers.slice(1).map(({ client }) => client.config('SET', 'cluster-require-full-coverage', 'no')))
-  await servers[0]!.kill()
-  const since = Date.now()
-  const results = await Promise.all(rooms.map((roomId) => a.publish(3, { roomId })))
-  t.ok(Date.now() - since < 5000, `answered within ${Date.now() - since} ms`)
-  const refused = results.filter((result) => result instanceof Failure)
-  t.ok(refused.length > 0 && refused.length < 30, `${refused.length} of 30 rooms are on the dead shard`)
-  t.strictSame([...new Set(refused.map((result) => (result as Failure).code))], ['UNAVAILABLE'])
-})
-
-t.test('two nodes over Sentinel: the master dies, and they follow to the replica that was promoted', { skip: withoutRedis }, async (t) => {
-  const { master, url } = await startSentinel(t)
-  const prefix = newPrefix()
-  const [a, b] = await Promise.all([startNode(t, url, { prefix, mayFail: true }), startNode(t, url, { prefix, mayFail: true })])
-  await b.broker.subscribe('r')
-  const before = await a.publish(1, { id: 'x' }) as Published
-  await until('it is heard', () => b.heard.events.length === 1)
-  await master.client.call('WAIT', 1, 5000)
-  await master.kill()
-  t.match(await a.publish(2, { id: 'y' }), { code: 'UNAVAILABLE' })
-  await until('both are ready again', () => a.broker.ready() && b.broker.ready(), 30_000)
-  const after = await a.publish(2, { id: 'y' }) as Published
-  t.match(after, { seq: 2, duplicate: false })
-  t.not(after.epoch, before.epoch)
-  t.match(await a.publish(1, { id: 'x' }), { seq: 1, duplicate: true }, 'what the replica had is still known')
-  await until('the node that listens is told that its position is lost', () => b.heard.lost.length === 1)
-  t.match(await b.broker.read('r', { epoch: before.epoch, seq: 1 }), { recovered: false, entries: { length: 2 } })
 })

@@ -1,0 +1,311 @@
+// Joining a room: exactly what was missed, then what is live, whatever happens in between, and never a silent gap.
+import t from 'tap'
+import type { RoomView } from '../../src/broker/broker.js'
+import { MAX_PENDING } from '../../src/rooms/rooms.js'
+import { build, listen } from '../build.js'
+import { Peer, type Frame } from '../peer.js'
+import { until } from '../until.js'
+
+t.test('catch up: exactly what was missed, then live', async (t) => {
+  const { app } = await build(t, { env: { ROOM_LOG_SIZE: '10' } })
+  const phone = await Peer.inject(t, app)
+  const watcher = await Peer.inject(t, app)
+  const { payload: { epoch } } = await watcher.join('r')
+  for (let i = 0; i < 5; i++) phone.send('CLICKED_PAY', { roomId: 'r', i })
+  await phone.settled()
+
+  const rejoin = async (recover: object): Promise<[Frame, Frame[]]> => {
+    const peer = await Peer.inject(t, app)
+    peer.send('JOIN_ROOM', { roomId: 'r', recover })
+    const joined = await peer.next('ROOM_JOINED')
+    await peer.settled()
+    t.equal(peer.frames.indexOf(joined), 1, 'the reply comes before the events')
+    return [joined, peer.events]
+  }
+
+  t.test('from a known position', async (t) => {
+    const [joined, events] = await rejoin({ epoch, seq: 2 })
+    t.match(joined.payload, { epoch, seq: 5, recovered: true, replayed: 3 })
+    t.strictSame(events, watcher.events.slice(2), 'the very frames that the others got')
+  })
+
+  t.test('everything there is', async (t) => {
+    const [joined, events] = await rejoin({ seq: 0 })
+    t.match(joined.payload, { recovered: true, replayed: 5 })
+    t.strictSame(events.map(({ seq }) => seq), [1, 2, 3, 4, 5])
+  })
+
+  t.test('nothing was missed', async (t) => {
+    const [joined, events] = await rejoin({ epoch, seq: 5 })
+    t.match(joined.payload, { recovered: true, replayed: 0 })
+    t.strictSame(events, [])
+  })
+
+  t.test('where continuity cannot be proven: recovered is false, and the whole retained log follows', async (t) => {
+    for (const recover of [{ epoch: 'another', seq: 2 }, { epoch, seq: 6 }, { seq: 2 }]) {
+      const [joined, events] = await rejoin(recover)
+      t.match(joined.payload, { recovered: false, replayed: 5 }, JSON.stringify(recover))
+      t.equal(events.length, 5)
+    }
+    for (let i = 5; i < 12; i++) phone.send('CLICKED_PAY', { roomId: 'r', i })
+    await phone.settled()
+    const [trimmed, events] = await rejoin({ epoch, seq: 1 })
+    t.match(trimmed.payload, { recovered: false, replayed: 10, seq: 12 })
+    t.strictSame(events.map(({ seq }) => seq), [3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
+    t.match((await rejoin({ epoch, seq: 2 }))[0].payload, { recovered: true, replayed: 10 }, 'just not trimmed')
+  })
+
+  t.test('without recover nothing is replayed, and nothing is said of it', async (t) => {
+    const peer = await Peer.inject(t, app)
+    const joined = await peer.join('r')
+    t.equal(joined.payload.seq, 12)
+    t.notOk('recovered' in joined.payload || 'replayed' in joined.payload || 'members' in joined.payload)
+    await peer.settled()
+    t.strictSame(peer.events, [])
+  })
+
+  t.test('a malformed position is refused', async (t) => {
+    const peer = await Peer.inject(t, app)
+    for (const recover of [{ epoch }, { seq: -1 }, { seq: 1.5 }, { seq: '1' }, 5]) {
+      peer.send('JOIN_ROOM', { roomId: 'r', recover })
+      t.match((await peer.next('ERROR')).payload, { code: 'INVALID_FRAME', message: /payload\.recover/ })
+    }
+  })
+})
+
+t.test('rooms live through their retention with nobody in them', async (t) => {
+  let time = 1_000_000
+  const { app } = await build(t, { env: { ROOM_RETENTION_SECONDS: '60' }, now: () => time })
+  const shop = await Peer.inject(t, app)
+  const { payload: { epoch } } = await shop.join('r')
+  shop.socket.close()
+  await until('nobody is there', () => app.sessions.size === 0)
+  time += 59_000
+  const answer = await app.inject({ method: 'POST', url: '/api/message/room/r/broadcast', payload: { eventType: 'PAID', message: 'm', idSeguro: 'i' } })
+  t.equal(answer.json().data.sentToClients, 0)
+  time += 59_000
+  const again = await Peer.inject(t, app)
+  again.send('JOIN_ROOM', { roomId: 'r', recover: { epoch, seq: 0 } })
+  t.match((await again.next('ROOM_JOINED')).payload, { recovered: true, replayed: 1 })
+  t.equal((await again.next('PAID')).seq, 1)
+  again.socket.close()
+  await until('nobody is there', () => app.sessions.size === 0)
+  time += 61_000
+  const late = await Peer.inject(t, app)
+  late.send('JOIN_ROOM', { roomId: 'r', recover: { epoch, seq: 1 } })
+  t.match((await late.next('ROOM_JOINED')).payload, { recovered: false, replayed: 0, seq: 0 }, 'declared, never silent')
+})
+
+t.test('a thousand joins during a burst: each one has every event once and in order', async (t) => {
+  const { app } = await build(t, { env: { ROOM_LOG_SIZE: '5000', MAX_ROOM_MEMBERS: '2000' } })
+  const phone = await Peer.inject(t, app)
+  phone.send('ENTERED_SUMMARY', { roomId: 'r' })
+  await phone.settled()
+  const total = 420
+  // The broker answers late and out of step, so that joins are caught at every stage.
+  const read = app.broker.read.bind(app.broker)
+  let reads = 0
+  app.broker.read = async (...args) => {
+    for (let turns = reads++ % 5; turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve))
+    return read(...args)
+  }
+  const joins: Array<Promise<Peer>> = []
+  for (let i = 1; i < total; i++) {
+    phone.send('CLICKED_PAY', { roomId: 'r', i })
+    for (let j = 0; j < (i % 2 === 0 ? 3 : 2) && joins.length < 1000; j++) {
+      joins.push(Peer.inject(t, app).then((peer) => {
+        peer.send('JOIN_ROOM', { roomId: 'r', recover: { seq: 0 } })
+        return peer
+      }))
+    }
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  const peers = await Promise.all(joins)
+  await phone.settled()
+  const expected = Array.from({ length: total }, (_, i) => i + 1)
+  let live = 0
+  for (const peer of peers) {
+    const joined = await peer.next('ROOM_JOINED')
+    await peer.settled()
+    if (joined.payload.replayed < total) live++
+    const seqs = peer.events.map(({ seq }) => seq)
+    if (joined.payload.recovered !== true || JSON.stringify(seqs) !== JSON.stringify(expected)) t.strictSame(seqs, expected)
+  }
+  t.equal(peers.length, 1000)
+  t.ok(live > 100, `${live} of them joined while events came in`)
+})
+
+t.test('a newcomer for whom too much came in is told that its position is lost', async (t) => {
+  const { app } = await build(t)
+  const phone = await Peer.inject(t, app)
+  phone.send('CLICKED_PAY', { roomId: 'r' })
+  await phone.settled()
+  let answer = (_: unknown): void => {}
+  const read = app.broker.read.bind(app.broker)
+  app.broker.read = async (...args) => {
+    await new Promise((resolve) => { answer = resolve })
+    return read(...args)
+  }
+  const shop = await Peer.inject(t, app)
+  shop.send('JOIN_ROOM', { roomId: 'r', recover: { seq: 0 } })
+  await until('it joins', () => app.rooms.members('r').length === 2)
+  for (let i = 0; i <= MAX_PENDING; i++) phone.send('CLICKED_PAY', { roomId: 'r' })
+  await phone.settled()
+  answer(undefined)
+  t.equal(await shop.closed, 4002)
+  t.strictSame(shop.events, [], 'nothing that would look complete')
+})
+
+t.test('a socket that closes while it joins leaves no ghost', async (t) => {
+  const { app } = await build(t)
+  const read = app.broker.read.bind(app.broker)
+  let answer = (_: unknown): void => {}
+  app.broker.read = async (...args) => {
+    await new Promise((resolve) => { answer = resolve })
+    return read(...args)
+  }
+  const shop = await Peer.inject(t, app)
+  shop.send('JOIN_ROOM', { roomId: 'r' })
+  await until('it joins', () => app.rooms.size === 1)
+  shop.socket.close()
+  await until('it is gone', () => app.sessions.size === 0)
+  answer(undefined)
+  await until('the room is empty', () => app.rooms.size === 0)
+})
+
+t.test('a join that the broker refuses leaves nothing behind', async (t) => {
+  const { app } = await build(t)
+  const { Failure } = await import('../../src/errors.js')
+  const { read, subscribe } = app.broker
+  app.broker.read = async () => new Failure('UNAVAILABLE')
+  const peer = await Peer.inject(t, app)
+  peer.send('JOIN_ROOM', { roomId: 'r' })
+  t.match((await peer.next('ERROR')).payload, { code: 'UNAVAILABLE', retryable: true })
+  app.broker.read = read
+  app.broker.subscribe = async () => new Failure('UNAVAILABLE')
+  peer.send('JOIN_ROOM', { roomId: 'r' })
+  t.match((await peer.next('ERROR')).payload, { code: 'UNAVAILABLE' })
+  peer.send('CLICKED_PAY', { roomId: 'r' }, 'x')
+  t.match((await peer.next('ERROR')).payload, { code: 'UNAVAILABLE', id: 'x' })
+  t.equal(app.rooms.size, 0)
+  app.broker.subscribe = subscribe
+  t.equal((await peer.join('r')).payload.seq, 0)
+})
+
+t.test('the view of a room is taken in one piece', async (t) => {
+  const { app } = await build(t)
+  const phone = await Peer.inject(t, app)
+  phone.send('PAYMENT_SUCCESS', { roomId: 'r', amount: 1 })
+  await phone.settled()
+  const view = await app.broker.read('r', { seq: 0 }) as RoomView
+  t.match(view, { seq: 1, entries: [{ seq: 1, epoch: view.epoch }], state: { status: 'succeeded' }, recovered: true })
+})
+
+t.test('a second join of a member that is live already loses nothing in between', async (t) => {
+  const { app } = await build(t)
+  const shop = await Peer.inject(t, app)
+  const phone = await Peer.inject(t, app)
+  await shop.join('r', 'till')
+  phone.send('CLICKED_PAY', { roomId: 'r', n: 1 })
+  await shop.next('CLICKED_PAY')
+  const read = app.broker.read.bind(app.broker)
+  let answer = (_: unknown): void => {}
+  let reading = false
+  app.broker.read = async (...args) => {
+    reading = true
+    await new Promise((resolve) => { answer = resolve })
+    return read(...args)
+  }
+  shop.send('JOIN_ROOM', { roomId: 'r', deviceId: 'till' })
+  await until('it joins again', () => reading)
+  phone.send('CLICKED_PAY', { roomId: 'r', n: 2 })
+  await phone.settled()
+  answer(undefined)
+  await shop.settled()
+  t.strictSame(shop.events.map(({ seq }) => seq), [1, 2])
+
+  t.test('and where it fails, the member goes on where it was', async (t) => {
+    const { Failure } = await import('../../src/errors.js')
+    app.broker.read = async () => {
+      await new Promise((resolve) => { answer = resolve })
+      return new Failure('UNAVAILABLE')
+    }
+    const members = app.rooms.members('r')
+    shop.send('JOIN_ROOM', { roomId: 'r', deviceId: 'renamed' })
+    await until('it joins again', () => { answer(undefined); return shop.frames.some(({ type }) => type === 'ERROR') || reading })
+    phone.send('CLICKED_PAY', { roomId: 'r', n: 3 })
+    await phone.settled()
+    answer(undefined)
+    await shop.settled()
+    t.strictSame(shop.events.map(({ seq }) => seq), [1, 2, 3])
+    t.strictSame(app.rooms.members('r'), members, 'and is called what it was called')
+  })
+})
+
+t.test('a room that is closed and made anew while somebody joins it: told so, and not taken for a member', async (t) => {
+  const { app } = await build(t)
+  const read = app.broker.read.bind(app.broker)
+  let answer = (_: unknown): void => {}
+  app.broker.read = async (...args) => {
+    await new Promise((resolve) => { answer = resolve })
+    return read(...args)
+  }
+  const shop = await Peer.inject(t, app)
+  shop.send('JOIN_ROOM', { roomId: 'r' })
+  await until('it joins', () => app.rooms.size === 1)
+  await app.inject({ method: 'DELETE', url: '/api/rooms/r' })
+  await app.inject({ method: 'POST', url: '/api/rooms', payload: { roomId: 'r' } })
+  answer(undefined)
+  await shop.settled()
+  t.strictSame(shop.frames.map(({ type }) => type), ['CONNECTION_ESTABLISHED', 'ROOM_CLOSED', 'ERROR'])
+})
+
+t.test('a log far larger than the outbox is replayed whole, at the pace of its reader', async (t) => {
+  const { app, port, url } = await listen(t, { env: { OUTBOX_MAX_BYTES: '65536', ROOM_LOG_SIZE: '1000' } })
+  const phone = await Peer.connect(t, url)
+  const padding = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`p${i}`, 'x'.repeat(2000)]))
+  const total = 800
+  for (let i = 0; i < total; i += 50) {
+    for (let j = 0; j < 50; j++) phone.send('CLICKED_PAY', { roomId: 'r', ...padding })
+    await phone.settled()
+  }
+  const shop = await Peer.connect(t, url)
+  shop.send('JOIN_ROOM', { roomId: 'r', recover: { seq: 0 } })
+  t.match((await shop.next('ROOM_JOINED')).payload, { recovered: true, replayed: total })
+  // Live ones that come in during the replay wait for its end.
+  phone.send('PAYMENT_SUCCESS', { roomId: 'r' })
+  await shop.next('PAYMENT_SUCCESS')
+  const expected = Array.from({ length: total + 1 }, (_, i) => i + 1)
+  t.strictSame(shop.events.map(({ seq }) => seq), expected)
+
+  const abort = new AbortController()
+  t.teardown(() => abort.abort())
+  const answer = await fetch(`http://127.0.0.1:${port}/api/rooms/r/events`, { headers: { accept: 'text/event-stream' }, signal: abort.signal })
+  t.equal(answer.status, 200)
+  let text = ''
+  for await (const chunk of answer.body!.pipeThrough(new TextDecoderStream())) {
+    text += chunk
+    if (text.includes('PAYMENT_SUCCESS') && text.endsWith('\n\n') && text.includes(`:${total + 1}\n`)) break
+  }
+  t.strictSame([...text.matchAll(/^id: [\w-]+:(\d+)$/gm)].map(([, seq]) => Number(seq)), expected)
+  t.equal(app.rooms.size, 1)
+})
+
+t.test('a reader that vanishes in the middle of a replay leaves nothing behind', async (t) => {
+  const { app, url, port } = await listen(t, { env: { OUTBOX_MAX_BYTES: '65536', ROOM_LOG_SIZE: '1000', HEARTBEAT_SECONDS: '1', HEARTBEAT_TIMEOUT_SECONDS: '1' } })
+  const phone = await Peer.connect(t, url)
+  const padding = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`p${i}`, 'x'.repeat(2000)]))
+  for (let i = 0; i < 900; i += 50) {
+    for (let j = 0; j < 50; j++) phone.send('CLICKED_PAY', { roomId: 'r', ...padding })
+    await phone.settled()
+  }
+  const deaf = await Peer.connect(t, url)
+  deaf.send('JOIN_ROOM', { roomId: 'r', recover: { seq: 0 } })
+  await deaf.next('ROOM_JOINED')
+  deaf.socket.pause()
+  const abort = new AbortController()
+  await fetch(`http://127.0.0.1:${port}/api/rooms/r/events`, { headers: { accept: 'text/event-stream' }, signal: abort.signal })
+  abort.abort()
+  await until('both are gone', () => app.sessions.size === 1)
+  t.equal(app.rooms.members('r').length, 1)
+})

@@ -1,0 +1,87 @@
+// Presence: who is in a room, who comes and goes, and who was never away.
+import t from 'tap'
+import { build } from '../build.js'
+import { Peer } from '../peer.js'
+import { until } from '../until.js'
+
+t.test('presence: who is there, who comes and goes', async (t) => {
+  const { app } = await build(t, { env: { PRESENCE_GRACE_SECONDS: '3' } })
+  const shop = await Peer.inject(t, app)
+  const plain = await Peer.inject(t, app)
+  await plain.join('r', 'plain')
+  shop.send('JOIN_ROOM', { roomId: 'r', deviceId: 'till', presence: true })
+  const { members } = (await shop.next('ROOM_JOINED')).payload
+  const clientOf = (peer: Peer) => peer.frames[0]!.payload.clientId
+  t.strictSame(members, [
+    { clientId: clientOf(plain), deviceId: 'plain', role: 'device1' },
+    { clientId: clientOf(shop), deviceId: 'till', role: 'device1' }
+  ])
+
+  const phone = await Peer.inject(t, app)
+  phone.send('ENTERED_SUMMARY', { roomId: 'r', deviceId: 'phone' })
+  const joined = await shop.next('DEVICE_JOINED')
+  t.match(joined.payload, { roomId: 'r', clientId: clientOf(phone), deviceId: 'phone', role: 'device2', timestamp: Number })
+  t.notOk('seq' in joined)
+
+  phone.socket.terminate()
+  await until('the phone dropped', () => app.sessions.size === 2)
+  t.equal(app.rooms.members('r').length, 3, 'within its grace it counts as there')
+  const back = await Peer.inject(t, app)
+  back.send('JOIN_ROOM', { roomId: 'r', deviceId: 'phone', role: 'device2' })
+  await back.next('ROOM_JOINED')
+  const second = await Peer.inject(t, app)
+  await second.join('r', 'phone')
+  second.socket.close()
+  await until('the second connection of the same device is gone', () => app.sessions.size === 3)
+  await shop.settled()
+  t.equal(shop.frames.filter(({ type }) => type.startsWith('DEVICE_')).length, 1, 'back in time, or never quite away: no news')
+
+  back.socket.terminate()
+  t.match((await shop.next('DEVICE_LEFT')).payload, { roomId: 'r', clientId: clientOf(back), deviceId: 'phone', role: 'device2' })
+  t.equal(app.rooms.members('r').length, 2)
+
+  const leaver = await Peer.inject(t, app)
+  await leaver.join('r', 'leaver')
+  await shop.next('DEVICE_JOINED')
+  await leaver.join('r', 'renamed')
+  t.match((await shop.next('DEVICE_JOINED')).payload, { deviceId: 'renamed' })
+  t.match((await shop.next('DEVICE_LEFT')).payload, { deviceId: 'leaver' })
+  leaver.send('LEAVE_ROOM', { roomId: 'r' })
+  t.match((await leaver.next('ROOM_LEFT')).payload, { roomId: 'r' })
+  t.match((await shop.next('DEVICE_LEFT')).payload, { deviceId: 'renamed' }, 'who says goodbye has no grace')
+  t.strictSame(plain.frames.filter(({ type }) => type.startsWith('DEVICE_')), [], 'only who asked is told')
+})
+
+t.test('presence ends with its room, and outlasts a moment in which nobody was there', async (t) => {
+  const { app } = await build(t, { env: { PRESENCE_GRACE_SECONDS: '60' } })
+  const watcher = async (roomId: string, deviceId: string) => {
+    const peer = await Peer.inject(t, app)
+    peer.send('JOIN_ROOM', { roomId, deviceId, presence: true })
+    const { payload } = await peer.next('ROOM_JOINED')
+    return { peer, devices: payload.members.map((member: { deviceId: string }) => member.deviceId) as string[] }
+  }
+  const a = await watcher('r', 'a')
+  const b = await watcher('r', 'b')
+  b.peer.socket.terminate()
+  await until('b dropped', () => app.sessions.size === 1)
+  a.peer.socket.terminate()
+  await until('a dropped', () => app.sessions.size === 0)
+  const again = await watcher('r', 'a')
+  t.strictSame(again.devices.sort(), ['a', 'b'])
+  await watcher('r', 'b')
+  await again.peer.settled()
+  t.strictSame(again.peer.frames.filter(({ type }) => type.startsWith('DEVICE_')), [], 'both were back in time')
+
+  const nameless = await Peer.inject(t, app)
+  await nameless.join('r')
+  await again.peer.next('DEVICE_JOINED')
+  nameless.socket.terminate()
+  await again.peer.next('DEVICE_LEFT')
+  t.pass('a name that was made up never comes back, so nobody waits for it')
+
+  again.peer.socket.terminate()
+  await until('a dropped', () => app.sessions.size === 1)
+  await app.inject({ method: 'DELETE', url: '/api/rooms/r' })
+  await app.inject({ method: 'POST', url: '/api/rooms', payload: { roomId: 'r' } })
+  t.strictSame((await watcher('r', 'c')).devices, ['c'], 'a new room begins with nobody')
+})
