@@ -1,10 +1,22 @@
 // Joining a room: exactly what was missed, then what is live, whatever happens in between, and never a silent gap.
+import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import type { RoomView } from '../../src/broker/broker.js'
 import { MAX_PENDING } from '../../src/rooms/rooms.js'
 import { build, listen } from '../build.js'
 import { Peer, type Frame } from '../peer.js'
 import { until } from '../until.js'
+
+/** Lets every read of a room wait. @returns lets the last of them be answered */
+function holdReads (app: FastifyInstance): () => void {
+  const read = app.broker.read.bind(app.broker)
+  let answer = (_: unknown): void => {}
+  app.broker.read = async (...args) => {
+    await new Promise((resolve) => { answer = resolve })
+    return read(...args)
+  }
+  return () => answer(undefined)
+}
 
 t.test('catch up: exactly what was missed, then live', async (t) => {
   const { app } = await build(t, { env: { ROOM_LOG_SIZE: '10' } })
@@ -140,36 +152,26 @@ t.test('a newcomer for whom too much came in is told that its position is lost',
   const phone = await Peer.inject(t, app)
   phone.send('CLICKED_PAY', { roomId: 'r' })
   await phone.settled()
-  let answer = (_: unknown): void => {}
-  const read = app.broker.read.bind(app.broker)
-  app.broker.read = async (...args) => {
-    await new Promise((resolve) => { answer = resolve })
-    return read(...args)
-  }
+  const answer = holdReads(app)
   const shop = await Peer.inject(t, app)
   shop.send('JOIN_ROOM', { roomId: 'r', recover: { seq: 0 } })
   await until('it joins', () => app.rooms.members('r').length === 2)
   for (let i = 0; i <= MAX_PENDING; i++) phone.send('CLICKED_PAY', { roomId: 'r' })
   await phone.settled()
-  answer(undefined)
+  answer()
   t.equal(await shop.closed, 4002)
   t.strictSame(shop.events, [], 'nothing that would look complete')
 })
 
 t.test('a socket that closes while it joins leaves no ghost', async (t) => {
   const { app } = await build(t)
-  const read = app.broker.read.bind(app.broker)
-  let answer = (_: unknown): void => {}
-  app.broker.read = async (...args) => {
-    await new Promise((resolve) => { answer = resolve })
-    return read(...args)
-  }
+  const answer = holdReads(app)
   const shop = await Peer.inject(t, app)
   shop.send('JOIN_ROOM', { roomId: 'r' })
   await until('it joins', () => app.rooms.size === 1)
   shop.socket.close()
   await until('it is gone', () => app.sessions.size === 0)
-  answer(undefined)
+  answer()
   await until('the room is empty', () => app.rooms.size === 0)
 })
 
@@ -244,18 +246,13 @@ t.test('a second join of a member that is live already loses nothing in between'
 
 t.test('a room that is closed and made anew while somebody joins it: told so, and not taken for a member', async (t) => {
   const { app } = await build(t)
-  const read = app.broker.read.bind(app.broker)
-  let answer = (_: unknown): void => {}
-  app.broker.read = async (...args) => {
-    await new Promise((resolve) => { answer = resolve })
-    return read(...args)
-  }
+  const answer = holdReads(app)
   const shop = await Peer.inject(t, app)
   shop.send('JOIN_ROOM', { roomId: 'r' })
   await until('it joins', () => app.rooms.size === 1)
   await app.inject({ method: 'DELETE', url: '/api/rooms/r' })
   await app.inject({ method: 'POST', url: '/api/rooms', payload: { roomId: 'r' } })
-  answer(undefined)
+  answer()
   await shop.settled()
   t.strictSame(shop.frames.map(({ type }) => type), ['CONNECTION_ESTABLISHED', 'ROOM_CLOSED', 'ERROR'])
 })
