@@ -39,6 +39,9 @@ export class Departures {
     return departure !== undefined
   }
 
+  /** Whether a device is away within its grace. */
+  has (roomId: string, deviceId: string): boolean { return this.#rooms.get(roomId)?.has(deviceId) ?? false }
+
   /** The devices of a room that are away within their grace: for everyone else they are still there. */
   away (roomId: string): RoomMember[] { return [...this.#rooms.get(roomId)?.values() ?? []].map(({ member }) => member) }
 

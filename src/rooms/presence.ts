@@ -46,21 +46,22 @@ export class Presence {
   }
 
   /** A member says who it is, for the first time or again. The others hear of a device that was not there, and of one that now goes by another name. */
-  introduce (member: Member, { deviceId = member.deviceId, role, presence = member.presence }: Introduction, isNew: boolean): void {
+  introduce (member: Member, { deviceId = member.deviceId, role, presence = member.presence }: Introduction): void {
     const before = describe(member)
-    const { roomId } = member.room
-    Object.assign(member, { deviceId, role, presence })
-    if (!isNew && deviceId === before.deviceId && role === before.role) return
+    const { introduced, room: { roomId } } = member
+    Object.assign(member, { deviceId, role, presence, introduced: true })
+    if (introduced && deviceId === before.deviceId && role === before.role) return
     // Back within its grace, or there on another connection: it was never away.
     const wasAway = this.#departures.returned(roomId, deviceId)
     this.announce(roomId)
-    if (!isNew && deviceId === before.deviceId) return
+    if (introduced && deviceId === before.deviceId) return
     if (!wasAway && !this.#isKnown(roomId, deviceId, member)) this.#tell('DEVICE_JOINED', roomId, describe(member))
-    if (!isNew && !this.#isKnown(roomId, before.deviceId)) this.#tell('DEVICE_LEFT', roomId, before)
+    if (introduced && !this.#isKnown(roomId, before.deviceId)) this.#tell('DEVICE_LEFT', roomId, before)
   }
 
   /** A member left by its own wish, and is out of its room already. */
   left (member: Member): void {
+    if (!member.introduced) return
     const { roomId } = member.room
     this.announce(roomId)
     if (!this.#isKnown(roomId, member.deviceId)) this.#tell('DEVICE_LEFT', roomId, describe(member))
@@ -70,8 +71,9 @@ export class Presence {
   dropped (member: Member): void {
     const { room: { roomId }, recipient: { clientId }, deviceId } = member
     // A name that we made up never comes back, so there is nothing to wait for.
-    if (deviceId === clientId) return this.left(member)
-    if (!this.#isKnown(roomId, deviceId)) this.#departures.dropped(roomId, describe(member))
+    if (deviceId === clientId || !member.introduced) return this.left(member)
+    // Also where another node has it: that may be old news, and the next list from there must not look like a departure.
+    if (!this.#isHere(roomId, deviceId)) this.#departures.dropped(roomId, describe(member))
     this.announce(roomId)
   }
 
@@ -83,7 +85,7 @@ export class Presence {
       const { deviceId } = member
       // It dropped here and came back there.
       if (this.#departures.returned(roomId, deviceId)) this.announce(roomId)
-      else if (!has(before, deviceId) && !this.#isHere(room, deviceId)) this.#tell('DEVICE_JOINED', roomId, member)
+      else if (!has(before, deviceId) && !this.#isHere(roomId, deviceId)) this.#tell('DEVICE_JOINED', roomId, member)
     }
     for (const member of before) if (!this.#isKnown(roomId, member.deviceId)) this.#tell('DEVICE_LEFT', roomId, member)
   }
@@ -95,16 +97,16 @@ export class Presence {
 
   announce (roomId: string): void { this.#options.announce(roomId, this.#here(roomId), this.#departures.away(roomId)) }
 
-  #here (roomId: string): RoomMember[] { return [...this.#options.rooms.get(roomId)?.members ?? []].map(describe) }
+  #here (roomId: string): RoomMember[] { return [...this.#options.rooms.get(roomId)?.members ?? []].filter(({ introduced }) => introduced).map(describe) }
 
-  #isHere (room: Room, deviceId: string, except?: Member): boolean {
-    for (const member of room.members) if (member.deviceId === deviceId && member !== except) return true
+  #isHere (roomId: string, deviceId: string, except?: Member): boolean {
+    for (const member of this.#options.rooms.get(roomId)?.members ?? []) if (member.introduced && member.deviceId === deviceId && member !== except) return true
     return false
   }
 
+  /** Whether a device is there for the others: here, away within its grace, or on another node. */
   #isKnown (roomId: string, deviceId: string, except?: Member): boolean {
-    const room = this.#options.rooms.get(roomId)
-    return room !== undefined && (this.#isHere(room, deviceId, except) || has(room.elsewhere, deviceId))
+    return this.#isHere(roomId, deviceId, except) || this.#departures.has(roomId, deviceId) || has(this.#options.rooms.get(roomId)?.elsewhere ?? [], deviceId)
   }
 
   #tell (type: 'DEVICE_JOINED' | 'DEVICE_LEFT', roomId: string, about: RoomMember): void {

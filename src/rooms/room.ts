@@ -23,6 +23,8 @@ export interface Member {
   readonly recipient: Recipient
   deviceId: string
   role: Role
+  /** It was introduced, so it counts as being there. Until then it may yet be refused. */
+  introduced: boolean
   /** It asked for news of who comes and goes. */
   presence: boolean
   /** The last event that it was told of when it joined. The broker may still hand out some of those. */

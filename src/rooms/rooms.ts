@@ -96,7 +96,7 @@ export class Rooms {
     }
     // One that was live before, and does not ask to catch up, has not been told what came in since it asked.
     if (isNew || recover) member.toldUpTo = view.seq
-    this.#presence.introduce(member, request, isNew)
+    this.#presence.introduce(member, request)
     this.#options.log.info({ roomId, clientId: recipient.clientId, deviceId: member.deviceId, role: member.role }, EVENTS.JOIN_ROOM.sentence)
     welcome(member, view)
     for (const entry of view.entries) {
@@ -197,7 +197,7 @@ export class Rooms {
       room = { roomId, members: new Set(), elsewhere: [], subscription: broker.subscribe(roomId) }
       this.#local.set(roomId, room)
     }
-    const member: Member = { room, recipient, deviceId: deviceId ?? recipient.clientId, role, presence: false, toldUpTo: 0, pending: undefined }
+    const member: Member = { room, recipient, deviceId: deviceId ?? recipient.clientId, role, introduced: false, presence: false, toldUpTo: 0, pending: undefined }
     room.members.add(member)
     recipient.memberships.set(roomId, member)
     return { member, isNew: true }
@@ -213,7 +213,7 @@ export class Rooms {
       this.#remove(member)
       return failure
     }
-    this.#presence.introduce(member, request, true)
+    this.#presence.introduce(member, request)
     return member
   }
 

@@ -7,15 +7,16 @@ import { build, listen } from '../build.js'
 import { Peer, type Frame } from '../peer.js'
 import { until } from '../until.js'
 
-/** Lets every read of a room wait. @returns lets the last of them be answered */
-function holdReads (app: FastifyInstance): () => void {
+/** Lets every read of a room wait. */
+function holdReads (app: FastifyInstance): { isReading: () => boolean, answer: () => void } {
   const read = app.broker.read.bind(app.broker)
-  let answer = (_: unknown): void => {}
+  let answer: ((_: unknown) => void) | undefined
   app.broker.read = async (...args) => {
     await new Promise((resolve) => { answer = resolve })
+    answer = undefined
     return read(...args)
   }
-  return () => answer(undefined)
+  return { isReading: () => answer !== undefined, answer: () => answer?.(undefined) }
 }
 
 t.test('catch up: exactly what was missed, then live', async (t) => {
@@ -152,10 +153,10 @@ t.test('a newcomer for whom too much came in is told that its position is lost',
   const phone = await Peer.inject(t, app)
   phone.send('CLICKED_PAY', { roomId: 'r' })
   await phone.settled()
-  const answer = holdReads(app)
+  const { isReading, answer } = holdReads(app)
   const shop = await Peer.inject(t, app)
   shop.send('JOIN_ROOM', { roomId: 'r', recover: { seq: 0 } })
-  await until('it joins', () => app.rooms.members('r').length === 2)
+  await until('it joins', isReading)
   for (let i = 0; i <= MAX_PENDING; i++) phone.send('CLICKED_PAY', { roomId: 'r' })
   await phone.settled()
   answer()
@@ -165,10 +166,10 @@ t.test('a newcomer for whom too much came in is told that its position is lost',
 
 t.test('a socket that closes while it joins leaves no ghost', async (t) => {
   const { app } = await build(t)
-  const answer = holdReads(app)
+  const { isReading, answer } = holdReads(app)
   const shop = await Peer.inject(t, app)
   shop.send('JOIN_ROOM', { roomId: 'r' })
-  await until('it joins', () => app.rooms.size === 1)
+  await until('it joins', isReading)
   shop.socket.close()
   await until('it is gone', () => app.sessions.size === 0)
   answer()
@@ -246,10 +247,10 @@ t.test('a second join of a member that is live already loses nothing in between'
 
 t.test('a room that is closed and made anew while somebody joins it: told so, and not taken for a member', async (t) => {
   const { app } = await build(t)
-  const answer = holdReads(app)
+  const { isReading, answer } = holdReads(app)
   const shop = await Peer.inject(t, app)
   shop.send('JOIN_ROOM', { roomId: 'r' })
-  await until('it joins', () => app.rooms.size === 1)
+  await until('it joins', isReading)
   await app.inject({ method: 'DELETE', url: '/api/rooms/r' })
   await app.inject({ method: 'POST', url: '/api/rooms', payload: { roomId: 'r' } })
   answer()

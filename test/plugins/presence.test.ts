@@ -1,5 +1,6 @@
 // Presence: who is in a room, who comes and goes, and who was never away.
 import t from 'tap'
+import { Failure } from '../../src/errors.js'
 import { build } from '../build.js'
 import { Peer } from '../peer.js'
 import { until } from '../until.js'
@@ -84,4 +85,40 @@ t.test('presence ends with its room, and outlasts a moment in which nobody was t
   await app.inject({ method: 'DELETE', url: '/api/rooms/r' })
   await app.inject({ method: 'POST', url: '/api/rooms', payload: { roomId: 'r' } })
   t.strictSame((await watcher('r', 'c')).devices, ['c'], 'a new room begins with nobody')
+})
+
+t.test('a device counts as there once it is let in, and not before', async (t) => {
+  const { app } = await build(t)
+  const watch = await Peer.inject(t, app)
+  watch.send('JOIN_ROOM', { roomId: 'r', deviceId: 'till', presence: true })
+  await watch.next('ROOM_JOINED')
+  const read = app.broker.read.bind(app.broker)
+  const held: Array<() => void> = []
+  app.broker.read = async (...args) => {
+    await new Promise<void>((resolve) => { held.push(resolve) })
+    return read(...args)
+  }
+  const join = async (deviceId?: string) => {
+    const peer = await Peer.inject(t, app)
+    const before = held.length
+    peer.send('JOIN_ROOM', { roomId: 'r', deviceId })
+    await until('it asks', () => held.length > before)
+    return peer
+  }
+  // Both at once: the news is told, and once.
+  const twins = [await join('phone'), await join('phone')]
+  t.strictSame(app.rooms.members('r').map(({ deviceId }) => deviceId), ['till'])
+  for (const answer of held) answer()
+  for (const twin of twins) await twin.next('ROOM_JOINED')
+  t.match((await watch.next('DEVICE_JOINED')).payload, { deviceId: 'phone' })
+  // This one is refused, and goes.
+  app.broker.read = async () => new Failure('UNAVAILABLE')
+  const late = await Peer.inject(t, app)
+  late.send('JOIN_ROOM', { roomId: 'r', deviceId: 'late' })
+  await late.next('ERROR')
+  late.socket.close()
+  await until('it is gone', () => app.sessions.size === 3)
+  await watch.settled()
+  t.equal(watch.frames.filter(({ type }) => /^DEVICE/.test(type)).length, 1, 'nobody left who never came')
+  t.strictSame(app.rooms.members('r').map(({ deviceId }) => deviceId), ['till', 'phone', 'phone'])
 })

@@ -180,7 +180,7 @@ export class LiveRooms {
     else if (verdict === 'gap') this.#options.letRun(this.#catchUp(tail))
   }
 
-  /** Opens the room, or keeps it open; the live end begins there, or is found to be elsewhere. */
+  /** Opens the room, or keeps it open; the live end begins there, or in another log. */
   async #open (tail: Tail): Promise<Failure | undefined> {
     const { store, now, onBegan } = this.#options
     const { roomId } = tail
@@ -198,9 +198,8 @@ export class LiveRooms {
     } else if (room.epoch !== tail.epoch) {
       // At once: the first entry of the new log may be right behind.
       this.#lose(tail, room)
-    } else if (room.seq > tail.seq) {
-      await this.#catchUp(tail)
     }
+    // Events that it shows and that were missed here are the check's to find.
     if (this.#isLive(tail)) this.#setElsewhere(tail, room.members)
     return undefined
   }
