@@ -144,6 +144,7 @@ t.test('two nodes over Sentinel: the master dies, and they follow to the replica
   await master.client.call('WAIT', 1, 5000)
   await master.kill()
   t.match(await a.publish(2, { id: 'y' }), { code: 'UNAVAILABLE' })
+  await until('both have noticed', () => !a.broker.ready() && !b.broker.ready())
   await until('both are ready again', () => a.broker.ready() && b.broker.ready(), 30_000)
   const after = await a.publish(2, { id: 'y' }) as Published
   t.match(after, { seq: 2, duplicate: false })
