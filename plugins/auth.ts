@@ -1,10 +1,13 @@
-// Who calls the REST API: decorates requests with `claims`, and refuses callers without a key where keys are set.
+// Refuses who may not do what a REST route does: decorates requests with `claims`, for who was let in.
 import fp from 'fastify-plugin'
-import { ApiKeys } from '../src/auth/api-keys.js'
-import type { Claims } from '../src/auth/policy.js'
+import { may, type Action, type Claims } from '../src/auth/policy.js'
 import { Failure } from '../src/errors.js'
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What a route under /api/ does; `manage`, which asks for the most, where it does not say. */
+    action?: Exclude<Action['to'], 'join'>
+  }
   interface FastifyRequest {
     /** Who is speaking. On an open server nobody has proved to be a backend. */
     claims: Claims
@@ -12,16 +15,13 @@ declare module 'fastify' {
 }
 
 export default fp(async (app) => {
-  const keys = new ApiKeys(app.config.API_KEYS)
-  const device: Claims = { speaker: 'device' }
-  const backend: Claims = { speaker: 'backend' }
-  if (!keys.required) app.log.warn('the API is open: set API_KEYS so that only your backends can use it')
+  const settings = { resultsFrom: app.config.RESULTS_FROM }
 
-  app.decorateRequest('claims')
-  app.addHook('onRequest', async (request, reply) => {
-    request.claims = device
-    if (!keys.required || !request.routeOptions.url?.startsWith('/api/')) return
-    if (!keys.accepts(request.headers.authorization)) return reply.header('www-authenticate', 'Bearer').fail(new Failure('UNAUTHORIZED'))
-    request.claims = backend
+  app.decorateRequest('claims', { getter () { return this.credentials as Claims } })
+  app.addHook('onRequest', async ({ credentials, params, routeOptions: { url, config: { action = 'manage' } } }, reply) => {
+    if (!url?.startsWith('/api/')) return
+    if (credentials instanceof Failure) return reply.header('www-authenticate', 'Bearer').fail(credentials)
+    const { roomId } = params as { roomId: string }
+    if (!may(credentials, { to: action, roomId } as Action, settings)) return reply.fail(new Failure('FORBIDDEN'))
   })
-}, { name: 'auth', dependencies: ['errors', 'rate-limit', 'ws'] })
+}, { name: 'auth', dependencies: ['credentials', 'errors', 'rate-limit', 'ws'] })

@@ -2,19 +2,22 @@
 import { createHash } from 'node:crypto'
 import rateLimit from '@fastify/rate-limit'
 import fp from 'fastify-plugin'
-import { ApiKeys } from '../src/auth/api-keys.js'
+import { networkOf } from '../src/auth/address.js'
+import { Failure } from '../src/errors.js'
+
+const KEY_HOLDERS: ReadonlySet<string> = new Set(['backend', 'reader'])
 
 export default fp(async (app) => {
-  const { config: { REQUESTS_PER_SECOND: max, API_KEYS, REDIS_PREFIX }, redis } = app
+  const { config: { REQUESTS_PER_SECOND: max, REDIS_PREFIX }, redis } = app
   if (max === 0) return
-  const keys = new ApiKeys(API_KEYS)
   await app.register(rateLimit, {
     global: false,
     max,
     timeWindow: 1000,
     // Whoever only guesses at keys is counted by address, however many they try.
-    keyGenerator: ({ headers: { authorization = '' }, ip }) =>
-      keys.accepts(authorization) ? `key:${createHash('sha256').update(authorization).digest('base64url')}` : `address:${ip}`,
+    keyGenerator: ({ headers: { authorization = '' }, credentials, ip }) => credentials instanceof Failure || !KEY_HOLDERS.has(credentials.speaker)
+      ? `address:${networkOf(ip)}`
+      : `key:${createHash('sha256').update(authorization).digest('base64url')}`,
     // Without Redis nobody is counted: better than nobody served.
     ...(redis && { redis: redis.commands, nameSpace: `${REDIS_PREFIX}:rate:`, skipOnError: true }),
     addHeaders: { 'x-ratelimit-limit': false, 'x-ratelimit-remaining': false, 'x-ratelimit-reset': false, 'retry-after': true },
@@ -24,4 +27,4 @@ export default fp(async (app) => {
   app.addHook('onRequest', async function (request, reply) {
     if (request.routeOptions.url?.startsWith('/api/')) await limit.call(this, request, reply)
   })
-}, { name: 'rate-limit', dependencies: ['errors', 'redis', 'ws'] })
+}, { name: 'rate-limit', dependencies: ['credentials', 'errors', 'redis', 'ws'] })

@@ -9,16 +9,17 @@ declare module 'fastify' {
 }
 
 export default fp(async (app) => {
-  const { broker, config, log, now } = app
+  const { broker, config, tokens, log, now } = app
   const rooms = new Rooms({
     broker,
     log,
     now,
     maxMembers: config.MAX_ROOM_MEMBERS,
     maxRoomsPerSocket: config.MAX_ROOMS_PER_SOCKET,
+    isOpen: tokens === undefined,
     presenceGrace: config.PRESENCE_GRACE_SECONDS * 1000,
     resultsFrom: config.RESULTS_FROM
   })
   app.decorate('rooms', rooms)
   app.addHook('onClose', async () => rooms.stop())
-}, { name: 'rooms', dependencies: ['broker'] })
+}, { name: 'rooms', dependencies: ['broker', 'tokens'] })

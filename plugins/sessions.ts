@@ -1,4 +1,4 @@
-// The open sockets of this node: decorates `sessions`, whose heartbeat notices the dead ones.
+// The open sockets of this node: decorates `sessions`, whose heartbeat notices the dead ones, and those whose time is over.
 import fp from 'fastify-plugin'
 import { Sessions } from '../src/rooms/sessions.js'
 
@@ -9,9 +9,9 @@ declare module 'fastify' {
 }
 
 export default fp(async (app) => {
-  const { config, log } = app
+  const { config, log, now } = app
   const sessions = new Sessions({
-    log, heartbeat: config.HEARTBEAT_SECONDS * 1000, pongDeadline: config.HEARTBEAT_TIMEOUT_SECONDS * 1000
+    log, now, heartbeat: config.HEARTBEAT_SECONDS * 1000, pongDeadline: config.HEARTBEAT_TIMEOUT_SECONDS * 1000
   })
   app.decorate('sessions', sessions)
   app.addHook('onClose', async () => sessions.stop())

@@ -27,7 +27,8 @@ export default fp(async (app) => {
       ],
       components: {
         securitySchemes: {
-          apiKey: { type: 'http', scheme: 'bearer', description: 'One of the server\'s API keys. A server without keys is open, and takes any.' }
+          apiKey: { type: 'http', scheme: 'bearer', description: 'One of the server\'s API keys. A server without keys is open, and takes any.' },
+          roomToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'A token for one room and role, where the server asks for them.' }
         }
       },
       security: []

@@ -6,15 +6,23 @@ import type { WebSocket } from 'ws'
 import { allowedOrigins } from '../src/config.js'
 import { Failure } from '../src/errors.js'
 import { HANDSHAKE_TIMEOUT, limitHandshakes } from '../src/handshake.js'
-import { Session } from '../src/rooms/session.js'
+import { messageRates, Session } from '../src/rooms/session.js'
 
 /** How long a peer has to answer our close frame before its socket is destroyed, ms. */
 const CLOSE_TIMEOUT = 1_500
 
 export default fp(async (app) => {
-  const { config, rooms, sessions, log, now } = app
+  const { admission, config, rooms, sessions, tokens, log, now } = app
   const handshakeDone = limitHandshakes(app.server, HANDSHAKE_TIMEOUT)
-  const options = { rooms, log, now, maxOutboxBytes: config.OUTBOX_MAX_BYTES }
+  const options = {
+    rooms,
+    log,
+    now,
+    maxOutboxBytes: config.OUTBOX_MAX_BYTES,
+    messageRates: messageRates(config.MESSAGES_PER_SECOND, config.MESSAGES_BURST),
+    verify: tokens && ((token: string) => tokens.verify(token)),
+    joinTimeout: config.JOIN_TIMEOUT_SECONDS * 1000
+  }
 
   // A constant, since @types/ws does not know `closeTimeout` yet and refuses it in a literal.
   const serverOptions = {
@@ -49,25 +57,31 @@ export default fp(async (app) => {
   app.get('/', {
     websocket: true,
     constraints: { upgrade: 'websocket' },
-    preValidation: async ({ headers: { origin } }, reply) => {
+    preValidation: async ({ headers: { origin }, ip }, reply) => {
       // On its way out the server takes no upgrades any more, so one arrives here as a plain request.
       if (sessions.draining) return reply.fail(new Failure('UNAVAILABLE', 'The server is restarting; connect again.'))
       // CORS does not stop sockets: a foreign page is refused here, with a true HTTP answer (RFC 6455 §10.2).
       if (origins && origin !== undefined && !origins.includes(origin)) return reply.fail(new Failure('FORBIDDEN', 'This origin may not connect.'))
+      const refusal = admission.refusal(ip)
+      if (refusal) return reply.fail(refusal)
     }
   }, (socket: WebSocket, request) => {
     handshakeDone(request.raw)
     const clientId = `client_${now()}_${randomBytes(6).toString('hex')}`
     const session = new Session(clientId, socket, options)
+    const { ip } = request
     // All listeners are attached in this tick: a frame may have come in the packet of the upgrade itself.
     socket.on('message', (data, isBinary) => session.receive(data as Buffer, isBinary))
-    socket.on('pong', () => { session.unansweredPing = 0 })
+    socket.on('ping', () => session.pinged())
+    socket.on('pong', () => session.ponged())
     socket.on('close', (code) => {
+      admission.leave(ip)
       sessions.remove(session)
       session.end(code)
     })
+    admission.enter(ip)
     sessions.add(session)
-    log.info({ clientId, address: request.ip }, 'client connected')
+    log.info({ clientId, address: ip }, 'client connected')
     session.open()
   })
-}, { name: 'ws', dependencies: ['rooms', 'sessions', 'errors'] })
+}, { name: 'ws', dependencies: ['admission', 'rooms', 'sessions', 'tokens', 'errors'] })

@@ -14,6 +14,7 @@ const ENDPOINTS = {
   listRooms: 'GET /api/rooms',
   getRoom: 'GET /api/rooms/:roomId',
   closeRoom: 'DELETE /api/rooms/:roomId',
+  createRoomToken: 'POST /api/rooms/:roomId/tokens',
   listRoomEvents: 'GET /api/rooms/:roomId/events',
   publishRoomEvent: 'POST /api/rooms/:roomId/events'
 }

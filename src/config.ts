@@ -4,6 +4,8 @@ import { isIP } from 'node:net'
 import { parseEnv } from 'node:util'
 import envSchema from 'env-schema'
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
+import { keysOf } from './auth/api-keys.js'
+import { MIN_SECRET_BYTES, secretsOf } from './auth/room-tokens.js'
 import { parseAddress } from './broker/redis/address.js'
 import { StringEnum } from './protocol/schema.js'
 
@@ -21,7 +23,11 @@ export const ConfigSchema = Type.Object({
     description: '`redis://…`, `redis+sentinel://…/name` or `redis+cluster://…`: rooms are shared by every node on that Redis; without it they live in this process'
   })),
   REDIS_PREFIX: Type.String({ pattern: '^[\\w.:-]{1,64}$', default: 'wsp', description: 'Begins every key in Redis' }),
-  API_KEYS: Type.Optional(Type.String({ description: 'Comma-separated; set: the REST API needs one of them' })),
+  API_KEYS: Type.Optional(Type.String({ description: 'Comma-separated; set: the REST API needs one of them. `read:` before a key: it only reads' })),
+  TOKEN_SECRET: Type.Optional(Type.String({
+    description: 'At least 32 bytes; set: joining a room needs a token. Comma-separated for rotation: the first signs, all verify. Needs `API_KEYS`'
+  })),
+  TOKEN_TTL_SECONDS: Type.Integer({ minimum: 1, maximum: 2_592_000, default: 900, description: 'Life of a token that the API mints' }),
   RESULTS_FROM: StringEnum(['any', 'backend'], { default: 'any', description: '`backend`: `PAYMENT_SUCCESS` and `PAYMENT_ERROR` are taken from a backend with an API key only' }),
   TRUST_PROXY: Type.Optional(Type.String({ description: 'Comma-separated addresses and networks of the proxies whose `X-Forwarded-For` counts' })),
   REQUESTS_PER_SECOND: Type.Integer({ minimum: 0, maximum: 1_000_000, default: 50, description: 'REST requests per API key, or per address without one (429); 0: no limit' }),
@@ -30,9 +36,14 @@ export const ConfigSchema = Type.Object({
   ROOM_LOG_SIZE: Type.Integer({ minimum: 1, maximum: 100_000, default: 200, description: 'Events kept in a room' }),
   MAX_ROOM_MEMBERS: Type.Integer({ minimum: 1, default: 50, description: 'Sockets in one room, on this node' }),
   MAX_ROOMS_PER_SOCKET: Type.Integer({ minimum: 1, default: 100, description: 'Rooms that one socket may be in' }),
+  MAX_CONNECTIONS: Type.Integer({ minimum: 0, maximum: 10_000_000, default: 0, description: 'Sockets and event streams of this node (503); 0: no limit' }),
+  MAX_CONNECTIONS_PER_IP: Type.Integer({ minimum: 0, maximum: 10_000_000, default: 0, description: 'The same for one address, or one IPv6 network of 64 bits (429); 0: no limit' }),
   MAX_MESSAGE_BYTES: Type.Integer({ minimum: 256, maximum: 16_777_216, default: 16384, description: 'Largest frame (close 1009) and request body (413)' }),
+  MESSAGES_PER_SECOND: Type.Integer({ minimum: 0, maximum: 1_000_000, default: 20, description: 'Messages and pings from one socket (`RATE_LIMITED`; five times as many: close 4004); 0: no limit' }),
+  MESSAGES_BURST: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 40, description: 'How many of them may come at once' }),
   HEARTBEAT_SECONDS: seconds(25, 'Time between pings'),
   HEARTBEAT_TIMEOUT_SECONDS: seconds(8, 'How long to wait for a pong (close 4003)'),
+  JOIN_TIMEOUT_SECONDS: seconds(10, 'How long a socket has to join, where tokens are asked for (close 4502)'),
   OUTBOX_MAX_BYTES: Type.Integer({ minimum: 1024, default: 1_048_576, description: 'Bytes that may wait for one slow socket (close 4001)' }),
   PRESENCE_GRACE_SECONDS: Type.Integer({ minimum: 0, maximum: 3600, default: 5, description: 'How long a device may be away before `DEVICE_LEFT`' }),
   SHUTDOWN_GRACE_SECONDS: seconds(10, 'How long a stop may take'),
@@ -96,13 +107,18 @@ function isNetwork (text: string): boolean {
 }
 
 /** Rules that the schema cannot say. */
-function checkTogether ({ RESULTS_FROM, API_KEYS, REDIS_URL, TRUST_PROXY, ALLOWED_ORIGINS = '*' }: NodeJS.ProcessEnv): string[] {
+function checkTogether ({ RESULTS_FROM, API_KEYS, TOKEN_SECRET, REDIS_URL, TRUST_PROXY, ALLOWED_ORIGINS = '*' }: NodeJS.ProcessEnv): string[] {
   const problems: string[] = []
   if (REDIS_URL !== undefined && !parseAddress(REDIS_URL)) problems.push('REDIS_URL must be redis://host:6379, redis+sentinel://host:26379,…/name or redis+cluster://host:6379,…')
   if (!(proxies({ TRUST_PROXY }) ?? []).every(isNetwork)) problems.push('TRUST_PROXY must be a list of addresses such as 10.0.0.1, networks such as 10.0.0.0/8, or loopback, linklocal, uniquelocal')
   // Separators alone would look like keys to whoever set them, and leave the API open.
-  if (API_KEYS !== undefined && !/[^\s,]/.test(API_KEYS)) problems.push('API_KEYS must hold at least one key')
-  if (API_KEYS?.split(',').some((key) => /\s/.test(key.trim()))) problems.push('API_KEYS must not hold a key with spaces: no header could carry it')
+  if (API_KEYS !== undefined && keysOf(API_KEYS).every((key) => key.startsWith('read:'))) problems.push('API_KEYS must hold at least one key that may do everything')
+  if (keysOf(API_KEYS ?? '').some((key) => /\s/.test(key) || key === 'read:')) problems.push('API_KEYS must not hold an empty key, or one with spaces: no header could carry it')
+  const secrets = secretsOf(TOKEN_SECRET ?? '')
+  if (TOKEN_SECRET !== undefined && (secrets.length === 0 || secrets.some((secret) => Buffer.byteLength(secret) < MIN_SECRET_BYTES))) {
+    problems.push(`TOKEN_SECRET must hold secrets of at least ${MIN_SECRET_BYTES} bytes each`)
+  }
+  if (TOKEN_SECRET !== undefined && API_KEYS === undefined) problems.push('TOKEN_SECRET needs API_KEYS: without a key anybody could have a token minted')
   if (RESULTS_FROM === 'backend' && API_KEYS === undefined) problems.push('RESULTS_FROM=backend needs API_KEYS: without a key nobody is known to be a backend')
   // An origin is scheme, host and port (RFC 6454 §6.2); anything else would silently match nothing, and `null` would match every sandbox.
   const isOrigin = (text: string) => URL.canParse(text) && new URL(text).origin === text

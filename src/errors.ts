@@ -1,11 +1,28 @@
 // The one catalogue of what can go wrong for a client: code → sentence, HTTP status, close code, whether a retry can help.
 
+/** Why a socket is closed by the server. The range tells the client what to do: 4000–4499 reconnect, 4500–4999 do not. */
+export const CLOSE = {
+  UNSUPPORTED_DATA: { code: 1003, reason: 'text frames only' },
+  RESTARTING: { code: 1012, reason: 'server restarting' },
+  TOO_SLOW: { code: 4001, reason: 'too slow' },
+  POSITION_LOST: { code: 4002, reason: 'position lost, join again with recover' },
+  NO_PONG: { code: 4003, reason: 'no pong' },
+  RATE_LIMIT: { code: 4004, reason: 'too many messages' },
+  TOKEN_EXPIRED: { code: 4005, reason: 'token expired' },
+  BAD_TOKEN: { code: 4500, reason: 'bad token' },
+  INVALID_FRAMES: { code: 4501, reason: 'too many invalid frames' },
+  NO_JOIN: { code: 4502, reason: 'did not join in time' },
+  FORBIDDEN: { code: 4503, reason: 'forbidden' }
+} as const
+
+export type CloseReason = typeof CLOSE[keyof typeof CLOSE]
+
 interface ErrorRule {
   /** Shown to the client where nothing more exact is known. */
   readonly message: string
   readonly status: number
-  /** The close code of the socket, where the error ends it. */
-  readonly closeCode?: number
+  /** How it ends a socket that it keeps out of its first room. */
+  readonly close?: CloseReason
   /** Whether the same request can succeed later. */
   readonly retryable: boolean
 }
@@ -18,7 +35,9 @@ export const ERRORS = {
   FORBIDDEN_KEY: { message: 'The text holds a key that is not allowed.', status: 400, retryable: false },
   TOO_DEEP: { message: 'The text is nested too deeply.', status: 400, retryable: false },
   UNAUTHORIZED: { message: 'An API key is needed.', status: 401, retryable: false },
-  FORBIDDEN: { message: 'This is not allowed here.', status: 403, retryable: false },
+  INVALID_TOKEN: { message: 'A valid room token is needed.', status: 401, close: CLOSE.BAD_TOKEN, retryable: false },
+  TOKEN_EXPIRED: { message: 'The room token has expired.', status: 401, close: CLOSE.TOKEN_EXPIRED, retryable: false },
+  FORBIDDEN: { message: 'This is not allowed here.', status: 403, close: CLOSE.FORBIDDEN, retryable: false },
   NOT_FOUND: { message: 'There is nothing at this address.', status: 404, retryable: false },
   ROOM_NOT_FOUND: { message: 'There is no such room.', status: 404, retryable: false },
   PAYLOAD_TOO_LARGE: { message: 'The request body is too large.', status: 413, retryable: false },
@@ -51,18 +70,8 @@ export class Failure {
 
   get status (): number { return ERRORS[this.code].status }
   get retryable (): boolean { return ERRORS[this.code].retryable }
+  get close (): CloseReason | undefined { return (ERRORS[this.code] as ErrorRule).close }
 }
-
-/** Why a socket is closed by the server. The range tells the client what to do: 4000–4499 reconnect, 4500–4999 do not. */
-export const CLOSE = {
-  UNSUPPORTED_DATA: { code: 1003, reason: 'text frames only' },
-  RESTARTING: { code: 1012, reason: 'server restarting' },
-  TOO_SLOW: { code: 4001, reason: 'too slow' },
-  POSITION_LOST: { code: 4002, reason: 'position lost, join again with recover' },
-  NO_PONG: { code: 4003, reason: 'no pong' }
-} as const
-
-export type CloseReason = typeof CLOSE[keyof typeof CLOSE]
 
 const BY_STATUS: Record<number, ErrorCode> = {
   401: 'UNAUTHORIZED',

@@ -20,7 +20,7 @@ export interface BuildOptions {
 /** Builds a ready app that closes with the test. `logs` grows as the app logs. */
 export async function build (t: Test, { env, now }: BuildOptions = {}): Promise<{ app: FastifyInstance, logs: LogLine[] }> {
   const logs: LogLine[] = []
-  const config = loadConfig({ NODE_ENV: 'production', LOG_LEVEL: 'debug', SHUTDOWN_GRACE_SECONDS: '2', REQUESTS_PER_SECOND: '0', ...env })
+  const config = loadConfig({ NODE_ENV: 'production', LOG_LEVEL: 'debug', SHUTDOWN_GRACE_SECONDS: '2', REQUESTS_PER_SECOND: '0', MESSAGES_PER_SECOND: '0', ...env })
   const logger = createLogger(config, new Writable({
     decodeStrings: false,
     write: (line: string, _encoding, done) => {

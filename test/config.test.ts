@@ -19,13 +19,20 @@ t.test('with nothing set, the server does what the seed says', async (t) => {
   t.strictSame({ PORT, HOST, NODE_ENV, LOG_LEVEL }, { PORT: 8080, HOST: '0.0.0.0', NODE_ENV: 'development', LOG_LEVEL: 'debug' })
   t.match(rest, {
     API_KEYS: undefined,
+    TOKEN_SECRET: undefined,
+    TOKEN_TTL_SECONDS: 900,
     RESULTS_FROM: 'any',
     ALLOWED_ORIGINS: '*',
     ROOM_RETENTION_SECONDS: 900,
     ROOM_LOG_SIZE: 200,
     MAX_ROOM_MEMBERS: 50,
     MAX_ROOMS_PER_SOCKET: 100,
+    MAX_CONNECTIONS: 0,
+    MAX_CONNECTIONS_PER_IP: 0,
     MAX_MESSAGE_BYTES: 16384,
+    MESSAGES_PER_SECOND: 20,
+    MESSAGES_BURST: 40,
+    JOIN_TIMEOUT_SECONDS: 10,
     HEARTBEAT_SECONDS: 25,
     HEARTBEAT_TIMEOUT_SECONDS: 8,
     OUTBOX_MAX_BYTES: 1048576,
@@ -149,11 +156,24 @@ t.test('numbers are digits, and nothing that merely turns into a number', async 
 })
 
 t.test('a key with a space in it could be sent by nobody', async (t) => {
-  t.match(complaint({ API_KEYS: 'one, a key' }), /^API_KEYS must not hold a key with spaces/)
+  t.match(complaint({ API_KEYS: 'one, a key' }), /^API_KEYS must not hold an empty key, or one with spaces/)
+  t.match(complaint({ API_KEYS: 'one,read:' }), /^API_KEYS must not hold an empty key/)
+  t.match(complaint({ API_KEYS: 'read:one' }), /^API_KEYS must hold at least one key that may do everything/)
+  t.match(loadConfig({ API_KEYS: 'one,read:two' }), { API_KEYS: 'one,read:two' })
+})
+
+t.test('a secret of tokens is long enough, each of several, and needs a key to mint with', async (t) => {
+  const secret = 'x'.repeat(32)
+  t.match(loadConfig({ API_KEYS: 'key', TOKEN_SECRET: `${secret}, ${'é'.repeat(16)}` }), { TOKEN_SECRET: /^x{32}/ })
+  for (const value of ['x'.repeat(31), `${secret},short`, ',', ' ']) {
+    const said = complaint({ API_KEYS: 'key', TOKEN_SECRET: value })
+    t.equal(said, 'TOKEN_SECRET must hold secrets of at least 32 bytes each')
+  }
+  t.match(complaint({ TOKEN_SECRET: secret }), /^TOKEN_SECRET needs API_KEYS/)
 })
 
 t.test('API_KEYS that hold no key would leave the API open', async (t) => {
-  for (const value of [',', ' ', ' , ,']) t.equal(complaint({ API_KEYS: value }), 'API_KEYS must hold at least one key')
+  for (const value of [',', ' ', ' , ,']) t.equal(complaint({ API_KEYS: value }), 'API_KEYS must hold at least one key that may do everything')
 })
 
 t.test('everything that is wrong is named at once', async (t) => {

@@ -21,7 +21,7 @@ t.test('it covers every route of the API, and each operation is described', asyn
   const operations = Object.entries<Record<string, Operation>>(document.paths).flatMap(([url, item]) =>
     METHODS.filter((method) => item[method]).map((method) => ({ url: url.replace(/\{(\w+)\}/g, ':$1'), method: method.toUpperCase(), ...item[method]! })))
   t.strictSame(operations.map(({ operationId }) => operationId).sort(), [
-    'broadcastToRoom', 'closeRoom', 'createRoom', 'getHealth', 'getReadiness', 'getRoom', 'getServerInfo', 'getServerStatus', 'listRoomEvents', 'listRooms', 'publishRoomEvent'
+    'broadcastToRoom', 'closeRoom', 'createRoom', 'createRoomToken', 'getHealth', 'getReadiness', 'getRoom', 'getServerInfo', 'getServerStatus', 'listRoomEvents', 'listRooms', 'publishRoomEvent'
   ])
   for (const { url, method, operationId, tags, summary, description, security, responses } of operations) {
     t.ok(app.hasRoute({ url, method: method as 'GET' }), `${method} ${url} exists`)

@@ -1,17 +1,60 @@
 // Who may do what, as one pure table.
-import type { EventType } from '../protocol/events.js'
+import type { PaymentEventType, Role } from '../protocol/events.js'
 
-/** Who speaks: a device over its socket or as a page, or a backend that proved itself with an API key. */
-export interface Claims { readonly speaker: 'device' | 'backend' }
+/** Who showed a room token: one device, in one room, until the token expires. */
+export interface RoomClaims {
+  readonly speaker: Role
+  readonly roomId: string
+  /** The only device that may use it; undefined: any. */
+  readonly deviceId?: string | undefined
+  /** ms since the epoch */
+  readonly expiresAt: number
+}
+
+/** Who speaks: somebody who showed nothing, where nothing is asked for; a device with a token; a backend with an API key, or with one that only reads. */
+export type Claims = { readonly speaker: 'anyone' | 'backend' | 'reader' } | RoomClaims
+
+/** Somebody who need not prove anything. */
+export const ANYONE: Claims = { speaker: 'anyone' }
+
+export type Action =
+  /** Enters a room and hears it. */
+  | { readonly to: 'join', readonly roomId: string, readonly role?: Role | undefined, readonly deviceId?: string | undefined }
+  | { readonly to: 'publish', readonly roomId: string, readonly type: PaymentEventType, readonly deviceId?: string | undefined }
+  /** Reads a room's events. */
+  | { readonly to: 'read', readonly roomId: string }
+  /** Looks at the rooms and the server from outside. */
+  | { readonly to: 'look' }
+  /** Creates and closes rooms, mints tokens, speaks as a backend. */
+  | { readonly to: 'manage' }
 
 export interface PolicySettings {
   /** Whose word on the result counts: anybody's, or only a backend's. */
   readonly resultsFrom: 'any' | 'backend'
 }
 
-const RESULTS: ReadonlySet<string> = new Set<EventType>(['PAYMENT_SUCCESS', 'PAYMENT_ERROR'])
+type Rule = (claims: Claims, action: Action, settings: PolicySettings) => boolean
 
-/** Whether an event may be published. */
-export function mayPublish ({ speaker }: Claims, type: string, { resultsFrom }: PolicySettings): boolean {
-  return resultsFrom === 'any' || speaker === 'backend' || !RESULTS.has(type)
+const yes: Rule = () => true
+const no: Rule = () => false
+const ownRoom: Rule = (claims, action) => {
+  const { roomId, speaker, deviceId } = claims as RoomClaims
+  const { roomId: room, role = speaker, deviceId: device = deviceId } = action as { roomId?: string, role?: Role, deviceId?: string }
+  return room === roomId && role === speaker && (deviceId === undefined || device === deviceId)
+}
+const noResult: Rule = (_claims, action, { resultsFrom }) =>
+  resultsFrom === 'any' || ((action as { type?: string }).type !== 'PAYMENT_SUCCESS' && (action as { type?: string }).type !== 'PAYMENT_ERROR')
+const both = (first: Rule, second: Rule): Rule => (...about) => first(...about) && second(...about)
+
+const TABLE: Record<Claims['speaker'], Record<Action['to'], Rule>> = {
+  anyone: { join: yes, publish: noResult, read: yes, look: yes, manage: yes },
+  device1: { join: ownRoom, publish: no, read: ownRoom, look: no, manage: no },
+  device2: { join: ownRoom, publish: both(ownRoom, noResult), read: ownRoom, look: no, manage: no },
+  reader: { join: yes, publish: no, read: yes, look: yes, manage: no },
+  backend: { join: yes, publish: yes, read: yes, look: yes, manage: yes }
+}
+
+/** Whether somebody may do something. What the room is like, or whether it exists, plays no part: so a refusal tells nothing of it. */
+export function may (claims: Claims, action: Action, settings: PolicySettings): boolean {
+  return TABLE[claims.speaker][action.to](claims, action, settings)
 }

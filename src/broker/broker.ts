@@ -86,8 +86,11 @@ export interface Broker {
    * @returns its lifetime, or `ROOM_EXISTS`
    */
   createRoom: (roomId: string, ttl?: number) => Promise<Lifetime | Failure>
-  /** Opens the room where it does not exist, keeps it alive and has its entries delivered here. Again changes nothing. A closed room is `ROOM_CLOSED`. */
-  subscribe: (roomId: string) => Promise<void | Failure>
+  /**
+   * Keeps the room alive and has its entries delivered here. Again changes nothing. A closed room is `ROOM_CLOSED`.
+   * @param create open the room where it does not exist, as is the default; otherwise that is `ROOM_NOT_FOUND`
+   */
+  subscribe: (roomId: string, create?: boolean) => Promise<void | Failure>
   /** Stops the delivery; the retention of a room without subscribers starts to run. */
   unsubscribe: (roomId: string) => Promise<void>
   /**

@@ -59,8 +59,8 @@ export class MemoryBroker implements Broker {
     return this.#lifetime(this.#add(roomId, ttl))
   }
 
-  async subscribe (roomId: string): Promise<void | Failure> {
-    const room = this.#open(roomId)
+  async subscribe (roomId: string, create = true): Promise<void | Failure> {
+    const room = this.#get(roomId, create)
     if (room instanceof Failure) return room
     room.subscribed = true
   }
@@ -78,7 +78,7 @@ export class MemoryBroker implements Broker {
   }
 
   async publish (roomId: string, draft: EventDraft, create: boolean): Promise<Published | Failure> {
-    const room = create ? this.#open(roomId) : this.#find(roomId) ?? this.#missing(roomId)
+    const room = this.#get(roomId, create)
     if (room instanceof Failure) return room
     const { log } = room
     const found = log.find(draft)
@@ -153,8 +153,8 @@ export class MemoryBroker implements Broker {
     return undefined
   }
 
-  #open (roomId: string): MemoryRoom | Failure {
-    return this.#find(roomId) ?? (this.#isClosed(roomId) ? new Failure('ROOM_CLOSED') : this.#add(roomId))
+  #get (roomId: string, create: boolean): MemoryRoom | Failure {
+    return this.#find(roomId) ?? (create && !this.#isClosed(roomId) ? this.#add(roomId) : this.#missing(roomId))
   }
 
   #missing (roomId: string): Failure { return new Failure(this.#isClosed(roomId) ? 'ROOM_CLOSED' : 'ROOM_NOT_FOUND') }

@@ -83,7 +83,7 @@ export class RedisBroker implements Broker {
     return lifetime
   }
 
-  subscribe (roomId: string): Promise<void | Failure> { return this.#live.subscribe(roomId) }
+  subscribe (roomId: string, create = true): Promise<void | Failure> { return this.#live.subscribe(roomId, create) }
 
   async unsubscribe (roomId: string): Promise<void> { if (this.#live.unsubscribe(roomId)) await this.#store.leave(roomId) }
 

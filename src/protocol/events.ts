@@ -16,6 +16,7 @@ export const Recover = Type.Object({ epoch: Type.Optional(Type.String({ minLengt
 export const JoinRoom = Type.Object({
   ...device,
   role: Type.Optional(Role),
+  token: Type.Optional(Type.String({ description: 'A room token, where the server asks for one.' })),
   recover: Type.Optional(Recover),
   presence: Type.Optional(Type.Boolean({ description: 'Asks for the members, and for news of who comes and goes.' }))
 }, { description: 'Enters the room. Sent by device 1, or by a device 2 that wants an extension.' })

@@ -18,7 +18,21 @@ export const CreateRoomRequest = Type.Object({
   }))
 }, { $id: 'CreateRoomRequest' })
 
-export const CreatedRoom = Type.Object({ roomId: RoomId, expiresAt: Timestamp }, { $id: 'CreatedRoom' })
+const Token = Type.String({ description: 'A room token, for `token` in JOIN_ROOM or as a bearer token.', examples: ['eyJhbGciOiJIUzI1NiIsInR5cCI6InJvb20rand0In0.eyJyb29tIjoicGF5bWVudF8xMjMifQ.c2lnbmF0dXJl'] })
+
+export const CreatedRoom = Type.Object({
+  roomId: RoomId,
+  expiresAt: Timestamp,
+  tokens: Type.Optional(Type.Object({ device1: Token, device2: Token }, { description: 'Where joining needs a token: one for each device, with the life that the server\'s settings say.' }))
+}, { $id: 'CreatedRoom' })
+
+export const CreateTokenRequest = Type.Object({
+  role: Role,
+  deviceId: Type.Optional(DeviceId),
+  ttlSeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_592_000, description: 'How long it may be used; by default as the server\'s settings say.', examples: [900] }))
+}, { $id: 'CreateTokenRequest', description: 'For whom a token is: a role, and the only device that may use it, where one is named.' })
+
+export const RoomToken = Type.Object({ token: Token, expiresAt: Timestamp }, { $id: 'RoomToken' })
 
 export const RoomSummary = Type.Object({
   roomId: RoomId,
@@ -86,6 +100,7 @@ export const EventsQuery = Type.Object({
 })
 
 export const CreatedRoomResponse = enveloped(CreatedRoom)
+export const RoomTokenResponse = enveloped(RoomToken)
 export const RoomListResponse = enveloped(RoomList)
 export const RoomDetailsResponse = enveloped(RoomDetails)
 export const RoomEventsResponse = enveloped(RoomEvents)
@@ -93,6 +108,6 @@ export const PublishResultResponse = enveloped(PublishResult)
 
 /** The named components of this file. */
 export const ROOM_COMPONENTS = [
-  PaymentState, RoomMember, CreateRoomRequest, CreatedRoom, CreatedRoomResponse, RoomSummary, RoomList, RoomListResponse, RoomDetails, RoomDetailsResponse,
-  RoomEvent, RoomEvents, RoomEventsResponse, PublishRequest, PublishResult, PublishResultResponse
+  PaymentState, RoomMember, CreateRoomRequest, CreatedRoom, CreatedRoomResponse, CreateTokenRequest, RoomToken, RoomTokenResponse,
+  RoomSummary, RoomList, RoomListResponse, RoomDetails, RoomDetailsResponse, RoomEvent, RoomEvents, RoomEventsResponse, PublishRequest, PublishResult, PublishResultResponse
 ]

@@ -1,5 +1,6 @@
 // A room as server-sent events (WHATWG HTML §9.2): for networks that block WebSockets, and for backends.
 import type { Writable } from 'node:stream'
+import type { Claims } from '../auth/policy.js'
 import type { LogEntry, ReadFrom } from '../broker/broker.js'
 import { CLOSE, Failure, type CloseReason } from '../errors.js'
 import { encodeFrame } from '../protocol/codec.js'
@@ -24,11 +25,19 @@ export class EventStream implements Recipient, Connection {
   readonly memberships = new Map<string, Member>()
   // A stream is not asked for a pong: a reader that is gone shows as a broken pipe.
   readonly unansweredPing = 0
+  /** When the token that opened it expires, ms since the epoch. */
+  readonly deadline: number
+  readonly #claims: Claims
   readonly #output: Writable
   readonly #options: EventStreamOptions
 
-  /** @param output the body of the answer */
-  constructor (readonly clientId: string, output: Writable, options: EventStreamOptions) {
+  /**
+   * @param claims what its reader has shown
+   * @param output the body of the answer
+   */
+  constructor (readonly clientId: string, claims: Claims, output: Writable, options: EventStreamOptions) {
+    this.#claims = claims
+    this.deadline = 'expiresAt' in claims ? claims.expiresAt : Infinity
     this.#output = output
     this.#options = options
   }
@@ -37,10 +46,12 @@ export class EventStream implements Recipient, Connection {
    * Joins the room; the first message is the same `ROOM_JOINED` that a socket gets, and logged events follow from the position that was asked for.
    * @param onJoined begins to send the output; called once the room let us in, so that a refusal can still be an answer of its own
    */
-  async open (roomId: string, { deviceId, role, recover }: { deviceId?: string | undefined, role: Role, recover: ReadFrom }, onJoined: () => void): Promise<Failure | undefined> {
+  async open (
+    roomId: string, { deviceId, role, recover }: { deviceId?: string | undefined, role?: Role | undefined, recover: ReadFrom }, onJoined: () => void
+  ): Promise<Failure | undefined> {
     const { rooms, now } = this.#options
     let isJoined = false
-    const failure = await rooms.join(this, { roomId, deviceId, role, recover }, (member, view) => {
+    const failure = await rooms.join(this, { roomId, deviceId, role, recover, claims: this.#claims }, (member, view) => {
       isJoined = true
       onJoined()
       this.#write(`retry: ${RETRY}\n\n`)
@@ -74,6 +85,8 @@ export class EventStream implements Recipient, Connection {
 
   /** A comment, so that no proxy takes the silence for an end. */
   ping (): void { this.#write(': ping\n\n') }
+
+  expire (): void { this.close(CLOSE.TOKEN_EXPIRED) }
 
   /** Ends the stream; the reader comes back by itself, with the last id that it saw. */
   close (reason: CloseReason): void {

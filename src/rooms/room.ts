@@ -1,4 +1,5 @@
 // A room as this node knows it, who is in it, and what a room needs of a client.
+import type { Claims } from '../auth/policy.js'
 import type { LogEntry } from '../broker/broker.js'
 import type { CloseReason, Failure } from '../errors.js'
 import type { Role } from '../protocol/events.js'
@@ -21,6 +22,8 @@ export interface Recipient {
 export interface Member {
   readonly room: Room
   readonly recipient: Recipient
+  /** What it has shown; a later join may bring something newer. */
+  claims: Claims
   deviceId: string
   role: Role
   /** It was introduced, so it counts as being there. Until then it may yet be refused. */

@@ -1,9 +1,9 @@
 // The rooms of this node: who is in each, how an event reaches them, and how a newcomer catches the first live one.
-import { mayPublish, type Claims, type PolicySettings } from '../auth/policy.js'
+import { ANYONE, may, type Claims, type PolicySettings } from '../auth/policy.js'
 import type { Broker, CloseCause, LogEntry, Published, ReadFrom, RoomView } from '../broker/broker.js'
 import { CLOSE, Failure } from '../errors.js'
 import { draftEvent, encodeFrame, type EventDraft } from '../protocol/codec.js'
-import { EVENTS, type EventPayload, type PaymentEventType } from '../protocol/events.js'
+import { EVENTS, type EventPayload, type PaymentEventType, type Role } from '../protocol/events.js'
 import type { RoomClosed, RoomMember } from '../protocol/server-frames.js'
 import { writesDebug, type Log } from './log.js'
 import { Presence, type Introduction } from './presence.js'
@@ -12,8 +12,14 @@ import type { Member, Recipient, Room } from './room.js'
 /** Live entries that may wait for one newcomer's reply. */
 export const MAX_PENDING = 1000
 
-export interface JoinRequest extends Introduction {
+export interface JoinRequest {
   readonly roomId: string
+  readonly deviceId?: string | undefined
+  /** `device1` where neither the request nor its claims say one. */
+  readonly role?: Role | undefined
+  readonly presence?: boolean | undefined
+  /** What the recipient has shown. */
+  readonly claims: Claims
   /** The position after which logged events are wanted before the live ones. */
   readonly recover?: ReadFrom | undefined
 }
@@ -38,6 +44,8 @@ export interface RoomsOptions extends PolicySettings {
   readonly now: () => number
   readonly maxMembers: number
   readonly maxRoomsPerSocket: number
+  /** Anybody may join, and opens a room by joining. Otherwise a recipient must join with what it has shown, and the room must be there. */
+  readonly isOpen: boolean
   /** How long a device may be away unnoticed, ms. */
   readonly presenceGrace: number
 }
@@ -80,8 +88,11 @@ export class Rooms {
    * @param welcome sends the reply; it is called between the read and the first event, with no `await` on either side
    */
   async join (recipient: Recipient, request: JoinRequest, welcome: (member: Member, view: RoomView) => void): Promise<Failure | undefined> {
-    const { roomId, recover } = request
-    const entered = this.#enter(recipient, request)
+    const { roomId, recover, claims, role, deviceId } = request
+    // Before anything is looked up: a stranger is not told whether there is such a room.
+    if (!may(claims, { to: 'join', roomId, role, deviceId }, this.#options)) return new Failure('FORBIDDEN')
+    const introduction = introductionOf(request)
+    const entered = this.#enter(recipient, roomId, claims, introduction)
     if (entered instanceof Failure) return entered
     const { member, isNew } = entered
     // Subscribe and buffer before reading: an event between the two would be lost.
@@ -96,7 +107,8 @@ export class Rooms {
     }
     // One that was live before, and does not ask to catch up, has not been told what came in since it asked.
     if (isNew || recover) member.toldUpTo = view.seq
-    this.#presence.introduce(member, request)
+    member.claims = claims
+    this.#presence.introduce(member, introduction)
     this.#options.log.info({ roomId, clientId: recipient.clientId, deviceId: member.deviceId, role: member.role }, EVENTS.JOIN_ROOM.sentence)
     welcome(member, view)
     for (const entry of view.entries) {
@@ -128,13 +140,14 @@ export class Rooms {
     }
   }
 
-  /** Publishes a device's event to the others in its room. A socket that never joined is taken in by its first event. */
+  /** Publishes a device's event to the others in its room. On an open server a socket that never joined is taken in by its first event. */
   async publish (recipient: Recipient, event: PaymentEvent): Promise<Published | Failure> {
     const { type, payload: { roomId, deviceId } } = event
-    if (!mayPublish({ speaker: 'device' }, type, this.#options)) return new Failure('FORBIDDEN')
     let member = recipient.memberships.get(roomId)
+    if (!member && !this.#options.isOpen) return new Failure('NOT_JOINED')
+    if (!may(member?.claims ?? ANYONE, { to: 'publish', roomId, type, deviceId }, this.#options)) return new Failure('FORBIDDEN')
     if (!member) {
-      const joined = await this.#joinSilently(recipient, { roomId, deviceId, role: EVENTS[type].sentBy })
+      const joined = await this.#joinSilently(recipient, roomId, { deviceId, role: EVENTS[type].sentBy })
       if (joined instanceof Failure) return joined
       member = joined
     }
@@ -143,15 +156,17 @@ export class Rooms {
   }
 
   /**
-   * Publishes a payment event that came over REST to everyone in its room. As over a socket, it opens a room that is not there.
+   * Publishes a payment event that came over REST to everyone in its room. It opens a room that is not there where it comes from a backend, or where anybody may.
    * @param idempotencyKey makes a repeated request one event, where it has no `id`
    */
-  async publishFromApi (event: PaymentEvent, { speaker }: Claims, idempotencyKey?: string): Promise<Published | Failure> {
-    if (!mayPublish({ speaker }, event.type, this.#options)) return new Failure('FORBIDDEN')
+  async publishFromApi (event: PaymentEvent, claims: Claims, idempotencyKey?: string): Promise<Published | Failure> {
+    const { type, payload: { roomId, deviceId } } = event
+    const { speaker } = claims
+    if (!may(claims, { to: 'publish', roomId, type, deviceId }, this.#options)) return new Failure('FORBIDDEN')
     // Without a proof it is a device's word, whoever sent it: so `source: "api"` on a result means that it is verified.
     const verified = speaker === 'backend'
     const draft = draftEvent(event, { source: verified ? 'api' : 'device', verified, timestamp: this.#options.now(), idempotencyKey })
-    return this.#append(event, draft, true, { speaker })
+    return this.#append(event, draft, verified || this.#options.isOpen, { speaker })
   }
 
   /** Publishes a backend's message to everyone in a room that exists. */
@@ -186,26 +201,26 @@ export class Rooms {
     return published
   }
 
-  #enter (recipient: Recipient, { roomId, deviceId, role }: JoinRequest): { member: Member, isNew: boolean } | Failure {
+  #enter (recipient: Recipient, roomId: string, claims: Claims, { deviceId, role }: Introduction): { member: Member, isNew: boolean } | Failure {
     const present = recipient.memberships.get(roomId)
     if (present) return { member: present, isNew: false }
-    const { broker, maxMembers, maxRoomsPerSocket } = this.#options
+    const { broker, maxMembers, maxRoomsPerSocket, isOpen } = this.#options
     if (recipient.memberships.size >= maxRoomsPerSocket) return new Failure('TOO_MANY_ROOMS')
     let room = this.#local.get(roomId)
     if (room && room.members.size >= maxMembers) return new Failure('ROOM_FULL')
     if (!room) {
-      room = { roomId, members: new Set(), elsewhere: [], subscription: broker.subscribe(roomId) }
+      room = { roomId, members: new Set(), elsewhere: [], subscription: broker.subscribe(roomId, isOpen) }
       this.#local.set(roomId, room)
     }
-    const member: Member = { room, recipient, deviceId: deviceId ?? recipient.clientId, role, introduced: false, presence: false, toldUpTo: 0, pending: undefined }
+    const member: Member = { room, recipient, claims, deviceId: deviceId ?? recipient.clientId, role, introduced: false, presence: false, toldUpTo: 0, pending: undefined }
     room.members.add(member)
     recipient.memberships.set(roomId, member)
     return { member, isNew: true }
   }
 
   /** Takes in a recipient that only sends: it gets no reply, and is live at once. */
-  async #joinSilently (recipient: Recipient, request: JoinRequest): Promise<Member | Failure> {
-    const entered = this.#enter(recipient, request)
+  async #joinSilently (recipient: Recipient, roomId: string, introduction: Introduction): Promise<Member | Failure> {
+    const entered = this.#enter(recipient, roomId, ANYONE, introduction)
     if (entered instanceof Failure) return entered
     const { member } = entered
     const failure = await this.#subscribed(member)
@@ -213,7 +228,7 @@ export class Rooms {
       this.#remove(member)
       return failure
     }
-    this.#presence.introduce(member, request)
+    this.#presence.introduce(member, introduction)
     return member
   }
 
@@ -274,4 +289,10 @@ export class Rooms {
       recipient.notify(frame)
     }
   }
+}
+
+/** Who a newcomer is: as it says, or else as its token says. */
+function introductionOf ({ claims, deviceId, role, presence }: JoinRequest): Introduction {
+  const shown = 'roomId' in claims ? claims : undefined
+  return { deviceId: deviceId ?? shown?.deviceId, role: role ?? shown?.speaker ?? 'device1', presence }
 }

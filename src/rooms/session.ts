@@ -1,10 +1,12 @@
 // One socket's life: greeting, its frames one after the other, the replies, and the close.
 import type { WebSocket } from 'ws'
+import { ANYONE, type Claims } from '../auth/policy.js'
 import type { LogEntry } from '../broker/broker.js'
 import { CLOSE, Failure, type CloseReason } from '../errors.js'
 import { decodeFrame, encodeFrame, type ClientFrame } from '../protocol/codec.js'
 import { EVENT_TYPES, type JoinRoom } from '../protocol/events.js'
 import type { Ack, ConnectionEstablished, ErrorFrame, Pong, RoomLeft } from '../protocol/server-frames.js'
+import { Allowance, rateOf, type Rate } from './allowance.js'
 import { roomJoined } from './joined.js'
 import { writesDebug, type Log } from './log.js'
 import { Outbox } from './outbox.js'
@@ -14,6 +16,18 @@ import type { Connection } from './sessions.js'
 
 /** Frames of one socket that may wait for the one before; past it we stop reading from that socket. */
 export const INBOX_SIZE = 64
+/** How many times the allowed rate is taken for a flood, which ends the socket. */
+const FLOOD = 5
+/** Frames that are no frames at all, or joins that prove nothing: ten at once, and ten a minute. */
+const INVALID_FRAMES = rateOf(10 / 60, 10)
+
+/** How many messages a socket may send: past the first rate they are refused, past the second the socket is closed. */
+export interface MessageRates { readonly allowed: Rate, readonly flood: Rate }
+
+/** @returns undefined for no limit, which is what 0 a second means */
+export function messageRates (perSecond: number, burst: number): MessageRates | undefined {
+  return perSecond === 0 ? undefined : { allowed: rateOf(perSecond, burst), flood: rateOf(perSecond * FLOOD, burst * FLOOD) }
+}
 
 export interface SessionOptions {
   readonly rooms: Rooms
@@ -21,17 +35,29 @@ export interface SessionOptions {
   /** ms since the epoch. */
   readonly now: () => number
   readonly maxOutboxBytes: number
+  readonly messageRates: MessageRates | undefined
+  /** Says what a token allows; undefined where none is asked for. */
+  readonly verify: ((token: string) => Promise<Claims | Failure>) | undefined
+  /** How long a socket has to show a valid token, where one is asked for, ms. */
+  readonly joinTimeout: number
 }
 
 export class Session implements Recipient, Connection {
   readonly memberships = new Map<string, Member>()
   /** The number of the oldest ping that no pong has answered, 0 where there is none. */
   unansweredPing = 0
+  /** When to look whether it may stay, ms since the epoch. */
+  deadline = Infinity
   readonly #socket: WebSocket
   readonly #options: SessionOptions
   readonly #outbox: Outbox
   readonly #inbox: Buffer[] = []
   readonly #openedAt: number
+  readonly #messages: Allowance | undefined
+  readonly #flood: Allowance | undefined
+  #invalidFrames: Allowance | undefined
+  /** It has shown a valid token. */
+  #proven = false
   #working = false
   #ended = false
   /** The code that we closed with, where it was us. */
@@ -42,6 +68,11 @@ export class Session implements Recipient, Connection {
     this.#options = options
     this.#openedAt = options.now()
     this.#outbox = new Outbox(socket, options.maxOutboxBytes, () => this.close(CLOSE.TOO_SLOW))
+    if (options.verify) this.deadline = this.#openedAt + options.joinTimeout
+    if (options.messageRates) {
+      this.#messages = new Allowance(options.messageRates.allowed)
+      this.#flood = new Allowance(options.messageRates.flood)
+    }
   }
 
   /** Greets the client. */
@@ -55,7 +86,7 @@ export class Session implements Recipient, Connection {
 
   /** Takes one message from the socket. Frames are worked off strictly one after the other, so their order is the room's order. */
   receive (data: Buffer, isBinary: boolean): void {
-    if (this.#ended) return
+    if (this.#ended || this.#floods()) return
     if (isBinary) return this.close(CLOSE.UNSUPPORTED_DATA)
     this.#inbox.push(data)
     if (this.#working) {
@@ -71,10 +102,27 @@ export class Session implements Recipient, Connection {
 
   notify (frame: string): void { this.#outbox.send(frame) }
 
+  /** The client's own pings cost us a pong each, so they count as messages do. */
+  pinged (): void { if (!this.#ended) this.#floods() }
+
+  /** A pong that nobody asked for counts as well. */
+  ponged (): void {
+    if (this.unansweredPing === 0) return this.pinged()
+    this.unansweredPing = 0
+  }
+
   /** @param number counts the pings of all sessions, from 1 */
   ping (number: number): void {
     this.unansweredPing ||= number
     this.#socket.ping()
+  }
+
+  /** Its deadline has come. */
+  expire (now: number): void {
+    if (!this.#proven) return this.close(CLOSE.NO_JOIN)
+    const ends = [...this.memberships.values()].map(({ claims }) => 'expiresAt' in claims ? claims.expiresAt : Infinity)
+    this.deadline = Math.min(...ends)
+    if (this.deadline <= now) this.close(CLOSE.TOKEN_EXPIRED)
   }
 
   /** Ends the session from our side. What the client still sends is not read. */
@@ -111,23 +159,43 @@ export class Session implements Recipient, Connection {
 
   async #handle (data: Buffer): Promise<void> {
     const frame = decodeFrame(data)
-    if ('failure' in frame) return this.#refuse(frame.failure, frame.id)
+    if (this.#messages?.take(this.#options.now()) === false) return this.#refuse(new Failure('RATE_LIMITED'), frame.id)
+    if ('failure' in frame) {
+      this.#refuse(frame.failure, frame.id)
+      return this.#strike()
+    }
     const failure = await this.#obey(frame)
     if (failure) this.#refuse(failure, frame.id)
   }
 
   async #obey (frame: ClientFrame): Promise<Failure | undefined> {
     switch (frame.type) {
-      case 'JOIN_ROOM': return this.#join(frame.payload as JoinRoom)
+      case 'JOIN_ROOM': return this.#enter(frame.payload as JoinRoom, frame.id)
       case 'LEAVE_ROOM': return this.#leave(frame.payload.roomId)
       case 'PING': return this.#pong()
       default: return this.#publish(frame as PaymentEvent)
     }
   }
 
-  #join ({ roomId, deviceId, role = 'device1', recover, presence }: JoinRoom): Promise<Failure | undefined> {
-    const { rooms, now } = this.#options
-    return rooms.join(this, { roomId, deviceId, role, recover, presence }, (member, view) => {
+  /** A join whose proof does not do is told so, and ends a socket that is in no room. */
+  async #enter (request: JoinRoom, id: string | undefined): Promise<Failure | undefined> {
+    const failure = await this.#join(request)
+    if (!failure?.close) return failure
+    this.#refuse(failure, id)
+    if (this.memberships.size === 0) this.close(failure.close)
+    else this.#strike()
+    return undefined
+  }
+
+  async #join ({ roomId, deviceId, role, token, recover, presence }: JoinRoom): Promise<Failure | undefined> {
+    const { rooms, now, verify } = this.#options
+    const claims = verify ? await verify(token ?? '') : ANYONE
+    if (claims instanceof Failure) return claims
+    if ('expiresAt' in claims) {
+      this.deadline = Math.min(this.#proven ? this.deadline : Infinity, claims.expiresAt)
+      this.#proven = true
+    }
+    return rooms.join(this, { roomId, deviceId, role, recover, presence, claims }, (member, view) => {
       this.#reply('ROOM_JOINED', roomJoined(member, view, now(), recover !== undefined, presence ? rooms.members(roomId, view.elsewhere) : undefined))
     })
   }
@@ -153,6 +221,17 @@ export class Session implements Recipient, Connection {
     const ack: Ack = { id: event.id, roomId: event.payload.roomId, epoch, seq, duplicate }
     this.#reply('ACK', ack)
     return undefined
+  }
+
+  #floods (): boolean {
+    if (this.#flood?.take(this.#options.now()) !== false) return false
+    this.close(CLOSE.RATE_LIMIT)
+    return true
+  }
+
+  #strike (): void {
+    this.#invalidFrames ??= new Allowance(INVALID_FRAMES)
+    if (!this.#invalidFrames.take(this.#options.now())) this.close(CLOSE.INVALID_FRAMES)
   }
 
   #refuse ({ code, message, retryable }: Failure, id?: string): void {

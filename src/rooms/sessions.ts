@@ -5,6 +5,8 @@ import type { Log } from './log.js'
 
 /** Time between two batches of a drain, ms. */
 const BATCH_PAUSE = 50
+/** How often deadlines are looked at, ms. */
+const DEADLINE_CHECK = 1_000
 /** Sockets that a drain closes at once, at the least. */
 const BATCH_SIZE = 100
 
@@ -13,11 +15,17 @@ export interface Connection {
   /** The number of the oldest ping that was not answered, 0 where there is none. */
   readonly unansweredPing: number
   ping: (number: number) => void
+  /** When to look whether it may stay, ms since the epoch. */
+  readonly deadline: number
+  /** Called once the deadline has come: closes the connection, or puts the deadline off. */
+  expire: (now: number) => void
   close: (reason: CloseReason) => void
 }
 
 export interface SessionsOptions {
   readonly log: Log
+  /** ms since the epoch. */
+  readonly now: () => number
   /** Time between pings, ms. */
   readonly heartbeat: number
   /** How long to wait for a pong, ms. */
@@ -30,11 +38,13 @@ export class Sessions {
   readonly #sessions = new Set<Connection>()
   readonly #options: SessionsOptions
   readonly #heartbeat: NodeJS.Timeout
+  readonly #deadlines: NodeJS.Timeout
   #pings = 0
 
   constructor (options: SessionsOptions) {
     this.#options = options
     this.#heartbeat = setInterval(() => this.#beat(), options.heartbeat).unref()
+    this.#deadlines = setInterval(() => this.#expire(), DEADLINE_CHECK).unref()
   }
 
   get size (): number { return this.#sessions.size }
@@ -58,8 +68,16 @@ export class Sessions {
     if (sessions.length > 0) this.#options.log.info({ clients: sessions.length }, 'clients told to reconnect')
   }
 
-  /** Stops the heartbeat. */
-  stop (): void { clearInterval(this.#heartbeat) }
+  /** Stops the heartbeat, and the watch over deadlines. */
+  stop (): void {
+    clearInterval(this.#heartbeat)
+    clearInterval(this.#deadlines)
+  }
+
+  #expire (): void {
+    const now = this.#options.now()
+    for (const session of this.#sessions) if (session.deadline <= now) session.expire(now)
+  }
 
   #beat (): void {
     const number = ++this.#pings

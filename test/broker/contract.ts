@@ -218,6 +218,18 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     t.equal((await read('r')).createdAt, lifetime.createdAt)
   })
 
+  t.test('who may not create a room subscribes to one that is there, and is told where there is none', async (t) => {
+    const { broker, published, seen } = await subject(t)
+    t.match(await broker.subscribe('r', false), { code: 'ROOM_NOT_FOUND' })
+    t.match(await broker.read('r'), { code: 'ROOM_NOT_FOUND' }, 'nothing was created by asking')
+    notFailed(await broker.createRoom('r'))
+    t.equal(await broker.subscribe('r', false), undefined)
+    await published('r')
+    t.equal(seen.length, 1)
+    t.equal(await broker.closeRoom('r'), undefined)
+    t.match(await broker.subscribe('r', false), { code: 'ROOM_CLOSED' })
+  })
+
   t.test('a room with a ttl ends then, occupied or not, and says so', async (t) => {
     const { broker, pass, published, publish, read, closed } = await subject(t)
     for (const roomId of ['occupied', 'empty']) {

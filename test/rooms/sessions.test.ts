@@ -12,7 +12,10 @@ const DEADLINE = 8_000
 /** A connection that answers a ping when it is told to. */
 class Client implements Connection {
   unansweredPing = 0
+  deadline = Infinity
   pings = 0
+  /** When it was told that its deadline had come. */
+  readonly expiries: number[] = []
   readonly closes: number[] = []
 
   ping (number: number): void {
@@ -21,6 +24,7 @@ class Client implements Connection {
   }
 
   pong (): void { this.unansweredPing = 0 }
+  expire (now: number): void { this.expiries.push(now) }
   close ({ code }: CloseReason): void { this.closes.push(code) }
 }
 
@@ -28,14 +32,15 @@ function setUp (t: Test, heartbeat = HEARTBEAT, pongDeadline = DEADLINE) {
   const lines: unknown[] = []
   const write = (fields: object, sentence: string) => { lines.push([sentence, fields]) }
   const log: Log = { level: 'debug', debug: write, info: write, warn: write, error: write }
-  const sessions = new Sessions({ log, heartbeat, pongDeadline })
+  const clock = { now: 1_000_000 }
+  const sessions = new Sessions({ log, now: () => clock.now, heartbeat, pongDeadline })
   t.teardown(() => sessions.stop())
   const add = (): Client => {
     const client = new Client()
     sessions.add(client)
     return client
   }
-  return { sessions, add, lines, remove: (client: Client) => sessions.remove(client) }
+  return { sessions, add, lines, clock, remove: (client: Client) => sessions.remove(client) }
 }
 
 /** The same, on a clock that only moves when told to. One real turn of the loop follows each move. */
@@ -142,14 +147,32 @@ t.test('where pings come more often than the deadline, each of them has its own'
   }
 })
 
+t.test('whose deadline has come is told within a second, and the others are not', async (t) => {
+  const { add, clock, pass } = withClock(t)
+  const [due, later, without] = [add(), add(), add()]
+  due.deadline = clock.now + 5000
+  later.deadline = clock.now + 5001
+  clock.now += 4999
+  await pass(1000)
+  t.strictSame(due.expiries, [])
+  clock.now += 1
+  await pass(1000)
+  t.strictSame([due.expiries, later.expiries, without.expiries], [[clock.now], [], []])
+  clock.now += 1
+  due.deadline = Infinity
+  await pass(1000)
+  t.strictSame([due.expiries.length, later.expiries.length, without.expiries.length], [1, 1, 0], 'one that was put off is not told again')
+})
+
 t.test('after a stop nobody is pinged any more', async (t) => {
   const { sessions, add, pass } = withClock(t)
   const client = add()
   await pass(HEARTBEAT)
   client.pong()
+  client.deadline = 0
   sessions.stop()
   await pass(HEARTBEAT * 4)
-  t.strictSame([client.pings, client.closes], [1, []])
+  t.strictSame([client.pings, client.closes, client.expiries], [1, [], []])
   sessions.stop()
 })
 

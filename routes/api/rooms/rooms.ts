@@ -7,6 +7,14 @@ import { errorResponses, success } from '../../../src/protocol/rest.js'
 import { Ref } from '../../../src/protocol/schema.js'
 
 const route: FastifyPluginAsyncTypebox = async (app) => {
+  const ttl = app.config.TOKEN_TTL_SECONDS * 1000
+
+  async function mintBoth (roomId: string): Promise<{ device1: string, device2: string } | undefined> {
+    if (!app.tokens) return undefined
+    const [device1, device2] = await Promise.all([app.tokens.sign({ roomId, role: 'device1' }, ttl), app.tokens.sign({ roomId, role: 'device2' }, ttl)])
+    return { device1: device1.token, device2: device2.token }
+  }
+
   app.post('', {
     // Everything in the body has a default, so there need not be one.
     preValidation: async (request) => { request.body ??= {} },
@@ -14,18 +22,21 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       operationId: 'createRoom',
       tags: ['Rooms'],
       summary: 'Create a payment\'s room',
-      description: 'From then on events for it are kept, though nobody has joined yet. Without a `roomId` it gets one of 128 random bits, which nobody can guess.',
+      description: 'From then on events for it are kept, though nobody has joined yet. Without a `roomId` it gets one of 128 random bits, which nobody can guess. ' +
+        'Where joining needs a token, the answer has one for each of the two devices.',
       security: [{ apiKey: [] }, {}],
       body: Ref(CreateRoomRequest),
-      response: { 201: Ref(CreatedRoomResponse, 'The room is there.'), ...errorResponses(400, 401, 409, 413, 415, 429, 500, 503) }
+      response: { 201: Ref(CreatedRoomResponse, 'The room is there.'), ...errorResponses(400, 401, 403, 409, 413, 415, 429, 500, 503) }
     }
   }, async ({ body: { roomId = randomBytes(16).toString('base64url'), ttlSeconds } }, reply) => {
     const created = await app.broker.createRoom(roomId, ttlSeconds === undefined ? undefined : ttlSeconds * 1000)
     if (created instanceof Failure) return reply.fail(created) as never
-    return reply.code(201).send(success({ roomId, expiresAt: created.expiresAt }, app.now()))
+    const tokens = await mintBoth(roomId)
+    return reply.code(201).send(success({ roomId, expiresAt: created.expiresAt, ...(tokens && { tokens }) }, app.now()))
   })
 
   app.get('', {
+    config: { action: 'look' },
     schema: {
       operationId: 'listRooms',
       tags: ['Rooms'],
@@ -33,7 +44,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       description: 'From the oldest to the newest, a page at a time. Without API keys this is open to anyone: see the security notes.',
       security: [{ apiKey: [] }, {}],
       querystring: ListRoomsQuery,
-      response: { 200: Ref(RoomListResponse, 'A page of rooms.'), ...errorResponses(400, 401, 429, 500, 503) }
+      response: { 200: Ref(RoomListResponse, 'A page of rooms.'), ...errorResponses(400, 401, 403, 429, 500, 503) }
     }
   }, async ({ query: { cursor, limit } }, reply) => {
     const page = await app.broker.listRooms(limit, cursor === undefined ? undefined : Number(cursor))

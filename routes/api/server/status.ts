@@ -7,13 +7,14 @@ import { VERSION } from '../../../src/root.js'
 const route: FastifyPluginAsyncTypebox = async (app) => {
   const startedAt = app.now()
   app.get('/status', {
+    config: { action: 'look' },
     schema: {
       operationId: 'getServerStatus',
       tags: ['Server'],
       summary: 'What the server is doing',
       description: 'Uptime, open sockets and occupied rooms of the node that answers.',
       security: [{ apiKey: [] }, {}],
-      response: { 200: Ref(ServerStatusResponse, 'The figures.'), ...errorResponses(400, 401, 429, 500) }
+      response: { 200: Ref(ServerStatusResponse, 'The figures.'), ...errorResponses(400, 401, 403, 429, 500) }
     }
   }, async () => {
     const timestamp = app.now()

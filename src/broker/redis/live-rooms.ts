@@ -34,12 +34,13 @@ export class LiveRooms {
 
   constructor (options: LiveRoomsOptions) { this.#options = options }
 
-  async subscribe (roomId: string): Promise<void | Failure> {
+  /** @param create open the room where it does not exist */
+  async subscribe (roomId: string, create: boolean): Promise<void | Failure> {
     if (this.#tails.has(roomId)) return undefined
     const tail = new Tail(roomId)
     this.#tails.set(roomId, tail)
     // The channel first: an event between the two would be lost.
-    const failure = await this.hearOf(this.#options.store.channel(roomId)) ?? await this.#open(tail)
+    const failure = await this.hearOf(this.#options.store.channel(roomId)) ?? await this.#open(tail, create)
     if (!failure || !this.#isLive(tail)) return undefined
     this.#drop(tail)
     return failure
@@ -180,11 +181,11 @@ export class LiveRooms {
     else if (verdict === 'gap') this.#options.letRun(this.#catchUp(tail))
   }
 
-  /** Opens the room, or keeps it open; the live end begins there, or in another log. */
-  async #open (tail: Tail): Promise<Failure | undefined> {
+  /** Opens the room, or keeps it open; the live end begins there, or in another log. A room that somebody is in is opened again whoever may create one. */
+  async #open (tail: Tail, create = true): Promise<Failure | undefined> {
     const { store, now, onBegan } = this.#options
     const { roomId } = tail
-    const room = await store.open(roomId)
+    const room = await store.open(roomId, create)
     if (room instanceof Failure) return room
     if (room.isNew) onBegan(roomId)
     if (!this.#isLive(tail)) return undefined

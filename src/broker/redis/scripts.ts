@@ -62,10 +62,10 @@ open(tonumber(ARGV[5]))
 return { 'OK', now, redis.call('HGET', room, 'until') }
 `
 
-/** → `[code]`, or `['OK', epoch, seq, until, fixed, isNew, members]`. */
+/** → `[code]`, or `['OK', epoch, seq, until, fixed, isNew, members]`. Says: whether to open the room. */
 const OPEN = `
 local failure, epoch, ends, fixed = look()
-if failure == 'ROOM_CLOSED' then return { failure } end
+if failure and not (ARGV[5] == '1' and failure == 'ROOM_NOT_FOUND') then return { failure } end
 if failure then
   open()
   epoch = newEpoch

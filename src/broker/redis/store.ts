@@ -86,9 +86,12 @@ export class RoomStore {
     return reply instanceof Failure ? reply : { createdAt: Number(reply[1]), expiresAt: Number(reply[2]) }
   }
 
-  /** Opens the room where it does not exist, and puts its end off where it has no deadline. */
-  async open (roomId: string): Promise<OpenedRoom | Failure> {
-    const reply = await this.run((redis) => redis.openRoom(...this.#about(roomId)))
+  /**
+   * Puts the room's end off where it has no deadline.
+   * @param create open the room where it does not exist
+   */
+  async open (roomId: string, create: boolean): Promise<OpenedRoom | Failure> {
+    const reply = await this.run((redis) => redis.openRoom(...this.#about(roomId), create ? 1 : 0))
     if (reply instanceof Failure) return reply
     const [, epoch, seq, until, fixed, isNew, members] = reply as [string, string, string, string, number, number, string[]]
     return { epoch, seq: Number(seq), deadline: fixed === 1 ? Number(until) : Infinity, isNew: isNew === 1, members }

@@ -11,9 +11,10 @@ import { EventStream, recoverFrom, wantsStream } from '../../../../src/rooms/eve
 import type { PaymentEvent } from '../../../../src/rooms/rooms.js'
 
 const route: FastifyPluginAsyncTypebox = async (app) => {
-  const { config, rooms, sessions, now } = app
+  const { admission, config, rooms, sessions, now } = app
 
   app.get('/events', {
+    config: { action: 'read' },
     // A HEAD would open a stream that nobody reads, and that nothing ends.
     exposeHeadRoute: false,
     schema: {
@@ -22,7 +23,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       summary: 'Read a room\'s events, or follow them',
       description: 'The log after a position. With `Accept: text/event-stream` the same as a live stream: every message is a frame as a socket would get it, ' +
         '`id:` is `epoch:seq`, and `Last-Event-ID` resumes. A stream opens a room that is not there, as a join does.',
-      security: [{ apiKey: [] }, {}],
+      security: [{ apiKey: [] }, { roomToken: [] }, {}],
       params: RoomParams,
       querystring: EventsQuery,
       headers: Type.Object({ 'last-event-id': Type.Optional(Type.String({ maxLength: 128, description: 'For a stream: `epoch:seq` of the last event that was seen.' })) }),
@@ -31,16 +32,20 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
           description: 'The events.',
           content: { 'application/json': { schema: Ref(RoomEventsResponse) }, 'text/event-stream': { schema: Type.String() } }
         },
-        ...errorResponses(400, 401, 404, 409, 410, 429, 500, 503)
+        ...errorResponses(400, 401, 403, 404, 409, 410, 429, 500, 503)
       }
     }
-  }, async ({ params: { roomId }, query: { since, epoch, limit, deviceId, role = 'device1' }, headers, id }, reply) => {
+  }, async ({ params: { roomId }, query: { since, epoch, limit, deviceId, role }, headers, claims, id, ip }, reply) => {
     if (wantsStream(headers.accept)) {
       if (sessions.draining) return reply.fail(new Failure('UNAVAILABLE', 'The server is restarting; connect again.')) as never
+      const refusal = admission.refusal(ip)
+      if (refusal) return reply.fail(refusal) as never
       const output = new PassThrough()
-      const stream = new EventStream(`stream_${id}`, output, { rooms, now, maxBytes: config.OUTBOX_MAX_BYTES })
+      const stream = new EventStream(`stream_${id}`, claims, output, { rooms, now, maxBytes: config.OUTBOX_MAX_BYTES })
+      admission.enter(ip)
       sessions.add(stream)
       output.once('close', () => {
+        admission.leave(ip)
         sessions.remove(stream)
         rooms.drop(stream)
       })
@@ -58,17 +63,18 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
   })
 
   app.post('/events', {
+    config: { action: 'publish' },
     schema: {
       operationId: 'publishRoomEvent',
       tags: ['Rooms'],
       summary: 'Publish a payment event',
       description: 'Any of the seven payment events. A result that comes with an API key is `verified` and outranks what a phone claims. An `id` that was sent before, ' +
         'over a socket or here, is not relayed again: so a page that is being closed can send its last event both ways.',
-      security: [{ apiKey: [] }, {}],
+      security: [{ apiKey: [] }, { roomToken: [] }, {}],
       params: RoomParams,
       headers: IdempotencyHeaders,
       body: Ref(PublishRequest),
-      response: { 201: Ref(PublishResultResponse, 'It is in the log.'), ...errorResponses(400, 401, 403, 409, 410, 413, 415, 429, 500, 503) }
+      response: { 201: Ref(PublishResultResponse, 'It is in the log.'), ...errorResponses(400, 401, 403, 404, 409, 410, 413, 415, 429, 500, 503) }
     }
   }, async ({ params: { roomId }, body: { type, payload = {}, id }, headers, claims }, reply) => {
     const frame = checkFrame({ type, payload: 'roomId' in payload ? payload : { roomId, ...payload }, ...(id !== undefined && { id }) })

@@ -1,0 +1,33 @@
+// Who calls the REST API: decorates requests with `credentials`, before anyone is counted or refused.
+import fp from 'fastify-plugin'
+import { ApiKeys, bearerOf } from '../src/auth/api-keys.js'
+import { ANYONE, type Claims } from '../src/auth/policy.js'
+import { Failure } from '../src/errors.js'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What the caller has shown: an API key, a room token, nothing where nothing is asked for. Or why that does not do. */
+    credentials: Claims | Failure
+  }
+}
+
+export default fp(async (app) => {
+  const { config: { API_KEYS }, tokens, log } = app
+  const keys = new ApiKeys(API_KEYS)
+  if (!keys.required) log.warn('the API is open: set API_KEYS so that only your backends can use it')
+
+  async function credentialsOf (authorization: string | undefined): Promise<Claims | Failure> {
+    if (!keys.required) return ANYONE
+    const bearer = bearerOf(authorization)
+    if (bearer === undefined) return new Failure('UNAUTHORIZED')
+    // A key has no dots in a row of three parts as a token has (RFC 7515 §7.1); one that has them is known as a key first.
+    const claims = keys.claimsOf(bearer)
+    if (claims) return claims
+    return tokens && bearer.split('.').length === 3 ? tokens.verify(bearer) : new Failure('UNAUTHORIZED')
+  }
+
+  app.decorateRequest('credentials')
+  app.addHook('onRequest', async (request) => {
+    if (request.routeOptions.url?.startsWith('/api/')) request.credentials = await credentialsOf(request.headers.authorization)
+  })
+}, { name: 'credentials', dependencies: ['errors', 'tokens', 'ws'] })

@@ -1,0 +1,16 @@
+// Room tokens, where a secret is set: decorates `tokens`.
+import fp from 'fastify-plugin'
+import { RoomTokens } from '../src/auth/room-tokens.js'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Undefined where anybody may join any room. */
+    tokens: RoomTokens | undefined
+  }
+}
+
+export default fp(async (app) => {
+  const { config: { TOKEN_SECRET }, log, now } = app
+  if (TOKEN_SECRET === undefined) log.warn('the rooms are open: set TOKEN_SECRET so that only those who were given a token can join')
+  app.decorate('tokens', TOKEN_SECRET === undefined ? undefined : new RoomTokens(TOKEN_SECRET, now))
+}, { name: 'tokens' })

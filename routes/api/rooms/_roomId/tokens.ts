@@ -1,0 +1,29 @@
+// /api/rooms/:roomId/tokens: mints what a device shows when it joins.
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Failure } from '../../../../src/errors.js'
+import { CreateTokenRequest, RoomTokenResponse } from '../../../../src/protocol/rest-rooms.js'
+import { errorResponses, RoomParams, success } from '../../../../src/protocol/rest.js'
+import { Ref } from '../../../../src/protocol/schema.js'
+
+const route: FastifyPluginAsyncTypebox = async (app) => {
+  const { broker, config, tokens, now } = app
+
+  app.post('/tokens', {
+    schema: {
+      operationId: 'createRoomToken',
+      tags: ['Rooms'],
+      summary: 'Mint a room token',
+      description: 'For one role in one room that is there, and for one device, where one is named. 404 too on a server that asks for no tokens.',
+      security: [{ apiKey: [] }, {}],
+      params: RoomParams,
+      body: Ref(CreateTokenRequest),
+      response: { 201: Ref(RoomTokenResponse, 'The token.'), ...errorResponses(400, 401, 403, 404, 410, 413, 415, 429, 500, 503) }
+    }
+  }, async ({ params: { roomId }, body: { role, deviceId, ttlSeconds = config.TOKEN_TTL_SECONDS } }, reply) => {
+    if (!tokens) return reply.fail(new Failure('NOT_FOUND', 'This server asks for no tokens: TOKEN_SECRET is not set.')) as never
+    const room = await broker.read(roomId)
+    if (room instanceof Failure) return reply.fail(room) as never
+    return reply.code(201).send(success(await tokens.sign({ roomId, role, deviceId }, ttlSeconds * 1000), now()))
+  })
+}
+export default route

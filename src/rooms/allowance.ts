@@ -1,0 +1,35 @@
+// How often something may happen: a token bucket in two numbers, for things of which there are many.
+
+/** So many a second, and so many at once. */
+export interface Rate {
+  /** Time that one costs, ms. */
+  readonly cost: number
+  /** How much may be owed before the next one is refused, ms. */
+  readonly credit: number
+}
+
+/** @param burst how many may come at once, 1 or more */
+export function rateOf (perSecond: number, burst: number): Rate {
+  const cost = 1000 / perSecond
+  return { cost, credit: cost * (burst - 1) }
+}
+
+/** One who is held to a rate (the generic cell rate algorithm, ITU-T I.371: a bucket that need not be refilled). */
+export class Allowance {
+  readonly #rate: Rate
+  /** When nothing is owed any more, ms since the epoch. */
+  #paidAt = 0
+
+  constructor (rate: Rate) { this.#rate = rate }
+
+  /** Takes one, if it may be taken. @param now ms since the epoch */
+  take (now: number): boolean {
+    const { cost, credit } = this.#rate
+    const owed = this.#paidAt - now
+    // More than can be owed: the clock was put back.
+    if (owed <= 0 || owed > credit + cost) this.#paidAt = now
+    else if (owed > credit) return false
+    this.#paidAt += cost
+    return true
+  }
+}

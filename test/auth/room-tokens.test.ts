@@ -1,0 +1,109 @@
+// Room tokens: what we sign we take, and nothing else.
+import { createHmac, createSecretKey, generateKeyPairSync } from 'node:crypto'
+import { CompactSign, SignJWT, UnsecuredJWT } from 'jose'
+import t from 'tap'
+import { RoomTokens } from '../../src/auth/room-tokens.js'
+import { Failure } from '../../src/errors.js'
+
+const OLD = 'the old secret with at least 32 bytes long'
+const NEW = 'the new secret with at least 32 bytes long'
+const NOW = 1_795_500_000_500
+const now = () => NOW
+const tokens = new RoomTokens(NEW, now)
+
+const GOOD = { room: 'r', role: 'device2', iss: 'ws-payment-server', aud: 'ws-payment-server/room', exp: Math.floor(NOW / 1000) + 60 }
+const HEADER = { alg: 'HS256', typ: 'room+jwt' }
+
+/** A token that was put together by hand. */
+function forge (payload: object, header: object = HEADER, secret = NEW): string {
+  const body = [header, payload].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')
+  return `${body}.${createHmac('sha256', secret).update(body).digest('base64url')}`
+}
+
+async function codeOf (token: string, subject = tokens): Promise<string> {
+  const answer = await subject.verify(token)
+  return answer instanceof Failure ? answer.code : 'taken'
+}
+
+t.test('a token says room, role, device and end, and nothing more than that is known of it', async (t) => {
+  const { token, expiresAt } = await tokens.sign({ roomId: 'r', role: 'device2', deviceId: 'téléphone' }, 60_000)
+  t.equal(expiresAt, 1_795_500_060_000, 'rounded down to a second')
+  t.strictSame(await tokens.verify(token), { speaker: 'device2', roomId: 'r', deviceId: 'téléphone', expiresAt })
+  const [header, payload] = token.split('.').map((part) => Buffer.from(part, 'base64url').toString())
+  t.strictSame(JSON.parse(header!), HEADER)
+  t.strictSame(JSON.parse(payload!), { room: 'r', role: 'device2', deviceId: 'téléphone', iss: GOOD.iss, aud: GOOD.aud, iat: 1_795_500_000, exp: 1_795_500_060 })
+  const anybodys = await tokens.sign({ roomId: 'r', role: 'device1' }, 60_000)
+  t.strictSame(await tokens.verify(anybodys.token), { speaker: 'device1', roomId: 'r', deviceId: undefined, expiresAt })
+  t.equal(await codeOf(forge(GOOD)), 'taken', 'one by hand is taken, so what follows is refused for what is wrong with it')
+})
+
+t.test('secrets are rotated: the first signs, all verify', async (t) => {
+  const before = new RoomTokens(OLD, now)
+  const between = new RoomTokens(`${NEW} , ${OLD}`, now)
+  const after = new RoomTokens(NEW, now)
+  const old = (await before.sign({ roomId: 'r', role: 'device1' }, 60_000)).token
+  const fresh = (await between.sign({ roomId: 'r', role: 'device1' }, 60_000)).token
+  t.strictSame(await Promise.all([codeOf(old, between), codeOf(fresh, between), codeOf(fresh, after)]), ['taken', 'taken', 'taken'])
+  t.strictSame(await Promise.all([codeOf(old, after), codeOf(fresh, before)]), ['INVALID_TOKEN', 'INVALID_TOKEN'])
+})
+
+t.test('it is good until its last second, and then it has expired', async (t) => {
+  let time = NOW
+  const moving = new RoomTokens(NEW, () => time)
+  const { token, expiresAt } = await moving.sign({ roomId: 'r', role: 'device1' }, 60_000)
+  time = expiresAt - 1
+  t.equal(await codeOf(token, moving), 'taken')
+  time = expiresAt
+  t.equal(await codeOf(token, moving), 'TOKEN_EXPIRED')
+  t.equal(await codeOf(forge({ ...GOOD, exp: 1 }, HEADER, OLD), moving), 'INVALID_TOKEN', 'an old one of somebody else\'s is not even that')
+})
+
+t.test('what is not a token of ours is refused, each for one thing', async (t) => {
+  const [head, body, signature] = forge(GOOD).split('.') as [string, string, string]
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
+  const asPayload = (change: object) => forge({ ...GOOD, ...change })
+  const asHeader = (change: object) => forge(GOOD, { ...HEADER, ...change })
+  const rows: Record<string, string> = {
+    nothing: '',
+    'no token': 'hello',
+    'two parts': `${head}.${body}`,
+    'four parts': `${head}.${body}.${signature}.`,
+    'no signature': `${head}.${body}.`,
+    'another signature': `${head}.${body}.${signature.slice(0, -2)}AA`,
+    'another payload under the signature': `${head}.${Buffer.from(JSON.stringify({ ...GOOD, room: 'other' })).toString('base64url')}.${signature}`,
+    'alg none': new UnsecuredJWT(GOOD).encode(),
+    'alg none, signed': asHeader({ alg: 'none' }),
+    'alg NoNe': `${Buffer.from(JSON.stringify({ alg: 'NoNe', typ: HEADER.typ })).toString('base64url')}.${body}.`,
+    'no alg': asHeader({ alg: undefined }),
+    'HS512 under our secret': await new SignJWT(GOOD).setProtectedHeader({ alg: 'HS512', typ: HEADER.typ }).sign(createSecretKey(Buffer.from(NEW.repeat(2)))),
+    'RS256, with a key of one\'s own': await new SignJWT(GOOD).setProtectedHeader({ alg: 'RS256', typ: HEADER.typ }).sign(privateKey),
+    'a public key as the secret': forge(GOOD, HEADER, pem),
+    'an unknown crit': asHeader({ crit: ['exp2'], exp2: 1 }),
+    'a crit of nothing': asHeader({ crit: [] }),
+    'unencoded payload (b64: false)': asHeader({ b64: false, crit: ['b64'] }),
+    'another type': asHeader({ typ: 'JWT' }),
+    'no type': asHeader({ typ: undefined }),
+    'a key that it brings along': forge(GOOD, { ...HEADER, jwk: { kty: 'oct', k: Buffer.from(OLD).toString('base64url') } }, OLD),
+    'another issuer': asPayload({ iss: 'somebody' }),
+    'no issuer': asPayload({ iss: undefined }),
+    'another audience': asPayload({ aud: 'ws-payment-server' }),
+    'no audience': asPayload({ aud: undefined }),
+    'no end': asPayload({ exp: undefined }),
+    'an end that is no number': asPayload({ exp: '9999999999' }),
+    'an end in the middle of a second': asPayload({ exp: GOOD.exp + 0.5 }),
+    'not yet': asPayload({ nbf: GOOD.exp }),
+    'no room': asPayload({ room: undefined }),
+    'a room that is none': asPayload({ room: '../r' }),
+    'a list of rooms': asPayload({ room: ['r'] }),
+    'no role': asPayload({ role: undefined }),
+    'another role': asPayload({ role: 'backend' }),
+    'a role of the prototype': asPayload({ role: '__proto__' }),
+    'a device that is no text': asPayload({ deviceId: 7 }),
+    'no object': await new CompactSign(Buffer.from('"r"')).setProtectedHeader(HEADER).sign(createSecretKey(Buffer.from(NEW))),
+    'no JSON': await new CompactSign(Buffer.from('{')).setProtectedHeader(HEADER).sign(createSecretKey(Buffer.from(NEW))),
+    'a long text': 'x'.repeat(100_000),
+    'strange characters': `${head}.${body}.\u0000é`
+  }
+  for (const [what, token] of Object.entries(rows)) t.equal(await codeOf(token), 'INVALID_TOKEN', what)
+})

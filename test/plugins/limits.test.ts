@@ -1,0 +1,151 @@
+// What one client may take: messages, invalid frames, connections.
+import { once } from 'node:events'
+import t, { type Test } from 'tap'
+import { WebSocket } from 'ws'
+import { build, listen } from '../build.js'
+import { Peer } from '../peer.js'
+import { until } from '../until.js'
+
+/** A client on a clock that stands still unless it is moved. */
+async function still (t: Test, env: Record<string, string>) {
+  const clock = { now: 1_795_500_000_000 }
+  const { app } = await build(t, { env, now: () => clock.now })
+  return { app, clock, connect: () => Peer.inject(t, app) }
+}
+
+t.test('the 41st message of a moment is refused and may be sent again; the socket stays, and nobody else is concerned', async (t) => {
+  const { clock, connect } = await still(t, { MESSAGES_PER_SECOND: '20', MESSAGES_BURST: '40' })
+  const [shop, phone] = [await connect(), await connect()]
+  await shop.join('r')
+  for (let i = 1; i <= 41; i++) phone.send('CLICKED_PAY', { roomId: 'r' }, `e${i}`)
+  t.match((await phone.next('ERROR')).payload, { code: 'RATE_LIMITED', retryable: true, id: 'e41' })
+  await shop.settled()
+  t.equal(shop.events.length, 40)
+  clock.now += 50
+  phone.send('CLICKED_PAY', { roomId: 'r' }, 'e41')
+  t.match(await sees(shop, 41), { id: 'e41' })
+})
+
+/** The event with a number, as a peer sees it. */
+async function sees (peer: Peer, seq: number) {
+  let frame
+  do frame = await peer.next('CLICKED_PAY'); while (frame.seq !== seq)
+  return frame
+}
+
+t.test('a flood ends its socket with 4004, also one of pings, or of pongs that nobody asked for', async (t) => {
+  const { app, connect } = await still(t, { MESSAGES_PER_SECOND: '2', MESSAGES_BURST: '4' })
+  const shop = await connect()
+  await shop.join('r')
+  const floods: Record<string, (peer: Peer) => void> = {
+    messages: (peer) => peer.send('CLICKED_PAY', { roomId: 'r' }),
+    garbage: (peer) => peer.socket.send('{'),
+    pings: (peer) => peer.socket.ping(),
+    pongs: (peer) => peer.socket.pong()
+  }
+  for (const [what, send] of Object.entries(floods)) {
+    const peer = await connect()
+    for (let i = 1; i <= 20; i++) send(peer)
+    if (what === 'pings' || what === 'pongs') t.equal(peer.socket.readyState, 1, `${what}: five times the burst is taken`)
+    send(peer)
+    t.equal(await peer.closed, 4004, what)
+  }
+  await shop.settled()
+  t.ok(shop.events.length <= 4, 'of the flood of messages no more than the burst allows')
+  await until('only the flooded sockets are gone', () => app.sessions.size === 1)
+})
+
+t.test('a pong that answers our ping costs nothing', async (t) => {
+  const { app } = await listen(t, { env: { MESSAGES_PER_SECOND: '1', MESSAGES_BURST: '1', HEARTBEAT_SECONDS: '1', HEARTBEAT_TIMEOUT_SECONDS: '1' }, now: () => 1_795_500_000_000 })
+  const { port } = app.server.address() as { port: number }
+  const peer = await Peer.connect(t, `ws://127.0.0.1:${port}`)
+  for (let i = 0; i < 2; i++) await once(peer.socket, 'ping')
+  await peer.join('r')
+  t.equal(peer.socket.readyState, 1)
+})
+
+t.test('0 messages a second means no limit', async (t) => {
+  const { connect } = await still(t, { MESSAGES_PER_SECOND: '0' })
+  const [shop, phone] = [await connect(), await connect()]
+  await shop.join('r')
+  for (let i = 0; i < 1000; i++) phone.send('CLICKED_PAY', { roomId: 'r' })
+  t.ok(await sees(shop, 1000))
+})
+
+t.test('more than ten invalid frames a minute end the socket with 4501; ten do not', async (t) => {
+  const { clock, connect } = await still(t, { MESSAGES_PER_SECOND: '0' })
+  const peer = await connect()
+  const bad = ['', '{', '[]', 'null', '{"type":"NO_SUCH_EVENT"}', '{"type":"JOIN_ROOM"}', '{"type":1}', '"x"', '{"type":"JOIN_ROOM","payload":{"roomId":"a/b"}}', '{"type":"PING","payload":[]}']
+  for (const text of bad) peer.socket.send(text)
+  await peer.settled()
+  t.equal(peer.frames.filter(({ type }) => type === 'ERROR').length, 10)
+  clock.now += 60_000
+  for (const text of bad) peer.socket.send(text)
+  await peer.join('r')
+  peer.socket.send('{')
+  t.equal(await peer.closed, 4501)
+  t.equal(peer.frames.filter(({ type }) => type === 'ERROR').length, 21, 'the last one is told as well')
+})
+
+t.test('what is refused for another reason than its form does not count', async (t) => {
+  const { connect } = await still(t, { MESSAGES_PER_SECOND: '0', MAX_ROOMS_PER_SOCKET: '1', API_KEYS: 'key', RESULTS_FROM: 'backend' })
+  const peer = await connect()
+  await peer.join('r')
+  for (let i = 0; i < 20; i++) {
+    peer.send('LEAVE_ROOM', { roomId: 'other' })
+    peer.send('PAYMENT_SUCCESS', { roomId: 'r' })
+    peer.send('JOIN_ROOM', { roomId: 'another' })
+  }
+  await peer.settled()
+  t.equal(peer.frames.filter(({ type }) => type === 'ERROR').length, 60)
+  t.equal(peer.socket.readyState, 1)
+})
+
+/** Opens a socket; what became of it. */
+async function attempt (t: Test, url: string, headers: Record<string, string> = {}): Promise<WebSocket | { status: number, body: { code: string } }> {
+  const socket = new WebSocket(url, { headers })
+  t.teardown(() => socket.terminate())
+  return await new Promise((resolve, reject) => {
+    socket.on('open', () => resolve(socket))
+    socket.on('error', reject)
+    socket.on('unexpected-response', (_request, response) => {
+      let text = ''
+      response.on('data', (chunk) => { text += String(chunk) })
+      response.on('end', () => resolve({ status: response.statusCode!, body: JSON.parse(text) }))
+    })
+  })
+}
+
+t.test('past MAX_CONNECTIONS a handshake is a 503, however many come at once, and there is room again when one goes', async (t) => {
+  const { app, url, port } = await listen(t, { env: { MAX_CONNECTIONS: '5' } })
+  const all = await Promise.all(Array.from({ length: 20 }, () => attempt(t, url)))
+  const open = all.filter((one) => one instanceof WebSocket)
+  t.equal(open.length, 5)
+  for (const one of all) if (!(one instanceof WebSocket)) t.match(one, { status: 503, body: { success: false, code: 'UNAVAILABLE' } })
+  const stream = await fetch(`http://127.0.0.1:${port}/api/rooms/r/events`, { headers: { accept: 'text/event-stream' } })
+  t.equal(stream.status, 503, 'an event stream is a connection too')
+  await until('the refused ones are gone, and fetch keeps its connection', async () => await connections(app) === 5 + 1)
+  open[0]!.terminate()
+  await until('its place is free', () => app.sessions.size === 4)
+  t.ok(await attempt(t, url) instanceof WebSocket)
+})
+
+t.test('past MAX_CONNECTIONS_PER_IP it is a 429; a forged address changes nothing, a trusted proxy\'s word does', async (t) => {
+  const plain = await listen(t, { env: { MAX_CONNECTIONS_PER_IP: '2' } })
+  for (let i = 0; i < 2; i++) t.ok(await attempt(t, plain.url) instanceof WebSocket)
+  t.match(await attempt(t, plain.url, { 'x-forwarded-for': '203.0.113.1' }), { status: 429, body: { code: 'RATE_LIMITED' } })
+
+  const proxied = await listen(t, { env: { MAX_CONNECTIONS_PER_IP: '2', TRUST_PROXY: 'loopback' } })
+  for (const address of ['203.0.113.1', '203.0.113.1', '203.0.113.2', '2001:db8::1', '2001:db8::2']) {
+    t.ok(await attempt(t, proxied.url, { 'x-forwarded-for': address }) instanceof WebSocket, address)
+  }
+  for (const address of ['203.0.113.1', '198.51.100.1, 203.0.113.1', '2001:db8::3']) {
+    t.match(await attempt(t, proxied.url, { 'x-forwarded-for': address }), { status: 429 }, address)
+  }
+  const stream = await fetch(`http://127.0.0.1:${proxied.port}/api/rooms/r/events`, { headers: { accept: 'text/event-stream', 'x-forwarded-for': '203.0.113.1' } })
+  t.equal(stream.status, 429)
+})
+
+async function connections (app: Awaited<ReturnType<typeof listen>>['app']): Promise<number> {
+  return await new Promise((resolve, reject) => app.server.getConnections((error, count) => { error ? reject(error) : resolve(count) }))
+}
