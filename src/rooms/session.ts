@@ -226,6 +226,8 @@ export class Session implements Recipient, Connection {
   #floods (): boolean {
     if (this.#flood?.take(this.#options.now()) !== false) return false
     this.close(CLOSE.RATE_LIMIT)
+    // The rest of the flood is not even read; the close timeout ends what is left.
+    this.#socket.pause()
     return true
   }
 
