@@ -239,3 +239,32 @@ t.test('Node\'s own WebSocket is taken where there is one', async (t) => {
   t.equal(room.transport, 'WebSocket' in globalThis ? 'socket' : 'stream')
   room.close()
 })
+
+t.test('where tokens are asked for, a client with fresh ones comes back after each has expired, and nothing is missing', async (t) => {
+  const { app, url } = await listen(t, { env: { API_KEYS: 'key', TOKEN_SECRET: 'a secret for tests with 32 bytes and more' } })
+  const headers = { authorization: 'Bearer key' }
+  await app.inject({ method: 'POST', url: '/api/rooms', headers, payload: { roomId: 'r' } })
+  const minted = { device1: 0, device2: 0 }
+  const fresh = (role: 'device1' | 'device2') => async (): Promise<string> => {
+    minted[role]++
+    return (await app.inject({ method: 'POST', url: '/api/rooms/r/tokens', headers, payload: { role, ttlSeconds: 2 } })).json().data.token
+  }
+  const shop = enter(t, { url, role: 'device1', token: fresh('device1') })
+  const phone = enter(t, { url, role: 'device2', token: fresh('device2') })
+  const heard = listenTo(shop)
+  for (let n = 0; minted.device1 < 3 || minted.device2 < 3; n++) await phone.publish('CLICKED_PAY', { n })
+  await until('the shop heard all', () => shop.position?.seq === phone.position?.seq)
+  t.strictSame(of(heard, 'event').map(({ seq }) => seq), Array.from({ length: shop.position!.seq }, (_, i) => i + 1))
+  t.strictSame(of(heard, 'gap'), [])
+  t.strictSame(of(heard, 'closed'), [])
+})
+
+t.test('a client whose token is none, or for another room, gives up and says why', async (t) => {
+  const { app, url } = await listen(t, { env: { API_KEYS: 'key', TOKEN_SECRET: 'a secret for tests with 32 bytes and more' } })
+  const { tokens } = (await app.inject({ method: 'POST', url: '/api/rooms', headers: { authorization: 'Bearer key' }, payload: { roomId: 'other' } })).json().data
+  for (const [token, reason] of [[undefined, 'INVALID_TOKEN'], ['none', 'INVALID_TOKEN'], [tokens.device1, 'FORBIDDEN']] as const) {
+    const heard = listenTo(enter(t, { url, role: 'device1', token }))
+    await until('it gave up', () => of(heard, 'closed').length > 0)
+    t.match(of(heard, 'closed'), [{ reason }])
+  }
+})
