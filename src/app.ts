@@ -26,9 +26,10 @@ declare module 'fastify' {
   }
 }
 
-/** How long a request may take to arrive, ms; and how often that is looked at. Together, a peer that stalls is cut within 10 s. */
+/** How long a request may take to arrive, ms; how often that is looked at; and how long the peer has to read why it failed. Together less than 10 s. */
 const REQUEST_TIMEOUT = 8_000
-const CHECK_INTERVAL = 1_000
+const CHECK_INTERVAL = 500
+const LINGER = 500
 
 /** Header lines of one request. Past its own limit Node drops them without a word, be it the one that says who is asking. */
 const MAX_HEADERS = 100
@@ -69,6 +70,8 @@ export function buildApp ({ config, logger, now = Date.now }: AppOptions): Fasti
       const { status, message } = CLIENT_ERRORS[error.code] ?? { status: 400, message: 'The request is not valid HTTP.' }
       const body = JSON.stringify(errorResponse(new Failure(codeForStatus(status), message), newId(), now()))
       socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n${body}`)
+      // Not at once, or what it still sends would wipe out the answer; but a peer that never closes its side must not stay.
+      setTimeout(() => socket.destroy(), LINGER).unref()
     }
   })
   app.decorate('config', config)

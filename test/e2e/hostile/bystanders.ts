@@ -48,7 +48,7 @@ export async function besideAPayment (t: Test, { url }: Server, what: string, at
 /** Takes each of them on its own, some at once. */
 export async function forEach<T> (items: Iterable<T>, task: (item: T) => Promise<void>, atOnce = 8): Promise<void> {
   const queue = [...items]
-  await Promise.all(Array.from({ length: atOnce }, async () => {
+  await Promise.all(Array.from({ length: Math.min(atOnce, queue.length) }, async () => {
     for (let item = queue.shift(); item !== undefined; item = queue.shift()) await task(item)
   }))
 }
