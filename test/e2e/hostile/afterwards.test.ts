@@ -102,6 +102,10 @@ function heap (): number {
 t.test(`after ${ROUNDS} rounds of everything the server holds what it held before, and its log is clean`, async (t) => {
   const server = await listen(t, { env: { ROOM_RETENTION_SECONDS: '1' } })
   const { app, logs } = server
+  const warnings: string[] = []
+  const warn = ({ message }: Error) => { warnings.push(message) }
+  process.on('warning', warn)
+  t.teardown(() => process.off('warning', warn))
   const payment = await Payment.begin(t, server.url)
   const before = await openThings(server)
   const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i)
@@ -124,6 +128,7 @@ t.test(`after ${ROUNDS} rounds of everything the server holds what it held befor
   await settle('after all rounds')
 
   t.strictSame(await openThings(server), before)
+  t.strictSame(warnings, [], 'Node warns of nothing, such as listeners that pile up')
   if (descriptorsBefore === undefined) t.comment('descriptors are not counted: there is no /proc/self/fd here')
   else await until(() => `${descriptorsBefore} descriptors again; there are ${descriptors()}`, () => descriptors()! <= descriptorsBefore)
   if (!collectGarbage) t.comment('memory is not measured: this engine lets nobody collect its garbage')
