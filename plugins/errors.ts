@@ -21,7 +21,7 @@ export default fp(async (app) => {
     const status = error.statusCode ?? 500
     if (status >= 500) request.log.error({ err: error }, 'request failed')
     // A library's status may be finer than our code's own (408, 411 …); it is kept.
-    return reply.fail(failureOf(error, status)).code(status)
+    return reply.code(status).send(errorResponse(failureOf(error, status), request.id, app.now()))
   })
 
   // Only JSON is taken; Fastify's own parser for plain text would let it through to the validation.
