@@ -1,4 +1,5 @@
 // Every error a client can meet over HTTP, in the one envelope; `reply.fail` answers with an expected failure.
+import { isUtf8 } from 'node:buffer'
 import fp from 'fastify-plugin'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { codeForStatus, ERRORS, Failure, type ErrorDetail } from '../src/errors.js'
@@ -20,11 +21,17 @@ export default fp(async (app) => {
     const status = error.statusCode ?? 500
     if (status >= 500) request.log.error({ err: error }, 'request failed')
     // A library's status may be finer than our code's own (408, 411 …); it is kept.
-    return reply.fail(failureOf(error, status)).code(status)
+    return reply.code(status).send(errorResponse(failureOf(error, status), request.id, app.now()))
   })
 
   // Only JSON is taken; Fastify's own parser for plain text would let it through to the validation.
   app.removeContentTypeParser('text/plain')
+  // And JSON is UTF-8 (RFC 8259 §8.1), as over the socket: the default would put other characters in place of broken ones.
+  const parseJson = app.getDefaultJsonParser('error', 'error')
+  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    if (!isUtf8(body)) return done(Object.assign(new SyntaxError('not UTF-8'), { statusCode: 400 }))
+    parseJson(request, body.toString('utf8'), done)
+  })
   app.server.on('checkExpectation', (_request, response) => {
     const body = JSON.stringify(errorResponse(new Failure('INVALID_REQUEST', 'This expectation cannot be met.'), '-', app.now()))
     response.writeHead(417, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }).end(body)

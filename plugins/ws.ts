@@ -5,11 +5,17 @@ import fp from 'fastify-plugin'
 import type { WebSocket } from 'ws'
 import { allowedOrigins } from '../src/config.js'
 import { Failure } from '../src/errors.js'
-import { HANDSHAKE_TIMEOUT, limitHandshakes } from '../src/handshake.js'
+import { HANDSHAKE_TIMEOUT, handshakeFault, limitHandshakes } from '../src/handshake.js'
 import { messageRates, Session } from '../src/rooms/session.js'
 
 /** How long a peer has to answer our close frame before its socket is destroyed, ms. */
 const CLOSE_TIMEOUT = 1_500
+
+/** Frames that one message may come in. Even a careless proxy cuts a message into a few. */
+const MAX_FRAGMENTS = 256
+
+/** Bytes in a chunk off the network, on average, below which a peer is dribbling: every chunk that waits for the rest of its frame costs far more than it holds. */
+const MIN_CHUNK = 16
 
 export default fp(async (app) => {
   const { admission, config, rooms, sessions, tokens, log, now } = app
@@ -27,6 +33,8 @@ export default fp(async (app) => {
   // A constant, since @types/ws does not know `closeTimeout` yet and refuses it in a literal.
   const serverOptions = {
     maxPayload: config.MAX_MESSAGE_BYTES,
+    maxFragments: MAX_FRAGMENTS,
+    maxBufferedChunks: Math.ceil(config.MAX_MESSAGE_BYTES / MIN_CHUNK),
     closeTimeout: CLOSE_TIMEOUT,
     perMessageDeflate: false,
     // The default would echo the first subprotocol that is offered, whatever a client put there.
@@ -57,7 +65,9 @@ export default fp(async (app) => {
   app.get('/', {
     websocket: true,
     constraints: { upgrade: 'websocket' },
-    preValidation: async ({ headers: { origin }, ip }, reply) => {
+    preValidation: async ({ raw, headers: { origin }, ip }, reply) => {
+      const fault = handshakeFault(raw)
+      if (fault !== undefined) return reply.header('sec-websocket-version', '13').fail(new Failure('INVALID_REQUEST', fault))
       // On its way out the server takes no upgrades any more, so one arrives here as a plain request.
       if (sessions.draining) return reply.fail(new Failure('UNAVAILABLE', 'The server is restarting; connect again.'))
       // CORS does not stop sockets: a foreign page is refused here, with a true HTTP answer (RFC 6455 §10.2).

@@ -1,6 +1,6 @@
 // buildApp: the whole server as one Fastify instance, from settings to routes, without listening.
 import { randomBytes } from 'node:crypto'
-import { STATUS_CODES } from 'node:http'
+import { STATUS_CODES, type ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import ajvCompiler, { type BuildCompilerFromPool, type RouteDefinition } from '@fastify/ajv-compiler'
 import autoload from '@fastify/autoload'
@@ -26,6 +26,14 @@ declare module 'fastify' {
   }
 }
 
+/** How long a request may take to arrive, ms; how often that is looked at; and how long the peer has to read why it failed. Together less than 10 s. */
+const REQUEST_TIMEOUT = 8_000
+const CHECK_INTERVAL = 500
+const LINGER = 500
+
+/** Header lines of one request. Past its own limit Node drops them without a word, be it the one that says who is asking. */
+const MAX_HEADERS = 100
+
 /** Builds the app; its plugins and routes load on `ready()` or `listen()`. */
 export function buildApp ({ config, logger, now = Date.now }: AppOptions): FastifyInstance {
   const newId = () => randomBytes(9).toString('base64url')
@@ -34,10 +42,11 @@ export function buildApp ({ config, logger, now = Date.now }: AppOptions): Fasti
     // One line per request would drown the payments; what goes wrong is logged by the error handler.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: config.MAX_MESSAGE_BYTES,
-    requestTimeout: 10_000,
+    requestTimeout: REQUEST_TIMEOUT,
     // While the process drains, health and readiness are still asked for, and an event that comes in is still published.
     return503OnClosing: false,
-    http: { headersTimeout: 8_000, connectionsCheckingInterval: 2_000 },
+    // A missing Host is refused below, in the envelope; Node would refuse it with an empty answer.
+    http: { headersTimeout: REQUEST_TIMEOUT, connectionsCheckingInterval: CHECK_INTERVAL, requireHostHeader: false },
     routerOptions: {
       // A room id has 128 characters at the most, and each may arrive percent-encoded.
       maxParamLength: 3 * 128,
@@ -55,20 +64,43 @@ export function buildApp ({ config, logger, now = Date.now }: AppOptions): Fasti
     },
     // What is not HTTP never becomes a request; its answer is written by hand.
     clientErrorHandler: (error, socket) => {
-      if (!socket.writable || error.code === 'ECONNRESET') return socket.destroy()
-      const status = CLIENT_ERRORS[error.code] ?? 400
-      const body = JSON.stringify(errorResponse(new Failure(codeForStatus(status), 'The request is not valid HTTP.'), newId(), now()))
+      // An answer that has begun, a stream for example, is not the place for another one. Node has no public name for it.
+      const { _httpMessage: begun } = socket as typeof socket & { _httpMessage?: ServerResponse }
+      if (!socket.writable || error.code === 'ECONNRESET' || begun?.headersSent) return socket.destroy()
+      const { status, message } = CLIENT_ERRORS[error.code] ?? { status: 400, message: 'The request is not valid HTTP.' }
+      const body = JSON.stringify(errorResponse(new Failure(codeForStatus(status), message), newId(), now()))
       socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n${body}`)
+      // Not at once, or what it still sends would wipe out the answer; but a peer that never closes its side must not stay.
+      setTimeout(() => socket.destroy(), LINGER).unref()
     }
   })
   app.decorate('config', config)
   app.decorate('now', now)
+  app.server.maxHeadersCount = MAX_HEADERS + 1
+  app.addHook('onRequest', async ({ raw, id }, reply) => {
+    const fault = headFault(raw)
+    if (fault) return reply.code(fault.status).header('connection', 'close').send(errorResponse(new Failure('INVALID_REQUEST', fault.message), id, now()))
+  })
   app.register(autoload, { dir: join(import.meta.dirname, '..', 'plugins') })
   app.register(autoload, { dir: join(import.meta.dirname, '..', 'routes'), routeParams: true })
   return app
 }
 
-const CLIENT_ERRORS: Record<string, number> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }
+interface HttpFault { readonly status: number, readonly message: string }
+
+const CLIENT_ERRORS: Record<string, HttpFault> = {
+  HPE_HEADER_OVERFLOW: { status: 431, message: 'The headers are too large.' },
+  ERR_HTTP_REQUEST_TIMEOUT: { status: 408, message: 'The request did not arrive in time.' }
+}
+
+/** What is wrong with a request before anyone has asked what it wants. An injected one may have no header lines. */
+function headFault ({ rawHeaders = [], httpVersion }: { rawHeaders?: string[], httpVersion: string }): HttpFault | undefined {
+  if (rawHeaders.length > 2 * MAX_HEADERS) return { status: 431, message: `The request has more than ${MAX_HEADERS} headers.` }
+  const hosts = rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host').length
+  // RFC 9112 §3.2: without one, or with two, it could mean another server than the one that a proxy thought it did.
+  if (hosts > 1 || (hosts === 0 && httpVersion === '1.1' && rawHeaders.length > 0)) return { status: 400, message: 'The request must have one Host header.' }
+  return undefined
+}
 
 /** Bodies are taken as they are: no coercion, no silent loss of keys, every broken rule is named. Queries and params are text, so they are coerced. */
 function buildValidator (...[externalSchemas, options]: Parameters<BuildCompilerFromPool>): ReturnType<BuildCompilerFromPool> {

@@ -26,6 +26,17 @@ export const upgradeConstraint = {
 }
 
 /**
+ * What is wrong with a handshake (RFC 6455 §4.2.1), as a sentence. The library is more patient: it takes HTTP/1.0, and old
+ * drafts of the protocol whose origin stands in another header than the one that we check.
+ */
+export function handshakeFault ({ httpVersion, headers }: Pick<IncomingMessage, 'httpVersion' | 'headers'>): string | undefined {
+  if (httpVersion !== '1.1') return 'A WebSocket begins with HTTP/1.1.'
+  if (String(headers['sec-websocket-version']) !== '13') return 'Sec-WebSocket-Version must be 13.'
+  if (!/^[A-Za-z0-9+/]{22}==$/.test(headers['sec-websocket-key'] ?? '')) return 'Sec-WebSocket-Key must be 16 bytes in Base64.'
+  return undefined
+}
+
+/**
  * Puts a hard limit on every handshake. Without it, one that the router refuses oddly, or whose hook hangs, stays open for ever.
  * @param timeout ms
  * @returns a function that takes the limit off a request whose handshake is done

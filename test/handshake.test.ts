@@ -5,7 +5,7 @@ import net from 'node:net'
 import { PassThrough, type Duplex } from 'node:stream'
 import type { Test } from 'tap'
 import t from 'tap'
-import { HANDSHAKE_TIMEOUT, limitHandshakes, upgradeConstraint } from '../src/handshake.js'
+import { HANDSHAKE_TIMEOUT, handshakeFault, limitHandshakes, upgradeConstraint } from '../src/handshake.js'
 
 const UPGRADE = 'GET / HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
 /** For those handshakes that are meant to run into it, ms. */
@@ -54,6 +54,18 @@ t.test('the router finds a route under its own kind of upgrade and no other', as
   t.equal(upgradeConstraint.storage<string>().get('websocket'), null, 'each router has its own')
   t.match(upgradeConstraint, { name: 'upgrade', mustMatchWhenDerived: true })
   t.equal(upgradeConstraint.validate(), true)
+})
+
+t.test('a handshake is HTTP/1.1, version 13, and a key of 16 bytes; what is wrong with another one is named', async (t) => {
+  const headers = { 'sec-websocket-version': '13', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' }
+  t.equal(handshakeFault({ httpVersion: '1.1', headers }), undefined)
+  t.match(handshakeFault({ httpVersion: '1.0', headers }), /HTTP\/1\.1/)
+  for (const version of [undefined, '', '8', '013', '13.0', '13, 8']) {
+    t.match(handshakeFault({ httpVersion: '1.1', headers: { ...headers, 'sec-websocket-version': version } }), /^Sec-WebSocket-Version /, String(version))
+  }
+  for (const key of [undefined, '', 'short', 'A'.repeat(24), `${'A'.repeat(22)}== `, `${'-'.repeat(22)}==`]) {
+    t.match(handshakeFault({ httpVersion: '1.1', headers: { ...headers, 'sec-websocket-key': key } }), /^Sec-WebSocket-Key /, String(key))
+  }
 })
 
 t.test('a handshake that hangs is cut; one that is done lives on', async (t) => {

@@ -192,6 +192,14 @@ t.test('every error has the one envelope', async (t) => {
   t.match(logs.filter(({ level }) => level >= 50), [{ msg: 'request failed', err: { message: 'secret detail' }, reqId: /./ }], 'the crash is logged, once')
 })
 
+t.test('a status that a library chose is kept, though our code for it has a rougher one', async (t) => {
+  const { app } = await build(t)
+  app.broker.ready = () => { throw Object.assign(new Error('how long is it?'), { statusCode: 411 }) }
+  const answer = await app.inject('/ready')
+  t.equal(answer.statusCode, 411)
+  t.match(answer.json(), { success: false, code: 'INVALID_REQUEST' })
+})
+
 t.test('an OPTIONS that is no preflight is no error', async (t) => {
   const { app } = await build(t)
   t.equal((await app.inject({ method: 'OPTIONS', url: '/health' })).statusCode, 204)

@@ -1,0 +1,70 @@
+// Those who must not notice: a payment in another room, and the server's own counts of what is open.
+import { randomUUID } from 'node:crypto'
+import type { FastifyInstance } from 'fastify'
+import type { Test } from 'tap'
+import { Peer } from '../../peer.js'
+import { until } from '../../until.js'
+
+export interface Server { readonly app: FastifyInstance, readonly url: string, readonly port: number }
+
+/** Two devices in the middle of a payment, in a room that nobody else knows. */
+export class Payment {
+  #sent = 0
+
+  private constructor (readonly roomId: string, private readonly shop: Peer, private readonly phone: Peer) {}
+
+  static async begin (t: Test, url: string): Promise<Payment> {
+    const [shop, phone] = await Promise.all([Peer.connect(t, url), Peer.connect(t, url)])
+    const roomId = randomUUID()
+    await shop.join(roomId)
+    const payment = new Payment(roomId, shop, phone)
+    await payment.goesOn(t, 'the payment begins')
+    return payment
+  }
+
+  /** The next step arrives, under the next number; and nothing else ever did. */
+  async goesOn (t: Test, what: string): Promise<void> {
+    this.phone.send('CLICKED_PAY', { roomId: this.roomId, step: ++this.#sent })
+    while ((await this.shop.next('CLICKED_PAY')).payload.step !== this.#sent);
+    const expected = Array.from({ length: this.#sent }, (_, i) => [i + 1, i + 1])
+    t.strictSame(this.shop.events.map(({ seq, payload }) => [seq, payload.step]), expected, `the other payment goes on: ${what}`)
+    t.strictSame([...this.shop.frames, ...this.phone.frames].filter(({ type }) => type === 'ERROR'), [])
+  }
+
+  end (): void {
+    this.shop.socket.terminate()
+    this.phone.socket.terminate()
+  }
+}
+
+/** Does something hostile while a payment goes on in another room, and sees to it that the payment never notices. */
+export async function besideAPayment (t: Test, { url }: Server, what: string, attack: () => Promise<void>): Promise<void> {
+  const payment = await Payment.begin(t, url)
+  await attack()
+  await payment.goesOn(t, what)
+  payment.end()
+}
+
+/** Takes each of them on its own, some at once. */
+export async function forEach<T> (items: Iterable<T>, task: (item: T) => Promise<void>, atOnce = 8): Promise<void> {
+  const queue = [...items]
+  await Promise.all(Array.from({ length: Math.min(atOnce, queue.length) }, async () => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await task(item)
+  }))
+}
+
+/** What is open on the server: connections by its own count, sockets, rooms with somebody in them, listeners that could pile up. */
+export async function openThings ({ app }: Pick<Server, 'app'>): Promise<Record<string, number>> {
+  const connections = await new Promise<number>((resolve, reject) => app.server.getConnections((err, count) => err ? reject(err) : resolve(count)))
+  const listeners = app.server.eventNames().reduce((sum, name) => sum + app.server.listenerCount(name), 0)
+  return { connections, sessions: app.sessions.size, rooms: app.rooms.size, clients: app.websocketServer.clients.size, listeners }
+}
+
+/** Waits until no more is open than was before; ten seconds is what we promise for every connection that came to nothing. */
+export async function backTo (before: Record<string, number>, server: Pick<Server, 'app'>, timeout = 10_000): Promise<void> {
+  let now = before
+  await until(() => `as it was before: ${JSON.stringify(before)}, but there is ${JSON.stringify(now)}`, async () => {
+    now = await openThings(server)
+    return Object.keys(before).every((key) => now[key]! <= before[key]!)
+  }, timeout)
+}
