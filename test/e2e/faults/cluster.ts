@@ -57,7 +57,7 @@ export class Node {
       MESSAGES_PER_SECOND: '0',
       ...this.env
     }, this.options)
-    await until(() => `${this.name} listens; it said: ${this.output}`, async () => await this.status('/health') === 200, 30_000)
+    await until(() => `${this.name} listens; it said: ${this.output}`, async () => await this.status('/health') === 200, 60_000)
   }
 
   /** Starts the process and waits until it is ready for traffic. */
