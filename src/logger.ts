@@ -1,23 +1,33 @@
 // The process's logger: JSON lines in production, otherwise lines for people in the seed's format.
 import type { Writable } from 'node:stream'
-import { pino, type Logger } from 'pino'
-import { build as pretty } from 'pino-pretty'
+import { levels, pino, type DestinationStream, type Logger } from 'pino'
+import { prettyFactory } from 'pino-pretty'
 import type { Config } from './config.js'
+
+/** Bytes of lines that are kept while standard output takes none, a full disk for example; what is more is lost. */
+const MAX_WAITING = 1_048_576
 
 /**
  * @param destination where lines go, standard output where it is left out
  * @returns a pino logger; pretty lines read `[INFO] 2024-01-15T10:30:00.000Z - sentence {"field":"value"}`
  */
-export function createLogger ({ NODE_ENV, LOG_LEVEL }: Pick<Config, 'NODE_ENV' | 'LOG_LEVEL'>, destination?: Writable): Logger {
-  // Synchronous, here and below: lines that are written while the process ends must still come out, and in order.
-  if (NODE_ENV === 'production') return pino({ level: LOG_LEVEL }, destination ?? pino.destination({ dest: 1, sync: true }))
-  const stream = pretty({
+export function createLogger ({ NODE_ENV, LOG_LEVEL }: Pick<Config, 'NODE_ENV' | 'LOG_LEVEL'>, destination: Writable | DestinationStream = standardOutput()): Logger {
+  if (NODE_ENV === 'production') return pino({ level: LOG_LEVEL }, destination)
+  const pretty = prettyFactory({
+    // Without them its format knows no names for the levels.
+    customLevels: levels.values,
     singleLine: true,
     ignore: 'pid,hostname,time,level',
     messageFormat: '[{levelLabel}] {time} - {msg}',
-    colorize: false,
-    sync: true,
-    ...(destination && { destination })
+    colorize: false
   })
-  return pino({ level: LOG_LEVEL, timestamp: () => `,"time":"${new Date().toISOString()}"` }, stream)
+  return pino({ level: LOG_LEVEL, timestamp: () => `,"time":"${new Date().toISOString()}"` }, { write: (line) => destination.write(pretty(line)) })
+}
+
+function standardOutput (): DestinationStream {
+  // Synchronous: lines that are written while the process ends must still come out, and in order.
+  const output = pino.destination({ dest: 1, sync: true, maxLength: MAX_WAITING })
+  // A log that cannot be written is no reason to stop; the next line tries again, unless the reader of a pipe has gone.
+  output.on('error', () => {})
+  return output
 }

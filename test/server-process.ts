@@ -12,12 +12,24 @@ export interface ServerProcess {
   readonly exit: Promise<number | null>
 }
 
-/**
- * Starts the server with these settings and no others; it may not listen yet.
- * @param cwd where it looks for a settings file
- */
-export function startProcess (env: Record<string, string>, cwd: string = ROOT): ServerProcess {
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), join(ROOT, 'src/server.ts')], {
+export interface ProcessOptions {
+  /** Where it looks for a settings file. */
+  readonly cwd?: string
+  /** A module's source that is run in it before the server, so that a test can break it from inside. */
+  readonly preload?: string
+  /** How many file descriptors it may have. */
+  readonly descriptors?: number
+  /** Where its standard output leads; otherwise it is kept. */
+  readonly stdout?: number
+}
+
+/** Starts the server with these settings and no others; it may not listen yet. */
+export function startProcess (env: Record<string, string>, { cwd = ROOT, preload, descriptors, stdout }: ProcessOptions = {}): ServerProcess {
+  const imports = [import.meta.resolve('tsx'), ...preload === undefined ? [] : [`data:text/javascript,${encodeURIComponent(preload)}`]]
+  const command = [process.execPath, ...imports.flatMap((module) => ['--import', module]), join(ROOT, 'src/server.ts')]
+  // Only a shell can lower the limit; `exec` makes the server its successor, with the same process id.
+  const [file, ...args] = descriptors === undefined ? command : ['/bin/sh', '-c', `ulimit -n ${descriptors} && exec "$@"`, 'sh', ...command]
+  const child = spawn(file!, args, {
     cwd,
     env: {
       PATH: process.env.PATH,
@@ -30,9 +42,9 @@ export function startProcess (env: Record<string, string>, cwd: string = ROOT): 
       _TAPJS_PROCESSINFO_COVERAGE_: '0',
       ...env
     },
-    stdio: ['ignore', 'pipe', 'pipe']
+    stdio: ['ignore', stdout ?? 'pipe', 'pipe']
   })
   let output = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => { output += String(chunk) })
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => { output += String(chunk) })
   return { child, output: () => output, exit: once(child, 'close').then(([code]) => code as number | null) }
 }

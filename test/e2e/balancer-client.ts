@@ -39,6 +39,8 @@ export class Client {
   readonly acknowledged = new Map<number, number>()
   readonly unacknowledged = new Map<string, string>()
   isLost = false
+  /** Where the payment stood when it last joined. */
+  state: { step: string | null } | undefined
   #socket: WebSocket | undefined
   #joined = false
   #done = false
@@ -47,7 +49,11 @@ export class Client {
   #seq = 0
   #number = 0
 
-  constructor (readonly url: string, readonly roomId: string, readonly role: 'device1' | 'device2', readonly figures: Figures) {}
+  /** @param pause waits before it connects again after a close */
+  constructor (
+    readonly url: string, readonly roomId: string, readonly role: 'device1' | 'device2', readonly figures: Figures,
+    readonly pause: () => Promise<unknown> = () => sleep(Math.random() * JITTER, undefined, { ref: false })
+  ) {}
 
   get joined (): boolean { return this.#joined }
   /** Where its knowledge of the room ends. */
@@ -70,7 +76,7 @@ export class Client {
       if (isOpen) count(this.figures.closes, code)
       else count(this.figures.refusals, refusal)
       this.#awaySince ??= Date.now()
-      void sleep(Math.random() * JITTER, undefined, { ref: false }).then(() => { if (!this.#done) this.connect() })
+      void this.pause().then(() => { if (!this.#done) this.connect() })
     })
   }
 
@@ -84,9 +90,12 @@ export class Client {
     if (this.#joined) this.#socket!.send(frame)
   }
 
+  /** Loses its connection. */
+  cut (): void { this.#socket?.terminate() }
+
   end (): void {
     this.#done = true
-    this.#socket?.terminate()
+    this.cut()
   }
 
   #take ({ type, payload, seq }: Frame): void {
@@ -96,7 +105,8 @@ export class Client {
     else if (type === 'CLICKED_PAY' && this.role === 'device1') this.#see(payload.n as number, seq!)
   }
 
-  #backIn ({ epoch, recovered }: Frame['payload']): void {
+  #backIn ({ epoch, recovered, state }: Frame['payload']): void {
+    this.state = state as { step: string | null }
     const { figures } = this
     if (recovered === true) figures.recovered++
     if (recovered === false) {

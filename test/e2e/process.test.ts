@@ -9,7 +9,7 @@ import { until } from '../until.js'
 
 /** Starts the server with these settings and no others, nor a settings file. */
 function start (t: Test, env: Record<string, string>): ServerProcess {
-  const server = startProcess(env, t.testdir({}))
+  const server = startProcess(env, { cwd: t.testdir({}) })
   t.teardown(() => server.child.kill('SIGKILL'))
   return server
 }
@@ -53,7 +53,7 @@ t.test('a port that is taken: exit 1, and the log says so', async (t) => {
 })
 
 t.test('SIGTERM under load: no client is left without a close code, exit 0 within the grace', async (t) => {
-  const { url, child, exit, output } = await started(t, { NODE_ENV: 'production', SHUTDOWN_GRACE_SECONDS: '10' })
+  const { url, child, exit, output } = await started(t, { NODE_ENV: 'production', SHUTDOWN_GRACE_SECONDS: '10', MESSAGES_PER_SECOND: '0' })
   const pairs = await Promise.all(Array.from({ length: 100 }, async (_, n) => {
     const [shop, phone] = await Promise.all([Peer.connect(t, url), Peer.connect(t, url)])
     await shop.join(`payment_${n}`)
@@ -85,8 +85,20 @@ t.test('SIGTERM under load: no client is left without a close code, exit 0 withi
   for (const { shop } of pairs) t.strictSame(shop.events.map(({ seq }) => seq), shop.events.map((_, i) => i + 1), 'in order, without a gap')
 })
 
-t.test('SIGTERM with requests that never end, and a stream that nobody reads: exit 0 within the grace', async (t) => {
-  const { url, child, exit, output } = await started(t, { NODE_ENV: 'production' })
+t.test('a second signal while it drains: exit 1 at once', async (t) => {
+  const { url, child, exit, output } = await started(t, { NODE_ENV: 'production', SHUTDOWN_GRACE_SECONDS: '60' })
+  const phone = await Peer.connect(t, url)
+  // It does not answer the close frame, so the drain waits for it.
+  phone.socket.pause()
+  child.kill('SIGINT')
+  child.kill('SIGTERM')
+  t.equal(await exit, 1)
+  t.match(output(), /"server stopping"[^]*"second SIGTERM, exiting"/)
+  t.notMatch(output(), /"server stopped"/)
+})
+
+t.test('SIGTERM with requests that never end, and with a stream and a socket that nobody reads: exit 0 within the grace', async (t) => {
+  const { url, child, exit, output } = await started(t, { NODE_ENV: 'production', OUTBOX_MAX_BYTES: '100000000', MESSAGES_PER_SECOND: '0' })
   const [host, port] = url.slice('ws://'.length).split(':')
   const open = async (text: string) => {
     const socket = net.connect(Number(port), host)
@@ -105,6 +117,15 @@ t.test('SIGTERM with requests that never end, and a stream that nobody reads: ex
   const phone = await Peer.connect(t, url)
   phone.send('CLICKED_PAY', { roomId: 'r' })
   await phone.settled()
+  const deaf = await Peer.connect(t, url)
+  await deaf.join('r')
+  deaf.socket.pause()
+  // More than the network takes in, so that even the close frame has to wait.
+  const padding = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`p${i}`, 'x'.repeat(2000)]))
+  for (let i = 0; i < 14; i++) {
+    for (let j = 0; j < 50; j++) phone.send('CLICKED_PAY', { roomId: 'r', ...padding })
+    await phone.settled()
+  }
   child.kill('SIGTERM')
   t.equal(await phone.closed, 1012)
   t.equal(await exit, 0)

@@ -1,14 +1,17 @@
-// Two nodes and their Redis for fault tests, each node on a way of its own to it.
-import { readdirSync, readFileSync } from 'node:fs'
+// The nodes of fault tests: two and their Redis, each on a way of its own to it, or one alone, and clients on a way of theirs.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import http from 'node:http'
 import type { Test } from 'tap'
 import { freePort, startRedis, type RedisServer } from '../../redis.js'
 import { until } from '../../until.js'
-import { startProcess, type ServerProcess } from '../../server-process.js'
+import { startProcess, type ProcessOptions, type ServerProcess } from '../../server-process.js'
 import { Proxy } from './proxy.js'
 
 /** What is needed of a test, so that the soak can do without one. */
 export type Scope = Pick<Test, 'testdir' | 'teardown'>
+
+/** For the options of a test that looks into processes: why it cannot run here, or false. */
+export const withoutProc: string | false = existsSync('/proc/self/fd') ? false : 'no /proc on this machine'
 
 /** How long a process or Redis may take for what it does by itself, ms; it is a promise of the server that it is back by then. */
 export const RECOVERY = 15_000
@@ -24,9 +27,16 @@ export class Node {
   /** What it logged in its earlier lives. */
   #past = ''
 
-  constructor (readonly name: string, readonly port: number, readonly proxy: Proxy, readonly env: Record<string, string>) {}
+  /**
+   * @param proxy the way that can be broken: to Redis, or from its clients
+   * @param entrance where its clients connect
+   */
+  constructor (
+    readonly name: string, readonly port: number, readonly proxy: Proxy, readonly env: Record<string, string>,
+    readonly options: ProcessOptions = {}, readonly entrance = port
+  ) {}
 
-  get url (): string { return `ws://127.0.0.1:${this.port}` }
+  get url (): string { return `ws://127.0.0.1:${this.entrance}` }
   get pid (): number { return this.#process!.child.pid! }
   get isAlive (): boolean { return this.#process?.child.exitCode === null && this.#process.child.signalCode === null }
   /** What it logged, over all its lives. */
@@ -40,12 +50,14 @@ export class Node {
     this.#process = startProcess({
       NODE_ENV: 'production',
       PORT: String(this.port),
-      REDIS_URL: `redis://127.0.0.1:${this.proxy.port}`,
       PRESENCE_GRACE_SECONDS: '1',
       SHUTDOWN_GRACE_SECONDS: '5',
+      REQUESTS_PER_SECOND: '0',
+      // The load is faster than any device.
+      MESSAGES_PER_SECOND: '0',
       ...this.env
-    })
-    await until(() => `${this.name} listens; it said: ${this.output}`, async () => await this.status('/health') === 200, 30_000)
+    }, this.options)
+    await until(() => `${this.name} listens; it said: ${this.output}`, async () => await this.status('/health') === 200, 60_000)
   }
 
   /** Starts the process and waits until it is ready for traffic. */
@@ -58,9 +70,14 @@ export class Node {
   /** @returns how long it took until /ready said so, ms */
   async ready (): Promise<number> { return until(`${this.name} is ready`, async () => await this.status('/ready') === 200, RECOVERY) }
 
+  signal (signal: NodeJS.Signals): void { this.#process?.child.kill(signal) }
+
+  /** Whoever read its standard output is gone. */
+  closeOutput (): void { this.#process?.child.stdout?.destroy() }
+
   /** @returns its exit code, null where the signal ended it */
   async kill (signal: NodeJS.Signals): Promise<number | null> {
-    this.#process?.child.kill(signal)
+    this.signal(signal)
     return await this.#process?.exit ?? null
   }
 
@@ -73,11 +90,25 @@ export class Node {
 
   get descriptors (): number { return readdirSync(`/proc/${this.pid}/fd`).length }
   /** Resident memory, MiB. */
-  get memory (): number { return Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))?.[1]) / 1024) }
+  get memory (): number { return this.#memory('VmRSS') }
+  /** The most resident memory that it ever had, MiB. */
+  get peakMemory (): number { return this.#memory('VmHWM') }
+  /** CPU time so far, ms. */
+  get cpu (): number {
+    // After the name, which may hold anything: the 12th and 13th field, in hundredths of a second (proc(5)).
+    const fields = readFileSync(`/proc/${this.pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
+    return (Number(fields[11]) + Number(fields[12])) * 10
+  }
+
+  #memory (what: string): number { return Math.round(Number(new RegExp(`${what}:\\s+(\\d+)`).exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))?.[1]) / 1024) }
 }
 
-export interface Cluster {
+export interface Nodes {
   readonly dir: string
+  readonly nodes: readonly Node[]
+}
+
+export interface Cluster extends Nodes {
   readonly redis: RedisServer
   readonly nodes: readonly [Node, Node]
   /** Another Redis, which ends with the test. */
@@ -95,7 +126,7 @@ export async function prepare (scope: Scope, redisArgs: string[] = [], env: Reco
   const redis = await start(redisArgs)
   const nodes = await Promise.all(['a', 'b'].map(async (name) => {
     const proxy = await Proxy.start(redis.port)
-    const node = new Node(name, await freePort(), proxy, env)
+    const node = new Node(name, await freePort(), proxy, { REDIS_URL: `redis://127.0.0.1:${proxy.port}`, ...env })
     scope.teardown(async () => {
       if (node.isAlive) await node.kill('SIGKILL')
       await proxy.close()
@@ -110,6 +141,23 @@ export async function startNodes (scope: Scope, redisArgs?: string[], env?: Reco
   const cluster = await prepare(scope, redisArgs, env)
   await Promise.all(cluster.nodes.map((node) => node.start()))
   return cluster
+}
+
+/**
+ * Starts one node that has its rooms in its own memory, and whose clients come through its proxy.
+ * @param env further settings of the node
+ */
+export async function startNode (scope: Scope, env: Record<string, string> = {}, options: ProcessOptions = {}): Promise<Nodes & { readonly node: Node }> {
+  const dir = scope.testdir({})
+  const port = await freePort()
+  const proxy = await Proxy.start(port)
+  const node = new Node('node', port, proxy, env, options, proxy.port)
+  scope.teardown(async () => {
+    if (node.isAlive) await node.kill('SIGKILL')
+    await proxy.close()
+  })
+  await node.start()
+  return { dir, nodes: [node], node }
 }
 
 async function get (port: number, path: string): Promise<{ status: number, body: string }> {

@@ -86,6 +86,11 @@ export abstract class Device {
     socket?.close()
   }
 
+  /** Does not read any more what arrives. */
+  pause (): void { this.#socket?.pause() }
+
+  resume (): void { this.#socket?.resume() }
+
   stop (): void {
     this.#stopped = true
     for (const timer of this.#timers) clearTimeout(timer)

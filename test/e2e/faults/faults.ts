@@ -3,13 +3,14 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { until } from '../../until.js'
-import { RECOVERY, type Cluster, type Node } from './cluster.js'
+import { RECOVERY, type Cluster, type Node, type Nodes } from './cluster.js'
 import type { Stage } from './scenario.js'
 
 /** While the fault was certainly there, ms since the epoch. */
 export interface Span { readonly from: number, readonly to: number }
 
-export type Fault = (cluster: Cluster, stage: Stage, node: Node) => Promise<Span>
+/** @typeParam Where what it needs: two nodes and their Redis, or any nodes */
+export type Fault<Where extends Nodes = Cluster> = (cluster: Where, stage: Stage, node: Node) => Promise<Span>
 
 /** What was answered before a fault may still be on its way to a publisher for so long, ms. */
 const ON_ITS_WAY = 300
@@ -25,10 +26,10 @@ async function during (ms: number, breakIt: () => Promise<unknown> | void, mend:
 }
 
 /** The process is gone at once, and comes back. */
-export const killNode: Fault = async (_cluster, _stage, node) => during(0, () => node.kill('SIGKILL'), () => node.start())
+export const killNode: Fault<Nodes> = async (_cluster, _stage, node) => during(0, () => node.kill('SIGKILL'), () => node.start())
 
 /** The process is asked to stop, and comes back. */
-export const stopNode: Fault = async (_cluster, _stage, node) => during(0, async () => {
+export const stopNode: Fault<Nodes> = async (_cluster, _stage, node) => during(0, async () => {
   const code = await node.kill('SIGTERM')
   if (code !== 0) throw new Error(`${node.name} ended with ${code}`)
 }, () => node.start())
@@ -52,8 +53,20 @@ export const killSubscribers: Fault = async ({ redis }) => during(0, async () =>
   }
 }, () => {})
 
+/** The process stands still, and then finds at once what came meanwhile. */
+export const pauseNode: Fault<Nodes> = async (_nodes, _stage, node) => during(3_000, () => node.signal('SIGSTOP'), () => node.signal('SIGCONT'))
+
+/** Somebody is away while more happens in their room than its log can hold. @param size events */
+export const outrunLog = (size: number): Fault<Nodes> => async (_nodes, { load }) => {
+  const [watcher] = load.watchers
+  return during(0, async () => {
+    watcher!.leave()
+    await load.burst(0, size)
+  }, () => watcher!.connect())
+}
+
 /** Events are appended, and the connection breaks before that is answered. */
-export const cutAnswers: Fault = async ({ nodes }, { load }) => {
+export const cutAnswers: Fault<Nodes> = async ({ nodes }, { load }) => {
   await load.drain()
   return during(300, () => {
     for (const { proxy } of nodes) proxy.mute('commands')
@@ -87,10 +100,10 @@ export const exhaustMemory: Fault = async ({ redis }) => during(2_000, async () 
 export const pauseRedis: Fault = async ({ redis }) => during(5_000, () => { process.kill(redis.pid, 'SIGSTOP') }, () => { process.kill(redis.pid, 'SIGCONT') })
 
 /** One node and Redis do not hear each other; then everything arrives late. */
-export const partition: Fault = async (_cluster, _stage, { proxy }) => during(4_000, () => proxy.hold(), () => proxy.release())
+export const partition: Fault<Nodes> = async (_cluster, _stage, { proxy }) => during(4_000, () => proxy.hold(), () => proxy.release())
 
 /** The same, but then the connections break. */
-export const partitionAndCut: Fault = async (_cluster, _stage, { proxy }) => during(4_000, () => proxy.hold(), () => {
+export const partitionAndCut: Fault<Nodes> = async (_cluster, _stage, { proxy }) => during(4_000, () => proxy.hold(), () => {
   proxy.cut()
   proxy.release()
 })
@@ -115,5 +128,19 @@ export const dropLastPublish: Fault = async ({ nodes }, { load }) => {
 }
 
 export const FAULTS = {
-  killNode, stopNode, flushScripts, killSubscribers, cutAnswers, restartRedis, emptyRedis, flushAll, exhaustMemory, pauseRedis, partition, partitionAndCut, deafen, dropLastPublish
+  killNode,
+  stopNode,
+  pauseNode,
+  flushScripts,
+  killSubscribers,
+  cutAnswers,
+  restartRedis,
+  emptyRedis,
+  flushAll,
+  exhaustMemory,
+  pauseRedis,
+  partition,
+  partitionAndCut,
+  deafen,
+  dropLastPublish
 }

@@ -70,6 +70,29 @@ export class Load {
   /** One more event by each publisher. */
   publishOnce (): void { for (const publisher of this.publishers) publisher.publish() }
 
+  /**
+   * One more watcher, which connects at once and then counts like the others.
+   * @param n the number of its room, from 0
+   * @param urls where it connects, if not as the others do
+   */
+  watch (name: string, n: number, urls: readonly string[] = this.#options.nodes.map(({ url }) => url)): Watcher {
+    const room = `${this.#options.prefix}-${n}`
+    const watcher = new Watcher({ ...this.#device(`${name} ${room}`, room, n), urls })
+    this.watchers.push(watcher)
+    watcher.connect()
+    return watcher
+  }
+
+  /** Publishes so many events in one room, as fast as they are acknowledged. */
+  async burst (n: number, size: number, more?: object): Promise<void> {
+    const publisher = this.publishers[n]!
+    let left = size
+    await until('the burst is sent', () => {
+      while (left > 0 && publisher.publish(more)) left--
+      return left === 0 && publisher.waiting === 0
+    })
+  }
+
   /** Stops publishing, and waits until every event sent is acknowledged. */
   async drain (): Promise<void> {
     this.pause()

@@ -1,9 +1,8 @@
 // Faults of a node, of its scripts and of its connections, under load on two nodes: nothing is lost, and nothing need be declared lost.
 import t from 'tap'
 import { withoutRedis } from '../../redis.js'
-import { until } from '../../until.js'
 import { startNodes } from './cluster.js'
-import { cutAnswers, flushScripts, killNode, killSubscribers, stopNode } from './faults.js'
+import { cutAnswers, flushScripts, killNode, killSubscribers, outrunLog, stopNode } from './faults.js'
 import { judge, SEED } from './judge.js'
 import { play } from './scenario.js'
 
@@ -52,17 +51,7 @@ t.test('faults of a node', { skip: withoutRedis }, async (t) => {
   })
 
   t.test('a burst larger than the log while a watcher is away', async (t) => {
-    const outcome = await play(cluster, { name: 'burst', seed: SEED, rooms: 6, rate: 30 }, async ({ load: { watchers, publishers } }) => {
-      const [watcher] = watchers
-      const [publisher] = publishers
-      watcher!.leave()
-      let left = LOG_SIZE + 50
-      await until('the burst is sent', () => {
-        while (left > 0 && publisher!.publish()) left--
-        return left === 0 && publisher!.waiting === 0
-      }, 20_000)
-      watcher!.connect()
-    })
+    const outcome = await play(cluster, { name: 'burst', seed: SEED, rooms: 6, rate: 30 }, (stage) => outrunLog(LOG_SIZE + 50)(cluster, stage, a))
     judge(t, outcome, { mayLose: true })
     t.equal(outcome.figures.declared, 1, 'to the one that was away')
     t.ok(outcome.figures.lost >= 50)

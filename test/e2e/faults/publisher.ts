@@ -13,10 +13,14 @@ export class Publisher extends Device {
 
   get waiting (): number { return this.#unacknowledged.size }
 
-  /** Sends one more event. @returns false where too many are still unacknowledged */
-  publish (): boolean {
+  /**
+   * Sends one more event.
+   * @param more further keys of its payload
+   * @returns false where too many are still unacknowledged
+   */
+  publish (more: object = {}): boolean {
     if (this.waiting >= WINDOW) return false
-    this.#begin(TYPES[this.#count % TYPES.length]!)
+    this.#begin(TYPES[this.#count % TYPES.length]!, more)
     return true
   }
 

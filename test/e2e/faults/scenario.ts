@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { until } from '../../until.js'
 import { check, type Verdict } from './checker.js'
-import { type Cluster } from './cluster.js'
+import { type Nodes } from './cluster.js'
 import { Journal, readJournal, type Line } from './journal.js'
 import { Load, seeded } from './load.js'
 
@@ -22,6 +22,10 @@ export interface ScenarioOptions {
   readonly rate?: number
   /** How long the load runs before the fault and after it, ms. */
   readonly pace?: number
+  /** Codes with which sockets may close, beside those of any fault. */
+  readonly closes?: readonly number[]
+  /** A sentence in the log that would tell of a bug, but belongs to the fault. */
+  readonly bug?: string
 }
 
 export interface Stage { readonly load: Load, readonly journal: Journal }
@@ -29,8 +33,8 @@ export interface Stage { readonly load: Load, readonly journal: Journal }
 let count = 0
 
 /** Runs one fault under load. Every violation, of the nodes' own duties too (I5), is in the outcome. */
-export async function play (cluster: Cluster, options: ScenarioOptions, fault: (stage: Stage) => Promise<unknown>): Promise<Outcome> {
-  const { name, seed, rooms = 24, rate = 200, pace = 1_000 } = options
+export async function play (cluster: Nodes, options: ScenarioOptions, fault: (stage: Stage) => Promise<unknown>): Promise<Outcome> {
+  const { name, seed, rooms = 24, rate = 200, pace = 1_000, closes, bug } = options
   const { nodes, dir } = cluster
   const prefix = `${name}-${++count}`
   const journal = new Journal(join(dir, `${prefix}.jsonl`))
@@ -51,14 +55,14 @@ export async function play (cluster: Cluster, options: ScenarioOptions, fault: (
     await journal.close()
   }
   const lines = readJournal(journal.path)
-  const verdict = check(lines)
+  const verdict = check(lines, closes)
   const violations = [...verdict.violations, ...await atRest(cluster)]
-  nodes.forEach((node, i) => violations.push(...node.bugs.slice(bugs[i]).map((line) => `I5: ${node.name} logged ${line}`)))
+  nodes.forEach((node, i) => violations.push(...node.bugs.slice(bugs[i]).filter((line) => bug === undefined || !line.includes(`"${bug}"`)).map((line) => `I5: ${node.name} logged ${line}`)))
   return { lines, violations, figures: verdict.figures, toldAfter }
 }
 
 /** Once everyone has gone a node must be as it was before they came (I5). */
-async function atRest ({ nodes }: Cluster): Promise<string[]> {
+async function atRest ({ nodes }: Nodes): Promise<string[]> {
   const violations: string[] = []
   for (const node of nodes) {
     if (!node.isAlive) {
