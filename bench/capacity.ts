@@ -3,11 +3,15 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CHECK_INTERVAL } from '../src/broker/redis/live-rooms.js'
+import { MAX_CHECKED } from '../src/broker/redis/room-index.js'
+import { SWEEP_INTERVAL } from '../src/broker/redis.js'
 import { ROOT } from '../src/root.js'
 import { seeded } from '../test/e2e/faults/load.js'
 import type { Cost } from './cost.js'
-import { ASSUMED, binding, demandOf, embedded, nodeCpu, plan, planNodes, redisWork, registryShare, RETENTION, roomMemory, SEED, type Plan } from './reckoning.js'
-import { allBackAfter, indexAfterDay, restartNode, type Policy } from './simulation.js'
+import { ASSUMED, binding, demandOf, embedded, plan, planNodes, redisWork, registryShare, RETENTION, roomMemory, SEED, shardBounds, type Plan } from './reckoning.js'
+import { backAfterNode, backAfterShard, shardsToBeBack } from './recovery.js'
+import { indexAfterDay, restartNode, type Policy, type Restart } from './simulation.js'
+import type { RedisWork } from './stage.js'
 
 export const SIZES = [10_000, 1_000_000, 100_000_000] as const
 
@@ -18,7 +22,9 @@ const MAX_CLUSTER = 1_000
 /** One for commands and one for the channels. */
 const CONNECTIONS = 2
 /** Nodes and sockets on each that a restart is played with. */
-const [PLAYED_NODES, PLAYED_SOCKETS] = [200, 100]
+const [PLAYED_NODES, PLAYED_SOCKETS] = [100, 1_000]
+/** Time after a failover in which everyone should be back, s. */
+const BACK = 20
 
 export function readCost (): Cost { return JSON.parse(readFileSync(join(ROOT, 'bench/cost.json'), 'utf8')) as Cost }
 
@@ -33,6 +39,27 @@ function table (head: Row, rows: readonly Row[]): string { return [head, head.ma
 /** A row for each figure and a column for each size. */
 function bySize (plans: readonly Plan[], rows: ReadonlyArray<readonly [name: string, figure: (plan: Plan) => string]>): string {
   return table(['Rooms in use', ...plans.map(({ demand }) => whole(demand.rooms))], rows.map(([name, figure]) => [name, ...plans.map(figure)]))
+}
+
+/** What was measured, in the order of a payment. */
+export function costs ({ embedded, redis: { node, redis, memory }, registry: { event, beat, index } }: Cost): string {
+  const work = ({ cpu, commands, bytesIn, bytesOut }: RedisWork) => `${digits(cpu, 3)} µs, ${digits(commands, 3)} commands, ${digits(bytesIn, 3)} B in, ${digits(bytesOut, 3)} B out`
+  const kib = (bytes: number) => `${digits(bytes / 1024, 3)} KiB`
+  return table(['', 'Node without Redis', 'Node over Redis', 'Redis'], [
+    ['A socket connects and joins', `${digits(embedded.join, 3)} µs`, `${digits(node.join, 3)} µs`, work(redis.join)],
+    ['An event with an `id`, to one watcher', `${digits(embedded.event, 3)} µs`, `${digits(node.event, 3)} µs`, work(redis.event)],
+    ['A socket leaves', `${digits(embedded.leave, 3)} µs`, `${digits(node.leave, 3)} µs`, work(redis.leave)],
+    ['A ping and its pong', `${digits(embedded.heartbeat, 3)} µs`, 'the same', '–'],
+    ['A second of a room on a node', '–', `${digits(node.second, 3)} µs`, work(redis.second)],
+    ['A room is kept from its end', '–', `${digits(node.renewal, 3)} µs`, work(redis.renewal)],
+    ['Memory of an idle socket', kib(embedded.socketMemory), kib(node.socketMemory), '–'],
+    ['Memory of an event', kib(embedded.eventMemory), '–', kib(memory.event)],
+    ['Memory of a room with 8 events; once all have left', '–', '–', `${kib(memory.room)}; ${kib(memory.left)}`],
+    ['Each further node: to an event', '–', `${digits(event.node, 3)} µs`, `${digits(event.redis, 3)} µs, ${digits(event.bytesIn, 3)} B in`],
+    ['Each further node: to a sign of life', '–', '–', `${digits(beat.redis, 3)} µs, ${digits(beat.bytesOut, 3)} B out`],
+    ['A room is added to the index', '–', '–', `${digits(index.redis, 3)} µs, ${digits(index.memory, 3)} B of memory`],
+    ['Memory of an empty process', `${whole(embedded.emptyMemory / 2 ** 20)} MiB`, '–', '–']
+  ])
 }
 
 export function needs (cost: Cost, plans: readonly Plan[]): string {
@@ -73,39 +100,50 @@ export function growth (cost: Cost, plans: readonly Plan[]): string {
 
 export function restarts (cost: Cost, plans: readonly Plan[]): string {
   const join = cost.redis.node.join / 1_000_000
-  const play = ({ nodes: { count } }: Plan, policy: Policy) => restartNode(Math.min(count, PLAYED_NODES), PLAYED_SOCKETS, lifeOf(), policy, seeded(SEED))
+  const played = new Map(plans.map((plan) => [plan, {
+    fewest: play(plan, 'fewest'),
+    two: play(plan, 'fewer of two')
+  }]))
   /** Joins per second of a node, as a share of its core. */
   const busy = ({ demand, nodes: { count } }: Plan, times: number) => percent(times * demand.joins / count * join)
   return bySize(plans, [
     ['Sockets on a node', ({ demand, nodes }) => digits(demand.sockets / nodes.count)],
     ['Joins usually: share of a core', (plan) => busy(plan, 1)],
-    ['Others, while a node is away: share of a core', (plan) => busy(plan, play(plan, 'fewest').takingOver)],
-    ['It comes back empty, `least_conn`: share of a core', (plan) => busy(plan, play(plan, 'fewest').comingBack)],
-    ['the same, `random two least_conn`', (plan) => busy(plan, play(plan, 'fewer of two').comingBack)],
-    ['Fullest node, of the mean: `least_conn`', (plan) => digits(play(plan, 'fewest').fullest, 3)],
-    ['the same, `random two least_conn`', (plan) => digits(play(plan, 'fewer of two').fullest, 3)],
+    ['Others, while a node is away: share of a core', (plan) => busy(plan, played.get(plan)!.fewest.takingOver)],
+    ['It comes back empty, `least_conn`: share of a core', (plan) => busy(plan, played.get(plan)!.fewest.comingBack)],
+    ['the same, `random two least_conn`', (plan) => busy(plan, played.get(plan)!.two.comingBack)],
+    ['It has nine tenths of the mean after: `least_conn`', (plan) => `${played.get(plan)!.fewest.evenAfter} s`],
+    ['the same, `random two least_conn`', (plan) => `${played.get(plan)!.two.evenAfter} s`],
+    ['Fullest node in calm times, of the mean: `least_conn`', (plan) => digits(played.get(plan)!.fewest.fullest, 4)],
+    ['the same, `random two least_conn`', (plan) => digits(played.get(plan)!.two.fullest, 4)],
     ['A node is lost: all its clients are back after', (plan) => `${digits(backAfterNode(cost, plan))} s`],
-    ['A shard fails over: all its clients are back after', (plan) => `${digits(backAfterShard(cost, plan))} s`]
+    ['A shard fails over: all its clients are back after', (plan) => `${digits(backAfterShard(cost, plan))} s`],
+    [`Shards for that within ${BACK} s`, (plan) => digits(shardsToBeBack(cost, plan, BACK))]
   ])
 }
 
 /** What ends it, by the number of rooms at which it does, and what moves that. */
 export function limits (cost: Cost): string {
   const nodesFor = (rooms: number) => planNodes(cost, demandOf(rooms)).count
+  const shardsFor = (rooms: number) => binding(shardBounds(cost, demandOf(rooms), nodesFor(rooms)))[1]
   const { redis: { redis }, registry } = cost
   const ends: ReadonlyArray<readonly [what: string, isOver: (rooms: number) => boolean, move: string]> = [
     ['One node without Redis is full', (rooms) => binding(embedded(cost, rooms))[1] > 1, 'a shorter `ROOM_RETENTION_SECONDS`; Redis and a second node'],
-    ['One Redis is full', (rooms) => plan(cost, rooms).shards.count > 1, 'a cluster'],
-    ['The sweep of the index cannot keep up: it grows without end', (rooms) => indexSize(rooms) > 1.5, '`MAX_CHECKED` in `src/broker/redis/room-index.ts`; an index on each shard'],
+    ['One Redis is full', (rooms) => shardsFor(rooms) > 1, 'a cluster'],
+    ['More rooms end than the sweep of the index can look at: it grows without end', (rooms) => demandOf(rooms).begins > MAX_CHECKED / (SWEEP_INTERVAL / 1_000), '`MAX_CHECKED` in `src/broker/redis/room-index.ts`; an index on each shard'],
     ['The index takes a whole shard', (rooms) => indexShare(cost, rooms) > 1, 'an index on each shard'],
     ['The names of the nodes double the bytes of an event', (rooms) => nodesFor(rooms) * registry.event.bytesIn > redis.event.bytesIn, 'members counted without the list: a lease in their hash'],
     ['The names of the nodes double an event’s CPU in Redis', (rooms) => nodesFor(rooms) * registry.event.redis > redis.event.cpu, 'the same'],
     ['The signs of life take a whole shard', (rooms) => registryShare(cost, nodesFor(rooms)) > 1, 'a longer beat; reading only what changed'],
     ['A shard has more connections than `maxclients`', (rooms) => nodesFor(rooms) * CONNECTIONS > MAX_CLIENTS, '`maxclients`; cells'],
-    ['More shards than a Redis Cluster is made for', (rooms) => plan(cost, rooms).shards.count > MAX_CLUSTER, 'cells: deployments of their own, chosen by the room’s name']
+    ['More shards than a Redis Cluster is made for', (rooms) => shardsFor(rooms) > MAX_CLUSTER, 'cells: deployments of their own, chosen by the room’s name']
   ]
   const found = ends.map(([what, isOver, move]) => ({ what, at: firstOver(isOver), move })).sort((a, b) => a.at - b.at)
   return table(['From so many rooms in use', 'What ends', 'What moves it'], found.map(({ what, at, move }) => [digits(at), what, move]))
+}
+
+function play ({ nodes: { count } }: Plan, policy: Policy): Restart {
+  return restartNode(Math.min(count, PLAYED_NODES), PLAYED_SOCKETS, lifeOf(), policy, seeded(SEED))
 }
 
 /** On average a socket lasts as long as its payment, less what the reconnects take off, s. */
@@ -117,21 +155,6 @@ function indexSize (rooms: number): number { return indexAfterDay(demandOf(rooms
 function indexShare ({ registry: { index } }: Cost, rooms: number): number {
   const { begins, sockets } = demandOf(rooms)
   return (begins + sockets / (RETENTION / 4)) * index.redis / (ASSUMED.shardCpu * 1_000_000)
-}
-
-function backAfterNode ({ redis: { node } }: Cost, { demand, nodes: { count } }: Plan): number {
-  return allBackAfter(demand.sockets / count / Math.max(1, count - 1), node.join, ASSUMED.nodeCpu)
-}
-
-/** Redis lets them in one by one, and so does each node with its share of them; the slower one counts. */
-function backAfterShard (cost: Cost, { demand, nodes, shards }: Plan): number {
-  const { redis: { node, redis } } = cost
-  const clients = demand.sockets / shards.count * shards.hottest
-  const busy = nodeCpu(cost, demand, nodes.count) / nodes.count / 1_000_000
-  return Math.max(
-    allBackAfter(clients, redis.join.cpu + redis.leave.cpu, ASSUMED.shardCpu),
-    allBackAfter(clients / nodes.count, node.join + node.leave, busy)
-  )
 }
 
 /** The least number of rooms, to two digits, at which it is so. */
@@ -146,9 +169,9 @@ function firstOver (isOver: (rooms: number) => boolean): number {
 }
 
 /** Everything that it prints. */
-export function report (cost: Cost): Record<'needs' | 'growth' | 'restarts' | 'limits', string> {
+export function report (cost: Cost): Record<'costs' | 'needs' | 'growth' | 'restarts' | 'limits', string> {
   const plans = SIZES.map((rooms) => plan(cost, rooms))
-  return { needs: needs(cost, plans), growth: growth(cost, plans), restarts: restarts(cost, plans), limits: limits(cost) }
+  return { costs: costs(cost), needs: needs(cost, plans), growth: growth(cost, plans), restarts: restarts(cost, plans), limits: limits(cost) }
 }
 
 if (process.argv[1] === import.meta.filename) console.log(Object.values(report(readCost())).join('\n\n'))

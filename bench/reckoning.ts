@@ -98,23 +98,28 @@ export function planNodes (cost: Cost, demand: Demand): Plan['nodes'] {
   return { bounds: boundsWith(count), count }
 }
 
+/** What the shards are used up by, were all of them equally full. */
+export function shardBounds (cost: Cost, demand: Demand, nodes: number): Bounds {
+  const { shardMemory, shardMemoryShare, shardNetwork } = ASSUMED
+  return {
+    CPU: redisWork(cost, demand, nodes, 'cpu') / (ASSUMED.shardCpu * 1_000_000),
+    memory: roomMemory(cost, demand) / (shardMemory * shardMemoryShare),
+    network: Math.max(redisWork(cost, demand, nodes, 'bytesIn'), redisWork(cost, demand, nodes, 'bytesOut')) / shardNetwork
+  }
+}
+
 /** Nodes and shards for so many rooms, over Redis. */
 export function plan (cost: Cost, rooms: number): Plan {
-  const { shardMemory, shardMemoryShare, shardNetwork } = ASSUMED
   const demand = demandOf(rooms)
   const nodes = planNodes(cost, demand)
-  const bounds = {
-    CPU: redisWork(cost, demand, nodes.count, 'cpu') / (ASSUMED.shardCpu * 1_000_000),
-    memory: roomMemory(cost, demand) / (shardMemory * shardMemoryShare),
-    network: Math.max(redisWork(cost, demand, nodes.count, 'bytesIn'), redisWork(cost, demand, nodes.count, 'bytesOut')) / shardNetwork
-  }
+  const bounds = shardBounds(cost, demand, nodes.count)
   const [, most] = binding(bounds)
   // As many as the fullest one needs; with more of them it is another one.
   const count = settle((shards) => Math.ceil(most * hottestShard(rooms, shards, seeded(SEED))))
   return {
     demand,
     nodes,
-    shards: { bounds, hottest: hottestShard(rooms, count, seeded(SEED)), count }
+    shards: { bounds, hottest: Number.isFinite(count) ? hottestShard(rooms, count, seeded(SEED)) : Infinity, count }
   }
 }
 

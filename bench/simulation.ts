@@ -7,7 +7,7 @@ import { delayAfter } from '../src/client/reconnect.js'
 /** Hash slots of a Redis Cluster. */
 export const SLOTS = 16_384
 /** Rooms of which the slot is really computed. */
-const SAMPLE = 200_000
+const SAMPLE = 100_000
 
 const TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
   let crc = byte << 8
@@ -44,7 +44,7 @@ export type Policy = 'fewest' | 'fewer of two'
 export interface Restart {
   /** The fullest node before the restart, as a multiple of the mean. */
   readonly fullest: number
-  /** The most joins in one second at a node: at those that take over, and at the empty one once it is back. As a multiple of what a node has usually. */
+  /** Joins as a multiple of the usual: at each of those that take over, in the worst second; at the empty node that is back, until it is no longer empty or for ten. */
   readonly takingOver: number
   readonly comingBack: number
   /** Until the node that was restarted has nine tenths of the mean, s. */
@@ -79,6 +79,7 @@ export function restartNode (nodes: number, sockets: number, life: number, polic
     return node
   }
   for (let n = 0; n < nodes * sockets; n++) place(0)
+  let joins = 0
   const outcome = { fullest: 0, takingOver: 0, comingBack: 0, evenAfter: Infinity }
   let returning: number[] = []
   for (let now = 1; now < END; now++) {
@@ -91,15 +92,13 @@ export function restartNode (nodes: number, sockets: number, life: number, polic
       for (let second = now; second <= END; second++) ends[second] = ends[second]!.filter((node) => node !== 0)
     }
     if (now === UP) isDown = false
-    const joins = new Int32Array(nodes)
     const back = returning.filter((at) => at < now + 1)
     returning = returning.filter((at) => at >= now + 1)
     const newcomers = Math.floor(nodes * usual) + (random() < (nodes * usual) % 1 ? 1 : 0)
-    for (let n = 0; n < newcomers + back.length; n++) joins[place(now)]!++
-    const most = Math.max(...joins) / usual
-    if (now >= DOWN && now < UP) outcome.takingOver = Math.max(outcome.takingOver, most)
+    for (let n = 0; n < newcomers + back.length; n++) if (place(now) === 0 && now >= UP) joins++
+    if (isDown) outcome.takingOver = Math.max(outcome.takingOver, (newcomers + back.length) / (nodes - 1) / usual)
     if (now >= UP) {
-      outcome.comingBack = Math.max(outcome.comingBack, joins[0]! / usual)
+      if (now < UP + 10 && outcome.evenAfter === Infinity) outcome.comingBack = joins / (now - UP + 1) / usual
       const mean = held.reduce((sum, count) => sum + count, 0) / nodes
       if (outcome.evenAfter === Infinity && held[0]! >= 0.9 * mean) outcome.evenAfter = now - UP
     }
