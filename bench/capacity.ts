@@ -136,7 +136,7 @@ export function limits (cost: Cost): string {
     ['The names of the nodes double an event’s CPU in Redis', (rooms) => nodesFor(rooms) * registry.event.redis > redis.event.cpu, 'the same'],
     ['The signs of life take a whole shard', (rooms) => registryShare(cost, nodesFor(rooms)) > 1, 'a longer beat; reading only what changed'],
     ['A shard has more connections than `maxclients`', (rooms) => nodesFor(rooms) * CONNECTIONS > MAX_CLIENTS, '`maxclients`; cells'],
-    ['More shards than a Redis Cluster is made for', (rooms) => shardsFor(rooms) > MAX_CLUSTER, 'cells: deployments of their own, chosen by the room’s name']
+    ['More shards than a Redis Cluster is made for', (rooms) => shardsFor(rooms) > MAX_CLUSTER, 'cells: deployments of their own, named in the link']
   ]
   const found = ends.map(([what, isOver, move]) => ({ what, at: firstOver(isOver), move })).sort((a, b) => a.at - b.at)
   return table(['From so many rooms in use', 'What ends', 'What moves it'], found.map(({ what, at, move }) => [digits(at), what, move]))

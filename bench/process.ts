@@ -26,7 +26,7 @@ export class ServerUnderTest {
   static async start (env: Record<string, string>): Promise<ServerUnderTest> {
     const port = await freePort()
     const child = spawn(process.execPath, ['--expose-gc', '--import', COLLECT, join(ROOT, 'dist/src/server.js')], {
-      env: { PATH: process.env.PATH, NODE_ENV: 'production', HOST: '127.0.0.1', PORT: String(port), REQUESTS_PER_SECOND: '0', DOCS: 'false', ...env },
+      env: { PATH: process.env.PATH, NODE_ENV: 'production', HOST: '127.0.0.1', PORT: String(port), REQUESTS_PER_SECOND: '0', MESSAGES_PER_SECOND: '0', DOCS: 'false', ...env },
       // What it logs is part of what it costs; where that goes is not.
       stdio: 'ignore'
     })
