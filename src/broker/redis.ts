@@ -12,7 +12,7 @@ import { RoomIndex } from './redis/room-index.js'
 import { RoomStore, type RoomStoreOptions, type StoredRoom } from './redis/store.js'
 
 /** How often rooms that ended are struck off the index, ms. */
-const SWEEP_INTERVAL = 10_000
+export const SWEEP_INTERVAL = 10_000
 
 export interface RedisBrokerOptions extends Omit<RoomStoreOptions, 'commands' | 'onRefused'> {
   readonly connection: Connection

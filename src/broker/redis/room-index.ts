@@ -2,7 +2,7 @@
 import type { RoomRedis } from './scripts.js'
 
 /** Rooms that one look at the index checks at the most. */
-const MAX_CHECKED = 10_000
+export const MAX_CHECKED = 10_000
 
 export interface RoomIndexOptions {
   readonly commands: RoomRedis

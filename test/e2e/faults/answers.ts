@@ -1,6 +1,9 @@
 // How publishers were answered while a fault lasted, and how soon afterwards they got on. Read from the journal.
 import type { Line } from './journal.js'
 
+/** A promise of the server, and what a busy machine may add to it, ms. */
+export const ANSWERED = 2_000 + 1_000
+
 export interface Answers {
   /** What was sent meanwhile and got an answer of any kind. */
   readonly answered: number

@@ -96,8 +96,10 @@ export const flushAll: Fault = async ({ redis }) => during(0, async () => { awai
 /** Redis takes no writes. */
 export const exhaustMemory: Fault = async ({ redis }) => during(2_000, async () => { await redis.client.config('SET', 'maxmemory', '1') }, async () => { await redis.client.config('SET', 'maxmemory', '0') })
 
-/** Redis stands still: connections stay, and nothing is answered. */
-export const pauseRedis: Fault = async ({ redis }) => during(5_000, () => { process.kill(redis.pid, 'SIGSTOP') }, () => { process.kill(redis.pid, 'SIGCONT') })
+/** Redis stands still: connections stay, and nothing is answered. @param ms for how long */
+export const pauseRedisFor = (ms: number): Fault => async ({ redis }) => during(ms, () => { process.kill(redis.pid, 'SIGSTOP') }, () => { process.kill(redis.pid, 'SIGCONT') })
+
+export const pauseRedis = pauseRedisFor(5_000)
 
 /** One node and Redis do not hear each other; then everything arrives late. */
 export const partition: Fault<Nodes> = async (_cluster, _stage, { proxy }) => during(4_000, () => proxy.hold(), () => proxy.release())

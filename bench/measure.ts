@@ -1,0 +1,183 @@
+// The measurements of bench/cost.ts: one node that holds its rooms itself, two nodes on one Redis with a device of each room on either, and many nodes.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { SCRIPTS } from '../src/broker/redis/scripts.js'
+import type { RedisServer } from '../test/redis.js'
+import { EVENTS_PER_PAYMENT } from './devices.js'
+import { withRedis } from './redis-look.js'
+import { shareOf, withNodes, type RedisWork, type Stage } from './stage.js'
+
+const ROOMS = 2_000
+/** Longer than a device that dropped may be away unnoticed (PRESENCE_GRACE_SECONDS), ms. */
+const GONE = 7_000
+/** Two looks of a node at each of its rooms, ms. */
+const IDLE = 20_000
+const NO_HEARTBEAT = { HEARTBEAT_SECONDS: '2000000' }
+/** Nodes that are in the registry and nowhere else. */
+const PRETENDED = 1_000
+/** Rooms that are added to an index. */
+const ENLISTED = 50_000
+
+/** CPU time of the nodes, all of them together, µs; memory, bytes. */
+export interface NodeCost {
+  /** A socket connects and joins a room that nobody on its node is in. */
+  readonly join: number
+  /** A socket goes away, and its grace ends. */
+  readonly leave: number
+  /** An event with an id: published, acknowledged, and delivered to one watcher. */
+  readonly event: number
+  /** Resident memory of an idle socket in a room. */
+  readonly socketMemory: number
+}
+
+export interface EmbeddedCost extends NodeCost {
+  /** A ping and its pong. */
+  readonly heartbeat: number
+  /** Resident memory of a logged event. */
+  readonly eventMemory: number
+  /** Resident memory of a node without clients. */
+  readonly emptyMemory: number
+}
+
+export interface RedisCost {
+  /** `second` is a second of one socket that waits, without its heartbeat; `renewal` is what a room costs that is kept from its end. */
+  readonly node: NodeCost & { readonly second: number, readonly renewal: number }
+  /** The same for Redis. `second` and `renewal` are of one room on one node. */
+  readonly redis: { readonly join: RedisWork, readonly leave: RedisWork, readonly event: RedisWork, readonly second: RedisWork, readonly renewal: RedisWork }
+  /** Bytes: a room of eight events that two devices are in; one that all have left; one more event. */
+  readonly memory: { readonly room: number, readonly left: number, readonly event: number }
+}
+
+/** What each further node in the registry adds: to an event (CPU of a node and of Redis, µs; bytes), and to one sign of life. */
+export interface RegistryCost {
+  readonly event: { readonly node: number, readonly redis: number, readonly bytesIn: number }
+  readonly beat: { readonly redis: number, readonly bytesOut: number }
+  /** A room that is added to the index of all rooms, which one shard holds: CPU of Redis, µs; bytes. */
+  readonly index: { readonly redis: number, readonly memory: number }
+}
+
+export async function measureEmbedded (): Promise<EmbeddedCost> {
+  // All of them wait in the log, so that their memory can be seen.
+  const payments = 5
+  const events = payments * EVENTS_PER_PAYMENT * ROOMS
+  const heartbeat = await withNodes([{ HEARTBEAT_SECONDS: '1', HEARTBEAT_TIMEOUT_SECONDS: '60' }], undefined, async (stage) => {
+    await stage.join(ROOMS)
+    await sleep(2_000)
+    return (await stage.during(() => sleep(10_000), 0)).cpu / 10 / (2 * ROOMS)
+  })
+  return withNodes([NO_HEARTBEAT], undefined, async (stage) => {
+    const emptyMemory = await stage.memory()
+    const joins = await stage.during(() => stage.join(ROOMS))
+    const joinedMemory = await stage.memory()
+    const published = await stage.during(() => stage.pay(payments))
+    const loggedMemory = await stage.memory()
+    const leaves = await stage.during(() => stage.leave(), GONE)
+    return {
+      join: joins.cpu / (2 * ROOMS),
+      leave: leaves.cpu / (2 * ROOMS),
+      event: published.cpu / events,
+      socketMemory: (joinedMemory - emptyMemory) / (2 * ROOMS),
+      heartbeat,
+      eventMemory: (loggedMemory - joinedMemory) / events,
+      emptyMemory
+    }
+  })
+}
+
+export async function measureRedis (): Promise<RedisCost> {
+  const events = EVENTS_PER_PAYMENT * ROOMS
+  // Kept from its end every ten seconds, and not every 225.
+  const often = await idleSecond({ ROOM_RETENTION_SECONDS: '40' })
+  return withRedis((redis) => withNodes([NO_HEARTBEAT, NO_HEARTBEAT], redis, async (stage) => {
+    const emptyMemory = await stage.memory()
+    const joins = await stage.during(() => stage.join(ROOMS))
+    const socketMemory = (await stage.memory() - emptyMemory) / (2 * ROOMS)
+    const idle = await secondOf(stage)
+    const first = await stage.during(() => stage.pay(1))
+    const second = await stage.during(() => stage.pay(1))
+    const leaves = await stage.during(() => stage.leave(), GONE)
+    const renewal = (from: number, to: number) => Math.max(0, to - from) * 10
+    return {
+      node: {
+        join: joins.cpu / (2 * ROOMS),
+        leave: leaves.cpu / (2 * ROOMS),
+        event: (first.cpu + second.cpu) / (2 * events),
+        socketMemory,
+        second: idle.cpu,
+        renewal: renewal(idle.cpu, often.cpu)
+      },
+      redis: {
+        join: shareOf(joins.redis, 2 * ROOMS),
+        leave: shareOf(leaves.redis, 2 * ROOMS),
+        event: shareOf(second.redis, events),
+        second: idle.redis,
+        renewal: Object.fromEntries(Object.entries(often.redis).map(([name, value]) => [name, renewal(idle.redis[name as keyof RedisWork], value)])) as unknown as RedisWork
+      },
+      memory: {
+        room: (joins.redis.memory + first.redis.memory) / ROOMS,
+        left: (joins.redis.memory + first.redis.memory + leaves.redis.memory) / ROOMS,
+        event: second.redis.memory / events
+      }
+    }
+  }))
+}
+
+/** A second of one socket that waits in a room, which is the only one of that room on its node. */
+async function secondOf (stage: Stage): Promise<{ cpu: number, redis: RedisWork }> {
+  const { cpu, redis } = await stage.during(() => sleep(IDLE), 0)
+  const socketSeconds = 2 * ROOMS * IDLE / 1_000
+  return { cpu: cpu / socketSeconds, redis: shareOf(redis, socketSeconds) }
+}
+
+async function idleSecond (env: Record<string, string>): Promise<{ cpu: number, redis: RedisWork }> {
+  const envs = [{ ...NO_HEARTBEAT, ...env }, { ...NO_HEARTBEAT, ...env }]
+  return withRedis((redis) => withNodes(envs, redis, async (stage) => {
+    await stage.join(ROOMS)
+    return secondOf(stage)
+  }))
+}
+
+/** Some rooms on one node, alone and then with many names in the registry. */
+export async function measureRegistry (): Promise<RegistryCost> {
+  const rooms = 500
+  const payments = 8
+  const events = rooms * payments * EVENTS_PER_PAYMENT
+  // Less than what can be seen is nothing.
+  const share = (more: number, less: number, count: number) => Math.max(0, more - less) / count / PRETENDED
+  return withRedis((redis) => withNodes([NO_HEARTBEAT], redis, async (stage) => {
+    const quiet = await stage.during(() => sleep(IDLE), 0)
+    await stage.join(rooms)
+    // Its code is compiled by the time that counts.
+    await stage.pay(1)
+    const alone = await stage.during(() => stage.pay(payments))
+    await stage.leave()
+    await sleep(GONE)
+    const names = Array.from({ length: PRETENDED }, (_, n) => [Date.now() + 3_600_000, `pretended${n}`.padEnd(12, '_').slice(-12)]).flat()
+    await redis.client.zadd('{wsp:nodes}', ...names)
+    // The node has seen them.
+    await sleep(6_000)
+    const beats = await stage.during(() => sleep(IDLE), 0)
+    await stage.join(rooms)
+    const crowded = await stage.during(() => stage.pay(payments))
+    const index = await stage.during(() => enlist(redis), 0)
+    return {
+      event: {
+        node: share(crowded.cpu, alone.cpu, events),
+        redis: share(crowded.redis.cpu, alone.redis.cpu, events),
+        bytesIn: share(crowded.redis.bytesIn, alone.redis.bytesIn, events)
+      },
+      beat: {
+        redis: share(beats.redis.cpu, quiet.redis.cpu, IDLE / 5_000),
+        bytesOut: share(beats.redis.bytesOut, quiet.redis.bytesOut, IDLE / 5_000)
+      },
+      index: { redis: index.redis.cpu / ENLISTED, memory: index.redis.memory / ENLISTED }
+    }
+  }))
+}
+
+/** Adds rooms to an index of their own, as many at once as a busy node does. */
+async function enlist ({ client }: RedisServer): Promise<void> {
+  const script = await client.script('LOAD', SCRIPTS.enlistRoom.lua) as string
+  for (let n = 0; n < ENLISTED; n += 50) {
+    await Promise.all(Array.from({ length: 50 }, (_, i) => client.evalsha(script, 2, '{wsp:measured}', '{wsp:measured}:count', `payment_${n + i}_${'x'.repeat(12)}`, 1)))
+  }
+}
