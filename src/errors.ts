@@ -33,6 +33,7 @@ export const ERRORS = {
   INVALID_REQUEST: { message: 'The request does not follow the API.', status: 400, retryable: false },
   UNKNOWN_EVENT: { message: 'The event type is not known.', status: 400, retryable: false },
   FORBIDDEN_KEY: { message: 'The text holds a key that is not allowed.', status: 400, retryable: false },
+  SENSITIVE_DATA: { message: 'The text holds card data, which must not be sent here.', status: 400, retryable: false },
   TOO_DEEP: { message: 'The text is nested too deeply.', status: 400, retryable: false },
   UNAUTHORIZED: { message: 'An API key is needed.', status: 401, retryable: false },
   INVALID_TOKEN: { message: 'A valid room token is needed.', status: 401, close: CLOSE.BAD_TOKEN, retryable: false },

@@ -100,6 +100,9 @@ export class Delivery {
     this.flush()
   }
 
+  /** A refusal without a name: the server does not repeat an id that breaks its rules, so it is that of the event in flight. */
+  refuseUnnamed (error: RoomError): void { if (this.#inFlight !== undefined && !error.retryable) this.refuse(this.#inFlight, error) }
+
   /** The link is gone; what was in flight is sent again over the next one. */
   lost (): void { if (this.#inFlight !== undefined) this.#answered(this.#inFlight) }
 

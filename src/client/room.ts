@@ -165,7 +165,7 @@ export class Room {
     const error = new RoomError(code, message, retryable)
     if (id !== undefined) return this.#delivery.refuse(id, error)
     this.#emitter.emit('error', error)
-    if (!this.#isJoining) return
+    if (!this.#isJoining) return this.#delivery.refuseUnnamed(error)
     const isRetryable = retryable || (typeof this.#options.token === 'function' && (code as string) === 'TOKEN_EXPIRED')
     if (isRetryable) this.#connection.fail(code)
     else this.#end({ code: code === 'ROOM_CLOSED' ? ROOM_CLOSED : 0, reason: code })

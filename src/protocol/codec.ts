@@ -3,6 +3,7 @@ import { hash } from 'node:crypto'
 import { TypeCompiler, type TypeCheck } from '@sinclair/typebox/compiler'
 import type { TObject } from '@sinclair/typebox'
 import { Failure } from '../errors.js'
+import { holdsCardNumber, isCardNumber, namesCardData } from './card-data.js'
 import { COMMANDS, EVENTS, EVENT_TYPES, type CommandType, type EventPayload, type EventType, type Source } from './events.js'
 import { FrameId } from './identifiers.js'
 
@@ -49,9 +50,9 @@ export function decodeFrame (data: Buffer | string): ClientFrame | RefusedFrame 
 export function checkFrame (frame: unknown): ClientFrame | RefusedFrame {
   if (!isObject(frame)) return { failure: new Failure('INVALID_FRAME', 'The frame must be a JSON object.') }
   const { id, type, payload = {} } = frame
-  // Whatever is wrong, the offender is told which of its frames it was.
   const name = frameId.Check(id) ? id : undefined
-  const refused = (failure: Failure): RefusedFrame => name === undefined ? { failure } : { failure, id: name }
+  // Whatever is wrong, the offender is told which of its frames it was; but a card number is not repeated.
+  const refused = (failure: Failure): RefusedFrame => name === undefined || holdsCardNumber(name) ? { failure } : { failure, id: name }
   const shape = checkShape(frame)
   if (shape) return refused(shape)
   if (id !== undefined && name === undefined) return refused(invalid('id', 'must be a string of 1–64 printable ASCII characters'))
@@ -138,21 +139,37 @@ function isObject (value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function invalid (key: string, rule: string): Failure {
-  return new Failure('INVALID_FRAME', `${key}: ${rule}`, [{ key, rule }])
+function invalid (key: string, rule: string, code: 'INVALID_FRAME' | 'SENSITIVE_DATA' = 'INVALID_FRAME'): Failure {
+  return new Failure(code, `${key}: ${rule}`, [{ key, rule }])
 }
 
-/** A broken rule, and the way to the key that broke it. */
-interface Broken { readonly path: string[], readonly rule: string }
+const CARD_NAME = 'is the name of card data, which must not be sent here'
+const CARD_NUMBER = 'holds what looks like a card number, which must not be sent here'
 
-/** Bounds on the whole frame, also on the keys that the contract does not name, since payloads travel on as they are. */
-function checkShape (frame: object): Failure | undefined {
+/**
+ * Bounds on a parsed frame or request, also on the keys that the contract does not name, since payloads travel on as they are; and no card data.
+ * @returns what is wrong with its shape, otherwise `SENSITIVE_DATA` for the first card data in it; neither repeats any of that
+ */
+export function checkShape (frame: unknown): Failure | undefined {
   let keys = 0
   let items = 0
-  const visit = (value: unknown, depth: number): Failure | Broken | undefined => {
-    if (typeof value === 'string') return checkString(value)
-    // JSON can say 1e400; it parses to Infinity, and would travel on as null.
-    if (typeof value === 'number') return Number.isFinite(value) ? undefined : { path: [], rule: 'expected a finite number' }
+  let sensitive: Failure | undefined
+  const path: string[] = []
+  const broken = (rule: string, code: 'INVALID_FRAME' | 'SENSITIVE_DATA' = 'INVALID_FRAME'): Failure =>
+    invalid(path.map((key) => holdsCardNumber(key) ? '[hidden]' : key).join('.'), rule, code)
+  const visit = (value: unknown, depth: number): Failure | undefined => {
+    if (typeof value === 'string') {
+      const rule = ruleFor(value)
+      if (rule !== undefined) return broken(rule)
+      if (sensitive === undefined && holdsCardNumber(value)) sensitive = broken(CARD_NUMBER, 'SENSITIVE_DATA')
+      return undefined
+    }
+    if (typeof value === 'number') {
+      // JSON can say 1e400; it parses to Infinity, and would travel on as null.
+      if (!Number.isFinite(value)) return broken('expected a finite number')
+      if (sensitive === undefined && isCardNumber(value)) sensitive = broken(CARD_NUMBER, 'SENSITIVE_DATA')
+      return undefined
+    }
     if (typeof value !== 'object' || value === null) return undefined
     if (depth > MAX_DEPTH) return new Failure('TOO_DEEP', `The text is nested deeper than ${MAX_DEPTH} levels.`)
     if (Array.isArray(value)) {
@@ -169,21 +186,24 @@ function checkShape (frame: object): Failure | undefined {
       if (++keys > MAX_KEYS) return new Failure('INVALID_FRAME', `The frame holds more than ${MAX_KEYS} keys.`)
       const child = (value as Record<string, unknown>)[key]
       if (key === '__proto__' || (key === 'constructor' && isObject(child) && Object.hasOwn(child, 'prototype'))) return new Failure('FORBIDDEN_KEY')
-      if (checkString(key)) return new Failure('INVALID_FRAME', `The frame holds a key that is longer than ${MAX_STRING} characters or holds a lone surrogate.`)
+      if (ruleFor(key) !== undefined) return new Failure('INVALID_FRAME', `The frame holds a key that is longer than ${MAX_STRING} characters or holds a lone surrogate.`)
+      path.push(key)
+      if (sensitive === undefined) {
+        if (namesCardData(key, child)) sensitive = broken(CARD_NAME, 'SENSITIVE_DATA')
+        else if (holdsCardNumber(key)) sensitive = broken(CARD_NUMBER, 'SENSITIVE_DATA')
+      }
       const found = visit(child, depth + 1)
-      if (!found) continue
-      if (!(found instanceof Failure)) found.path.unshift(key)
-      return found
+      if (found) return found
+      path.pop()
     }
     return undefined
   }
-  const found = visit(frame, 1)
-  return found === undefined || found instanceof Failure ? found : invalid(found.path.join('.'), found.rule)
+  return visit(frame, 1) ?? sensitive
 }
 
-function checkString (value: string): Broken | undefined {
-  if (value.length > MAX_STRING) return { path: [], rule: `expected at most ${MAX_STRING} characters` }
-  if (!value.isWellFormed()) return { path: [], rule: 'expected valid Unicode, without lone surrogates' }
+function ruleFor (text: string): string | undefined {
+  if (text.length > MAX_STRING) return `expected at most ${MAX_STRING} characters`
+  if (!text.isWellFormed()) return 'expected valid Unicode, without lone surrogates'
   return undefined
 }
 

@@ -53,6 +53,25 @@ t.test('what is told before the room is joined waits, and then goes in order, on
   t.strictSame(types(server), ['ENTERED_SUMMARY', 'CLICKED_PROCEED', 'CLICKED_PAY'])
 })
 
+t.test('card data is refused for good: the promise rejects, nothing of it stays in the storage, the next event goes', async (t) => {
+  // The second way is an id that holds a card number: the server does not repeat it, so the refusal has no name.
+  for (const isNamed of [true, false]) {
+    const server = new FakeServer()
+    const storage = new FakeStorage()
+    const room = server.connect({ storage })
+    await server.clock.advance(10)
+    server.intercept = (socket, { type, id }) => type === 'CLICKED_PAY' && server.refuse(socket, 'SENSITIVE_DATA', false, isNamed ? id : undefined)
+    const refused = room.publish('CLICKED_PAY', { note: '4111 1111 1111 1111' }, { id: 'mine' })
+    const next = room.publish('PAYMENT_SUCCESS')
+    await server.clock.advance(60_000)
+    await t.rejects(refused, { name: 'RoomError', code: 'SENSITIVE_DATA', retryable: false })
+    t.match(await next, { seq: 1 })
+    t.equal(server.sent('CLICKED_PAY').length, 1)
+    t.equal(room.status, 'online')
+    t.notMatch(JSON.stringify([...storage.items]), '4111')
+  }
+})
+
 t.test('what was not acknowledged is sent again with its id, and is in the log once', async (t) => {
   for (const isLogged of [true, false]) {
     const server = new FakeServer()

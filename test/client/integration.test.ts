@@ -216,6 +216,9 @@ t.test('what the server refuses for good is refused here too, and the socket goe
   await phone.publish('CLICKED_PAY', {}, { id: 'a' })
   await t.rejects(phone.publish('CLICKED_PAY', { other: true }, { id: 'a' }), { code: 'ID_CONFLICT' })
   t.match(await phone.publish('CLICKED_PAY'), { seq: 2 })
+  await t.rejects(phone.publish('CLICKED_PAY', { note: '4111 1111 1111 1111' }), { name: 'RoomError', code: 'SENSITIVE_DATA', retryable: false })
+  await t.rejects(phone.publish('CLICKED_PAY', {}, { id: '4111111111111111' }), { code: 'SENSITIVE_DATA' })
+  t.match(await phone.publish('CLICKED_PAY'), { seq: 3 })
   t.equal(phone.status, 'online')
 })
 

@@ -318,7 +318,7 @@ t.test('a frame of the server\'s own is type, payload and, where it answers one,
 })
 
 const TYPES: readonly string[] = [...EVENT_TYPES, ...Object.keys(COMMANDS)]
-const REFUSALS: readonly ErrorCode[] = ['INVALID_JSON', 'INVALID_FRAME', 'UNKNOWN_EVENT', 'FORBIDDEN_KEY', 'TOO_DEEP']
+const REFUSALS: readonly ErrorCode[] = ['INVALID_JSON', 'INVALID_FRAME', 'UNKNOWN_EVENT', 'FORBIDDEN_KEY', 'SENSITIVE_DATA', 'TOO_DEEP']
 
 /** Whatever came in: a coded failure, or a frame that goes out again with the very payload that came in. */
 function isCoded (data: Buffer | string): boolean {

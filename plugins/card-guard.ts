@@ -1,0 +1,12 @@
+// No card data over REST: what a request carries in its address, its body and the headers that are kept has the bounds of a frame, and is refused alike.
+import fp from 'fastify-plugin'
+import { checkShape } from '../src/protocol/codec.js'
+
+export default fp(async (app) => {
+  app.addHook('preHandler', async ({ routeOptions: { url }, params, query, headers, body }, reply) => {
+    if (!url?.startsWith('/api/')) return
+    const kept = { 'idempotency-key': headers['idempotency-key'], 'last-event-id': headers['last-event-id'] }
+    const failure = checkShape(params) ?? checkShape(query) ?? checkShape(kept) ?? checkShape(body)
+    if (failure) return reply.fail(failure)
+  })
+}, { name: 'card-guard', dependencies: ['errors', 'ws'] })
