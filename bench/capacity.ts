@@ -3,8 +3,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CHECK_INTERVAL } from '../src/broker/redis/live-rooms.js'
-import { MAX_CHECKED } from '../src/broker/redis/room-index.js'
-import { SWEEP_INTERVAL } from '../src/broker/redis.js'
 import { ROOT } from '../src/root.js'
 import { seeded } from '../test/e2e/faults/load.js'
 import type { Cost } from './cost.js'
@@ -130,7 +128,6 @@ export function limits (cost: Cost): string {
   const ends: ReadonlyArray<readonly [what: string, isOver: (rooms: number) => boolean, move: string]> = [
     ['One node without Redis is full', (rooms) => binding(embedded(cost, rooms))[1] > 1, 'a shorter `ROOM_RETENTION_SECONDS`; Redis and a second node'],
     ['One Redis is full', (rooms) => shardsFor(rooms) > 1, 'a cluster'],
-    ['More rooms end than the sweep of the index can look at: it grows without end', (rooms) => demandOf(rooms).begins > MAX_CHECKED / (SWEEP_INTERVAL / 1_000), '`MAX_CHECKED` in `src/broker/redis/room-index.ts`; an index on each shard'],
     ['The index takes a whole shard', (rooms) => indexShare(cost, rooms) > 1, 'an index on each shard'],
     ['The names of the nodes double the bytes of an event', (rooms) => nodesFor(rooms) * registry.event.bytesIn > redis.event.bytesIn, 'members counted without the list: a lease in their hash'],
     ['The names of the nodes double an event’s CPU in Redis', (rooms) => nodesFor(rooms) * registry.event.redis > redis.event.cpu, 'the same'],

@@ -1,6 +1,5 @@
 // What multiplying does not show: how unevenly rooms fall on the shards and sockets on the nodes, what a restart does, and whether the index of rooms is kept
 // clean. Each is played step by step, on a sample where the truth is too large, with random numbers that are the same every time.
-import { MAX_CHECKED } from '../src/broker/redis/room-index.js'
 import { SWEEP_INTERVAL } from '../src/broker/redis.js'
 import { delayAfter } from '../src/client/reconnect.js'
 
@@ -140,7 +139,7 @@ export function indexAfterDay (begin: number, life: number, retention: number): 
   for (let now = 0; now < 86_400; now += STEP) {
     cohorts.push({ at: now, count: begin * STEP, seen: 0 })
     size += begin * STEP
-    let checks = Math.min(MAX_CHECKED, 100 + Math.ceil(size * STEP / retention))
+    let checks = 100 + Math.ceil(size * STEP / retention)
     for (; checks > 0 && cursor < cohorts.length; cursor++) {
       const cohort = cohorts[cursor]!
       const checked = Math.min(checks, cohort.count - cohort.seen)

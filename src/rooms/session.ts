@@ -90,7 +90,7 @@ export class Session implements Recipient, Connection {
     if (isBinary) return this.close(CLOSE.UNSUPPORTED_DATA)
     this.#inbox.push(data)
     if (this.#working) {
-      if (this.#inbox.length >= INBOX_SIZE) this.#socket.pause()
+      if (this.#inbox.length >= INBOX_SIZE) this.#pause()
     } else {
       this.#work().catch((err: unknown) => this.#options.log.error({ err, clientId: this.clientId }, 'session failed'))
     }
@@ -113,6 +113,8 @@ export class Session implements Recipient, Connection {
 
   /** @param number counts the pings of all sessions, from 1 */
   ping (number: number): void {
+    // Its pong would not be read.
+    if (this.#socket.isPaused) return
     this.unansweredPing ||= number
     this.#socket.ping()
   }
@@ -223,11 +225,17 @@ export class Session implements Recipient, Connection {
     return undefined
   }
 
+  /** Stops reading; a pong that is not read is none that was not sent. */
+  #pause (): void {
+    this.#socket.pause()
+    this.unansweredPing = 0
+  }
+
   #floods (): boolean {
     if (this.#flood?.take(this.#options.now()) !== false) return false
     this.close(CLOSE.RATE_LIMIT)
     // The rest of the flood is not even read; the close timeout ends what is left.
-    this.#socket.pause()
+    this.#pause()
     return true
   }
 

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { CLOSE, type CloseReason } from '../errors.js'
 import type { Log } from './log.js'
 
-/** Time between two batches of a drain, ms. */
+/** Time between two batches of a drain on average, ms; half of it more or less, so that nodes that stop together do not keep step. */
 const BATCH_PAUSE = 50
 /** How often deadlines are looked at, ms. */
 const DEADLINE_CHECK = 1_000
@@ -62,7 +62,7 @@ export class Sessions {
     const sessions = [...this.#sessions]
     const size = Math.max(BATCH_SIZE, Math.ceil(sessions.length * BATCH_PAUSE / within))
     for (let i = 0; i < sessions.length; i += size) {
-      if (i > 0) await sleep(BATCH_PAUSE)
+      if (i > 0) await sleep(BATCH_PAUSE * (0.5 + Math.random()))
       for (const session of sessions.slice(i, i + size)) session.close(CLOSE.RESTARTING)
     }
     if (sessions.length > 0) this.#options.log.info({ clients: sessions.length }, 'clients told to reconnect')

@@ -72,9 +72,8 @@ t.test('clients that lost their place together', async (t) => {
   t.ok(backAfterShard(cost, large, shardsToBeBack(cost, large, 20)) <= 20)
 })
 
-t.test('the index of rooms is kept clean as long as the sweep can', async (t) => {
+t.test('the index of rooms is kept clean, however many there are', async (t) => {
   const slow = indexAfterDay(33, 1_260, 900)
   const fast = indexAfterDay(3_300, 1_260, 900)
-  t.ok(slow >= 0.9 && slow < 1.6, `${slow} entries for a room`)
-  t.ok(fast > 10, `${fast} entries for a room`)
+  for (const entries of [slow, fast]) t.ok(entries >= 0.9 && entries < 1.6, `${entries} entries for a room`)
 })

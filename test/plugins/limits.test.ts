@@ -101,6 +101,29 @@ t.test('what is refused for another reason than its form does not count', async 
   t.equal(peer.socket.readyState, 1)
 })
 
+t.test('a client that waits with many frames for a slow broker is not taken for dead', async (t) => {
+  const { app, url } = await listen(t, { env: { HEARTBEAT_SECONDS: '1', HEARTBEAT_TIMEOUT_SECONDS: '1' } })
+  const [shop, phone] = [await Peer.connect(t, url), await Peer.connect(t, url)]
+  await shop.join('r')
+  await phone.join('r')
+  const publish = app.broker.publish.bind(app.broker)
+  let release: (value?: unknown) => void = () => {}
+  const slow = new Promise((resolve) => { release = resolve })
+  app.broker.publish = async (...args) => {
+    await slow
+    return publish(...args)
+  }
+  // In packets of their own: those that came in one are read in one.
+  for (let i = 0; i < 100; i++) {
+    phone.send('CLICKED_PAY', { roomId: 'r' })
+    if (i % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  await new Promise((resolve) => setTimeout(resolve, 3_000))
+  release()
+  t.ok(await sees(shop, 100), 'all of them came through')
+  t.equal(phone.socket.readyState, 1)
+})
+
 /** Opens a socket; what became of it. */
 async function attempt (t: Test, url: string, headers: Record<string, string> = {}): Promise<WebSocket | { status: number, body: { code: string } }> {
   const socket = new WebSocket(url, { headers })

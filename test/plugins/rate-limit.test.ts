@@ -25,6 +25,21 @@ t.test('past the limit: 429 in the envelope, with Retry-After, and after that se
   t.strictSame(await statuses(app, 1), [200])
 })
 
+t.test('of a burst in one moment as many are served as may be', async (t) => {
+  const { app } = await build(t, { env: { REQUESTS_PER_SECOND: '5' } })
+  const codes = await Promise.all(Array.from({ length: 8 }, () => app.inject('/api/server/status').then(({ statusCode }) => statusCode)))
+  t.strictSame([count(codes, 200), count(codes, 429)], [5, 3])
+})
+
+t.test('more callers than are counted at once forget the oldest, and none of the newest', async (t) => {
+  const { app } = await build(t, { env: { REQUESTS_PER_SECOND: '1' } })
+  t.strictSame(await statuses(app, 2, {}, '10.0.0.1'), [200, 429])
+  for (let n = 0; n < 10_000; n += 500) {
+    await Promise.all(Array.from({ length: 500 }, (_, i) => app.inject({ url: '/api/server/status', remoteAddress: `11.${(n + i) >> 16}.${((n + i) >> 8) & 255}.${(n + i) & 255}` })))
+  }
+  t.strictSame(await statuses(app, 1, {}, '11.0.39.15'), [429])
+})
+
 t.test('a key has a count of its own, wherever it comes from; guesses at keys count for their address', async (t) => {
   const { app } = await build(t, { env: { REQUESTS_PER_SECOND: '4', API_KEYS: 'one,two' } })
   const key = (name: string) => ({ authorization: `Bearer ${name}` })

@@ -1,8 +1,8 @@
 // All rooms in the order in which they began: for lists. It may name rooms that have ended since; whoever finds one strikes it off.
 import type { RoomRedis } from './scripts.js'
 
-/** Rooms that one look at the index checks at the most. */
-export const MAX_CHECKED = 10_000
+/** Rooms that are checked at once. */
+const BATCH = 10_000
 
 export interface RoomIndexOptions {
   readonly commands: RoomRedis
@@ -43,9 +43,13 @@ export class RoomIndex {
   async sweep (share: number, lock: number): Promise<void> {
     const { commands, key, roomKey } = this.#options
     if (await commands.set(`${key}:sweeper`, 1, 'PX', lock, 'NX') !== 'OK') return
-    const rooms = await this.page(this.#sweptTo, Math.min(MAX_CHECKED, 100 + Math.ceil(await commands.zcard(key) * share)))
-    this.#sweptTo = rooms.at(-1)?.number ?? 0
-    const exist = await Promise.all(rooms.map(({ roomId }) => commands.exists(roomKey(roomId))))
-    await this.remove(...rooms.filter((_, i) => exist[i] === 0).map(({ roomId }) => roomId))
+    for (let left = 100 + Math.ceil(await commands.zcard(key) * share); left > 0; left -= BATCH) {
+      const rooms = await this.page(this.#sweptTo, Math.min(BATCH, left))
+      // At its end the next sweep begins anew.
+      this.#sweptTo = rooms.at(-1)?.number ?? 0
+      const exist = await Promise.all(rooms.map(({ roomId }) => commands.exists(roomKey(roomId))))
+      await this.remove(...rooms.filter((_, i) => exist[i] === 0).map(({ roomId }) => roomId))
+      if (rooms.length === 0) return
+    }
   }
 }
