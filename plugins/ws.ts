@@ -12,10 +12,11 @@ import { messageRates, Session } from '../src/rooms/session.js'
 const CLOSE_TIMEOUT = 1_500
 
 export default fp(async (app) => {
-  const { admission, config, rooms, sessions, tokens, log, now } = app
+  const { admission, config, metrics, rooms, sessions, tokens, log, now } = app
   const handshakeDone = limitHandshakes(app.server, HANDSHAKE_TIMEOUT)
   const options = {
     rooms,
+    metrics,
     log,
     now,
     maxOutboxBytes: config.OUTBOX_MAX_BYTES,
@@ -84,4 +85,4 @@ export default fp(async (app) => {
     log.info({ clientId, address: ip }, 'client connected')
     session.open()
   })
-}, { name: 'ws', dependencies: ['admission', 'rooms', 'sessions', 'tokens', 'errors'] })
+}, { name: 'ws', dependencies: ['admission', 'metrics', 'rooms', 'sessions', 'tokens', 'errors'] })
