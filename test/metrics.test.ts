@@ -14,15 +14,17 @@ const read = (file: string) => readFileSync(join(ROOT, file), 'utf8')
 async function known (): Promise<Map<string, string[]>> {
   const metrics = new Metrics()
   metrics.measureProcess()
-  const figures = (metrics.registry.getMetricsAsArray() as unknown as Array<{ name: string, type: string, labelNames: string[] }>).flatMap(({ name, type, labelNames }) => {
+  const figures = new Map([['up', ['instance', 'job']]])
+  for (const { name, type, labelNames } of metrics.registry.getMetricsAsArray() as unknown as Array<{ name: string, type: string, labelNames: string[] }>) {
     const labels = [...labelNames, 'instance', 'job']
-    return type === 'histogram' ? ['_bucket', '_count', '_sum'].map((part) => [name + part, [...labels, 'le']] as const) : [[name, labels] as const]
-  })
+    for (const part of type === 'histogram' ? ['_bucket', '_count', '_sum'] : ['']) figures.set(name + part, part === '_bucket' ? [...labels, 'le'] : labels)
+  }
   metrics.stop()
-  return new Map([['up', ['instance', 'job']], ...figures])
+  return figures
 }
 
-interface Dashboard { uid: string, panels: Array<{ id: number, type: string, title: string, targets?: Array<{ expr: string }>, gridPos: { x: number, y: number, w: number, h: number } }> }
+interface Panel { id: number, type: string, title: string, targets?: Array<{ expr: string }>, gridPos: { x: number, y: number } }
+interface Dashboard { panels: Panel[] }
 interface Alerts { groups: Array<{ rules: Array<{ alert: string, expr: string, labels: { severity: string }, annotations: { summary: string, description: string } }> }> }
 
 const dashboard = JSON.parse(read('deploy/grafana/dashboard.json')) as Dashboard
@@ -64,4 +66,11 @@ t.test('no two panels are in one place, and each alert says what to do', async (
   t.equal(new Set(dashboard.panels.map(({ id }) => id)).size, dashboard.panels.length)
   t.equal(new Set(dashboard.panels.map(({ gridPos: { x, y } }) => `${x} ${y}`)).size, dashboard.panels.length)
   for (const { alert, labels, annotations } of alerts) t.ok(/^PaymentServer[A-Z]/.test(alert) && /^(critical|warning)$/.test(labels.severity) && annotations.summary && annotations.description, alert)
+})
+
+t.test('the documentation has every figure of ours, with its labels', async (t) => {
+  const rows = [...read('docs/rest.md').matchAll(/^\| `(wsp_\w+)` \| (.*?) \|/gm)].map(([, name, labels]) => [name!, labels === '–' ? [] : [...labels!.matchAll(/\w+/g)].map(([label]) => label)] as const)
+  const metrics = new Metrics()
+  const expected = (metrics.registry.getMetricsAsArray() as unknown as Array<{ name: string, labelNames: string[] }>).map(({ name, labelNames }) => [name, labelNames] as const)
+  t.strictSame(rows.map(([name, labels]) => [name, [...labels]]).sort(), expected.map(([name, labels]) => [name, [...labels]]).sort())
 })
