@@ -2,12 +2,9 @@
 import fp from 'fastify-plugin'
 import { may, type Action, type Claims } from '../src/auth/policy.js'
 import { Failure } from '../src/errors.js'
+import { actionOf } from './credentials.js'
 
 declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** What a route under /api/ does; `manage`, which asks for the most, where it does not say. */
-    action?: Exclude<Action['to'], 'join'>
-  }
   interface FastifyRequest {
     /** Who is speaking. On an open server nobody has proved to be a backend. */
     claims: Claims
@@ -18,8 +15,10 @@ export default fp(async (app) => {
   const settings = { resultsFrom: app.config.RESULTS_FROM }
 
   app.decorateRequest('claims', { getter () { return this.credentials as Claims } })
-  app.addHook('onRequest', async ({ credentials, params, routeOptions: { url, config: { action = 'manage' } } }, reply) => {
-    if (!url?.startsWith('/api/')) return
+  app.addHook('onRequest', async (request, reply) => {
+    const action = actionOf(request)
+    if (!action) return
+    const { credentials, params } = request
     if (credentials instanceof Failure) return reply.header('www-authenticate', 'Bearer').fail(credentials)
     const { roomId } = params as { roomId: string }
     if (!may(credentials, { to: action, roomId } as Action, settings)) return reply.fail(new Failure('FORBIDDEN'))

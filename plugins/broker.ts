@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import fp from 'fastify-plugin'
 import type { Broker } from '../src/broker/broker.js'
+import { measured } from '../src/broker/measured.js'
 import { MemoryBroker } from '../src/broker/memory.js'
 import { RedisBroker } from '../src/broker/redis.js'
 
@@ -37,7 +38,7 @@ export default fp(async (app) => {
         else log.error({ err }, what === 'refused' ? 'Redis refused a command' : 'broker failed')
       }
     })
-  app.decorate('broker', broker)
+  app.decorate('broker', measured(broker, app.metrics.broker))
 
   const timer = setInterval(() => {
     broker.tick().catch((err: unknown) => log.error({ err }, 'broker could not do what is due'))
@@ -46,4 +47,4 @@ export default fp(async (app) => {
     clearInterval(timer)
     await broker.close()
   })
-}, { name: 'broker', dependencies: ['redis'] })
+}, { name: 'broker', dependencies: ['metrics', 'redis'] })

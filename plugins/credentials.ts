@@ -1,14 +1,24 @@
 // Who calls the REST API: decorates requests with `credentials`, before anyone is counted or refused.
+import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { ApiKeys, bearerOf } from '../src/auth/api-keys.js'
-import { ANYONE, type Claims } from '../src/auth/policy.js'
+import { ANYONE, type Action, type Claims } from '../src/auth/policy.js'
 import { Failure } from '../src/errors.js'
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What a route does. What is under /api/ and does not say so manages, which asks for the most; what says nothing elsewhere is for everybody. */
+    action?: Exclude<Action['to'], 'join'>
+  }
   interface FastifyRequest {
     /** What the caller has shown: an API key, a room token, nothing where nothing is asked for. Or why that does not do. */
     credentials: Claims | Failure
   }
+}
+
+/** What a request is about to do; undefined where nobody need be known. */
+export function actionOf ({ routeOptions: { url, config: { action } } }: FastifyRequest): Exclude<Action['to'], 'join'> | undefined {
+  return action ?? (url?.startsWith('/api/') ? 'manage' : undefined)
 }
 
 export default fp(async (app) => {
@@ -28,6 +38,6 @@ export default fp(async (app) => {
 
   app.decorateRequest('credentials')
   app.addHook('onRequest', async (request) => {
-    if (request.routeOptions.url?.startsWith('/api/')) request.credentials = await credentialsOf(request.headers.authorization)
+    if (actionOf(request)) request.credentials = await credentialsOf(request.headers.authorization)
   })
 }, { name: 'credentials', dependencies: ['errors', 'tokens', 'ws'] })

@@ -14,6 +14,7 @@ declare module 'fastify' {
 
 export default fp(async (app) => {
   app.decorateReply('fail', function (failure: Failure) {
+    app.metrics.errors.inc({ code: failure.code, over: 'rest' })
     return this.code(failure.status).send(errorResponse(failure, this.request.id, app.now()))
   })
 
@@ -38,7 +39,7 @@ export default fp(async (app) => {
   })
 
   app.setNotFoundHandler((_request, reply) => reply.fail(new Failure('NOT_FOUND')))
-}, { name: 'errors' })
+}, { name: 'errors', dependencies: ['metrics'] })
 
 function failureOf (error: FastifyError, status: number): Failure {
   if (error.validation) {

@@ -9,9 +9,10 @@ declare module 'fastify' {
 }
 
 export default fp(async (app) => {
-  const { broker, config, tokens, log, now } = app
+  const { broker, config, metrics, tokens, log, now } = app
   const rooms = new Rooms({
     broker,
+    metrics,
     log,
     now,
     maxMembers: config.MAX_ROOM_MEMBERS,
@@ -22,4 +23,4 @@ export default fp(async (app) => {
   })
   app.decorate('rooms', rooms)
   app.addHook('onClose', async () => rooms.stop())
-}, { name: 'rooms', dependencies: ['broker', 'tokens'] })
+}, { name: 'rooms', dependencies: ['broker', 'metrics', 'tokens'] })

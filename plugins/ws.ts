@@ -18,10 +18,11 @@ const MAX_FRAGMENTS = 256
 const MIN_CHUNK = 16
 
 export default fp(async (app) => {
-  const { admission, config, rooms, sessions, tokens, log, now } = app
+  const { admission, config, metrics, rooms, sessions, tokens, log, now } = app
   const handshakeDone = limitHandshakes(app.server, HANDSHAKE_TIMEOUT)
   const options = {
     rooms,
+    metrics,
     log,
     now,
     maxOutboxBytes: config.OUTBOX_MAX_BYTES,
@@ -94,4 +95,4 @@ export default fp(async (app) => {
     log.info({ clientId, address: ip }, 'client connected')
     session.open()
   })
-}, { name: 'ws', dependencies: ['admission', 'rooms', 'sessions', 'tokens', 'errors'] })
+}, { name: 'ws', dependencies: ['admission', 'metrics', 'rooms', 'sessions', 'tokens', 'errors'] })

@@ -8,6 +8,7 @@ const ENDPOINTS = {
   websocket: 'GET / (Upgrade: websocket)',
   health: 'GET /health',
   readiness: 'GET /ready',
+  metrics: 'GET /metrics',
   status: 'GET /api/server/status',
   broadcast: 'POST /api/message/room/:roomId/broadcast',
   createRoom: 'POST /api/rooms',

@@ -7,6 +7,7 @@ import { ROOT } from '../src/root.js'
 // From the innermost to the outermost. Errors stand first, since decoding a frame already answers with one of them.
 const LAYERS = [
   /^src\/errors\.ts$/,
+  /^src\/metrics\.ts$/,
   /^src\/protocol\//,
   /^src\/payment\//,
   /^src\/auth\//,

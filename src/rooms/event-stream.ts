@@ -3,6 +3,7 @@ import type { Writable } from 'node:stream'
 import type { Claims } from '../auth/policy.js'
 import type { LogEntry, ReadFrom } from '../broker/broker.js'
 import { CLOSE, Failure, type CloseReason } from '../errors.js'
+import type { Metrics } from '../metrics.js'
 import { encodeFrame } from '../protocol/codec.js'
 import type { Role } from '../protocol/events.js'
 import { roomJoined } from './joined.js'
@@ -15,6 +16,7 @@ const RETRY = 2000
 
 export interface EventStreamOptions {
   readonly rooms: Rooms
+  readonly metrics: Metrics
   /** ms since the epoch. */
   readonly now: () => number
   /** Bytes that may wait for a slow reader. */
@@ -22,6 +24,7 @@ export interface EventStreamOptions {
 }
 
 export class EventStream implements Recipient, Connection {
+  readonly transport = 'stream'
   readonly memberships = new Map<string, Member>()
   // A stream is not asked for a pong: a reader that is gone shows as a broken pipe.
   readonly unansweredPing = 0
@@ -91,8 +94,12 @@ export class EventStream implements Recipient, Connection {
   /** Ends the stream; the reader comes back by itself, with the last id that it saw. */
   close (reason: CloseReason): void {
     // A reader that does not read would not see the end either.
-    if (reason === CLOSE.TOO_SLOW) this.#output.destroy()
-    else this.#output.end()
+    if (reason === CLOSE.TOO_SLOW) {
+      this.#options.metrics.slowConsumers.inc({ transport: this.transport })
+      this.#output.destroy()
+    } else {
+      this.#output.end()
+    }
     this.#options.rooms.drop(this)
   }
 

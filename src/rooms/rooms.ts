@@ -2,8 +2,9 @@
 import { ANYONE, may, type Claims, type PolicySettings } from '../auth/policy.js'
 import type { Broker, CloseCause, LogEntry, Published, ReadFrom, RoomView } from '../broker/broker.js'
 import { CLOSE, Failure } from '../errors.js'
+import type { Metrics } from '../metrics.js'
 import { draftEvent, encodeFrame, type EventDraft } from '../protocol/codec.js'
-import { EVENTS, type EventPayload, type PaymentEventType, type Role } from '../protocol/events.js'
+import { EVENTS, type EventPayload, type PaymentEventType, type Role, type Source } from '../protocol/events.js'
 import type { RoomClosed, RoomMember } from '../protocol/server-frames.js'
 import { writesDebug, type Log } from './log.js'
 import { Presence, type Introduction } from './presence.js'
@@ -39,6 +40,7 @@ export interface Broadcast {
 
 export interface RoomsOptions extends PolicySettings {
   readonly broker: Broker
+  readonly metrics: Metrics
   readonly log: Log
   /** ms since the epoch. */
   readonly now: () => number
@@ -107,6 +109,7 @@ export class Rooms {
     }
     // One that was live before, and does not ask to catch up, has not been told what came in since it asked.
     if (isNew || recover) member.toldUpTo = view.seq
+    if (recover) this.#options.metrics.recoveries.inc({ outcome: view.recovered ? 'recovered' : 'lost' })
     member.claims = claims
     this.#presence.introduce(member, introduction)
     this.#options.log.info({ roomId, clientId: recipient.clientId, deviceId: member.deviceId, role: member.role }, EVENTS.JOIN_ROOM.sentence)
@@ -175,7 +178,9 @@ export class Rooms {
     const payload = { roomId, message, idSeguro, timestamp, source: 'api' }
     const draft = draftEvent({ type: eventType, payload }, { source: 'api', timestamp, idempotencyKey, identity: JSON.stringify([eventType, message, idSeguro]) })
     const published = await this.#options.broker.publish(roomId, draft, false)
-    if (published instanceof Failure || !published.isNew) return published
+    if (published instanceof Failure) return published
+    this.#count(published, { type: 'BROADCAST', source: 'api' })
+    if (!published.isNew) return published
     this.#options.log.info({ roomId, type: eventType, seq: published.seq, sentToClients: published.receivers }, 'message broadcast')
     return published
   }
@@ -194,11 +199,18 @@ export class Rooms {
   async #append ({ type, payload: { roomId } }: PaymentEvent, draft: EventDraft, create: boolean, who: object): Promise<Published | Failure> {
     const published = await this.#options.broker.publish(roomId, draft, create)
     if (published instanceof Failure) return published
+    this.#count(published, { type, source: draft.source })
     const { seq, duplicate, receivers } = published
     // A payment that gets somewhere is worth a line; every single event is not, and its fields are not built when nobody reads them.
     if (published.changed) this.#options.log.info({ roomId, ...who, seq }, EVENTS[type].sentence)
     if (this.#debug) this.#options.log.debug({ roomId, ...who, type, seq, duplicate, receivers }, 'event relayed')
     return published
+  }
+
+  #count ({ isNew }: Published, labels: { type: string, source: Source }): void {
+    const { events, duplicates } = this.#options.metrics
+    if (isNew) events.inc(labels)
+    else duplicates.inc()
   }
 
   #enter (recipient: Recipient, roomId: string, claims: Claims, { deviceId, role }: Introduction): { member: Member, isNew: boolean } | Failure {

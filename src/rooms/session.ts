@@ -3,6 +3,7 @@ import type { WebSocket } from 'ws'
 import { ANYONE, type Claims } from '../auth/policy.js'
 import type { LogEntry } from '../broker/broker.js'
 import { CLOSE, Failure, type CloseReason } from '../errors.js'
+import type { Metrics } from '../metrics.js'
 import { decodeFrame, encodeFrame, type ClientFrame } from '../protocol/codec.js'
 import { EVENT_TYPES, type JoinRoom } from '../protocol/events.js'
 import type { Ack, ConnectionEstablished, ErrorFrame, Pong, RoomLeft } from '../protocol/server-frames.js'
@@ -31,6 +32,7 @@ export function messageRates (perSecond: number, burst: number): MessageRates | 
 
 export interface SessionOptions {
   readonly rooms: Rooms
+  readonly metrics: Metrics
   readonly log: Log
   /** ms since the epoch. */
   readonly now: () => number
@@ -43,6 +45,7 @@ export interface SessionOptions {
 }
 
 export class Session implements Recipient, Connection {
+  readonly transport = 'socket'
   readonly memberships = new Map<string, Member>()
   /** The number of the oldest ping that no pong has answered, 0 where there is none. */
   unansweredPing = 0
@@ -52,6 +55,8 @@ export class Session implements Recipient, Connection {
   readonly #options: SessionOptions
   readonly #outbox: Outbox
   readonly #inbox: Buffer[] = []
+  /** When each of them arrived, ms of the process. */
+  readonly #arrivals: number[] = []
   readonly #openedAt: number
   readonly #messages: Allowance | undefined
   readonly #flood: Allowance | undefined
@@ -89,6 +94,7 @@ export class Session implements Recipient, Connection {
     if (this.#ended || this.#floods()) return
     if (isBinary) return this.close(CLOSE.UNSUPPORTED_DATA)
     this.#inbox.push(data)
+    this.#arrivals.push(performance.now())
     if (this.#working) {
       if (this.#inbox.length >= INBOX_SIZE) this.#pause()
     } else {
@@ -131,14 +137,16 @@ export class Session implements Recipient, Connection {
   close ({ code, reason }: CloseReason): void {
     this.#ended = true
     this.#closedWith = code
-    this.#inbox.length = 0
+    this.#inbox.length = this.#arrivals.length = 0
+    if (code === CLOSE.TOO_SLOW.code) this.#options.metrics.slowConsumers.inc({ transport: this.transport })
     this.#socket.close(code, reason)
     this.#options.rooms.drop(this)
   }
 
   /** The socket is gone. What it sent before it went still counts: a phone's last event is often followed by its silence. */
   end (code: number): void {
-    const { log, now } = this.#options
+    const { log, metrics, now } = this.#options
+    metrics.closed(this.#closedWith ?? code)
     log.info({ clientId: this.clientId, code, closedWith: this.#closedWith, rooms: this.memberships.size, openFor: now() - this.#openedAt }, 'client disconnected')
     this.#ended = true
     if (!this.#working) this.#options.rooms.drop(this)
@@ -148,7 +156,7 @@ export class Session implements Recipient, Connection {
     this.#working = true
     for (let data = this.#inbox.shift(); data; data = this.#inbox.shift()) {
       try {
-        await this.#handle(data)
+        await this.#handle(data, this.#arrivals.shift()!)
       } catch (err) {
         this.#options.log.error({ err, clientId: this.clientId }, 'frame failed')
         this.#refuse(new Failure('INTERNAL'))
@@ -159,23 +167,23 @@ export class Session implements Recipient, Connection {
     if (this.#ended) this.#options.rooms.drop(this)
   }
 
-  async #handle (data: Buffer): Promise<void> {
+  async #handle (data: Buffer, arrivedAt: number): Promise<void> {
     const frame = decodeFrame(data)
     if (this.#messages?.take(this.#options.now()) === false) return this.#refuse(new Failure('RATE_LIMITED'), frame.id)
     if ('failure' in frame) {
       this.#refuse(frame.failure, frame.id)
       return this.#strike()
     }
-    const failure = await this.#obey(frame)
+    const failure = await this.#obey(frame, arrivedAt)
     if (failure) this.#refuse(failure, frame.id)
   }
 
-  async #obey (frame: ClientFrame): Promise<Failure | undefined> {
+  async #obey (frame: ClientFrame, arrivedAt: number): Promise<Failure | undefined> {
     switch (frame.type) {
       case 'JOIN_ROOM': return this.#enter(frame.payload as JoinRoom, frame.id)
       case 'LEAVE_ROOM': return this.#leave(frame.payload.roomId)
       case 'PING': return this.#pong()
-      default: return this.#publish(frame as PaymentEvent)
+      default: return this.#publish(frame as PaymentEvent, arrivedAt)
     }
   }
 
@@ -215,13 +223,16 @@ export class Session implements Recipient, Connection {
     this.#reply('PONG', pong)
   }
 
-  async #publish (event: PaymentEvent): Promise<Failure | undefined> {
-    const published = await this.#options.rooms.publish(this, event)
+  async #publish (event: PaymentEvent, arrivedAt: number): Promise<Failure | undefined> {
+    const { metrics, rooms } = this.#options
+    const published = await rooms.publish(this, event)
     if (published instanceof Failure) return published
+    metrics.relay.observe((performance.now() - arrivedAt) / 1000)
     if (event.id === undefined) return undefined
     const { epoch, seq, duplicate } = published
     const ack: Ack = { id: event.id, roomId: event.payload.roomId, epoch, seq, duplicate }
     this.#reply('ACK', ack)
+    metrics.acknowledgements.inc()
     return undefined
   }
 
@@ -245,7 +256,8 @@ export class Session implements Recipient, Connection {
   }
 
   #refuse ({ code, message, retryable }: Failure, id?: string): void {
-    const { log, now } = this.#options
+    const { log, metrics, now } = this.#options
+    metrics.errors.inc({ code, over: 'socket' })
     if (writesDebug(log)) log.debug({ clientId: this.clientId, code }, 'frame refused')
     const refusal: ErrorFrame = { message, timestamp: now(), code, retryable, ...(id !== undefined && { id }) }
     this.#reply('ERROR', refusal)

@@ -12,6 +12,7 @@ const BATCH_SIZE = 100
 
 /** A connection as the heartbeat and the drain see it. */
 export interface Connection {
+  readonly transport: 'socket' | 'stream'
   /** The number of the oldest ping that was not answered, 0 where there is none. */
   readonly unansweredPing: number
   ping: (number: number) => void
@@ -48,6 +49,13 @@ export class Sessions {
   }
 
   get size (): number { return this.#sessions.size }
+
+  /** How many there are of each kind. */
+  counts (): Record<Connection['transport'], number> {
+    let stream = 0
+    for (const session of this.#sessions) if (session.transport === 'stream') stream++
+    return { socket: this.size - stream, stream }
+  }
 
   add (session: Connection): void { this.#sessions.add(session) }
 

@@ -11,6 +11,7 @@ const DEADLINE = 8_000
 
 /** A connection that answers a ping when it is told to. */
 class Client implements Connection {
+  readonly transport = 'socket'
   unansweredPing = 0
   deadline = Infinity
   pings = 0

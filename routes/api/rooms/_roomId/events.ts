@@ -11,7 +11,7 @@ import { EventStream, recoverFrom, wantsStream } from '../../../../src/rooms/eve
 import type { PaymentEvent } from '../../../../src/rooms/rooms.js'
 
 const route: FastifyPluginAsyncTypebox = async (app) => {
-  const { admission, config, rooms, sessions, now } = app
+  const { admission, config, metrics, rooms, sessions, now } = app
 
   app.get('/events', {
     config: { action: 'read' },
@@ -41,7 +41,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       const refusal = admission.refusal(ip)
       if (refusal) return reply.fail(refusal) as never
       const output = new PassThrough()
-      const stream = new EventStream(`stream_${id}`, claims, output, { rooms, now, maxBytes: config.OUTBOX_MAX_BYTES })
+      const stream = new EventStream(`stream_${id}`, claims, output, { rooms, metrics, now, maxBytes: config.OUTBOX_MAX_BYTES })
       admission.enter(ip)
       sessions.add(stream)
       output.once('close', () => {

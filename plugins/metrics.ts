@@ -1,0 +1,16 @@
+// What is measured: decorates `metrics`, which /metrics shows.
+import fp from 'fastify-plugin'
+import { Metrics } from '../src/metrics.js'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    metrics: Metrics
+  }
+}
+
+export default fp(async (app) => {
+  const metrics = new Metrics()
+  metrics.measureProcess()
+  app.decorate('metrics', metrics)
+  app.addHook('onClose', async () => metrics.stop())
+}, { name: 'metrics' })

@@ -1,0 +1,30 @@
+// GET /metrics: the figures for Prometheus.
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '@sinclair/typebox'
+import { errorResponses } from '../src/protocol/rest.js'
+
+const route: FastifyPluginAsyncTypebox = async (app) => {
+  const { broker, metrics, rooms, sessions } = app
+
+  app.get('/metrics', {
+    config: { action: 'look' },
+    schema: {
+      operationId: 'getMetrics',
+      tags: ['Server'],
+      summary: 'Figures for Prometheus',
+      description: 'In Prometheus\' text format. What each of them means is said in their `HELP` lines.',
+      security: [{ apiKey: [] }, {}],
+      response: {
+        200: { description: 'The figures.', content: { 'text/plain': { schema: Type.String({ examples: ['wsp_rooms 2'] }) } } },
+        ...errorResponses(400, 401, 403, 500)
+      }
+    }
+  }, async (_request, reply) => {
+    metrics.rooms.set(rooms.size)
+    metrics.brokerUp.set(broker.ready() ? 1 : 0)
+    for (const [transport, count] of Object.entries(sessions.counts())) metrics.connections.set({ transport }, count)
+    reply.type(metrics.registry.contentType)
+    return await metrics.registry.metrics() as never
+  })
+}
+export default route
