@@ -1,5 +1,6 @@
 // No card data over REST: what a request carries in its address, its body and the headers that are kept has the bounds of a frame, and is refused alike.
 import fp from 'fastify-plugin'
+import { Failure } from '../src/errors.js'
 import { checkShape } from '../src/protocol/codec.js'
 
 export default fp(async (app) => {
@@ -7,6 +8,7 @@ export default fp(async (app) => {
     if (!url?.startsWith('/api/')) return
     const kept = { 'idempotency-key': headers['idempotency-key'], 'last-event-id': headers['last-event-id'] }
     const failure = checkShape(params) ?? checkShape(query) ?? checkShape(kept) ?? checkShape(body)
-    if (failure) return reply.fail(failure)
+    // There are no frames here.
+    if (failure) return reply.fail(failure.code === 'INVALID_FRAME' ? new Failure('INVALID_REQUEST', failure.message, failure.details) : failure)
   })
 }, { name: 'card-guard', dependencies: ['errors', 'ws'] })

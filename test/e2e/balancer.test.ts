@@ -158,7 +158,7 @@ t.test('nginx before two nodes', { skip: withoutRedis || withoutNginx }, async (
     const wrong = rooms.filter(({ watcher: { seen }, publisher: { acknowledged } }) =>
       seen.length !== acknowledged.size || new Set(seen).size !== seen.length || [...acknowledged].some(([n, seq]) => seen[seq - 1] !== n))
     t.strictSame(wrong.map(({ watcher }) => watcher.roomId), [], 'each acknowledged event was seen once, at its seq')
-    t.equal(node1.output() + node2.output(), '', 'nothing to warn of')
+    t.notMatch((node1.output() + node2.output()).replace(/.*"the rooms are open.*\n/g, ''), /./, 'nothing else to warn of')
   })
 
   t.test('a node that is killed: new handshakes go to the other at once, and its clients miss nothing', async (t) => {
