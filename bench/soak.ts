@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startNodes, type Cluster, type Node, type Scope } from '../test/e2e/faults/cluster.js'
 import { FAULTS } from '../test/e2e/faults/faults.js'
-import { seeded } from '../test/e2e/faults/load.js'
 import { play, summary, type Outcome } from '../test/e2e/faults/scenario.js'
+import { seeded } from '../test/seeded.js'
 
 type FaultName = keyof typeof FAULTS
 

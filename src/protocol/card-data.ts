@@ -67,6 +67,12 @@ export function namesCardData (key: string, value: unknown): boolean {
   return false
 }
 
+// Characters that a number is written with: digits, and what may stand between two, a space (no-break too) or a dash. A table, for it is asked for each character.
+const [DIGIT, SEPARATOR] = [1, 2]
+const PARTS = new Uint8Array(256)
+for (const digit of '0123456789') PARTS[digit.charCodeAt(0)] = DIGIT
+for (const separator of ' \u00a0-') PARTS[separator.charCodeAt(0)] = SEPARATOR
+
 /** Whether a JSON number is a card number. Above 2^53 its digits are not those that were sent, so nothing can be said. */
 export function isCardNumber (value: number): boolean {
   if (!Number.isSafeInteger(value) || Math.abs(value) < 10 ** (MIN_DIGITS - 1)) return false
@@ -81,12 +87,16 @@ export function isCardNumber (value: number): boolean {
 export function holdsCardNumber (text: string): boolean {
   // Thirteen digits cover one of every thirteen characters, so the others need not be looked at.
   for (let at = MIN_DIGITS - 1; at < text.length; at += MIN_DIGITS) {
-    if (!isPart(text.charCodeAt(at))) continue
+    if (!PARTS[text.charCodeAt(at)]) continue
     let start = at
-    while (start > 0 && isPart(text.charCodeAt(start - 1))) start--
+    while (start > 0 && PARTS[text.charCodeAt(start - 1)]) start--
     let end = start
     let digits = 0
-    for (let code = text.charCodeAt(end); isPart(code); code = text.charCodeAt(++end)) if (isDigit(code)) digits++
+    for (; end < text.length; end++) {
+      const part = PARTS[text.charCodeAt(end)]
+      if (!part) break
+      if (part === DIGIT) digits++
+    }
     if (digits >= MIN_DIGITS && holdsInStretch(text, start, end, digits === end - start)) return true
     at = end
   }
@@ -161,8 +171,3 @@ function othersIn (text: string): Stretch[] {
 }
 
 function overlaps (others: readonly Stretch[], start: number, end: number): boolean { return others.some((other) => other.start < end && other.end > start) }
-
-function isDigit (code: number): boolean { return code >= 48 && code <= 57 }
-
-/** A digit, or what may stand between two: a space (no-break too) or a dash. */
-function isPart (code: number): boolean { return isDigit(code) || code === 32 || code === 45 || code === 160 }

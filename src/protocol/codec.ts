@@ -151,54 +151,68 @@ const CARD_NUMBER = 'holds what looks like a card number, which must not be sent
  * @returns what is wrong with its shape, otherwise `SENSITIVE_DATA` for the first card data in it; neither repeats any of that
  */
 export function checkShape (frame: unknown): Failure | undefined {
-  let keys = 0
-  let items = 0
-  let sensitive: Failure | undefined
-  const path: string[] = []
-  const broken = (rule: string, code: 'INVALID_FRAME' | 'SENSITIVE_DATA' = 'INVALID_FRAME'): Failure =>
-    invalid(path.map((key) => holdsCardNumber(key) ? '[hidden]' : key).join('.'), rule, code)
-  const visit = (value: unknown, depth: number): Failure | undefined => {
+  const walk = new Walk()
+  return walk.visit(frame, 1) ?? walk.sensitive
+}
+
+/** One way through a parsed text. */
+class Walk {
+  sensitive: Failure | undefined
+  #keys = 0
+  #items = 0
+  /** The keys that lead to where it is. */
+  readonly #path: string[] = []
+
+  visit (value: unknown, depth: number): Failure | undefined {
     if (typeof value === 'string') {
       const rule = ruleFor(value)
-      if (rule !== undefined) return broken(rule)
-      if (sensitive === undefined && holdsCardNumber(value)) sensitive = broken(CARD_NUMBER, 'SENSITIVE_DATA')
+      if (rule !== undefined) return this.#broken(rule)
+      if (this.sensitive === undefined && holdsCardNumber(value)) this.sensitive = this.#broken(CARD_NUMBER, 'SENSITIVE_DATA')
       return undefined
     }
     if (typeof value === 'number') {
       // JSON can say 1e400; it parses to Infinity, and would travel on as null.
-      if (!Number.isFinite(value)) return broken('expected a finite number')
-      if (sensitive === undefined && isCardNumber(value)) sensitive = broken(CARD_NUMBER, 'SENSITIVE_DATA')
+      if (!Number.isFinite(value)) return this.#broken('expected a finite number')
+      if (this.sensitive === undefined && isCardNumber(value)) this.sensitive = this.#broken(CARD_NUMBER, 'SENSITIVE_DATA')
       return undefined
     }
     if (typeof value !== 'object' || value === null) return undefined
     if (depth > MAX_DEPTH) return new Failure('TOO_DEEP', `The text is nested deeper than ${MAX_DEPTH} levels.`)
-    if (Array.isArray(value)) {
-      items += value.length
-      if (items > MAX_ITEMS) return new Failure('INVALID_FRAME', `The frame holds more than ${MAX_ITEMS} array items.`)
-      for (const item of value) {
-        const found = visit(item, depth + 1)
-        if (found) return found
-      }
-      return undefined
-    }
-    // JSON.parse makes every spelling of `__proto__` an own key, so comparing parsed keys catches the escaped ones too.
-    for (const key in value) {
-      if (++keys > MAX_KEYS) return new Failure('INVALID_FRAME', `The frame holds more than ${MAX_KEYS} keys.`)
-      const child = (value as Record<string, unknown>)[key]
-      if (key === '__proto__' || (key === 'constructor' && isObject(child) && Object.hasOwn(child, 'prototype'))) return new Failure('FORBIDDEN_KEY')
-      if (ruleFor(key) !== undefined) return new Failure('INVALID_FRAME', `The frame holds a key that is longer than ${MAX_STRING} characters or holds a lone surrogate.`)
-      path.push(key)
-      if (sensitive === undefined) {
-        if (namesCardData(key, child)) sensitive = broken(CARD_NAME, 'SENSITIVE_DATA')
-        else if (holdsCardNumber(key)) sensitive = broken(CARD_NUMBER, 'SENSITIVE_DATA')
-      }
-      const found = visit(child, depth + 1)
+    return Array.isArray(value) ? this.#visitItems(value, depth) : this.#visitKeys(value as Record<string, unknown>, depth)
+  }
+
+  #visitItems (value: unknown[], depth: number): Failure | undefined {
+    this.#items += value.length
+    if (this.#items > MAX_ITEMS) return new Failure('INVALID_FRAME', `The frame holds more than ${MAX_ITEMS} array items.`)
+    for (const item of value) {
+      const found = this.visit(item, depth + 1)
       if (found) return found
-      path.pop()
     }
     return undefined
   }
-  return visit(frame, 1) ?? sensitive
+
+  #visitKeys (value: Record<string, unknown>, depth: number): Failure | undefined {
+    // JSON.parse makes every spelling of `__proto__` an own key, so comparing parsed keys catches the escaped ones too.
+    for (const key in value) {
+      if (++this.#keys > MAX_KEYS) return new Failure('INVALID_FRAME', `The frame holds more than ${MAX_KEYS} keys.`)
+      const child = value[key]
+      if (key === '__proto__' || (key === 'constructor' && isObject(child) && Object.hasOwn(child, 'prototype'))) return new Failure('FORBIDDEN_KEY')
+      if (ruleFor(key) !== undefined) return new Failure('INVALID_FRAME', `The frame holds a key that is longer than ${MAX_STRING} characters or holds a lone surrogate.`)
+      this.#path.push(key)
+      if (this.sensitive === undefined) {
+        if (namesCardData(key, child)) this.sensitive = this.#broken(CARD_NAME, 'SENSITIVE_DATA')
+        else if (holdsCardNumber(key)) this.sensitive = this.#broken(CARD_NUMBER, 'SENSITIVE_DATA')
+      }
+      const found = this.visit(child, depth + 1)
+      if (found) return found
+      this.#path.pop()
+    }
+    return undefined
+  }
+
+  #broken (rule: string, code: 'INVALID_FRAME' | 'SENSITIVE_DATA' = 'INVALID_FRAME'): Failure {
+    return invalid(this.#path.map((key) => holdsCardNumber(key) ? '[hidden]' : key).join('.'), rule, code)
+  }
 }
 
 function ruleFor (text: string): string | undefined {

@@ -1,6 +1,6 @@
 // Ids that are no card numbers, and how many of them are taken for one: for the test of the card-data guard and for its bench.
 import { holdsCardNumber } from '../../src/protocol/card-data.js'
-import { seeded } from '../e2e/faults/load.js'
+import { seeded } from '../seeded.js'
 
 /** Lengths of which the share is measured. */
 export const LENGTHS = Array.from({ length: 13 }, (_, i) => i + 8)

@@ -17,17 +17,6 @@ export interface LoadOptions {
   readonly random: () => number
 }
 
-/** The same numbers for the same seed (mulberry32). */
-export function seeded (seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6D2B79F5) >>> 0
-    let x = Math.imul(state ^ (state >>> 15), state | 1)
-    x = (x + Math.imul(x ^ (x >>> 7), x | 61)) ^ x
-    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
 const TICK = 20
 
 export class Load {

@@ -1,11 +1,12 @@
 // One fault from beginning to end: load, the fault, more load, rest, and then what the checker and the nodes say.
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { seeded } from '../../seeded.js'
 import { until } from '../../until.js'
 import { check, type Verdict } from './checker.js'
 import { type Nodes } from './cluster.js'
 import { Journal, readJournal, type Line } from './journal.js'
-import { Load, seeded } from './load.js'
+import { Load } from './load.js'
 
 export interface Outcome extends Verdict {
   readonly lines: Line[]

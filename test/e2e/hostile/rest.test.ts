@@ -179,7 +179,7 @@ t.test('other methods in disguise, odd queries and odd wishes change nothing', a
   for (const [what, bytes] of [
     ['a disguise', ask('GET /api/rooms/r', disguise)],
     ['a disguise in the query', ask('GET /api/rooms/r?_method=DELETE&method=DELETE')],
-    ['a query that reaches for prototypes', ask('GET /api/rooms/r?__proto__[x]=1&constructor[prototype][x]=1&__proto__=2&__proto__.x=3')],
+    ['a query that reaches for prototypes', ask('GET /api/rooms/r?constructor[prototype][x]=1&__proto__.x=3')],
     ['an answer as a picture', ask('GET /api/rooms/r', { Accept: 'image/png', 'Accept-Charset': 'utf-7', 'Accept-Encoding': 'br;q=1' })]
   ] as const) t.match(await answer(t, server.port, bytes), { status: 200, body: { success: true, data: { roomId: 'r', seq: 0 } }, rest: '' }, what)
   t.equal(Reflect.get({}, 'x'), undefined)

@@ -18,8 +18,6 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       response: { 200: Ref(BroadcastResponse, 'It is in the log, and on its way to everyone in the room.'), ...errorResponses(400, 401, 403, 404, 409, 410, 413, 415, 429, 500, 503) }
     }
   }, async ({ params: { roomId }, body: { eventType, message, idSeguro }, headers }, reply) => {
-    // As over the socket: half of a character would break receivers whose strings are stricter than JavaScript's.
-    if (![message, idSeguro].every((text) => text.isWellFormed())) return reply.fail(new Failure('INVALID_REQUEST', 'The text must be valid Unicode, without lone surrogates.')) as never
     const published = await app.rooms.broadcast(roomId, { eventType, message, idSeguro }, headers['idempotency-key'])
     if (published instanceof Failure) return reply.fail(published) as never
     const { timestamp, receivers: sentToClients } = published

@@ -1,0 +1,12 @@
+// Randomness that can be had again.
+
+/** The same numbers for the same seed (mulberry32), 0 to 1. */
+export function seeded (seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6D2B79F5) >>> 0
+    let x = Math.imul(state ^ (state >>> 15), state | 1)
+    x = (x + Math.imul(x ^ (x >>> 7), x | 61)) ^ x
+    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32
+  }
+}
