@@ -1,7 +1,7 @@
 // How many nodes and shards a number of payments needs: what they demand, what it costs by bench/cost.json, and what is used up first.
 import { BEAT_INTERVAL } from '../src/broker/redis/nodes.js'
 import { ConfigSchema } from '../src/config.js'
-import { seeded } from '../test/e2e/faults/load.js'
+import { seeded } from '../test/seeded.js'
 import type { Cost } from './cost.js'
 import { EVENTS_PER_PAYMENT } from './devices.js'
 import { hottestShard } from './simulation.js'

@@ -7,7 +7,7 @@ import { ASSUMED, binding, embedded, plan } from '../../bench/reckoning.js'
 import { backAfterShard, shardsToBeBack } from '../../bench/recovery.js'
 import { allBackAfter, hottestShard, indexAfterDay, restartNode, SLOTS, slotOf } from '../../bench/simulation.js'
 import { ROOT } from '../../src/root.js'
-import { seeded } from '../e2e/faults/load.js'
+import { seeded } from '../seeded.js'
 
 const cost = readCost()
 const growing = [1_000, ...SIZES, 1_000_000_000].sort((a, b) => a - b)
