@@ -85,6 +85,7 @@ export function isCardNumber (value: number): boolean {
  * check digit (Luhn, ISO/IEC 7812-1). Among other numbers it is seen where it is in one piece or grouped as on a card.
  */
 export function holdsCardNumber (text: string): boolean {
+  let others: Stretch[] | undefined
   // Thirteen digits cover one of every thirteen characters, so the others need not be looked at.
   for (let at = MIN_DIGITS - 1; at < text.length; at += MIN_DIGITS) {
     if (!PARTS[text.charCodeAt(at)]) continue
@@ -97,30 +98,29 @@ export function holdsCardNumber (text: string): boolean {
       if (!part) break
       if (part === DIGIT) digits++
     }
-    if (digits >= MIN_DIGITS && holdsInStretch(text, start, end, digits === end - start)) return true
     at = end
+    if (digits < MIN_DIGITS) continue
+    const cards = digits === end - start ? ofCards(text, [{ start, end }]) : cardsIn(text, start, end)
+    if (cards.length === 0) continue
+    others ??= othersIn(text)
+    for (const card of cards) if (!others.some((other) => other.start < card.end && other.end > card.start)) return true
   }
   return false
 }
 
 interface Stretch { readonly start: number, readonly end: number }
 
-/** Looks into a stretch of digits, spaces and dashes. */
-function holdsInStretch (text: string, from: number, to: number, isOnePiece: boolean): boolean {
-  if (isOnePiece) return isCard(text, from, to) && !overlaps(othersIn(text), from, to)
-  let others: Stretch[] | undefined
-  const isFound = (start: number, end: number) => {
-    if (!isCard(text, start, end)) return false
-    others ??= othersIn(text)
-    return !overlaps(others, start, end)
-  }
-  return runsIn(text, from, to).some((run) => run.some((group, first) => {
-    const isFoundIn = (groups: number) => isFound(group.start, run[first + groups - 1]!.end)
-    if (isFoundIn(1) || (first === 0 && isFoundIn(run.length))) return true
-    return GROUPINGS.some((grouping) => first + grouping.length <= run.length &&
-      grouping.every((length, i) => run[first + i]!.end - run[first + i]!.start === length) && isFoundIn(grouping.length))
+/** The card numbers in a stretch of digits, spaces and dashes: whole runs, and groups among other groups. */
+function cardsIn (text: string, from: number, to: number): Stretch[] {
+  return runsIn(text, from, to).flatMap((run) => run.flatMap(({ start }, first) => {
+    const fitting = GROUPINGS.filter((grouping) => first + grouping.length <= run.length &&
+      grouping.every((length, i) => run[first + i]!.end - run[first + i]!.start === length))
+    const counts = [1, ...fitting.map(({ length }) => length), ...(first === 0 ? [run.length] : [])]
+    return ofCards(text, counts.map((groups) => ({ start, end: run[first + groups - 1]!.end })))
   }))
 }
+
+function ofCards (text: string, stretches: Stretch[]): Stretch[] { return stretches.filter(({ start, end }) => isCard(text, start, end)) }
 
 /** The groups of digits that single spaces or dashes part from each other, run by run. */
 function runsIn (text: string, from: number, to: number): Stretch[][] {
@@ -169,5 +169,3 @@ function othersIn (text: string): Stretch[] {
   if (id > 0 && start >= 0) others.push({ start, end: text.lastIndexOf('6304', start + MAX_PIX) + 8 })
   return others
 }
-
-function overlaps (others: readonly Stretch[], start: number, end: number): boolean { return others.some((other) => other.start < end && other.end > start) }
