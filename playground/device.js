@@ -2,7 +2,7 @@
 // One device: the client on a network that can be cut, and what both pages show of the connection.
 import { connect } from './client/index.js'
 import { button } from './elements.js'
-import { say, seconds } from './i18n.js'
+import { say } from './i18n.js'
 import { Network } from './network.js'
 import { BASE } from './server.js'
 import { showStatus, Timeline } from './timeline.js'
@@ -35,7 +35,7 @@ export function openDevice (options, { chip, log, controls }) {
     replay = { epoch, after: seq - replayed, until: seq }
     if (line.hasJoined) return
     line.hasJoined = true
-    const away = lostAt && seconds(Date.now() - lostAt)
+    const away = (Date.now() - lostAt) / 1000
     if (hasJoined) timeline.note('good', replayed ? 'backCaughtUp' : 'backNothing', { away, count: replayed })
     else timeline.note('good', replayed ? 'joinedCaughtUp' : 'joined', { count: replayed })
     hasJoined = true

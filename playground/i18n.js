@@ -13,8 +13,13 @@ const listeners = new Set()
 /** The words of a key, with values put in for `{name}`. @param {string} key @param {Record<string, unknown>} [values] */
 export function words (key, values = {}) {
   const text = /** @type {Record<string, string>} */ (TEXTS[language])[key] ?? key
-  return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ''))
+  return text.replace(/\{(\w+)\}/g, (_, name) => {
+    const value = values[name] ?? ''
+    return typeof value === 'number' ? new Intl.NumberFormat(locale(), { maximumFractionDigits: 1 }).format(value) : String(value)
+  })
 }
+
+const locale = () => language === 'pt' ? 'pt-BR' : 'en'
 
 /** Puts words into an element, and keeps them right when the language changes. @param {any} element @param {string} key @param {Record<string, unknown>} [values] */
 export function say (element, key, values) {
@@ -76,11 +81,7 @@ function kept () {
   }
 }
 
-const locale = () => language === 'pt' ? 'pt-BR' : 'en'
-
 /** @param {number} amount @param {string} [currency] */
 export const money = (amount, currency = 'BRL') => new Intl.NumberFormat(locale(), { style: 'currency', currency }).format(amount)
 /** @param {number} time ms since the epoch */
 export const timeOf = (time) => new Date(time).toLocaleTimeString('pt-BR')
-/** @param {number} ms */
-export const seconds = (ms) => new Intl.NumberFormat(locale(), { style: 'unit', unit: 'second', maximumFractionDigits: 1 }).format(ms / 1000)

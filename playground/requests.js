@@ -4,7 +4,7 @@ import { button, byId, copy, element } from './elements.js'
 import { inEveryLanguage, words } from './i18n.js'
 import { BASE, call, getKey } from './server.js'
 
-/** @typedef {{ name: string, operation: string, method: string, path: string, body?: object }} ApiRequest */
+/** @typedef {{ name: string, operation: string, method: string, path: string, body?: () => object }} ApiRequest */
 
 /** @param {{ roomId: string, tokens?: object }} payment @returns {ApiRequest[]} */
 function requestsFor ({ roomId, tokens }) {
@@ -17,23 +17,23 @@ function requestsFor ({ roomId, tokens }) {
       operation: 'broadcastToRoom',
       method: 'POST',
       path: `api/message/room/${roomId}/broadcast`,
-      body: { eventType: 'PAYMENT_UPDATE', message: words('broadcastMessage'), idSeguro: 'seguro_123456' }
+      body: () => ({ eventType: 'PAYMENT_UPDATE', message: words('broadcastMessage'), idSeguro: 'seguro_123456' })
     },
     {
       name: 'publishSuccess',
       operation: 'publishRoomEvent',
       method: 'POST',
       path: `${room}/events`,
-      body: { type: 'PAYMENT_SUCCESS', payload: { transactionId: 'tx_456789', amount: 99.9, currency: 'BRL' }, id: 'psp-1' }
+      body: () => ({ type: 'PAYMENT_SUCCESS', payload: { transactionId: 'tx_456789', amount: 99.9, currency: 'BRL' }, id: 'psp-1' })
     },
     {
       name: 'publishError',
       operation: 'publishRoomEvent',
       method: 'POST',
       path: `${room}/events`,
-      body: { type: 'PAYMENT_ERROR', payload: { error: words('declined'), code: 'DECLINED' }, id: 'psp-2' }
+      body: () => ({ type: 'PAYMENT_ERROR', payload: { error: words('declined'), code: 'DECLINED' }, id: 'psp-2' })
     },
-    ...(tokens ? [{ name: 'createRoomToken', operation: 'createRoomToken', method: 'POST', path: `${room}/tokens`, body: { role: 'device2' } }] : []),
+    ...(tokens ? [{ name: 'createRoomToken', operation: 'createRoomToken', method: 'POST', path: `${room}/tokens`, body: () => ({ role: 'device2' }) }] : []),
     { name: 'closeRoom', operation: 'closeRoom', method: 'DELETE', path: room },
     { name: 'getServerStatus', operation: 'getServerStatus', method: 'GET', path: 'api/server/status' }
   ]
@@ -45,47 +45,47 @@ function curlOf ({ method, path, body }) {
   return [
     `curl ${method === 'GET' ? '' : `-X ${method} `}${BASE}${path}`,
     ...(getKey() === undefined ? [] : ['-H "Authorization: Bearer $KEY"']),
-    ...(body ? ["-H 'Content-Type: application/json'", `-d ${quoted(JSON.stringify(body))}`] : [])
+    ...(body ? ["-H 'Content-Type: application/json'", `-d ${quoted(JSON.stringify(body()))}`] : [])
   ].join(' \\\n  ')
 }
 
-/** @type {() => void} */
-let show = () => {}
-inEveryLanguage(() => show())
+/** @type {Array<() => void>} */
+let speak = []
+// What is said in a body is said in the page's language, too.
+inEveryLanguage(() => { for (const say of speak) say() })
 
 /**
  * @param {{ roomId: string, tokens?: object }} payment
  * @param {(token: string) => void} onToken a token for the payer was minted
  */
 export function showRequests (payment, onToken) {
-  show = () => {
-    const open = [...byId('requests').querySelectorAll('details[open]')].map(({ dataset }) => dataset.name)
-    byId('requests').replaceChildren(...requestsFor(payment).map((request) => requestPanel(request, onToken)))
-    for (const name of open.length > 0 ? open : ['broadcastToRoom']) byId('requests').querySelector(`[data-name="${name}"]`)?.setAttribute('open', '')
-  }
-  show()
+  speak = []
+  byId('requests').replaceChildren(...requestsFor(payment).map((request) => requestPanel(request, onToken)))
+  byId('requests').querySelector('[data-name="broadcastToRoom"]').open = true
 }
 
 /** @param {ApiRequest} request @param {(token: string) => void} onToken */
 function requestPanel (request, onToken) {
   const { name, method, operation } = request
-  const title = words(name)
-  const curl = curlOf(request)
+  const curl = element('pre', { class: 'curl', tabindex: '0' })
   const answer = element('pre', { class: 'answer', tabindex: '0', 'aria-live': 'polite', hidden: '' })
-  const copying = button(['copyCurl'], () => copy(copying, curl))
+  const copying = button(['copyCurl'], () => copy(copying, curlOf(request)))
   const running = button(['run'], run, { class: 'primary' })
 
   async function run () {
-    const { status, body } = await call(request.method, request.path, request.body).catch(() => ({ status: 0, body: { error: words('unreachable') } }))
+    const { status, body } = await call(method, request.path, request.body?.()).catch(() => ({ status: 0, body: { error: words('unreachable') } }))
     answer.hidden = false
     answer.dataset.ok = String(status >= 200 && status < 300)
     answer.textContent = `${status}${body ? `\n${JSON.stringify(body, null, 2)}` : ''}`
     if (operation === 'createRoomToken' && status === 201) onToken(body.data.token)
   }
 
+  const show = () => { curl.textContent = curlOf(request) }
+  speak.push(show)
+  show()
   return element('details', { 'data-name': name },
-    element('summary', {}, element('span', { class: `verb ${method}` }, method), ' ', element('span', {}, title), ' ', element('code', {}, operation)),
-    element('pre', { class: 'curl', tabindex: '0' }, curl),
-    element('div', { class: 'row', role: 'group', 'aria-label': title }, copying, running),
+    element('summary', {}, element('span', { class: `verb ${method}` }, method), ' ', element('span', { say: [name] }), ' ', element('code', {}, operation)),
+    curl,
+    element('div', { class: 'row', role: 'group', 'data-t-label': name, 'aria-label': words(name) }, copying, running),
     answer)
 }

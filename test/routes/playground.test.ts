@@ -33,9 +33,9 @@ t.test('in production it is there only where it was asked for', async (t) => {
 })
 
 t.test('elsewhere it is there unless it was declined', async (t) => {
-  const { app } = await build(t, { env: { NODE_ENV: 'development' } })
+  const { app } = await build(t, { env: { NODE_ENV: 'development', LOG_LEVEL: 'silent' } })
   t.equal((await app.inject('/playground/')).statusCode, 200)
-  const { app: declined } = await build(t, { env: { NODE_ENV: 'development', PLAYGROUND: 'false' } })
+  const { app: declined } = await build(t, { env: { NODE_ENV: 'development', LOG_LEVEL: 'silent', PLAYGROUND: 'false' } })
   t.equal((await declined.inject('/playground/')).statusCode, 404)
 })
 
