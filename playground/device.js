@@ -54,7 +54,7 @@ export function openDevice (options, { chip, log, controls }) {
   room.on('gap', ({ before }) => { if (before) timeline.note('bad', 'gap') })
   room.on('error', ({ code, message }) => timeline.note('bad', 'refused', { code, message }))
   room.on('closed', ({ reason }) => {
-    for (const control of controls.querySelectorAll('button')) control.disabled = true
+    for (const control of controls.querySelectorAll('button:not([data-do="reload"])')) control.setAttribute('disabled', '')
     timeline.note('bad', 'over', { reason })
   })
   showStatus(chip, room.status)

@@ -41,6 +41,7 @@ async function newPayment () {
 /** @param {Payment} payment */
 function begin (payment) {
   keep(payment)
+  byId('desk').hidden = false
   shop?.close()
   shop = openShop(payment)
   closePhone()
@@ -49,6 +50,7 @@ function begin (payment) {
     const renewed = { ...payment, tokens: { device1: '', ...payment.tokens, device2: token } }
     keep(renewed)
     showLink(renewed)
+    byId('phone').querySelector('iframe')?.setAttribute('src', byId('link').href)
   })
 }
 
