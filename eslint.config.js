@@ -1,7 +1,7 @@
 import neostandard from 'neostandard'
 
 export default [
-  ...neostandard({ ts: true, ignores: ['dist', '.tap', 'coverage', 'test/fixtures'] }),
+  ...neostandard({ ts: true, ignores: ['dist', '.tap', 'coverage', 'test/fixtures', 'sdk/*.js', 'sdk/*.d.ts'] }),
   {
     rules: {
       // A schema and the type derived from it share their name.
