@@ -26,8 +26,8 @@ export class Allowance {
   take (now: number): boolean {
     const { cost, credit } = this.#rate
     const owed = this.#paidAt - now
-    // More than can be owed: the clock was put back.
-    if (owed <= 0 || owed > credit + cost) this.#paidAt = now
+    // More than can be owed, by more than rounding: the clock was put back.
+    if (owed <= 0 || owed > credit + cost + 1) this.#paidAt = now
     else if (owed > credit) return false
     this.#paidAt += cost
     return true

@@ -135,6 +135,8 @@ export class Session implements Recipient, Connection {
 
   /** Ends the session from our side. What the client still sends is not read. */
   close ({ code, reason }: CloseReason): void {
+    // It is closing already; the first reason is the one that the client is told.
+    if (this.#closedWith !== undefined) return
     this.#ended = true
     this.#closedWith = code
     this.#inbox.length = this.#arrivals.length = 0
