@@ -46,6 +46,6 @@ t.test('in no stretch of time more than the burst and the rate allow', async () 
     const taken: number[] = []
     let now = START
     for (const pause of pauses) if (allowance.take(now += pause)) taken.push(now)
-    return taken.every((from, i) => taken.slice(i).every((to, n) => n + 1 <= burst + (to - from) * perSecond / 1000 + 1e-6))
+    return taken.every((from, i) => taken.slice(i).every((to, n) => n + 1 <= burst + (to - from) * perSecond / 1000 + 1e-3))
   }))
 })
