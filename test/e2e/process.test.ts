@@ -91,6 +91,7 @@ t.test('a second signal while it drains: exit 1 at once', async (t) => {
   // It does not answer the close frame, so the drain waits for it.
   phone.socket.pause()
   child.kill('SIGINT')
+  await until('it drains', () => output().includes('server stopping'))
   child.kill('SIGTERM')
   t.equal(await exit, 1)
   t.match(output(), /"server stopping"[^]*"second SIGTERM, exiting"/)
