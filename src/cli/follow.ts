@@ -9,11 +9,15 @@ export async function follow (device: Device, json: boolean | undefined, termina
   tellAll(device, printer)
   try {
     await device.enter()
-    const stopped = new Promise<void>((resolve) => { terminal.signal.addEventListener('abort', () => resolve()) })
+    const { signal } = terminal
+    const stopped = new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => resolve())
+      if (signal.aborted) resolve()
+    })
     const fault = await Promise.race([stopped, device.ended])
     if (fault) throw fault
     // Interrupting is how one leaves, so it is no failure.
-    if (!terminal.signal.aborted) printer.tell('closed', { roomId: device.room.roomId }, 'closed', 'the room is over')
+    if (!signal.aborted) printer.tell('closed', { roomId: device.room.roomId }, 'closed', 'the room is over')
     return 0
   } finally {
     await device.leave()
