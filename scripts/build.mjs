@@ -1,7 +1,7 @@
 // Compiles src, plugins and routes into dist. With --if-stale only when a source is newer than what was built, so that
 // `npm start` works on a fresh clone and costs nothing afterwards. Plain JavaScript: it runs before anything is compiled.
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 
@@ -16,6 +16,8 @@ rmSync(join(root, 'dist'), { recursive: true, force: true })
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
 const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' })
 if (status !== 0) process.exit(status ?? 1)
+// The package's command, which tsc does not know to be one.
+chmodSync(join(root, 'dist', 'src', 'cli', 'index.js'), 0o755)
 writeFileSync(stamp, '')
 
 function isFresh () {

@@ -18,7 +18,8 @@ const LAYERS = [
   /^plugins\//,
   /^routes\//,
   /^src\/app\.ts$/,
-  /^src\/server\.ts$/
+  /^src\/server\.ts$/,
+  /^src\/cli\//
 ]
 const layerOf = (file: string) => LAYERS.findIndex((layer) => layer.test(file))
 
@@ -55,6 +56,12 @@ t.test('only the app, the process, plugins and routes know Fastify', async (t) =
   }
 })
 
+t.test('a command of the command line stands alone: it starts the server, or talks to one, and is no part of it', async (t) => {
+  for (const file of files.filter((file) => file.startsWith('src/cli/') && !file.endsWith('/index.ts'))) {
+    for (const name of importsOf(file)) t.notMatch(name, /\/(server|app|plugins|routes|rooms|broker)\b/, `${file} imports ${name}`)
+  }
+})
+
 t.test('a plugin is named after its file', async (t) => {
   for (const file of files.filter((file) => file.startsWith('plugins/'))) {
     t.match(readFileSync(join(ROOT, file), 'utf8'), `}, { name: '${file.slice('plugins/'.length, -'.ts'.length)}'`)
@@ -72,7 +79,7 @@ t.test('the client runs in a browser: it takes types from the protocol, and code
       t.match(statement, /^(?:import|export) type /, `${file} takes only types from ${name}`)
     }
   }
-  for (const file of files.filter((file) => !file.startsWith('src/client/'))) {
+  for (const file of files.filter((file) => !/^src\/(client|cli)\//.test(file))) {
     for (const name of importsOf(file)) t.notMatch(name, /\/client\//, `${file} is the server's`)
   }
 })

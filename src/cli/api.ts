@@ -1,0 +1,53 @@
+// The REST API, as far as a command needs it: opens rooms, mints tokens.
+import { addresses } from '../client/options.js'
+import type { Role } from '../client/index.js'
+import { EXIT, Fault, reasonOf } from './fault.js'
+import type { Terminal } from './terminal.js'
+
+export interface ApiOptions { readonly url: string, readonly roomId: string, readonly apiKey?: string | undefined, /** s */ readonly timeout: number }
+
+export interface RoomToken { readonly token: string, /** ms since the epoch */ readonly expiresAt: number }
+
+export class Api {
+  readonly #options: ApiOptions
+  readonly #signal: AbortSignal
+
+  constructor (options: ApiOptions, { signal }: Terminal) {
+    this.#options = options
+    this.#signal = signal
+  }
+
+  /** Opens the room, unless it is there. */
+  async openRoom (): Promise<void> {
+    await this.#post('../../rooms', { roomId: this.#options.roomId }).catch((error: unknown) => {
+      if (!(error instanceof Fault) || error.code !== 'ROOM_EXISTS') throw error
+    })
+  }
+
+  async mintToken (request: { role: Role, deviceId?: string | undefined, ttlSeconds?: number | undefined }): Promise<RoomToken> {
+    return await this.#post('tokens', request) as RoomToken
+  }
+
+  /** @param path from the room's events @throws {Fault} */
+  async #post (path: string, body: object): Promise<unknown> {
+    const { apiKey, timeout } = this.#options
+    const address = new URL(path, addresses(this.#options).events)
+    const response = await fetch(address, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }) },
+      body: JSON.stringify(body),
+      signal: AbortSignal.any([this.#signal, AbortSignal.timeout(timeout * 1000)])
+    }).catch((error: unknown) => {
+      if (this.#signal.aborted) throw new Fault(EXIT.interrupted, 'interrupted')
+      throw new Fault(EXIT.unavailable, `no server at ${address.origin}: ${reasonOf(error)}`)
+    })
+    if (!response.ok) throw await refusalOf(response)
+    return (await response.json() as { data: unknown }).data
+  }
+}
+
+/** What a server that does not do it says. */
+export async function refusalOf (response: { status: number, json: () => Promise<any> }): Promise<Fault> {
+  const { error, code } = await response.json().catch(() => ({})) as { error?: string, code?: string }
+  return new Fault(EXIT.refused, error ?? `the server answered with status ${response.status}: is it a ws-payment-server?`, code)
+}

@@ -1,0 +1,131 @@
+// A device of the command line's own in a room: the client, with what a process needs beside it to end in time and to say why.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { WebSocket } from 'ws'
+import { connect, type ConnectOptions, type Environment, type PaymentEventType, type Receipt, type Room, type RoomError } from '../client/index.js'
+import { parseFrame } from '../client/link.js'
+import { refusalOf } from './api.js'
+import { EXIT, Fault, reasonOf } from './fault.js'
+import { inTime } from './patience.js'
+import type { Terminal } from './terminal.js'
+
+/** How long the server may take to close a socket, ms. */
+const LEAVE_TIMEOUT = 500
+/** Answers to a stream that say no more than: not now. */
+const PASSING = new Set([408, 425, 429])
+/** The client's code for a room that is over. */
+const ROOM_CLOSED = 4505
+
+export interface DeviceOptions extends Pick<ConnectOptions, 'url' | 'roomId' | 'role' | 'deviceId' | 'token' | 'presence'> {
+  /** How long to wait for the server, s. */
+  readonly timeout: number
+  /** Over server-sent events, as backends do it, and over no socket. */
+  readonly stream?: boolean
+}
+
+/** An event that a device tells. */
+export interface Step { readonly type: PaymentEventType, readonly payload: Record<string, unknown>, readonly id: string }
+
+export class Device {
+  readonly room: Room
+  /** Why it is not in the room, as far as is known. */
+  trouble = 'no answer'
+  /** Its end, unless it is ours: undefined where the room is over, else why it cannot stay. */
+  readonly ended: Promise<Fault | undefined>
+  readonly #options: DeviceOptions
+  readonly #signal: AbortSignal
+  /** How far the log went when it came in. */
+  #logged = 0
+  readonly #sockets = new Set<WebSocket>()
+  readonly #requests = new AbortController()
+  #end!: (fault: Fault | undefined) => void
+
+  constructor (options: DeviceOptions, { platform, signal }: Terminal) {
+    this.#options = options
+    this.#signal = signal
+    this.ended = new Promise((resolve) => { this.#end = resolve })
+    const keep = (socket: WebSocket) => this.#keep(socket)
+    class Socket extends WebSocket {
+      constructor (url: string) {
+        super(url)
+        keep(this)
+      }
+    }
+    const { stream, ...rest } = options
+    // Undefined would be the platform's own.
+    const transport = { WebSocket: stream ? null as never : Socket, fetch: this.#fetch, storage: null }
+    this.room = connect({ ...rest, ...transport, ...platform })
+    this.room.on('closed', ({ code, reason }) => {
+      // Under the error's name it was over before we came.
+      this.#end(code === ROOM_CLOSED && reason !== 'ROOM_CLOSED' ? undefined : new Fault(EXIT.refused, this.trouble))
+    })
+  }
+
+  /** Waits until it is in the room and has heard what is in the log. @throws {Fault} */
+  async enter (): Promise<void> {
+    const { room } = this
+    const entered = new Promise<void>((resolve) => {
+      room.on('status', (status) => { if (status === 'online' && room.position!.seq >= this.#logged) resolve() })
+      room.on('event', ({ seq }) => { if (seq >= this.#logged) resolve() })
+    })
+    await this.#inTime(Promise.race([entered, this.ended.then((fault) => { if (fault) throw fault })]), 'not in the room')
+  }
+
+  /** Tells the room an event, once it has entered: what it hears of an id before would count as the answer to it. @returns where it is in the log @throws {Fault} */
+  async publish ({ type, payload, id }: Step): Promise<Receipt> {
+    const answer = this.room.publish(type, payload, { id }).catch(async (error: RoomError) => {
+      // That it was closed is not the reason.
+      throw (error.code === 'CLOSED' && await this.ended) || new Fault(EXIT.refused, error.message, error.code)
+    })
+    return await this.#inTime(answer, `it is not known whether the event ${id} got there`)
+  }
+
+  /** Loses its connection, as a phone does in a tunnel, and comes back by itself. */
+  drop (): void { for (const socket of this.#sockets) socket.terminate() }
+
+  /** Leaves the room. Whatever the server does, it does not take long. */
+  async leave (): Promise<void> {
+    this.#requests.abort()
+    const closed = [...this.#sockets].map((socket) => new Promise((resolve) => { socket.once('close', resolve) }))
+    this.room.close()
+    await Promise.race([Promise.all(closed), sleep(LEAVE_TIMEOUT, undefined, { ref: false })])
+    this.drop()
+  }
+
+  #inTime<T> (promise: Promise<T>, consequence: string): Promise<T> {
+    const { timeout, url } = this.#options
+    return inTime(promise, timeout, this.#signal, () => new Fault(EXIT.unavailable, `nothing from ${url} within ${timeout} s (${this.trouble}): ${consequence}`))
+  }
+
+  #keep (socket: WebSocket): void {
+    this.#sockets.add(socket)
+    socket.on('open', () => { this.trouble = 'no answer' })
+    socket.on('error', (error) => { this.trouble = reasonOf(error) })
+    socket.on('message', (data) => {
+      const { type, payload } = parseFrame(String(data)) ?? {}
+      if (type === 'ROOM_JOINED') this.#logged = payload!.seq as number
+      if (type === 'ERROR') this.trouble = `${payload!.message} (${payload!.code})`
+    })
+    socket.on('close', (code, reason) => {
+      this.#sockets.delete(socket)
+      // Without a close frame there is nothing to be told.
+      if (code !== 1006) this.trouble = `the server closed the connection: ${reason} (${code})`
+    })
+  }
+
+  readonly #fetch: Environment['fetch'] = async (url, { signal, ...init }) => {
+    const signals = [this.#requests.signal, ...(signal ? [signal] : [])]
+    const response = await fetch(url, { ...init, signal: AbortSignal.any(signals) }).catch((error: unknown) => {
+      this.trouble = reasonOf(error)
+      throw error
+    })
+    if (response.ok || init.method === 'POST') return response
+    const refusal = await refusalOf(response)
+    this.trouble = refusal.message
+    // The client would try again for ever.
+    if (response.status < 500 && !PASSING.has(response.status)) {
+      this.#end(refusal)
+      this.room.close()
+    }
+    return response
+  }
+}

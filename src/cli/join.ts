@@ -1,0 +1,26 @@
+// join: into a room as a device, and prints what happens there.
+import { command } from './command.js'
+import { Device } from './device.js'
+import { follow } from './follow.js'
+import { identityOf, ROLES, serverOf, SHARED } from './options.js'
+
+const { url, timeout, json, 'device-id': deviceId, token } = SHARED
+
+export const join = command({
+  summary: 'joins a room and prints each event, until Ctrl-C',
+  words: ['<room>'],
+  example: 'payment_123 --presence',
+  options: {
+    url,
+    'device-id': deviceId,
+    role: { type: 'string', value: '<role>', help: 'device1, who watches, or device2, who pays (the token\'s, or device1)', oneOf: ROLES },
+    token,
+    presence: { type: 'boolean', help: 'also tells who is there' },
+    timeout,
+    json
+  },
+  run: async ([roomId], values, terminal) => {
+    const device = new Device({ ...serverOf(values), ...identityOf(values, 'device1', terminal.env), roomId: roomId!, presence: values.presence }, terminal)
+    return await follow(device, values.json, terminal)
+  }
+})

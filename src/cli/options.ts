@@ -1,0 +1,46 @@
+// The options that several commands share, and what they mean together.
+import { decodeJwt } from 'jose'
+import type { Role } from '../client/index.js'
+import type { Option } from './command.js'
+import { misuse } from './fault.js'
+
+const URL_DEFAULT = 'ws://localhost:8080'
+/** How long to wait where nothing is said, s. */
+const TIMEOUT = 5
+
+export const ROLES = ['device1', 'device2'] as const
+
+export const SHARED = {
+  url: { type: 'string', value: '<url>', help: `where the server is (${URL_DEFAULT})` },
+  timeout: { type: 'number', value: '<s>', help: `how long to wait for the server (${TIMEOUT})`, min: 0.05, max: 3600 },
+  json: { type: 'boolean', help: 'one JSON line for each thing that happens, also on a terminal' },
+  'device-id': { type: 'string', value: '<name>', help: 'the device\'s name (the token\'s, or device_1 or device_2)' },
+  token: { type: 'string', value: '<token>', help: 'the room token, where the server asks for one; or ROOM_TOKEN in the environment' },
+  'api-key': { type: 'string', value: '<key>', help: 'the API key, where the server asks for one; or API_KEY in the environment' }
+} as const satisfies Record<string, Option>
+
+/** Where the server is, and how long to wait for it. @throws {Fault} for an address that is none */
+export function serverOf ({ url = URL_DEFAULT, timeout = TIMEOUT }: { url?: string | undefined, timeout?: number | undefined }): { url: string, timeout: number } {
+  if (!URL.canParse(url) || !/^(ws|http)s?:\/\//.test(url)) throw misuse('--url must be an address such as ws://localhost:8080')
+  return { url, timeout }
+}
+
+/** Who speaks: as the options say, else as the token says. A token says it to anybody; only the server looks whether it is true. */
+export function identityOf (
+  { 'device-id': name, role, token }: { 'device-id'?: string | undefined, role?: Role | undefined, token?: string | undefined }, fallback: Role, env: NodeJS.ProcessEnv
+): { deviceId: string, role: Role, token: string | undefined } {
+  const shown = token ?? (env.ROOM_TOKEN || undefined)
+  const claims = shown === undefined ? {} : claimsOf(shown)
+  const isRole = (value: unknown): value is Role => ROLES.includes(value as Role)
+  const side = role ?? (isRole(claims.role) ? claims.role : fallback)
+  return { role: side, deviceId: name ?? (typeof claims.deviceId === 'string' ? claims.deviceId : side.replace('device', 'device_')), token: shown }
+}
+
+function claimsOf (token: string): Record<string, unknown> {
+  try {
+    return decodeJwt(token)
+  } catch {
+    // The server says what is wrong with it.
+    return {}
+  }
+}

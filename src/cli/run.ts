@@ -1,0 +1,36 @@
+// The command line: finds the command, lets it run, and turns what became of it into an exit code.
+import { VERSION } from '../root.js'
+import { parse } from './command.js'
+import { COMMANDS } from './commands.js'
+import { EXIT, Fault, misuse } from './fault.js'
+import { helpOn, overview, PROGRAM, usage, withCommon } from './help.js'
+import { printable, type Terminal } from './terminal.js'
+
+/**
+ * @param args what follows the program's name
+ * @returns the exit code, or undefined where the process goes on by itself
+ */
+export async function run (args: string[], terminal: Terminal): Promise<number | undefined> {
+  const [first = 'start', ...rest] = args
+  const [name, words] = first.startsWith('-') ? ['start', args] : [first, rest]
+  const command = COMMANDS.get(name)
+  try {
+    if (first === '--help' || first === '-h') return print(terminal, overview(COMMANDS))
+    if (!command) throw misuse(`there is no command '${name}'`)
+    // Whoever asks for help need not have got the rest right.
+    if (words.includes('--help') || words.includes('-h')) return print(terminal, helpOn(name, command))
+    if (words.includes('--version')) return print(terminal, `${VERSION}\n`)
+    const parsed = parse(name, { ...command, options: withCommon(command.options) }, words)
+    return await command.run(parsed.words, parsed.values, terminal)
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error
+    terminal.stderr.write(`${PROGRAM}: ${printable(error.message)}${error.code === undefined ? '' : ` (${printable(error.code)})`}\n`)
+    if (error.exit === EXIT.usage) terminal.stderr.write(command ? `usage: ${usage(name, command)}\nmore: ${PROGRAM} ${name} --help\n` : overview(COMMANDS))
+    return error.exit
+  }
+}
+
+function print ({ stdout }: Terminal, text: string): number {
+  stdout.write(text)
+  return 0
+}

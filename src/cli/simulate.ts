@@ -1,0 +1,82 @@
+// simulate: phones that pay, in as many rooms as are wanted, through fair and foul weather.
+import type { Receipt } from '../client/index.js'
+import { Api } from './api.js'
+import { command } from './command.js'
+import { Device, type Step } from './device.js'
+import { EXIT, Fault } from './fault.js'
+import { stepsOf, walk } from './flow.js'
+import { identityOf, serverOf, SHARED } from './options.js'
+import { Printer } from './terminal.js'
+
+const { url, timeout, json, 'device-id': deviceId, token, 'api-key': apiKey } = SHARED
+const PAUSE = 500
+const MAX_PAYMENTS = 1000
+
+export const simulate = command({
+  summary: 'plays the payer\'s phone: a whole payment, step by step',
+  words: ['<room>'],
+  example: 'payment_123 --fail once --drop --duplicate',
+  options: {
+    fail: { type: 'string', value: '<when>', help: 'once: an error, then a success; always: an error and no more', oneOf: ['once', 'always'] },
+    drop: { type: 'boolean', help: 'loses the connection between two steps, and comes back' },
+    duplicate: { type: 'boolean', help: 'sends each event twice, with its id' },
+    reorder: { type: 'boolean', help: 'sends the events two by two in the wrong order' },
+    pause: { type: 'number', value: '<ms>', help: `time between two steps (${PAUSE})`, min: 0, max: 3_600_000 },
+    payments: { type: 'number', value: '<n>', help: 'so many at once, in rooms <room>-1, <room>-2 …', min: 1, max: MAX_PAYMENTS, whole: true },
+    url,
+    'device-id': deviceId,
+    token,
+    'api-key': { ...apiKey, help: 'creates the rooms and mints their tokens, where the server asks for them; or API_KEY in the environment' },
+    timeout,
+    json
+  },
+  run: async ([name], values, terminal) => {
+    const { payments = 1 } = values
+    const server = serverOf(values)
+    const weather = { ...values, pause: values.pause ?? PAUSE }
+    const printer = new Printer(terminal, values.json)
+    const key = values['api-key'] ?? (terminal.env.API_KEY || undefined)
+    const total = payments * stepsOf(weather).length
+    const begin = Date.now()
+    let [events, duplicates, done] = [0, 0, 0]
+
+    const tell = (roomId: string, { type, id }: Step, receipt: Receipt, again: boolean) => {
+      if (!again) events++
+      if (receipt.duplicate) duplicates++
+      if (printer.isJson) printer.tell('receipt', { roomId, type, id, ...receipt }, '', '')
+      printer.progress(`${done}/${payments} payments, ${events}/${total} events: ${type}`)
+    }
+    const pay = async (roomId: string) => {
+      const identity = identityOf(values, 'device2', terminal.env)
+      const minted = key === undefined ? undefined : await tokenFor(new Api({ ...server, roomId, apiKey: key }, terminal), identity.deviceId)
+      // It comes back soon: there is nobody else here who would come back with it.
+      const device = new Device({ ...server, ...identity, roomId, token: minted ?? identity.token }, { ...terminal, platform: { random: () => 0, ...terminal.platform } })
+      try {
+        await device.enter()
+        await walk(device, stepsOf(weather), weather, terminal.signal, (...news) => tell(roomId, ...news))
+        done++
+      } finally {
+        await device.leave()
+      }
+    }
+
+    const fates = await Promise.allSettled(payments === 1 ? [pay(name!)] : Array.from({ length: payments }, (_, n) => pay(`${name}-${n + 1}`)))
+    const faults = fates.flatMap((fate) => fate.status === 'rejected' ? [fate.reason as unknown] : [])
+    const ms = Date.now() - begin
+    const sentence = `${done}/${payments} payments, ${events}/${total} events${duplicates > 0 ? `, ${duplicates} told as duplicates` : ''}, in ${(ms / 1000).toFixed(1)} s`
+    printer.tell('done', { payments, done, events, duplicates, ms }, 'done', sentence, done === payments ? 'green' : 'red')
+    if (faults.length > 0) throw faults[0]
+    return 0
+  }
+})
+
+/** A token for a phone in a room that is there then, or undefined where the server asks for none. */
+async function tokenFor (api: Api, deviceId: string): Promise<string | undefined> {
+  await api.openRoom()
+  try {
+    return (await api.mintToken({ role: 'device2', deviceId })).token
+  } catch (error) {
+    if (error instanceof Fault && error.exit === EXIT.refused && error.code === 'NOT_FOUND') return undefined
+    throw error
+  }
+}

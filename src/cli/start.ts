@@ -1,0 +1,21 @@
+// start: the server itself, in this process.
+import { ConfigSchema } from '../config.js'
+import { command } from './command.js'
+
+const { PORT, HOST } = ConfigSchema.properties
+
+export const start = command({
+  summary: 'starts the server, as no command at all does',
+  words: [],
+  example: '--port 3000',
+  options: {
+    port: { type: 'number', value: '<n>', help: `${PORT.description} (PORT, or ${PORT.default})`, min: PORT.minimum!, max: PORT.maximum!, whole: true },
+    host: { type: 'string', value: '<address>', help: `${HOST.description} (HOST, or ${HOST.default})` }
+  },
+  run: async (_words, { port, host }, { env, serve }) => {
+    if (port !== undefined) env.PORT = String(port)
+    if (host !== undefined) env.HOST = host
+    await serve()
+    return undefined
+  }
+})

@@ -1,0 +1,57 @@
+// token: mints a room token, by the secret in the environment or through the API.
+import { Value } from '@sinclair/typebox/value'
+import { MIN_SECRET_BYTES, RoomTokens, secretsOf } from '../auth/room-tokens.js'
+import { DeviceId, RoomId } from '../protocol/identifiers.js'
+import { Api, type RoomToken } from './api.js'
+import { command } from './command.js'
+import { misuse } from './fault.js'
+import { ROLES, serverOf, SHARED } from './options.js'
+import { Printer, type Terminal } from './terminal.js'
+
+const { url, timeout, json, 'device-id': deviceId, 'api-key': apiKey } = SHARED
+/** Life of a token that is minted here, s. */
+const TTL = 900
+
+export const token = command({
+  summary: 'mints a room token, by TOKEN_SECRET in the environment or through the API',
+  words: ['<room>'],
+  example: 'payment_123 --role device2',
+  options: {
+    role: { type: 'string', value: '<role>', help: 'device1, who watches, or device2, who pays; needed', oneOf: ROLES },
+    'device-id': { ...deviceId, help: 'the only device that may use it' },
+    ttl: { type: 'number', value: '<s>', help: `its life (${TTL}, or as the server has it)`, min: 1, max: 2_592_000, whole: true },
+    'api-key': { ...apiKey, help: 'mints through the API; or API_KEY in the environment, where that has no TOKEN_SECRET' },
+    create: { type: 'boolean', help: 'through the API: creates the room, unless it is there' },
+    url,
+    timeout,
+    json: { ...json, help: 'as JSON, with the time of its end' }
+  },
+  run: async ([roomId], values, terminal) => {
+    const { role, 'device-id': device, ttl } = values
+    const { TOKEN_SECRET, API_KEY } = terminal.env
+    if (!role) throw misuse('token needs --role')
+    if (!Value.Check(RoomId, roomId)) throw misuse('the room must have 1–128 characters of A-Z a-z 0-9 . _ : ~ -')
+    if (device !== undefined && !Value.Check(DeviceId, device)) throw misuse('--device-id must have 1–128 characters, and no control characters')
+    const key = values['api-key'] ?? (TOKEN_SECRET ? undefined : API_KEY || undefined)
+    if (key === undefined && !TOKEN_SECRET) throw misuse('token needs TOKEN_SECRET or API_KEY in the environment, or --api-key')
+    if (key === undefined && values.create) throw misuse('--create needs --api-key')
+    if (key === undefined) return tell(await sign(TOKEN_SECRET!, { roomId, role, deviceId: device }, ttl), values.json, terminal)
+    const api = new Api({ ...serverOf(values), roomId, apiKey: key }, terminal)
+    if (values.create) await api.openRoom()
+    return tell(await api.mintToken({ role, deviceId: device, ttlSeconds: ttl }), values.json, terminal)
+  }
+})
+
+async function sign (secrets: string, request: Parameters<RoomTokens['sign']>[0], ttl = TTL): Promise<RoomToken> {
+  const list = secretsOf(secrets)
+  // A server with such a secret does not start.
+  if (list.length === 0 || list.some((secret) => Buffer.byteLength(secret) < MIN_SECRET_BYTES)) throw misuse(`TOKEN_SECRET must hold secrets of at least ${MIN_SECRET_BYTES} bytes each`)
+  return await new RoomTokens(secrets, Date.now).sign(request, ttl * 1000)
+}
+
+/** The token alone, so that it can be put into a variable. */
+function tell (minted: RoomToken, json: boolean | undefined, terminal: Terminal): number {
+  if (json) new Printer(terminal, json).tell('token', { token: minted.token, expiresAt: minted.expiresAt }, '', '')
+  else terminal.stdout.write(`${minted.token}\n`)
+  return 0
+}

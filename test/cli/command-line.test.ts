@@ -1,0 +1,144 @@
+// What can be said to the command line, what it says of itself, and what it answers to nonsense.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { parse } from '../../src/cli/command.js'
+import { COMMANDS } from '../../src/cli/commands.js'
+import { Fault, reasonOf } from '../../src/cli/fault.js'
+import { withCommon } from '../../src/cli/help.js'
+import { printable, Printer } from '../../src/cli/terminal.js'
+import { ROOT, VERSION } from '../../src/root.js'
+import { cli } from './terminal.js'
+
+t.test('--help names every command, and each command every option and an example', async (t) => {
+  for (const help of ['--help', '-h']) {
+    const all = cli(t, [help])
+    t.equal(await all.exit, 0)
+    for (const name of COMMANDS.keys()) t.match(all.stdout(), new RegExp(`^  ${name} .+`, 'm'))
+  }
+  for (const [name, command] of COMMANDS) {
+    for (const args of [[name, '--help'], [name, 'x', '--nonsense', '-h']]) {
+      const one = cli(t, args)
+      t.equal(await one.exit, 0)
+      t.ok(one.stdout().startsWith(`ws-payment-server ${[name, ...command.words].join(' ')} [options]\n`))
+      for (const option of Object.keys(command.options)) t.match(one.stdout(), new RegExp(`^  --${option} .+`, 'm'))
+      t.ok(one.stdout().endsWith(`Example:\n  ws-payment-server ${name} ${command.example}\n`))
+      t.equal(one.stderr(), '')
+    }
+    t.doesNotThrow(() => parse(name, command, command.example.split(' ')), `the example of ${name}`)
+  }
+})
+
+t.test('both READMEs have every command', async (t) => {
+  for (const file of ['README.md', 'README.pt-BR.md']) {
+    const text = readFileSync(join(ROOT, file), 'utf8')
+    for (const [name, { words }] of COMMANDS) t.ok(text.includes(`| \`${[name, ...words].join(' ')}\` |`), `${name} in ${file}`)
+  }
+})
+
+t.test('--version, alone or with a command', async (t) => {
+  for (const args of [['--version'], ['join', '--version']]) {
+    const { exit, stdout } = cli(t, args)
+    t.equal(await exit, 0)
+    t.equal(stdout(), `${VERSION}\n`)
+  }
+})
+
+t.test('what makes no sense: a sentence and the usage on standard error, nothing else, exit 64', async (t) => {
+  const nonsense: Array<[string[], RegExp]> = [
+    [['dance'], /there is no command 'dance'\n.+\n\nCommands:/],
+    [['toString'], /no command/],
+    [['--nope'], /Unknown option '--nope'\nusage: ws-payment-server start/],
+    [['join'], /join needs <room>\nusage: ws-payment-server join <room> \[options\]\nmore: ws-payment-server join --help\n$/],
+    [['join', 'a', 'b'], /join does not know what to do with 'b'/],
+    [['join', 'a', '--rol', 'device1'], /Unknown option '--rol'\n/],
+    [['join', 'a', '--role', 'device3'], /--role must be device1 or device2/],
+    [['join', 'a', '--url'], /'--url <value>' argument missing/],
+    [['join', 'a', '--json=1'], /'--json' does not take an argument/],
+    [['join', 'a', '--url', ''], /--url is empty/],
+    [['join', 'a', '--url', 'localhost:8080'], /--url must be an address such as ws:/],
+    [['join', 'a', '--url', 'ws://'], /--url must be an address/],
+    [['watch', 'a', '--timeout', '0'], /--timeout must be a number from 0\.05 to 3600/],
+    [['start', '--port', '65536'], /--port must be a whole number from 0 to 65535/],
+    [['start', '--port', '80.5'], /--port must be/],
+    [['send', 'a'], /send needs <event>/],
+    [['send', 'a', 'JOIN_ROOM'], /the event must be one of ENTERED_SUMMARY, /],
+    [['send', 'a', 'CLICKED_PAY', '--amount', '1'], /CLICKED_PAY has no --amount/],
+    [['send', 'a', 'PAYMENT_ERROR', '--transaction-id', 'tx'], /PAYMENT_ERROR has no --transaction-id/],
+    [['send', 'a', 'PAYMENT_SUCCESS', '--amount', '1e3'], /--amount must be a number from 0\n/],
+    [['send', 'a', 'PAYMENT_SUCCESS', '--amount', '-5'], /'--amount' argument is ambiguous\. Did you forget/],
+    [['simulate', 'a', '--fail', 'often'], /--fail must be once or always/],
+    [['simulate', 'a', '--payments', '1.5'], /--payments must be a whole number from 1 to 1000/],
+    [['token', 'a'], /token needs --role/],
+    [['token', 'a', '--role', 'device1'], /token needs TOKEN_SECRET or API_KEY in the environment/],
+    [['token', 'a b', '--role', 'device1'], /the room must have/],
+    [['token', 'a', '--role', 'device1', '--device-id', '\u0007'], /--device-id must have/],
+    [['token', 'a', '--role', 'device1', '--token-secret', 'x'], /Unknown option/]
+  ]
+  for (const [args, sentence] of nonsense) {
+    const { exit, stdout, stderr } = cli(t, args, { serve: async () => t.fail('it started') })
+    t.equal(await exit, 64, args.join(' '))
+    t.match(stderr(), /^ws-payment-server: /)
+    t.match(stderr(), sentence)
+    t.equal(stdout(), '')
+  }
+})
+
+t.test('no command, or start: the server, with the options in place of the settings', async (t) => {
+  let starts = 0
+  const serve = async () => { starts++ }
+  for (const [args, expected] of [
+    [[], { PORT: '1', HOST: 'h', LOG_LEVEL: 'warn' }],
+    [['--port', '3000'], { PORT: '3000', HOST: 'h', LOG_LEVEL: 'warn' }],
+    [['start', '--port=0', '--host', '::1'], { PORT: '0', HOST: '::1', LOG_LEVEL: 'warn' }]
+  ] as Array<[string[], Record<string, string>]>) {
+    const env: Record<string, string> = { PORT: '1', HOST: 'h', LOG_LEVEL: 'warn' }
+    t.equal(await cli(t, args, { env, serve }).exit, undefined, 'the process goes on')
+    t.strictSame(env, expected)
+  }
+  t.equal(starts, 3)
+})
+
+t.test('a bug is no fault: it is thrown', async (t) => {
+  const args: Parameters<typeof COMMANDS['get']>[0] = 'start'
+  await t.rejects(COMMANDS.get(args)!.run([], {}, { env: {}, serve: () => { throw new Error('bug') } } as never), /bug/)
+  const { exit } = cli(new FakeTest() as never, ['start'], { serve: async () => { throw new Error('bug') } })
+  await t.rejects(exit, /bug/)
+})
+
+/** One that does not wait for what is expected to fail. */
+class FakeTest { teardown (): void {} }
+
+t.test('colours on a terminal only, and not where they are not wanted', async (t) => {
+  const line = (isTTY: boolean, env: Record<string, string> = {}, json = false) => {
+    let written = ''
+    const printer = new Printer({ stdout: { isTTY, write: (text) => { written += text } }, env }, json)
+    printer.progress('half')
+    printer.tell('state', { a: '\u009b' }, 'state', 'done \u001b[2J', 'red')
+    printer.finish()
+    return written
+  }
+  t.equal(line(true), '\r\u001b[Khalf\n\u001b[31mstate   \u001b[39mdone \\u001b[2J\n')
+  for (const env of [{ NO_COLOR: '1' }, { TERM: 'dumb' }]) t.equal(line(true, env), '\r\u001b[Khalf\nstate   done \\u001b[2J\n')
+  for (const json of [line(false), line(true, {}, true)]) {
+    t.equal(json, '{"kind":"state","a":"\\u009b"}\n')
+    t.strictSame(JSON.parse(json), { kind: 'state', a: '\u009b' }, 'and it still says the same')
+  }
+})
+
+t.test('nothing that is printed can steer a terminal', async (t) => {
+  t.equal(printable('Pagamento: ✓ ção'), 'Pagamento: ✓ ção')
+  t.equal(printable('\u001b]0;x\u0007\r\n\u0085\u202e\u2066'), '\\u001b]0;x\\u0007\\u000d\\u000a\\u0085\\u202e\\u2066')
+})
+
+t.test('an error of the network says what there is to say', async (t) => {
+  t.equal(reasonOf(new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED') })), 'connect ECONNREFUSED')
+  t.equal(reasonOf(Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' })), 'ECONNREFUSED')
+  t.equal(reasonOf(new Error('')), 'Error')
+})
+
+t.test('help and version belong to every command, and hide none of its options', async (t) => {
+  for (const [name, { options }] of COMMANDS) t.strictSame(Object.keys(options).filter((option) => ['help', 'version'].includes(option)), [], name)
+  t.strictSame(Object.keys(withCommon({})), ['help', 'version'])
+  t.ok(new Fault(64, '') instanceof Error)
+})

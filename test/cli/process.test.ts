@@ -1,0 +1,58 @@
+// The command line as a process: streams, signals, exit codes.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { ROOT } from '../../src/root.js'
+import { until } from '../until.js'
+import { listen } from './terminal.js'
+
+function start (t: Test, args: string[], env: Record<string, string> = {}) {
+  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), join(ROOT, 'src/cli/index.ts'), ...args], {
+    cwd: t.testdir({}),
+    // Its lines are compiled by another loader; counted together with those of the tests they would blur the coverage of both.
+    env: { PATH: process.env.PATH, FASTIFY_AUTOLOAD_TYPESCRIPT: '1', NODE_V8_COVERAGE: '', _TAPJS_PROCESSINFO_COVERAGE_: '0', ...env },
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  const written = { stdout: '', stderr: '' }
+  for (const name of ['stdout', 'stderr'] as const) child[name].on('data', (chunk) => { written[name] += String(chunk) })
+  const says = (what: RegExp) => until(() => `${what} in: ${written.stdout}${written.stderr}`, () => what.test(written.stdout), 60_000)
+  return { child, written, says, exit: once(child, 'close').then(([code, signal]) => (code ?? signal) as number | string) }
+}
+
+t.test('it starts the server, joins and sends; Ctrl-C ends each cleanly', async (t) => {
+  const server = start(t, ['--port', '0', '--host', '127.0.0.1'], { PORT: '1', NODE_ENV: 'production' })
+  await server.says(/server started at ws:/)
+  const url = /ws:\/\/127\.0\.0\.1:\d+/.exec(server.written.stdout)![0]
+  const shop = start(t, ['join', 'r', '--url', url])
+  await shop.says(/online/)
+  const phone = start(t, ['send', 'r', 'PAYMENT_SUCCESS', '--amount', '99.90', '--transaction-id', 'tx_1', '--url', url])
+  t.equal(await phone.exit, 0, phone.written.stderr)
+  t.match(JSON.parse(phone.written.stdout), { kind: 'receipt', seq: 1, duplicate: false })
+  await shop.says(/PAYMENT_SUCCESS/)
+  shop.child.kill('SIGINT')
+  t.equal(await shop.exit, 0)
+  t.equal(shop.written.stderr, '')
+  server.child.kill('SIGINT')
+  t.equal(await server.exit, 0)
+})
+
+t.test('exit codes and streams are those of a process', async (t) => {
+  const wrong = start(t, ['join', 'r', '--nope'])
+  t.equal(await wrong.exit, 64)
+  t.match(wrong.written, { stdout: '', stderr: /Unknown option '--nope'/ })
+  const settings = start(t, ['start'], { PORT: 'x' })
+  t.equal(await settings.exit, 78)
+  t.match(settings.written.stderr, 'settings: PORT must be integer')
+})
+
+t.test('it ends with who reads it', async (t) => {
+  const { url, app } = await listen(t)
+  const shop = start(t, ['join', 'r', '--url', url])
+  await shop.says(/online/)
+  shop.child.stdout.destroy()
+  for (let n = 0; n < 2; n++) await app.inject({ method: 'POST', url: '/api/rooms/r/events', payload: { type: 'CLICKED_PAY' } })
+  t.equal(await shop.exit, 0)
+  t.equal(shop.written.stderr, '')
+})

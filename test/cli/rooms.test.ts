@@ -1,0 +1,289 @@
+// join, watch, send and token against a server: what they print, and how they end.
+import net from 'node:net'
+import { once } from 'node:events'
+import t, { type Test } from 'tap'
+import { build } from '../build.js'
+import { freePort } from '../redis.js'
+import { until } from '../until.js'
+import { cli, listen } from './terminal.js'
+
+const SECRET = 'a secret for tests with 32 bytes and more'
+const GUARDED = { API_KEYS: 'key,read:reader', TOKEN_SECRET: SECRET }
+
+/** Everything that is said of one kind. */
+const of = (facts: any[], kind: string): any[] => facts.filter((fact) => fact.kind === kind)
+
+/** A server of anything but payments. */
+async function strange (t: Test, answer: string | undefined): Promise<string> {
+  const sockets = new Set<net.Socket>()
+  const server = net.createServer((socket) => {
+    sockets.add(socket)
+    socket.on('error', () => {})
+    if (answer !== undefined) socket.once('data', () => socket.end(answer))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  return `http://127.0.0.1:${(server.address() as net.AddressInfo).port}`
+}
+
+t.test('into a pipe join prints a JSON line for each thing; send waits for the log', async (t) => {
+  const { url } = await listen(t)
+  const shop = cli(t, ['join', 'r', '--url', url, '--presence'])
+  await shop.says(/"members"/)
+  const fields = cli(t, ['send', 'r', 'DATA_FILLED', '--fields', 'name, email', '--url', url])
+  t.equal(await fields.exit, 0)
+  const success = cli(t, ['send', 'r', 'PAYMENT_SUCCESS', '--amount', '99.90', '--transaction-id', 'tx_1', '--currency', 'BRL', '--id', 'e1', '--url', url])
+  t.equal(await success.exit, 0)
+  t.match(success.facts(), [{ kind: 'receipt', roomId: 'r', type: 'PAYMENT_SUCCESS', id: 'e1', seq: 2, duplicate: false, epoch: String }])
+  await shop.says(/succeeded/)
+  t.match(of(shop.facts(), 'event'), [
+    { type: 'DATA_FILLED', seq: 1, source: 'device', payload: { roomId: 'r', deviceId: 'device_2', fields: ['name', 'email'] } },
+    { type: 'PAYMENT_SUCCESS', seq: 2, payload: { transactionId: 'tx_1', amount: 99.9, currency: 'BRL' }, id: 'e1' }
+  ])
+  t.match(shop.facts()[0], { kind: 'status', status: 'online', roomId: 'r', deviceId: 'device_1', transport: 'socket', state: { status: 'pending' } })
+  t.match(of(shop.facts(), 'state'), [{ state: { step: 'DATA_FILLED' } }, { state: { status: 'succeeded' } }])
+  t.match(of(shop.facts(), 'members').at(0), { members: [{ deviceId: 'device_1', role: 'device1' }] })
+  shop.stop()
+  t.equal(await shop.exit, 0, 'Ctrl-C is how one leaves')
+  t.equal(shop.stderr(), '')
+})
+
+t.test('on a terminal it prints lines for people, and with --json those for programs', async (t) => {
+  const { url, app } = await listen(t)
+  const shop = cli(t, ['join', 'r', '--url', url, '--presence', '--device-id', 'till'], { isTTY: true, env: { NO_COLOR: '1' } })
+  await shop.says(/^online {2}r as till: pending\nhere {4}till \(device1\)\n/)
+  const error = cli(t, ['send', 'r', 'PAYMENT_ERROR', '--error', 'declined \u001b[31m', '--code', '51', '--id', 'e1', '--url', url], { isTTY: true, env: { NO_COLOR: '1' } })
+  t.equal(await error.exit, 0)
+  t.equal(error.stdout(), '#1      PAYMENT_ERROR is in the log (id e1)\n')
+  const again = cli(t, ['send', 'r', 'PAYMENT_ERROR', '--code', '51', '--error', 'declined \u001b[31m', '--id', 'e1', '--url', url], { isTTY: true, env: { NO_COLOR: '1' } })
+  t.equal(await again.exit, 0)
+  t.equal(again.stdout(), '#1      PAYMENT_ERROR was in the log already (id e1)\n')
+  await shop.says(/^#1 {6}PAYMENT_ERROR from device_2 \{"error":"declined \\u001b\[31m","code":"51"\}\nstate {3}failed, as a device claims\n/m)
+  await shop.says(/^here {4}till \(device1\), device_2 \(device2\)\n/m)
+  await app.inject({ method: 'POST', url: '/api/message/room/r/broadcast', payload: { eventType: 'NEWS', message: 'm', idSeguro: 's' } })
+  await shop.says(/^#2 {6}NEWS from a backend \{"message":"m",/m)
+  await app.inject({ method: 'POST', url: '/api/rooms/r/events', payload: { type: 'CLICKED_PAY' } })
+  await shop.says(/^#3 {6}CLICKED_PAY from a device\nstate {3}failed, as a device claims, last step CLICKED_PAY\n/m)
+  const json = cli(t, ['send', 'r', 'PAYMENT_METHOD_CHANGED', '--method', 'pix', '--json', '--url', url], { isTTY: true })
+  t.equal(await json.exit, 0)
+  t.match(json.facts(), [{ kind: 'receipt', seq: 4 }])
+  await app.inject({ method: 'DELETE', url: '/api/rooms/r' })
+  t.equal(await shop.exit, 0)
+  t.match(shop.stdout(), /^closed {2}the room is over\n$/m)
+})
+
+t.test('an id that is in the log already: the same event is a duplicate, another one is refused', async (t) => {
+  const { url } = await listen(t)
+  const send = async (...args: string[]) => {
+    const sent = cli(t, ['send', 'r', 'PAYMENT_SUCCESS', '--id', 'e1', '--url', url, ...args])
+    return [await sent.exit, sent.facts()[0]?.duplicate, sent.stderr()]
+  }
+  t.strictSame(await send('--amount', '1'), [0, false, ''])
+  t.strictSame(await send('--amount', '1.00'), [0, true, ''])
+  t.strictSame(await send('--amount', '2'), [1, undefined, 'ws-payment-server: This id was used for another event. (ID_CONFLICT)\n'])
+})
+
+t.test('what a server refuses is said in its words, with exit 1', async (t) => {
+  const { url, app } = await listen(t)
+  for (const [args, sentence] of [
+    [['send', 'r', 'PAYMENT_ERROR', '--error', '4111 1111 1111 1111'], /card number.+\(SENSITIVE_DATA\)\n$/],
+    [['send', 'a b', 'CLICKED_PAY'], /payload\.roomId: .+\(INVALID_FRAME\)\n$/],
+    [['watch', 'a b'], /roomId.+\(INVALID_REQUEST\)\n$/]
+  ] as Array<[string[], RegExp]>) {
+    const { exit, stdout, stderr } = cli(t, [...args, '--url', url])
+    t.equal(await exit, 1)
+    t.match(stderr(), sentence)
+    t.equal(stdout(), '')
+  }
+  await app.inject({ method: 'POST', url: '/api/rooms', payload: { roomId: 'r' } })
+  await app.inject({ method: 'DELETE', url: '/api/rooms/r' })
+  for (const command of ['join', 'watch']) {
+    const late = cli(t, [command, 'r', '--url', url])
+    t.equal(await late.exit, 1)
+    t.equal(late.stderr(), 'ws-payment-server: The room is closed. (ROOM_CLOSED)\n')
+  }
+})
+
+t.test('watch hears everything over a stream, with the state, and resumes by itself', async (t) => {
+  const { url, app } = await listen(t)
+  const backend = cli(t, ['watch', 'r', '--url', url])
+  await backend.says(/online/)
+  t.match(backend.facts()[0], { transport: 'stream', deviceId: 'backend' })
+  for (const [n, type] of ['ENTERED_SUMMARY', 'CLICKED_PAY', 'PAYMENT_SUCCESS'].entries()) {
+    t.equal(await cli(t, ['send', 'r', type, '--url', url]).exit, 0)
+    await until('it was heard', () => of(backend.facts(), 'event').length > n)
+    app.server.closeAllConnections()
+    await until('it noticed', () => of(backend.facts(), 'status').filter(({ status }) => status === 'offline').length > n)
+  }
+  await until('it is back', () => of(backend.facts(), 'status').at(-1).status === 'online')
+  t.strictSame(of(backend.facts(), 'event').map(({ seq, type }) => [seq, type]), [[1, 'ENTERED_SUMMARY'], [2, 'CLICKED_PAY'], [3, 'PAYMENT_SUCCESS']])
+  const states = backend.facts().flatMap(({ state }) => state ? [`${state.step} ${state.status}`] : [])
+  t.strictSame([...new Set(states)], ['null pending', 'ENTERED_SUMMARY pending', 'CLICKED_PAY pending', 'CLICKED_PAY succeeded'])
+  t.strictSame(of(backend.facts(), 'gap'), [])
+  backend.stop()
+  t.equal(await backend.exit, 0)
+})
+
+t.test('a server that comes back without its log: a gap is told', async (t) => {
+  const first = await listen(t)
+  const { url, port } = first
+  t.equal(await cli(t, ['send', 'r', 'CLICKED_PAY', '--url', url]).exit, 0)
+  const shop = cli(t, ['join', 'r', '--url', url], { isTTY: true, env: { NO_COLOR: '1' } })
+  await shop.says(/^#1 /m)
+  await first.app.close()
+  await shop.says(/^offline trying again \(the server closed the connection: server restarting \(1012\)\)$/m)
+  const { app } = await build(t)
+  await app.listen({ port, host: '127.0.0.1' })
+  await shop.says(/^gap {5}events may be missing before #1\nonline {2}r as device_1: pending$/m)
+})
+
+t.test('without a server: exit 69 in time, and why', async (t) => {
+  const port = await freePort()
+  for (const args of [['join', 'r'], ['watch', 'r'], ['send', 'r', 'CLICKED_PAY'], ['simulate', 'r'], ['token', 'r', '--role', 'device1', '--api-key', 'k']]) {
+    const begin = Date.now()
+    const { exit, stderr } = cli(t, [...args, '--url', `ws://127.0.0.1:${port}`, '--timeout', '0.3'])
+    t.equal(await exit, 69, args.join(' '))
+    t.ok(Date.now() - begin < 5000)
+    t.match(stderr(), /^ws-payment-server: .+ECONNREFUSED/)
+  }
+})
+
+t.test('a server that takes the connection and says nothing: exit 69 in time, too', async (t) => {
+  const url = await strange(t, undefined)
+  for (const args of [['join', 'r'], ['watch', 'r'], ['send', 'r', 'CLICKED_PAY'], ['token', 'r', '--role', 'device1', '--api-key', 'k']]) {
+    const begin = Date.now()
+    const { exit, stderr } = cli(t, [...args, '--url', url, '--timeout', '0.3'])
+    t.equal(await exit, 69, args.join(' '))
+    t.ok(Date.now() - begin < 5000)
+    t.match(stderr(), /no answer|timeout/)
+  }
+})
+
+t.test('some other server: what it answered is said', async (t) => {
+  const url = await strange(t, 'HTTP/1.1 404 Not Found\r\ncontent-length: 5\r\n\r\nhello')
+  const watch = cli(t, ['watch', 'r', '--url', url])
+  t.equal(await watch.exit, 1)
+  t.match(watch.stderr(), /the server answered with status 404: is it a ws-payment-server\?/)
+  const join = cli(t, ['join', 'r', '--url', url, '--timeout', '0.3'], { platform: {} })
+  t.equal(await join.exit, 69)
+  t.match(join.stderr(), /Unexpected server response: 404/)
+})
+
+t.test('a server that is busy is asked again until the time is over', async (t) => {
+  const url = await strange(t, 'HTTP/1.1 503 Service Unavailable\r\ncontent-length: 40\r\n\r\n{"error":"Not now.","code":"UNAVAILABLE"}')
+  const { exit, stderr } = cli(t, ['watch', 'r', '--url', url, '--timeout', '0.3'])
+  t.equal(await exit, 69)
+  t.match(stderr(), /within 0\.3 s/)
+})
+
+t.test('an event that is in no log in time: exit 69, and what is not known', async (t) => {
+  const { url, app } = await listen(t)
+  t.intercept(app.broker, 'publish', { value: () => new Promise(() => {}) })
+  const { exit, stderr } = cli(t, ['send', 'r', 'CLICKED_PAY', '--id', 'e1', '--url', url, '--timeout', '1'])
+  t.equal(await exit, 69)
+  t.match(stderr(), /nothing from ws:.+ within 1 s \(no answer\): it is not known whether the event e1 got there\n$/)
+})
+
+t.test('a room that is closed under an event: exit 1', async (t) => {
+  const { url, app } = await listen(t)
+  const publish = app.broker.publish.bind(app.broker)
+  const closeFirst = async (...args: Parameters<typeof publish>) => {
+    await app.broker.closeRoom('r')
+    return await publish(...args)
+  }
+  t.intercept(app.broker, 'publish', { value: closeFirst })
+  const { exit, stderr } = cli(t, ['send', 'r', 'CLICKED_PAY', '--url', url])
+  t.equal(await exit, 1)
+  t.match(stderr(), /^ws-payment-server: The room (is|was) closed/)
+})
+
+t.test('where tokens are asked for, one is needed, and it says who one is', async (t) => {
+  const { url, app } = await listen(t, { env: GUARDED })
+  const env = { TOKEN_SECRET: SECRET }
+  const mint = async (...args: string[]) => {
+    const minted = cli(t, ['token', 'r', ...args], { env })
+    t.equal(await minted.exit, 0)
+    t.match(minted.stdout(), /^ey[\w-]+\.[\w-]+\.[\w-]+\n$/)
+    return minted.stdout().trim()
+  }
+  const [tokenOfShop, tokenOfPhone] = [await mint('--role', 'device1'), await mint('--role', 'device2', '--device-id', 'phone-7', '--ttl', '60')]
+  const early = cli(t, ['join', 'r', '--url', url, '--token', tokenOfShop])
+  t.equal(await early.exit, 1)
+  t.equal(early.stderr(), 'ws-payment-server: There is no such room. (ROOM_NOT_FOUND)\n')
+  await app.inject({ method: 'POST', url: '/api/rooms', headers: { authorization: 'Bearer key' }, payload: { roomId: 'r' } })
+
+  const shop = cli(t, ['join', 'r', '--url', url, '--presence'], { env: { ROOM_TOKEN: tokenOfShop } })
+  await shop.says(/online/)
+  const sent = cli(t, ['send', 'r', 'CLICKED_PAY', '--url', url, '--token', tokenOfPhone])
+  t.equal(await sent.exit, 0, sent.stderr())
+  await shop.says(/CLICKED_PAY/)
+  t.match(of(shop.facts(), 'event'), [{ payload: { deviceId: 'phone-7' } }])
+  const phone = cli(t, ['join', 'r', '--url', url, '--token', tokenOfPhone])
+  await phone.says(/"deviceId":"phone-7"/)
+
+  for (const [args, sentence] of [
+    [['send', 'r', 'CLICKED_PAY'], /INVALID_TOKEN/],
+    [['send', 'r', 'CLICKED_PAY', '--token', 'nonsense'], /INVALID_TOKEN/],
+    [['send', 'r', 'CLICKED_PAY', '--token', tokenOfPhone, '--device-id', 'other'], /FORBIDDEN/],
+    [['send', 'other', 'CLICKED_PAY', '--token', tokenOfPhone], /FORBIDDEN/],
+    [['watch', 'r'], /UNAUTHORIZED/],
+    [['watch', 'r', '--api-key', 'wrong'], /UNAUTHORIZED|INVALID_TOKEN/]
+  ] as Array<[string[], RegExp]>) {
+    const refused = cli(t, [...args, '--url', url])
+    t.equal(await refused.exit, 1, args.join(' '))
+    t.match(refused.stderr(), sentence)
+  }
+
+  const backend = cli(t, ['watch', 'r', '--url', url, '--api-key', 'key'])
+  await backend.says(/CLICKED_PAY/)
+  await app.inject({ method: 'POST', url: '/api/rooms/r/events', headers: { authorization: 'Bearer key' }, payload: { type: 'PAYMENT_SUCCESS' } })
+  await backend.says(/"verified":true/)
+  const onTerminal = cli(t, ['watch', 'r', '--url', url], { isTTY: true, env: { NO_COLOR: '1', API_KEY: 'reader' } })
+  await onTerminal.says(/^online {2}r as backend: succeeded, verified, last step CLICKED_PAY$/m)
+})
+
+t.test('token through the API, which can create the room first', async (t) => {
+  const { url } = await listen(t, { env: GUARDED })
+  const missing = cli(t, ['token', 'r', '--role', 'device2', '--url', url, '--api-key', 'key'])
+  t.equal(await missing.exit, 1)
+  t.equal(missing.stderr(), 'ws-payment-server: There is no such room. (ROOM_NOT_FOUND)\n')
+  for (let n = 0; n < 2; n++) {
+    const minted = cli(t, ['token', 'r', '--role', 'device2', '--create', '--ttl', '60', '--json', '--url', url], { env: { API_KEY: 'key' } })
+    t.equal(await minted.exit, 0, minted.stderr())
+    t.match(minted.facts(), [{ kind: 'token', token: /^ey/, expiresAt: Number }])
+    t.ok(minted.facts()[0].expiresAt <= Date.now() + 60_000)
+    t.equal(await cli(t, ['send', 'r', 'CLICKED_PAY', '--url', url, '--token', minted.facts()[0].token]).exit, 0)
+  }
+  const reader = cli(t, ['token', 'r2', '--role', 'device2', '--create', '--url', url, '--api-key', 'reader'])
+  t.equal(await reader.exit, 1)
+  t.match(reader.stderr(), /\(FORBIDDEN\)/)
+  const stopped = cli(t, ['token', 'r', '--role', 'device2', '--url', await strange(t, undefined), '--api-key', 'key'])
+  stopped.stop()
+  t.equal(await stopped.exit, 130)
+})
+
+t.test('a secret that no server would take mints nothing', async (t) => {
+  for (const secret of ['short', ' , ']) {
+    const { exit, stdout, stderr } = cli(t, ['token', 'r', '--role', 'device1'], { env: { TOKEN_SECRET: secret } })
+    t.equal(await exit, 64)
+    t.equal(stdout(), '')
+    t.match(stderr(), /TOKEN_SECRET must hold secrets of at least 32 bytes each/)
+    t.notMatch(stderr(), 'short')
+  }
+  const { exit, stderr } = cli(t, ['token', 'r', '--role', 'device1', '--create'], { env: { TOKEN_SECRET: SECRET } })
+  t.equal(await exit, 64)
+  t.match(stderr(), /--create needs --api-key/)
+})
+
+t.test('Ctrl-C before the work is done: exit 130', async (t) => {
+  const url = await strange(t, undefined)
+  for (const args of [['join', 'r'], ['send', 'r', 'CLICKED_PAY']]) {
+    const { exit, stop, stderr } = cli(t, [...args, '--url', url])
+    stop()
+    t.equal(await exit, 130)
+    t.equal(stderr(), 'ws-payment-server: interrupted\n')
+  }
+})

@@ -1,0 +1,60 @@
+// The command line within a test: run in this process, on a terminal or into a pipe, and stopped with the test.
+import type { Test } from 'tap'
+import { run } from '../../src/cli/run.js'
+import type { Environment } from '../../src/client/index.js'
+import { listen as listenPlain, type BuildOptions } from '../build.js'
+import { until } from '../until.js'
+
+export interface CliOptions {
+  readonly env?: Record<string, string>
+  /** Whether somebody looks at it. */
+  readonly isTTY?: boolean
+  readonly platform?: Partial<Environment>
+  readonly serve?: () => Promise<unknown>
+}
+
+export interface Cli {
+  readonly exit: Promise<number | undefined>
+  readonly stdout: () => string
+  readonly stderr: () => string
+  /** What was written for programs. */
+  readonly facts: () => any[]
+  /** Waits for something on standard output. */
+  readonly says: (what: RegExp) => Promise<void>
+  /** As Ctrl-C does. */
+  readonly stop: () => void
+}
+
+/** All waits of the client are a twenty-fifth of what they are. */
+export const hurried: Partial<Environment> = { setTimeout: (go, ms) => setTimeout(go, ms / 25), clearTimeout: (timer) => clearTimeout(timer) }
+
+export function cli (t: Test, args: string[], { env = {}, isTTY = false, platform = hurried, serve = async () => {} }: CliOptions = {}): Cli {
+  const written = { stdout: '', stderr: '' }
+  const output = (name: keyof typeof written) => ({ isTTY, write: (text: string) => { written[name] += text } })
+  const stop = new AbortController()
+  const exit = run(args, { env, stdout: output('stdout'), stderr: output('stderr'), signal: stop.signal, serve, platform })
+  t.teardown(async () => {
+    stop.abort()
+    await exit
+  })
+  return {
+    exit,
+    stdout: () => written.stdout,
+    stderr: () => written.stderr,
+    facts: () => written.stdout.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line)),
+    says: async (what) => { await until(() => `${what} in: ${written.stdout}${written.stderr}`, () => what.test(written.stdout)) },
+    stop: () => stop.abort()
+  }
+}
+
+/** The app. The spare connections that `fetch` opens are not waited for at its end. */
+export async function listen (t: Test, options?: BuildOptions) {
+  const listening = await listenPlain(t, options)
+  const { app } = listening
+  t.teardown(async () => {
+    const sweep = setInterval(() => app.server.closeAllConnections(), 20)
+    await app.close()
+    clearInterval(sweep)
+  })
+  return listening
+}
