@@ -1,7 +1,9 @@
 import neostandard from 'neostandard'
 
 export default [
-  ...neostandard({ ts: true, ignores: ['dist', '.tap', 'coverage', 'test/fixtures'] }),
+  ...neostandard({ ts: true, ignores: ['dist', '.tap', 'coverage', 'test/fixtures', 'sdk/*.js', 'sdk/*.d.ts'] }),
+  // What runs in a browser, and nowhere else.
+  { ...neostandard({ env: ['browser'] }).find(({ name }) => name === 'neostandard/globals'), files: ['playground/**/*.js'] },
   {
     rules: {
       // A schema and the type derived from it share their name.

@@ -40,4 +40,4 @@ export default fp(async (app) => {
   app.addHook('onRequest', async (request) => {
     if (actionOf(request)) request.credentials = await credentialsOf(request.headers.authorization)
   })
-}, { name: 'credentials', dependencies: ['errors', 'tokens', 'ws'] })
+}, { name: 'credentials', dependencies: ['cors', 'errors', 'helmet', 'tokens', 'ws'] })

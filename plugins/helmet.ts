@@ -10,6 +10,8 @@ export default fp(async (app) => {
         upgradeInsecureRequests: null
       }
     },
+    // Whether this host and all below it are reached by TLS alone, who ends TLS knows.
+    strictTransportSecurity: false,
     // The API answers pages of other origins, as CORS allows; this header would refuse them before that is asked.
     crossOriginResourcePolicy: { policy: 'cross-origin' }
   })

@@ -2,6 +2,7 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import fp from 'fastify-plugin'
+import { illustrate, type DocumentedOperation } from '../src/protocol/rest-examples.js'
 import { ROOM_COMPONENTS } from '../src/protocol/rest-rooms.js'
 import { SERVER_COMPONENTS } from '../src/protocol/rest.js'
 import { VERSION } from '../src/root.js'
@@ -14,7 +15,8 @@ export default fp(async (app) => {
       info: {
         title: 'WebSocket Payment Server',
         version: VERSION,
-        description: 'The REST API of the server between the two devices of a payment by link. Devices speak WebSocket at `/`; backends look in and speak through this API.',
+        description: 'The REST API of the server between the two devices of a payment by link. Devices speak WebSocket at `/`, as asyncapi.yaml says; backends look in and speak through this API. ' +
+          'Before a request reaches an operation it can also be refused as HTTP: 408, 417 and 431, in the same shape as every other error.',
         license: { name: 'MIT', identifier: 'MIT' },
         contact: { name: 'ws-payment-server' }
       },
@@ -32,6 +34,13 @@ export default fp(async (app) => {
         }
       },
       security: []
+    },
+    transformObject: (document) => {
+      if (!('openapiObject' in document)) return document.swaggerObject
+      for (const item of Object.values(document.openapiObject.paths ?? {})) {
+        for (const operation of Object.values(item ?? {})) illustrate(operation as DocumentedOperation)
+      }
+      return document.openapiObject
     },
     // Components by their own names instead of def-0, def-1 …
     refResolver: { buildLocalReference: (json, _baseUri, _fragment, i) => typeof json.$id === 'string' ? json.$id : `def-${i}` }

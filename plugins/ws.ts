@@ -1,5 +1,6 @@
 // The socket route: upgrades at `/` become sessions, and on close every one of them is told to come back.
 import { randomBytes } from 'node:crypto'
+import { Socket } from 'node:net'
 import websocket from '@fastify/websocket'
 import fp from 'fastify-plugin'
 import type { WebSocket } from 'ws'
@@ -79,8 +80,9 @@ export default fp(async (app) => {
   }, (socket: WebSocket, request) => {
     handshakeDone(request.raw)
     const clientId = `client_${now()}_${randomBytes(6).toString('hex')}`
-    const session = new Session(clientId, socket, options)
-    const { ip } = request
+    const { ip, raw: { socket: network } } = request
+    // An injected socket has none under it.
+    const session = new Session(clientId, socket, network instanceof Socket ? network : undefined, options)
     // All listeners are attached in this tick: a frame may have come in the packet of the upgrade itself.
     socket.on('message', (data, isBinary) => session.receive(data as Buffer, isBinary))
     socket.on('ping', () => session.pinged())

@@ -21,6 +21,8 @@ const ENDPOINTS = {
 }
 
 const route: FastifyPluginAsyncTypebox = async (app) => {
+  const endpoints = { ...ENDPOINTS, ...(app.config.PLAYGROUND && { playground: 'GET /playground' }) }
+
   app.get('/', {
     schema: {
       operationId: 'getServerInfo',
@@ -31,7 +33,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       response: { 200: Ref(ServerInfo, 'Name, version, endpoints.'), ...errorResponses(400, 500) }
     }
   }, async () => ({
-    message: 'WebSocket Payment Server', version: VERSION, endpoints: ENDPOINTS, docs: app.config.DOCS ? '/docs' : null, timestamp: app.now()
+    message: 'WebSocket Payment Server', version: VERSION, endpoints, docs: app.config.DOCS ? '/docs' : null, timestamp: app.now()
   }))
 }
 export default route

@@ -47,9 +47,12 @@ export const ConfigSchema = Type.Object({
   OUTBOX_MAX_BYTES: Type.Integer({ minimum: 1024, default: 1_048_576, description: 'Bytes that may wait for one slow socket (close 4001)' }),
   PRESENCE_GRACE_SECONDS: Type.Integer({ minimum: 0, maximum: 3600, default: 5, description: 'How long a device may be away before `DEVICE_LEFT`' }),
   SHUTDOWN_GRACE_SECONDS: seconds(10, 'How long a stop may take'),
-  DOCS: Type.Boolean({ default: true, description: 'Swagger UI at `/docs`' })
+  OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(Type.String({ pattern: '^https?://[^\\s]+$', description: 'Address of an OpenTelemetry collector; set: REST requests are traced there' })),
+  OTEL_SERVICE_NAME: Type.String({ minLength: 1, default: 'ws-payment-server', description: 'What the traces call this server' }),
+  DOCS: Type.Boolean({ default: true, description: 'Swagger UI at `/docs`' }),
+  PLAYGROUND: Type.Optional(Type.Boolean({ description: 'A page to try it all out, at `/playground`; without it `false` in production, `true` otherwise' }))
 })
-export type Config = Readonly<Static<typeof ConfigSchema>> & { readonly LOG_LEVEL: string }
+export type Config = Readonly<Static<typeof ConfigSchema>> & { readonly LOG_LEVEL: string, readonly PLAYGROUND: boolean }
 
 /** The browser origins that may use this server, or undefined where any may. */
 export function allowedOrigins ({ ALLOWED_ORIGINS }: Pick<Config, 'ALLOWED_ORIGINS'>): string[] | undefined {
@@ -76,7 +79,8 @@ export function loadConfig (env: NodeJS.ProcessEnv, envFile?: string): Config {
   const problems = [...checkIntegers(data), ...checkTogether(data)]
   try {
     const config = envSchema<Static<typeof ConfigSchema>>({ schema: ConfigSchema as TSchema, data, env: false })
-    if (problems.length === 0) return { ...config, LOG_LEVEL: config.LOG_LEVEL ?? (config.NODE_ENV === 'production' ? 'info' : 'debug') }
+    const isProduction = config.NODE_ENV === 'production'
+    if (problems.length === 0) return { ...config, LOG_LEVEL: config.LOG_LEVEL ?? (isProduction ? 'info' : 'debug'), PLAYGROUND: config.PLAYGROUND ?? !isProduction }
   } catch (error) {
     const { errors } = error as { errors: Array<{ instancePath: string, message?: string, params: { allowedValues?: string[] } }> }
     problems.push(...errors.map(({ instancePath, message, params }) =>

@@ -28,7 +28,7 @@ export class Metrics {
   readonly recoveries = new Counter({ name: 'wsp_recoveries_total', help: 'Joins that asked to catch up: nothing was missing (recovered), or that could not be shown (lost).', labelNames: ['outcome'], registers: this.#registers })
   readonly errors = new Counter({ name: 'wsp_errors_total', help: 'Errors that clients were told of.', labelNames: ['code', 'over'], registers: this.#registers })
   readonly slowConsumers = new Counter({ name: 'wsp_slow_consumers_total', help: 'Connections that were cut because they did not read.', labelNames: ['transport'], registers: this.#registers })
-  readonly broker = new Histogram({ name: 'wsp_broker_seconds', help: 'Time of the broker\'s operations.', labelNames: ['operation'], buckets: BUCKETS, registers: this.#registers })
+  readonly broker = new Histogram({ name: 'wsp_broker_seconds', help: 'Time of the broker\'s operations, over Redis.', labelNames: ['operation'], buckets: BUCKETS, registers: this.#registers })
   readonly #closes = new Counter({ name: 'wsp_closes_total', help: 'Sockets that were closed, by the code that ended them.', labelNames: ['code'], registers: this.#registers })
 
   /** Adds what the process itself can tell: CPU, memory, garbage collection, event loop lag. */

@@ -38,7 +38,8 @@ t.test('with nothing set, the server does what the seed says', async (t) => {
     OUTBOX_MAX_BYTES: 1048576,
     PRESENCE_GRACE_SECONDS: 5,
     SHUTDOWN_GRACE_SECONDS: 10,
-    DOCS: true
+    DOCS: true,
+    PLAYGROUND: true
   })
 })
 
@@ -57,6 +58,15 @@ t.test('the log level follows the environment until it is set', async (t) => {
   for (const NODE_ENV of ['development', 'test', 'staging']) t.equal(loadConfig({ NODE_ENV }).LOG_LEVEL, 'debug')
   for (const LOG_LEVEL of ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']) {
     for (const NODE_ENV of ['production', 'development']) t.equal(loadConfig({ NODE_ENV, LOG_LEVEL }).LOG_LEVEL, LOG_LEVEL)
+  }
+})
+
+t.test('the playground is there outside production, until it is said', async (t) => {
+  t.equal(loadConfig({ NODE_ENV: 'production' }).PLAYGROUND, false)
+  for (const NODE_ENV of ['development', 'test', 'staging']) t.equal(loadConfig({ NODE_ENV }).PLAYGROUND, true)
+  for (const NODE_ENV of ['production', 'development']) {
+    t.equal(loadConfig({ NODE_ENV, PLAYGROUND: 'true' }).PLAYGROUND, true)
+    t.equal(loadConfig({ NODE_ENV, PLAYGROUND: 'false' }).PLAYGROUND, false)
   }
 })
 

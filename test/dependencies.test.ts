@@ -7,7 +7,7 @@ import { ADVISORIES, type Advisory } from './advisories.js'
 
 interface Entry { name?: string, version?: string, resolved?: string, integrity?: string, dev?: boolean, link?: boolean, hasInstallScript?: boolean }
 interface Lockfile { packages: Record<string, Entry> }
-interface Manifest { dependencies: Record<string, string>, devDependencies: Record<string, string> }
+interface Manifest { dependencies: Record<string, string>, devDependencies: Record<string, string>, scarfSettings: { enabled: boolean } }
 
 const read = (file: string): unknown => JSON.parse(readFileSync(join(ROOT, file), 'utf8'))
 const lockfile = read('package-lock.json') as Lockfile
@@ -17,6 +17,7 @@ const manifest = read('package.json') as Manifest
 const PRODUCTION_LIMIT = 125
 /** What may run a script when it is installed, and why. */
 const INSTALL_SCRIPTS: Record<string, string> = {
+  '@scarf/scarf': 'would count installations; scarfSettings in package.json switches it off, and only the linters of the contracts need it',
   esbuild: 'checks that the binary for this platform, a package of its own, is there; only tsx needs it',
 }
 
@@ -67,7 +68,7 @@ function unsafe (lock: Lockfile): string[] {
 const production = (lock: Lockfile) => copies(lock).filter(({ dev }) => !dev)
 const typesInProduction = (lock: Lockfile) => production(lock).filter(({ name }) => name.startsWith('@types/')).map(({ name }) => name)
 /** A range, a tag, an address, a folder: all that is not one version of the registry. */
-const inexact = ({ dependencies, devDependencies }: Manifest) =>
+const inexact = ({ dependencies, devDependencies }: Pick<Manifest, 'dependencies' | 'devDependencies'>) =>
   Object.entries({ ...dependencies, ...devDependencies }).filter(([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version)).map(([name]) => name)
 
 t.test('no installed copy is affected by what is known, and no row outlives its package', async (t) => {
@@ -92,6 +93,7 @@ t.test('every download is checked, and none runs a script unless it is listed', 
   t.strictSame(unsafe(lockfile), [])
   const running = copies(lockfile).filter(({ hasInstallScript }) => hasInstallScript).map(({ name }) => name)
   t.strictSame(Object.keys(INSTALL_SCRIPTS).filter((name) => !running.includes(name)), [], 'nothing is listed in vain')
+  t.equal(manifest.scarfSettings.enabled, false, 'nor does one call home')
 })
 
 t.test('production installs few packages, and no types', async (t) => {

@@ -1,22 +1,29 @@
-// The published contract: current, complete, and named throughout.
-import { readFileSync } from 'node:fs'
+// The published contract of the REST API: current, complete, named throughout, free of findings, and true in every example.
+import { spawn } from 'node:child_process'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { json } from 'node:stream/consumers'
+import spectral from '@stoplight/spectral-core'
+import parsers from '@stoplight/spectral-parsers'
+import rulesets from '@stoplight/spectral-rulesets'
 import t from 'tap'
 import { parse, stringify } from 'yaml'
+import { ERRORS, type ErrorCode } from '../src/errors.js'
 import { ROOT, VERSION } from '../src/root.js'
 import { build } from './build.js'
+import { checker, document as documentOf, objectsIn, read } from './contracts.js'
 
 interface Operation { operationId: string, tags: string[], summary: string, description: string, security: unknown, responses: Record<string, { content: unknown }> }
 const METHODS = ['get', 'post', 'put', 'patch', 'delete']
 
 t.test('openapi.yaml is what the routes say', async (t) => {
   const { app } = await build(t)
-  t.equal(readFileSync(join(ROOT, 'openapi.yaml'), 'utf8'), stringify(app.swagger(), { aliasDuplicateObjects: false }), 'run `npm run openapi`')
+  t.equal(read('openapi.yaml'), stringify(app.swagger(), { aliasDuplicateObjects: false }), 'run `npm run contracts`')
 })
 
 t.test('it covers every route of the API, and each operation is described', async (t) => {
   const { app } = await build(t)
-  const document = parse(readFileSync(join(ROOT, 'openapi.yaml'), 'utf8'))
+  const document = documentOf('openapi.yaml')
   t.match(document, { openapi: '3.1.0', info: { version: VERSION } })
   const operations = Object.entries<Record<string, Operation>>(document.paths).flatMap(([url, item]) =>
     METHODS.filter((method) => item[method]).map((method) => ({ url: url.replace(/\{(\w+)\}/g, ':$1'), method: method.toUpperCase(), ...item[method]! })))
@@ -40,4 +47,93 @@ t.test('/docs serves the document and a page for it', async (t) => {
   t.equal((await app.inject('/docs/json')).json().openapi, '3.1.0')
   t.equal(parse((await app.inject('/docs/yaml')).body).openapi, '3.1.0')
   t.match((await app.inject('/docs')).body, /swagger-ui/)
+})
+
+t.test('Redocly\'s recommended rules find nothing', async (t) => {
+  t.strictSame(documentOf('redocly.yaml'), { extends: ['recommended'], apis: { rest: { root: 'openapi.yaml' } } }, 'no rule is left out')
+  const bin = join(createRequire(import.meta.url).resolve('@redocly/cli/package.json'), '..', 'bin', 'cli.js')
+  // Whatever it might want from the network, it has to do without.
+  const offline = 'data:text/javascript,import net from "node:net"; net.Socket.prototype.connect = () => { throw new Error("no network") }'
+  const child = spawn(process.execPath, ['--import', encodeURI(offline), bin, 'lint', '--format=json'], {
+    cwd: ROOT, env: { PATH: process.env.PATH, REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' }, stdio: ['ignore', 'pipe', 'ignore'], timeout: 60_000
+  })
+  const { totals, problems } = await json(child.stdout) as { totals: object, problems: unknown }
+  t.strictSame(problems, [])
+  t.match(totals, { errors: 0, warnings: 0, ignored: 0 })
+})
+
+t.test('Spectral\'s recommended rules find nothing', async (t) => {
+  t.strictSame(documentOf('.spectral.yaml'), { extends: [['spectral:oas', 'recommended']] }, 'no rule is left out')
+  const linter = new spectral.Spectral()
+  linter.setRuleset({ extends: [[rulesets.oas as never, 'recommended']] })
+  const findings = (text: string) => linter.run(new spectral.Document(text, parsers.Yaml, 'openapi.yaml'))
+  t.strictSame(await findings(read('openapi.yaml')), [])
+  t.not((await findings('openapi: 3.1.0\ninfo: {}\npaths: {}\n')).length, 0, 'and would find something')
+})
+
+interface Media { schema: object, example?: unknown, examples?: Record<string, { summary: string, value: unknown }> }
+
+t.test('every body that is asked for or answered has examples, and every example fits its schema', async (t) => {
+  const document = documentOf('openapi.yaml')
+  const check = checker(document)
+  let checked = 0
+  const fits = (place: readonly (string | number)[], value: unknown) => {
+    t.strictSame(check(place, value), [])
+    checked++
+  }
+  for (const [place, object] of objectsIn(document)) {
+    const key = place.at(-2)
+    // Of a body; of a parameter or a header; of a schema itself.
+    if (key === 'content') {
+      const examples = Object.values((object as unknown as Media).examples ?? {})
+      t.ok(examples.length > 0, `${place.join(' ')} has an example`)
+      for (const { summary, value } of examples) {
+        t.ok(summary)
+        fits([...place, 'schema'], value)
+      }
+    } else if (object.schema && object.example !== undefined) fits([...place, 'schema'], object.example)
+    else if (Array.isArray(object.examples)) for (const example of object.examples) fits(place, example)
+  }
+  t.ok(checked > 200, `${checked} examples`)
+})
+
+t.test('every error answer shows codes of its own status', async (t) => {
+  const { paths } = documentOf('openapi.yaml')
+  for (const [, { operationId, responses }] of objectsIn(paths)) {
+    if (!operationId) continue
+    for (const [status, { content }] of Object.entries<{ content: Record<string, Media> }>(responses as never)) {
+      if (Number(status) < 400 || operationId === 'getReadiness') continue
+      for (const [code, { value }] of Object.entries(content['application/json']!.examples!)) {
+        t.equal(ERRORS[code as ErrorCode].status, Number(status), `${String(operationId)} ${status} ${code}`)
+        t.match(value, { success: false, code })
+      }
+    }
+  }
+})
+
+t.test('what the examples ask for is done, and answered as the document says', async (t) => {
+  const { app } = await build(t, { env: { API_KEYS: 'key', TOKEN_SECRET: 'a secret that has thirty-two bytes or more' } })
+  const document = documentOf('openapi.yaml')
+  const check = checker(document)
+  const operations = [...objectsIn(document.paths)].filter(([, { operationId }]) => operationId)
+  const ask = async (wanted: string) => {
+    const [[url, method], { requestBody, responses }] = operations.find(([, { operationId }]) => operationId === wanted) as [[string, string], any]
+    const requests = Object.values<{ value: object } | undefined>(requestBody?.content['application/json'].examples ?? { none: undefined })
+    for (const request of requests) {
+      const answer = await app.inject({
+        method: method.toUpperCase() as 'GET', url: url.replace('{roomId}', 'payment_123'), headers: { authorization: 'Bearer key' }, ...(request && { payload: request.value })
+      })
+      const status = Object.keys(responses)[0]!
+      t.equal(String(answer.statusCode), status, `${wanted}: ${answer.body.slice(0, 200)}`)
+      if (status === '204') continue
+      const mediaType = String(answer.headers['content-type']).split(';')[0]!
+      t.strictSame(check(['paths', url, method, 'responses', status, 'content', mediaType, 'schema'], mediaType === 'application/json' ? answer.json() : answer.body), [])
+    }
+  }
+  const order = [
+    'getServerInfo', 'getHealth', 'getReadiness', 'getMetrics', 'getServerStatus', 'createRoom', 'createRoomToken', 'publishRoomEvent', 'broadcastToRoom',
+    'listRooms', 'getRoom', 'listRoomEvents', 'closeRoom'
+  ]
+  t.strictSame([...order].sort(), operations.map(([, { operationId }]) => operationId).sort())
+  for (const operationId of order) await ask(operationId)
 })

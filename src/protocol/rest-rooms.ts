@@ -4,7 +4,7 @@ import { PAYMENT_EVENT_TYPES, Role } from './events.js'
 import { DeviceId, FrameId, RoomId } from './identifiers.js'
 import { PaymentState } from './payment-state.js'
 import { enveloped } from './rest.js'
-import { Ref, StringEnum } from './schema.js'
+import { Defaulted, Ref, StringEnum } from './schema.js'
 import { RoomMember } from './server-frames.js'
 
 const Timestamp = Type.Integer({ description: 'Milliseconds since the epoch.', examples: [1705312200000] })
@@ -87,14 +87,14 @@ export const PublishResult = Type.Object({
 }, { $id: 'PublishResult' })
 
 export const ListRoomsQuery = Type.Object({
-  cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$', description: 'Where the page before ended.' })),
-  limit: Type.Integer({ minimum: 1, maximum: 1000, default: 100 })
+  cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$', description: 'Where the page before ended.', examples: ['1'] })),
+  limit: Defaulted(Type.Integer({ minimum: 1, maximum: 1000, default: 100, description: 'How many at the most.', examples: [100] }))
 })
 
 export const EventsQuery = Type.Object({
-  since: Type.Integer({ minimum: 0, default: 0, description: 'The `seq` after which events are wanted.' }),
-  epoch: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'The epoch of that `seq`; needed unless it is 0.' })),
-  limit: Type.Integer({ minimum: 1, maximum: 1000, default: 1000, description: 'For JSON: how many at the most.' }),
+  since: Defaulted(Type.Integer({ minimum: 0, default: 0, description: 'The `seq` after which events are wanted.', examples: [1] })),
+  epoch: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'The epoch of that `seq`; needed unless it is 0.', examples: ['yhKhDhBWRLJq'] })),
+  limit: Defaulted(Type.Integer({ minimum: 1, maximum: 1000, default: 1000, description: 'For JSON: how many at the most.', examples: [100] })),
   deviceId: Type.Optional(DeviceId),
   role: Type.Optional(Role)
 })

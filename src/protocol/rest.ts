@@ -52,7 +52,8 @@ export const ServerStatus = Type.Object({
 }, { $id: 'ServerStatus' })
 export type ServerStatus = Static<typeof ServerStatus>
 
-const EventType = Type.String({
+/** The `type` of a backend's own message. */
+export const BroadcastType = Type.String({
   minLength: 1,
   maxLength: 64,
   pattern: `^(?!(?:${[...RESERVED_TYPES].join('|')}|__proto__|constructor|prototype)$)[A-Za-z0-9_.:-]+$`,
@@ -61,7 +62,7 @@ const EventType = Type.String({
 })
 
 export const BroadcastRequest = Type.Object({
-  eventType: EventType,
+  eventType: BroadcastType,
   message: Type.String({ minLength: 1, maxLength: 2048, examples: ['Pagamento processado com sucesso!'] }),
   idSeguro: Type.String({ minLength: 1, maxLength: 2048, examples: ['seguro_123456'] })
 }, { $id: 'BroadcastRequest' })
@@ -107,6 +108,7 @@ const ERROR_ANSWERS = {
   409: 'It conflicts with what is there.',
   410: 'The room is closed.',
   413: 'The body is too large.',
+  414: 'The address is too long.',
   415: 'The body is not JSON.',
   429: 'Too many requests; `Retry-After` says when the next one may come.',
   500: 'The server failed.',

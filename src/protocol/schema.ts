@@ -10,6 +10,11 @@ export function Ref<T extends TSchema & { $id?: string }> (schema: T, descriptio
   return Type.Unsafe<Static<T>>(Type.Ref(schema.$id, description === undefined ? {} : { description }))
 }
 
+/** A key of a query that may be left out, for it has a default: whoever reads it finds it there. */
+export function Defaulted<T extends TSchema> (schema: T): T {
+  return Type.Optional(schema) as TSchema as T
+}
+
 // TypeBox's compiler has to be told of kinds that are not its own.
 TypeRegistry.Set<{ enum: readonly string[] }>('StringEnum', (schema, value) => (schema.enum as readonly unknown[]).includes(value))
 

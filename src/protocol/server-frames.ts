@@ -1,5 +1,5 @@
 // What the server says of its own accord or in reply, as schemas: greeting, replies, presence, the end of a room, errors.
-import { Type, type Static } from '@sinclair/typebox'
+import { Type, type Static, type TObject } from '@sinclair/typebox'
 import { ERROR_CODES } from '../errors.js'
 import { COMMANDS, EVENT_TYPES, Role } from './events.js'
 import { DeviceId, FrameId, RoomId } from './identifiers.js'
@@ -16,6 +16,19 @@ export const ConnectionEstablished = Type.Object({
   supportedEvents: Type.Array(StringEnum(EVENT_TYPES))
 })
 export type ConnectionEstablished = Static<typeof ConnectionEstablished>
+
+/** What a backend's own message carries. Its `type` is what the backend chose. */
+export const BroadcastPayload = Type.Object({
+  roomId: RoomId, message: Type.String(), idSeguro: Type.String(), timestamp: Timestamp, source: Type.Literal('api')
+})
+
+/** What every event in a room's log carries beside `type` and `payload`. */
+export const LOGGED = {
+  seq: Type.Integer({ minimum: 1, description: 'The event\'s number in its room: 1, 2, 3 …' }),
+  timestamp: Type.Integer({ description: 'When the server accepted it, milliseconds since the epoch.' }),
+  source: StringEnum(['device', 'api'], { description: '`api`: a backend said it, by a broadcast or with an API key; `device`: anyone else.' }),
+  id: Type.Optional(FrameId)
+}
 
 /** Somebody in a room. */
 export const RoomMember = Type.Object({
@@ -70,9 +83,19 @@ export const ErrorFrame = Type.Object({
 })
 export type ErrorFrame = Static<typeof ErrorFrame>
 
+/** Every frame that is the server's own: its payload, and when it comes. */
+export const SERVER_FRAMES = {
+  CONNECTION_ESTABLISHED: { schema: ConnectionEstablished, when: 'The first frame on every socket.' },
+  ROOM_JOINED: { schema: RoomJoined, when: 'The answer to `JOIN_ROOM`, to its sender only.' },
+  ACK: { schema: Ack, when: 'The answer to an event with an `id`, once it is in the room\'s log.' },
+  DEVICE_JOINED: { schema: DevicePresence, when: 'A device came into the room; to members that asked for presence.' },
+  DEVICE_LEFT: { schema: DevicePresence, when: 'A device left the room, or was away for longer than the grace time; to members that asked for presence.' },
+  ROOM_LEFT: { schema: RoomLeft, when: 'The answer to `LEAVE_ROOM`.' },
+  PONG: { schema: Pong, when: 'The answer to `PING`.' },
+  ROOM_CLOSED: { schema: RoomClosed, when: 'The room is over: a backend closed it, or its time ran out. The socket stays open.' },
+  ERROR: { schema: ErrorFrame, when: 'A frame was refused; to its sender only. The socket stays open.' }
+} as const satisfies Record<string, { schema: TObject, when: string }>
+export type ServerFrameType = keyof typeof SERVER_FRAMES
+
 /** Every `type` that the protocol owns; a backend may not broadcast under these names. */
-export const RESERVED_TYPES: ReadonlySet<string> = new Set([
-  ...EVENT_TYPES,
-  ...Object.keys(COMMANDS),
-  'CONNECTION_ESTABLISHED', 'ROOM_JOINED', 'ACK', 'DEVICE_JOINED', 'DEVICE_LEFT', 'ROOM_LEFT', 'PONG', 'ROOM_CLOSED', 'ERROR'
-])
+export const RESERVED_TYPES: ReadonlySet<string> = new Set([...EVENT_TYPES, ...Object.keys(COMMANDS), ...Object.keys(SERVER_FRAMES)])

@@ -8,6 +8,9 @@ export interface Rate {
   readonly credit: number
 }
 
+/** What sums of times since the epoch are off by, at the most, ms. */
+const ROUNDING = 0.01
+
 /** @param burst how many may come at once, 1 or more */
 export function rateOf (perSecond: number, burst: number): Rate {
   const cost = 1000 / perSecond
@@ -27,8 +30,8 @@ export class Allowance {
     const { cost, credit } = this.#rate
     const owed = this.#paidAt - now
     // More than can be owed: the clock was put back.
-    if (owed <= 0 || owed > credit + cost) this.#paidAt = now
-    else if (owed > credit) return false
+    if (owed <= 0 || owed > credit + cost + ROUNDING) this.#paidAt = now
+    else if (owed > credit + ROUNDING) return false
     this.#paidAt += cost
     return true
   }

@@ -1,5 +1,7 @@
 // Bounded sends to one socket: a peer that does not read may cost this many bytes and one frame, and no more.
+import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
+import { hold } from './wire.js'
 
 // The option object is shared: a new one for each send would be garbage on the hottest line of the server.
 const TEXT = { binary: false }
@@ -7,37 +9,61 @@ const OPEN = 1
 
 export class Outbox {
   readonly #socket: WebSocket
+  readonly #network: Duplex | undefined
   readonly #maxBytes: number
   readonly #onOverflow: () => void
 
   /**
+   * @param network the connection under the socket, where there is one to write to; without it everything goes through the socket
    * @param maxBytes bytes that may wait for the peer to read them
    * @param onOverflow called when a frame finds no room; it must close the socket
    */
-  constructor (socket: WebSocket, maxBytes: number, onOverflow: () => void) {
+  constructor (socket: WebSocket, network: Duplex | undefined, maxBytes: number, onOverflow: () => void) {
     this.#socket = socket
+    this.#network = network
     this.#maxBytes = maxBytes
     this.#onOverflow = onOverflow
   }
 
   /** Queues one text frame. On a socket that is closing it does nothing. */
-  send (frame: Buffer | string): void {
-    if (this.#socket.readyState !== OPEN) return
-    if (this.#socket.bufferedAmount > this.#maxBytes) this.#onOverflow()
-    else this.#socket.send(frame, TEXT)
+  send (text: string): void {
+    if (!this.#hasRoom()) return
+    // Together with what else goes there in this turn.
+    if (this.#network) hold(this.#network)
+    this.#socket.send(text, TEXT)
+  }
+
+  /**
+   * The same for a frame that goes to many. Nothing of it is left to do for a single one, so it passes by the socket: without extensions
+   * that one would only put the same few bytes before it again.
+   * @param text the message
+   * @param frame the message in its frame
+   */
+  sendFrame (text: Buffer, frame: Buffer): void {
+    if (!this.#hasRoom()) return
+    if (!this.#network) return this.#socket.send(text, TEXT)
+    hold(this.#network)
+    this.#network.write(frame)
   }
 
   /**
    * Queues one text frame of many. What is replayed at once may be more than a peer may fall behind by.
    * @returns a promise to wait for before the next one, where half of what may wait is waiting
    */
-  sendPaced (frame: Buffer): Promise<void> | undefined {
+  sendPaced (text: Buffer): Promise<void> | undefined {
     if (this.#socket.readyState !== OPEN) return undefined
     if (this.#socket.bufferedAmount * 2 < this.#maxBytes) {
-      this.#socket.send(frame, TEXT)
+      this.#socket.send(text, TEXT)
       return undefined
     }
     // Called when the frame was handed to the network, or when the socket is gone.
-    return new Promise((resolve) => this.#socket.send(frame, TEXT, () => resolve()))
+    return new Promise((resolve) => this.#socket.send(text, TEXT, () => resolve()))
+  }
+
+  #hasRoom (): boolean {
+    if (this.#socket.readyState !== OPEN) return false
+    if (this.#socket.bufferedAmount <= this.#maxBytes) return true
+    this.#onOverflow()
+    return false
   }
 }

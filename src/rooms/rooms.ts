@@ -9,6 +9,7 @@ import type { RoomClosed, RoomMember } from '../protocol/server-frames.js'
 import { writesDebug, type Log } from './log.js'
 import { Presence, type Introduction } from './presence.js'
 import type { Member, Recipient, Room } from './room.js'
+import { framed } from './wire.js'
 
 /** Live entries that may wait for one newcomer's reply. */
 export const MAX_PENDING = 1000
@@ -246,7 +247,7 @@ export class Rooms {
 
   /** A member whose second join failed goes on where it was, with what came in meanwhile. */
   #goLive (member: Member): void {
-    for (const entry of member.pending ?? []) member.recipient.deliver(entry)
+    for (const entry of member.pending ?? []) member.recipient.deliver(entry, framed(entry.frame))
     member.pending = undefined
   }
 
@@ -258,9 +259,10 @@ export class Rooms {
   }
 
   #deliver (roomId: string, entry: LogEntry): void {
+    let frame: Buffer | undefined
     for (const { recipient, pending, toldUpTo } of this.#local.get(roomId)?.members ?? []) {
       if (recipient.clientId === entry.origin || entry.seq <= toldUpTo) continue
-      if (!pending) recipient.deliver(entry)
+      if (!pending) recipient.deliver(entry, frame ??= framed(entry.frame))
       else if (pending.length < MAX_PENDING) pending.push(entry)
       // Not all of it can be kept. Saying so is the promise; the client joins again with `recover`.
       else recipient.close(CLOSE.POSITION_LOST)

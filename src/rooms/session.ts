@@ -1,4 +1,5 @@
 // One socket's life: greeting, its frames one after the other, the replies, and the close.
+import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import { ANYONE, type Claims } from '../auth/policy.js'
 import type { LogEntry } from '../broker/broker.js'
@@ -68,11 +69,12 @@ export class Session implements Recipient, Connection {
   /** The code that we closed with, where it was us. */
   #closedWith: number | undefined
 
-  constructor (readonly clientId: string, socket: WebSocket, options: SessionOptions) {
+  /** @param network the connection under the socket, where it may be written to */
+  constructor (readonly clientId: string, socket: WebSocket, network: Duplex | undefined, options: SessionOptions) {
     this.#socket = socket
     this.#options = options
     this.#openedAt = options.now()
-    this.#outbox = new Outbox(socket, options.maxOutboxBytes, () => this.close(CLOSE.TOO_SLOW))
+    this.#outbox = new Outbox(socket, network, options.maxOutboxBytes, () => this.close(CLOSE.TOO_SLOW))
     if (options.verify) this.deadline = this.#openedAt + options.joinTimeout
     if (options.messageRates) {
       this.#messages = new Allowance(options.messageRates.allowed)
@@ -102,7 +104,7 @@ export class Session implements Recipient, Connection {
     }
   }
 
-  deliver ({ frame }: LogEntry): void { this.#outbox.send(frame) }
+  deliver ({ frame: text }: LogEntry, frame: Buffer): void { this.#outbox.sendFrame(text, frame) }
 
   replay ({ frame }: LogEntry): Promise<void> | undefined { return this.#outbox.sendPaced(frame) }
 
@@ -135,6 +137,8 @@ export class Session implements Recipient, Connection {
 
   /** Ends the session from our side. What the client still sends is not read. */
   close ({ code, reason }: CloseReason): void {
+    // It is closing already; the first reason is the one that the client is told.
+    if (this.#closedWith !== undefined) return
     this.#ended = true
     this.#closedWith = code
     this.#inbox.length = this.#arrivals.length = 0

@@ -35,12 +35,17 @@ t.test('a clock that was put back blocks nobody', async (t) => {
   t.equal(takeAt(allowance, START - 3_600_000, 100), 40)
 })
 
+t.test('a cost that is no whole number lets no more through', async (t) => {
+  t.equal(takeAt(new Allowance(rateOf(21, 1)), START, 10), 1)
+  t.equal(takeAt(new Allowance(rateOf(7, 3)), START, 10), 3)
+})
+
 t.test('in no stretch of time more than the burst and the rate allow', async () => {
   fc.assert(fc.property(fc.array(fc.nat(400), { minLength: 1, maxLength: 200 }), fc.integer({ min: 1, max: 50 }), fc.integer({ min: 1, max: 60 }), (pauses, perSecond, burst) => {
     const allowance = new Allowance(rateOf(perSecond, burst))
     const taken: number[] = []
     let now = START
     for (const pause of pauses) if (allowance.take(now += pause)) taken.push(now)
-    return taken.every((from, i) => taken.slice(i).every((to, n) => n + 1 <= burst + (to - from) * perSecond / 1000 + 1e-6))
+    return taken.every((from, i) => taken.slice(i).every((to, n) => n + 1 <= burst + (to - from) * perSecond / 1000 + 1e-3))
   }))
 })

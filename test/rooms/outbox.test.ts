@@ -1,7 +1,9 @@
 // Sends to one socket: as text, in order, and no further once too much is waiting.
+import { Writable } from 'node:stream'
 import t from 'tap'
 import type { WebSocket } from 'ws'
 import { Outbox } from '../../src/rooms/outbox.js'
+import { framed } from '../../src/rooms/wire.js'
 
 const LIMIT = 1000
 
@@ -10,7 +12,7 @@ function setUp () {
   const sent: unknown[] = []
   const socket = { readyState: 1, bufferedAmount: 0, send: (...args: unknown[]) => { sent.push(args) } }
   const overflows: number[] = []
-  const outbox = new Outbox(socket as unknown as WebSocket, LIMIT, () => { overflows.push(socket.bufferedAmount) })
+  const outbox = new Outbox(socket as unknown as WebSocket, undefined, LIMIT, () => { overflows.push(socket.bufferedAmount) })
   return { outbox, socket, sent, overflows }
 }
 
@@ -18,7 +20,7 @@ t.test('frames go out in order, and as text also where they are bytes', async (t
   const { outbox, sent, overflows } = setUp()
   const bytes = Buffer.from('{"n":2}')
   outbox.send('{"n":1}')
-  outbox.send(bytes)
+  outbox.sendFrame(bytes, framed(bytes))
   t.strictSame(sent, [['{"n":1}', { binary: false }], [bytes, { binary: false }]])
   t.strictSame(overflows, [])
 })
@@ -50,6 +52,45 @@ t.test('to a socket that is not open nothing is sent, and that is no overflow', 
     const { outbox, socket, sent, overflows } = setUp()
     Object.assign(socket, { readyState, bufferedAmount: LIMIT * 2 })
     outbox.send('too late')
+    outbox.sendFrame(Buffer.from('too late'), Buffer.from('x'))
     t.strictSame([sent, overflows], [[], []], state)
   }
+})
+
+t.test('what one turn has for a socket is one write to its network, in order; the next turn has its own', async (t) => {
+  const writes: string[][] = []
+  const network = new Writable({
+    decodeStrings: false,
+    write: (chunk, _encoding, done) => {
+      writes.push([String(chunk)])
+      done()
+    },
+    writev: (chunks, done) => {
+      writes.push(chunks.map(({ chunk }) => String(chunk)))
+      done()
+    }
+  })
+  const socket = { readyState: 1, bufferedAmount: 0, send: (text: string) => { network.write(`socket ${text}`) } }
+  const outbox = new Outbox(socket as unknown as WebSocket, network as never, LIMIT, () => {})
+  outbox.sendFrame(Buffer.from('a'), Buffer.from('frame a'))
+  outbox.send('b')
+  outbox.sendFrame(Buffer.from('c'), Buffer.from('frame c'))
+  t.strictSame(writes, [], 'nothing yet')
+  await Promise.resolve()
+  outbox.send('d')
+  await new Promise((resolve) => process.nextTick(resolve))
+  t.strictSame(writes, [['frame a', 'socket b', 'frame c', 'socket d']])
+  outbox.send('e')
+  await new Promise((resolve) => setImmediate(resolve))
+  t.strictSame(writes.slice(1), [['socket e']])
+})
+
+t.test('frames past the limit find no room on a network either', async (t) => {
+  const written: unknown[] = []
+  const network = { writableCorked: 0, cork: () => {}, uncork: () => {}, write: (chunk: unknown) => { written.push(chunk) } }
+  const overflows: number[] = []
+  const socket = { readyState: 1, bufferedAmount: LIMIT + 1, send: () => {} }
+  const outbox = new Outbox(socket as unknown as WebSocket, network as never, LIMIT, () => { overflows.push(1) })
+  outbox.sendFrame(Buffer.from('a'), Buffer.from('frame a'))
+  t.strictSame([written, overflows], [[], [1]])
 })

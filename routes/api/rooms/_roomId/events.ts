@@ -26,13 +26,13 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       security: [{ apiKey: [] }, { roomToken: [] }, {}],
       params: RoomParams,
       querystring: EventsQuery,
-      headers: Type.Object({ 'last-event-id': Type.Optional(Type.String({ maxLength: 128, description: 'For a stream: `epoch:seq` of the last event that was seen.' })) }),
+      headers: Type.Object({ 'last-event-id': Type.Optional(Type.String({ maxLength: 128, description: 'For a stream: `epoch:seq` of the last event that was seen.', examples: ['yhKhDhBWRLJq:2'] })) }),
       response: {
         200: {
           description: 'The events.',
           content: { 'application/json': { schema: Ref(RoomEventsResponse) }, 'text/event-stream': { schema: Type.String() } }
         },
-        ...errorResponses(400, 401, 403, 404, 409, 410, 429, 500, 503)
+        ...errorResponses(400, 401, 403, 404, 409, 410, 414, 429, 500, 503)
       }
     }
   }, async ({ params: { roomId }, query: { since, epoch, limit, deviceId, role }, headers, claims, id, ip }, reply) => {
@@ -74,7 +74,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       params: RoomParams,
       headers: IdempotencyHeaders,
       body: Ref(PublishRequest),
-      response: { 201: Ref(PublishResultResponse, 'It is in the log.'), ...errorResponses(400, 401, 403, 404, 409, 410, 413, 415, 429, 500, 503) }
+      response: { 201: Ref(PublishResultResponse, 'It is in the log.'), ...errorResponses(400, 401, 403, 404, 409, 410, 413, 414, 415, 429, 500, 503) }
     }
   }, async ({ params: { roomId }, body: { type, payload = {}, id }, headers, claims }, reply) => {
     const frame = checkFrame({ type, payload: 'roomId' in payload ? payload : { roomId, ...payload }, ...(id !== undefined && { id }) })

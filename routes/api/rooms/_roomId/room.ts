@@ -16,7 +16,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       description: 'Where the payment stands, who is in the room, and how far its log goes.',
       security: [{ apiKey: [] }, {}],
       params: RoomParams,
-      response: { 200: Ref(RoomDetailsResponse, 'The room.'), ...errorResponses(400, 401, 403, 404, 410, 429, 500, 503) }
+      response: { 200: Ref(RoomDetailsResponse, 'The room.'), ...errorResponses(400, 401, 403, 404, 410, 414, 429, 500, 503) }
     }
   }, async ({ params: { roomId } }, reply) => {
     const view = await app.broker.read(roomId)
@@ -33,7 +33,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       description: 'Everyone in it gets `ROOM_CLOSED`, and its log is gone. Late events are told `ROOM_CLOSED`; creating it again is possible.',
       security: [{ apiKey: [] }, {}],
       params: RoomParams,
-      response: { 204: Type.Null({ description: 'It is closed.' }), ...errorResponses(400, 401, 403, 404, 410, 429, 500, 503) }
+      response: { 204: Type.Null({ description: 'It is closed.' }), ...errorResponses(400, 401, 403, 404, 410, 414, 429, 500, 503) }
     }
   }, async ({ params: { roomId } }, reply) => {
     const failure = await app.rooms.close(roomId)

@@ -17,7 +17,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       security: [{ apiKey: [] }, {}],
       params: RoomParams,
       body: Ref(CreateTokenRequest),
-      response: { 201: Ref(RoomTokenResponse, 'The token.'), ...errorResponses(400, 401, 403, 404, 410, 413, 415, 429, 500, 503) }
+      response: { 201: Ref(RoomTokenResponse, 'The token.'), ...errorResponses(400, 401, 403, 404, 410, 413, 414, 415, 429, 500, 503) }
     }
   }, async ({ params: { roomId }, body: { role, deviceId, ttlSeconds = config.TOKEN_TTL_SECONDS } }, reply) => {
     if (!tokens) return reply.fail(new Failure('NOT_FOUND', 'This server asks for no tokens: TOKEN_SECRET is not set.')) as never

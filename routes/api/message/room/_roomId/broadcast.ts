@@ -15,7 +15,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       params: RoomParams,
       headers: IdempotencyHeaders,
       body: Ref(BroadcastRequest),
-      response: { 200: Ref(BroadcastResponse, 'It is in the log, and on its way to everyone in the room.'), ...errorResponses(400, 401, 403, 404, 409, 410, 413, 415, 429, 500, 503) }
+      response: { 200: Ref(BroadcastResponse, 'It is in the log, and on its way to everyone in the room.'), ...errorResponses(400, 401, 403, 404, 409, 410, 413, 414, 415, 429, 500, 503) }
     }
   }, async ({ params: { roomId }, body: { eventType, message, idSeguro }, headers }, reply) => {
     const published = await app.rooms.broadcast(roomId, { eventType, message, idSeguro }, headers['idempotency-key'])

@@ -1,0 +1,75 @@
+// @ts-check
+// One device: the client on a network that can be cut, and what both pages show of the connection.
+import { connect } from './client/index.js'
+import { button } from './elements.js'
+import { say } from './i18n.js'
+import { Network } from './network.js'
+import { BASE } from './server.js'
+import { showStatus, Timeline } from './timeline.js'
+
+/**
+ * Joins the room, and shows on the page how that goes.
+ * @param {Pick<import('./client/index.js').ConnectOptions, 'roomId' | 'role' | 'deviceId' | 'token' | 'storage' | 'presence'>} options
+ * @param {{ chip: HTMLElement, log: HTMLElement, controls: HTMLElement }} page
+ */
+export function openDevice (options, { chip, log, controls }) {
+  const timeline = new Timeline(log)
+  /** The events that the last join brought. */
+  let replay = { epoch: '', after: 0, until: 0 }
+  let lostAt = 0
+  let hasJoined = false
+  const sent = new Map()
+
+  const network = new Network((frame, line) => {
+    if (frame.type === 'ROOM_JOINED') joined(frame.payload, line)
+    // Sent before a reload, and answered to the page after it: nobody waits for it here any more.
+    if (frame.type === 'ACK' && !device.own.has(frame.payload.id)) timeline.event({ type: sent.get(frame.payload.id), seq: frame.payload.seq }, ['afterReload'])
+  }, ({ id, type }) => { if (id) sent.set(id, type) })
+
+  // Tried often before a stream is: what is lost here is lost on purpose.
+  const room = connect({ url: BASE, socketAttempts: 10, pongTimeout: 3_000, ...options, ...network.parts })
+  const device = { room, network, timeline, own: new Set(), close }
+
+  /** @param {any} reply @param {{ hasJoined: boolean }} line */
+  function joined ({ epoch, seq, replayed = 0 }, line) {
+    replay = { epoch, after: seq - replayed, until: seq }
+    if (line.hasJoined) return
+    line.hasJoined = true
+    const away = (Date.now() - lostAt) / 1000
+    if (hasJoined) timeline.note('good', replayed ? 'backCaughtUp' : 'backNothing', { away, count: replayed })
+    else timeline.note('good', replayed ? 'joinedCaughtUp' : 'joined', { count: replayed })
+    hasJoined = true
+  }
+
+  room.on('status', (status) => {
+    showStatus(chip, status)
+    if (status !== 'offline') return
+    lostAt = Date.now()
+    timeline.note('bad', network.isOffline ? 'wentOffline' : 'lost')
+  })
+  room.on('event', (event) => {
+    const isReplayed = event.epoch === replay.epoch && event.seq > replay.after && event.seq <= replay.until
+    timeline.event(event, isReplayed ? ['replayed'] : [])
+  })
+  room.on('gap', ({ before }) => { if (before) timeline.note('bad', 'gap') })
+  room.on('error', ({ code, message }) => timeline.note('bad', 'refused', { code, message }))
+  room.on('closed', ({ reason }) => {
+    for (const control of controls.querySelectorAll('button:not([data-do="reload"])')) control.setAttribute('disabled', '')
+    timeline.note('bad', 'over', { reason })
+  })
+  showStatus(chip, room.status)
+
+  const offline = button(['goOffline'], () => {
+    network.setOffline(!network.isOffline)
+    offline.setAttribute('aria-pressed', String(network.isOffline))
+    say(offline, network.isOffline ? 'goOnline' : 'goOffline')
+  }, { 'aria-pressed': 'false', 'data-do': 'offline' })
+  controls.replaceChildren(
+    button(['drop'], () => network.drop(), { 'data-do': 'drop' }),
+    offline,
+    button(['reload'], () => location.reload(), { 'data-do': 'reload' }))
+
+  function close () { room.close() }
+
+  return device
+}

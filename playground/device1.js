@@ -1,0 +1,108 @@
+// @ts-check
+// Device 1: watches the payment. Shows where it stands, who is there and what happened.
+import { openDevice } from './device.js'
+import { byId, element } from './elements.js'
+import { inEveryLanguage, money, words } from './i18n.js'
+import { call } from './server.js'
+
+/** @typedef {import('./client/index.js').PaymentState} PaymentState */
+
+/** @type {ReadonlyArray<readonly [PaymentState['step'] | 'RESULT', string]>} */
+const STEPS = [
+  ['ENTERED_SUMMARY', 'stepSummary'],
+  ['CLICKED_PROCEED', 'stepProceed'],
+  ['PAYMENT_METHOD_CHANGED', 'stepMethod'],
+  ['DATA_FILLED', 'stepData'],
+  ['CLICKED_PAY', 'stepPay'],
+  ['RESULT', 'stepResult']
+]
+const DEVICE_ID = 'device_1'
+
+/** @type {PaymentState | undefined} */
+let state
+/** @type {readonly import('./client/index.js').RoomMember[]} */
+let members = []
+
+inEveryLanguage(() => {
+  showSteps()
+  showMembers()
+})
+
+/** @param {{ roomId: string, tokens?: { device1: string } }} payment */
+export function openShop ({ roomId, tokens }) {
+  state = undefined
+  members = []
+  showSteps()
+  showMembers()
+  const device = openDevice({
+    roomId,
+    role: 'device1',
+    deviceId: DEVICE_ID,
+    token: tokens && freshTokens(roomId, tokens.device1),
+    // Nothing is kept across a reload, so that the whole payment is replayed and shown again.
+    storage: null,
+    presence: true
+  }, { chip: byId('status1'), log: byId('timeline1'), controls: byId('network1') })
+
+  device.room.on('state', (news) => {
+    state = news
+    showSteps()
+  })
+  device.room.on('members', (news) => {
+    if (members.length > 0) tellComings(device.timeline, members, news)
+    members = news
+    showMembers()
+  })
+  device.room.on('closed', () => {
+    members = []
+    showMembers()
+  })
+  return device
+}
+
+/** The token that came with the payment; for each later connection a new one. @param {string} roomId @param {string} first */
+function freshTokens (roomId, first) {
+  /** @type {string | undefined} */
+  let next = first
+  return async () => {
+    const token = next
+    next = undefined
+    if (token) return token
+    const { status, body } = await call('POST', `api/rooms/${roomId}/tokens`, { role: 'device1' })
+    // Without the key, say after a reload, the old one may still do.
+    return status === 201 ? body.data.token : first
+  }
+}
+
+/** @param {import('./timeline.js').Timeline} timeline @param {typeof members} before @param {typeof members} after */
+function tellComings (timeline, before, after) {
+  const ids = (/** @type {typeof members} */ list) => list.map(({ deviceId }) => deviceId)
+  for (const id of ids(after)) if (!ids(before).includes(id)) timeline.note('', 'arrived', { id })
+  for (const id of ids(before)) if (!ids(after).includes(id)) timeline.note('', 'left', { id })
+}
+
+function showSteps () {
+  const { step = null, status = 'pending', method, fields, outcome } = state ?? {}
+  const reached = STEPS.findIndex(([name]) => name === step)
+  byId('steps').replaceChildren(...STEPS.map(([name, label], index) => {
+    const isResult = name === 'RESULT'
+    const progress = isResult ? { pending: 'todo', succeeded: 'done', failed: 'failed' }[status] : index <= reached ? 'done' : 'todo'
+    const isNext = status === 'pending' && index === reached + 1
+    const detail = name === 'PAYMENT_METHOD_CHANGED' ? method && words(method) : name === 'DATA_FILLED' ? fields?.join(', ') : isResult ? resultOf(status, outcome) : undefined
+    return element('li', { 'data-step': name, class: progress, 'aria-current': isNext ? 'step' : undefined },
+      element('span', {}, words(label)), ...(detail ? [element('span', { class: 'detail' }, detail)] : []))
+  }))
+}
+
+/** @param {PaymentState['status']} status @param {PaymentState['outcome']} outcome */
+function resultOf (status, outcome = { verified: false }) {
+  if (status === 'pending') return undefined
+  const { transactionId, amount, currency, error, code, verified } = /** @type {Record<string, any>} */ (outcome)
+  const facts = status === 'succeeded' ? [amount !== undefined && money(amount, currency), transactionId] : [error, code]
+  return [words(status), ...facts, words(verified ? 'verified' : 'claimed')].filter(Boolean).join(' · ')
+}
+
+function showMembers () {
+  byId('members').replaceChildren(...members.map(({ deviceId, role }) =>
+    element('li', { class: role }, element('code', {}, deviceId), ` ${deviceId === DEVICE_ID ? words('thisPage') : words(role === 'device2' ? 'roleDevice2' : 'roleDevice1')}`)))
+}

@@ -1,0 +1,87 @@
+// @ts-check
+// The language of the page: found, switched, and put into every element that says which words it holds.
+import { TEXTS } from './texts.js'
+
+const KEPT = 'playground-language'
+
+/** @typedef {'en' | 'pt'} Language */
+/** @type {Language} */
+let language = kept() ?? (navigator.language.toLowerCase().startsWith('pt') ? 'pt' : 'en')
+/** @type {Set<() => void>} */
+const listeners = new Set()
+
+/** The words of a key, with values put in for `{name}`. @param {string} key @param {Record<string, unknown>} [values] */
+export function words (key, values = {}) {
+  const text = /** @type {Record<string, string>} */ (TEXTS[language])[key] ?? key
+  return text.replace(/\{(\w+)\}/g, (_, name) => {
+    const value = values[name] ?? ''
+    return typeof value === 'number' ? new Intl.NumberFormat(locale(), { maximumFractionDigits: 1 }).format(value) : String(value)
+  })
+}
+
+const locale = () => language === 'pt' ? 'pt-BR' : 'en'
+
+/** Puts words into an element, and keeps them right when the language changes. @param {any} element @param {string} key @param {Record<string, unknown>} [values] */
+export function say (element, key, values) {
+  element.dataset.t = key
+  if (values) element.dataset.values = JSON.stringify(values)
+  else delete element.dataset.values
+  element.textContent = words(key, values)
+}
+
+/** Runs now and after every change of the language. @param {() => void} show */
+export function inEveryLanguage (show) {
+  listeners.add(show)
+  show()
+}
+
+/** Fills in all words of the page, and the switches between languages. */
+export function translatePage () {
+  for (const group of document.querySelectorAll('.languages')) {
+    for (const [code, name] of Object.entries({ en: 'English', pt: 'Português' })) {
+      const choice = document.createElement('button')
+      Object.assign(choice, { type: 'button', lang: code, textContent: code.toUpperCase(), title: name })
+      choice.setAttribute('aria-label', name)
+      choice.addEventListener('click', () => speak(/** @type {Language} */ (code)))
+      group.append(choice)
+    }
+  }
+  // The other pages of this browser, such as the payer's in its frame, follow.
+  addEventListener('storage', ({ key }) => { if (key === KEPT) show(kept() ?? language) })
+  show(language)
+}
+
+/** @param {Language} chosen */
+function speak (chosen) {
+  try {
+    localStorage.setItem(KEPT, chosen)
+  } catch { /* without storage it is chosen for this page alone */ }
+  show(chosen)
+}
+
+/** @param {Language} chosen */
+function show (chosen) {
+  language = chosen
+  document.documentElement.lang = chosen === 'pt' ? 'pt-BR' : 'en'
+  for (const choice of document.querySelectorAll('.languages button')) choice.setAttribute('aria-pressed', String(choice.getAttribute('lang') === chosen))
+  for (const element of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('[data-t]'))) {
+    element.textContent = words(element.dataset.t ?? '', JSON.parse(element.dataset.values ?? '{}'))
+  }
+  for (const element of document.querySelectorAll('[data-t-label]')) element.setAttribute('aria-label', words(element.getAttribute('data-t-label') ?? ''))
+  for (const element of document.querySelectorAll('[data-t-alt]')) element.setAttribute('alt', words(element.getAttribute('data-t-alt') ?? ''))
+  for (const listener of listeners) listener()
+}
+
+function kept () {
+  try {
+    const text = localStorage.getItem(KEPT)
+    return text === 'en' || text === 'pt' ? text : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** @param {number} amount @param {string} [currency] */
+export const money = (amount, currency = 'BRL') => new Intl.NumberFormat(locale(), { style: 'currency', currency }).format(amount)
+/** @param {number} time ms since the epoch */
+export const timeOf = (time) => new Date(time).toLocaleTimeString('pt-BR')

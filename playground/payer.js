@@ -1,0 +1,191 @@
+// @ts-check
+// Device 2: the page that the payment link leads to. What the payer does is told to the room; where they were, a reload finds in the room's state.
+import { openDevice } from './device.js'
+import { button, byId, element } from './elements.js'
+import { inEveryLanguage, money, say, translatePage, words } from './i18n.js'
+
+/** @typedef {import('./client/index.js').PaymentState} PaymentState */
+
+const AMOUNT = 99.9
+/** The fields of each method, with the sample that is filled in on demand. */
+const FIELDS = /** @type {Record<string, Record<string, string>>} */ ({
+  pix: { name: 'Maria da Silva', cpf: '123.456.789-09' },
+  card: { name: 'Maria da Silva', cardNumber: '4111 1111 1111 1111', expiry: '12/30', cvv: '123' },
+  boleto: { name: 'Maria da Silva', cpf: '123.456.789-09', email: 'maria@example.com' }
+})
+/** Where the payer is, for each last step. */
+const SCREENS = /** @type {Record<string, string>} */ ({
+  ENTERED_SUMMARY: 'summary', CLICKED_PROCEED: 'method', PAYMENT_METHOD_CHANGED: 'method', DATA_FILLED: 'pay', CLICKED_PAY: 'bank'
+})
+
+const link = new URLSearchParams(location.hash.slice(1))
+const roomId = link.get('room')
+let screen = ''
+let method = 'pix'
+/** @type {{ type: any, payload: Record<string, unknown>, id: string } | undefined} */
+let last
+/** @type {PaymentState['status'] | undefined} */
+let known
+let hasActed = false
+
+translatePage()
+// A link that is opened over another one changes only what stands after the `#`.
+addEventListener('hashchange', () => location.reload())
+inEveryLanguage(() => {
+  for (const place of document.querySelectorAll('[data-amount]')) place.textContent = money(AMOUNT)
+  say(byId('pay'), 'pay', { amount: money(AMOUNT) })
+})
+const device = roomId ? join(roomId) : undefined
+if (!device) end('overBroken')
+
+/** @param {string} roomId */
+function join (roomId) {
+  const device = openDevice({ roomId, role: 'device2', deviceId: deviceName(roomId), token: link.get('token') ?? undefined }, { chip: byId('status2'), log: byId('timeline2'), controls: byId('network2') })
+  const { room } = device
+  const again = button(['sendTwice'], () => { if (last) void tell(last.type, last.payload, last.id) }, { 'data-do': 'twice', disabled: '' })
+  byId('network2').append(again)
+  room.on('state', goOn)
+  room.on('closed', ({ reason }) => {
+    if (screen !== 'success') end(reason === 'TOKEN_EXPIRED' ? 'overExpired' : /^(closed|expired|ROOM_CLOSED)$/.test(reason) ? 'overClosed' : 'overBroken')
+  })
+  return device
+}
+
+/** A short name, the same after a reload. @param {string} roomId */
+function deviceName (roomId) {
+  const key = `playground-device ${roomId}`
+  const name = sessionStorage.getItem(key) ?? `phone_${newId().slice(0, 4)}`
+  sessionStorage.setItem(key, name)
+  return name
+}
+
+/** The room's state: where the payer was before a reload, and results that somebody else reports. @param {PaymentState} state */
+function goOn (state) {
+  const isFirst = screen === ''
+  const isNews = state.status !== known
+  known = state.status
+  // Until the payer does something here. What was told before a reload may get there only after it.
+  if (!hasActed && state.method && FIELDS[state.method]) choose(state.method)
+  if (state.status !== 'pending') {
+    if (isFirst || isNews) showResult(state)
+  } else if (!hasActed) {
+    show(SCREENS[state.step ?? 'ENTERED_SUMMARY'] ?? 'summary')
+  }
+  // Always under one id: a reload before the answer tells it again, and it is told once.
+  if (isFirst && state.step === null) void tell('ENTERED_SUMMARY', {}, `${device?.room.deviceId}-entered`)
+}
+
+/**
+ * What the payer did.
+ * @param {import('./client/index.js').PaymentEventType} type
+ * @param {Record<string, unknown>} [payload]
+ */
+function act (type, payload) {
+  hasActed = true
+  return tell(type, payload)
+}
+
+/** @param {PaymentState} state */
+function showResult ({ status, outcome }) {
+  if (status === 'succeeded') say(byId('receipt'), 'receipt', { transactionId: '–', ...outcome })
+  else say(byId('reason'), 'reason', { error: '', ...outcome })
+  show(status === 'succeeded' ? 'success' : 'failure')
+}
+
+/**
+ * Tells the room, now or when there is a network again; the page goes on meanwhile.
+ * @param {import('./client/index.js').PaymentEventType} type
+ * @param {Record<string, unknown>} [payload]
+ * @param {string} [id] of an event that was sent before
+ */
+async function tell (type, payload = {}, id = newId()) {
+  if (!device) return
+  last = { type, payload, id }
+  byId('network2').querySelector('[data-do="twice"]').disabled = false
+  say(byId('refusal'), '')
+  device.own.add(id)
+  const mark = device.timeline.event({ type, payload }, ['sending'])
+  try {
+    const { seq, duplicate } = await device.room.publish(type, payload, { id })
+    mark(seq, duplicate ? 'sentBefore' : 'kept')
+  } catch (error) {
+    const { code, message } = /** @type {import('./client/index.js').RoomError} */ (error)
+    mark(undefined, 'failedToSend')
+    if (code === 'FORBIDDEN') say(byId('refusal'), 'backendOnly')
+    else if (code !== 'CLOSED') say(byId('refusal'), 'refused', { code, message })
+  }
+}
+
+/**
+ * What the bank answers. It may be what was the result before, or outranked by a backend's: the state decides what is shown.
+ * @param {'PAYMENT_SUCCESS' | 'PAYMENT_ERROR'} type
+ * @param {Record<string, unknown>} payload
+ */
+async function tellResult (type, payload) {
+  const buttons = [byId('approve'), byId('decline')]
+  for (const button of buttons) button.disabled = true
+  await act(type, payload)
+  for (const button of buttons) button.disabled = false
+  const state = device?.room.state
+  if (screen === 'bank' && state && state.status !== 'pending') showResult(state)
+}
+
+/** A name that no other event has. `randomUUID` is there on secure origins alone, and a phone opens this page on a plain one. */
+function newId () {
+  return [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+/** @param {string} name */
+function show (name) {
+  if (name === screen) return
+  const isFirst = screen === ''
+  screen = name
+  for (const section of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('[data-screen]'))) section.hidden = section.dataset.screen !== name
+  // Whoever pressed a button that is gone now is led to what is there instead.
+  if (!isFirst) /** @type {HTMLElement | null} */ (document.querySelector(`[data-screen="${name}"] h1`))?.focus()
+}
+
+/** @param {string} reason */
+function end (reason) {
+  say(byId('over'), reason)
+  show('over')
+}
+
+/** @param {string} chosen */
+function choose (chosen) {
+  if (chosen === method && !byId('fields').hidden) return
+  method = chosen
+  say(byId('chosen'), chosen)
+  const [radio] = [...document.querySelectorAll('input[name="method"]')].filter((input) => /** @type {HTMLInputElement} */ (input).value === chosen)
+  if (radio) /** @type {HTMLInputElement} */ (radio).checked = true
+  byId('fields').hidden = false
+  byId('inputs').replaceChildren(...Object.keys(FIELDS[chosen] ?? {}).map((name) => element('label', { class: 'field' },
+    element('span', { say: [name] }), element('input', { name, required: '', ...(name === 'name' || name === 'email' ? {} : { inputmode: 'numeric' }) }))))
+}
+
+byId('proceed').addEventListener('click', () => {
+  void act('CLICKED_PROCEED')
+  show('method')
+})
+for (const radio of document.querySelectorAll('input[name="method"]')) {
+  radio.addEventListener('change', () => {
+    choose(/** @type {HTMLInputElement} */ (radio).value)
+    void act('PAYMENT_METHOD_CHANGED', { method })
+  })
+}
+byId('sample').addEventListener('click', () => {
+  for (const [name, value] of Object.entries(FIELDS[method] ?? {})) byId('inputs').querySelector(`[name="${name}"]`).value = value
+})
+byId('data').addEventListener('submit', (/** @type {Event} */ event) => {
+  event.preventDefault()
+  void act('DATA_FILLED', { fields: Object.keys(FIELDS[method] ?? {}) })
+  show('pay')
+})
+byId('pay').addEventListener('click', () => {
+  void act('CLICKED_PAY')
+  show('bank')
+})
+byId('other').addEventListener('click', () => show('method'))
+byId('approve').addEventListener('click', () => tellResult('PAYMENT_SUCCESS', { transactionId: `tx_${newId().slice(0, 8)}`, amount: AMOUNT, currency: 'BRL' }))
+byId('decline').addEventListener('click', () => tellResult('PAYMENT_ERROR', { error: words('declined'), code: 'DECLINED' }))
+byId('again').addEventListener('click', () => show(byId('fields').hidden ? 'method' : 'pay'))

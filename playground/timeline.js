@@ -1,0 +1,79 @@
+// @ts-check
+// What happened, line by line: the events of the room with their place in its log, and what the network did in between.
+import { element } from './elements.js'
+import { say, timeOf } from './i18n.js'
+
+/** Lines that are kept. */
+const MAX_LINES = 300
+
+export class Timeline {
+  #log
+  #list = element('ol')
+
+  /** @param {HTMLElement} log the element that is a log */
+  constructor (log) {
+    this.#log = log
+    log.replaceChildren(this.#list)
+  }
+
+  /**
+   * What the network or the room did.
+   * @param {string} kind `good`, `bad` or nothing, for its colour
+   * @param {import('./elements.js').Words} words
+   */
+  note (kind, ...words) {
+    this.#add(element('li', { class: `note ${kind}` }, timeStamp(Date.now()), element('span', { say: words })))
+  }
+
+  /**
+   * An event of the room.
+   * @param {{ type: string, seq?: number, timestamp?: number, source?: string, payload?: Record<string, any> }} event
+   * @param {string[]} [tags] words that are said of it, such as `replayed`
+   * @returns {(seq: number | undefined, ...tags: string[]) => void} for what is known of it later
+   */
+  event ({ type, seq, timestamp = Date.now(), source, payload = {} }, tags = []) {
+    const place = element('b', { class: 'seq' })
+    const labels = element('span', { class: 'tags' })
+    const line = element('li', { class: `event ${type}` }, timeStamp(timestamp), place, element('code', {}, type), labels, details(payload))
+    /** @param {number | undefined} seq @param {string[]} tags */
+    const mark = (seq, ...tags) => {
+      if (seq !== undefined) line.dataset.seq = String(seq)
+      place.textContent = seq === undefined ? '…' : String(seq)
+      labels.replaceChildren(...tags.map((tag) => element('span', { class: `tag ${tag}`, say: [tag] })))
+    }
+    mark(seq, ...(source ? [source === 'api' ? 'fromBackend' : 'fromDevice'] : []), ...tags)
+    this.#add(line)
+    return mark
+  }
+
+  /** @param {HTMLElement} line */
+  #add (line) {
+    const { scrollTop, scrollHeight, clientHeight } = this.#log
+    const wasAtEnd = scrollHeight - scrollTop - clientHeight < 24
+    this.#list.append(line)
+    if (this.#list.childElementCount > MAX_LINES) this.#list.firstElementChild?.remove()
+    // Whoever scrolled up to read is left there.
+    if (wasAtEnd) this.#log.scrollTop = this.#log.scrollHeight
+  }
+}
+
+/** @param {number} time ms since the epoch */
+function timeStamp (time) {
+  return element('time', { datetime: new Date(time).toISOString() }, timeOf(time))
+}
+
+/** What an event carries, but for what every event does. @param {Record<string, any>} payload */
+function details ({ roomId, deviceId, timestamp, source, ...rest }) {
+  const shown = Object.entries(rest).map(([name, value]) => `${name}: ${Array.isArray(value) ? value.join(', ') : value}`)
+  return element('span', { class: 'details' }, shown.join(' · '))
+}
+
+/**
+ * The state of a connection, as a small label.
+ * @param {HTMLElement} chip
+ * @param {string} status
+ */
+export function showStatus (chip, status) {
+  chip.dataset.status = status
+  say(chip, status)
+}

@@ -1,0 +1,27 @@
+// /playground: a page to try out a payment with both devices, and the modules that it loads. No part of the API.
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import fastifyStatic from '@fastify/static'
+import type { FastifyPluginAsync } from 'fastify'
+import { browserModule } from '../src/browser-module.js'
+import { ROOT } from '../src/root.js'
+
+const CLIENT = join(import.meta.dirname, '..', 'src', 'client')
+const QR = dirname(fileURLToPath(import.meta.resolve('qr')))
+
+const route: FastifyPluginAsync = async (app) => {
+  if (!app.config.PLAYGROUND) return
+  await app.register(fastifyStatic, { root: join(ROOT, 'playground'), prefix: '/playground/', dotfiles: 'ignore' })
+
+  // Relative, so that it is right behind a proxy that serves all this under a path.
+  app.get('/playground', { schema: { hide: true } }, (_request, reply) => reply.redirect('playground/'))
+
+  app.get('/playground/qr/index.js', { schema: { hide: true } }, (_request, reply) => reply.sendFile('index.js', QR))
+
+  app.get<{ Params: { name: string } }>('/playground/client/:name(^[a-z-]+).js', { schema: { hide: true } }, async ({ params: { name } }, reply) => {
+    const text = await browserModule(CLIENT, name)
+    if (text === undefined) return reply.callNotFound()
+    return reply.type('text/javascript; charset=utf-8').header('cache-control', 'no-cache').send(text)
+  })
+}
+export default route

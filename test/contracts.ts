@@ -1,0 +1,33 @@
+// What the tests of the published contracts share: reading a document, and looking whether a value fits a schema in it.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { parse } from 'yaml'
+import { ROOT } from '../src/root.js'
+
+export const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8')
+// Tests look into documents of every shape.
+export const document = (file: string): any => parse(read(file))
+
+/** Where something is in a document: the keys that lead there. */
+export type Place = readonly (string | number)[]
+
+/** A check of values against the schemas of a document, wherever they are in it; it answers with what is wrong. */
+export function checker (document: object): (place: Place, value: unknown) => string[] {
+  const ajv = new Ajv2020({ strict: false, allErrors: true })
+  // The document's own id is none of a schema.
+  ajv.addSchema({ ...document, id: undefined } as object, 'document')
+  return (place, value) => {
+    const pointer = place.map((key) => encodeURIComponent(String(key).replaceAll('~', '~0').replaceAll('/', '~1'))).join('/')
+    const validate = ajv.compile({ $ref: `document#/${pointer}` })
+    validate(value)
+    return (validate.errors ?? []).map(({ instancePath, message }) => `${place.join(' ')}: ${instancePath} ${message}`)
+  }
+}
+
+/** Every object in a document, with its place. */
+export function * objectsIn (value: unknown, place: Place = []): Generator<[place: Place, object: Record<string, unknown>]> {
+  if (typeof value !== 'object' || value === null) return
+  if (!Array.isArray(value)) yield [place, value as Record<string, unknown>]
+  for (const [key, item] of Object.entries(value)) yield * objectsIn(item, [...place, key])
+}

@@ -1,0 +1,47 @@
+// The playground in a real browser: a shop at its desk, a payer with a phone, and how a test reads what they see.
+import type { Test } from 'tap'
+import type { BrowserContextOptions, FrameLocator, Page } from 'playwright-core'
+import { listen } from './build.js'
+import { openPage } from './chromium.js'
+
+export const PHONE: BrowserContextOptions = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, locale: 'en-US' }
+
+/** A server with the playground, and the desk in a browser of its own. `lines` is what any page logs. */
+export async function setUp (t: Test, env: Record<string, string> = {}) {
+  const { app, logs, port } = await listen(t, { env: { PLAYGROUND: 'true', PRESENCE_GRACE_SECONDS: '0', ...env } })
+  const origin = `http://127.0.0.1:${port}`
+  const { page: desk, lines } = await openPage(t, `${origin}/playground`)
+  const requested: string[] = []
+  const open = async (url: string, options: BrowserContextOptions) => {
+    const context = await desk.context().browser()!.newContext(options)
+    const page = await context.newPage()
+    page.on('console', (message) => lines.push(message.text()))
+    page.on('pageerror', (error) => lines.push(`page error: ${error.message}`))
+    page.on('request', (request) => requested.push(request.url()))
+    await page.goto(url)
+    return page
+  }
+  return { app, logs, origin, desk, lines, requested, open, openPhone: async () => open(await linkOf(desk), PHONE) }
+}
+
+export async function linkOf (desk: Page): Promise<string> {
+  await desk.locator('#status1[data-status="online"]').waitFor()
+  return (await desk.getAttribute('#link', 'href'))!
+}
+
+/** The events in a timeline, as `seq TYPE`, those that were caught up with a `+`. */
+export const timeline = (page: Page) => page.locator('#timeline1 .event, #timeline2 .event').evaluateAll((lines) => lines.map((line: any) =>
+  `${line.dataset.seq ?? '-'} ${line.querySelector('code').textContent}${line.querySelector('.replayed') ? ' +' : ''}`))
+export const notes = (page: Page) => page.locator('#timeline1 .note span, #timeline2 .note span').allTextContents()
+export const event = (page: Page, seq: number) => page.locator(`.timeline [data-seq="${seq}"]`).waitFor()
+export const steps = (desk: Page) => desk.locator('#steps li').evaluateAll((items) => items.map((item: any) => item.className))
+export const overflow = (page: Page) => page.evaluate('document.documentElement.scrollWidth - innerWidth') as Promise<number>
+export const heading = (page: Page | FrameLocator, text: string) => page.getByRole('heading', { level: 1, name: text }).waitFor()
+
+/** From the summary to the last look. */
+export async function fillIn (phone: Page, method = 'pix') {
+  await phone.locator('#proceed').click()
+  await phone.locator(`input[value="${method}"]`).check()
+  await phone.locator('#sample').click()
+  await phone.locator('#filled').click()
+}
