@@ -107,8 +107,7 @@ export class Device {
     })
     socket.on('close', (code, reason) => {
       this.#sockets.delete(socket)
-      // Without a close frame there is nothing to be told.
-      if (code !== 1006) this.trouble = `the server closed the connection: ${reason} (${code})`
+      if (reason.length > 0) this.trouble = `the server closed the connection: ${reason} (${code})`
     })
   }
 

@@ -53,7 +53,7 @@ t.test('what makes no sense: a sentence and the usage on standard error, nothing
     [['join', 'a', 'b'], /join does not know what to do with 'b'/],
     [['join', 'a', '--rol', 'device1'], /Unknown option '--rol'\n/],
     [['join', 'a', '--role', 'device3'], /--role must be device1 or device2/],
-    [['join', 'a', '--url'], /'--url <value>' argument missing/],
+    [['join', 'a', '--device-id'], /'--device-id <value>' argument missing/],
     [['join', 'a', '--json=1'], /'--json' does not take an argument/],
     [['join', 'a', '--url', ''], /--url is empty/],
     [['join', 'a', '--url', 'localhost:8080'], /--url must be an address such as ws:/],

@@ -8,7 +8,7 @@ import { until } from '../until.js'
 import { listen } from './terminal.js'
 
 function start (t: Test, args: string[], env: Record<string, string> = {}) {
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), join(ROOT, 'src/cli/index.ts'), ...args], {
+  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), join(ROOT, 'src/cli/index.ts'), ...args, ...(args.includes('--url') ? ['--timeout', '60'] : [])], {
     cwd: t.testdir({}),
     // Its lines are compiled by another loader; counted together with those of the tests they would blur the coverage of both.
     env: { PATH: process.env.PATH, FASTIFY_AUTOLOAD_TYPESCRIPT: '1', NODE_V8_COVERAGE: '', _TAPJS_PROCESSINFO_COVERAGE_: '0', ...env },

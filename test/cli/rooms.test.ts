@@ -167,7 +167,7 @@ t.test('some other server: what it answered is said', async (t) => {
   const watch = cli(t, ['watch', 'r', '--url', url])
   t.equal(await watch.exit, 1)
   t.match(watch.stderr(), /the server answered with status 404: is it a ws-payment-server\?/)
-  const join = cli(t, ['join', 'r', '--url', url, '--timeout', '0.3'], { platform: {} })
+  const join = cli(t, ['join', 'r', '--url', url, '--timeout', '0.3'])
   t.equal(await join.exit, 69)
   t.match(join.stderr(), /Unexpected server response: 404/)
 })

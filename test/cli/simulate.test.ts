@@ -1,7 +1,7 @@
 // The simulated phone: whatever it goes through, who watches sees each event once and in the log's order.
 import t from 'tap'
 import { until } from '../until.js'
-import { cli, hurried, listen } from './terminal.js'
+import { cli, listen } from './terminal.js'
 
 const FLOW = ['ENTERED_SUMMARY', 'CLICKED_PROCEED', 'PAYMENT_METHOD_CHANGED', 'DATA_FILLED', 'CLICKED_PAY', 'PAYMENT_SUCCESS']
 const FAILED = [...FLOW.slice(0, -1), 'PAYMENT_ERROR']
@@ -68,7 +68,7 @@ t.test('with an API key it creates its rooms and gets its tokens', async (t) => 
   const guarded = await listen(t, { env: { API_KEYS: 'key', TOKEN_SECRET: 'a secret for tests with 32 bytes and more' } })
   const open = await listen(t)
   for (const { url } of [guarded, open]) {
-    const phones = cli(t, ['simulate', 'r', '--payments', '2', '--pause', '0', '--drop', '--url', url, '--device-id', 'phone'], { env: { API_KEY: 'key' } })
+    const phones = cli(t, ['simulate', 'r', '--payments', '2', '--pause', '0', '--url', url, '--device-id', 'phone'], { env: { API_KEY: 'key' } })
     t.equal(await phones.exit, 0, phones.stderr())
     t.match(phones.facts().at(-1), { done: 2, events: 12 })
   }
@@ -100,7 +100,7 @@ t.test('where one payment fails the others go on, and it says how many', async (
 
 t.test('Ctrl-C between two steps: exit 130', async (t) => {
   const { url } = await listen(t)
-  const { exit, stop, says, facts } = cli(t, ['simulate', 'r', '--pause', '60000', '--url', url], { platform: { ...hurried } })
+  const { exit, stop, says, facts } = cli(t, ['simulate', 'r', '--pause', '60000', '--url', url])
   await says(/ENTERED_SUMMARY/)
   stop()
   t.equal(await exit, 130)

@@ -9,7 +9,6 @@ export interface CliOptions {
   readonly env?: Record<string, string>
   /** Whether somebody looks at it. */
   readonly isTTY?: boolean
-  readonly platform?: Partial<Environment>
   readonly serve?: () => Promise<unknown>
 }
 
@@ -25,14 +24,17 @@ export interface Cli {
   readonly stop: () => void
 }
 
-/** All waits of the client are a twenty-fifth of what they are. */
-export const hurried: Partial<Environment> = { setTimeout: (go, ms) => setTimeout(go, ms / 25), clearTimeout: (timer) => clearTimeout(timer) }
+/** It comes back as soon as it may. */
+const PROMPT: Partial<Environment> = { random: () => 0 }
+/** How long a slow machine may need for an answer, s, where a test does not say it. */
+const PATIENCE = ['--timeout', '60']
 
-export function cli (t: Test, args: string[], { env = {}, isTTY = false, platform = hurried, serve = async () => {} }: CliOptions = {}): Cli {
+export function cli (t: Test, args: string[], { env = {}, isTTY = false, serve = async () => {} }: CliOptions = {}): Cli {
   const written = { stdout: '', stderr: '' }
   const output = (name: keyof typeof written) => ({ isTTY, write: (text: string) => { written[name] += text } })
   const stop = new AbortController()
-  const exit = run(args, { env, stdout: output('stdout'), stderr: output('stderr'), signal: stop.signal, serve, platform })
+  const isPatient = args.includes('--url') && !args.includes('--timeout')
+  const exit = run([...args, ...(isPatient ? PATIENCE : [])], { env, stdout: output('stdout'), stderr: output('stderr'), signal: stop.signal, serve, platform: PROMPT })
   t.teardown(async () => {
     stop.abort()
     await exit
