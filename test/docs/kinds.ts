@@ -44,6 +44,7 @@ export const KINDS: readonly Kind[] = [
     fits: ({ language, text }) => ['javascript', 'html', 'nginx'].includes(language) && sourceOf(text) !== undefined,
     run: () => []
   },
+  { name: 'part of the program that test/sdk.test.ts runs', fits: ({ file, language }) => language === 'ts' && file === 'docs/sdk.md', run: () => [] },
   {
     name: 'settings',
     fits: (block) => block.language === 'bash' && every(block, isSetting),
@@ -60,7 +61,7 @@ export const KINDS: readonly Kind[] = [
     run: async (page, { text }) => {
       const { output } = await page.run(text)
       page.answer = text.includes('curl') ? output : undefined
-      return page.scripts.filter((script) => !NPM.includes(script) && !(script.replace('run ', '') in scripts)).map((script) => `there is no npm ${script}`)
+      return page.scripts.filter((script) => !NPM.includes(script.split(' ')[0]!) && !(script.replace('run ', '') in scripts)).map((script) => `there is no npm ${script}`)
     }
   },
   {
