@@ -79,6 +79,6 @@ export const EXCUSED: ReadonlyArray<readonly [text: string, reason: string]> = [
   ['git clone https://github.com/your-org/', 'the address is the reader\'s'],
   ['npm install ../ws-payment-server/ws-payment-server-1', 'it needs a registry; test/client/bundle.test.ts bundles what it installs'],
   ['npm install ../ws-payment-server/ws-payment-server-sdk', 'it needs a registry; test/sdk.test.ts runs what it installs'],
-  ['npm install @fastify/otel ', 'it needs a registry; test/tracing.test.ts runs with these packages'],
+  ['npm install @fastify/otel ', 'it needs a registry; test/plugins/tracing.test.ts runs with these packages'],
   ['openapi-generator-cli', 'it downloads a generator, and the page says that this was not tried']
 ]
