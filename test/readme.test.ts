@@ -8,6 +8,7 @@ import { CLOSE, ERRORS } from '../src/errors.js'
 import { EVENTS, EVENT_TYPES } from '../src/protocol/events.js'
 import { RESERVED_TYPES } from '../src/protocol/server-frames.js'
 import { ROOT } from '../src/root.js'
+import { PAGES } from './docs/blocks.js'
 
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8')
 
@@ -88,7 +89,7 @@ function anchorsOf (file: string): string[] {
 t.test('every relative link leads to a file, and to a heading in it where it names one', async (t) => {
   const markdown = (folder: string) => readdirSync(join(ROOT, folder)).filter((name) => name.endsWith('.md')).map((name) => join(folder, name))
   let checked = 0
-  for (const file of [...markdown('.'), ...markdown('docs')]) {
+  for (const file of new Set([...markdown('.'), ...PAGES])) {
     for (const [, link] of prose(file).matchAll(/\]\(([^)\s]+)\)/g)) {
       if (/^[a-z]+:/.test(link!)) continue
       const [path, anchor] = decodeURI(link!).split('#') as [string, string?]

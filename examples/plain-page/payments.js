@@ -1,0 +1,25 @@
+// The shop's backend asks the payment server: a room for a payment, and a token for each page.
+
+/**
+ * @param {{ server: string, key: string }} access where the payment server is, and the API key; neither leaves this process
+ */
+export function payments ({ server, key }) {
+  async function ask (path, body) {
+    const response = await fetch(`${server}/api/rooms${path}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(5_000)
+    })
+    const { success, data, error, code } = await response.json()
+    if (!success) throw Object.assign(new Error(error), { code, status: response.status })
+    return data
+  }
+
+  return {
+    /** A room with an id that nobody guesses, for half an hour. */
+    create: () => ask('', { ttlSeconds: 1800 }),
+    /** @param {'device1' | 'device2'} role the shop's page is device1, the payer's device2 */
+    token: (roomId, role) => ask(`/${encodeURIComponent(roomId)}/tokens`, { role })
+  }
+}

@@ -1,0 +1,35 @@
+// The shop's backend: serves two pages and the client's modules, and gives each page a token for its side of the payment.
+import { readFile } from 'node:fs/promises'
+import http from 'node:http'
+import { payments } from './payments.js'
+
+const { PORT = 3000, SERVER = 'http://127.0.0.1:8080', PUBLIC_SERVER = SERVER, KEY, CLIENT = '../../dist/src/client/' } = process.env
+const { create, token } = payments({ server: SERVER, key: KEY })
+const types = { html: 'text/html; charset=utf-8', js: 'text/javascript' }
+
+async function answer (method, path) {
+  // Here your shop checks who is logged in: whoever may create a payment may watch it.
+  if (method === 'POST' && path === '/payments') {
+    const { roomId } = await create()
+    return { roomId, url: PUBLIC_SERVER, ...await token(roomId, 'device1') }
+  }
+  // Whoever has the link is the payer. The link holds the id of the room and no token.
+  const [, roomId] = /^\/payments\/([\w-]{22})\/token$/.exec(path) ?? []
+  if (method === 'POST' && roomId) return { url: PUBLIC_SERVER, ...await token(roomId, 'device2') }
+  const [, page] = /^\/(shop|pay)\.html$/.exec(path) ?? []
+  if (page) return readFile(new URL(`${page}.html`, import.meta.url))
+  const [, name] = /^\/client\/([a-z-]+\.js)$/.exec(path) ?? []
+  if (name) return readFile(new URL(name, new URL(CLIENT, import.meta.url)))
+  throw Object.assign(new Error('There is nothing at this address.'), { status: 404 })
+}
+
+http.createServer(async ({ method, url }, response) => {
+  const { pathname } = new URL(url, 'http://shop')
+  try {
+    const body = await answer(method, pathname)
+    const isFile = Buffer.isBuffer(body)
+    response.writeHead(200, { 'content-type': isFile ? types[pathname.split('.').pop()] : 'application/json' }).end(isFile ? body : JSON.stringify(body))
+  } catch ({ status = 502, message }) {
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify({ error: message }))
+  }
+}).listen(PORT, function () { console.log(`the shop is at http://localhost:${this.address().port}/shop.html`) })

@@ -1,0 +1,20 @@
+// Whether a webhook is from the payment provider: an HMAC over the time and the very bytes that came in.
+import { createHmac, timingSafeEqual } from 'node:crypto'
+
+/** How old a webhook may be, s: one that somebody wrote down and sends again later is refused. */
+const TOLERANCE = 300
+
+/** @param {string} secret shared with the provider @param {number} time s @param {Buffer | string} body */
+export function sign (secret, time, body) {
+  return createHmac('sha256', secret).update(`${time}.`).update(body).digest('hex')
+}
+
+/**
+ * @param {string | undefined} header as in `t=1795504813,v1=5257a8…`
+ * @param {number} now s
+ */
+export function isGenuine (secret, header, body, now = Date.now() / 1000) {
+  const [, time, signature] = /^t=(\d{1,12}),v1=([0-9a-f]{64})$/.exec(header ?? '') ?? []
+  if (time === undefined || Math.abs(now - Number(time)) > TOLERANCE) return false
+  return timingSafeEqual(Buffer.from(signature, 'hex'), Buffer.from(sign(secret, time, body), 'hex'))
+}

@@ -1,0 +1,55 @@
+// Every block of code in the documentation is tried, page by page and from the top of each to its end, as a reader would.
+import t from 'tap'
+import { blocksOf, PAGES } from './docs/blocks.js'
+import { excuseOf, KINDS } from './docs/kinds.js'
+import { Page } from './docs/page.js'
+import { EXCUSED, SETTINGS } from './docs/settings.js'
+
+const counts = new Map<string, number>()
+const used = new Set<string>()
+
+for (const file of PAGES) {
+  const blocks = blocksOf(file)
+  if (blocks.length === 0) continue
+  t.test(file, async (t) => {
+    const page = new Page(t, file)
+    const { before = {} } = SETTINGS[file] ?? {}
+    let heading = ''
+    for (const block of blocks) {
+      const place = `${file}:${block.line}`
+      const { answer } = page
+      const kind = KINDS.find(({ fits }) => fits(block, page))
+      if (!kind) {
+        t.fail(`${place}: nothing tries this block; write it so that a kind in test/docs/kinds.ts fits it, or excuse it in test/docs/settings.ts`)
+        continue
+      }
+      if (block.heading !== heading && before[block.heading]) {
+        await page.needServer()
+        await before[block.heading]!(page)
+      }
+      heading = block.heading
+      const excuse = excuseOf(block)
+      if (excuse) {
+        used.add(excuse[0])
+        t.comment(`${place} is not run: ${excuse[1]}`)
+      }
+      counts.set(kind.name, (counts.get(kind.name) ?? 0) + 1)
+      if (kind.skip) {
+        t.comment(`${place} is not run: ${kind.skip}`)
+        continue
+      }
+      t.strictSame(await Promise.resolve(kind.run(page, block)).catch((error: Error) => [error.message]), [], `${place}: ${kind.name}`)
+      // An answer is shown once.
+      if (page.answer === answer) page.answer = undefined
+    }
+  })
+}
+
+t.test('all excuses are needed, and all sections are there', async (t) => {
+  t.strictSame(EXCUSED.map(([text]) => text).filter((text) => !used.has(text)), [])
+  const headings = (file: string) => new Set(blocksOf(file).map(({ heading }) => heading))
+  for (const [file, { before = {} }] of Object.entries(SETTINGS)) {
+    t.strictSame(Object.keys(before).filter((heading) => !headings(file).has(heading)), [], file)
+  }
+  t.comment([...counts].map(([name, count]) => `${name}: ${count}`).join(', '))
+})
