@@ -7,7 +7,8 @@ import type { WebSocket } from 'ws'
 import { allowedOrigins } from '../src/config.js'
 import { Failure } from '../src/errors.js'
 import { HANDSHAKE_TIMEOUT, handshakeFault, limitHandshakes } from '../src/handshake.js'
-import { messageRates, Session } from '../src/rooms/session.js'
+import { messageRates } from '../src/rooms/conduct.js'
+import { Session } from '../src/rooms/session.js'
 
 /** How long a peer has to answer our close frame before its socket is destroyed, ms. */
 const CLOSE_TIMEOUT = 1_500

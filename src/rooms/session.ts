@@ -8,7 +8,7 @@ import type { Metrics } from '../metrics.js'
 import { decodeFrame, encodeFrame, type ClientFrame } from '../protocol/codec.js'
 import { EVENT_TYPES, type JoinRoom } from '../protocol/events.js'
 import type { Ack, ConnectionEstablished, ErrorFrame, Pong, RoomLeft } from '../protocol/server-frames.js'
-import { Allowance, rateOf, type Rate } from './allowance.js'
+import { Conduct, type MessageRates } from './conduct.js'
 import { roomJoined } from './joined.js'
 import { writesDebug, type Log } from './log.js'
 import { Outbox } from './outbox.js'
@@ -18,18 +18,6 @@ import type { Connection } from './sessions.js'
 
 /** Frames of one socket that may wait for the one before; past it we stop reading from that socket. */
 export const INBOX_SIZE = 64
-/** How many times the allowed rate is taken for a flood, which ends the socket. */
-const FLOOD = 5
-/** Frames that are no frames at all, or joins that prove nothing: ten at once, and ten a minute. */
-const INVALID_FRAMES = rateOf(10 / 60, 10)
-
-/** How many messages a socket may send: past the first rate they are refused, past the second the socket is closed. */
-export interface MessageRates { readonly allowed: Rate, readonly flood: Rate }
-
-/** @returns undefined for no limit, which is what 0 a second means */
-export function messageRates (perSecond: number, burst: number): MessageRates | undefined {
-  return perSecond === 0 ? undefined : { allowed: rateOf(perSecond, burst), flood: rateOf(perSecond * FLOOD, burst * FLOOD) }
-}
 
 export interface SessionOptions {
   readonly rooms: Rooms
@@ -59,9 +47,7 @@ export class Session implements Recipient, Connection {
   /** When each of them arrived, ms of the process. */
   readonly #arrivals: number[] = []
   readonly #openedAt: number
-  readonly #messages: Allowance | undefined
-  readonly #flood: Allowance | undefined
-  #invalidFrames: Allowance | undefined
+  readonly #conduct: Conduct
   /** It has shown a valid token. */
   #proven = false
   #working = false
@@ -76,10 +62,7 @@ export class Session implements Recipient, Connection {
     this.#openedAt = options.now()
     this.#outbox = new Outbox(socket, network, options.maxOutboxBytes, () => this.close(CLOSE.TOO_SLOW))
     if (options.verify) this.deadline = this.#openedAt + options.joinTimeout
-    if (options.messageRates) {
-      this.#messages = new Allowance(options.messageRates.allowed)
-      this.#flood = new Allowance(options.messageRates.flood)
-    }
+    this.#conduct = new Conduct(options.messageRates)
   }
 
   /** Greets the client. */
@@ -173,7 +156,7 @@ export class Session implements Recipient, Connection {
 
   async #handle (data: Buffer, arrivedAt: number): Promise<void> {
     const frame = decodeFrame(data)
-    if (this.#messages?.take(this.#options.now()) === false) return this.#refuse(new Failure('RATE_LIMITED'), frame.id)
+    if (this.#conduct.exceeds(this.#options.now())) return this.#refuse(new Failure('RATE_LIMITED'), frame.id)
     if ('failure' in frame) {
       this.#refuse(frame.failure, frame.id)
       return this.#strike()
@@ -247,7 +230,7 @@ export class Session implements Recipient, Connection {
   }
 
   #floods (): boolean {
-    if (this.#flood?.take(this.#options.now()) !== false) return false
+    if (!this.#conduct.floods(this.#options.now())) return false
     this.close(CLOSE.RATE_LIMIT)
     // The rest of the flood is not even read; the close timeout ends what is left.
     this.#pause()
@@ -255,8 +238,7 @@ export class Session implements Recipient, Connection {
   }
 
   #strike (): void {
-    this.#invalidFrames ??= new Allowance(INVALID_FRAMES)
-    if (!this.#invalidFrames.take(this.#options.now())) this.close(CLOSE.INVALID_FRAMES)
+    if (this.#conduct.offends(this.#options.now())) this.close(CLOSE.INVALID_FRAMES)
   }
 
   #refuse ({ code, message, retryable }: Failure, id?: string): void {
