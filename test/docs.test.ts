@@ -5,6 +5,10 @@ import { excuseOf, KINDS } from './docs/kinds.js'
 import { Page } from './docs/page.js'
 import { EXCUSED, SETTINGS } from './docs/settings.js'
 
+/** An answer that no block shows is one that everybody takes for a good one. */
+const isRefusal = (answer = '') => /"success":false|^HTTP\/1\.1 [45]/.test(answer)
+const SHOWN = ['answer to the command before', 'head of an answer']
+
 const counts = new Map<string, number>()
 const used = new Set<string>()
 
@@ -23,9 +27,10 @@ for (const file of PAGES) {
         t.fail(`${place}: nothing tries this block; write it so that a kind in test/docs/kinds.ts fits it, or excuse it in test/docs/settings.ts`)
         continue
       }
-      if (block.heading !== heading && before[block.heading]) {
-        await page.needServer()
-        await before[block.heading]!(page)
+      if (isRefusal(answer) && !SHOWN.includes(kind.name)) t.fail(`${place}: the command before was refused: ${answer}`)
+      for (const prepare of [block.heading === heading ? undefined : before[block.heading], before[block.lines[0]!]]) {
+        if (prepare) await page.needServer()
+        await prepare?.(page)
       }
       heading = block.heading
       const excuse = excuseOf(block)
@@ -42,12 +47,13 @@ for (const file of PAGES) {
       // An answer is shown once.
       if (page.answer === answer) page.answer = undefined
     }
+    t.notOk(isRefusal(page.answer), `${file}: its last command is not refused`)
   })
 }
 
 t.test('all excuses are needed, and all sections are there', async (t) => {
   t.strictSame(EXCUSED.map(([text]) => text).filter((text) => !used.has(text)), [])
-  const headings = (file: string) => new Set(blocksOf(file).map(({ heading }) => heading))
+  const headings = (file: string) => new Set(blocksOf(file).flatMap(({ heading, lines }) => [heading, lines[0]!]))
   for (const [file, { before = {} }] of Object.entries(SETTINGS)) {
     t.strictSame(Object.keys(before).filter((heading) => !headings(file).has(heading)), [], file)
   }

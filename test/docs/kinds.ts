@@ -11,6 +11,7 @@ import { openHtml, runModule, runNginx, sourceOf, withoutNginx } from './program
 import { runReact } from './react.js'
 import { EXCUSED, SETTINGS } from './settings.js'
 import { differences } from './shapes.js'
+import { isSession, runSession } from './terminal.js'
 import { faultsOfDiagram, faultsOfHead, faultsOfHeader, faultsOfLog, faultsOfMessage, faultsOfSettings, faultsOfStream, faultsOfTree } from './texts.js'
 
 export interface Kind {
@@ -92,6 +93,7 @@ export const KINDS: readonly Kind[] = [
   { name: 'nginx', fits: ({ language }) => language === 'nginx', run: (page, { text }) => runNginx(page, text), skip: withoutNginx },
   { name: 'diagram', fits: ({ language }) => language === 'mermaid', run: (_page, block) => faultsOfDiagram(block) },
   { name: 'transcript', fits: (block) => block.language === '' && every(block, (line) => /^[<>] \{/.test(line)), run: playTranscript },
+  { name: 'session', fits: isSession, run: runSession },
   { name: 'head of an answer', fits: (block) => isPlain(block, /^HTTP\/1\.1 \d/, block.text), run: ({ answer }, block) => faultsOfHead(block, answer) },
   { name: 'header', fits: (block) => isPlain(block, /^Authorization: \S+ \S+$/, block.text), run: faultsOfHeader },
   { name: 'stream', fits: (block) => isPlain(block, /^retry: \d+\n/, block.text), run: faultsOfStream },

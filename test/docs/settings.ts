@@ -6,7 +6,7 @@ interface PageSettings {
   readonly env?: Record<string, string>
   /** Variables of the reader's shell. */
   readonly shell?: Record<string, string>
-  /** By heading: what has happened before its first block. */
+  /** By heading, or by the first line of a block: what has happened before the first block there, or before that one. */
   readonly before?: Record<string, (page: Page) => Promise<void>>
   /** What its programs print, one after the other. */
   readonly prints?: readonly RegExp[]
@@ -34,11 +34,13 @@ const pay = async (page: Page) => {
   ].map(([type, more]) => frame(type as string, 'phone', more as object)))
 }
 
+const GUARDED = (key: string) => ({ API_KEYS: key, TOKEN_SECRET: 's'.repeat(32) })
+const anew = (page: Page) => page.start()
 const README = { prints: [/connected|conectado[^]*ROOM_JOINED/, /online/] }
 
 export const SETTINGS: Readonly<Record<string, PageSettings>> = {
-  'README.md': README,
-  'README.pt-BR.md': README,
+  'README.md': { ...README, before: { 'Command line': anew, 'export API_KEY=your-key': (page) => page.start(GUARDED('your-key')), Events: anew } },
+  'README.pt-BR.md': { ...README, before: { 'Linha de comando': anew, 'export API_KEY=sua-chave': (page) => page.start(GUARDED('sua-chave')), Eventos: anew } },
   'docs/rest.md': {
     env: KEYS,
     shell: { KEY: 'change-me' },
