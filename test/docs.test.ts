@@ -9,6 +9,8 @@ import { EXCUSED, SETTINGS } from './docs/settings.js'
 const isRefusal = (answer = '') => /"success":false|^HTTP\/1\.1 [45]/.test(answer)
 const SHOWN = ['answer to the command before', 'head of an answer']
 
+// Programs, browsers and nginx take their time, the more so where other tests run beside them.
+t.setTimeout(400_000)
 const counts = new Map<string, number>()
 const used = new Set<string>()
 
