@@ -84,7 +84,7 @@ export class Page {
   async run (commands: string): Promise<{ output: string, env: Environment }> {
     await this.needServer()
     const notes = mkdtempSync(join(tmpdir(), 'docs-'))
-    const child = spawn('bash', ['-c', `${PRELUDE}${this.real(commands)}`], { cwd: ROOT, env: { PATH: process.env.PATH, ...this.#shell, NOTES: notes, SERVER: this.url, FASTIFY_AUTOLOAD_TYPESCRIPT: '1' }, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn('bash', ['-c', `${PRELUDE}${this.real(commands)}`], { cwd: ROOT, env: { PATH: process.env.PATH, NODE_V8_COVERAGE: '', ...this.#shell, NOTES: notes, SERVER: this.url, FASTIFY_AUTOLOAD_TYPESCRIPT: '1' }, stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
     let errors = ''
     child.stdout.on('data', (chunk) => { output += String(chunk) })

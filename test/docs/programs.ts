@@ -48,7 +48,7 @@ export async function runModule (page: Page, text: string, expected: RegExp): Pr
   await page.needServer()
   const file = join(project(page.t), 'example.mjs')
   writeFileSync(file, `import { WebSocket as Socket } from 'ws'\nglobalThis.WebSocket ??= Socket\n${page.real(text)}`)
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), file], { env: { PATH: process.env.PATH }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), file], { env: { PATH: process.env.PATH, NODE_V8_COVERAGE: '' }, stdio: ['ignore', 'pipe', 'pipe'] })
   let [output, errors] = ['', '']
   child.stdout.on('data', (chunk) => { output += String(chunk) })
   child.stderr.on('data', (chunk) => { errors += String(chunk) })
