@@ -19,8 +19,7 @@ export interface Terminal {
 type Style = Parameters<typeof styleText>[0]
 const LABEL_WIDTH = 8
 // Control characters, and those that turn the direction of writing: a payload must not steer the terminal of who looks at it.
-// eslint-disable-next-line no-control-regex
-const STEERING = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+const STEERING = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu
 
 /** A text without the power to do anything to a terminal. */
 export function printable (text: string): string {

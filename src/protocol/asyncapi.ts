@@ -10,7 +10,7 @@ import { BroadcastPayload, LOGGED, SERVER_FRAMES, type ServerFrameType } from '.
 
 /** A frame of the protocol, as it is published. */
 interface Message {
-  /** Its `type`; for a broadcast, which has any, what it is called. */
+  /** Its `type`. A broadcast's type is the backend's to choose, so it goes by a name of ours. */
   readonly name: string
   readonly summary: string
   /** The whole frame. */

@@ -148,7 +148,7 @@ export class Session implements Recipient, Connection {
         this.#options.log.error({ err, clientId: this.clientId }, 'frame failed')
         this.#refuse(new Failure('INTERNAL'))
       }
-      if (this.#socket.isPaused && this.#inbox.length < INBOX_SIZE) this.#socket.resume()
+      if (this.#socket.isPaused && this.#inbox.length < INBOX_SIZE && this.#closedWith !== CLOSE.RATE_LIMIT.code) this.#socket.resume()
     }
     this.#working = false
     if (this.#ended) this.#options.rooms.drop(this)
