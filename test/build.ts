@@ -34,10 +34,15 @@ export async function build (t: Test, { env, now }: BuildOptions = {}): Promise<
   return { app, logs }
 }
 
-/** The same app, listening on a free loopback port. */
+/** The same app, listening on a free loopback port. The spare connections that `fetch` opens, and never uses, are not waited for at its end. */
 export async function listen (t: Test, options: BuildOptions = {}): Promise<{ app: FastifyInstance, logs: LogLine[], url: string, port: number }> {
   const { app, logs } = await build(t, options)
   await app.listen({ port: 0, host: '127.0.0.1' })
+  t.teardown(async () => {
+    const sweep = setInterval(() => app.server.closeAllConnections(), 20)
+    await app.close()
+    clearInterval(sweep)
+  })
   const { port } = app.server.address() as { port: number }
   return { app, logs, url: `ws://127.0.0.1:${port}`, port }
 }

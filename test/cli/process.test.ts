@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { ROOT } from '../../src/root.js'
 import { until } from '../until.js'
-import { listen } from './terminal.js'
+import { listen } from '../build.js'
 
 function start (t: Test, args: string[], env: Record<string, string> = {}) {
   const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), join(ROOT, 'src/cli/index.ts'), ...args, ...(args.includes('--url') ? ['--timeout', '60'] : [])], {

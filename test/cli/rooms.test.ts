@@ -5,7 +5,8 @@ import t, { type Test } from 'tap'
 import { build } from '../build.js'
 import { freePort } from '../redis.js'
 import { until } from '../until.js'
-import { cli, listen } from './terminal.js'
+import { listen } from '../build.js'
+import { cli } from './terminal.js'
 
 const SECRET = 'a secret for tests with 32 bytes and more'
 const GUARDED = { API_KEYS: 'key,read:reader', TOKEN_SECRET: SECRET }

@@ -1,7 +1,8 @@
 // The simulated phone: whatever it goes through, who watches sees each event once and in the log's order.
 import t from 'tap'
 import { until } from '../until.js'
-import { cli, listen } from './terminal.js'
+import { listen } from '../build.js'
+import { cli } from './terminal.js'
 
 const FLOW = ['ENTERED_SUMMARY', 'CLICKED_PROCEED', 'PAYMENT_METHOD_CHANGED', 'DATA_FILLED', 'CLICKED_PAY', 'PAYMENT_SUCCESS']
 const FAILED = [...FLOW.slice(0, -1), 'PAYMENT_ERROR']

@@ -2,7 +2,6 @@
 import type { Test } from 'tap'
 import { run } from '../../src/cli/run.js'
 import type { Environment } from '../../src/client/index.js'
-import { listen as listenPlain, type BuildOptions } from '../build.js'
 import { until } from '../until.js'
 
 export interface CliOptions {
@@ -47,16 +46,4 @@ export function cli (t: Test, args: string[], { env = {}, isTTY = false, serve =
     says: async (what) => { await until(() => `${what} in: ${written.stdout}${written.stderr}`, () => what.test(written.stdout)) },
     stop: () => stop.abort()
   }
-}
-
-/** The app. The spare connections that `fetch` opens are not waited for at its end. */
-export async function listen (t: Test, options?: BuildOptions) {
-  const listening = await listenPlain(t, options)
-  const { app } = listening
-  t.teardown(async () => {
-    const sweep = setInterval(() => app.server.closeAllConnections(), 20)
-    await app.close()
-    clearInterval(sweep)
-  })
-  return listening
 }

@@ -266,3 +266,12 @@ export function listenTo (room: Room): Array<[signal: string, value: any]> {
 }
 
 export const of = (heard: Array<[string, any]>, signal: string): any[] => heard.filter(([name]) => name === signal).map(([, value]) => value)
+
+/** Under which name the storage keeps what the device `d1` in `room 1` has not got through. */
+export const KEY = 'ws-payment ws://fake/base/ room 1 d1'
+
+/** What a server has logged. */
+export const types = (server: FakeServer): string[] => server.log.map(({ type }) => type)
+
+/** From now on requests come to nothing. */
+export const unreachable = (server: FakeServer): void => { server.http.answer = 'unreachable' }

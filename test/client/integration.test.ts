@@ -2,7 +2,7 @@
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import { connect, type ConnectOptions, type PaymentEventType, type Room } from '../../src/client/index.js'
-import { build, listen as listenPlain, type BuildOptions } from '../build.js'
+import { build, listen } from '../build.js'
 import { FakePage, FakeStorage, listenTo, of } from './fake-server.js'
 import { until } from '../until.js'
 
@@ -51,18 +51,6 @@ function mortal (direction: 'out' | 'in', n: number, way: typeof WAYS[number]) {
     }
   }
   return { fate, MortalSocket }
-}
-
-/** The app. The spare connections that `fetch` opens, and never uses, are not waited for at its end. */
-async function listen (t: Test, options?: BuildOptions) {
-  const listening = await listenPlain(t, options)
-  const { app } = listening
-  t.teardown(async () => {
-    const sweep = setInterval(() => app.server.closeAllConnections(), 20)
-    await app.close()
-    clearInterval(sweep)
-  })
-  return listening
 }
 
 /** A client that is in a hurry, and leaves with the test. */

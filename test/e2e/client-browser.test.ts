@@ -28,12 +28,7 @@ declare const history: { back: () => void }
 
 /** The server behind a gateway, a browser page of one role, and the other device as a Node client. */
 async function setUp (t: Test, role: 'device1' | 'device2', options: object = {}): Promise<{ gate: Gateway, page: Page, address: string, other: Room, heard: Array<[string, number]>, log: () => Promise<string[]> }> {
-  const { url, port, app } = await listen(t)
-  t.teardown(async () => {
-    const sweep = setInterval(() => app.server.closeAllConnections(), 20)
-    await app.close()
-    clearInterval(sweep)
-  })
+  const { url, port } = await listen(t)
   const gate = await gateway(t, port, { '/page': PAGE, '/elsewhere': '<!doctype html><h1>elsewhere</h1>', '/client.js': (await bundle()).text })
   const other = connect({ url, roomId: 'r', role: role === 'device1' ? 'device2' : 'device1', WebSocket })
   t.teardown(() => other.close())

@@ -1,9 +1,6 @@
-// The room endpoints: create, list, look, close, read and follow the events, publish.
-import { once } from 'node:events'
-import http from 'node:http'
-import t, { type Test } from 'tap'
-import { wantsStream } from '../../src/rooms/event-stream.js'
-import { build, listen } from '../build.js'
+// The room endpoints: create, list, look, close, read the events, publish.
+import t from 'tap'
+import { build } from '../build.js'
 import { Peer } from '../peer.js'
 import { until } from '../until.js'
 
@@ -182,101 +179,6 @@ t.test('listRoomEvents as JSON: the log after a position, with the rules of reco
   for (const query of ['?since=-1', '?since=x', '?limit=0', '?limit=1001']) t.equal((await app.inject(`/api/rooms/r/events${query}`)).statusCode, 400, query)
 })
 
-interface Message { id?: string, data: { type: string, payload: Record<string, unknown>, seq?: number } }
-
-/** A reader of an event stream: just enough of the format to see what is in it. */
-async function follow (t: Test, port: number, path: string, headers: Record<string, string> = {}) {
-  const request = http.get({ port, host: '127.0.0.1', path, headers: { accept: 'text/event-stream', ...headers } })
-  t.teardown(() => request.destroy())
-  request.on('error', () => { /* our own end of it */ })
-  const [answer] = await once(request, 'response') as [http.IncomingMessage]
-  let text = ''
-  answer.setEncoding('utf8').on('data', (chunk: string) => { text += chunk }).on('error', () => { /* cut off */ })
-  const messages = (): Message[] => text.split('\n\n').slice(0, -1).filter((block) => block.includes('data: ')).map((block) => {
-    const fields = Object.fromEntries(block.split('\n').map((line) => [line.slice(0, line.indexOf(': ')), line.slice(line.indexOf(': ') + 2)]))
-    return { ...(fields.id !== undefined && { id: fields.id }), data: JSON.parse(fields.data!) as Message['data'] }
-  })
-  return { answer, request, messages, text: () => text, ended: new Promise((resolve) => answer.on('close', resolve)) }
-}
-
-t.test('listRoomEvents as a stream: what was, then what comes, and Last-Event-ID resumes', async (t) => {
-  const { app, port, url } = await listen(t)
-  const phone = await Peer.connect(t, url)
-  for (let i = 1; i <= 2; i++) phone.send('CLICKED_PAY', { roomId: 'r', i })
-  await phone.settled()
-  const stream = await follow(t, port, '/api/rooms/r/events?deviceId=till')
-  t.equal(stream.answer.statusCode, 200)
-  t.match(stream.answer.headers, { 'content-type': /^text\/event-stream/, 'cache-control': 'no-store' })
-  await until('the past is there', () => stream.messages().length === 3)
-  phone.send('PAYMENT_SUCCESS', { roomId: 'r', amount: 5 })
-  await until('the present is there', () => stream.messages().length === 4)
-  const [joined, ...events] = stream.messages()
-  t.match(joined!.data, { type: 'ROOM_JOINED', payload: { roomId: 'r', deviceId: 'till', seq: 2, recovered: true, replayed: 2, state: { step: 'CLICKED_PAY' } } })
-  t.notOk(joined!.id, 'only logged events move the position')
-  const epoch = joined!.data.payload.epoch as string
-  t.strictSame(events.map(({ id, data }) => [id, data.type, data.seq]), [
-    [`${epoch}:1`, 'CLICKED_PAY', 1], [`${epoch}:2`, 'CLICKED_PAY', 2], [`${epoch}:3`, 'PAYMENT_SUCCESS', 3]
-  ])
-  t.match(app.rooms.members('r'), [{}, { deviceId: 'till', role: 'device1' }])
-
-  const resumed = await follow(t, port, '/api/rooms/r/events?since=0', { 'last-event-id': `${epoch}:2` })
-  await until('it resumes', () => resumed.messages().length === 2)
-  t.match(resumed.messages(), [{ data: { payload: { recovered: true, replayed: 1 } } }, { id: `${epoch}:3` }])
-  const lost = await follow(t, port, '/api/rooms/r/events', { 'last-event-id': 'another:2' })
-  await until('it starts over', () => lost.messages().length === 4)
-  t.match(lost.messages()[0], { data: { payload: { recovered: false, replayed: 3 } } })
-
-  const head = await app.inject({ method: 'HEAD', url: '/api/rooms/r/events', headers: { accept: 'text/event-stream' } })
-  t.equal(head.statusCode, 404, 'a HEAD would be a reader that never leaves')
-  stream.request.destroy()
-  resumed.request.destroy()
-  lost.request.destroy()
-  await until('they are gone', () => app.rooms.members('r').every(({ role }) => role === 'device2') && app.sessions.size === 1, 20_000)
-})
-
-t.test('a stream opens a room as a join does; it ends with the room', async (t) => {
-  const { app, port } = await listen(t)
-  const stream = await follow(t, port, '/api/rooms/r/events')
-  await until('it joined', () => stream.messages().length === 1)
-  await app.inject({ method: 'DELETE', url: '/api/rooms/r' })
-  await stream.ended
-  t.match(stream.messages()[1]!.data, { type: 'ROOM_CLOSED', payload: { reason: 'closed' } })
-  const again = await follow(t, port, '/api/rooms/r/events')
-  t.equal(again.answer.statusCode, 410, 'so that the reader stops')
-})
-
-t.test('a stream is kept awake by the heartbeat, and ends when the server drains', async (t) => {
-  const { app, port } = await listen(t, { env: { HEARTBEAT_SECONDS: '1', HEARTBEAT_TIMEOUT_SECONDS: '1' } })
-  const stream = await follow(t, port, '/api/rooms/r/events')
-  await until('two pings', () => stream.text().split(': ping').length > 2)
-  t.equal(app.rooms.size, 1, 'not dropped for want of a pong')
-  const closing = app.close()
-  await stream.ended
-  await closing
-  t.match(stream.text(), /^retry: \d+\n/)
-})
-
-t.test('a stream whose reader does not read is cut, and costs the others nothing', async (t) => {
-  const { app, port, url } = await listen(t)
-  const stream = await follow(t, port, '/api/rooms/r/events')
-  await until('it joined', () => stream.messages().length === 1)
-  stream.answer.pause()
-  const shop = await Peer.connect(t, url)
-  await shop.join('r')
-  const phone = await Peer.connect(t, url)
-  const padding = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`p${i}`, 'x'.repeat(2000)]))
-  const sent = 1500
-  for (let i = 0; i < sent; i += 50) {
-    for (let j = 0; j < 50; j++) phone.send('CLICKED_PAY', { roomId: 'r', ...padding })
-    // A batch is less than the outbox may hold, so whoever reads at all is never too slow.
-    await phone.settled()
-    await shop.settled()
-  }
-  await until('the stream is gone', () => app.sessions.size === 2)
-  await shop.settled()
-  t.equal(shop.events.length, sent)
-})
-
 t.test('while the broker is away every room endpoint says 503', async (t) => {
   const { app } = await build(t)
   const { Failure } = await import('../../src/errors.js')
@@ -292,31 +194,6 @@ t.test('while the broker is away every room endpoint says 503', async (t) => {
     t.equal(answer.statusCode, 503, `${'method' in request ? request.method : 'GET'} ${request.url}`)
     t.match(answer.json(), { success: false, code: 'UNAVAILABLE' })
   }
-})
-
-t.test('a stream is given to who asks for one by name', async (t) => {
-  for (const accept of ['text/event-stream', 'Text/Event-Stream', 'text/html, text/event-stream;q=0.5', 'text/event-stream; charset=utf-8']) t.equal(wantsStream(accept), true, accept)
-  for (const accept of [undefined, '', '*/*', 'text/*', 'application/json', 'text/event-stream;q=0', 'text/event-stream; q=0.0', 'text/event-streams']) t.equal(wantsStream(accept), false, String(accept))
-})
-
-t.test('while the server drains no stream begins', async (t) => {
-  const { app } = await build(t)
-  app.sessions.draining = true
-  const answer = await app.inject({ url: '/api/rooms/r/events', headers: { accept: 'text/event-stream' } })
-  t.equal(answer.statusCode, 503)
-  t.match(answer.json(), { code: 'UNAVAILABLE' })
-})
-
-t.test('a room that ends while a stream opens: the reader is sent to try again', async (t) => {
-  const { app } = await build(t)
-  const read = app.broker.read.bind(app.broker)
-  app.broker.read = async (...args) => {
-    await app.broker.closeRoom('r')
-    return read(...args)
-  }
-  const answer = await app.inject({ url: '/api/rooms/r/events', headers: { accept: 'text/event-stream' } })
-  t.equal(answer.statusCode, 503)
-  t.equal(app.sessions.size, 0)
 })
 
 t.test('an id of a device and one of a backend are not the same, and a request is known beside its event', async (t) => {

@@ -1,0 +1,141 @@
+// Events that go by a request as well as over a socket: from a page that is being hidden or closed, or before there is a socket.
+import t from 'tap'
+import { FakePage, FakeServer, FakeStorage, KEY, listenTo, of, types, unreachable } from './fake-server.js'
+
+t.test('on a page that is being hidden, what is not acknowledged goes both ways, in the same words', async (t) => {
+  for (const how of ['hidden', 'pagehide'] as const) {
+    const server = new FakeServer()
+    const page = new FakePage()
+    const room = server.connect({ ...page, token: 'secret' })
+    await server.clock.advance(10)
+    const socket = server.socket
+    const all = [room.publish('CLICKED_PROCEED', { n: 1 }), room.publish('CLICKED_PAY', { n: 2 })]
+    if (how === 'hidden') page.see('hidden')
+    else page.tell('pagehide')
+    const words = socket.sent.filter(({ id }) => id !== undefined).map((frame) => JSON.stringify(frame))
+    t.equal(words.length, 2, 'both over the socket, though the first was not answered')
+    t.strictSame(server.http.requests, words.map((body) => ({
+      url: 'http://fake/base/api/rooms/room%201/events',
+      method: 'POST',
+      headers: { authorization: 'Bearer secret', 'content-type': 'application/json' },
+      body,
+      keepalive: true
+    })))
+    await server.clock.advance(10)
+    t.match(await Promise.all(all), [{ seq: 1 }, { seq: 2 }])
+    t.strictSame(types(server), ['CLICKED_PROCEED', 'CLICKED_PAY'], `${how}: nothing twice`)
+  }
+})
+
+t.test('with nothing to tell, a hidden page tells nothing; what it tells while hidden goes both ways at once', async (t) => {
+  const server = new FakeServer()
+  const page = new FakePage()
+  const room = server.connect(page)
+  await server.clock.advance(10)
+  page.see('hidden')
+  t.strictSame(server.http.requests, [])
+  const heard = listenTo(room)
+  void room.publish('CLICKED_PAY')
+  t.equal(server.http.requests.length, 1)
+  page.tell('pagehide')
+  t.equal(server.http.requests.length, 1, 'and is not sent twice')
+  await server.clock.advance(10)
+  t.strictSame(types(server), ['CLICKED_PAY'])
+  t.strictSame(of(heard, 'event'), [])
+})
+
+t.test('an event that got in by a request, while there was no socket, comes back as our own', async (t) => {
+  const server = new FakeServer()
+  const page = new FakePage()
+  const room = server.connect(page)
+  const heard = listenTo(room)
+  await server.clock.advance(10)
+  server.sockets.accept = 'refuse'
+  server.socket.end(1006)
+  server.publish('ENTERED_SUMMARY')
+  const receipt = room.publish('CLICKED_PAY')
+  page.see('hidden')
+  await server.clock.advance(10)
+  t.strictSame(await receipt, { epoch: 'e1', seq: 2, duplicate: false })
+  t.equal(room.status, 'offline')
+  server.sockets.accept = 'open'
+  await server.clock.advance(5000)
+  t.equal(room.status, 'online')
+  t.strictSame(of(heard, 'event').map(({ type, seq }) => [type, seq]), [['ENTERED_SUMMARY', 1]])
+  t.strictSame(room.position, { epoch: 'e1', seq: 2 })
+  t.equal(room.state?.step, 'CLICKED_PAY')
+})
+
+t.test('a request that is refused as the page is hidden decides nothing: the socket does', async (t) => {
+  const server = new FakeServer()
+  const page = new FakePage()
+  const room = server.connect(page)
+  await server.clock.advance(10)
+  server.http.answer = { status: 403, code: 'FORBIDDEN' }
+  const receipt = room.publish('CLICKED_PAY')
+  page.see('hidden')
+  await server.clock.advance(10)
+  t.match(await receipt, { seq: 1 })
+})
+
+t.test('a reply to a join that an own event overtook does not turn the state back', async (t) => {
+  const server = new FakeServer()
+  const page = new FakePage()
+  const room = server.connect(page)
+  await server.clock.advance(10)
+  server.sockets.accept = 'refuse'
+  server.socket.end(1006)
+  // The join is read before the event is in the log, and answered after its receipt.
+  const { seq, state } = server
+  server.sockets.accept = 'open'
+  server.intercept = (socket, { type }) => {
+    if (type !== 'JOIN_ROOM') return false
+    server.clock.setTimeout(() => socket.receive('ROOM_JOINED', { epoch: 'e1', seq, state, recovered: true, replayed: 0 }), 100)
+    return true
+  }
+  await server.clock.advance(1300)
+  void room.publish('CLICKED_PAY')
+  page.see('hidden')
+  await server.clock.advance(1000)
+  t.equal(room.status, 'online')
+  t.equal(room.state?.step, 'CLICKED_PAY')
+})
+
+t.test('before the first join an event may get in by a request; the join tells what it did', async (t) => {
+  const server = new FakeServer()
+  const page = new FakePage()
+  server.sockets.accept = 'refuse'
+  // After a reload the position is known, but not the state.
+  const storage = new FakeStorage()
+  storage.setItem(KEY, '{"deviceId":"d1","position":{"epoch":"e1","seq":0},"outgoing":[]}')
+  const room = server.connect({ ...page, storage })
+  const receipt = room.publish('CLICKED_PAY')
+  page.see('hidden')
+  await server.clock.advance(5)
+  t.match(await receipt, { seq: 1 })
+  t.equal(room.state, undefined)
+  server.sockets.accept = 'open'
+  await server.clock.advance(5000)
+  t.equal(room.state?.step, 'CLICKED_PAY')
+  t.strictSame(room.position, { epoch: 'e1', seq: 1 })
+})
+
+t.test('leaving tells a last time what was not acknowledged, says that it is not known, and leaves it for the next client', async (t) => {
+  const server = new FakeServer()
+  const storage = new FakeStorage()
+  const room = server.connect({ storage })
+  await server.clock.advance(10)
+  server.sockets.mute = true
+  unreachable(server)
+  const receipt = room.publish('CLICKED_PAY')
+  const refusal = t.rejects(receipt, { code: 'CLOSED', retryable: false })
+  room.close()
+  await refusal
+  t.equal(server.http.requests.length, 1)
+  await t.rejects(room.publish('CLICKED_PAY'), { code: 'CLOSED' }, 'nothing more is taken')
+  await server.clock.advance(10)
+  server.sockets.mute = false
+  server.connect({ storage })
+  await server.clock.advance(10)
+  t.strictSame(types(server), ['CLICKED_PAY'])
+})
