@@ -30,7 +30,7 @@ export default fp(async (app) => {
     if (!keys.required) return ANYONE
     const bearer = bearerOf(authorization)
     if (bearer === undefined) return new Failure('UNAUTHORIZED')
-    // A key has no dots in a row of three parts as a token has (RFC 7515 §7.1); one that has them is known as a key first.
+    // Whatever it looks like, a key is a key; otherwise only three parts with dots between them can be a token (RFC 7515 §7.1).
     const claims = keys.claimsOf(bearer)
     if (claims) return claims
     return tokens && bearer.split('.').length === 3 ? tokens.verify(bearer) : new Failure('UNAUTHORIZED')

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import rateLimit, { type FastifyRateLimitStore } from '@fastify/rate-limit'
 import fp from 'fastify-plugin'
 import { networkOf } from '../src/auth/address.js'
+import { bearerOf } from '../src/auth/api-keys.js'
 import { Failure } from '../src/errors.js'
 
 const KEY_HOLDERS: ReadonlySet<string> = new Set(['backend', 'reader'])
@@ -42,9 +43,9 @@ export default fp(async (app) => {
     max,
     timeWindow: 1000,
     // Whoever only guesses at keys is counted by address, however many they try.
-    keyGenerator: ({ headers: { authorization = '' }, credentials, ip }) => credentials instanceof Failure || !KEY_HOLDERS.has(credentials.speaker)
+    keyGenerator: ({ headers: { authorization }, credentials, ip }) => credentials instanceof Failure || !KEY_HOLDERS.has(credentials.speaker)
       ? `address:${networkOf(ip)}`
-      : `key:${createHash('sha256').update(authorization).digest('base64url')}`,
+      : `key:${createHash('sha256').update(bearerOf(authorization)!).digest('base64url')}`,
     // Without Redis nobody is counted: better than nobody served.
     ...(redis ? { redis: redis.commands, nameSpace: `${REDIS_PREFIX}:rate:`, skipOnError: true } : { store: WindowStore }),
     addHeaders: { 'x-ratelimit-limit': false, 'x-ratelimit-remaining': false, 'x-ratelimit-reset': false, 'retry-after': true },

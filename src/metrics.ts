@@ -22,7 +22,7 @@ export class Metrics {
   readonly duplicates = new Counter({ name: 'wsp_duplicates_total', help: 'Events that were sent again and known by their id or key.', registers: this.#registers })
   readonly acknowledgements = new Counter({ name: 'wsp_acknowledgements_total', help: 'Events that were acknowledged over a socket.', registers: this.#registers })
   readonly relay = new Histogram({
-    name: 'wsp_relay_seconds', help: 'From the arrival of a device\'s event to its last socket on this node having it.', buckets: BUCKETS, registers: this.#registers
+    name: 'wsp_relay_seconds', help: 'From the arrival of a device\'s event until it was handed to its last socket on this node.', buckets: BUCKETS, registers: this.#registers
   })
 
   readonly recoveries = new Counter({ name: 'wsp_recoveries_total', help: 'Joins that asked to catch up: nothing was missing (recovered), or that could not be shown (lost).', labelNames: ['outcome'], registers: this.#registers })

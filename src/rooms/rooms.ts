@@ -3,11 +3,12 @@ import { ANYONE, may, type Claims, type PolicySettings } from '../auth/policy.js
 import type { Broker, CloseCause, LogEntry, Published, ReadFrom, RoomView } from '../broker/broker.js'
 import { CLOSE, Failure } from '../errors.js'
 import type { Metrics } from '../metrics.js'
-import { draftEvent, encodeFrame, type EventDraft } from '../protocol/codec.js'
-import { EVENTS, type EventPayload, type PaymentEventType, type Role, type Source } from '../protocol/events.js'
+import { encodeFrame } from '../protocol/codec.js'
+import { EVENTS, type Role } from '../protocol/events.js'
 import type { RoomClosed, RoomMember } from '../protocol/server-frames.js'
-import { writesDebug, type Log } from './log.js'
+import type { Log } from './log.js'
 import { Presence, type Introduction } from './presence.js'
+import { Publisher, type Broadcast, type PaymentEvent } from './publisher.js'
 import type { Member, Recipient, Room } from './room.js'
 import { framed } from './wire.js'
 
@@ -24,19 +25,6 @@ export interface JoinRequest {
   readonly claims: Claims
   /** The position after which logged events are wanted before the live ones. */
   readonly recover?: ReadFrom | undefined
-}
-
-/** An event that a device or a backend publishes, validated. */
-export interface PaymentEvent {
-  readonly type: PaymentEventType
-  readonly payload: EventPayload
-  readonly id?: string | undefined
-}
-
-export interface Broadcast {
-  readonly eventType: string
-  readonly message: string
-  readonly idSeguro: string
 }
 
 export interface RoomsOptions extends PolicySettings {
@@ -57,11 +45,11 @@ export class Rooms {
   readonly #local = new Map<string, Room>()
   readonly #options: RoomsOptions
   readonly #presence: Presence
-  readonly #debug: boolean
+  readonly #publisher: Publisher
 
   constructor (options: RoomsOptions) {
     this.#options = options
-    this.#debug = writesDebug(options.log)
+    this.#publisher = new Publisher(options)
     const { broker, now, presenceGrace: grace } = options
     this.#presence = new Presence({
       rooms: this.#local, now, grace, announce: (roomId, here, away) => this.#settle(broker.announce(roomId, here, away), roomId)
@@ -156,7 +144,7 @@ export class Rooms {
       member = joined
     }
     const { clientId } = recipient
-    return this.#append(event, draftEvent(event, { source: 'device', timestamp: this.#options.now(), origin: clientId }), true, { clientId, deviceId: member.deviceId })
+    return this.#publisher.event(event, { source: 'device', origin: clientId }, true, { clientId, deviceId: member.deviceId })
   }
 
   /**
@@ -169,21 +157,12 @@ export class Rooms {
     if (!may(claims, { to: 'publish', roomId, type, deviceId }, this.#options)) return new Failure('FORBIDDEN')
     // Without a proof it is a device's word, whoever sent it: so `source: "api"` on a result means that it is verified.
     const verified = speaker === 'backend'
-    const draft = draftEvent(event, { source: verified ? 'api' : 'device', verified, timestamp: this.#options.now(), idempotencyKey })
-    return this.#append(event, draft, verified || this.#options.isOpen, { speaker })
+    return this.#publisher.event(event, { source: verified ? 'api' : 'device', verified, idempotencyKey }, verified || this.#options.isOpen, { speaker })
   }
 
   /** Publishes a backend's message to everyone in a room that exists. */
-  async broadcast (roomId: string, { eventType, message, idSeguro }: Broadcast, idempotencyKey?: string): Promise<Published | Failure> {
-    const timestamp = this.#options.now()
-    const payload = { roomId, message, idSeguro, timestamp, source: 'api' }
-    const draft = draftEvent({ type: eventType, payload }, { source: 'api', timestamp, idempotencyKey, identity: JSON.stringify([eventType, message, idSeguro]) })
-    const published = await this.#options.broker.publish(roomId, draft, false)
-    if (published instanceof Failure) return published
-    this.#count(published, { type: 'BROADCAST', source: 'api' })
-    if (!published.isNew) return published
-    this.#options.log.info({ roomId, type: eventType, seq: published.seq, sentToClients: published.receivers }, 'message broadcast')
-    return published
+  broadcast (roomId: string, message: Broadcast, idempotencyKey?: string): Promise<Published | Failure> {
+    return this.#publisher.broadcast(roomId, message, idempotencyKey)
   }
 
   /** Ends a room for everyone in it. */
@@ -195,24 +174,6 @@ export class Rooms {
   }
 
   stop (): void { this.#presence.stop() }
-
-  /** The one way into a room's log for payment events. */
-  async #append ({ type, payload: { roomId } }: PaymentEvent, draft: EventDraft, create: boolean, who: object): Promise<Published | Failure> {
-    const published = await this.#options.broker.publish(roomId, draft, create)
-    if (published instanceof Failure) return published
-    this.#count(published, { type, source: draft.source })
-    const { seq, duplicate, receivers } = published
-    // A payment that gets somewhere is worth a line; every single event is not, and its fields are not built when nobody reads them.
-    if (published.changed) this.#options.log.info({ roomId, ...who, seq }, EVENTS[type].sentence)
-    if (this.#debug) this.#options.log.debug({ roomId, ...who, type, seq, duplicate, receivers }, 'event relayed')
-    return published
-  }
-
-  #count ({ isNew }: Published, labels: { type: string, source: Source }): void {
-    const { events, duplicates } = this.#options.metrics
-    if (isNew) events.inc(labels)
-    else duplicates.inc()
-  }
 
   #enter (recipient: Recipient, roomId: string, claims: Claims, { deviceId, role }: Introduction): { member: Member, isNew: boolean } | Failure {
     const present = recipient.memberships.get(roomId)

@@ -12,8 +12,9 @@ import { Conduct, type MessageRates } from './conduct.js'
 import { roomJoined } from './joined.js'
 import { writesDebug, type Log } from './log.js'
 import { Outbox } from './outbox.js'
+import type { PaymentEvent } from './publisher.js'
 import type { Member, Recipient } from './room.js'
-import type { PaymentEvent, Rooms } from './rooms.js'
+import type { Rooms } from './rooms.js'
 import type { Connection } from './sessions.js'
 
 /** Frames of one socket that may wait for the one before; past it we stop reading from that socket. */

@@ -45,6 +45,7 @@ t.test('a key has a count of its own, wherever it comes from; guesses at keys co
   const key = (name: string) => ({ authorization: `Bearer ${name}` })
   t.strictSame(await statuses(app, 2, key('one')), [200, 200])
   t.strictSame(await statuses(app, 4, key('one'), '10.0.0.1'), [200, 200, 429, 429])
+  t.strictSame(await statuses(app, 1, { authorization: 'bearer   one ' }), [429], 'however it is spelt')
   t.strictSame(await statuses(app, 1, key('two')), [200])
   const guesses: number[] = []
   for (let n = 0; n < 10; n++) guesses.push(...await statuses(app, 1, key(`guess${n}`)))

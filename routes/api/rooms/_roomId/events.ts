@@ -8,7 +8,7 @@ import { EventsQuery, PublishRequest, PublishResultResponse, RoomEventsResponse,
 import { errorResponses, IdempotencyHeaders, RoomParams, success } from '../../../../src/protocol/rest.js'
 import { Ref } from '../../../../src/protocol/schema.js'
 import { EventStream, recoverFrom, wantsStream } from '../../../../src/rooms/event-stream.js'
-import type { PaymentEvent } from '../../../../src/rooms/rooms.js'
+import type { PaymentEvent } from '../../../../src/rooms/publisher.js'
 
 const route: FastifyPluginAsyncTypebox = async (app) => {
   const { admission, config, metrics, rooms, sessions, now } = app
