@@ -40,6 +40,8 @@ export default fp(async (app) => {
     maxBufferedChunks: Math.ceil(config.MAX_MESSAGE_BYTES / MIN_CHUNK),
     closeTimeout: CLOSE_TIMEOUT,
     perMessageDeflate: false,
+    // The session answers pings, within its outbox: ws would cut off whoever has several unanswered, without a close frame.
+    autoPong: false,
     // The default would echo the first subprotocol that is offered, whatever a client put there.
     handleProtocols: () => false as const
   }
@@ -86,7 +88,7 @@ export default fp(async (app) => {
     const session = new Session(clientId, socket, network instanceof Socket ? network : undefined, options)
     // All listeners are attached in this tick: a frame may have come in the packet of the upgrade itself.
     socket.on('message', (data, isBinary) => session.receive(data as Buffer, isBinary))
-    socket.on('ping', () => session.pinged())
+    socket.on('ping', (data) => session.pinged(data))
     socket.on('pong', () => session.ponged())
     socket.on('close', (code) => {
       admission.leave(ip)

@@ -33,6 +33,13 @@ export class Outbox {
     this.#socket.send(text, TEXT)
   }
 
+  /** Queues the answer to a ping. */
+  pong (data: Buffer): void {
+    if (!this.#hasRoom()) return
+    if (this.#network) hold(this.#network)
+    this.#socket.pong(data)
+  }
+
   /**
    * The same for a frame that goes to many. Nothing of it is left to do for a single one, so it passes by the socket: without extensions
    * that one would only put the same few bytes before it again.

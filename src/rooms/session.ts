@@ -94,13 +94,16 @@ export class Session implements Recipient, Connection {
 
   notify (frame: string): void { this.#outbox.send(frame) }
 
-  /** The client's own pings cost us a pong each, so they count as messages do. */
-  pinged (): void { if (!this.#ended) this.#floods() }
+  /** The client's own pings cost us a pong each, so they count as messages do. @param data what the pong has to repeat (RFC 6455 §5.5.3) */
+  pinged (data: Buffer): void {
+    if (this.#ended || this.#floods()) return
+    this.#outbox.pong(data)
+  }
 
   /** A pong that nobody asked for counts as well. */
   ponged (): void {
-    if (this.unansweredPing === 0) return this.pinged()
-    this.unansweredPing = 0
+    if (this.unansweredPing > 0) this.unansweredPing = 0
+    else if (!this.#ended) this.#floods()
   }
 
   /** @param number counts the pings of all sessions, from 1 */

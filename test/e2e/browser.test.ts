@@ -1,5 +1,8 @@
 // In a real browser: the seed's client from the console, and Swagger UI.
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { ROOT } from '../../src/root.js'
@@ -33,6 +36,25 @@ t.test('Swagger UI lists the operations, and "Try it out" calls them', needsChro
   t.match(payload, { roomId: 'payment_123', message: 'Pagamento processado com sucesso!', idSeguro: 'seguro_123456' }, 'the examples are a working request')
   await operation.locator('.live-responses-table .response-col_status', { hasText: '200' }).first().waitFor()
   t.strictSame(lines, [], 'no error in the console')
+})
+
+t.test('a page of a foreign origin gets no socket, and a page of a listed one does', needsChromium, async (t) => {
+  const site = http.createServer((_request, response) => { response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>a shop</title>') })
+  site.listen(0, '127.0.0.1')
+  await once(site, 'listening')
+  t.teardown(() => site.close().closeAllConnections())
+  const origin = `http://127.0.0.1:${(site.address() as AddressInfo).port}`
+  const { page } = await openPage(t, origin)
+  const outcome = (url: string) => page.evaluate((url) => new Promise((resolve) => {
+    const socket = new WebSocket(url)
+    socket.onmessage = ({ data }) => resolve(JSON.parse(data as string).type)
+    socket.onclose = ({ code }) => resolve(code)
+  }), url)
+  const foreign = await listen(t, { env: { ALLOWED_ORIGINS: 'https://shop.example' } })
+  t.equal(await outcome(foreign.url), 1006)
+  t.equal(foreign.app.sessions.size, 0)
+  const own = await listen(t, { env: { ALLOWED_ORIGINS: `https://shop.example,${origin}` } })
+  t.equal(await outcome(own.url), 'CONNECTION_ESTABLISHED')
 })
 
 t.test('with keys set, the Authorize button takes one, and "Try it out" then sends it', needsChromium, async (t) => {

@@ -55,6 +55,25 @@ t.test('a flood ends its socket with 4004, also one of pings, or of pongs that n
   await until('only the flooded sockets are gone', () => app.sessions.size === 1)
 })
 
+t.test('a flood is not read on, also where a frame of it is still being worked on', async (t) => {
+  const { app, url } = await listen(t, { env: { MESSAGES_PER_SECOND: '1', MESSAGES_BURST: '1' } })
+  const publish = app.broker.publish.bind(app.broker)
+  let release: (value?: unknown) => void = () => {}
+  const slow = new Promise((resolve) => { release = resolve })
+  app.broker.publish = async (...args) => {
+    await slow
+    return publish(...args)
+  }
+  const peer = await Peer.connect(t, url)
+  const [socket] = app.websocketServer.clients
+  for (let i = 0; i < 6; i++) peer.send('CLICKED_PAY', { roomId: 'r' })
+  await until('it is being closed', () => socket!.readyState === WebSocket.CLOSING)
+  release()
+  await new Promise((resolve) => setImmediate(resolve))
+  t.equal(socket!.isPaused, true)
+  t.equal(await peer.closed, 4004)
+})
+
 t.test('a pong that answers our ping costs nothing', async (t) => {
   const { app } = await listen(t, { env: { MESSAGES_PER_SECOND: '1', MESSAGES_BURST: '1', HEARTBEAT_SECONDS: '1', HEARTBEAT_TIMEOUT_SECONDS: '1' }, now: () => 1_795_500_000_000 })
   const { port } = app.server.address() as { port: number }

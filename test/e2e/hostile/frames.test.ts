@@ -133,6 +133,20 @@ t.test('a peer that is closed and neither answers nor goes is cut off', async (t
   await backTo(before, server)
 })
 
+t.test('a flood of pings, or of pongs that nobody asked for, closes its socket with 4004', async (t) => {
+  const server = await listen(t, { env: { MESSAGES_PER_SECOND: '20', MESSAGES_BURST: '40' } })
+  const before = await openThings(server)
+  for (const [what, opcode] of [['pings', PING], ['pongs', PONG]] as const) {
+    await besideAPayment(t, server, `a flood of ${what}`, async () => {
+      const peer = await RawPeer.open(t, server.port)
+      peer.write(Buffer.concat(Array.from({ length: 1_000 }, () => frame('now?', { opcode }))))
+      t.equal(await peer.closeFrame(), 4004, what)
+      peer.leave()
+    })
+  }
+  await backTo(before, server)
+})
+
 t.test('a peer that dribbles a frame byte by byte is closed before it costs more than it holds', async (t) => {
   const server = await listen(t)
   await besideAPayment(t, server, 'a frame byte by byte', async () => {
