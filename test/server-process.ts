@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { ROOT } from '../src/root.js'
+import { UNCOUNTED } from './uncounted.js'
 
 export interface ServerProcess {
   readonly child: ChildProcess
@@ -37,9 +38,7 @@ export function startProcess (env: Record<string, string>, { cwd = ROOT, preload
       HOST: '127.0.0.1',
       // Under load one socket stands for many; what the limit does is tested where it is on.
       MESSAGES_PER_SECOND: '0',
-      // Its lines are compiled by another loader; counted together with those of the tests they would blur the coverage of both.
-      NODE_V8_COVERAGE: '',
-      _TAPJS_PROCESSINFO_COVERAGE_: '0',
+      ...UNCOUNTED,
       ...env
     },
     stdio: ['ignore', stdout ?? 'pipe', 'pipe']

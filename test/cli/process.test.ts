@@ -6,12 +6,13 @@ import t, { type Test } from 'tap'
 import { ROOT } from '../../src/root.js'
 import { until } from '../until.js'
 import { listen } from '../build.js'
+import { UNCOUNTED } from '../uncounted.js'
 
 function start (t: Test, args: string[], env: Record<string, string> = {}) {
   const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), join(ROOT, 'src/cli/index.ts'), ...args, ...(args.includes('--url') ? ['--timeout', '60'] : [])], {
     cwd: t.testdir({}),
     // Its lines are compiled by another loader; counted together with those of the tests they would blur the coverage of both.
-    env: { PATH: process.env.PATH, FASTIFY_AUTOLOAD_TYPESCRIPT: '1', NODE_V8_COVERAGE: '', _TAPJS_PROCESSINFO_COVERAGE_: '0', ...env },
+    env: { PATH: process.env.PATH, FASTIFY_AUTOLOAD_TYPESCRIPT: '1', ...UNCOUNTED, ...env },
     stdio: ['ignore', 'pipe', 'pipe']
   })
   t.teardown(() => child.kill('SIGKILL'))

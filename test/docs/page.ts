@@ -12,6 +12,7 @@ import { listen } from '../build.js'
 import { clientModules, startExample } from '../examples/example.js'
 import { Peer } from '../peer.js'
 import { SETTINGS } from './settings.js'
+import { UNCOUNTED } from '../uncounted.js'
 
 type Environment = Record<string, string>
 
@@ -84,7 +85,7 @@ export class Page {
   async run (commands: string): Promise<{ output: string, env: Environment }> {
     await this.needServer()
     const notes = mkdtempSync(join(tmpdir(), 'docs-'))
-    const child = spawn('bash', ['-c', `${PRELUDE}${this.real(commands)}`], { cwd: ROOT, env: { PATH: process.env.PATH, NODE_V8_COVERAGE: '', ...this.#shell, NOTES: notes, SERVER: this.url, FASTIFY_AUTOLOAD_TYPESCRIPT: '1' }, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn('bash', ['-c', `${PRELUDE}${this.real(commands)}`], { cwd: ROOT, env: { PATH: process.env.PATH, ...this.#shell, ...UNCOUNTED, NOTES: notes, SERVER: this.url, FASTIFY_AUTOLOAD_TYPESCRIPT: '1' }, stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
     let errors = ''
     child.stdout.on('data', (chunk) => { output += String(chunk) })

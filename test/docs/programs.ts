@@ -14,6 +14,7 @@ import { Peer } from '../peer.js'
 import { freePort } from '../redis.js'
 import { until } from '../until.js'
 import type { Page } from './page.js'
+import { UNCOUNTED } from '../uncounted.js'
 
 const PATH = `${process.env.PATH}:/usr/sbin`
 export const withoutNginx = spawnSync('nginx', ['-v'], { env: { PATH } }).status === 0 || process.env.CI === 'true' ? false : 'no nginx on this machine (apt-get install nginx-light)'
@@ -48,7 +49,7 @@ export async function runModule (page: Page, text: string, expected: RegExp): Pr
   await page.needServer()
   const file = join(project(page.t), 'example.mjs')
   writeFileSync(file, `import { WebSocket as Socket } from 'ws'\nglobalThis.WebSocket ??= Socket\n${page.real(text)}`)
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), file], { env: { PATH: process.env.PATH, NODE_V8_COVERAGE: '' }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), file], { env: { PATH: process.env.PATH, ...UNCOUNTED }, stdio: ['ignore', 'pipe', 'pipe'] })
   let [output, errors] = ['', '']
   child.stdout.on('data', (chunk) => { output += String(chunk) })
   child.stderr.on('data', (chunk) => { errors += String(chunk) })

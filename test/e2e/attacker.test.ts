@@ -13,6 +13,7 @@ import { freePort } from '../redis.js'
 import { startProcess } from '../server-process.js'
 import { until } from '../until.js'
 import type { PairFigures } from './paying-pair.js'
+import { UNCOUNTED } from '../uncounted.js'
 
 const SECRET = 'the secret of the server under attack'
 const KEY = { authorization: 'Bearer the-key', 'content-type': 'application/json' }
@@ -220,7 +221,7 @@ function quantile (values: number[], q: number): string {
 
 async function startPair (t: Test, url: string, { roomId, tokens }: Room): Promise<{ figures: () => Promise<PairFigures> }> {
   const child = fork(join(ROOT, 'test/e2e/paying-pair.ts'), [url, roomId, tokens.device1, tokens.device2], {
-    execArgv: ['--import', import.meta.resolve('tsx')], env: { PATH: process.env.PATH, NODE_V8_COVERAGE: '', _TAPJS_PROCESSINFO_COVERAGE_: '0' }
+    execArgv: ['--import', import.meta.resolve('tsx')], env: { PATH: process.env.PATH, ...UNCOUNTED }
   })
   t.teardown(() => child.kill('SIGKILL'))
   await once(child, 'message')
