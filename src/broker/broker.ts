@@ -1,4 +1,5 @@
 // The room log and its fan-out: what every broker promises. Interfaces and types alone; memory.ts and redis.ts implement them.
+import type { Awaitable } from '../awaitable.js'
 import type { Failure } from '../errors.js'
 import type { EventDraft } from '../protocol/codec.js'
 import type { PaymentState } from '../protocol/payment-state.js'
@@ -101,9 +102,9 @@ export interface Broker {
   /**
    * One atomic step: is the key known? else next seq, append, trim, fold, renew the expiry, hand out.
    * @param create open the room where it does not exist; otherwise that is `ROOM_NOT_FOUND`
-   * @returns what became of it, or `ROOM_CLOSED`, or `ID_CONFLICT` where its key was used for something else
+   * @returns what became of it, or `ROOM_CLOSED`, or `ID_CONFLICT` where its key was used for something else; a broker that need not wait answers at once
    */
-  publish: (roomId: string, draft: EventDraft, create: boolean) => Promise<Published | Failure>
+  publish: (roomId: string, draft: EventDraft, create: boolean) => Awaitable<Published | Failure>
   /** @returns the room as it is now, with the entries after `from` (none where it is left out), or `ROOM_NOT_FOUND`, or `ROOM_CLOSED` */
   read: (roomId: string, from?: ReadFrom) => Promise<RoomView | Failure>
   /**

@@ -24,7 +24,8 @@ export class EventLog {
    * Whether the log knows the event already.
    * @returns what it knows, and by which key; or `conflict` where the key named something else; or undefined for a new event
    */
-  find ({ keys = [] }: EventDraft): { known: Known, key: DraftKey } | 'conflict' | undefined {
+  find ({ keys }: EventDraft): { known: Known, key: DraftKey } | 'conflict' | undefined {
+    if (!keys) return undefined
     for (const key of keys) {
       const found = this.#keys.get(key.name)
       if (found) return found.fingerprint === key.fingerprint ? { known: found.known, key } : 'conflict'

@@ -77,7 +77,7 @@ export class MemoryBroker implements Broker {
     if (room) room.present = here.length
   }
 
-  async publish (roomId: string, draft: EventDraft, create: boolean): Promise<Published | Failure> {
+  publish (roomId: string, draft: EventDraft, create: boolean): Published | Failure {
     const room = this.#get(roomId, create)
     if (room instanceof Failure) return room
     const { log } = room
@@ -187,8 +187,8 @@ export class MemoryBroker implements Broker {
   }
 
   #hasEnded ({ deadline, emptyUntil, subscribed }: MemoryRoom): boolean {
-    const now = this.#options.now()
-    return deadline === Infinity ? !subscribed && emptyUntil <= now : deadline <= now
+    const end = deadline === Infinity && !subscribed ? emptyUntil : deadline
+    return end !== Infinity && end <= this.#options.now()
   }
 
   #end (roomId: string, room: MemoryRoom, cause: CloseCause): void {

@@ -20,7 +20,7 @@ export const MAX_STRING = 2048
 export interface ClientFrame {
   readonly type: EventType | CommandType
   readonly payload: EventPayload
-  readonly id?: string
+  readonly id: string | undefined
 }
 
 /** A refused frame: why, and the frame's `id` where it had a usable one. */
@@ -65,8 +65,7 @@ export function checkFrame (frame: unknown): ClientFrame | RefusedFrame {
     const rule = Array.isArray(schema.enum) ? `expected one of ${schema.enum.join(', ')}` : message.charAt(0).toLowerCase() + message.slice(1)
     return refused(invalid(`payload${path.replaceAll('/', '.')}`, rule))
   }
-  const valid = { type: type as ClientFrame['type'], payload: payload as EventPayload }
-  return name === undefined ? valid : { ...valid, id: name }
+  return { type: type as ClientFrame['type'], payload: payload as EventPayload, id: name }
 }
 
 /** A name under which the log remembers an event. */
@@ -88,19 +87,22 @@ export interface EventDraft {
   /** ms since the epoch, when the server accepted it. */
   readonly timestamp: number
   /** What a repetition has in common with its first; the log knows an event by each of them. */
-  readonly keys?: readonly DraftKey[]
+  readonly keys: readonly DraftKey[] | undefined
   /** The outgoing text up to the place of `seq`, and from there on: only the number is spliced in, nothing is serialised twice. */
   readonly head: string
   readonly tail: string
   /** The client that sent it and does not get it back. */
-  readonly origin?: string
+  readonly origin: string | undefined
 }
+
+/** What is said, validated. */
+interface Said { readonly type: string, readonly payload: EventPayload, readonly id?: string | undefined }
 
 export interface DraftOptions {
   readonly source: Source
-  readonly verified?: boolean
+  readonly verified?: boolean | undefined
   readonly timestamp: number
-  readonly origin?: string
+  readonly origin?: string | undefined
   /** Makes a repeated request one event (an HTTP `Idempotency-Key`). */
   readonly idempotencyKey?: string | undefined
   /** What makes two requests with one key the same; by default type and payload. */
@@ -108,21 +110,23 @@ export interface DraftOptions {
 }
 
 /** Serialises an event once, from its validated payload. */
-export function draftEvent (
-  { type, payload, id }: { type: string, payload: EventPayload, id?: string | undefined },
-  { source, verified = false, timestamp, origin, idempotencyKey, identity }: DraftOptions
-): EventDraft {
+export function draftEvent (event: Said, options: DraftOptions): EventDraft {
+  const { type, payload, id } = event
+  const { source, verified = false, timestamp, origin } = options
   // `type` is one of our own names or passed the eventType pattern, so it needs no escaping; an `id` may hold quotes.
   const head = `{"type":"${type}","payload":${JSON.stringify(payload)},"seq":`
   const tail = `,"timestamp":${timestamp},"source":"${source}"${id === undefined ? '' : `,"id":${JSON.stringify(id)}`}}`
-  const draft = { type, payload, source, verified, timestamp, head, tail, ...(origin !== undefined && { origin }) }
-  if (id === undefined && idempotencyKey === undefined) return draft
+  return { type, payload, source, verified, timestamp, head, tail, origin, keys: keysOf(event, options) }
+}
+
+function keysOf ({ type, payload, id }: Said, { verified = false, idempotencyKey, identity }: DraftOptions): DraftKey[] | undefined {
+  if (id === undefined && idempotencyKey === undefined) return undefined
   const said = identity ?? type + canonical(payload)
   const keys: DraftKey[] = []
   if (idempotencyKey !== undefined) keys.push({ name: `request ${idempotencyKey}`, fingerprint: digest(`${id} ${said}`), isRequest: true })
   // Devices and backends have name spaces of their own: a phone cannot take the id under which a backend will confirm.
   if (id !== undefined) keys.push({ name: `${verified ? 'backend' : 'device'} ${id}`, fingerprint: digest(said), isRequest: false })
-  return { ...draft, keys }
+  return keys
 }
 
 /** The bytes that every member receives, and that the log keeps. */

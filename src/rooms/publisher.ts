@@ -1,4 +1,5 @@
 // The way into a room's log: what is said becomes a draft, is appended by the broker, counted, and written down where it is worth a line.
+import { then, type Awaitable } from '../awaitable.js'
 import type { Broker, Published } from '../broker/broker.js'
 import { Failure } from '../errors.js'
 import type { Metrics } from '../metrics.js'
@@ -41,16 +42,17 @@ export class Publisher {
    * @param create open the room where it does not exist
    * @param who said it, for the log
    */
-  async event (event: PaymentEvent, said: Omit<DraftOptions, 'timestamp'>, create: boolean, who: object): Promise<Published | Failure> {
+  event (event: PaymentEvent, said: DraftOptions, create: boolean, who: object): Awaitable<Published | Failure> {
     const { type, payload: { roomId } } = event
-    const { log, now } = this.#options
-    const published = await this.#append(roomId, draftEvent(event, { ...said, timestamp: now() }), create, type)
-    if (published instanceof Failure) return published
-    const { seq, duplicate, receivers } = published
-    // A payment that gets somewhere is worth a line; every single event is not, and its fields are not built when nobody reads them.
-    if (published.changed) log.info({ roomId, ...who, seq }, EVENTS[type].sentence)
-    if (this.#debug) log.debug({ roomId, ...who, type, seq, duplicate, receivers }, 'event relayed')
-    return published
+    return then(this.#append(roomId, draftEvent(event, said), create, type), (published) => {
+      if (published instanceof Failure) return published
+      const { log } = this.#options
+      const { seq, duplicate, receivers, changed } = published
+      // A payment that gets somewhere is worth a line; every single event is not, and its fields are not built when nobody reads them.
+      if (changed) log.info({ roomId, ...who, seq }, EVENTS[type].sentence)
+      if (this.#debug) log.debug({ roomId, ...who, type, seq, duplicate, receivers }, 'event relayed')
+      return published
+    })
   }
 
   /** @param idempotencyKey makes a repeated request one message */
@@ -66,12 +68,13 @@ export class Publisher {
     return published
   }
 
-  async #append (roomId: string, draft: EventDraft, create: boolean, type: string): Promise<Published | Failure> {
+  #append (roomId: string, draft: EventDraft, create: boolean, type: string): Awaitable<Published | Failure> {
     const { broker, metrics } = this.#options
-    const published = await broker.publish(roomId, draft, create)
-    if (published instanceof Failure) return published
-    if (published.isNew) metrics.events.inc({ type, source: draft.source })
-    else metrics.duplicates.inc()
-    return published
+    return then(broker.publish(roomId, draft, create), (published) => {
+      if (published instanceof Failure) return published
+      if (published.isNew) metrics.events.inc({ type, source: draft.source })
+      else metrics.duplicates.inc()
+      return published
+    })
   }
 }

@@ -1,4 +1,5 @@
 // The rooms of this node: who is in each, how an event reaches them, and how a newcomer catches the first live one.
+import { then, type Awaitable } from '../awaitable.js'
 import { ANYONE, may, type Claims, type PolicySettings } from '../auth/policy.js'
 import type { Broker, CloseCause, LogEntry, Published, ReadFrom, RoomView } from '../broker/broker.js'
 import { CLOSE, Failure } from '../errors.js'
@@ -133,18 +134,17 @@ export class Rooms {
   }
 
   /** Publishes a device's event to the others in its room. On an open server a socket that never joined is taken in by its first event. */
-  async publish (recipient: Recipient, event: PaymentEvent): Promise<Published | Failure> {
+  publish (recipient: Recipient, event: PaymentEvent): Awaitable<Published | Failure> {
     const { type, payload: { roomId, deviceId } } = event
-    let member = recipient.memberships.get(roomId)
-    if (!member && !this.#options.isOpen) return new Failure('NOT_JOINED')
-    if (!may(member?.claims ?? ANYONE, { to: 'publish', roomId, type, deviceId }, this.#options)) return new Failure('FORBIDDEN')
-    if (!member) {
-      const joined = await this.#joinSilently(recipient, roomId, { deviceId, role: EVENTS[type].sentBy })
-      if (joined instanceof Failure) return joined
-      member = joined
-    }
-    const { clientId } = recipient
-    return this.#publisher.event(event, { source: 'device', origin: clientId }, true, { clientId, deviceId: member.deviceId })
+    const { isOpen, now } = this.#options
+    const present = recipient.memberships.get(roomId)
+    if (!present && !isOpen) return new Failure('NOT_JOINED')
+    if (!may(present?.claims ?? ANYONE, { to: 'publish', roomId, type, deviceId }, this.#options)) return new Failure('FORBIDDEN')
+    return then(present ?? this.#joinSilently(recipient, roomId, { deviceId, role: EVENTS[type].sentBy }), (member) => {
+      if (member instanceof Failure) return member
+      const { clientId } = recipient
+      return this.#publisher.event(event, { source: 'device', origin: clientId, timestamp: now() }, true, { clientId, deviceId: member.deviceId })
+    })
   }
 
   /**
@@ -157,7 +157,7 @@ export class Rooms {
     if (!may(claims, { to: 'publish', roomId, type, deviceId }, this.#options)) return new Failure('FORBIDDEN')
     // Without a proof it is a device's word, whoever sent it: so `source: "api"` on a result means that it is verified.
     const verified = speaker === 'backend'
-    return this.#publisher.event(event, { source: verified ? 'api' : 'device', verified, idempotencyKey }, verified || this.#options.isOpen, { speaker })
+    return this.#publisher.event(event, { source: verified ? 'api' : 'device', verified, idempotencyKey, timestamp: this.#options.now() }, verified || this.#options.isOpen, { speaker })
   }
 
   /** Publishes a backend's message to everyone in a room that exists. */

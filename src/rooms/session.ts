@@ -1,8 +1,9 @@
 // One socket's life: greeting, its frames one after the other, the replies, and the close.
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
+import { then, type Awaitable } from '../awaitable.js'
 import { ANYONE, type Claims } from '../auth/policy.js'
-import type { LogEntry } from '../broker/broker.js'
+import type { LogEntry, Published } from '../broker/broker.js'
 import { CLOSE, Failure, type CloseReason } from '../errors.js'
 import type { Metrics } from '../metrics.js'
 import { decodeFrame, encodeFrame, type ClientFrame } from '../protocol/codec.js'
@@ -34,6 +35,9 @@ export interface SessionOptions {
   readonly joinTimeout: number
 }
 
+/** A message, and when it arrived, ms of the process. */
+interface Arrival { readonly data: Buffer, readonly at: number }
+
 export class Session implements Recipient, Connection {
   readonly transport = 'socket'
   readonly memberships = new Map<string, Member>()
@@ -44,9 +48,8 @@ export class Session implements Recipient, Connection {
   readonly #socket: WebSocket
   readonly #options: SessionOptions
   readonly #outbox: Outbox
-  readonly #inbox: Buffer[] = []
-  /** When each of them arrived, ms of the process. */
-  readonly #arrivals: number[] = []
+  /** What arrived while one before it was still being worked on. */
+  readonly #inbox: Arrival[] = []
   readonly #openedAt: number
   readonly #conduct: Conduct
   /** It has shown a valid token. */
@@ -79,13 +82,9 @@ export class Session implements Recipient, Connection {
   receive (data: Buffer, isBinary: boolean): void {
     if (this.#ended || this.#floods()) return
     if (isBinary) return this.close(CLOSE.UNSUPPORTED_DATA)
-    this.#inbox.push(data)
-    this.#arrivals.push(performance.now())
-    if (this.#working) {
-      if (this.#inbox.length >= INBOX_SIZE) this.#pause()
-    } else {
-      this.#work().catch((err: unknown) => this.#options.log.error({ err, clientId: this.clientId }, 'session failed'))
-    }
+    const arrival = { data, at: performance.now() }
+    if (!this.#working) return this.#work(arrival)
+    if (this.#inbox.push(arrival) >= INBOX_SIZE) this.#pause()
   }
 
   deliver ({ frame: text }: LogEntry, frame: Buffer): void { this.#outbox.sendFrame(text, frame) }
@@ -128,7 +127,7 @@ export class Session implements Recipient, Connection {
     if (this.#closedWith !== undefined) return
     this.#ended = true
     this.#closedWith = code
-    this.#inbox.length = this.#arrivals.length = 0
+    this.#inbox.length = 0
     if (code === CLOSE.TOO_SLOW.code) this.#options.metrics.slowConsumers.inc({ transport: this.transport })
     this.#socket.close(code, reason)
     this.#options.rooms.drop(this)
@@ -143,33 +142,50 @@ export class Session implements Recipient, Connection {
     if (!this.#working) this.#options.rooms.drop(this)
   }
 
-  async #work (): Promise<void> {
-    this.#working = true
-    for (let data = this.#inbox.shift(); data; data = this.#inbox.shift()) {
-      try {
-        await this.#handle(data, this.#arrivals.shift()!)
-      } catch (err) {
-        this.#options.log.error({ err, clientId: this.clientId }, 'frame failed')
-        this.#refuse(new Failure('INTERNAL'))
-      }
-      if (this.#socket.isPaused && this.#inbox.length < INBOX_SIZE && this.#closedWith !== CLOSE.RATE_LIMIT.code) this.#socket.resume()
+  /** Works off a message and all that wait behind it. An event is done at once where the broker answers at once; otherwise the rest waits for it. */
+  #work (first: Arrival | undefined): void {
+    for (let arrival = first; arrival; arrival = this.#inbox.shift()) {
+      const work = this.#handle(arrival)
+      if (!work) continue
+      this.#working = true
+      work.then(() => this.#goOn()).catch((err: unknown) => this.#options.log.error({ err, clientId: this.clientId }, 'session failed'))
+      return
     }
+  }
+
+  #goOn (): void {
     this.#working = false
-    if (this.#ended) this.#options.rooms.drop(this)
+    this.#work(this.#inbox.shift())
+    if (this.#socket.isPaused && this.#inbox.length < INBOX_SIZE && this.#closedWith !== CLOSE.RATE_LIMIT.code) this.#socket.resume()
+    if (this.#ended && !this.#working) this.#options.rooms.drop(this)
   }
 
-  async #handle (data: Buffer, arrivedAt: number): Promise<void> {
-    const frame = decodeFrame(data)
-    if (this.#conduct.exceeds(this.#options.now())) return this.#refuse(new Failure('RATE_LIMITED'), frame.id)
-    if ('failure' in frame) {
-      this.#refuse(frame.failure, frame.id)
-      return this.#strike()
+  /** @returns a promise where it has to wait, which does not reject */
+  #handle ({ data, at }: Arrival): Promise<void> | undefined {
+    try {
+      const frame = decodeFrame(data)
+      if (this.#conduct.exceeds(this.#options.now())) return this.#refuse(new Failure('RATE_LIMITED'), frame.id)
+      if ('failure' in frame) {
+        this.#refuse(frame.failure, frame.id)
+        return this.#strike()
+      }
+      const outcome = this.#obey(frame, at)
+      if (outcome instanceof Promise) return outcome.then((failure) => this.#conclude(failure, frame.id)).catch((err: unknown) => this.#fail(err))
+      this.#conclude(outcome, frame.id)
+    } catch (err) {
+      this.#fail(err)
     }
-    const failure = await this.#obey(frame, arrivedAt)
-    if (failure) this.#refuse(failure, frame.id)
+    return undefined
   }
 
-  async #obey (frame: ClientFrame, arrivedAt: number): Promise<Failure | undefined> {
+  #conclude (failure: Failure | undefined, id: string | undefined): void { if (failure) this.#refuse(failure, id) }
+
+  #fail (err: unknown): void {
+    this.#options.log.error({ err, clientId: this.clientId }, 'frame failed')
+    this.#refuse(new Failure('INTERNAL'))
+  }
+
+  #obey (frame: ClientFrame, arrivedAt: number): Awaitable<Failure | undefined> {
     switch (frame.type) {
       case 'JOIN_ROOM': return this.#enter(frame.payload as JoinRoom, frame.id)
       case 'LEAVE_ROOM': return this.#leave(frame.payload.roomId)
@@ -214,17 +230,19 @@ export class Session implements Recipient, Connection {
     this.#reply('PONG', pong)
   }
 
-  async #publish (event: PaymentEvent, arrivedAt: number): Promise<Failure | undefined> {
-    const { metrics, rooms } = this.#options
-    const published = await rooms.publish(this, event)
-    if (published instanceof Failure) return published
-    metrics.relay.observe((performance.now() - arrivedAt) / 1000)
-    if (event.id === undefined) return undefined
-    const { epoch, seq, duplicate } = published
-    const ack: Ack = { id: event.id, roomId: event.payload.roomId, epoch, seq, duplicate }
+  #publish (event: PaymentEvent, arrivedAt: number): Awaitable<Failure | undefined> {
+    return then(this.#options.rooms.publish(this, event), (published) => {
+      if (published instanceof Failure) return published
+      this.#options.metrics.relay.observe((performance.now() - arrivedAt) / 1000)
+      if (event.id !== undefined) this.#acknowledge(event.id, event.payload.roomId, published)
+      return undefined
+    })
+  }
+
+  #acknowledge (id: string, roomId: string, { epoch, seq, duplicate }: Published): void {
+    const ack: Ack = { id, roomId, epoch, seq, duplicate }
     this.#reply('ACK', ack)
-    metrics.acknowledgements.inc()
-    return undefined
+    this.#options.metrics.acknowledgements.inc()
   }
 
   /** Stops reading; a pong that is not read is none that was not sent. */
@@ -241,11 +259,11 @@ export class Session implements Recipient, Connection {
     return true
   }
 
-  #strike (): void {
+  #strike (): undefined {
     if (this.#conduct.offends(this.#options.now())) this.close(CLOSE.INVALID_FRAMES)
   }
 
-  #refuse ({ code, message, retryable }: Failure, id?: string): void {
+  #refuse ({ code, message, retryable }: Failure, id?: string): undefined {
     const { log, metrics, now } = this.#options
     metrics.errors.inc({ code, over: 'socket' })
     if (writesDebug(log)) log.debug({ clientId: this.clientId, code }, 'frame refused')
