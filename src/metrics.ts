@@ -1,6 +1,7 @@
 // What is measured, in Prometheus' terms. Labels are bounded: never a room, a device or anything else that a client chose.
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { CLOSE } from './errors.js'
+import type { Source } from './protocol/events.js'
 
 /** Close codes that are counted by themselves; a client may close with any other (RFC 6455 §7.4). */
 const CODES: ReadonlySet<number> = new Set([1000, 1001, 1002, 1005, 1006, 1007, 1009, ...Object.values(CLOSE).map(({ code }) => code)])
@@ -15,8 +16,14 @@ export class Metrics {
   readonly connections = new Gauge({ name: 'wsp_connections', help: 'Open connections of this node.', labelNames: ['transport'], registers: this.#registers })
   readonly rooms = new Gauge({ name: 'wsp_rooms', help: 'Rooms with somebody in them on this node.', registers: this.#registers })
   readonly brokerUp = new Gauge({ name: 'wsp_broker_up', help: 'Whether rooms can be read and written.', registers: this.#registers })
+  /** By source and type. The labels of a counter are put together for each call; here that is done when somebody looks. */
+  readonly #published: Record<Source, Map<string, number>> = { device: new Map(), api: new Map() }
   readonly events = new Counter({
-    name: 'wsp_events_total', help: 'Events that were appended to a log, by this node. A backend\'s own messages are of type BROADCAST.', labelNames: ['type', 'source'], registers: this.#registers
+    name: 'wsp_events_total',
+    help: 'Events that were appended to a log, by this node. A backend\'s own messages are of type BROADCAST.',
+    labelNames: ['type', 'source'],
+    registers: this.#registers,
+    collect: () => this.#countEvents()
   })
 
   readonly duplicates = new Counter({ name: 'wsp_duplicates_total', help: 'Events that were sent again and known by their id or key.', registers: this.#registers })
@@ -36,6 +43,17 @@ export class Metrics {
 
   stop (): void { this.registry.clear() }
 
+  /** An event was appended to a log. */
+  published (type: string, source: Source): void {
+    const counts = this.#published[source]
+    counts.set(type, (counts.get(type) ?? 0) + 1)
+  }
+
   /** A socket was closed. */
   closed (code: number): void { this.#closes.inc({ code: CODES.has(code) ? String(code) : 'other' }) }
+
+  #countEvents (): void {
+    this.events.reset()
+    for (const source of ['device', 'api'] as const) for (const [type, count] of this.#published[source]) this.events.inc({ type, source }, count)
+  }
 }

@@ -49,23 +49,24 @@ export function decodeFrame (data: Buffer | string): ClientFrame | RefusedFrame 
 /** Validates a parsed frame: its bounds, its envelope and its payload. For what came over a socket and over REST alike. */
 export function checkFrame (frame: unknown): ClientFrame | RefusedFrame {
   if (!isObject(frame)) return { failure: new Failure('INVALID_FRAME', 'The frame must be a JSON object.') }
+  const failure = checkShape(frame) ?? checkEnvelope(frame)
   const { id, type, payload = {} } = frame
-  const name = frameId.Check(id) ? id : undefined
+  if (!failure) return { type: type as ClientFrame['type'], payload: payload as EventPayload, id: id as string | undefined }
   // Whatever is wrong, the offender is told which of its frames it was; but a card number is not repeated.
-  const refused = (failure: Failure): RefusedFrame => name === undefined || holdsCardNumber(name) ? { failure } : { failure, id: name }
-  const shape = checkShape(frame)
-  if (shape) return refused(shape)
-  if (id !== undefined && name === undefined) return refused(invalid('id', 'must be a string of 1–64 printable ASCII characters'))
-  if (typeof type !== 'string') return refused(invalid('type', 'must be a string'))
+  return frameId.Check(id) && !holdsCardNumber(id) ? { failure, id } : { failure }
+}
+
+/** What is wrong with a frame's id, its type, or what its type asks of the payload. */
+function checkEnvelope ({ id, type, payload = {} }: Record<string, unknown>): Failure | undefined {
+  if (id !== undefined && !frameId.Check(id)) return invalid('id', 'must be a string of 1–64 printable ASCII characters')
+  if (typeof type !== 'string') return invalid('type', 'must be a string')
   const check = checks.get(type)
-  if (!check) return refused(new Failure('UNKNOWN_EVENT', `The event type is not known; it must be one of ${EVENT_TYPES.join(', ')}.`))
-  if (!isObject(payload)) return refused(invalid('payload', 'must be an object'))
-  if (!check.Check(payload)) {
-    const { path, schema, message } = check.Errors(payload).First()!
-    const rule = Array.isArray(schema.enum) ? `expected one of ${schema.enum.join(', ')}` : message.charAt(0).toLowerCase() + message.slice(1)
-    return refused(invalid(`payload${path.replaceAll('/', '.')}`, rule))
-  }
-  return { type: type as ClientFrame['type'], payload: payload as EventPayload, id: name }
+  if (!check) return new Failure('UNKNOWN_EVENT', `The event type is not known; it must be one of ${EVENT_TYPES.join(', ')}.`)
+  if (!isObject(payload)) return invalid('payload', 'must be an object')
+  if (check.Check(payload)) return undefined
+  const { path, schema, message } = check.Errors(payload).First()!
+  const rule = Array.isArray(schema.enum) ? `expected one of ${schema.enum.join(', ')}` : message.charAt(0).toLowerCase() + message.slice(1)
+  return invalid(`payload${path.replaceAll('/', '.')}`, rule)
 }
 
 /** A name under which the log remembers an event. */
@@ -155,7 +156,7 @@ const CARD_NUMBER = 'holds what looks like a card number, which must not be sent
  * @returns what is wrong with its shape, otherwise `SENSITIVE_DATA` for the first card data in it; neither repeats any of that
  */
 export function checkShape (frame: unknown): Failure | undefined {
-  const walk = new Walk()
+  walk.begin()
   return walk.visit(frame, 1) ?? walk.sensitive
 }
 
@@ -166,6 +167,11 @@ class Walk {
   #items = 0
   /** The keys that lead to where it is. */
   readonly #path: string[] = []
+
+  begin (): void {
+    this.sensitive = undefined
+    this.#keys = this.#items = this.#path.length = 0
+  }
 
   visit (value: unknown, depth: number): Failure | undefined {
     if (typeof value === 'string') {
@@ -218,6 +224,9 @@ class Walk {
     return invalid(this.#path.map((key) => holdsCardNumber(key) ? '[hidden]' : key).join('.'), rule, code)
   }
 }
+
+/** One for all: it is done before the next one begins, and a new one for each frame would be garbage. */
+const walk = new Walk()
 
 function ruleFor (text: string): string | undefined {
   if (text.length > MAX_STRING) return `expected at most ${MAX_STRING} characters`

@@ -1,10 +1,10 @@
 // The way into a room's log: what is said becomes a draft, is appended by the broker, counted, and written down where it is worth a line.
-import { then, type Awaitable } from '../awaitable.js'
+import type { Awaitable } from '../awaitable.js'
 import type { Broker, Published } from '../broker/broker.js'
 import { Failure } from '../errors.js'
 import type { Metrics } from '../metrics.js'
-import { draftEvent, type DraftOptions, type EventDraft } from '../protocol/codec.js'
-import { EVENTS, type EventPayload, type PaymentEventType } from '../protocol/events.js'
+import { draftEvent, type DraftOptions } from '../protocol/codec.js'
+import { EVENTS, type EventPayload, type PaymentEventType, type Source } from '../protocol/events.js'
 import { writesDebug, type Log } from './log.js'
 
 /** An event that a device or a backend publishes, validated. */
@@ -43,16 +43,9 @@ export class Publisher {
    * @param who said it, for the log
    */
   event (event: PaymentEvent, said: DraftOptions, create: boolean, who: object): Awaitable<Published | Failure> {
-    const { type, payload: { roomId } } = event
-    return then(this.#append(roomId, draftEvent(event, said), create, type), (published) => {
-      if (published instanceof Failure) return published
-      const { log } = this.#options
-      const { seq, duplicate, receivers, changed } = published
-      // A payment that gets somewhere is worth a line; every single event is not, and its fields are not built when nobody reads them.
-      if (changed) log.info({ roomId, ...who, seq }, EVENTS[type].sentence)
-      if (this.#debug) log.debug({ roomId, ...who, type, seq, duplicate, receivers }, 'event relayed')
-      return published
-    })
+    const published = this.#options.broker.publish(event.payload.roomId, draftEvent(event, said), create)
+    if (published instanceof Promise) return published.then((later) => this.#note(event, said, who, later))
+    return this.#note(event, said, who, published)
   }
 
   /** @param idempotencyKey makes a repeated request one message */
@@ -61,20 +54,26 @@ export class Publisher {
     const timestamp = now()
     const payload = { roomId, message, idSeguro, timestamp, source: 'api' }
     const draft = draftEvent({ type: eventType, payload }, { source: 'api', timestamp, idempotencyKey, identity: JSON.stringify([eventType, message, idSeguro]) })
+    const published = await this.#options.broker.publish(roomId, draft, false)
+    if (published instanceof Failure) return published
     // Its type is a backend's to choose, and so no label.
-    const published = await this.#append(roomId, draft, false, 'BROADCAST')
-    if (published instanceof Failure || !published.isNew) return published
-    log.info({ roomId, type: eventType, seq: published.seq, sentToClients: published.receivers }, 'message broadcast')
+    this.#count(published, 'BROADCAST', 'api')
+    if (published.isNew) log.info({ roomId, type: eventType, seq: published.seq, sentToClients: published.receivers }, 'message broadcast')
     return published
   }
 
-  #append (roomId: string, draft: EventDraft, create: boolean, type: string): Awaitable<Published | Failure> {
-    const { broker, metrics } = this.#options
-    return then(broker.publish(roomId, draft, create), (published) => {
-      if (published instanceof Failure) return published
-      if (published.isNew) metrics.events.inc({ type, source: draft.source })
-      else metrics.duplicates.inc()
-      return published
-    })
+  #note ({ type, payload: { roomId } }: PaymentEvent, { source }: DraftOptions, who: object, published: Published | Failure): Published | Failure {
+    if (published instanceof Failure) return published
+    const { seq, duplicate, receivers, changed } = published
+    this.#count(published, type, source)
+    // A payment that gets somewhere is worth a line; every single event is not, and its fields are not built when nobody reads them.
+    if (changed) this.#options.log.info({ roomId, ...who, seq }, EVENTS[type].sentence)
+    if (this.#debug) this.#options.log.debug({ roomId, ...who, type, seq, duplicate, receivers }, 'event relayed')
+    return published
+  }
+
+  #count ({ isNew }: Published, type: string, source: Source): void {
+    if (isNew) this.#options.metrics.published(type, source)
+    else this.#options.metrics.duplicates.inc()
   }
 }

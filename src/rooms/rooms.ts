@@ -1,5 +1,5 @@
 // The rooms of this node: who is in each, how an event reaches them, and how a newcomer catches the first live one.
-import { then, type Awaitable } from '../awaitable.js'
+import type { Awaitable } from '../awaitable.js'
 import { ANYONE, may, type Claims, type PolicySettings } from '../auth/policy.js'
 import type { Broker, CloseCause, LogEntry, Published, ReadFrom, RoomView } from '../broker/broker.js'
 import { CLOSE, Failure } from '../errors.js'
@@ -136,15 +136,10 @@ export class Rooms {
   /** Publishes a device's event to the others in its room. On an open server a socket that never joined is taken in by its first event. */
   publish (recipient: Recipient, event: PaymentEvent): Awaitable<Published | Failure> {
     const { type, payload: { roomId, deviceId } } = event
-    const { isOpen, now } = this.#options
-    const present = recipient.memberships.get(roomId)
-    if (!present && !isOpen) return new Failure('NOT_JOINED')
-    if (!may(present?.claims ?? ANYONE, { to: 'publish', roomId, type, deviceId }, this.#options)) return new Failure('FORBIDDEN')
-    return then(present ?? this.#joinSilently(recipient, roomId, { deviceId, role: EVENTS[type].sentBy }), (member) => {
-      if (member instanceof Failure) return member
-      const { clientId } = recipient
-      return this.#publisher.event(event, { source: 'device', origin: clientId, timestamp: now() }, true, { clientId, deviceId: member.deviceId })
-    })
+    const member = recipient.memberships.get(roomId)
+    if (!member && !this.#options.isOpen) return new Failure('NOT_JOINED')
+    if (!may(member?.claims ?? ANYONE, { to: 'publish', roomId, type, deviceId }, this.#options)) return new Failure('FORBIDDEN')
+    return member ? this.#publishAs(member, event) : this.#publishFirst(recipient, event)
   }
 
   /**
@@ -204,6 +199,16 @@ export class Rooms {
     }
     this.#presence.introduce(member, introduction)
     return member
+  }
+
+  async #publishFirst (recipient: Recipient, event: PaymentEvent): Promise<Published | Failure> {
+    const { type, payload: { roomId, deviceId } } = event
+    const member = await this.#joinSilently(recipient, roomId, { deviceId, role: EVENTS[type].sentBy })
+    return member instanceof Failure ? member : this.#publishAs(member, event)
+  }
+
+  #publishAs ({ recipient: { clientId }, deviceId }: Member, event: PaymentEvent): Awaitable<Published | Failure> {
+    return this.#publisher.event(event, { source: 'device', origin: clientId, timestamp: this.#options.now() }, true, { clientId, deviceId })
   }
 
   /** A member whose second join failed goes on where it was, with what came in meanwhile. */

@@ -1,7 +1,7 @@
 // One socket's life: greeting, its frames one after the other, the replies, and the close.
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
-import { then, type Awaitable } from '../awaitable.js'
+import type { Awaitable } from '../awaitable.js'
 import { ANYONE, type Claims } from '../auth/policy.js'
 import type { LogEntry, Published } from '../broker/broker.js'
 import { CLOSE, Failure, type CloseReason } from '../errors.js'
@@ -231,18 +231,21 @@ export class Session implements Recipient, Connection {
   }
 
   #publish (event: PaymentEvent, arrivedAt: number): Awaitable<Failure | undefined> {
-    return then(this.#options.rooms.publish(this, event), (published) => {
-      if (published instanceof Failure) return published
-      this.#options.metrics.relay.observe((performance.now() - arrivedAt) / 1000)
-      if (event.id !== undefined) this.#acknowledge(event.id, event.payload.roomId, published)
-      return undefined
-    })
+    const published = this.#options.rooms.publish(this, event)
+    if (published instanceof Promise) return published.then((later) => this.#acknowledge(event, arrivedAt, later))
+    return this.#acknowledge(event, arrivedAt, published)
   }
 
-  #acknowledge (id: string, roomId: string, { epoch, seq, duplicate }: Published): void {
+  #acknowledge ({ id, payload: { roomId } }: PaymentEvent, arrivedAt: number, published: Published | Failure): Failure | undefined {
+    if (published instanceof Failure) return published
+    const { metrics } = this.#options
+    metrics.relay.observe((performance.now() - arrivedAt) / 1000)
+    if (id === undefined) return undefined
+    const { epoch, seq, duplicate } = published
     const ack: Ack = { id, roomId, epoch, seq, duplicate }
     this.#reply('ACK', ack)
-    this.#options.metrics.acknowledgements.inc()
+    metrics.acknowledgements.inc()
+    return undefined
   }
 
   /** Stops reading; a pong that is not read is none that was not sent. */
