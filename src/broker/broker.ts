@@ -10,6 +10,7 @@ export interface Position { readonly epoch: string, readonly seq: number }
 
 /** One event of a room's log, encoded: the same bytes go to every member, now or in a replay. */
 export interface LogEntry extends Position {
+  /** As it travels; `textOf` has the message in it. */
   readonly frame: Buffer
   /** The client that sent it and does not get it back while it is live. */
   readonly origin?: string | undefined

@@ -5,6 +5,7 @@ import type { TObject } from '@sinclair/typebox'
 import { Failure } from '../errors.js'
 import { holdsCardNumber, isCardNumber, namesCardData } from './card-data.js'
 import { COMMANDS, EVENTS, EVENT_TYPES, type CommandType, type EventPayload, type EventType, type Source } from './events.js'
+import { framed } from './framing.js'
 import { FrameId } from './identifiers.js'
 
 /** How deep objects and arrays may nest; JSON nested by the thousand parses, but breaks whatever walks it later. */
@@ -130,9 +131,9 @@ function keysOf ({ type, payload, id }: Said, { verified = false, idempotencyKey
   return keys
 }
 
-/** The bytes that every member receives, and that the log keeps. */
-export function encodeEvent (draft: EventDraft, seq: number): Buffer {
-  return Buffer.from(draft.head + seq + draft.tail, 'utf8')
+/** The frame that every member receives, and that the log keeps. */
+export function encodeEvent ({ head, tail }: EventDraft, seq: number): Buffer {
+  return framed(head + seq + tail)
 }
 
 /** A frame of the server's own (greeting, reply, error) as text. */
@@ -170,7 +171,9 @@ class Walk {
 
   begin (): void {
     this.sensitive = undefined
-    this.#keys = this.#items = this.#path.length = 0
+    this.#keys = this.#items = 0
+    // Only a way that ended early left something there.
+    if (this.#path.length > 0) this.#path.length = 0
   }
 
   visit (value: unknown, depth: number): Failure | undefined {

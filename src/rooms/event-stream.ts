@@ -6,6 +6,7 @@ import { CLOSE, Failure, type CloseReason } from '../errors.js'
 import type { Metrics } from '../metrics.js'
 import { encodeFrame } from '../protocol/codec.js'
 import type { Role } from '../protocol/events.js'
+import { textOf } from '../protocol/framing.js'
 import { roomJoined } from './joined.js'
 import type { Member, Recipient } from './room.js'
 import type { Rooms } from './rooms.js'
@@ -65,7 +66,7 @@ export class EventStream implements Recipient, Connection {
   }
 
   // A frame is one line of JSON, so it needs no splitting into several `data:` fields.
-  deliver ({ epoch, seq, frame }: LogEntry): void { this.#write(`id: ${epoch}:${seq}\ndata: ${frame.toString('utf8')}\n\n`) }
+  deliver ({ epoch, seq, frame }: LogEntry): void { this.#write(`id: ${epoch}:${seq}\ndata: ${textOf(frame).toString('utf8')}\n\n`) }
 
   replay (entry: LogEntry): Promise<void> | undefined {
     this.deliver(entry)

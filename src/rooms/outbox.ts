@@ -1,6 +1,7 @@
 // Bounded sends to one socket: a peer that does not read may cost this many bytes and one frame, and no more.
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
+import { framed, textOf } from '../protocol/framing.js'
 import { hold } from './wire.js'
 
 // The option object is shared: a new one for each send would be garbage on the hottest line of the server.
@@ -25,12 +26,32 @@ export class Outbox {
     this.#onOverflow = onOverflow
   }
 
-  /** Queues one text frame. On a socket that is closing it does nothing. */
+  /** Queues one text message. On a socket that is closing it does nothing. */
   send (text: string): void {
     if (!this.#hasRoom()) return
-    // Together with what else goes there in this turn.
-    if (this.#network) hold(this.#network)
-    this.#socket.send(text, TEXT)
+    if (this.#network) this.#write(this.#network, framed(text))
+    else this.#socket.send(text, TEXT)
+  }
+
+  /** The same for a message that is in its frame already. */
+  sendFrame (frame: Buffer): void {
+    if (!this.#hasRoom()) return
+    if (this.#network) this.#write(this.#network, frame)
+    else this.#socket.send(textOf(frame), TEXT)
+  }
+
+  /**
+   * Queues one frame of many. What is replayed at once may be more than a peer may fall behind by.
+   * @returns a promise to wait for before the next one, where half of what may wait is waiting
+   */
+  sendPaced (frame: Buffer): Promise<void> | undefined {
+    if (this.#socket.readyState !== OPEN) return undefined
+    if (this.#socket.bufferedAmount * 2 < this.#maxBytes) {
+      this.sendFrame(frame)
+      return undefined
+    }
+    // Called when the frame was handed to the network, or when the socket is gone.
+    return new Promise((resolve) => this.#socket.send(textOf(frame), TEXT, () => resolve()))
   }
 
   /** Queues the answer to a ping. */
@@ -40,31 +61,11 @@ export class Outbox {
     this.#socket.pong(data)
   }
 
-  /**
-   * The same for a frame that goes to many. Nothing of it is left to do for a single one, so it passes by the socket: without extensions
-   * that one would only put the same few bytes before it again.
-   * @param text the message
-   * @param frame the message in its frame
-   */
-  sendFrame (text: Buffer, frame: Buffer): void {
-    if (!this.#hasRoom()) return
-    if (!this.#network) return this.#socket.send(text, TEXT)
-    hold(this.#network)
-    this.#network.write(frame)
-  }
-
-  /**
-   * Queues one text frame of many. What is replayed at once may be more than a peer may fall behind by.
-   * @returns a promise to wait for before the next one, where half of what may wait is waiting
-   */
-  sendPaced (text: Buffer): Promise<void> | undefined {
-    if (this.#socket.readyState !== OPEN) return undefined
-    if (this.#socket.bufferedAmount * 2 < this.#maxBytes) {
-      this.#socket.send(text, TEXT)
-      return undefined
-    }
-    // Called when the frame was handed to the network, or when the socket is gone.
-    return new Promise((resolve) => this.#socket.send(text, TEXT, () => resolve()))
+  /** Passes by the socket, which without extensions would only put the same few bytes before each message again. */
+  #write (network: Duplex, frame: Buffer): void {
+    // Together with what else goes there in this turn.
+    hold(network)
+    network.write(frame)
   }
 
   #hasRoom (): boolean {

@@ -9,8 +9,8 @@ import type { RoomMember } from '../protocol/server-frames.js'
 export interface Recipient {
   readonly clientId: string
   readonly memberships: Map<string, Member>
-  /** A live event. @param frame the same in its frame, for all who get it */
-  deliver: (entry: LogEntry, frame: Buffer) => void
+  /** A live event. */
+  deliver: (entry: LogEntry) => void
   /** An event of those that are told again, at the pace of the recipient. @returns what to wait for before the next one, if anything */
   replay: (entry: LogEntry) => Promise<void> | undefined
   /** A frame that is in no log. */

@@ -11,7 +11,6 @@ import type { Log } from './log.js'
 import { Presence, type Introduction } from './presence.js'
 import { Publisher, type Broadcast, type PaymentEvent } from './publisher.js'
 import type { Member, Recipient, Room } from './room.js'
-import { framed } from './wire.js'
 
 /** Live entries that may wait for one newcomer's reply. */
 export const MAX_PENDING = 1000
@@ -213,7 +212,7 @@ export class Rooms {
 
   /** A member whose second join failed goes on where it was, with what came in meanwhile. */
   #goLive (member: Member): void {
-    for (const entry of member.pending ?? []) member.recipient.deliver(entry, framed(entry.frame))
+    for (const entry of member.pending ?? []) member.recipient.deliver(entry)
     member.pending = undefined
   }
 
@@ -225,10 +224,9 @@ export class Rooms {
   }
 
   #deliver (roomId: string, entry: LogEntry): void {
-    let frame: Buffer | undefined
     for (const { recipient, pending, toldUpTo } of this.#local.get(roomId)?.members ?? []) {
       if (recipient.clientId === entry.origin || entry.seq <= toldUpTo) continue
-      if (!pending) recipient.deliver(entry, frame ??= framed(entry.frame))
+      if (!pending) recipient.deliver(entry)
       else if (pending.length < MAX_PENDING) pending.push(entry)
       // Not all of it can be kept. Saying so is the promise; the client joins again with `recover`.
       else recipient.close(CLOSE.POSITION_LOST)

@@ -87,7 +87,7 @@ export class Session implements Recipient, Connection {
     if (this.#inbox.push(arrival) >= INBOX_SIZE) this.#pause()
   }
 
-  deliver ({ frame: text }: LogEntry, frame: Buffer): void { this.#outbox.sendFrame(text, frame) }
+  deliver ({ frame }: LogEntry): void { this.#outbox.sendFrame(frame) }
 
   replay ({ frame }: LogEntry): Promise<void> | undefined { return this.#outbox.sendPaced(frame) }
 

@@ -3,6 +3,7 @@ import type { Test } from 'tap'
 import type { Broker, Lifetime, LogEntry, Published, RoomSummary, RoomView } from '../../src/broker/broker.js'
 import { Failure } from '../../src/errors.js'
 import { draftEvent } from '../../src/protocol/codec.js'
+import { textOf } from '../../src/protocol/framing.js'
 
 export interface ContractSubject {
   readonly broker: Broker
@@ -67,7 +68,7 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     await broker.subscribe('r')
     const results = await Promise.all(Array.from({ length: 50 }, (_, n) => publish('r', { n })))
     t.strictSame(results.map((result) => (result as Published).seq), Array.from({ length: 50 }, (_, n) => n + 1))
-    t.strictSame(seen.map(([, { frame }]) => JSON.parse(frame.toString()).payload.n), Array.from({ length: 50 }, (_, n) => n))
+    t.strictSame(seen.map(([, { frame }]) => JSON.parse(textOf(frame).toString()).payload.n), Array.from({ length: 50 }, (_, n) => n))
   })
 
   t.test('a subscribed room\'s entries are handed out once, encoded, with their origin; others are only kept', async (t) => {
@@ -80,7 +81,7 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     t.equal(seen.length, 1)
     const [roomId, entry] = seen[0]!
     t.strictSame([roomId, entry.epoch, entry.seq, entry.origin], ['r', (await read('r')).epoch, 1, 'client_1'])
-    t.strictSame(JSON.parse(entry.frame.toString()), { type: 'CLICKED_PAY', payload: { roomId: 'r', note: 'olá' }, seq: 1, timestamp: 1000, source: 'device' })
+    t.strictSame(JSON.parse(textOf(entry.frame).toString()), { type: 'CLICKED_PAY', payload: { roomId: 'r', note: 'olá' }, seq: 1, timestamp: 1000, source: 'device' })
     t.equal((await read('quiet')).seq, 1)
   })
 

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { EventLog } from '../../src/broker/event-log.js'
 import { draftEvent, encodeEvent, type EventDraft } from '../../src/protocol/codec.js'
+import { textOf } from '../../src/protocol/framing.js'
 
 const draft = (n: number, id?: string): EventDraft => draftEvent({ type: 'CLICKED_PAY', payload: { roomId: 'r', n }, id }, { source: 'device', timestamp: 1000 + n, origin: 'client_1' })
 
@@ -152,7 +153,7 @@ t.test('whatever is appended, it behaves as a plain list would', async (t) => {
       for (const epoch of ['e1', 'e0', undefined]) {
         for (let seq = -1; seq <= log.seq + 2; seq++) {
           const { recovered, entries } = log.readAfter({ epoch, seq })
-          assert.deepEqual({ recovered, entries: entries.map(({ seq, frame }) => [seq, JSON.parse(frame.toString()).payload.n]) }, model.readAfter(epoch, seq), `after ${epoch} ${seq}`)
+          assert.deepEqual({ recovered, entries: entries.map(({ seq, frame }) => [seq, JSON.parse(textOf(frame).toString()).payload.n]) }, model.readAfter(epoch, seq), `after ${epoch} ${seq}`)
         }
       }
     }

@@ -3,7 +3,7 @@ import { Writable } from 'node:stream'
 import t from 'tap'
 import type { WebSocket } from 'ws'
 import { Outbox } from '../../src/rooms/outbox.js'
-import { framed } from '../../src/rooms/wire.js'
+import { framed } from '../../src/protocol/framing.js'
 
 const LIMIT = 1000
 
@@ -18,10 +18,9 @@ function setUp () {
 
 t.test('frames go out in order, and as text also where they are bytes', async (t) => {
   const { outbox, sent, overflows } = setUp()
-  const bytes = Buffer.from('{"n":2}')
   outbox.send('{"n":1}')
-  outbox.sendFrame(bytes, framed(bytes))
-  t.strictSame(sent, [['{"n":1}', { binary: false }], [bytes, { binary: false }]])
+  outbox.sendFrame(framed('{"n":2}'))
+  t.strictSame(sent, [['{"n":1}', { binary: false }], [Buffer.from('{"n":2}'), { binary: false }]])
   t.strictSame(overflows, [])
 })
 
@@ -52,7 +51,7 @@ t.test('to a socket that is not open nothing is sent, and that is no overflow', 
     const { outbox, socket, sent, overflows } = setUp()
     Object.assign(socket, { readyState, bufferedAmount: LIMIT * 2 })
     outbox.send('too late')
-    outbox.sendFrame(Buffer.from('too late'), Buffer.from('x'))
+    outbox.sendFrame(framed('too late'))
     t.strictSame([sent, overflows], [[], []], state)
   }
 })
@@ -70,19 +69,19 @@ t.test('what one turn has for a socket is one write to its network, in order; th
       done()
     }
   })
-  const socket = { readyState: 1, bufferedAmount: 0, send: (text: string) => { network.write(`socket ${text}`) } }
+  const socket = { readyState: 1, bufferedAmount: 0, pong: (data: Buffer) => { network.write(`pong ${String(data)}`) } }
   const outbox = new Outbox(socket as unknown as WebSocket, network as never, LIMIT, () => {})
-  outbox.sendFrame(Buffer.from('a'), Buffer.from('frame a'))
+  outbox.sendFrame(Buffer.from('frame a'))
   outbox.send('b')
-  outbox.sendFrame(Buffer.from('c'), Buffer.from('frame c'))
+  outbox.pong(Buffer.from('c'))
   t.strictSame(writes, [], 'nothing yet')
   await Promise.resolve()
   outbox.send('d')
   await new Promise((resolve) => process.nextTick(resolve))
-  t.strictSame(writes, [['frame a', 'socket b', 'frame c', 'socket d']])
+  t.strictSame(writes, [['frame a', String(framed('b')), 'pong c', String(framed('d'))]])
   outbox.send('e')
   await new Promise((resolve) => setImmediate(resolve))
-  t.strictSame(writes.slice(1), [['socket e']])
+  t.strictSame(writes.slice(1), [[String(framed('e'))]])
 })
 
 t.test('frames past the limit find no room on a network either', async (t) => {
@@ -91,6 +90,6 @@ t.test('frames past the limit find no room on a network either', async (t) => {
   const overflows: number[] = []
   const socket = { readyState: 1, bufferedAmount: LIMIT + 1, send: () => {} }
   const outbox = new Outbox(socket as unknown as WebSocket, network as never, LIMIT, () => { overflows.push(1) })
-  outbox.sendFrame(Buffer.from('a'), Buffer.from('frame a'))
+  outbox.sendFrame(framed('a'))
   t.strictSame([written, overflows], [[], [1]])
 })

@@ -1,32 +1,7 @@
-// Frames as they travel, against the library that the clients use.
+// One write for all that a turn has for a socket.
 import { Writable } from 'node:stream'
 import t from 'tap'
-import * as ws from 'ws'
-import { framed, hold } from '../../src/rooms/wire.js'
-
-// Exported, though its types do not say so.
-const { Receiver } = ws as unknown as { Receiver: new (options: object) => Writable }
-
-const HEADS: Array<[number, number[]]> = [
-  [0, [0x81, 0]], [1, [0x81, 1]], [125, [0x81, 125]], [126, [0x81, 126, 0, 126]], [65535, [0x81, 126, 255, 255]], [65536, [0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]]
-]
-
-t.test('a frame says the length of its text in the shortest way there is', async (t) => {
-  for (const [length, head] of HEADS) {
-    const frame = framed(Buffer.alloc(length, 'x'))
-    t.strictSame([...frame.subarray(0, frame.length - length)], head, `${length} bytes`)
-  }
-})
-
-t.test('a receiver gets what was framed, in order', async (t) => {
-  const texts = ['', 'a', 'ç "quoted" \u2028 😀', 'x'.repeat(125), 'x'.repeat(126), 'é'.repeat(40_000)]
-  const received: string[] = []
-  const receiver = new Receiver({ isServer: false })
-  receiver.on('message', (data: Buffer) => received.push(String(data)))
-  receiver.write(Buffer.concat(texts.map((text) => framed(Buffer.from(text)))))
-  await new Promise((resolve) => setImmediate(resolve))
-  t.strictSame(received, texts)
-})
+import { hold } from '../../src/rooms/wire.js'
 
 t.test('a socket that is gone by the end of the turn holds up nobody', async (t) => {
   const written: string[] = []

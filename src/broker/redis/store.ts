@@ -1,6 +1,7 @@
 // What Redis is asked about a room, and its answers in our terms: the names of a room's keys, its scripts, and UNAVAILABLE for whatever goes wrong on the way.
 import { Failure, type ErrorCode } from '../../errors.js'
 import type { EventDraft } from '../../protocol/codec.js'
+import { framed } from '../../protocol/framing.js'
 import type { PaymentState } from '../../protocol/payment-state.js'
 import type { Lifetime, LogEntry, Position, Published, ReadFrom } from '../broker.js'
 import type { RoomRedis } from './scripts.js'
@@ -168,9 +169,9 @@ export class RoomStore {
   }
 }
 
-/** An element of the log: origin and keys in one line, the frame in the next. */
+/** An element of the log: origin and keys in one line, the message in the next. */
 function readElement (element: Buffer, epoch: string, seq: number): LogEntry {
-  return { epoch, seq, origin: element.toString('latin1', 0, element.indexOf(TAB)), frame: element.subarray(element.indexOf(NEWLINE) + 1) }
+  return { epoch, seq, origin: element.toString('latin1', 0, element.indexOf(TAB)), frame: framed(element.subarray(element.indexOf(NEWLINE) + 1)) }
 }
 
 /** What a room's channel tells: an entry, who is in the room on a node (JSON; empty: nobody), or that the room was closed. */
@@ -183,7 +184,7 @@ export function readMessage (message: Buffer): Message {
   switch (message.toString('latin1', 0, 1)) {
     case 'e': {
       const [epoch = '', seq, origin] = head.split('\t')
-      return { kind: 'entry', entry: { epoch, seq: Number(seq), origin, frame: message.subarray(end + 1) } }
+      return { kind: 'entry', entry: { epoch, seq: Number(seq), origin, frame: framed(message.subarray(end + 1)) } }
     }
     case 'm': return { kind: 'members', node: head, json: message.toString('utf8', end + 1) }
     default: return { kind: 'closed' }
