@@ -239,7 +239,11 @@ function ruleFor (text: string): string | undefined {
 
 /** The same text for the same JSON, whatever the order of its keys: a sender that repeats itself need not remember that. */
 function canonical (value: unknown): string {
-  return JSON.stringify(value, (_key, child: unknown) => isObject(child) ? Object.fromEntries(Object.entries(child).sort(([a], [b]) => a < b ? -1 : 1)) : child)
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
+  if (!isObject(value)) return JSON.stringify(value)
+  let text = '{'
+  for (const key of Object.keys(value).sort()) text += `${JSON.stringify(key)}:${canonical(value[key])},`
+  return text
 }
 
 function digest (text: string): string { return hash('sha1', text, 'base64') }
