@@ -1,5 +1,6 @@
 // The socket route: upgrades at `/` become sessions, and on close every one of them is told to come back.
-import { randomBytes } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import websocket from '@fastify/websocket'
 import fp from 'fastify-plugin'
@@ -47,8 +48,6 @@ export default fp(async (app) => {
   }
   await app.register(websocket, {
     options: serverOptions,
-    // A peer that breaks the protocol: ws closes its socket with the fitting code, and the close is what we log.
-    errorHandler: (error, _socket, request) => request.log.debug({ code: (error as NodeJS.ErrnoException).code }, 'socket failed'),
     preClose: (done) => {
       // A handshake that begins now would hold the close up.
       app.server.removeAllListeners('upgrade')
@@ -67,6 +66,19 @@ export default fp(async (app) => {
   }
 
   const origins = allowedOrigins(config)
+  const replies = new WeakMap<IncomingMessage, ServerResponse>()
+  // A peer that breaks the protocol: ws closes its socket with the fitting code, and the close is what we log.
+  const onError = (error: NodeJS.ErrnoException) => log.debug({ code: error.code }, 'socket failed')
+
+  /** Lets go of what belongs to the handshake: request and reply would live as long as the socket, and weigh as much as all the rest of it. */
+  function conclude (socket: WebSocket, request: IncomingMessage): void {
+    handshakeDone(request)
+    const reply = replies.get(request)
+    if (reply?.socket) reply.detachSocket(reply.socket)
+    // The library's listener holds both.
+    socket.removeAllListeners('error').on('error', onError)
+  }
+
   app.get('/', {
     websocket: true,
     constraints: { upgrade: 'websocket' },
@@ -79,10 +91,11 @@ export default fp(async (app) => {
       if (origins && origin !== undefined && !origins.includes(origin)) return reply.fail(new Failure('FORBIDDEN', 'This origin may not connect.'))
       const refusal = admission.refusal(ip)
       if (refusal) return reply.fail(refusal)
+      replies.set(raw, reply.raw)
     }
   }, (socket: WebSocket, request) => {
-    handshakeDone(request.raw)
-    const clientId = `client_${now()}_${randomBytes(6).toString('hex')}`
+    conclude(socket, request.raw)
+    const clientId = `client_${now()}_${randomUUID().slice(-12)}`
     const { ip, raw: { socket: network } } = request
     // An injected socket has none under it.
     const session = new Session(clientId, socket, network instanceof Socket ? network : undefined, options)

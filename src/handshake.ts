@@ -42,12 +42,16 @@ export function handshakeFault ({ httpVersion, headers }: Pick<IncomingMessage, 
  * @returns a function that takes the limit off a request whose handshake is done
  */
 export function limitHandshakes (server: Server, timeout: number): (request: IncomingMessage) => void {
-  const timers = new WeakMap<IncomingMessage, NodeJS.Timeout>()
+  const done = new WeakMap<IncomingMessage, () => void>()
   // Before all other listeners: they may throw.
   server.prependListener('upgrade', (request: IncomingMessage, socket: Duplex) => {
     const timer = setTimeout(() => socket.destroy(), timeout).unref()
-    timers.set(request, timer)
-    socket.once('close', () => clearTimeout(timer))
+    const stop = () => clearTimeout(timer)
+    socket.once('close', stop)
+    done.set(request, () => {
+      stop()
+      socket.off('close', stop)
+    })
   })
-  return (request) => clearTimeout(timers.get(request))
+  return (request) => done.get(request)?.()
 }

@@ -4,6 +4,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import { Failure } from '../../../../src/errors.js'
 import { checkFrame } from '../../../../src/protocol/codec.js'
+import { textOf } from '../../../../src/protocol/framing.js'
 import { EventsQuery, PublishRequest, PublishResultResponse, RoomEventsResponse, type RoomEvent } from '../../../../src/protocol/rest-rooms.js'
 import { errorResponses, IdempotencyHeaders, RoomParams, success } from '../../../../src/protocol/rest.js'
 import { Ref } from '../../../../src/protocol/schema.js'
@@ -58,7 +59,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
     }
     const view = await app.broker.read(roomId, { epoch, seq: since })
     if (view instanceof Failure) return reply.fail(view) as never
-    const events = view.entries.slice(0, limit).map(({ frame }) => JSON.parse(frame.toString('utf8')) as RoomEvent)
+    const events = view.entries.slice(0, limit).map(({ frame }) => JSON.parse(textOf(frame).toString()) as RoomEvent)
     return success({ epoch: view.epoch, seq: view.seq, recovered: view.recovered, events, more: events.length < view.entries.length }, now())
   })
 
