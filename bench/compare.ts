@@ -1,0 +1,158 @@
+// What an event, a connection and a room cost here, beside other servers on the same machine in the same run. `npm run bench` writes docs/benchmarks.md;
+// `npm run bench -- --quick` only prints, after two minutes. Figures of two runs are not to be compared: ratios within one are.
+import { spawnSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { cpus, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { ROOT } from '../src/root.js'
+import { CONTESTANTS, type Contestant } from './compare/contestants.js'
+import { growth, type Growth } from './compare/growth.js'
+import { DRIVER, pin, Running, SERVERS } from './compare/process.js'
+import { SUITES, type Slice, type Suite } from './compare/suites.js'
+import { withRedis } from './redis-look.js'
+
+/** Share of the servers' CPU that others may use before the figures are called noisy. */
+const NOISY = 0.1
+/** Time between slices, in which garbage is collected and nothing is measured, ms. */
+const REST = 100
+
+interface Plan {
+  /** Restarts of all contestants. */
+  readonly rounds: number
+  /** Slices of each contestant in a round. */
+  readonly cycles: number
+  /** How large a slice is. */
+  readonly scale: number
+}
+
+const FULL: Plan = { rounds: 3, cycles: 6, scale: 1 }
+const QUICK: Plan = { rounds: 1, cycles: 3, scale: 0.5 }
+
+/** What a contestant came to in a suite: the middle over the restarts, and the least and the most of them. */
+export interface Row { readonly name: string, readonly figure: number, readonly beside: readonly number[], readonly ratio: number, readonly least: number, readonly most: number }
+export interface Table { readonly suite: Suite, readonly rows: readonly Row[], readonly foreign: number }
+
+/** The middle one, or between the two in the middle. */
+function middle (figures: readonly number[]): number {
+  const sorted = figures.toSorted((a, b) => a - b)
+  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2
+}
+
+/** One start of all contestants: they take turns, slice by slice, so that a machine that drifts drifts for all of them. */
+async function round (suite: Suite, contestants: readonly Contestant[], { cycles, scale }: Plan): Promise<Slice[][]> {
+  return withRedis(async (redis) => {
+    pin(redis.pid, SERVERS)
+    const running: Running[] = []
+    try {
+      const slices: Slice[][] = contestants.map(() => [])
+      const start = async (contestant: Contestant) => {
+        const one = await Running.start(contestant, redis)
+        running.push(one)
+        return suite.prepare(one, scale)
+      }
+      if (suite.solo) {
+        for (const [i, contestant] of contestants.entries()) {
+          const { slice, end } = await start(contestant)
+          slices[i]!.push(await slice())
+          end()
+          await running.pop()!.stop()
+        }
+        return slices
+      }
+      const prepared = []
+      for (const contestant of contestants) prepared.push(await start(contestant))
+      for (let cycle = 0; cycle < cycles; cycle++) {
+        for (const [i, { slice }] of prepared.entries()) {
+          await sleep(REST)
+          slices[i]!.push(await slice())
+        }
+      }
+      for (const { end } of prepared) end()
+      return slices
+    } finally {
+      for (const one of running) await one.stop()
+    }
+  })
+}
+
+/** Restarts everything several times: what the compiler makes of one and the same code differs from start to start. */
+async function compare (suite: Suite, contestants: readonly Contestant[], plan: Plan): Promise<Table> {
+  const rounds: Slice[][][] = []
+  for (let n = 0; n < plan.rounds; n++) rounds.push(await round(suite, contestants, plan))
+  const rows = contestants.map(({ name }, i): Row => {
+    const mine = rounds.map((slices) => slices[i]!)
+    // Of slices of the same turn.
+    const ratios = rounds.map((slices) => middle(slices[i]!.map(({ figure }, turn) => figure / slices[0]![turn]!.figure)))
+    return {
+      name,
+      figure: middle(mine.flat().map(({ figure }) => figure)),
+      beside: suite.beside.map((_, column) => middle(mine.flat().map(({ beside }) => beside[column]!))),
+      ratio: middle(ratios),
+      least: Math.min(...ratios),
+      most: Math.max(...ratios)
+    }
+  })
+  return { suite, rows, foreign: middle(rounds.flat(2).map(({ foreign }) => foreign)) }
+}
+
+function rounded (value: number): string { return value >= 1000 ? Math.round(value).toLocaleString('en') : Number(value.toPrecision(3)).toString() }
+
+/** A table in Markdown, with what is to be said of it. */
+export function show ({ suite, rows, foreign }: Table): string {
+  const head = ['', suite.unit, ...suite.beside, `× ${rows[0]!.name}`, 'restarts']
+  const lines = rows.map(({ name, figure, beside, ratio, least, most }) => [name, ...[figure, ...beside].map(rounded), ratio.toFixed(2), `${least.toFixed(2)}–${most.toFixed(2)}`])
+  const noise = foreign > NOISY ? `\n\nThe machine was busy with other things: they used ${Math.round(foreign * 100)} % of the servers' CPU.` : ''
+  return `## ${suite.name[0]!.toUpperCase()}${suite.name.slice(1)}\n\n${suite.about[0]!.toUpperCase()}${suite.about.slice(1)}.\n\n${markdown([head, ...lines])}${noise}`
+}
+
+function showGrowth (rows: readonly Growth[]): string {
+  return `## Growth\n\nOurs alone, the relay suite's rooms, while more and more is kept: what an event costs must not depend on it.\n\n${markdown([
+    ['', 'µs of CPU per event', `× ${rows[0]!.name}`, 'MiB resident'], ...rows.map(({ name, cpu, memory }) => [name, rounded(cpu), (cpu / rows[0]!.cpu).toFixed(2), rounded(memory)])
+  ])}`
+}
+
+function markdown ([head, ...lines]: readonly string[][]): string {
+  return [head!, head!.map((_, i) => i === 0 ? '---' : '---:'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+}
+
+function versionOf (name: string): string {
+  return (JSON.parse(readFileSync(createRequire(import.meta.url).resolve(`${name}/package.json`), 'utf8')) as { version: string }).version
+}
+
+function introduction (tables: readonly Table[]): string {
+  const noisy = tables.filter(({ foreign }) => foreign > NOISY).map(({ suite: { name } }) => name)
+  return `# Benchmarks
+
+<!-- Written by \`npm run bench\`: change bench/compare.ts, not this page. -->
+
+What an event, a connection and a room cost here, beside other servers on the same machine in the same run. Ours is as it ships, with validation, the card
+guard, numbers, the log, ids, the payment's state, metrics and log level \`info\`; only its limits on one address and one socket are lifted, since all the load comes from one place.
+**raw ws** parses nothing, checks nothing and keeps nothing: it is the limit of the library. **ws + JSON** is the least that answers to our protocol.
+What is counted is the CPU time of all threads, Redis included where there is one; the column × is the ratio to raw ws between slices that took
+turns, the middle of ${FULL.rounds} restarts, beside the least and the most of them.
+
+\`npm run bench\`, ${new Date().toISOString().slice(0, 10)}: Node.js ${process.versions.node}, ws ${versionOf('ws')}, Socket.IO ${versionOf('socket.io')}, Redis ${/v=(\S+)/.exec(String(spawnSync('redis-server', ['--version']).stdout))![1]!}, Linux on ${cpus().length} × ${cpus()[0]!.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB. Servers on one CPU, devices on another.
+${noisy.length === 0 ? 'Nothing else was running.' : `Something else was running during: ${noisy.join(', ')}.`} Absolute figures are this machine's; compare ratios.`
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const { values: { quick, suite: only } } = parseArgs({ options: { quick: { type: 'boolean', default: false }, suite: { type: 'string', multiple: true } } })
+  const built = spawnSync(process.execPath, [join(ROOT, 'scripts/build.mjs'), '--if-stale'], { stdio: 'inherit' })
+  if (built.status !== 0) throw new Error('the build failed')
+  pin(process.pid, DRIVER)
+  const plan = quick ? QUICK : FULL
+  // Two minutes do not do for Redis as well.
+  const contestants = quick ? CONTESTANTS.filter(({ nodes }) => nodes === 0) : CONTESTANTS
+  const wanted = (name: string) => only === undefined || only.includes(name)
+  const tables: Table[] = []
+  for (const suite of SUITES.filter(({ name }) => wanted(name))) {
+    tables.push(await compare(suite, contestants, plan))
+    console.log(`${show(tables.at(-1)!)}\n`)
+  }
+  const grown = wanted('growth') ? showGrowth(await growth(plan.scale)) : ''
+  console.log(grown)
+  if (!quick && only === undefined) writeFileSync(join(ROOT, 'docs/benchmarks.md'), `${[introduction(tables), ...tables.map(show), grown].join('\n\n')}\n`)
+}

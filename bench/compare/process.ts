@@ -1,0 +1,84 @@
+// A contestant's processes: started on one CPU, asked for their CPU time and their memory, stopped.
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort } from '../../test/redis.js'
+import { until } from '../../test/until.js'
+import type { Contestant, Dialect } from './contestants.js'
+
+/** Collects garbage when it is told to, by a signal that means nothing else, so that what is left is what is held. */
+const COLLECT = 'data:text/javascript,process.on("SIGWINCH",()=>{gc();gc()})'
+
+/** All contestants are on one CPU, and whoever drives them is on another. */
+export const [SERVERS, DRIVER] = [0, 1]
+
+/** Pins a process and its threads to a CPU. */
+export function pin (pid: number, cpu: number): void { spawnSync('taskset', ['-acp', String(cpu), String(pid)]) }
+
+export class Running {
+  readonly name: string
+  readonly dialect: Dialect
+  readonly #children: ChildProcess[] = []
+  readonly #ports: number[] = []
+  /** Processes that work for it, those of others included. */
+  readonly #pids: number[] = []
+
+  private constructor ({ name, dialect }: Contestant) {
+    this.name = name
+    this.dialect = dialect
+  }
+
+  /** @param redis of those who share one */
+  static async start (contestant: Contestant, redis: { readonly url: string, readonly pid: number }): Promise<Running> {
+    const running = new Running(contestant)
+    for (let node = 0; node < Math.max(1, contestant.nodes); node++) await running.#spawn(contestant, contestant.nodes > 0 ? { REDIS_URL: redis.url, REDIS_PREFIX: contestant.name.replaceAll(/\W/g, '') } : {})
+    if (contestant.nodes > 0) running.#pids.push(redis.pid)
+    return running
+  }
+
+  /** Where device 1 connects to, and where device 2 does. */
+  get ports (): [number, number] { return [this.#ports[0]!, this.#ports.at(-1)!] }
+
+  /** CPU time of all threads, µs. */
+  get cpu (): number {
+    return this.#pids.reduce((sum, pid) => sum + readdirSync(`/proc/${pid}/task`).reduce((time, thread) => time + Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]), 0), 0) / 1000
+  }
+
+  /** Resident memory once the garbage is collected, bytes. */
+  async memory (): Promise<number> {
+    for (const child of this.#children) child.kill('SIGWINCH')
+    await sleep(2_000)
+    return this.#pids.reduce((sum, pid) => sum + Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024, 0)
+  }
+
+  async stop (): Promise<void> {
+    for (const child of this.#children) {
+      if (child.exitCode !== null || child.signalCode !== null) continue
+      const exited = once(child, 'exit')
+      child.kill('SIGKILL')
+      await exited
+    }
+  }
+
+  async #spawn ({ file, env }: Contestant, settings: Record<string, string>): Promise<void> {
+    const port = await freePort()
+    const child = spawn('taskset', ['-c', String(SERVERS), process.execPath, '--expose-gc', '--import', COLLECT, file], { env: { PATH: process.env.PATH, HOST: '127.0.0.1', PORT: String(port), ...env, ...settings }, stdio: 'ignore' })
+    this.#children.push(child)
+    this.#ports.push(port)
+    this.#pids.push(child.pid!)
+    await until(`${this.name} listens`, () => new Promise<boolean>((resolve) => {
+      const probe = connect(port, '127.0.0.1', () => {
+        probe.destroy()
+        resolve(true)
+      }).on('error', () => resolve(false))
+    }))
+  }
+}
+
+/** What the CPU of the contestants was busy with since it was started, all processes, µs. */
+export function busyTime (): number {
+  const [user, nice, system, , , irq, softirq] = new RegExp(`^cpu${SERVERS} (.*)$`, 'm').exec(readFileSync('/proc/stat', 'utf8'))![1]!.trim().split(' ').map(Number)
+  return (user! + nice! + system! + irq! + softirq!) * 10_000
+}

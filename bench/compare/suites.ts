@@ -1,0 +1,196 @@
+// What is measured. Each suite prepares a contestant once and is then asked for slices of work, so that contestants can take turns.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { each } from '../devices.js'
+import { Device } from './device.js'
+import { busyTime, type Running } from './process.js'
+
+/** What a slice came to. */
+export interface Slice {
+  /** The figure that is compared; the lower the better. */
+  readonly figure: number
+  /** Others that are shown beside it. */
+  readonly beside: readonly number[]
+  /** How much of the servers' CPU was used by processes that are none of the contestant's, 0–1. */
+  readonly foreign: number
+}
+
+export interface Suite {
+  readonly name: string
+  readonly about: string
+  readonly unit: string
+  /** Names of what is shown beside the figure. */
+  readonly beside: readonly string[]
+  /** One that only makes sense alone, and once for each start. */
+  readonly solo?: boolean
+  readonly prepare: (running: Running, scale: number) => Promise<{ slice: () => Promise<Slice>, end: () => void }>
+}
+
+/** Connections that are opened at once. */
+const AT_ONCE = 64
+
+interface Room { readonly sender: Device, readonly receivers: Device[] }
+
+const roomName = (n: number) => `room-${String(n).padStart(6, '0')}`
+
+async function openRooms ({ ports: [first, last], dialect }: Running, count: number, receivers = 1): Promise<Room[]> {
+  const rooms: Room[] = []
+  await each(Array.from({ length: count }, (_, n) => roomName(n)), AT_ONCE, async (name) => {
+    const watching = await Promise.all(Array.from({ length: receivers }, (_, n) => Device.join(first, dialect, name, `device1-${n}`)))
+    rooms.push({ sender: await Device.join(last, dialect, name, 'device2'), receivers: watching })
+  })
+  return rooms
+}
+
+/** Runs some work and says what it took of the contestant, for each of so many. */
+async function measure (running: Running, count: number, work: () => Promise<unknown>): Promise<{ cpu: number, rate: number, foreign: number }> {
+  const [cpu, busy, at] = [running.cpu, busyTime(), performance.now()]
+  await work()
+  const [used, wall] = [running.cpu - cpu, (performance.now() - at) * 1000]
+  return { cpu: used / count, rate: count / wall * 1e6, foreign: Math.max(0, (busyTime() - busy - used) / wall) }
+}
+
+/** Closed loop: every room sends its next events when all receivers have all of the last. */
+function pumped (rooms: Room[], window: number, events: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stuck = setTimeout(() => reject(new Error('events were lost')), 60_000)
+    let toSend = events
+    let toCome = events
+    for (const { sender, receivers } of rooms) {
+      const next = () => {
+        if (toSend <= 0) return
+        toSend -= window
+        sender.send(window)
+      }
+      let expected = receivers[0]!.received
+      const onEvents = () => {
+        if (receivers.some(({ received }) => received < expected + window)) return
+        expected += window
+        toCome -= window
+        if (toCome > 0) return next()
+        clearTimeout(stuck)
+        resolve()
+      }
+      for (const receiver of receivers) receiver.onEvents = onEvents
+      next()
+    }
+  })
+}
+
+function relaying (name: string, about: string, { rooms, window = 1, receivers = 1, events }: { rooms: number, window?: number, receivers?: number, events: number }): Suite {
+  return {
+    name,
+    about,
+    unit: 'µs of CPU per event',
+    beside: ['events/s'],
+    prepare: async (running, scale) => {
+      const all = await openRooms(running, rooms, receivers)
+      const count = Math.round(events * scale / window / rooms) * window * rooms
+      const slice = async () => {
+        const { cpu, rate, foreign } = await measure(running, count, () => pumped(all, window, count))
+        return { figure: cpu, beside: [rate], foreign }
+      }
+      // The compiler of each has to have seen enough of its own code.
+      for (let warmUp = 0; warmUp < 3; warmUp++) await slice()
+      return { slice, end: () => { for (const { sender, receivers } of all) for (const device of [sender, ...receivers]) device.leave() } }
+    }
+  }
+}
+
+const RATE = 5_000
+
+/** Open loop: events are due at a fixed rate, whatever became of those before, and their time runs from when they were due. */
+async function paced (rooms: Room[], events: number): Promise<number[]> {
+  const times: number[] = []
+  const due = rooms.map(() => [] as number[])
+  for (const [i, { receivers: [receiver] }] of rooms.entries()) {
+    let heard = receiver!.received
+    receiver!.onEvents = () => {
+      const now = performance.now()
+      for (; heard < receiver!.received; heard++) times.push(now - due[i]!.shift()!)
+    }
+  }
+  const begin = performance.now()
+  for (let sent = 0; sent < events;) {
+    for (const now = performance.now(); sent < events && begin + sent * 1000 / RATE <= now; sent++) {
+      due[sent % rooms.length]!.push(begin + sent * 1000 / RATE)
+      rooms[sent % rooms.length]!.sender.send()
+    }
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  for (let waits = 0; times.length < events && waits < 300; waits++) await sleep(10)
+  if (times.length < events) throw new Error('events were lost')
+  return times.sort((a, b) => a - b)
+}
+
+export const SUITES: readonly Suite[] = [
+  relaying('relay', '200 rooms of two devices, one event on its way in each', { rooms: 200, events: 12_000 }),
+  relaying('burst', '100 rooms of two devices, eight events sent at once in each', { rooms: 100, window: 8, events: 16_000 }),
+  relaying('fan-out', '20 rooms, from one device to nine', { rooms: 20, receivers: 9, events: 2_400 }),
+  {
+    name: 'latency',
+    about: `200 rooms of two devices, ${RATE} events a second, timed from when each was due`,
+    unit: 'ms, p99',
+    beside: ['p50, ms'],
+    prepare: async (running, scale) => {
+      const rooms = await openRooms(running, 200)
+      const slice = async () => {
+        let times: number[] = []
+        const { foreign } = await measure(running, 1, async () => { times = await paced(rooms, Math.round(RATE * scale)) })
+        const at = (share: number) => times[Math.floor(times.length * share)]!
+        return { figure: at(0.99), beside: [at(0.5)], foreign }
+      }
+      for (let warmUp = 0; warmUp < 3; warmUp++) await slice()
+      return { slice, end: () => { for (const { sender, receivers } of rooms) for (const device of [sender, ...receivers]) device.leave() } }
+    }
+  },
+  {
+    name: 'connect + join',
+    about: `storms of 1,000 devices, ${AT_ONCE} at once: TCP, upgrade, greeting, join`,
+    unit: 'µs of CPU per device',
+    beside: ['devices/s'],
+    prepare: async (running) => {
+      let storm = 0
+      const slice = async () => {
+        const devices: Device[] = []
+        const names = Array.from({ length: 1_000 }, (_, n) => `storm-${storm}-${n >> 1}`)
+        storm++
+        const { cpu, rate, foreign } = await measure(running, names.length, () => each(names, AT_ONCE, async (name) => {
+          devices.push(await Device.join(running.ports[0], running.dialect, name, 'device'))
+        }))
+        for (const device of devices) device.leave()
+        await sleep(300)
+        return { figure: cpu, beside: [rate], foreign }
+      }
+      for (let warmUp = 0; warmUp < 6; warmUp++) await slice()
+      return { slice, end: () => {} }
+    }
+  },
+  {
+    name: 'idle',
+    about: '10,000 devices that joined and then are silent, two in a room, on top of 2,000: what a process set aside before is used up by those',
+    unit: 'KiB resident per device',
+    beside: ['MiB in all'],
+    solo: true,
+    prepare: async (running, scale) => {
+      const devices: Device[] = []
+      let joined = 0
+      const join = (count: number) => each(Array.from({ length: count }, () => `idle-${joined++ >> 1}`), AT_ONCE, async (name) => {
+        devices.push(await Device.join(running.ports[0], running.dialect, name, 'device'))
+      })
+      await join(2_000)
+      const count = 10_000 * scale
+      return {
+        slice: async () => {
+          const before = await running.memory()
+          let after = before
+          const { foreign } = await measure(running, 1, async () => {
+            await join(count)
+            after = await running.memory()
+          })
+          return { figure: (after - before) / 1024 / count, beside: [after / 2 ** 20], foreign }
+        },
+        end: () => { for (const device of devices) device.leave() }
+      }
+    }
+  }
+]
