@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import websocket from '@fastify/websocket'
+import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { WebSocket } from 'ws'
 import { allowedOrigins } from '../src/config.js'
@@ -70,6 +71,17 @@ export default fp(async (app) => {
   // A peer that breaks the protocol: ws closes its socket with the fitting code, and the close is what we log.
   const onError = (error: NodeJS.ErrnoException) => log.debug({ code: error.code }, 'socket failed')
 
+  /** Why a handshake is answered with an error, a true HTTP one (RFC 6455 §10.2). */
+  function refusalOf ({ raw, headers: { origin }, ip }: FastifyRequest): Failure | undefined {
+    const fault = handshakeFault(raw)
+    if (fault !== undefined) return new Failure('INVALID_REQUEST', fault)
+    // On its way out the server takes no upgrades any more, so one arrives here as a plain request.
+    if (sessions.draining) return new Failure('UNAVAILABLE', 'The server is restarting; connect again.')
+    // CORS does not stop sockets: a foreign page is refused here.
+    if (origins && origin !== undefined && !origins.includes(origin)) return new Failure('FORBIDDEN', 'This origin may not connect.')
+    return admission.refusal(ip)
+  }
+
   /** Lets go of what belongs to the handshake: request and reply would live as long as the socket, and weigh as much as all the rest of it. */
   function conclude (socket: WebSocket, request: IncomingMessage): void {
     handshakeDone(request)
@@ -82,16 +94,17 @@ export default fp(async (app) => {
   app.get('/', {
     websocket: true,
     constraints: { upgrade: 'websocket' },
-    preValidation: async ({ raw, headers: { origin }, ip }, reply) => {
-      const fault = handshakeFault(raw)
-      if (fault !== undefined) return reply.header('sec-websocket-version', '13').fail(new Failure('INVALID_REQUEST', fault))
-      // On its way out the server takes no upgrades any more, so one arrives here as a plain request.
-      if (sessions.draining) return reply.fail(new Failure('UNAVAILABLE', 'The server is restarting; connect again.'))
-      // CORS does not stop sockets: a foreign page is refused here, with a true HTTP answer (RFC 6455 §10.2).
-      if (origins && origin !== undefined && !origins.includes(origin)) return reply.fail(new Failure('FORBIDDEN', 'This origin may not connect.'))
-      const refusal = admission.refusal(ip)
-      if (refusal) return reply.fail(refusal)
-      replies.set(raw, reply.raw)
+    // They are of no use in the answer to an upgrade, and are put together for each; a refusal, an answer like any other, has them.
+    helmet: false,
+    preValidation: async (request, reply) => {
+      const refusal = refusalOf(request)
+      if (!refusal) {
+        replies.set(request.raw, reply.raw)
+        return
+      }
+      reply.helmet()
+      if (refusal.code === 'INVALID_REQUEST') reply.header('sec-websocket-version', '13')
+      return reply.fail(refusal)
     }
   }, (socket: WebSocket, request) => {
     conclude(socket, request.raw)
