@@ -10,6 +10,8 @@ t.test('every answer has them, whoever asked and whatever came of it', async (t)
       'x-content-type-options': 'nosniff', 'x-frame-options': 'SAMEORIGIN', 'referrer-policy': 'no-referrer', 'content-security-policy': /script-src 'self'(;|$)/
     }, url)
   }
+  const refused = await app.inject({ url: '/', headers: { connection: 'upgrade', upgrade: 'websocket' } })
+  t.match(refused, { statusCode: 400, headers: { 'x-content-type-options': 'nosniff', 'content-security-policy': String, 'sec-websocket-version': '13' } }, 'a handshake that is refused')
 })
 
 t.test('nothing is promised that a proxy has to decide: no upgrade to TLS, for this host or those below it', async (t) => {
