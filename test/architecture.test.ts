@@ -6,9 +6,9 @@ import { ROOT } from '../src/root.js'
 
 // From the innermost to the outermost. Errors stand first, since decoding a frame already answers with one of them.
 const LAYERS = [
-  /^src\/errors\.ts$/,
-  /^src\/metrics\.ts$/,
+  /^src\/(errors|awaitable)\.ts$/,
   /^src\/protocol\//,
+  /^src\/metrics\.ts$/,
   /^src\/payment\//,
   /^src\/auth\//,
   /^src\/broker\//,

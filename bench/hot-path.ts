@@ -1,0 +1,246 @@
+// How much garbage an event leaves on its way through a node, and how many writes it is: `npm run bench:hot-path`, and with `-- --state` its figures become
+// what is stated in bench/hot-path.json, to which test/bench/hot-path.test.ts holds the code. Unlike times they do not change with the machine or its load.
+import { execFile } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import type { Duplex } from 'node:stream'
+import { join } from 'node:path'
+import { PerformanceObserver } from 'node:perf_hooks'
+import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
+import { parseArgs, promisify } from 'node:util'
+import type { WebSocket } from 'ws'
+import { MemoryBroker } from '../src/broker/memory.js'
+import { Metrics } from '../src/metrics.js'
+import { Rooms } from '../src/rooms/rooms.js'
+import { Session } from '../src/rooms/session.js'
+import { ROOT } from '../src/root.js'
+import { seeded } from '../test/seeded.js'
+import { UNCOUNTED } from '../test/uncounted.js'
+
+const FILE = join(ROOT, 'bench/hot-path.json')
+const COMMAND = 'npm run bench:hot-path -- --state'
+
+/** Events in one count. */
+const EVENTS = 20_000
+/** How many times as many come before the first count; by then the optimising compiler is done. */
+const WARM_UPS = 2
+/** Counts, of which the lowest is taken: whatever else the process does comes on top. */
+const ROUNDS = 6
+/** MB for new objects, more than the events of one count leave, so that nothing is collected meanwhile. */
+const NEW_SPACE = 256
+
+/** An event with an id is remembered by it, and acknowledged. */
+export const KINDS = ['withoutId', 'withId'] as const
+export type Kind = typeof KINDS[number]
+
+/** Writes for one event, by whose socket they are to. */
+export interface Writes { readonly watcher: number, readonly payer: number }
+/** What one event costs. */
+export interface Figure { readonly bytes: number, readonly writes: Writes }
+
+/** What is in bench/hot-path.json. */
+export interface Stated {
+  readonly command: string
+  /** How far the bytes may be off, as a share of what is stated. */
+  readonly tolerance: { readonly above: number, readonly below: number }
+  readonly writes: Readonly<Record<Kind, Writes>>
+  /** By major version of Node.js, each of which has a compiler and objects of its own. */
+  readonly bytes: Readonly<Record<string, Readonly<Record<Kind, number>>>>
+}
+
+export function readStated (): Stated { return JSON.parse(readFileSync(FILE, 'utf8')) as Stated }
+
+/** Major version of the Node.js that this runs on. */
+export const MAJOR = process.versions.node.split('.')[0]!
+
+/** The clock of a hot path begins here, ms since the epoch. */
+export const START = Date.UTC(2026, 0, 1)
+/** Entries of a room's log, as by default. */
+export const LOG_SIZE = 100
+export const ROOM = { roomId: 'payment_123' }
+/** What the README shows device 2 sending. */
+export const PAID = { type: 'PAYMENT_SUCCESS', payload: { ...ROOM, deviceId: 'device_2', transactionId: 'tx_456789', amount: 99.9 } }
+
+/** The way of an event within the process, from the message to the writes. */
+export interface HotPath {
+  readonly rooms: Rooms
+  /** Messages as they arrive from device 2; where they have an id, each has its own. */
+  messages (count: number): Buffer[]
+  /** One message arrives, a millisecond after the one before. */
+  send (message: Buffer): void
+  /** What was written since the last call. */
+  writes (): Writes
+}
+
+/** A room whose log is full, with device 1, which watches, and device 2, which pays. */
+export async function hotPath ({ id, event = PAID }: { id: boolean, event?: object }): Promise<HotPath> {
+  let clock = START
+  const now = () => clock
+  const metrics = new Metrics()
+  const broker = new MemoryBroker({ logSize: LOG_SIZE, retention: 3_600_000, now, newEpoch: () => 'iA9N7hkgUN3b' })
+  const rooms = new Rooms({ broker, metrics, log: LOG, now, maxMembers: 50, maxRoomsPerSocket: 10, isOpen: true, presenceGrace: 0, resultsFrom: 'any' })
+  const open = (clientId: string, { socket, network }: Peer) => new Session(clientId, socket, network, {
+    rooms, metrics, log: LOG, now, maxOutboxBytes: 1_048_576, messageRates: undefined, verify: undefined, joinTimeout: 0
+  })
+  const [watcher, payer] = [new Peer(), new Peer()]
+  const [device1, device2] = [open('client_1795504810171_63d7ce03977f', watcher), open('client_1795504810175_d003bded8298', payer)]
+  const newId = uuids()
+  const path: HotPath = {
+    rooms,
+    messages: (count) => Array.from({ length: count }, () => Buffer.from(JSON.stringify(id ? { ...event, id: newId() } : event))),
+    send: (message) => {
+      clock++
+      device2.receive(message, false)
+    },
+    writes: () => ({ watcher: watcher.takeWrites(), payer: payer.takeWrites() })
+  }
+  device1.receive(Buffer.from(JSON.stringify({ type: 'JOIN_ROOM', payload: { ...ROOM, deviceId: 'device_1' } })), false)
+  await turn()
+  // The first event takes device 2 into the room. Once the log is full, each further one drops one.
+  await each(path.messages(LOG_SIZE), path.send)
+  path.writes()
+  return path
+}
+
+/** Writes nothing; but what is worth a warning here makes the figures worthless. */
+const LOG = { level: 'info', debug: () => {}, info: () => {}, warn: fail, error: fail }
+
+function fail (fields: object, sentence: string): never { throw new Error(sentence, { cause: fields }) }
+
+/** The other end of a session's socket: it counts what is written, and keeps none of it. */
+class Peer {
+  #writes = 0
+  readonly network: Duplex
+  readonly socket: WebSocket
+
+  constructor () {
+    const network = {
+      writableCorked: 0,
+      writableLength: 0,
+      cork: () => { network.writableCorked++ },
+      uncork: () => { network.writableCorked-- },
+      write: () => {
+        this.#writes++
+        return true
+      }
+    }
+    // A socket of `ws` writes the head of a frame and then the message.
+    const socket = { readyState: 1, bufferedAmount: 0, isPaused: false, send: () => { this.#writes += 2 }, close: () => {}, pause: () => {}, resume: () => {} }
+    this.network = network as unknown as Duplex
+    this.socket = socket as unknown as WebSocket
+  }
+
+  takeWrites (): number {
+    const writes = this.#writes
+    this.#writes = 0
+    return writes
+  }
+}
+
+/** Ids such as the client makes up, the same ones in each run. Those of a counter have runs of digits, in which the guard looks for card numbers; these hardly do. */
+export function uuids (): () => string {
+  const random = seeded(1)
+  const hex = () => Math.floor(random() * 2 ** 32).toString(16).padStart(8, '0')
+  return () => (hex() + hex() + hex() + hex()).replace(/^(.{8})(.{4}).(.{3}).(.{3})/, '$1-$2-4$3-a$4-')
+}
+
+/** One message in each turn of the event loop, as they come from a socket. */
+function each (messages: readonly Buffer[], send: (message: Buffer) => void): Promise<void> {
+  return new Promise((resolve) => {
+    let next = 0
+    const go = () => {
+      if (next === messages.length) return resolve()
+      send(messages[next++]!)
+      setImmediate(go)
+    }
+    go()
+  })
+}
+
+/** Counts each kind in a process of its own: what the compiler learns from one does not change the other. */
+export async function measure (): Promise<Record<Kind, Figure>> {
+  return { withoutId: await figureOf('withoutId'), withId: await figureOf('withId') }
+}
+
+async function figureOf (kind: Kind): Promise<Figure> {
+  const flags = ['--expose-gc', `--max-semi-space-size=${NEW_SPACE}`, `--min-semi-space-size=${NEW_SPACE}`, '--import', import.meta.resolve('tsx')]
+  const options = { cwd: ROOT, env: { PATH: process.env.PATH, ...UNCOUNTED }, timeout: 100_000 }
+  const { stdout } = await promisify(execFile)(process.execPath, [...flags, import.meta.filename, '--count', kind], options)
+  return JSON.parse(stdout) as Figure
+}
+
+/** What the process measured here does. */
+async function count (kind: Kind): Promise<Figure> {
+  const path = await hotPath({ id: kind === 'withId' })
+  // Made once, since they are no garbage of the path. By the time that an id comes again, the log has forgotten it.
+  const messages = path.messages(EVENTS)
+  const ignore = () => {}
+  for (let i = 0; i < WARM_UPS; i++) {
+    await each(messages, path.send)
+    await each(messages, ignore)
+  }
+  path.writes()
+  const collections: number[] = []
+  new PerformanceObserver((list) => { for (const { startTime } of list.getEntries()) collections.push(startTime) }).observe({ entryTypes: ['gc'] })
+  let [whole, turns] = [Infinity, Infinity]
+  for (let i = 0; i < ROUNDS; i++) {
+    // The turns of the event loop leave some garbage of their own.
+    turns = Math.min(turns, await allocated(messages, ignore, collections))
+    whole = Math.min(whole, await allocated(messages, path.send, collections))
+  }
+  if (whole === Infinity || turns === Infinity) {
+    throw new Error(`Garbage was collected during each count: ${EVENTS} events leave more of it than the ${NEW_SPACE} MB for new objects. Find what allocates it: node --heap-prof`)
+  }
+  const { watcher, payer } = path.writes()
+  return { bytes: Math.round(whole - turns), writes: { watcher: watcher / EVENTS / ROUNDS, payer: payer / EVENTS / ROUNDS } }
+}
+
+/** @returns bytes of the heap for each message, or Infinity where garbage was collected meanwhile */
+async function allocated (messages: readonly Buffer[], send: (message: Buffer) => void, collections: readonly number[]): Promise<number> {
+  // Of the new objects alone: a full collection would also throw away what the compiler knows of objects that are not there just now.
+  gc!(true)
+  const from = performance.now()
+  const before = process.memoryUsage().heapUsed
+  await each(messages, send)
+  const bytes = process.memoryUsage().heapUsed - before
+  const to = performance.now()
+  // Observers are told some turns later.
+  await wait(10)
+  return collections.some((at) => at >= from && at <= to) ? Infinity : bytes / messages.length
+}
+
+/** @returns what to do about a figure that is too far from what is stated, otherwise undefined */
+export function verdict (bytes: number, stated: number, { above, below }: Stated['tolerance']): string | undefined {
+  const figures = `an event leaves ${bytes} bytes of garbage, and bench/hot-path.json states ${stated}`
+  if (bytes > stated * (1 + above)) return `${figures}: find what allocates them (node --heap-prof); where it is worth them, ${COMMAND}, and say why in the commit`
+  if (bytes < stated * (1 - below)) return `${figures}: it is better than that by now; so that it stays so, ${COMMAND}`
+  return undefined
+}
+
+/** States the bytes for this version of Node.js, beside those for the others. */
+function state ({ withoutId, withId }: Readonly<Record<Kind, Figure>>): void {
+  const { tolerance, bytes } = readStated()
+  const stated: Stated = {
+    command: COMMAND,
+    tolerance,
+    writes: { withoutId: withoutId.writes, withId: withId.writes },
+    bytes: { ...bytes, [MAJOR]: { withoutId: withoutId.bytes, withId: withId.bytes } }
+  }
+  writeFileSync(FILE, `${JSON.stringify(stated, null, 2)}\n`)
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const { values } = parseArgs({ options: { state: { type: 'boolean', default: false }, count: { type: 'string' } } })
+  if (values.count !== undefined) {
+    console.log(JSON.stringify(await count(values.count as Kind)))
+  } else {
+    const figures = await measure()
+    const stated = readStated().bytes[MAJOR]
+    console.log(`Node.js ${process.version}, ${EVENTS} events, the lowest of ${ROUNDS} counts\n`)
+    console.log('| An event | Garbage, bytes | Stated, bytes | Writes to the watcher | to the payer |\n| --- | --- | --- | --- | --- |')
+    for (const kind of KINDS) {
+      const { bytes, writes: { watcher, payer } } = figures[kind]
+      console.log(`| ${kind} | ${bytes} | ${stated?.[kind] ?? '–'} | ${watcher} | ${payer} |`)
+    }
+    if (values.state) state(figures)
+  }
+}
