@@ -51,7 +51,8 @@ async function round (suite: Suite, contestants: readonly Contestant[], { cycles
       const start = async (contestant: Contestant) => {
         const one = await Running.start(contestant, redis)
         running.push(one)
-        return suite.prepare(one, scale)
+        // An event over Redis takes several times as long; slices should not.
+        return suite.prepare(one, contestant.nodes > 0 ? scale / 4 : scale)
       }
       if (suite.solo) {
         for (const [i, contestant] of contestants.entries()) {

@@ -6,6 +6,9 @@ import type { Dialect } from './contestants.js'
 const ADDRESSES = 8
 let dialled = 0
 
+/** The answer to a ping without a payload, which is what servers send. Who gives none is cut off. */
+const PONG = Buffer.from([0x8a, 0x80, 0, 0, 0, 0])
+
 /** A text message of a client. Its mask is four zeros, which leaves the text as it is. */
 function maskedFrame (text: string): Buffer {
   const body = Buffer.from(text)
@@ -77,11 +80,13 @@ export class Device {
     const data = this.#unread ? Buffer.concat([this.#unread, chunk]) : chunk
     const before = this.received
     let at = 0
-    while (at + 4 <= data.length) {
+    while (at + 2 <= data.length) {
       const short = data[at + 1]!
+      if (short === 126 && at + 4 > data.length) break
       const end = at + (short < 126 ? 2 + short : 4 + data.readUInt16BE(at + 2))
       if (end > data.length) break
       if (data[at] === 0x81) this.received++
+      else if (data[at] === 0x89) this.#socket.write(PONG)
       at = end
     }
     this.#unread = at < data.length ? data.subarray(at) : undefined

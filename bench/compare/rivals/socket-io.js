@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import { Server } from 'socket.io'
 
 const http = createServer()
-// The devices of the benchmark do not answer pings, and no run takes ten minutes.
+// Its pings are texts of its own, which the devices of the benchmark do not answer; no run takes ten minutes.
 const io = new Server(http, { transports: ['websocket'], perMessageDeflate: false, serveClient: false, pingInterval: 600_000 })
 
 io.on('connection', (socket) => {
