@@ -11,7 +11,7 @@ import { until } from '../test/until.js'
 const TICK = 1_000_000 / Number(spawnSync('getconf', ['CLK_TCK']).stdout ?? 100)
 
 /** Collects garbage when it is told to, by a signal that means nothing else to the server, so that what is left is what it holds. */
-const COLLECT = 'data:text/javascript,process.on("SIGWINCH",()=>{gc();gc()})'
+export const COLLECT = 'data:text/javascript,process.on("SIGWINCH",()=>{gc();gc()})'
 
 export class ServerUnderTest {
   readonly #child: ChildProcess
@@ -49,7 +49,7 @@ export class ServerUnderTest {
   async memory (): Promise<number> {
     this.#child.kill('SIGWINCH')
     await new Promise((resolve) => setTimeout(resolve, 1_500))
-    return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.#child.pid}/status`, 'utf8'))![1]) * 1024
+    return residentMemory(this.#child.pid!)
   }
 
   async stop (): Promise<void> {
@@ -59,6 +59,9 @@ export class ServerUnderTest {
     await exited
   }
 }
+
+/** Bytes. */
+export function residentMemory (pid: number): number { return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024 }
 
 /** The middle of an odd number of figures. */
 export function median (figures: readonly number[]): number { return figures.toSorted((a, b) => a - b)[figures.length >> 1]! }

@@ -6,10 +6,8 @@ import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from '../../test/redis.js'
 import { until } from '../../test/until.js'
+import { COLLECT, residentMemory } from '../process.js'
 import type { Contestant, Dialect } from './contestants.js'
-
-/** Collects garbage when it is told to, by a signal that means nothing else, so that what is left is what is held. */
-const COLLECT = 'data:text/javascript,process.on("SIGWINCH",()=>{gc();gc()})'
 
 /** All contestants are on one CPU, and whoever drives them is on another. */
 export const [SERVERS, DRIVER] = [0, 1]
@@ -50,7 +48,7 @@ export class Running {
   async memory (): Promise<number> {
     for (const child of this.#children) child.kill('SIGWINCH')
     await sleep(2_000)
-    return this.#pids.reduce((sum, pid) => sum + Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024, 0)
+    return this.#pids.reduce((sum, pid) => sum + residentMemory(pid), 0)
   }
 
   async stop (): Promise<void> {

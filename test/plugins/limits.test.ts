@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
+import type { Broker } from '../../src/broker/broker.js'
 import { build, listen } from '../build.js'
 import { Peer } from '../peer.js'
 import { until } from '../until.js'
@@ -11,6 +12,18 @@ async function still (t: Test, env: Record<string, string>) {
   const clock = { now: 1_795_500_000_000 }
   const { app } = await build(t, { env, now: () => clock.now })
   return { app, clock, connect: () => Peer.inject(t, app) }
+}
+
+/** Makes a broker that publishes nothing until it is released. @returns what releases it */
+function slowDown (broker: Broker): () => void {
+  const publish = broker.publish.bind(broker)
+  let release = () => {}
+  const slow = new Promise<void>((resolve) => { release = resolve })
+  broker.publish = async (...args) => {
+    await slow
+    return publish(...args)
+  }
+  return release
 }
 
 t.test('the 41st message of a moment is refused and may be sent again; the socket stays, and nobody else is concerned', async (t) => {
@@ -57,13 +70,7 @@ t.test('a flood ends its socket with 4004, also one of pings, or of pongs that n
 
 t.test('a flood is not read on, also where a frame of it is still being worked on', async (t) => {
   const { app, url } = await listen(t, { env: { MESSAGES_PER_SECOND: '1', MESSAGES_BURST: '1' } })
-  const publish = app.broker.publish.bind(app.broker)
-  let release: (value?: unknown) => void = () => {}
-  const slow = new Promise((resolve) => { release = resolve })
-  app.broker.publish = async (...args) => {
-    await slow
-    return publish(...args)
-  }
+  const release = slowDown(app.broker)
   const peer = await Peer.connect(t, url)
   const [socket] = app.websocketServer.clients
   for (let i = 0; i < 6; i++) peer.send('CLICKED_PAY', { roomId: 'r' })
@@ -125,13 +132,7 @@ t.test('a client that waits with many frames for a slow broker is not taken for 
   const [shop, phone] = [await Peer.connect(t, url), await Peer.connect(t, url)]
   await shop.join('r')
   await phone.join('r')
-  const publish = app.broker.publish.bind(app.broker)
-  let release: (value?: unknown) => void = () => {}
-  const slow = new Promise((resolve) => { release = resolve })
-  app.broker.publish = async (...args) => {
-    await slow
-    return publish(...args)
-  }
+  const release = slowDown(app.broker)
   // In packets of their own: those that came in one are read in one.
   for (let i = 0; i < 100; i++) {
     phone.send('CLICKED_PAY', { roomId: 'r' })
