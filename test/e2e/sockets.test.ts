@@ -8,6 +8,7 @@ import t from 'tap'
 import { WebSocket } from 'ws'
 import { ROOT } from '../../src/root.js'
 import { listen } from '../build.js'
+import { flood } from '../flood.js'
 import { Peer } from '../peer.js'
 import { until } from '../until.js'
 
@@ -149,15 +150,7 @@ t.test('a peer that does not read is cut with 4001 and costs the others nothing'
   await shop.join('r')
   const phone = await Peer.connect(t, url)
   slow.socket.pause()
-  // Loopback itself swallows some megabytes before the server notices; each frame carries about 14 KB.
-  const padding = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`p${i}`, 'x'.repeat(2000)]))
-  const sent = 1500
-  for (let i = 0; i < sent; i += 50) {
-    for (let j = 0; j < 50; j++) phone.send('CLICKED_PAY', { roomId: 'r', ...padding })
-    // A batch is less than the outbox may hold, so whoever reads at all is never too slow.
-    await phone.settled()
-    await shop.settled()
-  }
+  const sent = await flood(phone, shop)
   await until('the slow one is gone', () => app.sessions.size === 2)
   await shop.settled()
   t.equal(shop.events.length, sent)

@@ -4,6 +4,7 @@ import http from 'node:http'
 import t, { type Test } from 'tap'
 import { wantsStream } from '../../src/rooms/event-stream.js'
 import { build, listen } from '../build.js'
+import { flood } from '../flood.js'
 import { Peer } from '../peer.js'
 import { until } from '../until.js'
 
@@ -89,14 +90,7 @@ t.test('a stream whose reader does not read is cut, and costs the others nothing
   const shop = await Peer.connect(t, url)
   await shop.join('r')
   const phone = await Peer.connect(t, url)
-  const padding = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`p${i}`, 'x'.repeat(2000)]))
-  const sent = 1500
-  for (let i = 0; i < sent; i += 50) {
-    for (let j = 0; j < 50; j++) phone.send('CLICKED_PAY', { roomId: 'r', ...padding })
-    // A batch is less than the outbox may hold, so whoever reads at all is never too slow.
-    await phone.settled()
-    await shop.settled()
-  }
+  const sent = await flood(phone, shop)
   await until('the stream is gone', () => app.sessions.size === 2)
   await shop.settled()
   t.equal(shop.events.length, sent)
