@@ -193,17 +193,6 @@ t.test('asking at once puts the next question off, and does not add to it', asyn
   t.equal(server.sent('PING').length, 3 + 2)
 })
 
-t.test('after it was left, a room hears nothing that was still on its way', async (t) => {
-  const server = new FakeServer()
-  const room = server.connect()
-  await server.clock.advance(10)
-  const heard = listenTo(room)
-  room.close()
-  server.socket.receive('CLICKED_PAY', {}, { seq: 1 })
-  server.socket.receive('DEVICE_JOINED', { clientId: 'c2', deviceId: 'd2', role: 'device2' })
-  t.strictSame(heard.map(([signal]) => signal), ['status', 'closed'])
-})
-
 t.test('what is passed on as undefined is not given', async (t) => {
   const server = new FakeServer()
   const room = server.connect({ random: undefined as never, newId: undefined as never, pingInterval: undefined })
@@ -283,37 +272,4 @@ t.test('a join that is refused for now is tried again; one that is refused for g
     t.equal(room.status, comesBack ? 'online' : 'closed', code)
     if (!comesBack) t.match(of(heard, 'closed'), [{ code: code === 'ROOM_CLOSED' ? 4505 : 0, reason: code }])
   }
-})
-
-t.test('a room that is over closes its clients', async (t) => {
-  const server = new FakeServer()
-  const room = server.connect()
-  const heard = listenTo(room)
-  await server.clock.advance(10)
-  server.socket.receive('ROOM_CLOSED', { roomId: 'room 1', reason: 'expired' })
-  t.strictSame(of(heard, 'closed'), [{ code: 4505, reason: 'expired' }])
-  t.equal(server.socket.closedWith, 1000)
-})
-
-t.test('leaving says so, and is final', async (t) => {
-  const server = new FakeServer()
-  const room = server.connect()
-  const heard = listenTo(room)
-  await server.clock.advance(10)
-  room.close()
-  room.close()
-  t.strictSame(server.sent('LEAVE_ROOM'), [{ type: 'LEAVE_ROOM', payload: { roomId: 'room 1' } }])
-  t.strictSame(of(heard, 'closed'), [{ code: 1000, reason: 'client' }])
-  await server.clock.advance(100_000)
-  t.equal(server.sockets.all.length, 1)
-  t.strictSame(server.clock.waits, [])
-})
-
-t.test('leaving before the room was joined leaves nothing behind', async (t) => {
-  const server = new FakeServer()
-  const room = server.connect()
-  room.close()
-  await server.clock.advance(100_000)
-  t.strictSame(server.sent('JOIN_ROOM'), [])
-  t.equal(server.sockets.all.length, 1)
 })
