@@ -3,7 +3,8 @@ import { parseArgs } from 'node:util'
 import { bench, do_not_optimize as keep, group, run } from 'mitata'
 import { EventLog } from '../src/broker/event-log.js'
 import { fold, initialState } from '../src/payment/state.js'
-import { checkShape, decodeFrame, draftEvent, encodeEvent, type DraftOptions } from '../src/protocol/codec.js'
+import { checkShape, decodeFrame, draftEvent, eventText, type DraftOptions } from '../src/protocol/codec.js'
+import { framed } from '../src/protocol/framing.js'
 import { hotPath, LOG_SIZE, PAID, ROOM, START, uuids } from './hot-path.js'
 
 const { values } = parseArgs({ options: { only: { type: 'string', default: '' } } })
@@ -58,6 +59,6 @@ function parts (received: unknown, said: Parameters<typeof draftEvent>[0], optio
   bench('guard', () => keep(checkShape(received)))
   bench('draft', () => keep(draftEvent(said, options)))
   bench('fold', () => keep(fold(before, draft)))
-  bench('encode', () => keep(encodeEvent(draft, log.seq)))
+  bench('encode', () => keep(framed(eventText(draft, log.seq))))
   bench('append, with encode', () => keep(log.append(drafts[next++ % RING]!)))
 }

@@ -83,7 +83,10 @@ export class MemoryBroker implements Broker {
     const { log } = room
     const found = log.find(draft)
     if (found === 'conflict') return new Failure('ID_CONFLICT')
-    if (found) return { epoch: log.epoch, ...found.known, duplicate: !found.key.isRequest, isNew: false, changed: false }
+    if (found) {
+      const { known: { seq, timestamp, receivers }, key } = found
+      return { epoch: log.epoch, seq, timestamp, receivers, duplicate: !key.isRequest, isNew: false, changed: false }
+    }
     // A sender is in the room that it sends to.
     const receivers = draft.origin === undefined ? room.present : Math.max(0, room.present - 1)
     const entry = log.append(draft, receivers)

@@ -5,7 +5,6 @@ import type { TObject } from '@sinclair/typebox'
 import { Failure } from '../errors.js'
 import { holdsCardNumber, isCardNumber, namesCardData } from './card-data.js'
 import { COMMANDS, EVENTS, EVENT_TYPES, type CommandType, type EventPayload, type EventType, type Source } from './events.js'
-import { framed } from './framing.js'
 import { FrameId } from './identifiers.js'
 
 /** How deep objects and arrays may nest; JSON nested by the thousand parses, but breaks whatever walks it later. */
@@ -131,10 +130,8 @@ function keysOf ({ type, payload, id }: Said, { verified = false, idempotencyKey
   return keys
 }
 
-/** The frame that every member receives, and that the log keeps. */
-export function encodeEvent ({ head, tail }: EventDraft, seq: number): Buffer {
-  return framed(head + seq + tail)
-}
+/** What every member receives, and the log keeps. */
+export function eventText ({ head, tail }: EventDraft, seq: number): string { return head + seq + tail }
 
 /** A frame of the server's own (greeting, reply, error) as text. */
 export function encodeFrame (type: string, payload: object, id?: string): string {

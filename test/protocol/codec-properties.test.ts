@@ -3,9 +3,8 @@ import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import t from 'tap'
 import type { ErrorCode } from '../../src/errors.js'
-import { decodeFrame, draftEvent, encodeEvent } from '../../src/protocol/codec.js'
+import { decodeFrame, draftEvent, eventText } from '../../src/protocol/codec.js'
 import { COMMANDS, EVENT_TYPES } from '../../src/protocol/events.js'
-import { textOf } from '../../src/protocol/framing.js'
 import { decode, frame } from './frames.js'
 
 const TYPES: readonly string[] = [...EVENT_TYPES, ...Object.keys(COMMANDS)]
@@ -15,7 +14,7 @@ const REFUSALS: readonly ErrorCode[] = ['INVALID_JSON', 'INVALID_FRAME', 'UNKNOW
 function isCoded (data: Buffer | string): boolean {
   const result = decode(data)
   if ('failure' in result) return REFUSALS.includes(result.failure.code) && result.failure.message !== '' && !result.failure.retryable
-  const text = textOf(encodeEvent(draftEvent(result, { source: 'device', timestamp: 5 }), 7)).toString()
+  const text = eventText(draftEvent(result, { source: 'device', timestamp: 5 }), 7)
   const { type, payload, seq, id } = JSON.parse(text) as Record<string, unknown>
   return TYPES.includes(result.type) && type === result.type && seq === 7 && id === result.id &&
     isDeepStrictEqual(payload, (JSON.parse(data.toString()) as { payload?: unknown }).payload ?? {}) && isDeepStrictEqual(payload, result.payload)
