@@ -10,6 +10,7 @@ import { allowedOrigins } from '../src/config.js'
 import { Failure } from '../src/errors.js'
 import { HANDSHAKE_TIMEOUT, handshakeFault, limitHandshakes } from '../src/handshake.js'
 import { messageRates } from '../src/rooms/conduct.js'
+import { readPlainFrames } from '../src/rooms/reader.js'
 import { Session } from '../src/rooms/session.js'
 
 /** How long a peer has to answer our close frame before its socket is destroyed, ms. */
@@ -109,11 +110,13 @@ export default fp(async (app) => {
   }, (socket: WebSocket, request) => {
     conclude(socket, request.raw)
     const clientId = `client_${now()}_${randomUUID().slice(-12)}`
-    const { ip, raw: { socket: network } } = request
+    const { ip, raw } = request
     // An injected socket has none under it.
-    const session = new Session(clientId, socket, network instanceof Socket ? network : undefined, options)
+    const network = raw.socket instanceof Socket ? raw.socket : undefined
+    const session = new Session(clientId, socket, network, options)
     // All listeners are attached in this tick: a frame may have come in the packet of the upgrade itself.
     socket.on('message', (data, isBinary) => session.receive(data as Buffer, isBinary))
+    if (network) readPlainFrames(network, config.MAX_MESSAGE_BYTES, (text) => session.receive(text, false))
     socket.on('ping', (data) => session.pinged(data))
     socket.on('pong', () => session.ponged())
     socket.on('close', (code) => {
