@@ -1,58 +1,54 @@
-// The latest frames of a room, one behind the other in one piece of memory. As objects they would be what the garbage collector moves most.
+// The latest frames of a room, one behind the other in a few pieces of memory. As objects they would be what the garbage collector moves most.
 import { frameInto, framedLength } from '../protocol/framing.js'
 
-/** Bytes that are taken for the first frames. */
+/** Bytes of a room's first piece. Each one has twice as many as the one before, up to the largest. */
 const FIRST = 1024
+const LARGEST = 16_384
 
-const NOTHING = Buffer.alloc(0)
-
-/**
- * Frames are counted from 1. Bytes that were handed out are never written again, since they may still be on their way to a socket: what has no
- * more room goes into a new piece, along with what is kept.
- */
+/** Frames are counted from 1. Bytes that were handed out are never written again, since they may still be on their way to a socket. */
 export class FrameRing {
   readonly #size: number
-  /** Where each kept frame begins, at its number modulo the size. It ends where the next one begins. */
+  /** Of each kept frame, at the place of its number modulo the size: the piece that it is in, and where. A piece goes with the last of its frames. */
+  readonly #pieces: Buffer[] = []
   readonly #starts: number[] = []
+  readonly #ends: number[] = []
   /** How many there have been. */
   #count = 0
-  #bytes = NOTHING
-  /** Positions count all bytes there ever were; these are that of the first byte in the piece of memory, and that of the next frame. */
-  #base = 0
-  #end = 0
+  /** The piece that is being filled, and how far. */
+  #piece: Buffer | undefined
+  #filled = 0
 
   /** @param size how many frames are kept, 1 or more */
   constructor (size: number) { this.#size = size }
 
   /** How many are kept. */
-  get length (): number { return this.#starts.length }
+  get length (): number { return this.#pieces.length }
 
   /** Keeps one more, instead of the oldest where there are enough. @returns the frame */
   push (text: string): Buffer {
     const bytes = Buffer.byteLength(text)
     const length = framedLength(bytes)
-    this.#starts[this.#count++ % this.#size] = this.#end
-    if (this.#end - this.#base + length > this.#bytes.length) this.#move(length)
-    const at = this.#end - this.#base
-    frameInto(this.#bytes, at, text, bytes)
-    this.#end += length
-    return this.#bytes.subarray(at, at + length)
+    const piece = this.#pieceFor(length)
+    const start = this.#filled
+    const end = this.#filled += length
+    frameInto(piece, start, text, bytes)
+    const place = this.#count++ % this.#size
+    this.#pieces[place] = piece
+    this.#starts[place] = start
+    this.#ends[place] = end
+    return piece.subarray(start, end)
   }
 
   /** @param number of a frame that is kept */
   get (number: number): Buffer {
-    const end = number === this.#count ? this.#end : this.#start(number + 1)
-    return this.#bytes.subarray(this.#start(number) - this.#base, end - this.#base)
+    const place = (number - 1) % this.#size
+    return this.#pieces[place]!.subarray(this.#starts[place], this.#ends[place])
   }
 
-  #start (number: number): number { return this.#starts[(number - 1) % this.#size]! }
-
-  #move (more: number): void {
-    const first = this.#start(this.#count - this.length + 1)
-    const kept = this.#bytes.subarray(first - this.#base, this.#end - this.#base)
-    // As much again, so that each byte is moved about once.
-    this.#bytes = Buffer.allocUnsafeSlow(Math.max(FIRST, 2 * (kept.length + more)))
-    this.#base = first
-    kept.copy(this.#bytes)
+  #pieceFor (length: number): Buffer {
+    const piece = this.#piece
+    if (piece && this.#filled + length <= piece.length) return piece
+    this.#filled = 0
+    return this.#piece = Buffer.allocUnsafeSlow(Math.max(length, piece ? Math.min(2 * piece.length, LARGEST) : FIRST))
   }
 }
