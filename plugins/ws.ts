@@ -2,16 +2,18 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import proxyAddr from '@fastify/proxy-addr'
 import websocket from '@fastify/websocket'
-import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { WebSocket } from 'ws'
-import { allowedOrigins } from '../src/config.js'
+import { allowedOrigins, proxies } from '../src/config.js'
 import { Failure } from '../src/errors.js'
-import { HANDSHAKE_TIMEOUT, handshakeFault, limitHandshakes } from '../src/handshake.js'
+import { HANDSHAKE_TIMEOUT, handshakeFault, interceptUpgrades, isPlainHandshake, limitHandshakes } from '../src/handshake.js'
 import { messageRates } from '../src/rooms/conduct.js'
 import { readPlainFrames } from '../src/rooms/reader.js'
 import { Session } from '../src/rooms/session.js'
+import { hold } from '../src/rooms/wire.js'
 
 /** How long a peer has to answer our close frame before its socket is destroyed, ms. */
 const CLOSE_TIMEOUT = 1_500
@@ -68,53 +70,66 @@ export default fp(async (app) => {
   }
 
   const origins = allowedOrigins(config)
+  const trusted = proxies(config)
+  const isTrusted = trusted && proxyAddr.compile(trusted)
   const replies = new WeakMap<IncomingMessage, ServerResponse>()
   // A peer that breaks the protocol: ws closes its socket with the fitting code, and the close is what we log.
   const onError = (error: NodeJS.ErrnoException) => log.debug({ code: error.code }, 'socket failed')
 
+  // A handshake that is in order needs none of what a request goes through. All others, which are to be told why, go that way.
+  interceptUpgrades(app.server, (request, network, head) => {
+    if (!isPlainHandshake(request) || refusalOf(request, addressOf(request))) return false
+    // The answer and the greeting go out as one.
+    hold(network)
+    app.websocketServer.handleUpgrade(request, network, head, (socket) => open(socket, request.socket, addressOf(request)))
+    return true
+  })
+
+  /** The same as Fastify's `request.ip`. */
+  function addressOf (request: IncomingMessage): string {
+    return isTrusted ? proxyAddr(request, isTrusted) : request.socket.remoteAddress!
+  }
+
   /** Why a handshake is answered with an error, a true HTTP one (RFC 6455 §10.2). */
-  function refusalOf ({ raw, headers: { origin }, ip }: FastifyRequest): Failure | undefined {
-    const fault = handshakeFault(raw)
+  function refusalOf (request: IncomingMessage, ip: string): Failure | undefined {
+    const fault = handshakeFault(request)
     if (fault !== undefined) return new Failure('INVALID_REQUEST', fault)
     // On its way out the server takes no upgrades any more, so one arrives here as a plain request.
     if (sessions.draining) return new Failure('UNAVAILABLE', 'The server is restarting; connect again.')
     // CORS does not stop sockets: a foreign page is refused here.
+    const { origin } = request.headers
     if (origins && origin !== undefined && !origins.includes(origin)) return new Failure('FORBIDDEN', 'This origin may not connect.')
     return admission.refusal(ip)
-  }
-
-  /** Lets go of what belongs to the handshake: request and reply would live as long as the socket, and weigh as much as all the rest of it. */
-  function conclude (socket: WebSocket, request: IncomingMessage): void {
-    handshakeDone(request)
-    const reply = replies.get(request)
-    if (reply?.socket) reply.detachSocket(reply.socket)
-    // The library's listener holds both.
-    socket.removeAllListeners('error').on('error', onError)
   }
 
   app.get('/', {
     websocket: true,
     constraints: { upgrade: 'websocket' },
-    // They are of no use in the answer to an upgrade, and are put together for each; a refusal, an answer like any other, has them.
-    helmet: false,
-    preValidation: async (request, reply) => {
-      const refusal = refusalOf(request)
+    preValidation: async ({ raw, ip }, reply) => {
+      const refusal = refusalOf(raw, ip)
       if (!refusal) {
-        replies.set(request.raw, reply.raw)
+        replies.set(raw, reply.raw)
         return
       }
-      reply.helmet()
       if (refusal.code === 'INVALID_REQUEST') reply.header('sec-websocket-version', '13')
       return reply.fail(refusal)
     }
-  }, (socket: WebSocket, request) => {
-    conclude(socket, request.raw)
+  }, (socket: WebSocket, { raw, ip }) => {
+    handshakeDone(raw)
+    // Request and reply would live as long as the socket, and weigh as much as all the rest of it; the library's listener holds both.
+    const reply = replies.get(raw)
+    if (reply?.socket) reply.detachSocket(reply.socket)
+    socket.removeAllListeners('error')
+    open(socket, raw.socket, ip)
+  })
+
+  function open (socket: WebSocket, below: Duplex, ip: string): void {
     const clientId = `client_${now()}_${randomUUID().slice(-12)}`
-    const { ip, raw } = request
     // An injected socket has none under it.
-    const network = raw.socket instanceof Socket ? raw.socket : undefined
+    const network = below instanceof Socket ? below : undefined
     const session = new Session(clientId, socket, network, options)
     // All listeners are attached in this tick: a frame may have come in the packet of the upgrade itself.
+    socket.on('error', onError)
     socket.on('message', (data, isBinary) => session.receive(data as Buffer, isBinary))
     if (network) readPlainFrames(network, config.MAX_MESSAGE_BYTES, (text) => session.receive(text, false))
     socket.on('ping', (data) => session.pinged(data))
@@ -128,5 +143,5 @@ export default fp(async (app) => {
     sessions.add(session)
     log.info({ clientId, address: ip }, 'client connected')
     session.open()
-  })
+  }
 }, { name: 'ws', dependencies: ['admission', 'metrics', 'rooms', 'sessions', 'tokens', 'errors'] })

@@ -8,6 +8,7 @@ import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, t
 import { proxies, type Config } from './config.js'
 import { codeForStatus, Failure } from './errors.js'
 import { upgradeConstraint } from './handshake.js'
+import { headFault, MAX_HEADERS, type HeadFault } from './http-head.js'
 import { errorResponse } from './protocol/rest.js'
 
 export interface AppOptions {
@@ -30,9 +31,6 @@ declare module 'fastify' {
 const REQUEST_TIMEOUT = 8_000
 const CHECK_INTERVAL = 500
 const LINGER = 500
-
-/** Header lines of one request. Past its own limit Node drops them without a word, be it the one that says who is asking. */
-const MAX_HEADERS = 100
 
 /** Builds the app; its plugins and routes load on `ready()` or `listen()`. */
 export function buildApp ({ config, logger, now = Date.now }: AppOptions): FastifyInstance {
@@ -87,20 +85,9 @@ export function buildApp ({ config, logger, now = Date.now }: AppOptions): Fasti
   return app
 }
 
-interface HttpFault { readonly status: number, readonly message: string }
-
-const CLIENT_ERRORS: Record<string, HttpFault> = {
+const CLIENT_ERRORS: Record<string, HeadFault> = {
   HPE_HEADER_OVERFLOW: { status: 431, message: 'The headers are too large.' },
   ERR_HTTP_REQUEST_TIMEOUT: { status: 408, message: 'The request did not arrive in time.' }
-}
-
-/** What is wrong with a request before anyone has asked what it wants. An injected one may have no header lines. */
-function headFault ({ rawHeaders = [], httpVersion }: { rawHeaders?: string[], httpVersion: string }): HttpFault | undefined {
-  if (rawHeaders.length > 2 * MAX_HEADERS) return { status: 431, message: `The request has more than ${MAX_HEADERS} headers.` }
-  const hosts = rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host').length
-  // RFC 9112 §3.2: without one, or with two, it could mean another server than the one that a proxy thought it did.
-  if (hosts > 1 || (hosts === 0 && httpVersion === '1.1' && rawHeaders.length > 0)) return { status: 400, message: 'The request must have one Host header.' }
-  return undefined
 }
 
 /** Bodies are taken as they are: no coercion, no silent loss of keys, every broken rule is named. Queries and params are text, so they are coerced. */

@@ -1,6 +1,7 @@
 // What happens to an upgrade before it is a socket: which requests are one, and how long it may take.
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { headFault } from './http-head.js'
 
 /** How long a handshake may take, from the upgrade request to the open socket, ms. HTTP's own timeouts stop at the upgrade. */
 export const HANDSHAKE_TIMEOUT = 8_000
@@ -54,4 +55,21 @@ export function limitHandshakes (server: Server, timeout: number): (request: Inc
     })
   })
   return (request) => done.get(request)?.()
+}
+
+/** Whether it is a handshake as it should be, at the socket's route, as far as that can be told without the router. */
+export function isPlainHandshake (request: IncomingMessage): boolean {
+  const { method, url = '' } = request
+  return method === 'GET' && (url === '/' || url.startsWith('/?')) && upgradeConstraint.deriveConstraint(request) === 'websocket' && !headFault(request)
+}
+
+/**
+ * Puts something before all that takes upgrades so far.
+ * @param take returns whether it has taken the upgrade
+ */
+export function interceptUpgrades (server: Server, take: (request: IncomingMessage, network: Duplex, head: Buffer) => boolean): void {
+  const others = server.listeners('upgrade')
+  server.removeAllListeners('upgrade').on('upgrade', (request: IncomingMessage, network: Duplex, head: Buffer) => {
+    if (!take(request, network, head)) for (const other of others) other.call(server, request, network, head)
+  })
 }

@@ -5,7 +5,7 @@ import net from 'node:net'
 import { PassThrough, type Duplex } from 'node:stream'
 import type { Test } from 'tap'
 import t from 'tap'
-import { HANDSHAKE_TIMEOUT, handshakeFault, limitHandshakes, upgradeConstraint } from '../src/handshake.js'
+import { HANDSHAKE_TIMEOUT, handshakeFault, interceptUpgrades, isPlainHandshake, limitHandshakes, upgradeConstraint } from '../src/handshake.js'
 
 const UPGRADE = 'GET / HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
 /** For those handshakes that are meant to run into it, ms. */
@@ -44,6 +44,34 @@ t.test('an upgrade is a request with both headers, however they are written', as
     { upgrade: 'websocket', connection: 'close' }, { upgrade: 'websocket', connection: 'upgraded' }, { upgrade: 'websocket', connection: '' }
   ]) t.equal(upgradeConstraint.deriveConstraint({ headers }), undefined, JSON.stringify(headers))
   t.equal(upgradeConstraint.deriveConstraint({ headers: { upgrade: 'h2c', connection: 'Upgrade' } }), 'h2c', 'another protocol is another upgrade')
+})
+
+t.test('a handshake that needs no router is one at the socket\'s route, with a head in order', async (t) => {
+  const headers = { connection: 'Upgrade', upgrade: 'websocket' }
+  const rawHeaders = ['Host', 'here', 'Connection', 'Upgrade', 'Upgrade', 'websocket']
+  const plain = { method: 'GET', url: '/', httpVersion: '1.1', headers, rawHeaders }
+  for (const url of ['/', '/?', '/?client=shop']) t.ok(isPlainHandshake({ ...plain, url } as IncomingMessage), url)
+  for (const change of [
+    { method: 'POST' }, { method: 'HEAD' }, { url: '/api' }, { url: '//' }, { url: '' }, { url: undefined }, { url: 'http://here/' }, { url: '/%2F' }, { headers: {} },
+    { headers: { ...headers, upgrade: 'h2c' } }, { headers: { upgrade: 'websocket' } }, { rawHeaders: ['Host', 'here', 'host', 'there'] }, { rawHeaders: ['Connection', 'Upgrade'] },
+    { rawHeaders: [...rawHeaders, ...Array.from({ length: 200 }, () => 'x')] }
+  ]) t.notOk(isPlainHandshake({ ...plain, ...change } as IncomingMessage), JSON.stringify(change).slice(0, 100))
+})
+
+t.test('what is put before all that takes upgrades leaves them what it does not take', async (t) => {
+  const server = createServer()
+  const heard: string[] = []
+  const upgrade = (url: string) => server.emit('upgrade', { url }, 'the network', 'the head')
+  for (const name of ['first', 'second']) server.on('upgrade', (...args) => heard.push(`${name} ${JSON.stringify(args)}`))
+  interceptUpgrades(server, ({ url }, network, head) => {
+    heard.push(`asked ${url} ${String(network)} ${String(head)}`)
+    return url === '/mine'
+  })
+  upgrade('/mine')
+  t.strictSame(heard.splice(0), ['asked /mine the network the head'])
+  upgrade('/theirs')
+  const args = '[{"url":"/theirs"},"the network","the head"]'
+  t.strictSame(heard, ['asked /theirs the network the head', `first ${args}`, `second ${args}`])
 })
 
 t.test('the router finds a route under its own kind of upgrade and no other', async (t) => {

@@ -48,7 +48,9 @@ export class FrameRing {
   #pieceFor (length: number): Buffer {
     const piece = this.#piece
     if (piece && this.#filled + length <= piece.length) return piece
+    const next = Buffer.allocUnsafeSlow(Math.max(length, piece ? Math.min(2 * piece.length, LARGEST) : FIRST))
+    this.#piece = next
     this.#filled = 0
-    return this.#piece = Buffer.allocUnsafeSlow(Math.max(length, piece ? Math.min(2 * piece.length, LARGEST) : FIRST))
+    return next
   }
 }

@@ -64,6 +64,40 @@ t.test('a hundred payments at once: each shop hears its own phone, in order, and
   }
 })
 
+t.test('a handshake in a form that only the router knows is one as well', async (t) => {
+  const { port } = await listen(t)
+  for (const path of ['http://localhost/', 'http://localhost/?client=shop']) {
+    const socket = net.connect(port, '127.0.0.1')
+    t.teardown(() => socket.destroy())
+    let answer = ''
+    socket.on('data', (chunk) => { answer += String(chunk) })
+    socket.write(handshake(path))
+    await until('the greeting arrived', () => answer.includes('CONNECTION_ESTABLISHED'))
+    socket.write(clientFrame('{"type":"JOIN_ROOM","payload":{"roomId":"r"}}'))
+    await until('the join is answered', () => answer.includes('ROOM_JOINED'))
+    t.match(answer, /^HTTP\/1.1 101 /)
+    socket.end(clientFrame('', 8))
+    await once(socket, 'close')
+  }
+})
+
+t.test('a socket counts for the address that a trusted proxy names, and for no other', async (t) => {
+  const codes = async (trusted: string): Promise<number[]> => {
+    const { port } = await listen(t, { env: { MAX_CONNECTIONS_PER_IP: '1', TRUST_PROXY: trusted } })
+    const answers: number[] = []
+    for (const address of ['192.0.2.1', '192.0.2.2', '192.0.2.1']) {
+      const socket = net.connect(port, '127.0.0.1')
+      t.teardown(() => socket.destroy())
+      socket.write(handshake().replace('\r\n\r\n', `\r\nX-Forwarded-For: ${address}\r\n\r\n`))
+      const [answer] = await once(socket, 'data') as [Buffer]
+      answers.push(Number(String(answer).split(' ')[1]))
+    }
+    return answers
+  }
+  t.strictSame(await codes('loopback'), [101, 101, 429])
+  t.strictSame(await codes('192.0.2.0/24'), [101, 429, 429])
+})
+
 t.test('a frame in the very packet of the handshake is not lost', async (t) => {
   const { port } = await listen(t)
   const socket = net.connect(port, '127.0.0.1')
