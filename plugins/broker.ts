@@ -18,11 +18,15 @@ declare module 'fastify' {
 export default fp(async (app) => {
   const { config, redis, log, now } = app
   const newName = () => randomBytes(9).toString('base64url')
+  // Over Redis one is offered with each event, so that it must cost nothing: names of this process, counted.
+  const name = newName()
+  let epochs = 0
+  const newEpoch = () => `${name}${(++epochs).toString(36)}`
   const options = {
     logSize: config.ROOM_LOG_SIZE,
     retention: config.ROOM_RETENTION_SECONDS * 1000,
     now,
-    newEpoch: newName,
+    newEpoch,
     onRoom: (change: string, roomId: string) => log.info({ roomId }, `room ${change}`)
   }
   // What happens in this process is part of the time to relay; timing it by itself would cost more than it says.
