@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util'
 import { ROOT } from '../src/root.js'
 import { CONTESTANTS, type Contestant } from './compare/contestants.js'
 import { growth, type Growth } from './compare/growth.js'
+import { descriptors, keeping, type Kept } from './compare/keeping.js'
 import { DRIVER, pin, Running, SERVERS } from './compare/process.js'
 import { SUITES, type Slice, type Suite } from './compare/suites.js'
 import { withRedis } from './redis-look.js'
@@ -115,6 +116,17 @@ function showGrowth (rows: readonly Growth[]): string {
   ])}`
 }
 
+function showKept (rows: readonly Kept[]): string {
+  return `## Keeping
+
+Ours alone, in a process of its own for each kind: how much it takes to hold so many, and for each that came since the row before. A socket is a device that
+joined, two in a room; it takes a descriptor, of which a process here may have ${descriptors().toLocaleString('en')}.
+
+${markdown([
+    ['', 'KiB for each', 'MiB resident'], ...rows.map(({ name, each, memory }) => [name, each.toFixed(2), rounded(memory)])
+  ])}`
+}
+
 function markdown ([head, ...lines]: readonly string[][]): string {
   return [head!, head!.map((_, i) => i === 0 ? '---' : '---:'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 }
@@ -154,6 +166,8 @@ if (process.argv[1] === import.meta.filename) {
     console.log(`${show(tables.at(-1)!)}\n`)
   }
   const grown = wanted('growth') ? showGrowth(await growth(plan.scale)) : ''
-  console.log(grown)
-  if (!quick && only === undefined) writeFileSync(join(ROOT, 'docs/benchmarks.md'), `${[introduction(tables), ...tables.map(show), grown].join('\n\n')}\n`)
+  console.log(`${grown}\n`)
+  const kept = wanted('keeping') ? showKept(await keeping(plan.scale)) : ''
+  console.log(kept)
+  if (!quick && only === undefined) writeFileSync(join(ROOT, 'docs/benchmarks.md'), `${[introduction(tables), ...tables.map(show), grown, kept].join('\n\n')}\n`)
 }

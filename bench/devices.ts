@@ -48,6 +48,9 @@ export class Device {
     await this.#answer('ACK')
   }
 
+  /** Goes without a word. */
+  cut (): void { this.#socket.terminate() }
+
   async leave (): Promise<void> {
     if (this.#socket.readyState === WebSocket.CLOSED) return
     this.#socket.close()

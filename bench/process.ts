@@ -1,7 +1,7 @@
 // The built server as a process that is measured: started with these settings and no others, asked for its CPU time and its memory, stopped.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from '../src/root.js'
 import { freePort } from '../test/redis.js'
@@ -51,6 +51,9 @@ export class ServerUnderTest {
     await new Promise((resolve) => setTimeout(resolve, 1_500))
     return residentMemory(this.#child.pid!)
   }
+
+  /** Open descriptors. */
+  get descriptors (): number { return readdirSync(`/proc/${this.#child.pid}/fd`).length }
 
   async stop (): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return

@@ -1,0 +1,92 @@
+// How much one node can hold: silent sockets, and rooms that are kept once everybody has left. What each takes must not grow with their number.
+import { readFileSync } from 'node:fs'
+import { WebSocket } from 'ws'
+import { each } from '../devices.js'
+import { CONTESTANTS } from './contestants.js'
+import { Device } from './device.js'
+import { Running } from './process.js'
+
+export interface Kept {
+  readonly name: string
+  /** KiB resident for each of those that came since the row before. */
+  readonly each: number
+  /** MiB. */
+  readonly memory: number
+}
+
+const SOCKETS = [10_000, 20_000, 50_000]
+const ROOMS = [10_000, 50_000, 100_000]
+/** Descriptors that a process needs besides its sockets. */
+const OTHERS = 500
+const AT_ONCE = 64
+/** Sockets and rooms before the first row, which use up what a process sets aside. */
+const BEFORE = 2_000
+
+/** Descriptors that a process may have, which the servers inherit. */
+export function descriptors (): number { return Number(/Max open files\s+(\d+)/.exec(readFileSync('/proc/self/limits', 'utf8'))![1]) }
+
+/** @param scale how much of it all is done */
+export async function keeping (scale: number): Promise<Kept[]> {
+  const most = descriptors() - OTHERS
+  const sockets = [...new Set(SOCKETS.map((count) => Math.min(count * scale, most)))]
+  return [
+    ...await filled('silent sockets', sockets, join),
+    ...await filled('rooms that nobody is in', ROOMS.map((count) => count * scale), open)
+  ]
+}
+
+async function filled (what: string, counts: readonly number[], add: (running: Running) => Promise<{ more: (count: number) => Promise<void>, end: () => void }>): Promise<Kept[]> {
+  const running = await Running.start(CONTESTANTS.find(({ name }) => name === 'ours')!, { url: '', pid: 0 })
+  try {
+    const { more, end } = await add(running)
+    await more(BEFORE)
+    const rows: Kept[] = []
+    let [had, before] = [BEFORE, await running.memory()]
+    for (const count of counts) {
+      await more(count - had)
+      const after = await running.memory()
+      rows.push({ name: `${count.toLocaleString('en')} ${what}`, each: (after - before) / 1024 / (count - had), memory: after / 2 ** 20 });
+      [had, before] = [count, after]
+    }
+    end()
+    return rows
+  } finally {
+    await running.stop()
+  }
+}
+
+/** Devices, two in a room. */
+async function join ({ ports: [port], dialect }: Running) {
+  const devices: Device[] = []
+  return {
+    more: (count: number) => each(Array.from({ length: count }, (_, n) => `silent-${devices.length + n >> 1}`), AT_ONCE, async (name) => {
+      devices.push(await Device.join(port, dialect, name, 'device'))
+    }),
+    end: () => { for (const device of devices) device.leave() }
+  }
+}
+
+/** Rooms that one socket opens and leaves, one after the other. */
+async function open ({ ports: [port] }: Running) {
+  const socket = new WebSocket(`ws://127.0.0.1:${port}`)
+  let [opened, left] = [0, 0]
+  let done = () => {}
+  const say = (type: string, roomId: string) => socket.send(JSON.stringify({ type, payload: { roomId } }))
+  await new Promise((resolve, reject) => socket.on('open', resolve).on('error', reject))
+  socket.on('message', (data: Buffer) => {
+    const { type, payload } = JSON.parse(String(data)) as { type: string, payload: { roomId: string } }
+    if (type === 'ROOM_JOINED') say('LEAVE_ROOM', payload.roomId)
+    if (type === 'ROOM_LEFT' && ++left === opened) done()
+  })
+  return {
+    more: async (count: number) => {
+      // As many at a time as wait without the socket being read no further.
+      for (let rest = count; rest > 0; rest -= AT_ONCE / 2) {
+        const all = new Promise<void>((resolve) => { done = resolve })
+        for (let n = Math.min(rest, AT_ONCE / 2); n > 0; n--) say('JOIN_ROOM', `kept-${opened++}`)
+        await all
+      }
+    },
+    end: () => socket.terminate()
+  }
+}
