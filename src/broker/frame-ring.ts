@@ -1,7 +1,7 @@
 // The latest frames of a room, one behind the other in a few pieces of memory. As objects they would be what the garbage collector moves most.
 import { frameInto, framedLength } from '../protocol/framing.js'
 
-/** Bytes of a room's first piece. Each one has twice as many as the one before, up to the largest. */
+/** Bytes of a room's first piece. Each further one has as many as all before it, up to the largest. */
 const FIRST = 1024
 const LARGEST = 16_384
 
@@ -17,6 +17,8 @@ export class FrameRing {
   /** The piece that is being filled, and how far. */
   #piece: Buffer | undefined
   #filled = 0
+  /** Bytes of all pieces there ever were. */
+  #taken = 0
 
   /** @param size how many frames are kept, 1 or more */
   constructor (size: number) { this.#size = size }
@@ -48,9 +50,10 @@ export class FrameRing {
   #pieceFor (length: number): Buffer {
     const piece = this.#piece
     if (piece && this.#filled + length <= piece.length) return piece
-    const next = Buffer.allocUnsafeSlow(Math.max(length, piece ? Math.min(2 * piece.length, LARGEST) : FIRST))
+    const next = Buffer.allocUnsafeSlow(Math.max(length, Math.min(this.#taken || FIRST, LARGEST)))
     this.#piece = next
     this.#filled = 0
+    this.#taken += next.length
     return next
   }
 }
