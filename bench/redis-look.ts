@@ -21,7 +21,7 @@ export interface RedisLook {
 }
 
 /** Writes as it should in production, but does not rewrite its file in the middle of a measurement. */
-const SETTINGS = ['--appendonly', 'yes', '--appendfsync', 'everysec', '--auto-aof-rewrite-percentage', '0', '--maxmemory-policy', 'noeviction']
+export const SETTINGS = ['--appendonly', 'yes', '--appendfsync', 'everysec', '--auto-aof-rewrite-percentage', '0', '--maxmemory-policy', 'noeviction']
 
 /** Starts a Redis and gives it to the work; whatever becomes of that, it is ended. */
 export async function withRedis<T> (work: (redis: RedisServer) => Promise<T>): Promise<T> {

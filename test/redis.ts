@@ -75,16 +75,16 @@ export async function startRedis (t: Test, args: string[] = [], port?: number): 
   return { port: usedPort, url: `redis://127.0.0.1:${usedPort}`, client, get pid () { return child!.pid! }, kill, start }
 }
 
-/** Starts a cluster of three masters. */
-export async function startCluster (t: Test): Promise<{ servers: RedisServer[], url: string }> {
-  const servers = await Promise.all([0, 1, 2].map((n) => startRedis(t, ['--cluster-enabled', 'yes', '--cluster-config-file', `nodes-${n}.conf`, '--cluster-node-timeout', '2000'])))
-  const [first, ...others] = servers as [RedisServer, RedisServer, RedisServer]
-  const bounds = [0, 5461, 10923, 16384]
+/** Starts a cluster of so many masters, with the slots in even parts. */
+export async function startCluster (t: Test, masters = 3, args: string[] = []): Promise<{ servers: RedisServer[], url: string }> {
+  const servers = await Promise.all(Array.from({ length: masters }, (_, n) => startRedis(t, [...args, '--cluster-enabled', 'yes', '--cluster-config-file', `nodes-${n}.conf`, '--cluster-node-timeout', '2000'])))
+  const [first, ...others] = servers as [RedisServer, ...RedisServer[]]
+  const bounds = Array.from({ length: masters + 1 }, (_, n) => Math.round(n * 16_384 / masters))
   await Promise.all(servers.map(({ client }, i) => client.call('CLUSTER', 'ADDSLOTSRANGE', bounds[i]!, bounds[i + 1]! - 1)))
   for (const { port } of others) await first.client.call('CLUSTER', 'MEET', '127.0.0.1', port)
   const isWhole = async () => {
     const infos = await Promise.all(servers.map(({ client }) => client.call('CLUSTER', 'INFO')))
-    return infos.every((info) => /cluster_state:ok/.test(String(info)) && /cluster_known_nodes:3/.test(String(info)))
+    return infos.every((info) => /cluster_state:ok/.test(String(info)) && String(info).includes(`cluster_known_nodes:${masters}\r`))
   }
   for (let i = 0; i < 400 && !await isWhole(); i++) await new Promise((resolve) => setTimeout(resolve, 50))
   return { servers, url: `redis+cluster://127.0.0.1:${first.port}` }

@@ -1,0 +1,116 @@
+// Where Redis saturates, and what a second shard brings: events are published as a node publishes them, more and more of them at once.
+// `npm run bench:shards` prints a table of docs/scaling.md. Redis is on one CPU, however many shards, and we are on another.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import { connect } from '../src/broker/redis/connection.js'
+import { RoomStore } from '../src/broker/redis/store.js'
+import { Failure } from '../src/errors.js'
+import { draftEvent } from '../src/protocol/codec.js'
+import { startCluster, startRedis, type RedisServer } from '../test/redis.js'
+import { DRIVER, pin, SERVERS } from './compare/process.js'
+import { PAID } from './hot-path.js'
+import { median } from './process.js'
+import { lookAt, SETTINGS } from './redis-look.js'
+
+const SHARDS = [1, 2]
+const IN_FLIGHT = [1, 8, 64, 256]
+const ROOMS = 1_000
+/** Events in one measurement; as many go before the first one. */
+const EVENTS = 40_000
+const RUNS = 3
+
+interface Figures {
+  /** Events a second. */
+  readonly rate: number
+  /** ms until an event is answered, of the middle one. */
+  readonly wait: number
+  /** CPU time of all shards for an event, µs. */
+  readonly cpu: number
+  /** The largest share that one shard has of that. */
+  readonly share: number
+}
+
+let published = 0
+pin(process.pid, DRIVER)
+const rows: string[][] = []
+for (const shards of SHARDS) {
+  await withShards(shards, async (servers, url) => {
+    for (const { pid } of servers) pin(pid, SERVERS)
+    const connection = connect(url)
+    await new Promise((resolve) => connection.commands.once('ready', resolve))
+    try {
+      const publish = await publisher(connection.commands)
+      await measure(servers, 64, publish)
+      for (const atOnce of IN_FLIGHT) {
+        const runs: Figures[] = []
+        for (let run = 0; run < RUNS; run++) runs.push(await measure(servers, atOnce, publish))
+        const [rate, wait, cpu, share] = (['rate', 'wait', 'cpu', 'share'] as const).map((key) => median(runs.map((figures) => figures[key])))
+        const cells = [Math.round(rate!).toLocaleString('en'), wait!.toFixed(2), cpu!.toFixed(1), `${(share! * 100).toFixed(0)} %`, (Math.round(1e4 / (cpu! * share!)) * 100).toLocaleString('en')]
+        rows.push([String(shards), String(atOnce), ...cells])
+      }
+    } finally {
+      connection.close()
+    }
+  })
+}
+const head = ['Shards', 'Events at once', 'Events/s', 'ms until answered', 'CPU of Redis, µs per event', 'of that on the fullest shard', 'Events/s that fill it']
+console.log([head, head.map(() => '---:'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n'))
+
+/** @returns what publishes the n-th event, in one room after the other, each of them with two devices in it */
+async function publisher (commands: ReturnType<typeof connect>['commands']): Promise<(n: number) => Promise<void>> {
+  let epochs = 0
+  const store = new RoomStore({
+    commands, prefix: 'shards', logSize: 200, retention: 900_000, now: Date.now, newEpoch: () => `epoch${++epochs}`, onRefused: (error) => { throw error }
+  })
+  const ids = Array.from({ length: ROOMS }, (_, n) => `payment_${n}`)
+  for (const roomId of ids) {
+    await store.open(roomId, true)
+    await store.announce(roomId, 'node-1', 2, JSON.stringify([{ clientId: 'client_1', deviceId: 'device_1', role: 'device1' }, { clientId: 'client_2', deviceId: 'device_2', role: 'device2' }]))
+  }
+  return async (n) => {
+    const roomId = ids[n % ROOMS]!
+    const draft = draftEvent({ ...PAID, payload: { ...PAID.payload, roomId }, id: `event-${n}` }, { source: 'device', timestamp: Date.now(), origin: 'client_2' })
+    const answer = await store.publish(roomId, draft, false, ' node-1 ')
+    if (answer instanceof Failure) throw answer
+  }
+}
+
+async function measure (servers: readonly RedisServer[], atOnce: number, publish: (n: number) => Promise<void>): Promise<Figures> {
+  const look = () => Promise.all(servers.map(lookAt))
+  const waits: number[] = []
+  const [before, start] = [await look(), performance.now()]
+  // One at a time takes many times as long for each.
+  const end = published + (atOnce === 1 ? EVENTS / 8 : EVENTS)
+  const count = end - published
+  await Promise.all(Array.from({ length: atOnce }, async () => {
+    while (published < end) {
+      const at = performance.now()
+      await publish(published++)
+      waits.push(performance.now() - at)
+    }
+  }))
+  const seconds = (performance.now() - start) / 1000
+  const used = (await look()).map(({ cpu }, i) => cpu - before[i]!.cpu)
+  const cpu = used.reduce((sum, time) => sum + time, 0)
+  return { rate: count / seconds, wait: waits.toSorted((a, b) => a - b)[waits.length >> 1]!, cpu: cpu / count, share: Math.max(...used) / cpu }
+}
+
+async function withShards (shards: number, work: (servers: RedisServer[], url: string) => Promise<void>): Promise<void> {
+  const dir = mkdtempSync(join(tmpdir(), 'shards-'))
+  const ends: Array<() => unknown> = []
+  try {
+    const scope = { testdir: () => dir, teardown: (end: () => unknown) => { ends.push(end) } } as unknown as Test
+    if (shards === 1) {
+      const redis = await startRedis(scope, SETTINGS)
+      await work([redis], redis.url)
+    } else {
+      const { servers, url } = await startCluster(scope, shards, SETTINGS)
+      await work(servers, url)
+    }
+  } finally {
+    for (const end of ends.reverse()) await end()
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
