@@ -1,12 +1,9 @@
 // Payments that come and go for as long as told, with reloads and sudden ends: memory and descriptors must stay where they are.
 // `npm run soak:churn -- --minutes 30`; exit 1 if they do not.
-import { spawnSync } from 'node:child_process'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { ROOT } from '../src/root.js'
 import { Device, EVENTS_PER_PAYMENT } from './devices.js'
-import { ServerUnderTest } from './process.js'
+import { build, ServerUnderTest } from './process.js'
 
 /** Payments that go on at once. */
 const AT_ONCE = 32
@@ -22,8 +19,7 @@ if (!(Number(minutes) >= 3)) {
   console.error('usage: npm run soak:churn -- --minutes 30 (at least 3)')
   process.exit(64)
 }
-const built = spawnSync(process.execPath, [join(ROOT, 'scripts/build.mjs'), '--if-stale'], { stdio: 'inherit' })
-if (built.status !== 0) throw new Error('the build failed')
+build()
 process.exitCode = await churn(Number(minutes)) ? 0 : 1
 
 /** @returns whether all stayed where it was */

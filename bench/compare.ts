@@ -13,6 +13,7 @@ import { growth, type Growth } from './compare/growth.js'
 import { descriptors, keeping, type Kept } from './compare/keeping.js'
 import { DRIVER, pin, Running, SERVERS } from './compare/process.js'
 import { SUITES, type Slice, type Suite } from './compare/suites.js'
+import { build } from './process.js'
 import { withRedis } from './redis-look.js'
 
 /** Share of the servers' CPU that others may use before the figures are called noisy. */
@@ -153,8 +154,7 @@ ${noisy.length === 0 ? `Nothing else took more than ${NOISY * 100} % of the serv
 
 if (process.argv[1] === import.meta.filename) {
   const { values: { quick, suite: only } } = parseArgs({ options: { quick: { type: 'boolean', default: false }, suite: { type: 'string', multiple: true } } })
-  const built = spawnSync(process.execPath, [join(ROOT, 'scripts/build.mjs'), '--if-stale'], { stdio: 'inherit' })
-  if (built.status !== 0) throw new Error('the build failed')
+  build()
   pin(process.pid, DRIVER)
   const plan = quick ? QUICK : FULL
   // Two minutes do not do for Redis as well.

@@ -6,7 +6,7 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { ROOT } from '../src/root.js'
 import { measureEmbedded, measureRedis, measureRegistry, type EmbeddedCost, type RedisCost, type RegistryCost } from './measure.js'
-import { median } from './process.js'
+import { build, median } from './process.js'
 
 const RUNS = 3
 const COMMAND = 'npm run bench:cost'
@@ -20,7 +20,7 @@ export interface Cost {
 }
 
 if (process.argv[1] === import.meta.filename) {
-  spawnSync(process.execPath, [join(ROOT, 'scripts/build.mjs'), '--if-stale'], { stdio: 'inherit' })
+  build()
   const embedded = await middleOf('embedded', measureEmbedded)
   const redis = await middleOf('over Redis', measureRedis)
   const registry = await middleOf('many nodes', measureRegistry)

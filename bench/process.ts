@@ -13,6 +13,11 @@ const TICK = 1_000_000 / Number(spawnSync('getconf', ['CLK_TCK']).stdout ?? 100)
 /** Collects garbage when it is told to, by a signal that means nothing else to the server, so that what is left is what it holds. */
 export const COLLECT = 'data:text/javascript,process.on("SIGWINCH",()=>{gc();gc()})'
 
+/** Builds what is measured, where that is not done. */
+export function build (): void {
+  if (spawnSync(process.execPath, [join(ROOT, 'scripts/build.mjs'), '--if-stale'], { stdio: 'inherit' }).status !== 0) throw new Error('the build failed')
+}
+
 export class ServerUnderTest {
   readonly #child: ChildProcess
   readonly #port: number

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { startRedis, type RedisServer } from '../test/redis.js'
+import { startCluster, startRedis, type RedisServer } from '../test/redis.js'
 
 /** One look at Redis; the difference of two of them is what was done in between. */
 export interface RedisLook {
@@ -21,14 +21,26 @@ export interface RedisLook {
 }
 
 /** Writes as it should in production, but does not rewrite its file in the middle of a measurement. */
-export const SETTINGS = ['--appendonly', 'yes', '--appendfsync', 'everysec', '--auto-aof-rewrite-percentage', '0', '--maxmemory-policy', 'noeviction']
+const SETTINGS = ['--appendonly', 'yes', '--appendfsync', 'everysec', '--auto-aof-rewrite-percentage', '0', '--maxmemory-policy', 'noeviction']
 
 /** Starts a Redis and gives it to the work; whatever becomes of that, it is ended. */
-export async function withRedis<T> (work: (redis: RedisServer) => Promise<T>): Promise<T> {
+export function withRedis<T> (work: (redis: RedisServer) => Promise<T>): Promise<T> { return scoped(async (scope) => work(await startRedis(scope, SETTINGS))) }
+
+/** The same for so many shards: a cluster where there are several. */
+export function withShards<T> (shards: number, work: (servers: readonly RedisServer[], url: string) => Promise<T>): Promise<T> {
+  if (shards === 1) return withRedis((redis) => work([redis], redis.url))
+  return scoped(async (scope) => {
+    const { servers, url } = await startCluster(scope, shards, SETTINGS)
+    return work(servers, url)
+  })
+}
+
+/** Stands in for a test, at whose end all is ended that was started for it. */
+async function scoped<T> (work: (scope: Test) => Promise<T>): Promise<T> {
   const dir = mkdtempSync(join(tmpdir(), 'bench-'))
   const ends: Array<() => unknown> = []
   try {
-    return await work(await startRedis({ testdir: () => dir, teardown: (end: () => unknown) => { ends.push(end) } } as unknown as Test, SETTINGS))
+    return await work({ testdir: () => dir, teardown: (end: () => unknown) => { ends.push(end) } } as unknown as Test)
   } finally {
     for (const end of ends.reverse()) await end()
     rmSync(dir, { recursive: true, force: true })

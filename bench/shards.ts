@@ -1,18 +1,14 @@
 // Where Redis saturates, and what a second shard brings: events are published as a node publishes them, more and more of them at once.
 // `npm run bench:shards` prints a table of docs/scaling.md. Redis is on one CPU, however many shards, and we are on another.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import type { Test } from 'tap'
 import { connect } from '../src/broker/redis/connection.js'
 import { RoomStore } from '../src/broker/redis/store.js'
 import { Failure } from '../src/errors.js'
 import { draftEvent } from '../src/protocol/codec.js'
-import { startCluster, startRedis, type RedisServer } from '../test/redis.js'
+import type { RedisServer } from '../test/redis.js'
 import { DRIVER, pin, SERVERS } from './compare/process.js'
 import { PAID } from './hot-path.js'
 import { median } from './process.js'
-import { lookAt, SETTINGS } from './redis-look.js'
+import { lookAt, withShards } from './redis-look.js'
 
 const SHARDS = [1, 2]
 const IN_FLIGHT = [1, 8, 64, 256]
@@ -95,22 +91,4 @@ async function measure (servers: readonly RedisServer[], atOnce: number, publish
   const used = (await look()).map(({ cpu }, i) => cpu - before[i]!.cpu)
   const cpu = used.reduce((sum, time) => sum + time, 0)
   return { rate: count / seconds, wait: waits.toSorted((a, b) => a - b)[waits.length >> 1]!, cpu: cpu / count, share: Math.max(...used) / cpu }
-}
-
-async function withShards (shards: number, work: (servers: RedisServer[], url: string) => Promise<void>): Promise<void> {
-  const dir = mkdtempSync(join(tmpdir(), 'shards-'))
-  const ends: Array<() => unknown> = []
-  try {
-    const scope = { testdir: () => dir, teardown: (end: () => unknown) => { ends.push(end) } } as unknown as Test
-    if (shards === 1) {
-      const redis = await startRedis(scope, SETTINGS)
-      await work([redis], redis.url)
-    } else {
-      const { servers, url } = await startCluster(scope, shards, SETTINGS)
-      await work(servers, url)
-    }
-  } finally {
-    for (const end of ends.reverse()) await end()
-    rmSync(dir, { recursive: true, force: true })
-  }
 }

@@ -78,10 +78,11 @@ export default fp(async (app) => {
 
   // A handshake that is in order needs none of what a request goes through. All others, which are to be told why, go that way.
   interceptUpgrades(app.server, (request, network, head) => {
-    if (!isPlainHandshake(request) || refusalOf(request, addressOf(request))) return false
+    const ip = addressOf(request)
+    if (!isPlainHandshake(request) || refusalOf(request, ip)) return false
     // The answer and the greeting go out as one.
     hold(network)
-    app.websocketServer.handleUpgrade(request, network, head, (socket) => open(socket, request.socket, addressOf(request)))
+    app.websocketServer.handleUpgrade(request, network, head, (socket) => open(socket, request.socket, ip))
     return true
   })
 

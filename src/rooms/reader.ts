@@ -14,7 +14,7 @@ const LONG = 127
 const MASK_BYTES = 4
 
 /**
- * Takes the place of ws on a socket, whose reader is a stream in a stream and costs as much as the rest of an event's way here. What it
+ * Takes the place of ws on a socket, whose reader is a stream behind the socket's own and does much that a whole plain message needs none of. What it
  * takes in is what ws would have taken; with the first byte that is not plain, ws reads on by itself, to the socket's end. So what becomes of an
  * attack, of fragments and of a close is ws's to say, and is said once.
  * @param network the connection under a WebSocket that was just opened by ws, without extensions

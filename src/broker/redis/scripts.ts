@@ -13,7 +13,7 @@ local now, retention, newEpoch, channel = tonumber(ARGV[1]), tonumber(ARGV[2]), 
 -- Redis expires keys a little later than our own clocks end rooms, so that there is one rule and not two.
 local margin = 60000
 
--- Found as plain text, since a pattern is tried at each of the hundreds of characters before it: 4 µs of each event.
+-- Found as plain text, since a pattern is tried at each of the hundreds of characters before it, for each event.
 local function fence()
   local info = redis.call('INFO', 'replication')
   local _, at = string.find(info, 'master_replid:', 1, true)
