@@ -163,11 +163,11 @@ t.test('nginx before two nodes', { skip: withoutRedis || withoutNginx }, async (
 
   t.test('a node that is killed: new handshakes go to the other at once, and its clients miss nothing', async (t) => {
     const figures = newFigures()
+    await until('both nodes have let go of the sockets of the tests before, so that the new ones are shared out', async () => await socketsOn(node1) + await socketsOn(node2) === 0, 20_000)
     const watchers = Array.from({ length: 20 }, (_, i) => new Client(url, `kill_${i}`, 'device1', figures))
     t.teardown(() => { for (const client of watchers) client.end() })
     for (const client of watchers) client.connect()
     await until('all have joined', () => watchers.every(({ joined }) => joined))
-    // Sockets of the test before may still have counted when these were dealt out, so it is the fuller node that dies.
     const [victim, other] = await socketsOn(node1) >= await socketsOn(node2) ? [node1, node2] : [node2, node1]
     const survivor = await Peer.connect(t, `ws://127.0.0.1:${other.port}`)
     await victim.stop('SIGKILL')
