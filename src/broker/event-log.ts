@@ -1,20 +1,22 @@
 // The log of one room in memory: append, bounded length, read after a position. Pure data, no clock and no sockets.
-import { eventText, type DraftKey, type EventDraft } from '../protocol/codec.js'
+import { eventText, readEvent, repeats, type DraftKey, type EventDraft } from '../protocol/codec.js'
+import { textOf } from '../protocol/framing.js'
 import type { LogEntry, ReadFrom } from './broker.js'
 import { FrameRing } from './frame-ring.js'
 
-/** What the log knows of a key: what was said under it, the entry that it named first, and what was answered. */
-export interface Known { readonly fingerprint: string, readonly seq: number, readonly timestamp: number, readonly receivers: number }
+/** What the log knows of an event: its place, and what was answered. */
+export interface Known { readonly seq: number, readonly timestamp: number, readonly receivers: number }
 
 /** A bounded, gapless run of a room's latest events. Keys are remembered for exactly as long as their entries. */
 export class EventLog {
   seq = 0
   readonly #frames: FrameRing
-  /** Who sent each kept event, at the place of its seq modulo the size. */
+  /** Of each kept event, at the place of its seq modulo the size: who sent it, how many got it, and by which keys it is known. */
   readonly #origins: Array<string | undefined> = []
-  readonly #keys = new Map<string, Known>()
-  /** The names by which each kept event is known, by its seq. */
-  readonly #names = new Map<number, readonly string[]>()
+  readonly #receivers: number[] = []
+  readonly #keys: Array<readonly DraftKey[] | undefined> = []
+  /** The seq that each key named first. */
+  readonly #seqs = new Map<string, number>()
 
   /**
    * @param epoch names this log; positions of another epoch mean nothing here
@@ -26,11 +28,15 @@ export class EventLog {
    * Whether the log knows the event already.
    * @returns what it knows, and by which key; or `conflict` where the key named something else; or undefined for a new event
    */
-  find ({ keys }: EventDraft): { known: Known, key: DraftKey } | 'conflict' | undefined {
-    if (!keys) return undefined
-    for (const key of keys) {
-      const known = this.#keys.get(key.name)
-      if (known) return known.fingerprint === key.fingerprint ? { known, key } : 'conflict'
+  find (draft: EventDraft): { known: Known, key: DraftKey } | 'conflict' | undefined {
+    if (!draft.keys) return undefined
+    for (const key of draft.keys) {
+      const seq = this.#seqs.get(key.name)
+      if (seq === undefined) continue
+      // Repetitions are rare: what was said is read from the log then, and nothing is kept of it besides.
+      const logged = readEvent(textOf(this.#frames.get(seq)).toString())
+      if (!repeats(draft, logged, key)) return 'conflict'
+      return { known: { seq, timestamp: logged.timestamp, receivers: this.#receivers[this.#placeOf(seq)]! }, key }
     }
     return undefined
   }
@@ -41,14 +47,15 @@ export class EventLog {
    */
   append (draft: EventDraft, receivers = 0): LogEntry {
     const seq = ++this.seq
-    const { keys, timestamp, origin } = draft
+    const { keys, origin } = draft
     const frame = this.#frames.push(eventText(draft, seq))
-    this.#origins[(seq - 1) % this.size] = origin
-    this.#forget(seq - this.size)
-    if (keys) {
-      for (const { name, fingerprint } of keys) this.#keys.set(name, { fingerprint, seq, timestamp, receivers })
-      this.#names.set(seq, keys.map(({ name }) => name))
-    }
+    const place = this.#placeOf(seq)
+    const forgotten = this.#keys[place]
+    if (forgotten) for (const { name } of forgotten) this.#seqs.delete(name)
+    if (keys) for (const { name } of keys) this.#seqs.set(name, seq)
+    this.#origins[place] = origin
+    this.#receivers[place] = receivers
+    this.#keys[place] = keys
     return { epoch: this.epoch, seq, frame, origin }
   }
 
@@ -65,12 +72,7 @@ export class EventLog {
     return { recovered, entries }
   }
 
-  #entry (seq: number): LogEntry { return { epoch: this.epoch, seq, frame: this.#frames.get(seq), origin: this.#origins[(seq - 1) % this.size] } }
+  #entry (seq: number): LogEntry { return { epoch: this.epoch, seq, frame: this.#frames.get(seq), origin: this.#origins[this.#placeOf(seq)] } }
 
-  #forget (seq: number): void {
-    const names = this.#names.get(seq)
-    if (!names) return
-    for (const name of names) this.#keys.delete(name)
-    this.#names.delete(seq)
-  }
+  #placeOf (seq: number): number { return (seq - 1) % this.size }
 }

@@ -72,16 +72,12 @@ function checkEnvelope ({ id, type, payload = {} }: Record<string, unknown>): Fa
 /** A name under which the log remembers an event. */
 export interface DraftKey {
   readonly name: string
-  /** A digest of what was said under that name; the same name with another one is a conflict. */
-  readonly fingerprint: string
   /** It names the request and not the event: a repetition gets the first answer, and is no duplicate. */
   readonly isRequest: boolean
 }
 
 /** An event on its way into a room's log, already serialised but for the number that the log gives it. */
-export interface EventDraft {
-  readonly type: string
-  readonly payload: EventPayload
+export interface EventDraft extends Said {
   readonly source: Source
   /** A backend said it and proved who it is, so a result is a fact and not a claim. */
   readonly verified: boolean
@@ -89,6 +85,8 @@ export interface EventDraft {
   readonly timestamp: number
   /** What a repetition has in common with its first; the log knows an event by each of them. */
   readonly keys: readonly DraftKey[] | undefined
+  /** See {@link DraftOptions}. */
+  readonly stamped: boolean
   /** The outgoing text up to the place of `seq`, and from there on: only the number is spliced in, nothing is serialised twice. */
   readonly head: string
   readonly tail: string
@@ -97,7 +95,7 @@ export interface EventDraft {
 }
 
 /** What is said, validated. */
-interface Said { readonly type: string, readonly payload: EventPayload, readonly id?: string | undefined }
+export interface Said { readonly type: string, readonly payload: EventPayload, readonly id?: string | undefined }
 
 export interface DraftOptions {
   readonly source: Source
@@ -106,28 +104,47 @@ export interface DraftOptions {
   readonly origin?: string | undefined
   /** Makes a repeated request one event (an HTTP `Idempotency-Key`). */
   readonly idempotencyKey?: string | undefined
-  /** What makes two requests with one key the same; by default type and payload. */
-  readonly identity?: string
+  /** The server has put a `timestamp` into the payload, which a repetition need not have in common with its first. */
+  readonly stamped?: boolean
 }
 
 /** Serialises an event once, from its validated payload. */
 export function draftEvent (event: Said, options: DraftOptions): EventDraft {
   const { type, payload, id } = event
-  const { source, verified = false, timestamp, origin } = options
+  const { source, verified = false, timestamp, origin, stamped = false } = options
   // `type` is one of our own names or passed the eventType pattern, so it needs no escaping; an `id` may hold quotes.
   const head = `{"type":"${type}","payload":${JSON.stringify(payload)},"seq":`
   const tail = `,"timestamp":${timestamp},"source":"${source}"${id === undefined ? '' : `,"id":${JSON.stringify(id)}`}}`
-  return { type, payload, source, verified, timestamp, head, tail, origin, keys: keysOf(event, options) }
+  return { type, payload, id, source, verified, timestamp, head, tail, origin, keys: keysOf(id, verified, options.idempotencyKey), stamped }
 }
 
-function keysOf ({ type, payload, id }: Said, { verified = false, idempotencyKey, identity }: DraftOptions): DraftKey[] | undefined {
+function keysOf (id: string | undefined, verified: boolean, idempotencyKey: string | undefined): DraftKey[] | undefined {
   if (id === undefined && idempotencyKey === undefined) return undefined
-  const said = identity ?? type + canonical(payload)
   const keys: DraftKey[] = []
-  if (idempotencyKey !== undefined) keys.push({ name: `request ${idempotencyKey}`, fingerprint: digest(`${id} ${said}`), isRequest: true })
+  if (idempotencyKey !== undefined) keys.push({ name: `request ${idempotencyKey}`, isRequest: true })
   // Devices and backends have name spaces of their own: a phone cannot take the id under which a backend will confirm.
-  if (id !== undefined) keys.push({ name: `${verified ? 'backend' : 'device'} ${id}`, fingerprint: digest(said), isRequest: false })
+  if (id !== undefined) keys.push({ name: `${verified ? 'backend' : 'device'} ${id}`, isRequest: false })
   return keys
+}
+
+/** An event of a log as it was said; there is a time for each. */
+export interface LoggedEvent extends Said { readonly timestamp: number }
+
+/** @param text of an event, as {@link eventText} gives it */
+export function readEvent (text: string): LoggedEvent { return JSON.parse(text) as LoggedEvent }
+
+/** Whether an event repeats one that is in the log under the same key. If not, the key stands for two things. */
+export function repeats (draft: EventDraft, logged: Said, key: DraftKey): boolean {
+  return statementOf(draft, draft, key) === statementOf(logged, draft, key)
+}
+
+/** A digest of what was said under a key: the same name with another one is a conflict. For a log that cannot read its events. */
+export function fingerprintOf (draft: EventDraft, key: DraftKey): string { return hash('sha1', statementOf(draft, draft, key), 'base64') }
+
+/** All that a repetition must have in common with its first. */
+function statementOf ({ type, payload, id }: Said, { stamped }: EventDraft, { isRequest }: DraftKey): string {
+  const said = type + canonical(stamped ? { ...payload, timestamp: 0 } : payload)
+  return isRequest ? `${id} ${said}` : said
 }
 
 /** What every member receives, and the log keeps. */
@@ -242,5 +259,3 @@ function canonical (value: unknown): string {
   for (const key of Object.keys(value).sort()) text += `${JSON.stringify(key)}:${canonical(value[key])},`
   return text
 }
-
-function digest (text: string): string { return hash('sha1', text, 'base64') }

@@ -53,7 +53,7 @@ export class Publisher {
     const { log, now } = this.#options
     const timestamp = now()
     const payload = { roomId, message, idSeguro, timestamp, source: 'api' }
-    const draft = draftEvent({ type: eventType, payload }, { source: 'api', timestamp, idempotencyKey, identity: JSON.stringify([eventType, message, idSeguro]) })
+    const draft = draftEvent({ type: eventType, payload }, { source: 'api', timestamp, idempotencyKey, stamped: true })
     const published = await this.#options.broker.publish(roomId, draft, false)
     if (published instanceof Failure) return published
     // Its type is a backend's to choose, and so no label.

@@ -1,6 +1,7 @@
 // Reads what clients send straight off the network, as far as it is plain: whole masked text messages. All else is left to ws.
 import { isUtf8 } from 'node:buffer'
 import type { Socket } from 'node:net'
+import { readShared } from './shared-read.js'
 
 /** The first byte of a frame: FIN, no extension, and the opcode (RFC 6455 §5.2). */
 const TEXT = 0x81
@@ -19,72 +20,86 @@ const MASK_BYTES = 4
  * attack, of fragments and of a close is ws's to say, and is said once.
  * @param network the connection under a WebSocket that was just opened by ws, without extensions
  * @param maxBytes bytes in a message, at most
- * @param onText takes each message, UTF-8; the bytes are its own
+ * @param onText takes each message
+ * @param readDirectly has chunks told past the stream, where that can be done
  */
-export function readPlainFrames (network: Socket, maxBytes: number, onText: (text: Buffer) => void): void {
-  const [byWs, ...others] = network.listeners('data')
+export function readPlainFrames (network: Socket, maxBytes: number, onText: (text: string) => void, readDirectly = readShared): void {
+  const [listener, ...others] = network.listeners('data')
   // It does not read as we know it: then it reads alone.
-  if (!byWs || others.length > 0) return
+  if (!listener || others.length > 0) return
+  const byWs = listener as (chunk: Buffer) => void
   /** A frame of which some is still to come. */
   let begun: Buffer | undefined
+  let isLeftToWs = false
 
-  network.off('data', byWs as (chunk: Buffer) => void)
-  network.on('data', read)
+  network.off('data', byWs)
+  // What came with the handshake, or until it was done, is in the stream.
+  network.on('data', readChunk)
+  readDirectly(network, (memory, length) => {
+    // Told as a stream tells it, for ws takes its listener away when it has heard enough.
+    if (isLeftToWs) network.emit('data', Buffer.from(memory.subarray(0, length)))
+    else read(memory, length)
+  })
 
-  function read (chunk: Buffer): void {
-    const bytes = begun ? Buffer.concat([begun, chunk]) : chunk
+  function readChunk (chunk: Buffer): void { read(chunk, chunk.length) }
+
+  /** Whatever outlives the call must be a copy. */
+  function read (chunk: Buffer, length: number): void {
     const isSecondPart = begun !== undefined
+    const bytes = begun ? Buffer.concat([begun, chunk.subarray(0, length)]) : chunk
+    const limit = begun ? bytes.length : length
     begun = undefined
     let at = 0
-    while (at < bytes.length) {
-      const end = endOfPlain(bytes, at, maxBytes)
+    while (at < limit) {
+      const end = endOfPlain(bytes, at, limit, maxBytes)
       // In two parts it may well come, on its way over a network; in more of them, ws minds how many.
-      const isPart = end > bytes.length && !(isSecondPart && at === 0) && !network.isPaused()
+      const isPart = end > limit && !(isSecondPart && at === 0) && !network.isPaused()
       if (isPart) {
-        // A copy, since the chunk may be large.
-        begun = Buffer.from(bytes.subarray(at))
+        begun = Buffer.from(bytes.subarray(at, limit))
         return
       }
-      if (end === 0 || end > bytes.length) return leaveToWs(bytes.subarray(at))
+      if (end === 0 || end > limit) return leaveToWs(bytes.subarray(at, limit))
       if (bytes[at] === TEXT) {
         const text = unmasked(bytes, at, end)
-        if (!text) return leaveToWs(bytes.subarray(at))
+        if (text === undefined) return leaveToWs(bytes.subarray(at, limit))
         onText(text)
       } else {
-        byWs!.call(network, bytes.subarray(at, end))
+        byWs.call(network, Buffer.from(bytes.subarray(at, end)))
       }
       at = end
     }
   }
 
   function leaveToWs (rest: Buffer): void {
-    network.off('data', read)
-    network.on('data', byWs as (chunk: Buffer) => void)
-    byWs!.call(network, rest)
+    isLeftToWs = true
+    network.off('data', readChunk)
+    network.on('data', byWs)
+    byWs.call(network, Buffer.from(rest))
   }
 }
 
-/** Where the frame ends that begins at `at`, perhaps past the end of the bytes; 0 where it is not plain, or where that cannot be told yet. */
-function endOfPlain (bytes: Buffer, at: number, maxBytes: number): number {
-  if (at + 2 > bytes.length) return 0
+/** Where the frame ends that begins at `at`, perhaps past the limit of the bytes; 0 where it is not plain, or where that cannot be told yet. */
+function endOfPlain (bytes: Buffer, at: number, limit: number, maxBytes: number): number {
+  if (at + 2 > limit) return 0
   const kind = bytes[at]
   const length = bytes[at + 1]! - MASKED
   if (length < 0) return 0
   const isControl = kind === PING || kind === PONG
   if (kind !== TEXT && !isControl) return 0
   if (length < MEDIUM) return length > maxBytes ? 0 : at + 2 + MASK_BYTES + length
-  if (length === LONG || isControl || at + 4 > bytes.length) return 0
+  if (length === LONG || isControl || at + 4 > limit) return 0
   const medium = bytes.readUInt16BE(at + 2)
   return medium > maxBytes ? 0 : at + 4 + MASK_BYTES + medium
 }
 
 /** Takes the mask off a whole text frame, in place (RFC 6455 §5.3). @returns the text; undefined where it is no UTF-8, with the mask on it again */
-function unmasked (bytes: Buffer, at: number, end: number): Buffer | undefined {
+function unmasked (bytes: Buffer, at: number, end: number): string | undefined {
   const start = at + MASK_BYTES + (bytes[at + 1]! - MASKED < MEDIUM ? 2 : 4)
   const mask = start - MASK_BYTES
   toggle(bytes, mask, start, end)
-  const text = bytes.subarray(start, end)
-  if (isUtf8(text)) return text
+  const text = bytes.toString('utf8', start, end)
+  // What is no UTF-8 becomes this character, so only a text that has one need be looked at again.
+  if (!text.includes('\ufffd') || isUtf8(bytes.subarray(start, end))) return text
   toggle(bytes, mask, start, end)
   return undefined
 }

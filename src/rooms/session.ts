@@ -35,8 +35,8 @@ export interface SessionOptions {
   readonly joinTimeout: number
 }
 
-/** A message, and when it arrived, ms of the process. */
-interface Arrival { readonly data: Buffer, readonly at: number }
+/** A message, when it arrived, ms since the epoch, and when by the process's own clock, which is finer, ms. */
+interface Arrival { readonly data: Buffer | string, readonly now: number, readonly at: number }
 
 export class Session implements Recipient, Connection {
   readonly transport = 'socket'
@@ -78,11 +78,16 @@ export class Session implements Recipient, Connection {
     this.#reply('CONNECTION_ESTABLISHED', greeting)
   }
 
-  /** Takes one message from the socket. Frames are worked off strictly one after the other, so their order is the room's order. */
-  receive (data: Buffer, isBinary: boolean): void {
-    if (this.#ended || this.#floods()) return
+  /**
+   * Takes one message from the socket. Frames are worked off strictly one after the other, so their order is the room's order.
+   * @param data as text, or its UTF-8
+   */
+  receive (data: Buffer | string, isBinary: boolean): void {
+    if (this.#ended) return
+    const now = this.#options.now()
+    if (this.#floods(now)) return
     if (isBinary) return this.close(CLOSE.UNSUPPORTED_DATA)
-    const arrival = { data, at: performance.now() }
+    const arrival = { data, now, at: performance.now() }
     if (!this.#working) return this.#work(arrival)
     if (this.#inbox.push(arrival) >= INBOX_SIZE) this.#pause()
   }
@@ -95,14 +100,14 @@ export class Session implements Recipient, Connection {
 
   /** The client's own pings cost us a pong each, so they count as messages do. @param data what the pong has to repeat (RFC 6455 §5.5.3) */
   pinged (data: Buffer): void {
-    if (this.#ended || this.#floods()) return
+    if (this.#ended || this.#floods(this.#options.now())) return
     this.#outbox.pong(data)
   }
 
   /** A pong that nobody asked for counts as well. */
   ponged (): void {
     if (this.unansweredPing > 0) this.unansweredPing = 0
-    else if (!this.#ended) this.#floods()
+    else if (!this.#ended) this.#floods(this.#options.now())
   }
 
   /** @param number counts the pings of all sessions, from 1 */
@@ -161,10 +166,10 @@ export class Session implements Recipient, Connection {
   }
 
   /** @returns a promise where it has to wait, which does not reject */
-  #handle ({ data, at }: Arrival): Promise<void> | undefined {
+  #handle ({ data, now, at }: Arrival): Promise<void> | undefined {
     try {
       const frame = decodeFrame(data)
-      if (this.#conduct.exceeds(this.#options.now())) return this.#refuse(new Failure('RATE_LIMITED'), frame.id)
+      if (this.#conduct.exceeds(now)) return this.#refuse(new Failure('RATE_LIMITED'), frame.id)
       if ('failure' in frame) {
         this.#refuse(frame.failure, frame.id)
         return this.#strike()
@@ -254,8 +259,8 @@ export class Session implements Recipient, Connection {
     this.unansweredPing = 0
   }
 
-  #floods (): boolean {
-    if (!this.#conduct.floods(this.#options.now())) return false
+  #floods (now: number): boolean {
+    if (!this.#conduct.floods(now)) return false
     this.close(CLOSE.RATE_LIMIT)
     // The rest of the flood is not even read; the close timeout ends what is left.
     this.#pause()

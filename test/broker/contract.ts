@@ -194,12 +194,13 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
   t.test('a request\'s key and an event\'s id are two name spaces', async (t) => {
     const { broker, published } = await subject(t)
     await published('r', {}, { id: 'x' })
-    const keyed = (n: number, identity?: string) => broker.publish('r', draftEvent({ type: 'NOTE', payload: { roomId: 'r', n } }, {
-      source: 'api', timestamp: n, idempotencyKey: 'x', ...(identity !== undefined && { identity })
+    const keyed = (message: string, timestamp: number, stamped = true) => broker.publish('r', draftEvent({ type: 'NOTE', payload: { roomId: 'r', message, timestamp } }, {
+      source: 'api', timestamp, idempotencyKey: 'x', stamped
     }), true)
-    t.match(await keyed(1, 'same'), { seq: 2, duplicate: false })
-    t.match(await keyed(2, 'same'), { seq: 2, isNew: false, duplicate: false, timestamp: 1 }, 'the first answer; the identity counts, not the stamped payload')
-    t.match(await keyed(3, 'other'), { code: 'ID_CONFLICT' })
+    t.match(await keyed('same', 1), { seq: 2, duplicate: false })
+    t.match(await keyed('same', 2), { seq: 2, isNew: false, duplicate: false, timestamp: 1 }, 'the first answer; what is said counts, not the time that was put into it')
+    t.match(await keyed('other', 3), { code: 'ID_CONFLICT' })
+    t.match(await keyed('same', 4, false), { code: 'ID_CONFLICT' }, 'a time that the sender put in counts')
   })
 
   t.test('a verified result outranks a claim, and stays', async (t) => {

@@ -1,6 +1,6 @@
 // What a client may send, to the last character; what is said to it otherwise; and what the others receive.
 import t, { type Test } from 'tap'
-import { checkFrame, decodeFrame, draftEvent, eventText, encodeFrame, type DraftOptions, type RefusedFrame } from '../../src/protocol/codec.js'
+import { checkFrame, decodeFrame, draftEvent, encodeFrame, eventText, fingerprintOf, readEvent, repeats, type DraftOptions, type EventDraft, type RefusedFrame } from '../../src/protocol/codec.js'
 import { EVENT_TYPES } from '../../src/protocol/events.js'
 import { decode, frame, named, raw, refuses, takes } from './frames.js'
 
@@ -185,17 +185,30 @@ t.test('an event is known again by its id, or by the key of the request that bro
   t.equal(names('')!.length, 1)
 })
 
-t.test('a fingerprint tells whether two events with one key say the same', async (t) => {
-  const print = (payload: object = {}, { type = 'CLICKED_PAY', id = 'a', ...options }: { type?: string, id?: string } & Partial<DraftOptions> = {}) =>
-    draftEvent({ type, payload: { roomId: 'r', ...payload }, id }, { source: 'device', timestamp: 1, ...options }).keys![0]!.fingerprint
+t.test('a fingerprint tells whether two events with one key say the same, and so does the log\'s own text', async (t) => {
+  const drafted = (payload: object = {}, { type = 'CLICKED_PAY', id = 'a', ...options }: { type?: string, id?: string } & Partial<DraftOptions> = {}) =>
+    draftEvent({ type, payload: { roomId: 'r', ...payload }, id }, { source: 'device', timestamp: 1, ...options })
+  const seen: Array<{ draft: EventDraft, print: string }> = []
+  const print = (...args: Parameters<typeof drafted>) => {
+    const draft = drafted(...args)
+    const [key] = draft.keys!
+    const print = fingerprintOf(draft, key!)
+    for (const { draft: first, print: firstPrint } of seen) {
+      if (first.stamped === draft.stamped) t.equal(repeats(draft, readEvent(eventText(first, 1)), key!), print === firstPrint, `${JSON.stringify(first.payload)} ${JSON.stringify(draft.payload)}`)
+    }
+    seen.push({ draft, print })
+    return print
+  }
   t.match(print(), /^.{20,}$/)
   t.equal(print({ amount: 1 }), print({ amount: 1 }))
   t.equal(print({}, { timestamp: 2, origin: 'other', id: 'b', source: 'api' }), print(), 'when, by whom and under which id it was said makes no difference')
   t.not(print({ amount: 1 }), print({ amount: 2 }))
   t.not(print({ amount: 1 }), print({ amount: '1' }))
   t.not(print({}, { type: 'CLICKED_PROCEED' }), print())
-  t.equal(print({ timestamp: 1 }, { identity: 'same' }), print({ timestamp: 2 }, { identity: 'same' }), 'an identity stands for type and payload')
-  t.not(print({}, { identity: 'one' }), print({}, { identity: 'other' }))
+  t.equal(print({ a: 1, b: [{ c: -0, d: 'ação' }] }), print({ b: [{ d: 'ação', c: 0 }], a: 1 }), 'the order of keys makes none')
+  t.not(print({ timestamp: 1 }), print({ timestamp: 2 }))
+  t.equal(print({ timestamp: 1 }, { stamped: true }), print({ timestamp: 2 }, { stamped: true }), 'nor does the time that the server has put in')
+  t.not(print({ n: 1 }, { stamped: true }), print({ n: 2 }, { stamped: true }))
 })
 
 t.test('a frame of the server\'s own is type, payload and, where it answers one, an id', async (t) => {

@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { WebSocketServer, type WebSocket } from 'ws'
 import { readPlainFrames } from '../../src/rooms/reader.js'
+import type { OnChunk, readShared } from '../../src/rooms/shared-read.js'
 
 const MAX_BYTES = 1024
 const UPGRADE = [
@@ -16,8 +17,11 @@ const UPGRADE = [
 /** What became of all that a peer sent. */
 interface Outcome { readonly heard: string[], readonly past: number, readonly code: number, readonly error: string | undefined }
 
-/** A server whose sockets are read past ws, or by ws alone. */
-async function serve (isPast: boolean): Promise<{ server: Server, opened: () => Promise<{ socket: WebSocket, network: Socket, outcome: Promise<Outcome> }> }> {
+/** Hands a socket a chunk, just as it is cut, whatever a real network would make of it. */
+type Hand = (chunk: Buffer) => void
+
+/** A server whose sockets are read past ws, as streams or directly, or by ws alone. */
+async function serve (how: 'stream' | 'directly' | 'ws'): Promise<{ server: Server, opened: () => Promise<{ network: Socket, hand: Hand, outcome: Promise<Outcome> }> }> {
   const server = createServer()
   const options = { server, maxPayload: MAX_BYTES, maxFragments: 4, maxBufferedChunks: 16, closeTimeout: 100, autoPong: false }
   const sockets = new WebSocketServer(options)
@@ -26,10 +30,23 @@ async function serve (isPast: boolean): Promise<{ server: Server, opened: () => 
 
   async function opened () {
     const [socket, { socket: network }] = await once(sockets, 'connection') as [WebSocket, { socket: Socket }]
-    return { socket, network, outcome: outcomeOf(socket, network) }
+    let onChunk: OnChunk | undefined
+    const outcome = outcomeOf(socket, network, (_network, on) => {
+      if (how === 'directly') onChunk = on
+      return how === 'directly'
+    })
+    // The memory is everybody's, and is written to again at once.
+    const memory = Buffer.alloc(65_536)
+    const hand = (chunk: Buffer) => {
+      if (!onChunk) return network.emit('data', Buffer.from(chunk))
+      chunk.copy(memory)
+      onChunk(memory, chunk.length)
+      memory.fill(0xff)
+    }
+    return { network, hand, outcome }
   }
 
-  async function outcomeOf (socket: WebSocket, network: Socket): Promise<Outcome> {
+  async function outcomeOf (socket: WebSocket, network: Socket, readDirectly: typeof readShared): Promise<Outcome> {
     const heard: string[] = []
     let past = 0
     let error: string | undefined
@@ -37,11 +54,11 @@ async function serve (isPast: boolean): Promise<{ server: Server, opened: () => 
     socket.on('ping', (data) => heard.push(`ping ${data.toString('latin1')}`))
     socket.on('pong', (data) => heard.push(`pong ${data.toString('latin1')}`))
     socket.on('error', ({ message }) => { error = message })
-    if (isPast) {
+    if (how !== 'ws') {
       readPlainFrames(network, MAX_BYTES, (text) => {
         past++
-        heard.push(`text ${text.toString()}`)
-      })
+        heard.push(`text ${text}`)
+      }, readDirectly)
     }
     // Not `once`, which an error would end.
     const code = await new Promise<number>((resolve) => socket.on('close', resolve))
@@ -98,20 +115,19 @@ const frames = fc.array(fc.oneof({ weight: 12, arbitrary: plain }, { weight: 3, 
 const cuts = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 6 })
 
 t.test('however bytes are cut, mixed and broken, ws and its stand-in hear the same', { timeout: 120_000 }, async (t) => {
-  const [past, alone] = [await serve(true), await serve(false)]
-  t.teardown(() => [past, alone].forEach(({ server }) => server.closeAllConnections() ?? server.close()))
+  const [directly, asStream, alone] = [await serve('directly'), await serve('stream'), await serve('ws')]
+  t.teardown(() => [directly, asStream, alone].forEach(({ server }) => server.closeAllConnections() ?? server.close()))
   const seen = { past: 0, closed: 0, failed: 0, leftToWs: 0 }
 
-  async function outcome ({ server, opened }: typeof past, chunks: Buffer[], isPaused: boolean): Promise<Outcome> {
+  async function outcome ({ server, opened }: typeof alone, chunks: Buffer[], isPaused: boolean): Promise<Outcome> {
     const open = opened()
     const peer = connect((server.address() as AddressInfo).port, '127.0.0.1').on('error', () => {}).setNoDelay().resume()
     peer.write(UPGRADE)
-    const { network, outcome } = await open
-    // The server side is handed the chunks just as they are cut, whatever a real network would make of them.
+    const { network, hand, outcome } = await open
     if (isPaused) network.pause()
     for (const chunk of chunks) {
       if (network.destroyed) break
-      network.emit('data', Buffer.from(chunk))
+      hand(chunk)
     }
     network.resume()
     peer.end()
@@ -122,8 +138,9 @@ t.test('however bytes are cut, mixed and broken, ws and its stand-in hear the sa
     const bytes = Buffer.concat(parts)
     const edges = [0, ...cuts.map((share) => Math.floor(share * bytes.length)).sort((a, b) => a - b), bytes.length]
     const chunks = edges.slice(1).map((edge, i) => bytes.subarray(edges[i], edge)).filter(({ length }) => length > 0)
-    const [ours, theirs] = await Promise.all([outcome(past, chunks, isPaused), outcome(alone, chunks, isPaused)])
+    const [ours, streamed, theirs] = await Promise.all([directly, asStream, alone].map((server) => outcome(server, chunks, isPaused))) as [Outcome, Outcome, Outcome]
     assert.deepEqual({ ...ours, past: 0 }, theirs)
+    assert.deepEqual(streamed, ours)
     if (ours.past > 0) seen.past++
     if (ours.error !== undefined) seen.failed++
     if (ours.code !== 1006) seen.closed++

@@ -1,6 +1,6 @@
 // What Redis is asked about a room, and its answers in our terms: the names of a room's keys, its scripts, and UNAVAILABLE for whatever goes wrong on the way.
 import { Failure, type ErrorCode } from '../../errors.js'
-import type { EventDraft } from '../../protocol/codec.js'
+import { fingerprintOf, type EventDraft } from '../../protocol/codec.js'
 import { framed } from '../../protocol/framing.js'
 import type { PaymentState } from '../../protocol/payment-state.js'
 import type { Lifetime, LogEntry, Position, Published, ReadFrom } from '../broker.js'
@@ -116,7 +116,7 @@ export class RoomStore {
     const { origin = '', head, tail, timestamp, keys = [] } = draft
     const reply = await this.run((redis) => redis.publishEvent(
       ...this.#about(roomId), create ? 1 : 0, this.#options.logSize, origin, head, tail, timestamp, nodes, ...describeFact(draft),
-      ...keys.flatMap(({ name, fingerprint, isRequest }) => [name, fingerprint, isRequest ? 1 : 0])
+      ...keys.flatMap((key) => [key.name, fingerprintOf(draft, key), key.isRequest ? 1 : 0])
     ))
     if (reply instanceof Failure) return reply
     const [outcome, epoch, seq, at, receivers, changed, isNewRoom] = reply as [string, string, number, string, number, number, number]
