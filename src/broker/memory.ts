@@ -94,8 +94,8 @@ export class MemoryBroker implements Broker {
     const { timestamp } = draft
     room.state = fold(before, draft)
     room.lastEventAt = timestamp
-    room.emptyUntil = this.#options.now() + this.#options.retention
     if (room.subscribed) this.#listener.entry(roomId, entry)
+    else room.emptyUntil = this.#options.now() + this.#options.retention
     return { epoch: log.epoch, seq: entry.seq, timestamp, receivers, duplicate: false, isNew: true, changed: room.state !== before }
   }
 

@@ -2,6 +2,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { Socket } from 'node:net'
 import { readShared } from './shared-read.js'
+import { beginTurn, endTurn } from './wire.js'
 
 /** The first byte of a frame: FIN, no extension, and the opcode (RFC 6455 §5.2). */
 const TEXT = 0x81
@@ -43,8 +44,18 @@ export function readPlainFrames (network: Socket, maxBytes: number, onText: (tex
 
   function readChunk (chunk: Buffer): void { read(chunk, chunk.length) }
 
-  /** Whatever outlives the call must be a copy. */
   function read (chunk: Buffer, length: number): void {
+    // What a chunk gives rise to is one write to each socket.
+    beginTurn()
+    try {
+      readFrames(chunk, length)
+    } finally {
+      endTurn()
+    }
+  }
+
+  /** Whatever outlives the call must be a copy. */
+  function readFrames (chunk: Buffer, length: number): void {
     const isSecondPart = begun !== undefined
     const bytes = begun ? Buffer.concat([begun, chunk.subarray(0, length)]) : chunk
     const limit = begun ? bytes.length : length
