@@ -25,67 +25,83 @@ const MASK_BYTES = 4
  * @param readDirectly has chunks told past the stream, where that can be done
  */
 export function readPlainFrames (network: Socket, maxBytes: number, onText: (text: string) => void, readDirectly = readShared): void {
-  const [listener, ...others] = network.listeners('data')
+  const [byWs, ...others] = network.listeners('data')
   // It does not read as we know it: then it reads alone.
-  if (!listener || others.length > 0) return
-  const byWs = listener as (chunk: Buffer) => void
+  if (!byWs || others.length > 0) return
+  const reader = new PlainReader(network, byWs as OnData, maxBytes, onText)
+  readDirectly(network, (length, memory) => { reader.readDirectly(memory, length) })
+}
+
+type OnData = (chunk: Buffer) => void
+
+/** There is one for each socket, so it is an object and no functions of its own. */
+class PlainReader {
+  readonly #network: Socket
+  readonly #byWs: OnData
+  readonly #maxBytes: number
+  readonly #onText: (text: string) => void
+  /** Undefined once ws reads. */
+  #onData: OnData | undefined
   /** A frame of which some is still to come. */
-  let begun: Buffer | undefined
-  let isLeftToWs = false
+  #begun: Buffer | undefined
 
-  network.off('data', byWs)
-  // What came with the handshake, or until it was done, is in the stream.
-  network.on('data', readChunk)
-  readDirectly(network, (memory, length) => {
-    // Told as a stream tells it, for ws takes its listener away when it has heard enough.
-    if (isLeftToWs) network.emit('data', Buffer.from(memory.subarray(0, length)))
-    else read(memory, length)
-  })
+  constructor (network: Socket, byWs: OnData, maxBytes: number, onText: (text: string) => void) {
+    this.#network = network
+    this.#byWs = byWs
+    this.#maxBytes = maxBytes
+    this.#onText = onText
+    // What came with the handshake, or until it was done, is in the stream even where chunks go past it.
+    this.#onData = (chunk) => this.#read(chunk, chunk.length)
+    network.off('data', byWs).on('data', this.#onData)
+  }
 
-  function readChunk (chunk: Buffer): void { read(chunk, chunk.length) }
+  /** Takes a chunk that the stream did not tell of. Whatever outlives the call must be a copy. */
+  readDirectly (memory: Buffer, length: number): void {
+    if (this.#onData) return this.#read(memory, length)
+    // Told as the stream would, for ws takes its listener away when it has heard enough.
+    this.#network.emit('data', Buffer.from(memory.subarray(0, length)))
+  }
 
-  function read (chunk: Buffer, length: number): void {
+  #read (chunk: Buffer, length: number): void {
     // What a chunk gives rise to is one write to each socket.
     beginTurn()
     try {
-      readFrames(chunk, length)
+      this.#readFrames(chunk, length)
     } finally {
       endTurn()
     }
   }
 
-  /** Whatever outlives the call must be a copy. */
-  function readFrames (chunk: Buffer, length: number): void {
-    const isSecondPart = begun !== undefined
+  #readFrames (chunk: Buffer, length: number): void {
+    const begun = this.#begun
+    this.#begun = undefined
     const bytes = begun ? Buffer.concat([begun, chunk.subarray(0, length)]) : chunk
     const limit = begun ? bytes.length : length
-    begun = undefined
     let at = 0
     while (at < limit) {
-      const end = endOfPlain(bytes, at, limit, maxBytes)
+      const end = endOfPlain(bytes, at, limit, this.#maxBytes)
       // In two parts it may well come, on its way over a network; in more of them, ws minds how many.
-      const isPart = end > limit && !(isSecondPart && at === 0) && !network.isPaused()
+      const isPart = end > limit && !(begun && at === 0) && !this.#network.isPaused()
       if (isPart) {
-        begun = Buffer.from(bytes.subarray(at, limit))
+        this.#begun = Buffer.from(bytes.subarray(at, limit))
         return
       }
-      if (end === 0 || end > limit) return leaveToWs(bytes.subarray(at, limit))
+      if (end === 0 || end > limit) return this.#leaveToWs(bytes.subarray(at, limit))
       if (bytes[at] === TEXT) {
         const text = unmasked(bytes, at, end)
-        if (text === undefined) return leaveToWs(bytes.subarray(at, limit))
-        onText(text)
+        if (text === undefined) return this.#leaveToWs(bytes.subarray(at, limit))
+        this.#onText(text)
       } else {
-        byWs.call(network, Buffer.from(bytes.subarray(at, end)))
+        this.#byWs.call(this.#network, Buffer.from(bytes.subarray(at, end)))
       }
       at = end
     }
   }
 
-  function leaveToWs (rest: Buffer): void {
-    isLeftToWs = true
-    network.off('data', readChunk)
-    network.on('data', byWs)
-    byWs.call(network, Buffer.from(rest))
+  #leaveToWs (rest: Buffer): void {
+    this.#network.off('data', this.#onData!).on('data', this.#byWs)
+    this.#onData = undefined
+    this.#byWs.call(this.#network, Buffer.from(rest))
   }
 }
 

@@ -14,8 +14,12 @@ const memory = Buffer.allocUnsafeSlow(65_536)
 const FIELDS = ['kBuffer', 'kBufferCb', 'kBufferGen'] as const
 type Fields = Record<symbol, unknown>
 
-/** Takes a chunk. What it keeps of it must be a copy: the memory is written to again as soon as it returns. @param length bytes of the chunk, which is at the start */
-export type OnChunk = (memory: Buffer, length: number) => void
+/**
+ * Takes a chunk, which is at the start of the memory. What it keeps of it must be a copy: the memory is written to again as soon as it returns.
+ * @param length bytes of the chunk
+ * @returns nothing: `false` would stop the reading, and whoever wants that pauses the socket
+ */
+export type OnChunk = (length: number, memory: Buffer) => void
 
 /**
  * Does for a socket that a server has accepted what net.Socket's option `onread` does for one that connects: its bytes are no longer told as `data`. Pausing,
@@ -32,8 +36,7 @@ export function readShared (network: Socket, onChunk: OnChunk, version = process
   const fields = network as unknown as Fields
   fields[buffer] = memory
   fields[generator] = null
-  // To return false would stop the reading; whoever wants that pauses the socket.
-  fields[callback] = (length: number) => { onChunk(memory, length) }
+  fields[callback] = onChunk
   handle.useUserBuffer(memory)
   return true
 }

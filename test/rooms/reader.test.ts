@@ -40,7 +40,7 @@ async function serve (how: 'stream' | 'directly' | 'ws'): Promise<{ server: Serv
     const hand = (chunk: Buffer) => {
       if (!onChunk) return network.emit('data', Buffer.from(chunk))
       chunk.copy(memory)
-      onChunk(memory, chunk.length)
+      onChunk(chunk.length, memory)
       memory.fill(0xff)
     }
     return { network, hand, outcome }

@@ -30,7 +30,7 @@ t.test('what two sockets send at once comes whole, in order, each to its own', a
   const sent = ['a', 'b'].map((letter) => Array.from({ length: 40 }, (_, n) => `${letter}${n} `.repeat(n * 100 + 1)))
   for (const [i, { accepted }] of pairs.entries()) {
     accepted.on('data', () => t.fail('told as a stream'))
-    t.ok(readShared(accepted, (memory, length) => {
+    t.ok(readShared(accepted, (length, memory) => {
       memories.add(memory)
       heard[i] += memory.toString('utf8', 0, length)
     }), 'this version of Node.js is one of those that were tried')
@@ -45,7 +45,7 @@ t.test('what two sockets send at once comes whole, in order, each to its own', a
 t.test('paused it is not read, resumed it goes on, and its end is told', async (t) => {
   const { accepted, peer } = await pair(t)
   let heard = ''
-  readShared(accepted, (memory, length) => {
+  readShared(accepted, (length, memory) => {
     heard += memory.toString('utf8', 0, length)
     if (heard === 'one') accepted.pause()
   })
