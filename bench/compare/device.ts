@@ -68,6 +68,9 @@ export class Device {
     this.#socket.write(frames)
   }
 
+  /** The server, or the way to it, has ended the connection. */
+  get isGone (): boolean { return this.#socket.destroyed }
+
   /** Goes without a word, so that nothing is left of it in the kernel. */
   leave (): void { this.#socket.resetAndDestroy() }
 

@@ -59,9 +59,13 @@ async function filled (what: string, counts: readonly number[], add: (running: R
 async function join ({ ports: [port], dialect }: Running) {
   const devices: Device[] = []
   return {
-    more: (count: number) => each(Array.from({ length: count }, (_, n) => `silent-${devices.length + n >> 1}`), AT_ONCE, async (name) => {
-      devices.push(await Device.join(port, dialect, name, 'device'))
-    }),
+    more: async (count: number) => {
+      await each(Array.from({ length: count }, (_, n) => `silent-${devices.length + n >> 1}`), AT_ONCE, async (name) => {
+        devices.push(await Device.join(port, dialect, name, 'device'))
+      })
+      const gone = devices.filter(({ isGone }) => isGone).length
+      if (gone > 0) throw new Error(`${gone} of ${devices.length} sockets were not kept`)
+    },
     end: () => { for (const device of devices) device.leave() }
   }
 }
