@@ -6,7 +6,8 @@ import type { Dialect } from './contestants.js'
 const ADDRESSES = 8
 let dialled = 0
 
-/** The answer to a ping without a payload, which is what servers send. Who gives none is cut off. */
+/** A ping without a payload, which is what servers send, and the answer to it. Who gives none is cut off. */
+const PING = Buffer.from([0x89, 0])
 const PONG = Buffer.from([0x8a, 0x80, 0, 0, 0, 0])
 
 /** A text message of a client. Its mask is four zeros, which leaves the text as it is. */
@@ -43,6 +44,8 @@ export class Device {
       let heard = ''
       let step = 0
       const hear = (chunk: Buffer) => {
+        // No text that comes here has these bytes, and no length either.
+        if (chunk.includes(PING)) socket.write(PONG)
         heard += chunk.toString('latin1')
         for (let next = steps[step]; next && heard.includes(next.hears); next = steps[++step]) {
           heard = heard.slice(heard.indexOf(next.hears) + next.hears.length)
