@@ -127,7 +127,7 @@ function keysOf (id: string | undefined, verified: boolean, idempotencyKey: stri
   return keys
 }
 
-/** An event of a log as it was said; there is a time for each. */
+/** An event as a log has it: what was said, and when it was taken in, ms since the epoch. */
 export interface LoggedEvent extends Said { readonly timestamp: number }
 
 /** @param text of an event, as {@link eventText} gives it */

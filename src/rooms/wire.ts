@@ -13,7 +13,7 @@ export function hold (socket: Duplex): void {
   if (held.push(socket) === 1 && !isTurn) process.nextTick(release)
 }
 
-/** Makes one turn of what is done until {@link endTurn}, which must be called then. It spares the tick, which costs more than the rest of it. */
+/** Makes one turn of what is done until {@link endTurn}, which must be called then. No tick is needed to end it. */
 export function beginTurn (): void { isTurn = true }
 
 /** Writes what was held back. */
