@@ -2,7 +2,7 @@
 // what is stated in bench/hot-path.json, to which test/bench/hot-path.test.ts holds the code. Unlike times they do not change with the machine or its load.
 import { execFile } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
-import type { Duplex } from 'node:stream'
+import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { PerformanceObserver } from 'node:perf_hooks'
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
@@ -12,6 +12,7 @@ import { MemoryBroker } from '../src/broker/memory.js'
 import { Metrics } from '../src/metrics.js'
 import { Rooms } from '../src/rooms/rooms.js'
 import { Session } from '../src/rooms/session.js'
+import { beginTurn, endTurn } from '../src/rooms/wire.js'
 import { ROOT } from '../src/root.js'
 import { seeded } from '../test/seeded.js'
 import { UNCOUNTED } from '../test/uncounted.js'
@@ -89,7 +90,10 @@ export async function hotPath ({ id, event = PAID }: { id: boolean, event?: obje
     messages: (count) => Array.from({ length: count }, () => Buffer.from(JSON.stringify(id ? { ...event, id: newId() } : event))),
     send: (message) => {
       clock++
+      // As the reader does with what it reads.
+      beginTurn()
       device2.receive(message, false)
+      endTurn()
     },
     writes: () => ({ watcher: watcher.takeWrites(), payer: payer.takeWrites() })
   }
@@ -109,23 +113,23 @@ function fail (fields: object, sentence: string): never { throw new Error(senten
 /** The other end of a session's socket: it counts what is written, and keeps none of it. */
 class Peer {
   #writes = 0
-  readonly network: Duplex
+  readonly network: Socket
   readonly socket: WebSocket
 
   constructor () {
-    const network = {
-      writableCorked: 0,
-      writableLength: 0,
-      cork: () => { network.writableCorked++ },
-      uncork: () => { network.writableCorked-- },
-      write: () => {
-        this.#writes++
-        return true
-      }
+    const count = () => {
+      this.#writes++
+      return 0
     }
+    const network = Object.create(Socket.prototype, {
+      _handle: { value: { writeBuffer: count } },
+      write: { value: count },
+      writableLength: { value: 0 },
+      writableCorked: { value: 1 }
+    }) as Socket
     // A socket of `ws` writes the head of a frame and then the message.
     const socket = { readyState: 1, bufferedAmount: 0, isPaused: false, send: () => { this.#writes += 2 }, close: () => {}, pause: () => {}, resume: () => {} }
-    this.network = network as unknown as Duplex
+    this.network = network
     this.socket = socket as unknown as WebSocket
   }
 

@@ -1,16 +1,20 @@
 // Bounded sends to one socket: a peer that does not read may cost this many bytes and one frame, and no more.
-import type { Duplex } from 'node:stream'
+import type { Writable } from 'node:stream'
 import type { WebSocket } from 'ws'
+import type { CloseReason } from '../errors.js'
 import { framed, textOf } from '../protocol/framing.js'
-import { hold } from './wire.js'
+import { hold, Wire } from './wire.js'
 
 // The option object is shared: a new one for each send would be garbage on the hottest line of the server.
 const TEXT = { binary: false }
 const OPEN = 1
 
+/** All that is sent to a socket goes through here, so that it keeps its order. */
 export class Outbox {
   readonly #socket: WebSocket
-  readonly #network: Duplex | undefined
+  readonly #network: Writable | undefined
+  /** Passes by the socket, which without extensions would only put the same few bytes before each message again. */
+  readonly #wire: Wire | undefined
   readonly #maxBytes: number
   readonly #onOverflow: () => void
 
@@ -19,9 +23,10 @@ export class Outbox {
    * @param maxBytes bytes that may wait for the peer to read them
    * @param onOverflow called when a frame finds no room; it must close the socket
    */
-  constructor (socket: WebSocket, network: Duplex | undefined, maxBytes: number, onOverflow: () => void) {
+  constructor (socket: WebSocket, network: Writable | undefined, maxBytes: number, onOverflow: () => void) {
     this.#socket = socket
     this.#network = network
+    this.#wire = network && new Wire(network)
     this.#maxBytes = maxBytes
     this.#onOverflow = onOverflow
   }
@@ -29,14 +34,14 @@ export class Outbox {
   /** Queues one text message. On a socket that is closing it does nothing. */
   send (text: string): void {
     if (!this.#hasRoom()) return
-    if (this.#network) this.#write(this.#network, framed(text))
+    if (this.#wire) this.#wire.write(framed(text))
     else this.#socket.send(text, TEXT)
   }
 
   /** The same for a message that is in its frame already. */
   sendFrame (frame: Buffer): void {
     if (!this.#hasRoom()) return
-    if (this.#network) this.#write(this.#network, frame)
+    if (this.#wire) this.#wire.write(frame)
     else this.#socket.send(textOf(frame), TEXT)
   }
 
@@ -46,31 +51,39 @@ export class Outbox {
    */
   sendPaced (frame: Buffer): Promise<void> | undefined {
     if (this.#socket.readyState !== OPEN) return undefined
-    if (this.#socket.bufferedAmount * 2 < this.#maxBytes) {
+    if (this.#waiting * 2 < this.#maxBytes) {
       this.sendFrame(frame)
       return undefined
     }
+    this.#wire?.flush()
     // Called when the frame was handed to the network, or when the socket is gone.
     return new Promise((resolve) => this.#socket.send(textOf(frame), TEXT, () => resolve()))
+  }
+
+  ping (): void {
+    this.#wire?.flush()
+    this.#socket.ping()
   }
 
   /** Queues the answer to a ping. */
   pong (data: Buffer): void {
     if (!this.#hasRoom()) return
+    this.#wire?.flush()
     if (this.#network) hold(this.#network)
     this.#socket.pong(data)
   }
 
-  /** Passes by the socket, which without extensions would only put the same few bytes before each message again. */
-  #write (network: Duplex, frame: Buffer): void {
-    // Together with what else goes there in this turn.
-    hold(network)
-    network.write(frame)
+  /** Sends the close frame, behind all that was queued. */
+  close ({ code, reason }: CloseReason): void {
+    this.#wire?.flush()
+    this.#socket.close(code, reason)
   }
+
+  get #waiting (): number { return this.#wire ? this.#wire.waiting : this.#socket.bufferedAmount }
 
   #hasRoom (): boolean {
     if (this.#socket.readyState !== OPEN) return false
-    if (this.#socket.bufferedAmount <= this.#maxBytes) return true
+    if (this.#waiting <= this.#maxBytes) return true
     this.#onOverflow()
     return false
   }

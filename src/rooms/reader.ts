@@ -101,6 +101,8 @@ class PlainReader {
   #leaveToWs (rest: Buffer): void {
     this.#network.off('data', this.#onData!).on('data', this.#byWs)
     this.#onData = undefined
+    // It may answer by itself, with a close for one, and that must not overtake what is held back.
+    endTurn()
     this.#byWs.call(this.#network, Buffer.from(rest))
   }
 }

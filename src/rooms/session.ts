@@ -1,5 +1,5 @@
 // One socket's life: greeting, its frames one after the other, the replies, and the close.
-import type { Duplex } from 'node:stream'
+import type { Writable } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { Awaitable } from '../awaitable.js'
 import { ANYONE, type Claims } from '../auth/policy.js'
@@ -60,7 +60,7 @@ export class Session implements Recipient, Connection {
   #closedWith: number | undefined
 
   /** @param network the connection under the socket, where it may be written to */
-  constructor (readonly clientId: string, socket: WebSocket, network: Duplex | undefined, options: SessionOptions) {
+  constructor (readonly clientId: string, socket: WebSocket, network: Writable | undefined, options: SessionOptions) {
     this.#socket = socket
     this.#options = options
     this.#openedAt = options.now()
@@ -115,7 +115,7 @@ export class Session implements Recipient, Connection {
     // Its pong would not be read.
     if (this.#socket.isPaused) return
     this.unansweredPing ||= number
-    this.#socket.ping()
+    this.#outbox.ping()
   }
 
   /** Its deadline has come. */
@@ -127,14 +127,14 @@ export class Session implements Recipient, Connection {
   }
 
   /** Ends the session from our side. What the client still sends is not read. */
-  close ({ code, reason }: CloseReason): void {
+  close (reason: CloseReason): void {
     // It is closing already; the first reason is the one that the client is told.
     if (this.#closedWith !== undefined) return
     this.#ended = true
-    this.#closedWith = code
+    this.#closedWith = reason.code
     this.#inbox.length = 0
-    if (code === CLOSE.TOO_SLOW.code) this.#options.metrics.slowConsumers.inc({ transport: this.transport })
-    this.#socket.close(code, reason)
+    if (reason === CLOSE.TOO_SLOW) this.#options.metrics.slowConsumers.inc({ transport: this.transport })
+    this.#outbox.close(reason)
     this.#options.rooms.drop(this)
   }
 

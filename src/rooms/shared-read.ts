@@ -1,11 +1,6 @@
 // Reads sockets into one piece of memory that they share, instead of a new one for each chunk, which is a tenth of what an event costs.
-import { Socket } from 'node:net'
-
-/**
- * Where net.Socket was seen to work as is said here (test/rooms/shared-read.test.ts), by major version of Node.js. On any other nothing is done, and sockets
- * are read as streams.
- */
-const TRIED: ReadonlySet<string> = new Set(['20', '22', '24'])
+import type { Socket } from 'node:net'
+import { isKnown } from './node-sockets.js'
 
 /** What the next chunk of any socket is written to; as much as libuv reads at once. */
 const memory = Buffer.allocUnsafeSlow(65_536)
@@ -27,8 +22,7 @@ export type OnChunk = (length: number, memory: Buffer) => void
  * @returns whether it did; otherwise all is as it was
  */
 export function readShared (network: Socket, onChunk: OnChunk, version = process.versions.node): boolean {
-  // One that encrypts has a handle of another kind.
-  if (!TRIED.has(version.split('.')[0]!) || network.constructor !== Socket) return false
+  if (!isKnown(network, version)) return false
   const { _handle: handle } = network as { _handle?: { useUserBuffer?: (memory: Buffer) => void } | null }
   const own = Object.getOwnPropertySymbols(network)
   const [buffer, callback, generator] = FIELDS.map((name) => own.find(({ description }) => description === name))

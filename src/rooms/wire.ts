@@ -1,17 +1,11 @@
-// One write to a socket for all that a turn has for it.
-import type { Duplex } from 'node:stream'
+// What is written to a socket, in order: one write to the network for all that a turn has for it.
+import type { Writable } from 'node:stream'
+import { canWriteDirectly, writeDirectly, type Writer } from './direct-write.js'
 
-/** Sockets that hold back what is written to them until the end of the turn. */
-const held: Duplex[] = []
+/** Streams and wires that hold back what is written to them until the end of the turn. */
+const streams: Writable[] = []
+const wires: Wire[] = []
 let isTurn = false
-
-/** Lets a socket collect what is written to it in this turn, for one write to the network. */
-export function hold (socket: Duplex): void {
-  if (socket.writableCorked > 0) return
-  socket.cork()
-  // A turn of its own ends with the tick.
-  if (held.push(socket) === 1 && !isTurn) process.nextTick(release)
-}
 
 /** Makes one turn of what is done until {@link endTurn}, which must be called then. No tick is needed to end it. */
 export function beginTurn (): void { isTurn = true }
@@ -19,10 +13,83 @@ export function beginTurn (): void { isTurn = true }
 /** Writes what was held back. */
 export function endTurn (): void {
   isTurn = false
-  if (held.length > 0) release()
+  for (const wire of wires) wire.flush()
+  wires.length = 0
+  if (streams.length > 0) release()
+}
+
+/** Lets a socket's stream collect what is written to it in this turn, for one write to the network. Outside of a turn it ends with the tick. */
+export function hold (network: Writable): void {
+  if (network.writableCorked > 0) return
+  network.cork()
+  if (streams.push(network) === 1 && !isTurn) process.nextTick(release)
 }
 
 function release (): void {
-  for (const socket of held) socket.uncork()
-  held.length = 0
+  for (const network of streams) network.uncork()
+  streams.length = 0
+}
+
+/**
+ * The way of whole frames to a network that ws writes to as well. Within a turn they go past the stream where they can, and through it otherwise. They are
+ * never overtaken: past the stream only goes what finds it empty, and whoever is about to write to the stream calls {@link Wire.flush} first.
+ */
+export class Wire implements Writer {
+  readonly #network: Writable
+  readonly #isDirect: boolean
+  /** Frames of this turn, and the bytes in them. */
+  #held: Buffer[] | undefined
+  #heldBytes = 0
+  /** Bytes that went past the stream and are still on their way into the network. */
+  #underWay = 0
+
+  constructor (network: Writable, isDirect = canWriteDirectly(network)) {
+    this.#network = network
+    this.#isDirect = isDirect
+  }
+
+  /** Bytes that wait for the peer to read. */
+  get waiting (): number { return this.#heldBytes + this.#underWay + this.#network.writableLength }
+
+  /** @param frame must stay as it is */
+  write (frame: Buffer): void {
+    if (this.#heldBytes > 0) {
+      this.#held!.push(frame)
+    } else if (isTurn && this.#isDirect && this.#underWay === 0 && this.#network.writableLength === 0) {
+      this.#held = [frame]
+      wires.push(this)
+    } else {
+      hold(this.#network)
+      this.#network.write(frame)
+      return
+    }
+    this.#heldBytes += frame.length
+  }
+
+  /** Writes what is held back. */
+  flush (): void {
+    if (this.#heldBytes === 0) return
+    const bytes = joined(this.#held!, this.#heldBytes)
+    this.#held = undefined
+    this.#heldBytes = 0
+    const outcome = writeDirectly(this.#network, bytes, this)
+    if (outcome === 'under way') this.#underWay = bytes.length
+    else if (outcome === 'refused') this.#network.write(bytes)
+  }
+
+  written (): void { this.#underWay = 0 }
+}
+
+/** @param bytes in all of the frames */
+function joined (frames: readonly Buffer[], bytes: number): Buffer {
+  const first = frames[0]!
+  if (frames.length === 1) return first
+  // The events of a burst were framed one behind the other.
+  let end = first.byteOffset
+  const isOnePiece = frames.every((frame) => {
+    const follows = frame.buffer === first.buffer && frame.byteOffset === end
+    end += frame.length
+    return follows
+  })
+  return isOnePiece ? Buffer.from(first.buffer, first.byteOffset, bytes) : Buffer.concat(frames, bytes)
 }

@@ -1,7 +1,8 @@
 // The seed's protocol, frame by frame, over injected sockets.
+import type { Socket } from 'node:net'
 import t from 'tap'
 import { EVENT_TYPES } from '../../src/protocol/events.js'
-import { build } from '../build.js'
+import { build, listen } from '../build.js'
 import { Peer } from '../peer.js'
 import { until } from '../until.js'
 
@@ -180,6 +181,31 @@ t.test('a binary frame closes with 1003', async (t) => {
   await peer.join('r')
   peer.socket.send(Buffer.from('{}'))
   t.equal(await peer.closed, 1003)
+  t.equal(app.rooms.size, 0)
+})
+
+t.test('no end overtakes the replies to what came before it in the same packet', async (t) => {
+  const { app, url } = await listen(t)
+  const ends: Record<string, [number, (peer: Peer, network: Socket) => void]> = {
+    'a close': [1000, ({ socket }) => socket.close(1000)],
+    'a frame that ws refuses': [1002, (_peer, network) => network.write(Buffer.from([0xf1, 0x80, 0, 0, 0, 0]))],
+    'a binary message, which the session refuses': [1003, ({ socket }) => socket.send(Buffer.from('x'))],
+    'a ping, and a close': [1000, ({ socket }) => {
+      socket.ping()
+      socket.close(1000)
+    }]
+  }
+  for (const [what, [code, end]] of Object.entries(ends)) {
+    const peer = await Peer.connect(t, url)
+    await peer.join('r')
+    const { _socket: network } = peer.socket as unknown as { _socket: Socket }
+    network.cork()
+    for (const id of ['a', 'b']) peer.send('CLICKED_PAY', { roomId: 'r' }, `${what} ${id}`)
+    end(peer, network)
+    network.uncork()
+    t.equal(await peer.closed, code, what)
+    t.strictSame(peer.frames.filter(({ type }) => type === 'ACK').map(({ payload }) => payload.id), [`${what} a`, `${what} b`], what)
+  }
   t.equal(app.rooms.size, 0)
 })
 

@@ -1,44 +1,200 @@
-// One write for all that a turn has for a socket.
+// What is written to a socket: one write for all that a turn has for it, and in order whichever way it takes.
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { Writable } from 'node:stream'
-import t from 'tap'
-import { beginTurn, endTurn, hold } from '../../src/rooms/wire.js'
+import { setImmediate as turn } from 'node:timers/promises'
+import fc from 'fast-check'
+import t, { type Test } from 'tap'
+import { framed } from '../../src/protocol/framing.js'
+import { beginTurn, endTurn, hold, Wire } from '../../src/rooms/wire.js'
+import { until } from '../until.js'
+
+/** A stream that notes each write to what is under it. */
+function sink () {
+  const written: string[] = []
+  const stream = new Writable({
+    decodeStrings: false,
+    write: (chunk, _encoding, done) => { written.push(String(chunk)); done() },
+    writev: (chunks, done) => { written.push(chunks.map(({ chunk }) => String(chunk)).join('')); done() }
+  })
+  return { stream, written }
+}
+
+/** Both ends of a connection, and what went past the stream of the one. */
+async function pair (t: Pick<Test, 'teardown'>): Promise<{ network: Socket, peer: Socket, direct: string[] }> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const peer = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  const [network] = await once(server, 'connection') as [Socket]
+  t.teardown(() => {
+    peer.destroy()
+    network.destroy()
+    server.close()
+  })
+  const { _handle: handle } = network as unknown as { _handle: { writeBuffer: (request: object, bytes: Buffer) => number } }
+  const { writeBuffer } = handle
+  const direct: string[] = []
+  handle.writeBuffer = function (request, bytes) {
+    // The stream says beforehand what is to be called.
+    if (!('oncomplete' in request)) direct.push(String(bytes))
+    return writeBuffer.call(this, request, bytes)
+  }
+  return { network, peer, direct }
+}
 
 t.test('a socket that is gone by the end of the turn holds up nobody', async (t) => {
-  const written: string[] = []
-  const sink = () => new Writable({ write: (chunk, _encoding, done) => { written.push(String(chunk)); done() } })
   const [gone, there] = [sink(), sink()]
-  for (const socket of [gone, there]) {
-    hold(socket as never)
-    hold(socket as never)
-    socket.write('x')
+  for (const { stream } of [gone, there]) {
+    hold(stream)
+    hold(stream)
+    stream.write('x')
   }
-  gone.on('error', () => {})
-  gone.destroy(new Error('reset'))
+  gone.stream.on('error', () => {})
+  gone.stream.destroy(new Error('reset'))
   await new Promise((resolve) => process.nextTick(resolve))
-  t.strictSame(written, ['x'])
+  t.strictSame([gone.written, there.written], [[], ['x']])
 })
 
-t.test('what is held back within a turn is written as it ends, and what was held back before it', async (t) => {
-  const written: string[] = []
-  const sink = () => new Writable({ writev: (chunks, done) => { written.push(chunks.map(({ chunk }) => String(chunk)).join('')); done() } })
+t.test('what a stream holds back within a turn is written as it ends, and what it held back before it', async (t) => {
   const [before, within] = [sink(), sink()]
-  hold(before as never)
-  before.write('before')
+  hold(before.stream)
+  before.stream.write('before')
   beginTurn()
-  hold(within as never)
-  within.write('one ')
-  hold(within as never)
-  within.write('two')
-  t.strictSame(written, [])
+  hold(within.stream)
+  within.stream.write('one ')
+  hold(within.stream)
+  within.stream.write('two')
+  t.strictSame([before.written, within.written], [[], []])
   endTurn()
-  t.strictSame(written, ['before', 'one two'])
-  t.equal(within.writableCorked, 0)
+  t.strictSame([before.written, within.written], [['before'], ['one two']])
+  t.equal(within.stream.writableCorked, 0)
 
   beginTurn()
   endTurn()
-  hold(within as never)
-  within.write('later')
-  t.equal(written.length, 2)
+  hold(within.stream)
+  within.stream.write('later')
+  t.equal(within.written.length, 1)
   await new Promise((resolve) => process.nextTick(resolve))
-  t.strictSame(written.slice(2), ['later'], 'outside of one, it is the tick that ends')
+  t.strictSame(within.written.slice(1), ['later'], 'outside of one, it is the tick that ends')
+})
+
+t.test('frames of a turn are one write past the stream, in one piece or in several', async (t) => {
+  const { network, peer, direct } = await pair(t)
+  const wire = new Wire(network)
+  let heard = ''
+  peer.on('data', (chunk) => { heard += String(chunk) })
+  const frames = Array.from({ length: 8 }, (_, n) => framed(`{"n":${n}}`))
+  beginTurn()
+  for (const frame of frames) wire.write(frame)
+  t.equal(wire.waiting, Buffer.concat(frames).length, 'they are counted while they are held back')
+  t.strictSame(direct, [])
+  endTurn()
+  t.strictSame(direct, [frames.join('')])
+  t.equal(wire.waiting, 0)
+
+  beginTurn()
+  for (const frame of [frames[3]!, Buffer.from('a'), frames[1]!]) wire.write(frame)
+  endTurn()
+  t.strictSame(direct.slice(1), [`${frames[3]}a${frames[1]}`])
+
+  beginTurn()
+  for (const frame of [frames[4]!, frames[5]!, frames[4]!]) wire.write(frame)
+  endTurn()
+  t.strictSame(direct.slice(2), [`${frames[4]}${frames[5]}${frames[4]}`])
+  await until('all has come', () => heard === direct.join(''))
+})
+
+t.test('a wire that is not direct, or whose peer is behind, writes to the stream', async (t) => {
+  const { stream, written } = sink()
+  const through = new Wire(stream)
+  beginTurn()
+  through.write(Buffer.from('a'))
+  through.write(Buffer.from('b'))
+  t.equal(through.waiting, 2)
+  through.flush()
+  endTurn()
+  t.strictSame(written, ['ab'])
+
+  const { network, peer, direct } = await pair(t)
+  const wire = new Wire(network)
+  const much = Buffer.alloc(10_000_000, 'x')
+  for (const bytes of [much, Buffer.from('behind it'), Buffer.from(' and on')]) {
+    beginTurn()
+    wire.write(bytes)
+    endTurn()
+  }
+  t.equal(wire.waiting, much.length + 16)
+  t.equal(direct.length, 1, 'what comes behind it waits in the stream')
+  let heard = 0
+  let last = ''
+  peer.on('data', (chunk) => {
+    heard += chunk.length
+    last = String(chunk.subarray(-16))
+  })
+  await until('all has come', () => heard === much.length + 16)
+  await until('and is counted no more', () => wire.waiting === 0)
+  t.equal(last, 'behind it and on')
+  beginTurn()
+  wire.write(Buffer.from('directly again'))
+  endTurn()
+  t.equal(direct.at(-1), 'directly again')
+})
+
+t.test('to a socket that is gone nothing is written, and that is no error', async (t) => {
+  const { network } = await pair(t)
+  const wire = new Wire(network)
+  network.on('error', (error) => t.fail(error.message))
+  beginTurn()
+  wire.write(Buffer.from('x'))
+  network.destroy()
+  endTurn()
+  await once(network, 'close')
+})
+
+t.test('whatever is written in whichever way, it comes in order', async (t) => {
+  const { network, peer, direct } = await pair(t)
+  const wire = new Wire(network)
+  let heard = ''
+  peer.on('data', (chunk) => { heard += String(chunk) })
+  const step = fc.oneof(
+    fc.constantFrom('turn', 'turn of many', 'tick', 'stream', 'stream within a turn', 'wait', 'peer stops', 'peer reads'),
+    fc.integer({ min: 100_000, max: 3_000_000 })
+  )
+  const seen = { direct: 0, behind: 0 }
+  let count = 0
+  await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async (steps) => {
+    let written = ''
+    heard = ''
+    const next = (length = 3) => {
+      const text = `${count++} `.padEnd(length, 'x')
+      written += text
+      return Buffer.from(text)
+    }
+    const before = direct.length
+    for (const step of steps) {
+      if (step === 'tick') wire.write(next())
+      else if (step === 'wait') await turn()
+      else if (step === 'peer stops') peer.pause()
+      else if (step === 'peer reads') peer.resume()
+      else if (step === 'stream') network.write(next())
+      else {
+        beginTurn()
+        wire.write(next(typeof step === 'number' ? step : 3))
+        if (step !== 'turn') wire.write(next())
+        if (step === 'stream within a turn') {
+          wire.flush()
+          network.write(next())
+          wire.write(next())
+        }
+        endTurn()
+      }
+      if (network.writableLength > 0 && wire.waiting > network.writableLength) seen.behind++
+    }
+    peer.resume()
+    await until('all has come', () => heard.length === written.length && wire.waiting === 0)
+    assert.ok(heard === written)
+    seen.direct += direct.length - before
+  }), { numRuns: 150 })
+  for (const [what, times] of Object.entries(seen)) t.ok(times > 5, `${what}: ${times}`)
 })
