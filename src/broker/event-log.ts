@@ -1,6 +1,6 @@
 // The log of one room in memory: append, bounded length, read after a position. Pure data, no clock and no sockets.
 import { eventText, readEvent, repeats, type DraftKey, type EventDraft } from '../protocol/codec.js'
-import { textOf } from '../protocol/framing.js'
+import { framed, textOf } from '../protocol/framing.js'
 import type { LogEntry, ReadFrom } from './broker.js'
 import { FrameRing } from './frame-ring.js'
 
@@ -48,7 +48,8 @@ export class EventLog {
   append (draft: EventDraft, receivers = 0): LogEntry {
     const seq = ++this.seq
     const { keys, origin } = draft
-    const frame = this.#frames.push(eventText(draft, seq))
+    const frame = framed(eventText(draft, seq))
+    this.#frames.push(frame)
     const place = this.#placeOf(seq)
     const forgotten = this.#keys[place]
     if (forgotten) for (const { name } of forgotten) this.#seqs.delete(name)
@@ -71,6 +72,9 @@ export class EventLog {
     for (let n = (recovered ? seq : last) + 1; n <= this.seq; n++) entries.push(this.#entry(n))
     return { recovered, entries }
   }
+
+  /** Gives up its memory. Nothing may be asked of it after that. */
+  end (): void { this.#frames.end() }
 
   #entry (seq: number): LogEntry { return { epoch: this.epoch, seq, frame: this.#frames.get(seq), origin: this.#origins[this.#placeOf(seq)] } }
 

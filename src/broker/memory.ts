@@ -197,6 +197,7 @@ export class MemoryBroker implements Broker {
   #end (roomId: string, room: MemoryRoom, cause: CloseCause): void {
     const { now, retention, onRoom } = this.#options
     this.#rooms.delete(roomId)
+    room.log.end()
     // A room that merely fell empty may be opened again by whoever comes; one that was ended may not.
     if (cause === 'closed' || room.deadline !== Infinity) this.#closed.set(roomId, now() + retention)
     if (room.subscribed) this.#listener.closed(roomId, cause)

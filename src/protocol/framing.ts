@@ -6,34 +6,44 @@ const WHOLE_TEXT = 0x81
 const SHORT = 125
 const MEDIUM = 0xffff
 
+/** Frames are put one behind the other into pieces of this size, so that those that follow each other on their way to a socket are in one piece. */
+const SLAB = 16_384
+let slab = Buffer.allocUnsafeSlow(SLAB)
+let used = 0
+
 /** @param text a message, also as UTF-8 */
 export function framed (text: string | Buffer): Buffer {
   const bytes = typeof text === 'string' ? Buffer.byteLength(text) : text.length
-  const frame = Buffer.allocUnsafe(framedLength(bytes))
-  frameInto(frame, 0, text, bytes)
-  return frame
+  const length = headLength(bytes) + bytes
+  if (used + length > slab.length) {
+    // One that is large does not take the place of many.
+    if (length > SLAB / 4) return frameInto(Buffer.allocUnsafeSlow(length), text, bytes)
+    slab = Buffer.allocUnsafeSlow(SLAB)
+    used = 0
+  }
+  const start = used
+  used += length
+  return frameInto(slab.subarray(start, used), text, bytes)
 }
 
-/** How long the frame of a message is. @param bytes in the message */
-export function framedLength (bytes: number): number { return headLength(bytes) + bytes }
-
-/** Writes a message as a frame. @param at where to @param bytes in the message */
-export function frameInto (target: Buffer, at: number, text: string | Buffer, bytes: number): void {
-  target[at] = WHOLE_TEXT
+/** @param target as long as the frame @param bytes in the message */
+function frameInto (target: Buffer, text: string | Buffer, bytes: number): Buffer {
+  target[0] = WHOLE_TEXT
   if (bytes <= SHORT) {
-    target[at + 1] = bytes
+    target[1] = bytes
   } else if (bytes <= MEDIUM) {
-    target[at + 1] = 126
-    target[at + 2] = bytes >>> 8
-    target[at + 3] = bytes & 0xff
+    target[1] = 126
+    target[2] = bytes >>> 8
+    target[3] = bytes & 0xff
   } else {
-    target[at + 1] = 127
-    target.writeBigUInt64BE(BigInt(bytes), at + 2)
+    target[1] = 127
+    target.writeBigUInt64BE(BigInt(bytes), 2)
   }
-  const start = at + headLength(bytes)
+  const start = headLength(bytes)
   if (typeof text !== 'string') text.copy(target, start)
   // As many bytes as characters: it is ASCII, which is written as it is.
   else target.write(text, start, bytes === text.length ? 'latin1' : 'utf8')
+  return target
 }
 
 /** The message in a frame that was made here, UTF-8: the same bytes. */

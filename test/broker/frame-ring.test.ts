@@ -1,46 +1,100 @@
-// The frames of a room in one piece of memory: the latest ones, byte for byte, and never a byte of one that is still on its way.
+// The frames of a room in a few pieces of memory: the latest ones, byte for byte, whatever else the memory is used for before and after.
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
 import { FrameRing } from '../../src/broker/frame-ring.js'
+import { giveBack, takePiece } from '../../src/broker/pieces.js'
 import { framed } from '../../src/protocol/framing.js'
 
-t.test('whatever is kept and handed out, it stays what it was', async (t) => {
-  const seen = { dropped: 0, moved: 0, large: 0 }
+t.test('whatever is kept stays what it was, also beside rings that end, and what was read stays when it is kept no longer', async (t) => {
+  const seen = { dropped: 0, ended: 0, large: 0 }
   const text = fc.oneof(fc.string({ unit: 'binary' }), fc.integer({ min: 0, max: 70_000 }).map((length) => 'ã'.repeat(length / 2)), fc.constantFrom('x'.repeat(125), 'x'.repeat(126), 'x'.repeat(500)))
-  fc.assert(fc.property(fc.integer({ min: 1, max: 5 }), fc.array(text, { minLength: 1, maxLength: 20 }), (size, texts) => {
-    const ring = new FrameRing(size)
-    const handedOut: Buffer[] = []
-    for (const [i, text] of texts.entries()) {
-      const frame = ring.push(text)
-      handedOut.push(frame)
-      if (i > 0 && frame.buffer !== handedOut[i - 1]!.buffer) seen.moved++
+  const step = fc.oneof({ weight: 9, arbitrary: fc.record({ ring: fc.nat({ max: 2 }), text }) }, { weight: 1, arbitrary: fc.record({ ring: fc.nat({ max: 2 }) }) })
+  fc.assert(fc.property(fc.integer({ min: 1, max: 5 }), fc.array(step, { minLength: 1, maxLength: 40 }), (size, steps) => {
+    const begin = () => ({ ring: new FrameRing(size), pushed: [] as Buffer[], read: [] as Buffer[] })
+    const rings = [begin(), begin(), begin()]
+    for (const step of steps) {
+      const { ring, pushed, read } = rings[step.ring]!
+      if (!('text' in step)) {
+        ring.end()
+        rings[step.ring] = begin()
+        seen.ended++
+        continue
+      }
+      const frame = framed(step.text)
+      pushed.push(Buffer.from(frame))
+      ring.push(frame)
+      read.push(ring.get(pushed.length))
+      // What was pushed belongs to the one who pushed it.
+      frame.fill(0)
       if (frame.length > 65_535) seen.large++
-      assert.equal(ring.length, Math.min(size, i + 1))
-      for (let number = i + 2 - ring.length; number <= i + 1; number++) assert.deepEqual(ring.get(number), handedOut[number - 1])
-      // Those that are not kept any more may still wait for a slow peer.
-      for (const [j, frame] of handedOut.entries()) assert.deepEqual(frame, framed(texts[j]!))
+      if (pushed.length > size) seen.dropped++
+      for (const { ring, pushed, read } of rings) {
+        assert.equal(ring.length, Math.min(size, pushed.length))
+        for (let number = pushed.length + 1 - ring.length; number <= pushed.length; number++) assert.deepEqual(ring.get(number), pushed[number - 1])
+        assert.deepEqual(read, pushed)
+      }
     }
-    if (texts.length > size) seen.dropped++
   }), { numRuns: 200 })
   for (const [what, count] of Object.entries(seen)) t.ok(count > 20, `${what}: ${count}`)
 })
 
-t.test('it takes memory for what it keeps, and not for all there was', async (t) => {
+/** How much memory is taken meanwhile, anew or of what was given back: all that was there before is put aside. */
+function taken (run: () => void): number[] {
+  const aside = [1024, 2048, 4096, 8192, 16_384].flatMap((bytes) => Array.from({ length: 300 }, () => takePiece(bytes)))
+  const { allocUnsafeSlow } = Buffer
+  const sizes: number[] = []
+  Buffer.allocUnsafeSlow = (size) => {
+    sizes.push(size)
+    return allocUnsafeSlow(size)
+  }
+  try {
+    run()
+  } finally {
+    Buffer.allocUnsafeSlow = allocUnsafeSlow
+  }
+  for (const piece of aside) giveBack(piece)
+  return sizes
+}
+
+t.test('a room with few events takes little memory, one with many no more than it keeps', async (t) => {
+  const frame = framed('x'.repeat(396))
   const ring = new FrameRing(100)
-  const text = 'x'.repeat(396)
-  const sizes = Array.from({ length: 5_000 }, () => ring.push(text).buffer.byteLength)
-  t.strictSame(sizes.slice(0, 9), [1024, 1024, 1024, 1024, 2048, 2048, 2048, 2048, 2048], 'a room with few events takes little')
-  const kept = new Set(Array.from({ length: 100 }, (_, i) => ring.get(4_901 + i).buffer))
-  t.ok(kept.size <= 4, `${kept.size} pieces of 16 KiB for 40,000 bytes`)
-  t.ok([...kept].every(({ byteLength }) => byteLength === 16_384))
+  const push = (times: number) => () => { for (let n = 0; n < times; n++) ring.push(frame) }
+  t.strictSame(taken(push(2)), [1024])
+  t.strictSame(taken(push(2)), [1024])
+  t.strictSame(taken(push(96)), [2048, 4096, 8192, 16_384, 16_384])
+  const more = taken(push(200))
+  t.ok(more.length <= 2, `${more.length} more, since the oldest frames share their piece with others`)
+  t.ok(taken(push(5_000)).length <= 1, 'from then on it goes round, but for a piece that was put aside here')
 })
 
-t.test('a frame larger than any piece has one of its own', async (t) => {
+t.test('what a room gives up serves the next one, up to a limit', async (t) => {
+  const rings = Array.from({ length: 300 }, () => new FrameRing(10))
+  const frames = Array.from({ length: 300 }, (_, n) => framed(`y${n}`))
+  const sizes = taken(() => {
+    for (const ring of rings) ring.push(frames[0]!)
+    for (const ring of rings.splice(0)) ring.end()
+    for (const frame of frames) {
+      const ring = new FrameRing(10)
+      ring.push(frame)
+      rings.push(ring)
+    }
+  })
+  t.equal(sizes.length, 300 + 44, '256 of them were kept')
+  t.ok(rings.every((ring, n) => ring.length === 1 && ring.get(1).equals(frames[n]!)))
+})
+
+t.test('a frame larger than any piece has one of its own, which nobody else gets', async (t) => {
   const ring = new FrameRing(2)
-  const large = ring.push('x'.repeat(100_000))
-  t.equal(large.buffer.byteLength, large.length)
+  const large = framed('x'.repeat(100_000))
+  t.strictSame(taken(() => ring.push(large)), [large.length])
   t.strictSame(ring.get(1), large)
-  t.equal(ring.push('small').buffer.byteLength, 16_384)
-  t.strictSame(ring.get(1), large)
+  t.strictSame(taken(() => {
+    ring.push(framed('small'))
+    ring.push(framed('small'))
+    ring.push(large)
+    ring.push(large)
+  }), [16_384, large.length, large.length])
+  t.strictSame(ring.get(5), large)
 })
