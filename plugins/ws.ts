@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream'
 import proxyAddr from '@fastify/proxy-addr'
 import websocket from '@fastify/websocket'
 import fp from 'fastify-plugin'
-import type { WebSocket } from 'ws'
+import { WebSocket } from 'ws'
 import { allowedOrigins, proxies } from '../src/config.js'
 import { Failure } from '../src/errors.js'
 import { HANDSHAKE_TIMEOUT, handshakeFault, interceptUpgrades, isPlainHandshake, limitHandshakes } from '../src/handshake.js'
@@ -24,6 +24,16 @@ const MAX_FRAGMENTS = 256
 /** Bytes in a chunk off the network, on average, below which a peer is dribbling: every chunk that waits for the rest of its frame costs far more than it holds. */
 const MIN_CHUNK = 16
 
+/** A socket with its session and the address that it came from: with them it needs no listeners of its own. */
+class SessionSocket extends WebSocket {
+  session!: Session
+  address!: string
+}
+
+function onMessage (this: WebSocket, data: unknown, isBinary: boolean): void { (this as SessionSocket).session.receive(data as Buffer, isBinary) }
+function onPing (this: WebSocket, data: Buffer): void { (this as SessionSocket).session.pinged(data) }
+function onPong (this: WebSocket): void { (this as SessionSocket).session.ponged() }
+
 export default fp(async (app) => {
   const { admission, config, metrics, rooms, sessions, tokens, log, now } = app
   const handshakeDone = limitHandshakes(app.server, HANDSHAKE_TIMEOUT)
@@ -38,8 +48,9 @@ export default fp(async (app) => {
     joinTimeout: config.JOIN_TIMEOUT_SECONDS * 1000
   }
 
-  // A constant, since @types/ws does not know `closeTimeout` yet and refuses it in a literal.
+  // @types/ws does not know `closeTimeout` yet, and knows no class of sockets but the library's own.
   const serverOptions = {
+    WebSocket: SessionSocket,
     maxPayload: config.MAX_MESSAGE_BYTES,
     maxFragments: MAX_FRAGMENTS,
     maxBufferedChunks: Math.ceil(config.MAX_MESSAGE_BYTES / MIN_CHUNK),
@@ -51,7 +62,7 @@ export default fp(async (app) => {
     handleProtocols: () => false as const
   }
   await app.register(websocket, {
-    options: serverOptions,
+    options: serverOptions as object,
     preClose: (done) => {
       // A handshake that begins now would hold the close up.
       app.server.removeAllListeners('upgrade')
@@ -73,6 +84,13 @@ export default fp(async (app) => {
   const trusted = proxies(config)
   const isTrusted = trusted && proxyAddr.compile(trusted)
   const replies = new WeakMap<IncomingMessage, ServerResponse>()
+  function onClose (this: WebSocket, code: number): void {
+    const { session, address } = this as SessionSocket
+    admission.leave(address)
+    sessions.remove(session)
+    session.end(code)
+  }
+
   // A peer that breaks the protocol: ws closes its socket with the fitting code, and the close is what we log.
   const onError = (error: NodeJS.ErrnoException) => log.debug({ code: error.code }, 'socket failed')
 
@@ -82,7 +100,7 @@ export default fp(async (app) => {
     if (!isPlainHandshake(request) || refusalOf(request, ip)) return false
     // The answer and the greeting go out as one.
     hold(network)
-    app.websocketServer.handleUpgrade(request, network, head, (socket) => open(socket, request.socket, ip))
+    app.websocketServer.handleUpgrade(request, network, head, (socket) => open(socket as SessionSocket, request.socket, ip))
     return true
   })
 
@@ -121,25 +139,19 @@ export default fp(async (app) => {
     const reply = replies.get(raw)
     if (reply?.socket) reply.detachSocket(reply.socket)
     socket.removeAllListeners('error')
-    open(socket, raw.socket, ip)
+    open(socket as SessionSocket, raw.socket, ip)
   })
 
-  function open (socket: WebSocket, below: Duplex, ip: string): void {
+  function open (socket: SessionSocket, below: Duplex, ip: string): void {
     const clientId = `client_${now()}_${randomUUID().slice(-12)}`
     // An injected socket has none under it.
     const network = below instanceof Socket ? below : undefined
     const session = new Session(clientId, socket, network, options)
+    socket.session = session
+    socket.address = ip
     // All listeners are attached in this tick: a frame may have come in the packet of the upgrade itself.
-    socket.on('error', onError)
-    socket.on('message', (data, isBinary) => session.receive(data as Buffer, isBinary))
-    if (network) readPlainFrames(network, config.MAX_MESSAGE_BYTES, (text) => session.receive(text, false))
-    socket.on('ping', (data) => session.pinged(data))
-    socket.on('pong', () => session.ponged())
-    socket.on('close', (code) => {
-      admission.leave(ip)
-      sessions.remove(session)
-      session.end(code)
-    })
+    socket.on('error', onError).on('message', onMessage).on('ping', onPing).on('pong', onPong).on('close', onClose)
+    if (network) readPlainFrames(network, config.MAX_MESSAGE_BYTES, session)
     admission.enter(ip)
     sessions.add(session)
     log.info({ clientId, address: ip }, 'client connected')

@@ -10,6 +10,7 @@ import { codeForStatus, Failure } from './errors.js'
 import { upgradeConstraint } from './handshake.js'
 import { headFault, MAX_HEADERS, type HeadFault } from './http-head.js'
 import { errorResponse } from './protocol/rest.js'
+import { turnClock } from './rooms/turn.js'
 
 export interface AppOptions {
   readonly config: Config
@@ -74,7 +75,7 @@ export function buildApp ({ config, logger, now = Date.now }: AppOptions): Fasti
     }
   })
   app.decorate('config', config)
-  app.decorate('now', now)
+  app.decorate('now', turnClock(now))
   app.server.maxHeadersCount = MAX_HEADERS + 1
   app.addHook('onRequest', async ({ raw, id }, reply) => {
     const fault = headFault(raw)

@@ -1,5 +1,6 @@
 // What is measured, in Prometheus' terms. Labels are bounded: never a room, a device or anything else that a client chose.
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { DurationTally } from './duration-tally.js'
 import { CLOSE } from './errors.js'
 import type { Source } from './protocol/events.js'
 
@@ -17,7 +18,7 @@ export class Metrics {
   readonly rooms = new Gauge({ name: 'wsp_rooms', help: 'Rooms with somebody in them on this node.', registers: this.#registers })
   readonly brokerUp = new Gauge({ name: 'wsp_broker_up', help: 'Whether rooms can be read and written.', registers: this.#registers })
   /** By source and type. The labels of a counter are put together for each call; here that is done when somebody looks. */
-  readonly #published: Record<Source, Map<string, number>> = { device: new Map(), api: new Map() }
+  readonly #published: Record<Source, Map<string, { value: number }>> = { device: new Map(), api: new Map() }
   readonly events = new Counter({
     name: 'wsp_events_total',
     help: 'Events that were appended to a log, by this node. A backend\'s own messages are of type BROADCAST.',
@@ -28,7 +29,7 @@ export class Metrics {
 
   readonly duplicates = new Counter({ name: 'wsp_duplicates_total', help: 'Events that were sent again and known by their id or key.', registers: this.#registers })
   readonly acknowledgements = new Counter({ name: 'wsp_acknowledgements_total', help: 'Events that were acknowledged over a socket.', registers: this.#registers })
-  readonly relay = new Histogram({
+  readonly relay = new DurationTally({
     name: 'wsp_relay_seconds', help: 'From the arrival of a device\'s event until it was handed to its last socket on this node.', buckets: BUCKETS, registers: this.#registers
   })
 
@@ -45,8 +46,9 @@ export class Metrics {
 
   /** An event was appended to a log. */
   published (type: string, source: Source): void {
-    const counts = this.#published[source]
-    counts.set(type, (counts.get(type) ?? 0) + 1)
+    const count = this.#published[source].get(type)
+    if (count) count.value++
+    else this.#published[source].set(type, { value: 1 })
   }
 
   /** A socket was closed. */
@@ -54,6 +56,6 @@ export class Metrics {
 
   #countEvents (): void {
     this.events.reset()
-    for (const source of ['device', 'api'] as const) for (const [type, count] of this.#published[source]) this.events.inc({ type, source }, count)
+    for (const source of ['device', 'api'] as const) for (const [type, { value }] of this.#published[source]) this.events.inc({ type, source }, value)
   }
 }

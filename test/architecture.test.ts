@@ -8,7 +8,7 @@ import { ROOT } from '../src/root.js'
 const LAYERS = [
   /^src\/(errors|awaitable)\.ts$/,
   /^src\/protocol\//,
-  /^src\/metrics\.ts$/,
+  /^src\/(duration-tally|metrics)\.ts$/,
   /^src\/payment\//,
   /^src\/auth\//,
   /^src\/broker\//,

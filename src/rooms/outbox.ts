@@ -1,13 +1,15 @@
 // Bounded sends to one socket: a peer that does not read may cost this many bytes and one frame, and no more.
 import type { Writable } from 'node:stream'
 import type { WebSocket } from 'ws'
-import type { CloseReason } from '../errors.js'
+import { CLOSE, type CloseReason } from '../errors.js'
 import { framed, textOf } from '../protocol/framing.js'
 import { hold, Wire } from './wire.js'
 
 // The option object is shared: a new one for each send would be garbage on the hottest line of the server.
 const TEXT = { binary: false }
 const OPEN = 1
+
+interface Closable { close: (reason: CloseReason) => void }
 
 /** All that is sent to a socket goes through here, so that it keeps its order. */
 export class Outbox {
@@ -16,19 +18,19 @@ export class Outbox {
   /** Passes by the socket, which without extensions would only put the same few bytes before each message again. */
   readonly #wire: Wire | undefined
   readonly #maxBytes: number
-  readonly #onOverflow: () => void
+  readonly #owner: Closable
 
   /**
    * @param network the connection under the socket, where there is one to write to; without it everything goes through the socket
    * @param maxBytes bytes that may wait for the peer to read them
-   * @param onOverflow called when a frame finds no room; it must close the socket
+   * @param owner closed as too slow when a frame finds no room
    */
-  constructor (socket: WebSocket, network: Writable | undefined, maxBytes: number, onOverflow: () => void) {
+  constructor (socket: WebSocket, network: Writable | undefined, maxBytes: number, owner: Closable) {
     this.#socket = socket
     this.#network = network
     this.#wire = network && new Wire(network)
     this.#maxBytes = maxBytes
-    this.#onOverflow = onOverflow
+    this.#owner = owner
   }
 
   /** Queues one text message. On a socket that is closing it does nothing. */
@@ -84,7 +86,7 @@ export class Outbox {
   #hasRoom (): boolean {
     if (this.#socket.readyState !== OPEN) return false
     if (this.#waiting <= this.#maxBytes) return true
-    this.#onOverflow()
+    this.#owner.close(CLOSE.TOO_SLOW)
     return false
   }
 }

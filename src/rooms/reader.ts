@@ -1,8 +1,8 @@
-// Reads what clients send straight off the network, as far as it is plain: whole masked text messages. All else is left to ws.
+// Reads what clients send straight off the network, as far as it is plain: whole masked text messages, pings and pongs. All else is left to ws.
 import { isUtf8 } from 'node:buffer'
 import type { Socket } from 'node:net'
 import { readShared } from './shared-read.js'
-import { beginTurn, endTurn } from './wire.js'
+import { beginTurn, endTurn } from './turn.js'
 
 /** The first byte of a frame: FIN, no extension, and the opcode (RFC 6455 §5.2). */
 const TEXT = 0x81
@@ -15,20 +15,27 @@ const MEDIUM = 126
 const LONG = 127
 const MASK_BYTES = 4
 
+/** Whoever the messages are for. */
+export interface Receiver {
+  receive: (text: string, isBinary: false) => void
+  pinged: (data: Buffer) => void
+  ponged: () => void
+}
+
 /**
  * Takes the place of ws on a socket, whose reader is a stream behind the socket's own and does much that a whole plain message needs none of. What it
  * takes in is what ws would have taken; with the first byte that is not plain, ws reads on by itself, to the socket's end. So what becomes of an
  * attack, of fragments and of a close is ws's to say, and is said once.
  * @param network the connection under a WebSocket that was just opened by ws, without extensions
  * @param maxBytes bytes in a message, at most
- * @param onText takes each message
+ * @param receiver takes each message, ping and pong
  * @param readDirectly has chunks told past the stream, where that can be done
  */
-export function readPlainFrames (network: Socket, maxBytes: number, onText: (text: string) => void, readDirectly = readShared): void {
+export function readPlainFrames (network: Socket, maxBytes: number, receiver: Receiver, readDirectly = readShared): void {
   const [byWs, ...others] = network.listeners('data')
   // It does not read as we know it: then it reads alone.
   if (!byWs || others.length > 0) return
-  const reader = new PlainReader(network, byWs as OnData, maxBytes, onText)
+  const reader = new PlainReader(network, byWs as OnData, maxBytes, receiver)
   readDirectly(network, (length, memory) => { reader.readDirectly(memory, length) })
 }
 
@@ -39,17 +46,17 @@ class PlainReader {
   readonly #network: Socket
   readonly #byWs: OnData
   readonly #maxBytes: number
-  readonly #onText: (text: string) => void
+  readonly #receiver: Receiver
   /** Undefined once ws reads. */
   #onData: OnData | undefined
   /** A frame of which some is still to come. */
   #begun: Buffer | undefined
 
-  constructor (network: Socket, byWs: OnData, maxBytes: number, onText: (text: string) => void) {
+  constructor (network: Socket, byWs: OnData, maxBytes: number, receiver: Receiver) {
     this.#network = network
     this.#byWs = byWs
     this.#maxBytes = maxBytes
-    this.#onText = onText
+    this.#receiver = receiver
     // What came with the handshake, or until it was done, is in the stream even where chunks go past it.
     this.#onData = (chunk) => this.#read(chunk, chunk.length)
     network.off('data', byWs).on('data', this.#onData)
@@ -90,9 +97,11 @@ class PlainReader {
       if (bytes[at] === TEXT) {
         const text = unmasked(bytes, at, end)
         if (text === undefined) return this.#leaveToWs(bytes.subarray(at, limit))
-        this.#onText(text)
+        this.#receiver.receive(text, false)
+      } else if (bytes[at] === PING) {
+        this.#receiver.pinged(unmaskedData(bytes, at, end))
       } else {
-        this.#byWs.call(this.#network, Buffer.from(bytes.subarray(at, end)))
+        this.#receiver.ponged()
       }
       at = end
     }
@@ -125,7 +134,8 @@ function endOfPlain (bytes: Buffer, at: number, limit: number, maxBytes: number)
 function unmasked (bytes: Buffer, at: number, end: number): string | undefined {
   const start = at + MASK_BYTES + (bytes[at + 1]! - MASKED < MEDIUM ? 2 : 4)
   const mask = start - MASK_BYTES
-  toggle(bytes, mask, start, end)
+  // ASCII is a memory copy; anything else must be looked at.
+  if (toggle(bytes, mask, start, end) < 0x80) return bytes.toString('latin1', start, end)
   const text = bytes.toString('utf8', start, end)
   // What is no UTF-8 becomes this character, so only a text that has one need be looked at again.
   if (!text.includes('\ufffd') || isUtf8(bytes.subarray(start, end))) return text
@@ -133,18 +143,25 @@ function unmasked (bytes: Buffer, at: number, end: number): string | undefined {
   return undefined
 }
 
-function toggle (bytes: Buffer, mask: number, start: number, end: number): void {
+/** The same for a ping. @returns a copy of what is in it */
+function unmaskedData (bytes: Buffer, at: number, end: number): Buffer {
+  const start = at + 2 + MASK_BYTES
+  toggle(bytes, start - MASK_BYTES, start, end)
+  return Buffer.from(bytes.subarray(start, end))
+}
+
+/** @returns the bits that any of the bytes has now */
+function toggle (bytes: Buffer, mask: number, start: number, end: number): number {
   const a = bytes[mask]!
   const b = bytes[mask + 1]!
   const c = bytes[mask + 2]!
   const d = bytes[mask + 3]!
+  let bits = 0
   let i = start
   // Four at a time: the loop itself costs as much as what it does.
   for (; i + 3 < end; i += 4) {
-    bytes[i]! ^= a
-    bytes[i + 1]! ^= b
-    bytes[i + 2]! ^= c
-    bytes[i + 3]! ^= d
+    bits |= (bytes[i]! ^= a) | (bytes[i + 1]! ^= b) | (bytes[i + 2]! ^= c) | (bytes[i + 3]! ^= d)
   }
-  for (; i < end; i++) bytes[i]! ^= bytes[mask + (i - start) % MASK_BYTES]!
+  for (; i < end; i++) bits |= bytes[i]! ^= bytes[mask + (i - start) % MASK_BYTES]!
+  return bits
 }

@@ -17,6 +17,7 @@ import type { PaymentEvent } from './publisher.js'
 import type { Member, Recipient } from './room.js'
 import type { Rooms } from './rooms.js'
 import type { Connection } from './sessions.js'
+import { turnClock } from './turn.js'
 
 /** Frames of one socket that may wait for the one before; past it we stop reading from that socket. */
 export const INBOX_SIZE = 64
@@ -34,6 +35,9 @@ export interface SessionOptions {
   /** How long a socket has to show a valid token, where one is asked for, ms. */
   readonly joinTimeout: number
 }
+
+/** For the time that an event takes: when the chunk that it is in was read, ms. */
+const arrivalClock = turnClock(() => performance.now())
 
 /** A message, when it arrived, ms since the epoch, and when by the process's own clock, which is finer, ms. */
 interface Arrival { readonly data: Buffer | string, readonly now: number, readonly at: number }
@@ -64,7 +68,7 @@ export class Session implements Recipient, Connection {
     this.#socket = socket
     this.#options = options
     this.#openedAt = options.now()
-    this.#outbox = new Outbox(socket, network, options.maxOutboxBytes, () => this.close(CLOSE.TOO_SLOW))
+    this.#outbox = new Outbox(socket, network, options.maxOutboxBytes, this)
     if (options.verify) this.deadline = this.#openedAt + options.joinTimeout
     this.#conduct = new Conduct(options.messageRates)
   }
@@ -87,7 +91,7 @@ export class Session implements Recipient, Connection {
     const now = this.#options.now()
     if (this.#floods(now)) return
     if (isBinary) return this.close(CLOSE.UNSUPPORTED_DATA)
-    const arrival = { data, now, at: performance.now() }
+    const arrival = { data, now, at: arrivalClock() }
     if (!this.#working) return this.#work(arrival)
     if (this.#inbox.push(arrival) >= INBOX_SIZE) this.#pause()
   }

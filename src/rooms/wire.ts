@@ -1,28 +1,23 @@
 // What is written to a socket, in order: one write to the network for all that a turn has for it.
 import type { Writable } from 'node:stream'
 import { canWriteDirectly, writeDirectly, type Writer } from './direct-write.js'
+import { atEndOfTurn, isTurn } from './turn.js'
 
 /** Streams and wires that hold back what is written to them until the end of the turn. */
 const streams: Writable[] = []
 const wires: Wire[] = []
-let isTurn = false
 
-/** Makes one turn of what is done until {@link endTurn}, which must be called then. No tick is needed to end it. */
-export function beginTurn (): void { isTurn = true }
-
-/** Writes what was held back. */
-export function endTurn (): void {
-  isTurn = false
+atEndOfTurn(() => {
   for (const wire of wires) wire.flush()
   wires.length = 0
   if (streams.length > 0) release()
-}
+})
 
 /** Lets a socket's stream collect what is written to it in this turn, for one write to the network. Outside of a turn it ends with the tick. */
 export function hold (network: Writable): void {
   if (network.writableCorked > 0) return
   network.cork()
-  if (streams.push(network) === 1 && !isTurn) process.nextTick(release)
+  if (streams.push(network) === 1 && !isTurn()) process.nextTick(release)
 }
 
 function release (): void {
@@ -55,7 +50,7 @@ export class Wire implements Writer {
   write (frame: Buffer): void {
     if (this.#heldBytes > 0) {
       this.#held!.push(frame)
-    } else if (isTurn && this.#isDirect && this.#underWay === 0 && this.#network.writableLength === 0) {
+    } else if (this.#isDirect && this.#underWay === 0 && this.#network.writableLength === 0 && isTurn()) {
       this.#held = [frame]
       wires.push(this)
     } else {

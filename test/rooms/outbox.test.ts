@@ -2,6 +2,7 @@
 import { Writable } from 'node:stream'
 import t from 'tap'
 import type { WebSocket } from 'ws'
+import { CLOSE, type CloseReason } from '../../src/errors.js'
 import { Outbox } from '../../src/rooms/outbox.js'
 import { framed } from '../../src/protocol/framing.js'
 
@@ -12,8 +13,13 @@ function setUp () {
   const sent: unknown[] = []
   const socket = { readyState: 1, bufferedAmount: 0, send: (...args: unknown[]) => { sent.push(args) } }
   const overflows: number[] = []
-  const outbox = new Outbox(socket as unknown as WebSocket, undefined, LIMIT, () => { overflows.push(socket.bufferedAmount) })
-  return { outbox, socket, sent, overflows }
+  const reasons = new Set<CloseReason>()
+  const close = (reason: CloseReason) => {
+    overflows.push(socket.bufferedAmount)
+    reasons.add(reason)
+  }
+  const outbox = new Outbox(socket as unknown as WebSocket, undefined, LIMIT, { close })
+  return { outbox, socket, sent, overflows, reasons }
 }
 
 t.test('frames go out in order, and as text also where they are bytes', async (t) => {
@@ -25,7 +31,7 @@ t.test('frames go out in order, and as text also where they are bytes', async (t
 })
 
 t.test('up to the limit a slow peer gets everything; past it nothing is sent and the overflow is told', async (t) => {
-  const { outbox, socket, sent, overflows } = setUp()
+  const { outbox, socket, sent, overflows, reasons } = setUp()
   socket.bufferedAmount = LIMIT
   outbox.send('at the limit')
   t.equal(sent.length, 1)
@@ -34,6 +40,7 @@ t.test('up to the limit a slow peer gets everything; past it nothing is sent and
   outbox.send('past it')
   t.equal(sent.length, 1)
   t.strictSame(overflows, [LIMIT + 1])
+  t.strictSame([...reasons], [CLOSE.TOO_SLOW])
 })
 
 t.test('a peer that has read again is not slow any more', async (t) => {
@@ -70,7 +77,7 @@ t.test('what one turn has for a socket is one write to its network, in order; th
     }
   })
   const socket = { readyState: 1, bufferedAmount: 0, pong: (data: Buffer) => { network.write(`pong ${String(data)}`) } }
-  const outbox = new Outbox(socket as unknown as WebSocket, network as never, LIMIT, () => {})
+  const outbox = new Outbox(socket as unknown as WebSocket, network as never, LIMIT, { close: () => {} })
   outbox.sendFrame(Buffer.from('frame a'))
   outbox.send('b')
   outbox.pong(Buffer.from('c'))
@@ -89,7 +96,7 @@ t.test('frames past the limit find no room on a network either', async (t) => {
   const network = { writableCorked: 0, cork: () => {}, uncork: () => {}, write: (chunk: unknown) => { written.push(chunk) } }
   const overflows: number[] = []
   const socket = { readyState: 1, bufferedAmount: LIMIT + 1, send: () => {} }
-  const outbox = new Outbox(socket as unknown as WebSocket, network as never, LIMIT, () => { overflows.push(1) })
+  const outbox = new Outbox(socket as unknown as WebSocket, network as never, LIMIT, { close: () => { overflows.push(1) } })
   outbox.sendFrame(framed('a'))
   t.strictSame([written, overflows], [[], [1]])
 })

@@ -7,7 +7,8 @@ import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { framed } from '../../src/protocol/framing.js'
-import { beginTurn, endTurn, hold, Wire } from '../../src/rooms/wire.js'
+import { beginTurn, endTurn } from '../../src/rooms/turn.js'
+import { hold, Wire } from '../../src/rooms/wire.js'
 import { until } from '../until.js'
 
 /** A stream that notes each write to what is under it. */

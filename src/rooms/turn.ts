@@ -1,0 +1,36 @@
+// One turn of work: all that a chunk off the network gives rise to, done at once and without waiting. Within it time stands still.
+
+let isOpen = false
+let count = 0
+const onEnd: Array<() => void> = []
+
+/** Makes one turn of what is done until {@link endTurn}, which must be called then. */
+export function beginTurn (): void {
+  isOpen = true
+  count++
+}
+
+/** Does what was put off until now. */
+export function endTurn (): void {
+  isOpen = false
+  for (const run of onEnd) run()
+}
+
+export function isTurn (): boolean { return isOpen }
+
+/** Has something done at the end of each turn, in the order of these calls. */
+export function atEndOfTurn (run: () => void): void { onEnd.push(run) }
+
+/** A clock that is read at most once in a turn: reading one costs about as much as looking up a room. */
+export function turnClock (read: () => number): () => number {
+  let turn = 0
+  let time = 0
+  return () => {
+    if (!isOpen) return read()
+    if (turn !== count) {
+      turn = count
+      time = read()
+    }
+    return time
+  }
+}
