@@ -78,7 +78,8 @@ export interface BrokerListener {
 /**
  * Keeps rooms and their logs. A room begins with `createRoom`, `subscribe` or a creating `publish`, and ends when a backend
  * closes it, at its deadline, or when its retention has passed with no subscriber. Every call may fail with `UNAVAILABLE`:
- * then it may or may not have been done, and is safe to repeat (an event, with the same key).
+ * then it may or may not have been done, and is safe to repeat (an event, with the same key). What a device waits for is answered at once by a
+ * broker that need not wait.
  */
 export interface Broker {
   listen: (listener: BrokerListener) => void
@@ -92,22 +93,22 @@ export interface Broker {
    * Keeps the room alive and has its entries delivered here. Again changes nothing. A closed room is `ROOM_CLOSED`.
    * @param create open the room where it does not exist, as is the default; otherwise that is `ROOM_NOT_FOUND`
    */
-  subscribe: (roomId: string, create?: boolean) => Promise<void | Failure>
+  subscribe: (roomId: string, create?: boolean) => Awaitable<void | Failure>
   /** Stops the delivery; the retention of a room without subscribers starts to run. */
-  unsubscribe: (roomId: string) => Promise<void>
+  unsubscribe: (roomId: string) => Awaitable<void>
   /**
    * Says who is in the room on this node, all of them each time. Kept for as long as this node lives, whether it subscribes or not.
    * @param away who dropped and may be back: still there for the other nodes, but no receivers
    */
-  announce: (roomId: string, here: readonly RoomMember[], away: readonly RoomMember[]) => Promise<void>
+  announce: (roomId: string, here: readonly RoomMember[], away: readonly RoomMember[]) => Awaitable<void>
   /**
    * One atomic step: is the key known? else next seq, append, trim, fold, renew the expiry, hand out.
    * @param create open the room where it does not exist; otherwise that is `ROOM_NOT_FOUND`
-   * @returns what became of it, or `ROOM_CLOSED`, or `ID_CONFLICT` where its key was used for something else; a broker that need not wait answers at once
+   * @returns what became of it, or `ROOM_CLOSED`, or `ID_CONFLICT` where its key was used for something else
    */
   publish: (roomId: string, draft: EventDraft, create: boolean) => Awaitable<Published | Failure>
   /** @returns the room as it is now, with the entries after `from` (none where it is left out), or `ROOM_NOT_FOUND`, or `ROOM_CLOSED` */
-  read: (roomId: string, from?: ReadFrom) => Promise<RoomView | Failure>
+  read: (roomId: string, from?: ReadFrom) => Awaitable<RoomView | Failure>
   /**
    * Rooms from the oldest to the newest.
    * @param cursor where the page before ended

@@ -59,20 +59,21 @@ export class MemoryBroker implements Broker {
     return this.#lifetime(this.#add(roomId, ttl))
   }
 
-  async subscribe (roomId: string, create = true): Promise<void | Failure> {
+  subscribe (roomId: string, create = true): Failure | undefined {
     const room = this.#get(roomId, create)
     if (room instanceof Failure) return room
     room.subscribed = true
+    return undefined
   }
 
-  async unsubscribe (roomId: string): Promise<void> {
+  unsubscribe (roomId: string): void {
     const room = this.#find(roomId)
     if (!room?.subscribed) return
     room.subscribed = false
     room.emptyUntil = this.#options.now() + this.#options.retention
   }
 
-  async announce (roomId: string, here: readonly RoomMember[]): Promise<void> {
+  announce (roomId: string, here: readonly RoomMember[]): void {
     const room = this.#find(roomId)
     if (room) room.present = here.length
   }
@@ -99,7 +100,7 @@ export class MemoryBroker implements Broker {
     return { epoch: log.epoch, seq: entry.seq, timestamp, receivers, duplicate: false, isNew: true, changed: room.state !== before }
   }
 
-  async read (roomId: string, from?: ReadFrom): Promise<RoomView | Failure> {
+  read (roomId: string, from?: ReadFrom): RoomView | Failure {
     const room = this.#find(roomId)
     if (!room) return this.#missing(roomId)
     const { log, state } = room

@@ -1,4 +1,5 @@
 // A room as this node knows it, who is in it, and what a room needs of a client.
+import type { Awaitable } from '../awaitable.js'
 import type { Claims } from '../auth/policy.js'
 import type { LogEntry } from '../broker/broker.js'
 import type { CloseReason, Failure } from '../errors.js'
@@ -42,7 +43,7 @@ export interface Room {
   /** Who is in it on other nodes. */
   elsewhere: readonly RoomMember[]
   /** Settles once the broker delivers the room's entries here; undefined from then on. */
-  subscription: Promise<void | Failure> | undefined
+  subscription: Awaitable<void | Failure>
 }
 
 /** A member as the others may know it. */

@@ -1,5 +1,5 @@
 // The rooms of this node: who is in each, how an event reaches them, and how a newcomer catches the first live one.
-import type { Awaitable } from '../awaitable.js'
+import { whenThere, type Awaitable } from '../awaitable.js'
 import { ANYONE, may, type Claims, type PolicySettings } from '../auth/policy.js'
 import type { Broker, CloseCause, LogEntry, Published, ReadFrom, RoomView } from '../broker/broker.js'
 import { CLOSE, Failure } from '../errors.js'
@@ -41,6 +41,9 @@ export interface RoomsOptions extends PolicySettings {
   readonly presenceGrace: number
 }
 
+/** Sends the reply to a join. */
+type Welcome = (member: Member, view: RoomView) => void
+
 export class Rooms {
   readonly #local = new Map<string, Room>()
   readonly #options: RoomsOptions
@@ -78,7 +81,7 @@ export class Rooms {
    * Takes a recipient into a room. Again for a member that is there already, only what it says of itself changes.
    * @param welcome sends the reply; it is called between the read and the first event, with no `await` on either side
    */
-  async join (recipient: Recipient, request: JoinRequest, welcome: (member: Member, view: RoomView) => void): Promise<Failure | undefined> {
+  join (recipient: Recipient, request: JoinRequest, welcome: Welcome): Awaitable<Failure | undefined> {
     const { roomId, recover, claims, role, deviceId } = request
     // Before anything is looked up: a stranger is not told whether there is such a room.
     if (!may(claims, { to: 'join', roomId, role, deviceId }, this.#options)) return new Failure('FORBIDDEN')
@@ -87,32 +90,9 @@ export class Rooms {
     if (entered instanceof Failure) return entered
     const { member, isNew } = entered
     // Subscribe and buffer before reading: an event between the two would be lost.
-    const live: LogEntry[] = member.pending = []
-    const view = await this.#subscribed(member) ?? await this.#options.broker.read(roomId, recover)
-    // The room ended, or the recipient was too slow for it, while we waited: it was told so then.
-    if (recipient.memberships.get(roomId) !== member) return undefined
-    if (view instanceof Failure) {
-      if (isNew) this.#remove(member)
-      else this.#goLive(member)
-      return view
-    }
-    // One that was live before, and does not ask to catch up, has not been told what came in since it asked.
-    if (isNew || recover) member.toldUpTo = view.seq
-    if (recover) this.#options.metrics.recoveries.inc({ outcome: view.recovered ? 'recovered' : 'lost' })
-    member.claims = claims
-    this.#presence.introduce(member, introduction)
-    this.#options.log.info({ roomId, clientId: recipient.clientId, deviceId: member.deviceId, role: member.role }, EVENTS.JOIN_ROOM.sentence)
-    welcome(member, view)
-    for (const entry of view.entries) {
-      const pace = recipient.replay(entry)
-      if (pace) await pace
-    }
-    for (let entry = live.shift(); entry; entry = live.shift()) {
-      const pace = entry.seq > member.toldUpTo ? recipient.replay(entry) : undefined
-      if (pace) await pace
-    }
-    member.pending = undefined
-    return undefined
+    member.pending = []
+    const view = whenThere(this.#subscribed(member), (failure) => failure ?? this.#options.broker.read(roomId, recover))
+    return whenThere(view, (view) => this.#letIn(member, isNew, request, introduction, view, welcome))
   }
 
   /** Takes a recipient out of one room, by its own wish. */
@@ -187,27 +167,67 @@ export class Rooms {
   }
 
   /** Takes in a recipient that only sends: it gets no reply, and is live at once. */
-  async #joinSilently (recipient: Recipient, roomId: string, introduction: Introduction): Promise<Member | Failure> {
+  #joinSilently (recipient: Recipient, roomId: string, introduction: Introduction): Awaitable<Member | Failure> {
     const entered = this.#enter(recipient, roomId, ANYONE, introduction)
     if (entered instanceof Failure) return entered
     const { member } = entered
-    const failure = await this.#subscribed(member)
-    if (failure) {
-      this.#remove(member)
-      return failure
-    }
-    this.#presence.introduce(member, introduction)
-    return member
+    return whenThere(this.#subscribed(member), (failure) => {
+      if (failure) {
+        this.#remove(member)
+        return failure
+      }
+      this.#presence.introduce(member, introduction)
+      return member
+    })
   }
 
-  async #publishFirst (recipient: Recipient, event: PaymentEvent): Promise<Published | Failure> {
+  #publishFirst (recipient: Recipient, event: PaymentEvent): Awaitable<Published | Failure> {
     const { type, payload: { roomId, deviceId } } = event
-    const member = await this.#joinSilently(recipient, roomId, { deviceId, role: EVENTS[type].sentBy })
-    return member instanceof Failure ? member : this.#publishAs(member, event)
+    const joined = this.#joinSilently(recipient, roomId, { deviceId, role: EVENTS[type].sentBy })
+    return whenThere(joined, (member) => member instanceof Failure ? member : this.#publishAs(member, event))
   }
 
   #publishAs ({ recipient: { clientId }, deviceId }: Member, event: PaymentEvent): Awaitable<Published | Failure> {
     return this.#publisher.event(event, { source: 'device', origin: clientId, timestamp: this.#options.now() }, true, { clientId, deviceId })
+  }
+
+  /** What comes of a join once the room was read. */
+  #letIn (
+    member: Member, isNew: boolean, { recover, claims }: JoinRequest, introduction: Introduction, view: RoomView | Failure, welcome: Welcome
+  ): Awaitable<Failure | undefined> {
+    const { recipient, room: { roomId } } = member
+    // The room ended, or the recipient was too slow for it, while we waited: it was told so then.
+    if (recipient.memberships.get(roomId) !== member) return undefined
+    if (view instanceof Failure) {
+      if (isNew) this.#remove(member)
+      else this.#goLive(member)
+      return view
+    }
+    // One that was live before, and does not ask to catch up, has not been told what came in since it asked.
+    if (isNew || recover) member.toldUpTo = view.seq
+    if (recover) this.#options.metrics.recoveries.inc({ outcome: view.recovered ? 'recovered' : 'lost' })
+    member.claims = claims
+    this.#presence.introduce(member, introduction)
+    this.#options.log.info({ roomId, clientId: recipient.clientId, deviceId: member.deviceId, role: member.role }, EVENTS.JOIN_ROOM.sentence)
+    welcome(member, view)
+    if (view.entries.length > 0 || member.pending!.length > 0) return this.#catchUp(member, view.entries)
+    member.pending = undefined
+    return undefined
+  }
+
+  /** Tells a newcomer what there was, and then what came in meanwhile. */
+  async #catchUp (member: Member, entries: readonly LogEntry[]): Promise<undefined> {
+    const { recipient, pending: live = [] } = member
+    for (const entry of entries) {
+      const pace = recipient.replay(entry)
+      if (pace) await pace
+    }
+    for (let entry = live.shift(); entry; entry = live.shift()) {
+      const pace = entry.seq > member.toldUpTo ? recipient.replay(entry) : undefined
+      if (pace) await pace
+    }
+    member.pending = undefined
+    return undefined
   }
 
   /** A member whose second join failed goes on where it was, with what came in meanwhile. */
@@ -216,11 +236,12 @@ export class Rooms {
     member.pending = undefined
   }
 
-  async #subscribed ({ room }: Member): Promise<Failure | undefined> {
-    const failure = await room.subscription
-    if (failure) return failure
-    room.subscription = undefined
-    return undefined
+  #subscribed ({ room }: Member): Awaitable<Failure | undefined> {
+    return whenThere(room.subscription, (failure) => {
+      if (failure) return failure
+      room.subscription = undefined
+      return undefined
+    })
   }
 
   #deliver (roomId: string, entry: LogEntry): void {
@@ -244,8 +265,8 @@ export class Rooms {
   }
 
   /** Lets the broker work by itself; what it cannot do it says in its answers, so a rejection is a bug. */
-  #settle (work: Promise<void>, roomId: string): void {
-    work.catch((err: unknown) => this.#options.log.error({ err, roomId }, 'room could not be kept up to date'))
+  #settle (work: Awaitable<void>, roomId: string): void {
+    if (work instanceof Promise) work.catch((err: unknown) => this.#options.log.error({ err, roomId }, 'room could not be kept up to date'))
   }
 
   /** Entries may be missing: whoever is in the room joins again, and is then told what there is. */

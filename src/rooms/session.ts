@@ -1,7 +1,7 @@
 // One socket's life: greeting, its frames one after the other, the replies, and the close.
 import type { Writable } from 'node:stream'
 import type { WebSocket } from 'ws'
-import type { Awaitable } from '../awaitable.js'
+import { whenThere, type Awaitable } from '../awaitable.js'
 import { ANYONE, type Claims } from '../auth/policy.js'
 import type { LogEntry, Published } from '../broker/broker.js'
 import { CLOSE, Failure, type CloseReason } from '../errors.js'
@@ -204,23 +204,25 @@ export class Session implements Recipient, Connection {
   }
 
   /** A join whose proof does not do is told so, and ends a socket that is in no room. */
-  async #enter (request: JoinRoom, id: string | undefined): Promise<Failure | undefined> {
-    const failure = await this.#join(request)
-    if (!failure?.close) return failure
-    this.#refuse(failure, id)
-    if (this.memberships.size === 0) this.close(failure.close)
-    else this.#strike()
-    return undefined
+  #enter (request: JoinRoom, id: string | undefined): Awaitable<Failure | undefined> {
+    const { verify } = this.#options
+    const claims = verify ? verify(request.token ?? '') : ANYONE
+    return whenThere(whenThere(claims, (claims) => this.#join(request, claims)), (failure) => {
+      if (!failure?.close) return failure
+      this.#refuse(failure, id)
+      if (this.memberships.size === 0) this.close(failure.close)
+      else this.#strike()
+      return undefined
+    })
   }
 
-  async #join ({ roomId, deviceId, role, token, recover, presence }: JoinRoom): Promise<Failure | undefined> {
-    const { rooms, now, verify } = this.#options
-    const claims = verify ? await verify(token ?? '') : ANYONE
+  #join ({ roomId, deviceId, role, recover, presence }: JoinRoom, claims: Claims | Failure): Awaitable<Failure | undefined> {
     if (claims instanceof Failure) return claims
     if ('expiresAt' in claims) {
       this.deadline = Math.min(this.#proven ? this.deadline : Infinity, claims.expiresAt)
       this.#proven = true
     }
+    const { rooms, now } = this.#options
     return rooms.join(this, { roomId, deviceId, role, recover, presence, claims }, (member, view) => {
       this.#reply('ROOM_JOINED', roomJoined(member, view, now(), recover !== undefined, presence ? rooms.members(roomId, view.elsewhere) : undefined))
     })
@@ -241,6 +243,7 @@ export class Session implements Recipient, Connection {
 
   #publish (event: PaymentEvent, arrivedAt: number): Awaitable<Failure | undefined> {
     const published = this.#options.rooms.publish(this, event)
+    // Not by way of a function, which is garbage on the hottest way there is.
     if (published instanceof Promise) return published.then((later) => this.#acknowledge(event, arrivedAt, later))
     return this.#acknowledge(event, arrivedAt, published)
   }

@@ -1,5 +1,6 @@
 // What every broker promises, as one suite that runs over each of them unchanged.
 import type { Test } from 'tap'
+import { until } from '../until.js'
 import type { Broker, Lifetime, LogEntry, Published, RoomSummary, RoomView } from '../../src/broker/broker.js'
 import { Failure } from '../../src/errors.js'
 import { draftEvent } from '../../src/protocol/codec.js'
@@ -221,7 +222,7 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
   })
 
   t.test('who may not create a room subscribes to one that is there, and is told where there is none', async (t) => {
-    const { broker, published, seen } = await subject(t)
+    const { broker, published, seen, closed } = await subject(t)
     t.match(await broker.subscribe('r', false), { code: 'ROOM_NOT_FOUND' })
     t.match(await broker.read('r'), { code: 'ROOM_NOT_FOUND' }, 'nothing was created by asking')
     notFailed(await broker.createRoom('r'))
@@ -229,6 +230,8 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     await published('r')
     t.equal(seen.length, 1)
     t.equal(await broker.closeRoom('r'), undefined)
+    // Until then its subscription is still there.
+    await until('the end is told', () => closed.length === 1)
     t.match(await broker.subscribe('r', false), { code: 'ROOM_CLOSED' })
   })
 
