@@ -5,6 +5,7 @@ const WHOLE_TEXT = 0x81
 /** Lengths up to which the first byte, and the next two, say it (RFC 6455 §5.2). */
 const SHORT = 125
 const MEDIUM = 0xffff
+const LONGEST_HEAD = 10
 
 /** Frames are put one behind the other into pieces of this size, so that those that follow each other on their way to a socket are in one piece. */
 const SLAB = 16_384
@@ -13,42 +14,52 @@ let used = 0
 
 /** @param text a message, also as UTF-8 */
 export function framed (text: string | Buffer): Buffer {
-  const bytes = typeof text === 'string' ? Buffer.byteLength(text) : text.length
-  const length = headLength(bytes) + bytes
-  if (used + length > slab.length) {
-    // One that is large does not take the place of many.
-    if (length > SLAB / 4) return frameInto(Buffer.allocUnsafeSlow(length), text, bytes)
+  // Of a string, as many bytes as it may become at the most: counting them would cost as much as writing them.
+  const atMost = LONGEST_HEAD + (typeof text === 'string' ? text.length * 3 : text.length)
+  if (used + atMost > slab.length) {
+    // One that may be large does not take the place of many.
+    if (atMost > SLAB / 2) return framedAlone(Buffer.from(text))
     slab = Buffer.allocUnsafeSlow(SLAB)
     used = 0
   }
   const start = used
-  used += length
-  return frameInto(slab.subarray(start, used), text, bytes)
+  const guess = headLength(text.length)
+  const bytes = typeof text === 'string' ? slab.write(text, start + guess) : text.copy(slab, start + guess)
+  const head = headLength(bytes)
+  // A short text whose letters take more bytes than it has letters.
+  if (head !== guess) slab.copyWithin(start + head, start + guess, start + guess + bytes)
+  used = start + head + bytes
+  const frame = slab.subarray(start, used)
+  writeHead(frame, bytes)
+  return frame
 }
 
-/** @param target as long as the frame @param bytes in the message */
-function frameInto (target: Buffer, text: string | Buffer, bytes: number): Buffer {
-  target[0] = WHOLE_TEXT
+function framedAlone (text: Buffer): Buffer {
+  const head = headLength(text.length)
+  const frame = Buffer.allocUnsafeSlow(head + text.length)
+  writeHead(frame, text.length)
+  text.copy(frame, head)
+  return frame
+}
+
+/** @param bytes in the message */
+function writeHead (frame: Buffer, bytes: number): void {
+  frame[0] = WHOLE_TEXT
   if (bytes <= SHORT) {
-    target[1] = bytes
+    frame[1] = bytes
   } else if (bytes <= MEDIUM) {
-    target[1] = 126
-    target[2] = bytes >>> 8
-    target[3] = bytes & 0xff
+    frame[1] = 126
+    frame[2] = bytes >>> 8
+    frame[3] = bytes & 0xff
   } else {
-    target[1] = 127
-    target.writeBigUInt64BE(BigInt(bytes), 2)
+    frame[1] = 127
+    frame.writeBigUInt64BE(BigInt(bytes), 2)
   }
-  const start = headLength(bytes)
-  if (typeof text !== 'string') text.copy(target, start)
-  // As many bytes as characters: it is ASCII, which is written as it is.
-  else target.write(text, start, bytes === text.length ? 'latin1' : 'utf8')
-  return target
 }
 
 /** The message in a frame that was made here, UTF-8: the same bytes. */
 export function textOf (frame: Buffer): Buffer {
-  return frame.subarray(frame[1]! <= SHORT ? 2 : frame[1] === 126 ? 4 : 10)
+  return frame.subarray(frame[1]! <= SHORT ? 2 : frame[1] === 126 ? 4 : LONGEST_HEAD)
 }
 
-function headLength (bytes: number): number { return bytes <= SHORT ? 2 : bytes <= MEDIUM ? 4 : 10 }
+function headLength (bytes: number): number { return bytes <= SHORT ? 2 : bytes <= MEDIUM ? 4 : LONGEST_HEAD }
