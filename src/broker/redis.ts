@@ -55,7 +55,7 @@ export class RedisBroker implements Broker {
       connection,
       retention,
       now,
-      onBegan: (roomId) => this.#began(roomId),
+      onBegan: (roomId) => this.#letRun(this.#began(roomId)),
       onRenewed: (roomId) => store.run(() => this.#index.add(roomId, false)),
       letRun: (work) => this.#letRun(work)
     })
@@ -79,7 +79,8 @@ export class RedisBroker implements Broker {
 
   async createRoom (roomId: string, ttl?: number): Promise<Lifetime | Failure> {
     const lifetime = await this.#store.create(roomId, ttl)
-    if (!(lifetime instanceof Failure)) this.#began(roomId)
+    // Whoever is told that it is there finds it in every node's list.
+    if (!(lifetime instanceof Failure)) await this.#began(roomId)
     return lifetime
   }
 
@@ -93,7 +94,7 @@ export class RedisBroker implements Broker {
     const answer = await this.#store.publish(roomId, draft, create, this.#nodes.list)
     if (answer instanceof Failure) return answer
     const { isNewRoom, ...published } = answer
-    if (isNewRoom) this.#began(roomId)
+    if (isNewRoom) this.#letRun(this.#began(roomId))
     if (published.isNew) this.#live.published(roomId, draft, published)
     return published
   }
@@ -196,9 +197,9 @@ export class RedisBroker implements Broker {
     for (const node of gone) this.#live.forgetNode(node)
   }
 
-  #began (roomId: string): void {
+  async #began (roomId: string): Promise<void> {
     this.#options.onRoom?.('created', roomId)
-    this.#letRun(this.#store.run(() => this.#index.add(roomId, true)))
+    await this.#store.run(() => this.#index.add(roomId, true))
   }
 
   #summary (roomId: string, { epoch, seq, state, createdAt, expiresAt, lastEventAt, members }: StoredRoom): RoomSummary {
