@@ -92,12 +92,12 @@ export async function hotPath ({ id, event = PAID }: { id: boolean, event?: obje
       clock++
       // As the reader does with what it reads.
       beginTurn()
-      device2.receive(message, false)
+      device2.receive(message)
       endTurn()
     },
     writes: () => ({ watcher: watcher.takeWrites(), payer: payer.takeWrites() })
   }
-  device1.receive(Buffer.from(JSON.stringify({ type: 'JOIN_ROOM', payload: { ...ROOM, deviceId: 'device_1' } })), false)
+  device1.receive(Buffer.from(JSON.stringify({ type: 'JOIN_ROOM', payload: { ...ROOM, deviceId: 'device_1' } })))
   await turn()
   // The first event takes device 2 into the room. Once the log is full, each further one drops one.
   await each(path.messages(LOG_SIZE), path.send)

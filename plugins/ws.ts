@@ -30,7 +30,11 @@ class SessionSocket extends WebSocket {
   address!: string
 }
 
-function onMessage (this: WebSocket, data: unknown, isBinary: boolean): void { (this as SessionSocket).session.receive(data as Buffer, isBinary) }
+function onMessage (this: WebSocket, data: unknown, isBinary: boolean): void {
+  const { session } = this as SessionSocket
+  if (isBinary) session.receiveBinary()
+  else session.receive(data as Buffer)
+}
 function onPing (this: WebSocket, data: Buffer): void { (this as SessionSocket).session.pinged(data) }
 function onPong (this: WebSocket): void { (this as SessionSocket).session.ponged() }
 

@@ -48,7 +48,7 @@ export class EventLog {
   append (draft: EventDraft, receivers = 0): LogEntry {
     const seq = ++this.seq
     const { keys, origin } = draft
-    const frame = framed(eventText(draft, seq))
+    const frame = framed(eventText(draft, seq), draft.isAscii)
     this.#frames.push(frame)
     const place = this.#placeOf(seq)
     const forgotten = this.#keys[place]

@@ -4,8 +4,9 @@ import { TypeCompiler, type TypeCheck } from '@sinclair/typebox/compiler'
 import type { TObject } from '@sinclair/typebox'
 import { Failure } from '../errors.js'
 import { holdsCardNumber, isCardNumber, namesCardData } from './card-data.js'
-import { COMMANDS, EVENTS, EVENT_TYPES, type CommandType, type EventPayload, type EventType, type Source } from './events.js'
+import { COMMANDS, EVENTS, EVENT_TYPES, PAYMENT_EVENT_TYPES, type CommandType, type EventPayload, type EventType, type Source } from './events.js'
 import { FrameId } from './identifiers.js'
+import { PlainFrames, type PlainFrame } from './plain-frame.js'
 
 /** How deep objects and arrays may nest; JSON nested by the thousand parses, but breaks whatever walks it later. */
 export const MAX_DEPTH = 8
@@ -21,6 +22,8 @@ export interface ClientFrame {
   readonly type: EventType | CommandType
   readonly payload: EventPayload
   readonly id: string | undefined
+  /** The payload as {@link draftEvent} would serialise it, ASCII, where that is what was sent. */
+  readonly json?: string
 }
 
 /** A refused frame: why, and the frame's `id` where it had a usable one. */
@@ -30,20 +33,31 @@ export interface RefusedFrame { readonly failure: Failure, readonly id?: string 
 const schemas: Record<string, TObject> = { ...Object.fromEntries(EVENT_TYPES.map((type) => [type, EVENTS[type].schema])), ...COMMANDS }
 const checks = new Map<string, TypeCheck<TObject>>(Object.entries(schemas).map(([type, schema]) => [type, TypeCompiler.Compile(schema)]))
 const frameId = TypeCompiler.Compile(FrameId)
+// What a join says is kept for long, and a string that was cut out of a text keeps all of it.
+const plainFrames = new PlainFrames(Object.fromEntries(PAYMENT_EVENT_TYPES.map((type) => [type, EVENTS[type].schema])), MAX_STRING)
 
 /**
  * Reads one client frame.
- * @param data the text message as it arrived, UTF-8
+ * @param data holds the text message as it arrived, UTF-8; nothing of it is kept
+ * @param start where the message begins in it
+ * @param end where it ends
  * @returns the frame, or what is wrong with it; it never throws, whatever the bytes
  */
-export function decodeFrame (data: Buffer | string): ClientFrame | RefusedFrame {
+export function decodeFrame (data: Buffer, start = 0, end = data.length): ClientFrame | RefusedFrame {
+  const plain = plainFrames.read(data, start, end)
+  if (plain && isValid(plain)) return plain as ClientFrame
   let frame: unknown
   try {
-    frame = JSON.parse(typeof data === 'string' ? data : data.toString('utf8'))
+    frame = JSON.parse(data.toString('utf8', start, end))
   } catch {
     return { failure: new Failure('INVALID_JSON') }
   }
   return checkFrame(frame)
+}
+
+/** Whether there is nothing wrong with a plain frame; if there is, {@link checkFrame} says what. */
+function isValid ({ id, type, payload }: PlainFrame): boolean {
+  return (id === undefined || frameId.Check(id)) && checks.get(type)!.Check(payload)
 }
 
 /** Validates a parsed frame: its bounds, its envelope and its payload. For what came over a socket and over REST alike. */
@@ -90,12 +104,20 @@ export interface EventDraft extends Said {
   /** The outgoing text up to the place of `seq`, and from there on: only the number is spliced in, nothing is serialised twice. */
   readonly head: string
   readonly tail: string
+  /** The outgoing text is known to be ASCII. */
+  readonly isAscii: boolean
   /** The client that sent it and does not get it back. */
   readonly origin: string | undefined
 }
 
 /** What is said, validated. */
-export interface Said { readonly type: string, readonly payload: EventPayload, readonly id?: string | undefined }
+export interface Said {
+  readonly type: string
+  readonly payload: EventPayload
+  readonly id?: string | undefined
+  /** See {@link ClientFrame}. */
+  readonly json?: string | undefined
+}
 
 export interface DraftOptions {
   readonly source: Source
@@ -110,12 +132,12 @@ export interface DraftOptions {
 
 /** Serialises an event once, from its validated payload. */
 export function draftEvent (event: Said, options: DraftOptions): EventDraft {
-  const { type, payload, id } = event
+  const { type, payload, id, json } = event
   const { source, verified = false, timestamp, origin, stamped = false } = options
   // `type` is one of our own names or passed the eventType pattern, so it needs no escaping; an `id` may hold quotes.
-  const head = `{"type":"${type}","payload":${JSON.stringify(payload)},"seq":`
+  const head = `{"type":"${type}","payload":${json ?? JSON.stringify(payload)},"seq":`
   const tail = `,"timestamp":${timestamp},"source":"${source}"${id === undefined ? '' : `,"id":${JSON.stringify(id)}`}}`
-  return { type, payload, id, source, verified, timestamp, head, tail, origin, keys: keysOf(id, verified, options.idempotencyKey), stamped }
+  return { type, payload, id, source, verified, timestamp, head, tail, isAscii: json !== undefined, origin, keys: keysOf(id, verified, options.idempotencyKey), stamped }
 }
 
 function keysOf (id: string | undefined, verified: boolean, idempotencyKey: string | undefined): DraftKey[] | undefined {

@@ -12,10 +12,13 @@ const SLAB = 16_384
 let slab = Buffer.allocUnsafeSlow(SLAB)
 let used = 0
 
-/** @param text a message, also as UTF-8 */
-export function framed (text: string | Buffer): Buffer {
+/**
+ * @param text a message, also as UTF-8
+ * @param isAscii it is a string that is known to be ASCII, whose bytes need not be made up
+ */
+export function framed (text: string | Buffer, isAscii = false): Buffer {
   // Of a string, as many bytes as it may become at the most: counting them would cost as much as writing them.
-  const atMost = LONGEST_HEAD + (typeof text === 'string' ? text.length * 3 : text.length)
+  const atMost = LONGEST_HEAD + (typeof text === 'string' && !isAscii ? text.length * 3 : text.length)
   if (used + atMost > slab.length) {
     // One that may be large does not take the place of many.
     if (atMost > SLAB / 2) return framedAlone(Buffer.from(text))
@@ -24,7 +27,7 @@ export function framed (text: string | Buffer): Buffer {
   }
   const start = used
   const guess = headLength(text.length)
-  const bytes = typeof text === 'string' ? slab.write(text, start + guess) : text.copy(slab, start + guess)
+  const bytes = typeof text === 'string' ? slab.write(text, start + guess, isAscii ? 'latin1' : 'utf8') : text.copy(slab, start + guess)
   const head = headLength(bytes)
   // A short text whose letters take more bytes than it has letters.
   if (head !== guess) slab.copyWithin(start + head, start + guess, start + guess + bytes)

@@ -17,7 +17,8 @@ const MASK_BYTES = 4
 
 /** Whoever the messages are for. */
 export interface Receiver {
-  receive: (text: string, isBinary: false) => void
+  /** Takes a text message, which is UTF-8. Nothing of the bytes may be kept. */
+  receive: (bytes: Buffer, start: number, end: number) => void
   pinged: (data: Buffer) => void
   ponged: () => void
 }
@@ -95,9 +96,9 @@ class PlainReader {
       }
       if (end === 0 || end > limit) return this.#leaveToWs(bytes.subarray(at, limit))
       if (bytes[at] === TEXT) {
-        const text = unmasked(bytes, at, end)
-        if (text === undefined) return this.#leaveToWs(bytes.subarray(at, limit))
-        this.#receiver.receive(text, false)
+        const start = unmask(bytes, at, end)
+        if (start === 0) return this.#leaveToWs(bytes.subarray(at, limit))
+        this.#receiver.receive(bytes, start, end)
       } else if (bytes[at] === PING) {
         this.#receiver.pinged(unmaskedData(bytes, at, end))
       } else {
@@ -130,17 +131,14 @@ function endOfPlain (bytes: Buffer, at: number, limit: number, maxBytes: number)
   return medium > maxBytes ? 0 : at + 4 + MASK_BYTES + medium
 }
 
-/** Takes the mask off a whole text frame, in place (RFC 6455 §5.3). @returns the text; undefined where it is no UTF-8, with the mask on it again */
-function unmasked (bytes: Buffer, at: number, end: number): string | undefined {
+/** Takes the mask off a whole text frame, in place (RFC 6455 §5.3). @returns where its text begins; 0 where that is no UTF-8, with the mask on it again */
+function unmask (bytes: Buffer, at: number, end: number): number {
   const start = at + MASK_BYTES + (bytes[at + 1]! - MASKED < MEDIUM ? 2 : 4)
   const mask = start - MASK_BYTES
-  // ASCII is a memory copy; anything else must be looked at.
-  if (toggle(bytes, mask, start, end) < 0x80) return bytes.toString('latin1', start, end)
-  const text = bytes.toString('utf8', start, end)
-  // What is no UTF-8 becomes this character, so only a text that has one need be looked at again.
-  if (!text.includes('\ufffd') || isUtf8(bytes.subarray(start, end))) return text
+  // ASCII need not be looked at again.
+  if (toggle(bytes, mask, start, end) < 0x80 || isUtf8(bytes.subarray(start, end))) return start
   toggle(bytes, mask, start, end)
-  return undefined
+  return 0
 }
 
 /** The same for a ping. @returns a copy of what is in it */

@@ -6,7 +6,7 @@ import { ANYONE, type Claims } from '../auth/policy.js'
 import type { LogEntry, Published } from '../broker/broker.js'
 import { CLOSE, Failure, type CloseReason } from '../errors.js'
 import type { Metrics } from '../metrics.js'
-import { decodeFrame, encodeFrame, type ClientFrame } from '../protocol/codec.js'
+import { decodeFrame, encodeFrame, type ClientFrame, type RefusedFrame } from '../protocol/codec.js'
 import { EVENT_TYPES, type JoinRoom } from '../protocol/events.js'
 import type { Ack, ConnectionEstablished, ErrorFrame, Pong, RoomLeft } from '../protocol/server-frames.js'
 import { Conduct, type MessageRates } from './conduct.js'
@@ -39,8 +39,8 @@ export interface SessionOptions {
 /** For the time that an event takes: when the chunk that it is in was read, ms. */
 const arrivalClock = turnClock(() => performance.now())
 
-/** A message, when it arrived, ms since the epoch, and when by the process's own clock, which is finer, ms. */
-interface Arrival { readonly data: Buffer | string, readonly now: number, readonly at: number }
+/** What a message held, when it arrived, ms since the epoch, and when by the process's own clock, which is finer, ms. */
+interface Arrival { readonly frame: ClientFrame | RefusedFrame, readonly now: number, readonly at: number }
 
 export class Session implements Recipient, Connection {
   readonly transport = 'socket'
@@ -83,17 +83,21 @@ export class Session implements Recipient, Connection {
   }
 
   /**
-   * Takes one message from the socket. Frames are worked off strictly one after the other, so their order is the room's order.
-   * @param data as text, or its UTF-8
+   * Takes one text message from the socket. Frames are worked off strictly one after the other, so their order is the room's order.
+   * @param bytes hold the message, UTF-8, from `start` to `end`; nothing of them is kept
    */
-  receive (data: Buffer | string, isBinary: boolean): void {
+  receive (bytes: Buffer, start = 0, end = bytes.length): void {
     if (this.#ended) return
     const now = this.#options.now()
     if (this.#floods(now)) return
-    if (isBinary) return this.close(CLOSE.UNSUPPORTED_DATA)
-    const arrival = { data, now, at: arrivalClock() }
+    const arrival = { frame: decodeFrame(bytes, start, end), now, at: arrivalClock() }
     if (!this.#working) return this.#work(arrival)
     if (this.#inbox.push(arrival) >= INBOX_SIZE) this.#pause()
+  }
+
+  /** A message that is no text. */
+  receiveBinary (): void {
+    if (!this.#ended && !this.#floods(this.#options.now())) this.close(CLOSE.UNSUPPORTED_DATA)
   }
 
   deliver ({ frame }: LogEntry): void { this.#outbox.sendFrame(frame) }
@@ -170,9 +174,8 @@ export class Session implements Recipient, Connection {
   }
 
   /** @returns a promise where it has to wait, which does not reject */
-  #handle ({ data, now, at }: Arrival): Promise<void> | undefined {
+  #handle ({ frame, now, at }: Arrival): Promise<void> | undefined {
     try {
-      const frame = decodeFrame(data)
       if (this.#conduct.exceeds(now)) return this.#refuse(new Failure('RATE_LIMITED'), frame.id)
       if ('failure' in frame) {
         this.#refuse(frame.failure, frame.id)

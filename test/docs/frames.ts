@@ -50,7 +50,7 @@ export function faultsOfServerFrame (frame: Frame): string[] {
 /** Frames that a page says to send: valid, and taken by the page's server. */
 export async function sendFrames (page: Page, block: Block): Promise<string[]> {
   const refused = block.lines.flatMap((line) => {
-    const frame = decodeFrame(line)
+    const frame = decodeFrame(Buffer.from(line))
     return 'failure' in frame ? [`${line}: ${frame.failure.message}`] : []
   })
   const peer = await page.send(...block.lines)

@@ -2,8 +2,9 @@
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { BRANDS, holdsCardNumber, isCardNumber, namesCardData } from '../../src/protocol/card-data.js'
-import { decodeFrame, type ClientFrame, type RefusedFrame } from '../../src/protocol/codec.js'
+import type { ClientFrame, RefusedFrame } from '../../src/protocol/codec.js'
 import { seeded } from '../seeded.js'
+import { decode } from './frames.js'
 import { LENGTHS, numericIds, shareRefused } from './numeric-ids.js'
 
 /** Numbers that the brands and the payment providers publish for tests. */
@@ -142,7 +143,7 @@ const frame = (payload: object, top: object = {}) => JSON.stringify({ type: 'CLI
 const SPACED = '4111 1111 1111 1111'
 
 function refuses (t: Test, text: string, message: string, code = 'SENSITIVE_DATA'): void {
-  const result = decodeFrame(text) as RefusedFrame
+  const result = decode(text) as RefusedFrame
   t.match(result.failure, { code, message, retryable: false, status: 400 }, text.slice(0, 80))
   t.notMatch(JSON.stringify(result), /4111/, 'nothing of it is repeated')
 }
@@ -167,13 +168,13 @@ t.test('a frame with card data is refused, wherever it is, and told where', asyn
   refuses(t, frame({ cvv: 1 }, { type: 'toString' }), `payload.cvv: ${name}`)
   refuses(t, frame({ note: VISA, roomId: '/', deviceId: 5 }), `payload.note: ${number}`)
   refuses(t, JSON.stringify({ payload: VISA }), `payload: ${number}`)
-  t.strictSame((decodeFrame(frame({ cvv: 1 })) as RefusedFrame).failure.details, [{ key: 'payload.cvv', rule: name }])
+  t.strictSame((decode(frame({ cvv: 1 })) as RefusedFrame).failure.details, [{ key: 'payload.cvv', rule: name }])
 })
 
 t.test('the names of fields are no card data', async (t) => {
   const fields = ['cvv', 'cardNumber', 'pin']
-  t.strictSame((decodeFrame(frame({ fields }, { type: 'DATA_FILLED' })) as ClientFrame).payload.fields, fields)
-  t.notOk('failure' in decodeFrame(frame({ method: 'pan', note: 'cvv' }, { type: 'PAYMENT_METHOD_CHANGED' })))
+  t.strictSame((decode(frame({ fields }, { type: 'DATA_FILLED' })) as ClientFrame).payload.fields, fields)
+  t.notOk('failure' in decode(frame({ method: 'pan', note: 'cvv' }, { type: 'PAYMENT_METHOD_CHANGED' })))
 })
 
 t.test('a frame that breaks a bound is told that, and repeats nothing either', async (t) => {
@@ -192,8 +193,8 @@ t.test('a frame that breaks a bound is told that, and repeats nothing either', a
 })
 
 t.test('the offender is told which of its frames it was, unless that name holds a card number', async (t) => {
-  t.equal((decodeFrame(frame({ cvv: 1 }, { id: 'a' })) as RefusedFrame).id, 'a')
-  for (const payload of [{}, { cvv: 1 }, { roomId: '/' }]) t.notOk('id' in decodeFrame(frame(payload, { id: SPACED })))
+  t.equal((decode(frame({ cvv: 1 }, { id: 'a' })) as RefusedFrame).id, 'a')
+  for (const payload of [{}, { cvv: 1 }, { roomId: '/' }]) t.notOk('id' in decode(frame(payload, { id: SPACED })))
 })
 
 const digits = (length: number) => fc.stringMatching(new RegExp(`^[0-9]{${length}}$`))
@@ -237,7 +238,7 @@ t.test('whatever the text, the answer is yes or no; whatever the JSON, a refusal
     value: fc.oneof({ depthSize: 'small' }, part, card.map(Number), fc.double(), fc.array(tie('value'), { maxLength: 4 }), fc.dictionary(part, tie('value'), { maxKeys: 4 }))
   }))
   fc.assert(fc.property(fc.record({ type: value, payload: value, id: value, [SPACED]: value }, { requiredKeys: [] }), (value) => {
-    const result = decodeFrame(JSON.stringify(value))
+    const result = decode(JSON.stringify(value))
     return !('failure' in result) || !holdsCardNumber(JSON.stringify([result.failure, result.failure.message, result.id]))
   }), { numRuns: 3000 })
 })

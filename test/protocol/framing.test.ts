@@ -26,7 +26,7 @@ t.test('a receiver gets what was framed, in order', async (t) => {
   const received: string[] = []
   const receiver = new Receiver({ isServer: false })
   receiver.on('message', (data: Buffer) => received.push(String(data)))
-  receiver.write(Buffer.concat(texts.map(framed)))
+  receiver.write(Buffer.concat(texts.map((text) => framed(text))))
   await new Promise((resolve) => setImmediate(resolve))
   t.strictSame(received, texts)
 })

@@ -60,7 +60,7 @@ async function serve (how: 'stream' | 'directly' | 'ws'): Promise<{ server: Serv
         heard.push(what)
       }
       readPlainFrames(network, MAX_BYTES, {
-        receive: (text) => hear(`text ${text}`), pinged: (data) => hear(`ping ${data.toString('latin1')}`), ponged: () => hear('pong')
+        receive: (bytes, start, end) => hear(`text ${bytes.toString('utf8', start, end)}`), pinged: (data) => hear(`ping ${data.toString('latin1')}`), ponged: () => hear('pong')
       }, readDirectly)
     }
     // Not `once`, which an error would end.
