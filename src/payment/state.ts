@@ -11,6 +11,9 @@ export interface PaymentFact {
   readonly verified?: boolean
 }
 
+/** A state that is being put together. */
+type Changed = { -readonly [Key in keyof PaymentState]: PaymentState[Key] }
+
 /** The state of a payment of which nothing is known yet. */
 export function initialState (createdAt: number): PaymentState {
   return { step: null, status: 'pending', updatedAt: createdAt }
@@ -24,18 +27,28 @@ export function fold (state: PaymentState, fact: PaymentFact): PaymentState {
   const { type, payload, timestamp } = fact
   if (type === 'PAYMENT_SUCCESS' || type === 'PAYMENT_ERROR') return foldResult(state, fact)
   if (!isProgress(type) || state.status === 'succeeded') return state
+  const news: Changed = { ...state, step: type, updatedAt: timestamp }
+  let isNew = type !== state.step
   const { method, fields } = payload
-  const news = {
-    ...(type === 'PAYMENT_METHOD_CHANGED' && method !== undefined && method !== state.method && { method: method as string }),
-    ...(type === 'DATA_FILLED' && fields !== undefined && !isDeepStrictEqual(fields, state.fields) && { fields: fields as string[] })
+  if (type === 'PAYMENT_METHOD_CHANGED' && method !== undefined && method !== state.method) {
+    news.method = method as string
+    isNew = true
+  } else if (type === 'DATA_FILLED' && fields !== undefined && !isDeepStrictEqual(fields, state.fields)) {
+    news.fields = fields as string[]
+    isNew = true
   }
-  if (type === state.step && Object.keys(news).length === 0) return state
-  return { ...state, ...news, step: type, updatedAt: timestamp }
+  return isNew ? news : state
 }
+
+/** The keys of a result that are kept. */
+const OF_SUCCESS = ['transactionId', 'amount', 'currency']
+const OF_ERROR = ['error', 'code']
 
 /** What a result says of the payment. */
 export function outcomeOf ({ type, payload, verified = false }: PaymentFact): NonNullable<PaymentState['outcome']> {
-  return { ...pick(payload, type === 'PAYMENT_SUCCESS' ? ['transactionId', 'amount', 'currency'] : ['error', 'code']), verified }
+  const outcome: Record<string, unknown> = {}
+  for (const key of type === 'PAYMENT_SUCCESS' ? OF_SUCCESS : OF_ERROR) if (payload[key] !== undefined) outcome[key] = payload[key]
+  return { ...outcome, verified }
 }
 
 function foldResult (state: PaymentState, fact: PaymentFact): PaymentState {
@@ -52,8 +65,4 @@ function foldResult (state: PaymentState, fact: PaymentFact): PaymentState {
 
 function isProgress (type: string): type is typeof PROGRESS[number] {
   return (PROGRESS as readonly string[]).includes(type)
-}
-
-function pick (payload: Readonly<Record<string, unknown>>, keys: readonly string[]): object {
-  return Object.fromEntries(keys.flatMap((key) => payload[key] === undefined ? [] : [[key, payload[key]]]))
 }

@@ -6,7 +6,7 @@ import { Failure } from '../errors.js'
 import { holdsCardNumber, isCardNumber, namesCardData } from './card-data.js'
 import { COMMANDS, EVENTS, EVENT_TYPES, PAYMENT_EVENT_TYPES, type CommandType, type EventPayload, type EventType, type Source } from './events.js'
 import { FrameId } from './identifiers.js'
-import { PlainFrames, type PlainFrame } from './plain-frame.js'
+import { PlainFrames } from './plain-frame.js'
 
 /** How deep objects and arrays may nest; JSON nested by the thousand parses, but breaks whatever walks it later. */
 export const MAX_DEPTH = 8
@@ -34,7 +34,7 @@ const schemas: Record<string, TObject> = { ...Object.fromEntries(EVENT_TYPES.map
 const checks = new Map<string, TypeCheck<TObject>>(Object.entries(schemas).map(([type, schema]) => [type, TypeCompiler.Compile(schema)]))
 const frameId = TypeCompiler.Compile(FrameId)
 // What a join says is kept for long, and a string that was cut out of a text keeps all of it.
-const plainFrames = new PlainFrames(Object.fromEntries(PAYMENT_EVENT_TYPES.map((type) => [type, EVENTS[type].schema])), MAX_STRING)
+const plainFrames = new PlainFrames(PAYMENT_EVENT_TYPES.map((type) => [type, checks.get(type)!]), MAX_STRING)
 
 /**
  * Reads one client frame.
@@ -45,7 +45,7 @@ const plainFrames = new PlainFrames(Object.fromEntries(PAYMENT_EVENT_TYPES.map((
  */
 export function decodeFrame (data: Buffer, start = 0, end = data.length): ClientFrame | RefusedFrame {
   const plain = plainFrames.read(data, start, end)
-  if (plain && isValid(plain)) return plain as ClientFrame
+  if (plain && (plain.id === undefined || frameId.Check(plain.id))) return plain as ClientFrame
   let frame: unknown
   try {
     frame = JSON.parse(data.toString('utf8', start, end))
@@ -53,11 +53,6 @@ export function decodeFrame (data: Buffer, start = 0, end = data.length): Client
     return { failure: new Failure('INVALID_JSON') }
   }
   return checkFrame(frame)
-}
-
-/** Whether there is nothing wrong with a plain frame; if there is, {@link checkFrame} says what. */
-function isValid ({ id, type, payload }: PlainFrame): boolean {
-  return (id === undefined || frameId.Check(id)) && checks.get(type)!.Check(payload)
 }
 
 /** Validates a parsed frame: its bounds, its envelope and its payload. For what came over a socket and over REST alike. */

@@ -9,3 +9,29 @@ const TRIED: ReadonlySet<string> = new Set(['20', '22', '24'])
 export function isKnown (network: Writable, version: string): network is Socket {
   return network.constructor === Socket && TRIED.has(version.split('.')[0]!)
 }
+
+/** A write, as libuv's streams are asked for it. */
+export interface WriteRequest { oncomplete?: (status: number) => void, buffer?: Buffer }
+/** Node.js's own part between sockets and libuv. `streamBaseState` has, at those places, what came of the last read and of the last write. */
+export interface StreamWrap {
+  readonly WriteWrap: new () => WriteRequest
+  readonly streamBaseState: ArrayLike<number>
+  readonly kReadBytesOrError: number
+  readonly kLastWriteWasAsync: number
+}
+
+/** That part, which has no public name; undefined where it is not as expected. */
+export const streamWrap = findStreamWrap()
+
+function findStreamWrap (): StreamWrap | undefined {
+  try {
+    // eslint-disable-next-line n/no-deprecated-api -- deprecated for whoever has another way
+    const found = (process as unknown as { binding: (name: string) => Partial<StreamWrap> }).binding('stream_wrap')
+    const { WriteWrap, streamBaseState, kReadBytesOrError, kLastWriteWasAsync } = found
+    return WriteWrap && streamBaseState && kReadBytesOrError !== undefined && kLastWriteWasAsync !== undefined
+      ? { WriteWrap, streamBaseState, kReadBytesOrError, kLastWriteWasAsync }
+      : undefined
+  } catch {
+    return undefined
+  }
+}

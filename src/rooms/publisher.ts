@@ -41,11 +41,12 @@ export class Publisher {
   }
 
   /**
+   * @param roomId of the event
    * @param create open the room where it does not exist
    * @param who said it, for the log
    */
-  event (event: PaymentEvent, said: DraftOptions, create: boolean, who: object): Awaitable<Published | Failure> {
-    const published = this.#options.broker.publish(event.payload.roomId, draftEvent(event, said), create)
+  event (roomId: string, event: PaymentEvent, said: DraftOptions, create: boolean, who: object): Awaitable<Published | Failure> {
+    const published = this.#options.broker.publish(roomId, draftEvent(event, said), create)
     // Not by way of a function, which is garbage on the hottest way there is.
     if (published instanceof Promise) return published.then((later) => this.#note(event, said, who, later))
     return this.#note(event, said, who, published)

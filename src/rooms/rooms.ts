@@ -131,7 +131,7 @@ export class Rooms {
     if (!may(claims, { to: 'publish', roomId, type, deviceId }, this.#options)) return new Failure('FORBIDDEN')
     // Without a proof it is a device's word, whoever sent it: so `source: "api"` on a result means that it is verified.
     const verified = speaker === 'backend'
-    return this.#publisher.event(event, { source: verified ? 'api' : 'device', verified, idempotencyKey, timestamp: this.#options.now() }, verified || this.#options.isOpen, { speaker })
+    return this.#publisher.event(roomId, event, { source: verified ? 'api' : 'device', verified, idempotencyKey, timestamp: this.#options.now() }, verified || this.#options.isOpen, { speaker })
   }
 
   /** Publishes a backend's message to everyone in a room that exists. */
@@ -187,8 +187,9 @@ export class Rooms {
     return whenThere(joined, (member) => member instanceof Failure ? member : this.#publishAs(member, event))
   }
 
-  #publishAs ({ recipient: { clientId }, deviceId }: Member, event: PaymentEvent): Awaitable<Published | Failure> {
-    return this.#publisher.event(event, { source: 'device', origin: clientId, timestamp: this.#options.now() }, true, { clientId, deviceId })
+  #publishAs ({ room: { roomId }, recipient: { clientId }, deviceId }: Member, event: PaymentEvent): Awaitable<Published | Failure> {
+    // By the room's own name: the same text from the event would be compared, letter by letter, wherever the room is looked up.
+    return this.#publisher.event(roomId, event, { source: 'device', origin: clientId, timestamp: this.#options.now() }, true, { clientId, deviceId })
   }
 
   /** What comes of a join once the room was read. */

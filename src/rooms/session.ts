@@ -1,4 +1,5 @@
 // One socket's life: greeting, its frames one after the other, the replies, and the close.
+import { performance } from 'node:perf_hooks'
 import type { Writable } from 'node:stream'
 import type { WebSocket } from 'ws'
 import { whenThere, type Awaitable } from '../awaitable.js'

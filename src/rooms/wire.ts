@@ -9,7 +9,8 @@ const wires: Wire[] = []
 
 atEndOfTurn(() => {
   for (const wire of wires) wire.flush()
-  wires.length = 0
+  // Setting the length to 0 would be a call into the engine.
+  while (wires.length > 0) wires.pop()
   if (streams.length > 0) release()
 })
 
