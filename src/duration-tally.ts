@@ -31,12 +31,15 @@ export class DurationTally {
     for (const registry of registers) registry.registerMetric(this as unknown as Histogram)
   }
 
-  /** @param duration s */
-  observe (duration: number): void {
+  /**
+   * @param duration s
+   * @param times how many things took so long
+   */
+  observe (duration: number, times = 1): void {
     let bucket = 0
     while (duration > this.#bounds[bucket]!) bucket++
-    this.#counts[bucket]!++
-    this.#sum += duration
+    this.#counts[bucket]! += times
+    this.#sum += duration * times
   }
 
   get (): Promise<{ name: string, help: string, type: string, values: Value[] }> {

@@ -27,17 +27,15 @@ export function fold (state: PaymentState, fact: PaymentFact): PaymentState {
   const { type, payload, timestamp } = fact
   if (type === 'PAYMENT_SUCCESS' || type === 'PAYMENT_ERROR') return foldResult(state, fact)
   if (!isProgress(type) || state.status === 'succeeded') return state
-  const news: Changed = { ...state, step: type, updatedAt: timestamp }
-  let isNew = type !== state.step
   const { method, fields } = payload
-  if (type === 'PAYMENT_METHOD_CHANGED' && method !== undefined && method !== state.method) {
-    news.method = method as string
-    isNew = true
-  } else if (type === 'DATA_FILLED' && fields !== undefined && !isDeepStrictEqual(fields, state.fields)) {
-    news.fields = fields as string[]
-    isNew = true
-  }
-  return isNew ? news : state
+  const hasMethod = type === 'PAYMENT_METHOD_CHANGED' && method !== undefined && method !== state.method
+  const hasFields = type === 'DATA_FILLED' && fields !== undefined && !isDeepStrictEqual(fields, state.fields)
+  if (type === state.step && !hasMethod && !hasFields) return state
+  const next = copyOf(state, timestamp)
+  next.step = type
+  if (hasMethod) next.method = method as string
+  if (hasFields) next.fields = fields as string[]
+  return next
 }
 
 /** The keys of a result that are kept. */
@@ -48,7 +46,8 @@ const OF_ERROR = ['error', 'code']
 export function outcomeOf ({ type, payload, verified = false }: PaymentFact): NonNullable<PaymentState['outcome']> {
   const outcome: Record<string, unknown> = {}
   for (const key of type === 'PAYMENT_SUCCESS' ? OF_SUCCESS : OF_ERROR) if (payload[key] !== undefined) outcome[key] = payload[key]
-  return { ...outcome, verified }
+  outcome.verified = verified
+  return outcome as NonNullable<PaymentState['outcome']>
 }
 
 function foldResult (state: PaymentState, fact: PaymentFact): PaymentState {
@@ -60,7 +59,19 @@ function foldResult (state: PaymentState, fact: PaymentFact): PaymentState {
   if (!outranks && !(equals && state.status !== 'succeeded')) return state
   const outcome = outcomeOf(fact)
   if (status === state.status && isDeepStrictEqual(outcome, state.outcome)) return state
-  return { ...state, status, outcome, updatedAt: timestamp }
+  const next = copyOf(state, timestamp)
+  next.status = status
+  next.outcome = outcome
+  return next
+}
+
+/** Key by key: what `{ ...state }` makes is of another shape each time, and V8 would have to look for its keys whenever they are read. */
+function copyOf ({ step, status, method, fields, outcome }: PaymentState, updatedAt: number): Changed {
+  const copy: Changed = { step, status, updatedAt }
+  if (method !== undefined) copy.method = method
+  if (fields !== undefined) copy.fields = fields
+  if (outcome !== undefined) copy.outcome = outcome
+  return copy
 }
 
 function isProgress (type: string): type is typeof PROGRESS[number] {

@@ -131,8 +131,17 @@ export function draftEvent (event: Said, options: DraftOptions): EventDraft {
   const { source, verified = false, timestamp, origin, stamped = false } = options
   // `type` is one of our own names or passed the eventType pattern, so it needs no escaping; an `id` may hold quotes.
   const head = `{"type":"${type}","payload":${json ?? JSON.stringify(payload)},"seq":`
-  const tail = `,"timestamp":${timestamp},"source":"${source}"${id === undefined ? '' : `,"id":${JSON.stringify(id)}`}}`
+  const stamp = stampOf(timestamp, source)
+  const tail = id === undefined ? stamp : `${stamp.slice(0, -1)},"id":${JSON.stringify(id)}}`
   return { type, payload, id, source, verified, timestamp, head, tail, isAscii: json !== undefined, origin, keys: keysOf(id, verified, options.idempotencyKey), stamped }
+}
+
+let lastStamp = { timestamp: 0, source: 'device', text: '' }
+
+/** When an event was accepted and where it comes from, to the end of the text. Many events of a busy server have it in common. */
+function stampOf (timestamp: number, source: Source): string {
+  if (timestamp !== lastStamp.timestamp || source !== lastStamp.source) lastStamp = { timestamp, source, text: `,"timestamp":${timestamp},"source":"${source}"}` }
+  return lastStamp.text
 }
 
 function keysOf (id: string | undefined, verified: boolean, idempotencyKey: string | undefined): DraftKey[] | undefined {

@@ -1,6 +1,7 @@
 // Reads what clients send straight off the network, as far as it is plain: whole masked text messages, pings and pongs. All else is left to ws.
 import { isUtf8 } from 'node:buffer'
 import type { Socket } from 'node:net'
+import { toggleMask } from './mask.js'
 import { readShared } from './shared-read.js'
 import { beginTurn, endTurn } from './turn.js'
 
@@ -127,7 +128,7 @@ function endOfPlain (bytes: Buffer, at: number, limit: number, maxBytes: number)
   if (kind !== TEXT && !isControl) return 0
   if (length < MEDIUM) return length > maxBytes ? 0 : at + 2 + MASK_BYTES + length
   if (length === LONG || isControl || at + 4 > limit) return 0
-  const medium = bytes.readUInt16BE(at + 2)
+  const medium = bytes[at + 2]! << 8 | bytes[at + 3]!
   return medium > maxBytes ? 0 : at + 4 + MASK_BYTES + medium
 }
 
@@ -136,30 +137,14 @@ function unmask (bytes: Buffer, at: number, end: number): number {
   const start = at + MASK_BYTES + (bytes[at + 1]! - MASKED < MEDIUM ? 2 : 4)
   const mask = start - MASK_BYTES
   // ASCII need not be looked at again.
-  if (toggle(bytes, mask, start, end) < 0x80 || isUtf8(bytes.subarray(start, end))) return start
-  toggle(bytes, mask, start, end)
+  if (toggleMask(bytes, mask, start, end) || isUtf8(bytes.subarray(start, end))) return start
+  toggleMask(bytes, mask, start, end)
   return 0
 }
 
 /** The same for a ping. @returns a copy of what is in it */
 function unmaskedData (bytes: Buffer, at: number, end: number): Buffer {
   const start = at + 2 + MASK_BYTES
-  toggle(bytes, start - MASK_BYTES, start, end)
+  toggleMask(bytes, start - MASK_BYTES, start, end)
   return Buffer.from(bytes.subarray(start, end))
-}
-
-/** @returns the bits that any of the bytes has now */
-function toggle (bytes: Buffer, mask: number, start: number, end: number): number {
-  const a = bytes[mask]!
-  const b = bytes[mask + 1]!
-  const c = bytes[mask + 2]!
-  const d = bytes[mask + 3]!
-  let bits = 0
-  let i = start
-  // Four at a time: the loop itself costs as much as what it does.
-  for (; i + 3 < end; i += 4) {
-    bits |= (bytes[i]! ^= a) | (bytes[i + 1]! ^= b) | (bytes[i + 2]! ^= c) | (bytes[i + 3]! ^= d)
-  }
-  for (; i < end; i++) bits |= bytes[i]! ^= bytes[mask + (i - start) % MASK_BYTES]!
-  return bits
 }

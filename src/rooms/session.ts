@@ -1,5 +1,4 @@
 // One socket's life: greeting, its frames one after the other, the replies, and the close.
-import { performance } from 'node:perf_hooks'
 import type { Writable } from 'node:stream'
 import type { WebSocket } from 'ws'
 import { whenThere, type Awaitable } from '../awaitable.js'
@@ -15,10 +14,10 @@ import { roomJoined } from './joined.js'
 import { writesDebug, type Log } from './log.js'
 import { Outbox } from './outbox.js'
 import type { PaymentEvent } from './publisher.js'
+import { arrivalClock, countRelay } from './relay-times.js'
 import type { Member, Recipient } from './room.js'
 import type { Rooms } from './rooms.js'
 import type { Connection } from './sessions.js'
-import { turnClock } from './turn.js'
 
 /** Frames of one socket that may wait for the one before; past it we stop reading from that socket. */
 export const INBOX_SIZE = 64
@@ -36,9 +35,6 @@ export interface SessionOptions {
   /** How long a socket has to show a valid token, where one is asked for, ms. */
   readonly joinTimeout: number
 }
-
-/** For the time that an event takes: when the chunk that it is in was read, ms. */
-const arrivalClock = turnClock(() => performance.now())
 
 /** What a message held, when it arrived, ms since the epoch, and when by the process's own clock, which is finer, ms. */
 interface Arrival { readonly frame: ClientFrame | RefusedFrame, readonly now: number, readonly at: number }
@@ -255,7 +251,7 @@ export class Session implements Recipient, Connection {
   #acknowledge ({ id, payload: { roomId } }: PaymentEvent, arrivedAt: number, published: Published | Failure): Failure | undefined {
     if (published instanceof Failure) return published
     const { metrics } = this.#options
-    metrics.relay.observe((performance.now() - arrivedAt) / 1000)
+    countRelay(metrics.relay, arrivedAt)
     if (id === undefined) return undefined
     const { epoch, seq, duplicate } = published
     const ack: Ack = { id, roomId, epoch, seq, duplicate }

@@ -90,7 +90,7 @@ export class LiveRooms {
     const tail = this.#openTail(roomId)
     if (!tail) return
     const verdict = tail.judge({ epoch, seq })
-    if (verdict === 'next') this.listener.entry(roomId, { epoch, seq, origin: draft.origin, frame: framed(eventText(draft, seq)) })
+    if (verdict === 'next') this.listener.entry(roomId, { epoch, seq, origin: draft.origin, frame: framed(eventText(draft, seq), draft.isAscii) })
     else if (verdict === 'gap' && epoch !== tail.epoch) this.#options.letRun(this.#catchUp(tail))
     // Another node's event before ours is still in its channel; should it never come, the next tick fetches it.
     else if (verdict === 'gap') tail.promised = Math.max(tail.promised, seq)
