@@ -2,6 +2,7 @@
 import type { Awaitable } from '../awaitable.js'
 import type { Failure } from '../errors.js'
 import type { EventDraft } from '../protocol/codec.js'
+import type { Frame } from '../protocol/framing.js'
 import type { PaymentState } from '../protocol/payment-state.js'
 import type { RoomMember } from '../protocol/server-frames.js'
 
@@ -11,7 +12,7 @@ export interface Position { readonly epoch: string, readonly seq: number }
 /** One event of a room's log, encoded: the same bytes go to every member, now or in a replay. */
 export interface LogEntry extends Position {
   /** As it travels; `textOf` has the message in it. */
-  readonly frame: Buffer
+  readonly frame: Frame
   /** The client that sent it and does not get it back while it is live. */
   readonly origin?: string | undefined
 }

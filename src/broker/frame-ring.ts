@@ -1,4 +1,5 @@
 // The latest frames of a room, one behind the other in a few pieces of memory. As objects they would be what the garbage collector moves most.
+import type { Frame } from '../protocol/framing.js'
 import { giveBack, LARGEST, takePiece } from './pieces.js'
 
 interface Piece {
@@ -29,7 +30,7 @@ export class FrameRing {
   get length (): number { return this.#pieces.length }
 
   /** Keeps one more, instead of the oldest where there are enough. */
-  push (frame: Buffer): void {
+  push (frame: Frame): void {
     const place = this.#count++ % this.#size
     if (this.#pieces.length === this.#size) this.#drop(this.#pieces[place]!)
     const piece = this.#pieceFor(frame.length)
@@ -43,9 +44,9 @@ export class FrameRing {
   }
 
   /** @param number of a frame that is kept @returns a copy of it */
-  get (number: number): Buffer {
+  get (number: number): Frame {
     const place = (number - 1) % this.#size
-    return Buffer.from(this.#pieces[place]!.memory.subarray(this.#starts[place], this.#ends[place]))
+    return new Uint8Array(this.#pieces[place]!.memory.subarray(this.#starts[place], this.#ends[place]))
   }
 
   /** Gives up all memory. Nothing may be asked of it after that. */

@@ -11,7 +11,7 @@ export interface Writer {
 /** What became of a write. `refused` was not written at all: given to the stream, it becomes what it always would have. */
 export type Outcome = 'written' | 'under way' | 'refused'
 
-type Known = { readonly _handle?: { readonly writeBuffer?: (request: WriteRequest, bytes: Buffer) => number } | null }
+type Known = { readonly _handle?: { readonly writeBuffer?: (request: WriteRequest, bytes: Uint8Array) => number } | null }
 
 /** One that is done at once leaves nothing in its request, so it serves again. */
 let request = streamWrap && new streamWrap.WriteWrap()
@@ -25,7 +25,7 @@ export function canWriteDirectly (network: Writable, version = process.versions.
  * Writes to a socket that {@link canWriteDirectly} and whose stream holds nothing. While it is `under way`, what is written to the stream comes after it.
  * @param bytes must stay as they are until they are written
  */
-export function writeDirectly (network: Writable, bytes: Buffer, writer: Writer): Outcome {
+export function writeDirectly (network: Writable, bytes: Uint8Array, writer: Writer): Outcome {
   const handle = (network as Known)._handle
   // It is gone.
   if (!handle) return 'refused'

@@ -11,7 +11,7 @@ export function isKnown (network: Writable, version: string): network is Socket 
 }
 
 /** A write, as libuv's streams are asked for it. */
-export interface WriteRequest { oncomplete?: (status: number) => void, buffer?: Buffer }
+export interface WriteRequest { oncomplete?: (status: number) => void, buffer?: Uint8Array }
 /** Node.js's own part between sockets and libuv. `streamBaseState` has, at those places, what came of the last read and of the last write. */
 export interface StreamWrap {
   readonly WriteWrap: new () => WriteRequest

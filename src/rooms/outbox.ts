@@ -2,7 +2,7 @@
 import type { Writable } from 'node:stream'
 import type { WebSocket } from 'ws'
 import { CLOSE, type CloseReason } from '../errors.js'
-import { framed, textOf } from '../protocol/framing.js'
+import { framed, textOf, type Frame } from '../protocol/framing.js'
 import { hold, Wire } from './wire.js'
 
 // The option object is shared: a new one for each send would be garbage on the hottest line of the server.
@@ -41,7 +41,7 @@ export class Outbox {
   }
 
   /** The same for a message that is in its frame already. */
-  sendFrame (frame: Buffer): void {
+  sendFrame (frame: Frame): void {
     if (!this.#hasRoom()) return
     if (this.#wire) this.#wire.write(frame)
     else this.#socket.send(textOf(frame), TEXT)
@@ -51,7 +51,7 @@ export class Outbox {
    * Queues one frame of many. What is replayed at once may be more than a peer may fall behind by.
    * @returns a promise to wait for before the next one, where half of what may wait is waiting
    */
-  sendPaced (frame: Buffer): Promise<void> | undefined {
+  sendPaced (frame: Frame): Promise<void> | undefined {
     if (this.#socket.readyState !== OPEN) return undefined
     if (this.#waiting * 2 < this.#maxBytes) {
       this.sendFrame(frame)

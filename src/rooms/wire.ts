@@ -1,5 +1,6 @@
 // What is written to a socket, in order: one write to the network for all that a turn has for it.
 import type { Writable } from 'node:stream'
+import type { Frame } from '../protocol/framing.js'
 import { canWriteDirectly, writeDirectly, type Writer } from './direct-write.js'
 import { atEndOfTurn, isTurn } from './turn.js'
 
@@ -34,7 +35,7 @@ export class Wire implements Writer {
   readonly #network: Writable
   readonly #isDirect: boolean
   /** Frames of this turn, and the bytes in them. */
-  #held: Buffer[] | undefined
+  #held: Frame[] | undefined
   #heldBytes = 0
   /** Bytes that went past the stream and are still on their way into the network. */
   #underWay = 0
@@ -48,7 +49,7 @@ export class Wire implements Writer {
   get waiting (): number { return this.#heldBytes + this.#underWay + this.#network.writableLength }
 
   /** @param frame must stay as it is */
-  write (frame: Buffer): void {
+  write (frame: Frame): void {
     if (this.#heldBytes > 0) {
       this.#held!.push(frame)
     } else if (this.#isDirect && this.#underWay === 0 && this.#network.writableLength === 0 && isTurn()) {
@@ -77,7 +78,7 @@ export class Wire implements Writer {
 }
 
 /** @param bytes in all of the frames */
-function joined (frames: readonly Buffer[], bytes: number): Buffer {
+function joined (frames: readonly Frame[], bytes: number): Uint8Array {
   const first = frames[0]!
   if (frames.length === 1) return first
   // The events of a burst were framed one behind the other.
@@ -87,5 +88,5 @@ function joined (frames: readonly Buffer[], bytes: number): Buffer {
     end += frame.length
     return follows
   })
-  return isOnePiece ? Buffer.from(first.buffer, first.byteOffset, bytes) : Buffer.concat(frames, bytes)
+  return isOnePiece ? new Uint8Array(first.buffer, first.byteOffset, bytes) : Buffer.concat(frames, bytes)
 }

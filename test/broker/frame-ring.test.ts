@@ -24,14 +24,14 @@ t.test('whatever is kept stays what it was, also beside rings that end, and what
       const frame = framed(step.text)
       pushed.push(Buffer.from(frame))
       ring.push(frame)
-      read.push(ring.get(pushed.length))
+      read.push(Buffer.from(ring.get(pushed.length)))
       // What was pushed belongs to the one who pushed it.
       frame.fill(0)
       if (frame.length > 65_535) seen.large++
       if (pushed.length > size) seen.dropped++
       for (const { ring, pushed, read } of rings) {
         assert.equal(ring.length, Math.min(size, pushed.length))
-        for (let number = pushed.length + 1 - ring.length; number <= pushed.length; number++) assert.deepEqual(ring.get(number), pushed[number - 1])
+        for (let number = pushed.length + 1 - ring.length; number <= pushed.length; number++) assert.deepEqual(Buffer.from(ring.get(number)), pushed[number - 1])
         assert.deepEqual(read, pushed)
       }
     }
@@ -82,19 +82,19 @@ t.test('what a room gives up serves the next one, up to a limit', async (t) => {
     }
   })
   t.equal(sizes.length, 300 + 44, '256 of them were kept')
-  t.ok(rings.every((ring, n) => ring.length === 1 && ring.get(1).equals(frames[n]!)))
+  t.ok(rings.every((ring, n) => ring.length === 1 && Buffer.from(ring.get(1)).equals(frames[n]!)))
 })
 
 t.test('a frame larger than any piece has one of its own, which nobody else gets', async (t) => {
   const ring = new FrameRing(2)
   const large = framed('x'.repeat(100_000))
   t.strictSame(taken(() => ring.push(large)), [large.length])
-  t.strictSame(ring.get(1), large)
+  t.ok(Buffer.from(ring.get(1)).equals(large))
   t.strictSame(taken(() => {
     ring.push(framed('small'))
     ring.push(framed('small'))
     ring.push(large)
     ring.push(large)
   }), [16_384, large.length, large.length])
-  t.strictSame(ring.get(5), large)
+  t.ok(Buffer.from(ring.get(5)).equals(large))
 })

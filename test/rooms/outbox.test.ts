@@ -5,6 +5,7 @@ import type { WebSocket } from 'ws'
 import { CLOSE, type CloseReason } from '../../src/errors.js'
 import { Outbox } from '../../src/rooms/outbox.js'
 import { framed } from '../../src/protocol/framing.js'
+import { bytesOf } from '../frames.js'
 
 const LIMIT = 1000
 
@@ -85,10 +86,10 @@ t.test('what one turn has for a socket is one write to its network, in order; th
   await Promise.resolve()
   outbox.send('d')
   await new Promise((resolve) => process.nextTick(resolve))
-  t.strictSame(writes, [['frame a', String(framed('b')), 'pong c', String(framed('d'))]])
+  t.strictSame(writes, [['frame a', String(bytesOf('b')), 'pong c', String(bytesOf('d'))]])
   outbox.send('e')
   await new Promise((resolve) => setImmediate(resolve))
-  t.strictSame(writes.slice(1), [[String(framed('e'))]])
+  t.strictSame(writes.slice(1), [[String(bytesOf('e'))]])
 })
 
 t.test('frames past the limit find no room on a network either', async (t) => {

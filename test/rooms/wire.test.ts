@@ -6,7 +6,7 @@ import { Writable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
-import { framed } from '../../src/protocol/framing.js'
+import { bytesOf } from '../frames.js'
 import { beginTurn, endTurn } from '../../src/rooms/turn.js'
 import { hold, Wire } from '../../src/rooms/wire.js'
 import { until } from '../until.js'
@@ -38,7 +38,7 @@ async function pair (t: Pick<Test, 'teardown'>): Promise<{ network: Socket, peer
   const direct: string[] = []
   handle.writeBuffer = function (request, bytes) {
     // The stream says beforehand what is to be called.
-    if (!('oncomplete' in request)) direct.push(String(bytes))
+    if (!('oncomplete' in request)) direct.push(Buffer.from(bytes).toString())
     return writeBuffer.call(this, request, bytes)
   }
   return { network, peer, direct }
@@ -85,7 +85,7 @@ t.test('frames of a turn are one write past the stream, in one piece or in sever
   const wire = new Wire(network)
   let heard = ''
   peer.on('data', (chunk) => { heard += String(chunk) })
-  const frames = Array.from({ length: 8 }, (_, n) => framed(`{"n":${n}}`))
+  const frames = Array.from({ length: 8 }, (_, n) => bytesOf(`{"n":${n}}`))
   beginTurn()
   for (const frame of frames) wire.write(frame)
   t.equal(wire.waiting, Buffer.concat(frames).length, 'they are counted while they are held back')
