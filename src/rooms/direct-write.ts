@@ -16,9 +16,9 @@ type Known = { readonly _handle?: { readonly writeBuffer?: (request: WriteReques
 /** One that is done at once leaves nothing in its request, so it serves again. */
 let request = streamWrap && new streamWrap.WriteWrap()
 
-/** Whether it can be done for a socket. */
-export function canWriteDirectly (network: Writable, version = process.versions.node): boolean {
-  return request !== undefined && isKnown(network, version) && (network as Known)._handle?.writeBuffer !== undefined
+/** Whether it can be done for a socket. @param isVersionKnown see {@link isKnown} */
+export function canWriteDirectly (network: Writable, isVersionKnown?: boolean): boolean {
+  return request !== undefined && isKnown(network, isVersionKnown) && (network as Known)._handle?.writeBuffer !== undefined
 }
 
 /**

@@ -5,9 +5,17 @@ import type { Writable } from 'node:stream'
 /** Major versions of Node.js where net.Socket was seen to work as those two say, by their tests. On any other, sockets are streams and nothing else. */
 const TRIED: ReadonlySet<string> = new Set(['20', '22', '24'])
 
-/** Whether a socket is one whose inside is known. One that encrypts has a handle of another kind. */
-export function isKnown (network: Writable, version: string): network is Socket {
-  return network.constructor === Socket && TRIED.has(version.split('.')[0]!)
+/** Whether a version of Node.js is one of those. */
+export function isTried (version: string): boolean { return TRIED.has(version.split('.')[0]!) }
+
+const isTriedHere = isTried(process.versions.node)
+
+/**
+ * Whether a socket is one whose inside is known. One that encrypts has a handle of another kind.
+ * @param isVersionKnown the version of Node.js is
+ */
+export function isKnown (network: Writable, isVersionKnown = isTriedHere): network is Socket {
+  return isVersionKnown && network.constructor === Socket
 }
 
 /** A write, as libuv's streams are asked for it. */

@@ -7,6 +7,8 @@ const memory = Buffer.allocUnsafeSlow(65_536)
 
 /** The field in which net.Socket keeps the memory of its option `onread`. Where there is some, pausing and resuming stop and start the reading itself. */
 const FIELD = 'kBuffer'
+/** Its symbol, which all sockets have in common, once it is found. */
+let field: symbol | undefined
 
 /** What libuv tells of reads: the number of bytes is in streamBaseState, or an error, below 0. */
 type OnRead = (this: unknown, chunk: unknown) => void
@@ -21,13 +23,14 @@ export type OnChunk = (length: number, memory: Buffer) => void
 /**
  * Does for a socket that a server has accepted what net.Socket's option `onread` does for one that connects: its bytes are no longer told as `data`, and are
  * told past net.Socket besides. Pausing, resuming, errors and the end are as they were. There is no such option for a server's sockets, so this knows how they keep it.
+ * @param isVersionKnown see {@link isKnown}
  * @returns whether it did; otherwise all is as it was
  */
-export function readShared (network: Socket, onChunk: OnChunk, version = process.versions.node): boolean {
-  if (!streamWrap || !isKnown(network, version)) return false
+export function readShared (network: Socket, onChunk: OnChunk, isVersionKnown?: boolean): boolean {
+  if (!streamWrap || !isKnown(network, isVersionKnown)) return false
   const { _handle: handle } = network as { _handle?: Handle | null }
-  const field = Object.getOwnPropertySymbols(network).find(({ description }) => description === FIELD)
-  if (!handle?.useUserBuffer || !handle.onread || !field) return false
+  field ??= Object.getOwnPropertySymbols(network).find(({ description }) => description === FIELD)
+  if (!handle?.useUserBuffer || !handle.onread || !field || !Object.hasOwn(network, field)) return false
   const { streamBaseState, kReadBytesOrError } = streamWrap
   const { onread } = handle
   handle.onread = function (chunk) {

@@ -5,9 +5,10 @@ import { buffer } from 'node:stream/consumers'
 import { TLSSocket } from 'node:tls'
 import t, { type Test } from 'tap'
 import { canWriteDirectly, writeDirectly, type Outcome } from '../../src/rooms/direct-write.js'
+import { isTried } from '../../src/rooms/node-sockets.js'
 import { until } from '../until.js'
 
-const OF_OTHER_VERSION = `${Number(process.versions.node.split('.')[0]) + 100}.0.0`
+const OF_OTHER_VERSION = isTried('120.0.0')
 
 /** Both ends of a connection, of which the accepted one does not read: so it learns of a reset when it writes. */
 async function pair (t: Test): Promise<{ accepted: Socket, peer: Socket }> {

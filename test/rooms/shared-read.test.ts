@@ -4,10 +4,11 @@ import { connect, createServer, Socket, type AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TLSSocket } from 'node:tls'
 import t, { type Test } from 'tap'
+import { isTried } from '../../src/rooms/node-sockets.js'
 import { readShared } from '../../src/rooms/shared-read.js'
 import { until } from '../until.js'
 
-const OF_OTHER_VERSION = `${Number(process.versions.node.split('.')[0]) + 100}.0.0`
+const OF_OTHER_VERSION = isTried('120.0.0')
 
 /** Both ends of a connection. */
 async function pair (t: Test): Promise<{ accepted: Socket, peer: Socket }> {
