@@ -154,7 +154,7 @@ export class Session implements Recipient, Connection {
 
   /** Works off a message and all that wait behind it. An event is done at once where the broker answers at once; otherwise the rest waits for it. */
   #work (first: Arrival | undefined): void {
-    for (let arrival = first; arrival; arrival = this.#inbox.shift()) {
+    for (let arrival = first; arrival; arrival = this.#inbox.length > 0 ? this.#inbox.shift() : undefined) {
       const work = this.#handle(arrival)
       if (!work) continue
       this.#working = true
