@@ -23,7 +23,7 @@ const FRAMES: Record<string, object> = {
   'a text of 2,000': { type: 'PAYMENT_ERROR', payload: { ...who, error: 'O pagamento foi recusado em 2024-01-15 10:30. '.repeat(44).slice(0, 2000), code: '51' }, id }
 }
 
-/** What the guard does for a frame, without the walk that it takes part in. */
+/** What the guard does for what it has to look at, without the walk that it takes part in. */
 function guardOf (frame: unknown): () => boolean {
   const work: Array<() => boolean> = []
   const collect = (value: unknown): void => {
@@ -56,8 +56,11 @@ console.log(`Node.js ${process.version}, CPU time, the best of ${ROUNDS} rounds 
 console.log('| Frame | Bytes | decodeFrame, ns | of that the guard, ns | Share |\n| --- | --- | --- | --- | --- |')
 for (const [name, frame] of Object.entries(FRAMES)) {
   const data = Buffer.from(JSON.stringify(frame))
-  const guard = guardOf(JSON.parse(data.toString()))
-  if (guard() || 'failure' in decodeFrame(data)) throw new Error(`${name} is refused`)
+  const decoded = decodeFrame(data)
+  if ('failure' in decoded) throw new Error(`${name} is refused`)
+  // The keys of a plain frame are none that name card data, or it would not be one.
+  const guard = guardOf('json' in decoded ? [...Object.values(decoded.payload), decoded.id] : JSON.parse(data.toString()))
+  if (guard()) throw new Error(`the guard alone refuses ${name}`)
   let [all, own] = [Infinity, Infinity]
   for (let round = 0; round < ROUNDS; round++) {
     all = Math.min(all, time(() => decodeFrame(data)))

@@ -34,7 +34,7 @@ const schemas: Record<string, TObject> = { ...Object.fromEntries(EVENT_TYPES.map
 const checks = new Map<string, TypeCheck<TObject>>(Object.entries(schemas).map(([type, schema]) => [type, TypeCompiler.Compile(schema)]))
 const frameId = TypeCompiler.Compile(FrameId)
 // What a join says is kept for long, and a string that was cut out of a text keeps all of it.
-const plainFrames = new PlainFrames(PAYMENT_EVENT_TYPES.map((type) => [type, checks.get(type)!]), MAX_STRING)
+const plainFrames = new PlainFrames(PAYMENT_EVENT_TYPES.map((type) => [type, checks.get(type)!]), { keys: MAX_KEYS, items: MAX_ITEMS, string: MAX_STRING })
 
 /**
  * Reads one client frame.

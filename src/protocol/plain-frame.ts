@@ -1,7 +1,7 @@
-// The usual frame, read straight from its bytes: as JSON.stringify writes it, with documented keys that hold plain ASCII strings and short numbers.
+// The usual frame, read straight from its bytes: as JSON.stringify writes it, flat, with plain ASCII strings, lists of those, and short numbers.
 import type { TObject } from '@sinclair/typebox'
 import type { TypeCheck } from '@sinclair/typebox/compiler'
-import { holdsCardNumber, isCardNumber } from './card-data.js'
+import { holdsCardNumber, isCardNumber, namesCardData } from './card-data.js'
 import type { EventPayload } from './events.js'
 
 /** A frame that was read. Its payload is valid, its bounds are kept and no card data is in it; its id is still to be checked. */
@@ -13,15 +13,19 @@ export interface PlainFrame {
   readonly json: string
 }
 
+/** Bounds on what one frame holds. */
+export interface PlainBounds { readonly keys: number, readonly items: number, readonly string: number }
+
 /** A key that the contract names, and the bytes that it is written as. */
-interface Key { readonly name: string, readonly isString: boolean, readonly bytes: Uint8Array }
-/** A type, the bytes from its name to the payload, and what may be in that, in the order in which it is most often written. */
+interface Key { readonly name: string, readonly bytes: Uint8Array }
+/** A type, the bytes from its name to the payload, and what the contract names in that, in the order in which it is most often written. */
 interface Layout { readonly type: string, readonly bytes: Uint8Array, readonly keys: readonly Key[], readonly check: TypeCheck<TObject> }
+type Value = string | number | string[]
 
 const ascii = (text: string) => new Uint8Array(Buffer.from(text))
 const TYPE = ascii('{"type":"')
-const ID = ascii(',"id":')
-const [QUOTE, COMMA, POINT, ZERO, NINE, END] = ascii('",.09}') as unknown as [number, number, number, number, number, number]
+const ID = ascii('"id":')
+const [QUOTE, COLON, COMMA, POINT, ZERO, NINE, END, LIST, LIST_END] = ascii('":,.09}[]') as unknown as [number, number, number, number, number, number, number, number, number]
 
 /** What stands for itself in a JSON string. */
 const PLAIN = new Uint8Array(256).fill(1, 0x20, 0x7f)
@@ -32,23 +36,30 @@ const MAX_DIGITS = 15
 const MAX_DECIMALS = 6
 const POWERS = Array.from({ length: MAX_DECIMALS + 1 }, (_, n) => 10 ** n)
 
+/** Keys that the contract does not name, as long as they stay where they were written, as numbers would not, and mean nothing to an object or an envelope. */
+const OTHER_KEY = /^(?!type$|payload$|id$)[A-Za-z]/
+
 export class PlainFrames {
   readonly #layouts: readonly Layout[]
-  readonly #maxString: number
-  /** Where the value ends that was read last. */
+  readonly #bounds: PlainBounds
+  // Of the frame that is being read: its bytes, the same as text, where that begins in them, and how many keys and items there were.
+  #bytes: Uint8Array = TYPE
+  #text = ''
+  #start = 0
+  #keys = 0
+  #items = 0
+  /** What {@link #other} read last, and where what was read last ends. */
+  #lastValue: Value | undefined
   #end = 0
 
-  /**
-   * @param checks of the payload, by type; keys whose schema is neither of a string nor of a number are no part of a plain frame
-   * @param maxString characters in a string
-   */
-  constructor (checks: Iterable<readonly [string, TypeCheck<TObject>]>, maxString: number) {
+  /** @param checks of the payload, by type */
+  constructor (checks: Iterable<readonly [string, TypeCheck<TObject>]>, bounds: PlainBounds) {
     this.#layouts = Array.from(checks, ([type, check]) => ({ type, bytes: ascii(`${type}","payload":{`), keys: keysOf(check.Schema()), check }))
-    this.#maxString = maxString
+    this.#bounds = bounds
   }
 
   /**
-   * Reads a whole frame: `{"type":…,"payload":{…}}`, perhaps with an `id` behind.
+   * Reads a whole frame: `{"type":…,"payload":{…}}`, perhaps with an `id` and other keys behind.
    * @param end in the bytes, from `start`
    * @returns undefined for anything else, also for what may be card data: it is to be read, and refused, in the general way
    */
@@ -56,20 +67,29 @@ export class PlainFrames {
     if (!isAt(bytes, start, TYPE)) return undefined
     const layout = this.#layoutAt(bytes, start + TYPE.length)
     if (!layout) return undefined
-    const text = bytes.toString('latin1', start, end)
+    this.#bytes = bytes
+    this.#text = bytes.toString('latin1', start, end)
+    this.#start = start
+    this.#keys = 2
+    this.#items = 0
     const payloadAt = start + TYPE.length + layout.bytes.length - 1
-    const payload = this.#payload(bytes, payloadAt + 1, text, start, layout.keys)
+    const payload = this.#payload(payloadAt + 1, layout.keys)
     if (!payload) return undefined
     const payloadEnd = this.#end
-    let at = payloadEnd
     let id: string | undefined
-    if (isAt(bytes, at, ID)) {
-      id = this.#string(bytes, at + ID.length, text, start)
-      if (id === undefined) return undefined
+    let at = payloadEnd
+    while (bytes[at] === COMMA) {
+      if (++this.#keys > this.#bounds.keys) return undefined
+      if (id === undefined && isAt(bytes, at + 1, ID)) {
+        id = this.#string(at + 1 + ID.length)
+        if (id === undefined) return undefined
+      } else if (this.#other(at + 1) === undefined) {
+        return undefined
+      }
       at = this.#end
     }
     if (bytes[at] !== END || at + 1 !== end || !layout.check.Check(payload)) return undefined
-    return { type: layout.type, payload: payload as EventPayload, id, json: text.slice(payloadAt - start, payloadEnd - start) }
+    return { type: layout.type, payload: payload as EventPayload, id, json: this.#slice(payloadAt, payloadEnd) }
   }
 
   /** A few bytes tell which it is, so trying them one after the other costs less than looking up a name. */
@@ -79,41 +99,75 @@ export class PlainFrames {
   }
 
   /** What is behind the opening bracket of the payload. */
-  #payload (bytes: Uint8Array, start: number, text: string, textAt: number, keys: readonly Key[]): Record<string, unknown> | undefined {
+  #payload (start: number, keys: readonly Key[]): Record<string, unknown> | undefined {
+    const bytes = this.#bytes
     const payload: Record<string, unknown> = {}
     let at = start
     let next = 0
     let seen = 0
     for (;;) {
-      // Most often it is the next one. A second one of a name takes the place of the first, and JSON.stringify writes it there.
-      for (let tries = 0; !isAt(bytes, at, keys[next]!.bytes); next = (next + 1) % keys.length) if (++tries === keys.length) return undefined
-      const { name, isString, bytes: { length } } = keys[next]!
-      if ((seen & 1 << next) !== 0) return undefined
-      seen |= 1 << next
-      const value = isString ? this.#string(bytes, at + length, text, textAt) : this.#number(bytes, at + length)
-      if (value === undefined) return undefined
-      set(payload, name, value)
-      at = this.#end + 1
-      if (bytes[at - 1] === COMMA) {
-        next = (next + 1) % keys.length
-        continue
+      if (++this.#keys > this.#bounds.keys) return undefined
+      const key = keyAt(bytes, at, keys, next)
+      // A second one of a name takes the place of the first, and JSON.stringify writes it there.
+      if (key >= 0) {
+        if ((seen & 1 << key) !== 0) return undefined
+        seen |= 1 << key
+        next = key + 1
+        const { name, bytes: { length } } = keys[key]!
+        const value = this.#value(at + length)
+        if (value === undefined) return undefined
+        set(payload, name, value)
+      } else {
+        const name = this.#other(at)
+        if (name === undefined || Object.hasOwn(payload, name)) return undefined
+        payload[name] = this.#lastValue
       }
+      at = this.#end + 1
+      if (bytes[at - 1] === COMMA) continue
       this.#end = at
       return bytes[at - 1] === END ? payload : undefined
     }
   }
 
-  /** @param textAt where the text begins in the bytes */
-  #string (bytes: Uint8Array, at: number, text: string, textAt: number): string | undefined {
+  /** A key that the contract does not name, and its value, which is {@link #lastValue} then. @returns its name */
+  #other (at: number): string | undefined {
+    const name = this.#string(at)
+    if (name === undefined || this.#bytes[this.#end] !== COLON || !OTHER_KEY.test(name)) return undefined
+    const value = this.#lastValue = this.#value(this.#end + 1)
+    return value === undefined || namesCardData(name, value) ? undefined : name
+  }
+
+  #value (at: number): Value | undefined {
+    const first = this.#bytes[at]
+    return first === QUOTE ? this.#string(at) : first === LIST ? this.#strings(at) : this.#number(at)
+  }
+
+  #string (at: number): string | undefined {
+    const bytes = this.#bytes
     if (bytes[at] !== QUOTE) return undefined
-    const end = endOfPlain(bytes, at + 1)
-    if (bytes[end] !== QUOTE || end - at - 1 > this.#maxString) return undefined
-    const value = text.slice(at + 1 - textAt, end - textAt)
+    let end = at + 1
+    while (PLAIN[bytes[end]!] === 1) end++
+    if (bytes[end] !== QUOTE || end - at - 1 > this.#bounds.string) return undefined
+    const value = this.#slice(at + 1, end)
     this.#end = end + 1
     return holdsCardNumber(value) ? undefined : value
   }
 
-  #number (bytes: Uint8Array, start: number): number | undefined {
+  #strings (start: number): string[] | undefined {
+    const items: string[] = []
+    let at = start
+    do {
+      const item = this.#string(at + 1)
+      if (item === undefined || ++this.#items > this.#bounds.items) return undefined
+      items.push(item)
+      at = this.#end
+    } while (this.#bytes[at] === COMMA)
+    this.#end = at + 1
+    return this.#bytes[at] === LIST_END ? items : undefined
+  }
+
+  #number (start: number): number | undefined {
+    const bytes = this.#bytes
     let at = start
     let digits = 0
     for (; isDigit(bytes[at]); at++) digits = digits * 10 + bytes[at]! - ZERO
@@ -130,19 +184,26 @@ export class PlainFrames {
     const value = digits / POWERS[decimals]!
     return isCardNumber(value) ? undefined : value
   }
+
+  #slice (from: number, to: number): string { return this.#text.slice(from - this.#start, to - this.#start) }
 }
 
-function keysOf ({ properties }: TObject): Key[] {
-  return Object.entries(properties).filter(([, { type }]) => type === 'string' || type === 'number')
-    .map(([name, { type }]) => ({ name, isString: type === 'string', bytes: ascii(`"${name}":`) }))
+function keysOf ({ properties }: TObject): Key[] { return Object.keys(properties).map((name) => ({ name, bytes: ascii(`"${name}":`) })) }
+
+/** Which of the keys it is, -1 for none of them. Most often it is the next one. */
+function keyAt (bytes: Uint8Array, at: number, keys: readonly Key[], next: number): number {
+  for (let i = next; i < keys.length; i++) if (isAt(bytes, at, keys[i]!.bytes)) return i
+  for (let i = 0; i < next; i++) if (isAt(bytes, at, keys[i]!.bytes)) return i
+  return -1
 }
 
 /** Sets a key. Each of the contract's names has a place of its own in the code, where V8 remembers the objects that get it: a fifth of what one place for all names costs. */
-function set (payload: Record<string, unknown>, name: string, value: string | number): void {
+function set (payload: Record<string, unknown>, name: string, value: Value): void {
   switch (name) {
     case 'roomId': payload.roomId = value; break
     case 'deviceId': payload.deviceId = value; break
     case 'method': payload.method = value; break
+    case 'fields': payload.fields = value; break
     case 'transactionId': payload.transactionId = value; break
     case 'amount': payload.amount = value; break
     case 'currency': payload.currency = value; break
@@ -155,12 +216,6 @@ function set (payload: Record<string, unknown>, name: string, value: string | nu
 function isAt (bytes: Uint8Array, at: number, expected: Uint8Array): boolean {
   for (let i = 0; i < expected.length; i++) if (bytes[at + i] !== expected[i]) return false
   return true
-}
-
-/** Where the first byte is that does not stand for itself. */
-function endOfPlain (bytes: Uint8Array, at: number): number {
-  while (PLAIN[bytes[at]!] === 1) at++
-  return at
 }
 
 function isDigit (byte: number | undefined): boolean { return byte !== undefined && byte >= ZERO && byte <= NINE }

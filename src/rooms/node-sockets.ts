@@ -28,14 +28,15 @@ export interface StreamWrap {
   readonly kLastWriteWasAsync: number
 }
 
-/** That part, which has no public name; undefined where it is not as expected. */
-export const streamWrap = findStreamWrap()
+interface Internals { readonly binding: (name: string) => Partial<StreamWrap> }
 
-function findStreamWrap (): StreamWrap | undefined {
+/** That part of this process, which has no public name. */
+export const streamWrap = findStreamWrap(process as unknown as Internals)
+
+/** @returns undefined where it cannot be had, or is not as expected */
+export function findStreamWrap (internals: Internals): StreamWrap | undefined {
   try {
-    // eslint-disable-next-line n/no-deprecated-api -- deprecated for whoever has another way
-    const found = (process as unknown as { binding: (name: string) => Partial<StreamWrap> }).binding('stream_wrap')
-    const { WriteWrap, streamBaseState, kReadBytesOrError, kLastWriteWasAsync } = found
+    const { WriteWrap, streamBaseState, kReadBytesOrError, kLastWriteWasAsync } = internals.binding('stream_wrap')
     return WriteWrap && streamBaseState && kReadBytesOrError !== undefined && kLastWriteWasAsync !== undefined
       ? { WriteWrap, streamBaseState, kReadBytesOrError, kLastWriteWasAsync }
       : undefined

@@ -111,8 +111,9 @@ export class Presence {
 
   #tell (type: 'DEVICE_JOINED' | 'DEVICE_LEFT', roomId: string, about: RoomMember): void {
     const news: DevicePresence = { roomId, ...about, timestamp: this.#options.now() }
+    let frame: string | undefined
     for (const { presence, recipient } of this.#options.rooms.get(roomId)?.members ?? []) {
-      if (presence && recipient.clientId !== about.clientId) recipient.notify(encodeFrame(type, news))
+      if (presence && recipient.clientId !== about.clientId) recipient.notify(frame ??= encodeFrame(type, news))
     }
   }
 }
