@@ -197,7 +197,7 @@ function keyAt (bytes: Uint8Array, at: number, keys: readonly Key[], next: numbe
   return -1
 }
 
-/** Sets a key. Each of the contract's names has a place of its own in the code, where V8 remembers the objects that get it: a fifth of what one place for all names costs. */
+/** Sets a key. Each of the contract's names has a place of its own in the code, where V8 remembers the objects that get it; at one place for all it could not. */
 function set (payload: Record<string, unknown>, name: string, value: Value): void {
   switch (name) {
     case 'roomId': payload.roomId = value; break
