@@ -81,8 +81,10 @@ export class PlainFrames {
     while (bytes[at] === COMMA) {
       if (++this.#keys > this.#bounds.keys) return undefined
       if (id === undefined && isAt(bytes, at + 1, ID)) {
-        id = this.#string(at + 1 + ID.length)
-        if (id === undefined) return undefined
+        const idAt = at + 1 + ID.length
+        if (this.#string(idAt) === undefined) return undefined
+        // A log keeps it, and a slice would keep all of the text.
+        id = bytes.toString('latin1', idAt + 1, this.#end - 1)
       } else if (this.#other(at + 1) === undefined) {
         return undefined
       }
