@@ -122,7 +122,7 @@ export class PlainFrames {
       } else {
         const name = this.#other(at)
         if (name === undefined || Object.hasOwn(payload, name)) return undefined
-        payload[name] = this.#lastValue
+        set(payload, name, this.#lastValue!)
       }
       at = this.#end + 1
       if (bytes[at - 1] === COMMA) continue

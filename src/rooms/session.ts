@@ -87,9 +87,13 @@ export class Session implements Recipient, Connection {
     if (this.#ended) return
     const now = this.#options.now()
     if (this.#floods(now)) return
-    const arrival = { frame: decodeFrame(bytes, start, end), now, at: arrivalClock() }
-    if (!this.#working) return this.#work(arrival)
-    if (this.#inbox.push(arrival) >= INBOX_SIZE) this.#pause()
+    try {
+      const arrival = { frame: decodeFrame(bytes, start, end), now, at: arrivalClock() }
+      if (!this.#working) this.#work(arrival)
+      else if (this.#inbox.push(arrival) >= INBOX_SIZE) this.#pause()
+    } catch (err) {
+      this.#fail(err)
+    }
   }
 
   /** A message that is no text. */

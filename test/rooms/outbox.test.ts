@@ -5,7 +5,7 @@ import type { WebSocket } from 'ws'
 import { CLOSE, type CloseReason } from '../../src/errors.js'
 import { Outbox } from '../../src/rooms/outbox.js'
 import { framed } from '../../src/protocol/framing.js'
-import { bytesOf } from '../frames.js'
+import { bytesOf } from './bytes-of.js'
 
 const LIMIT = 1000
 

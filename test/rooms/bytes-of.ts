@@ -1,5 +1,5 @@
 // Frames as tests look at them.
-import { framed } from '../src/protocol/framing.js'
+import { framed } from '../../src/protocol/framing.js'
 
 /** A framed text as a Buffer, in the very memory that it was framed in. */
 export function bytesOf (text: string): Buffer {
