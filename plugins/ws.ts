@@ -2,18 +2,18 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
 import proxyAddr from '@fastify/proxy-addr'
 import websocket from '@fastify/websocket'
 import fp from 'fastify-plugin'
 import { WebSocket } from 'ws'
 import { allowedOrigins, proxies } from '../src/config.js'
 import { Failure } from '../src/errors.js'
-import { HANDSHAKE_TIMEOUT, handshakeFault, interceptUpgrades, isPlainHandshake, limitHandshakes } from '../src/handshake.js'
+import { acceptance, HANDSHAKE_TIMEOUT, handshakeFault, limitHandshakes, readHandshake, type Handshake } from '../src/handshake.js'
 import { messageRates } from '../src/rooms/conduct.js'
-import { readPlainFrames } from '../src/rooms/reader.js'
+import { interceptConnections } from '../src/rooms/first-read.js'
+import { PlainSocket, type ClientSocket, type PlainSocketOptions } from '../src/rooms/plain-socket.js'
 import { Session } from '../src/rooms/session.js'
-import { hold } from '../src/rooms/wire.js'
+import { beginTurn, endTurn } from '../src/rooms/turn.js'
 
 /** How long a peer has to answer our close frame before its socket is destroyed, ms. */
 const CLOSE_TIMEOUT = 1_500
@@ -29,6 +29,11 @@ class SessionSocket extends WebSocket {
   session!: Session
   address!: string
 }
+
+/** How ws makes one of its sockets of a connection whose handshake is done; @types/ws does not know it. */
+type Adopting = new (address: null, protocols: undefined, options: object) => SessionSocket & { setSocket: (network: Socket, head: Buffer, options: object) => void }
+
+const NOTHING = Buffer.alloc(0)
 
 function onMessage (this: WebSocket, data: unknown, isBinary: boolean): void {
   const { session } = this as SessionSocket
@@ -70,13 +75,16 @@ export default fp(async (app) => {
     preClose: (done) => {
       // A handshake that begins now would hold the close up.
       app.server.removeAllListeners('upgrade')
+      giveConnections()
       closeSockets().then(() => done(), done)
     }
   })
 
   async function closeSockets (): Promise<void> {
-    const { websocketServer } = app
-    const gone = new Promise((resolve) => websocketServer.close(resolve))
+    const gone = new Promise<void>((resolve) => {
+      allGone = resolve
+      if (open === 0) resolve()
+    })
     // Half of the grace for the batches; a peer that does not answer its close is cut after CLOSE_TIMEOUT.
     await sessions.drain(config.SHUTDOWN_GRACE_SECONDS * 1000 / 2)
     await gone
@@ -88,33 +96,58 @@ export default fp(async (app) => {
   const trusted = proxies(config)
   const isTrusted = trusted && proxyAddr.compile(trusted)
   const replies = new WeakMap<IncomingMessage, ServerResponse>()
-  function onClose (this: WebSocket, code: number): void {
-    const { session, address } = this as SessionSocket
+  /** Sockets, and whoever waits until there are none. */
+  let open = 0
+  let allGone = () => {}
+
+  function closed ({ session, address }: Pick<SessionSocket, 'session' | 'address'>, code: number): void {
     admission.leave(address)
     sessions.remove(session)
     session.end(code)
+    if (--open === 0) allGone()
   }
+  function onClose (this: WebSocket, code: number): void { closed(this as SessionSocket, code) }
 
   // A peer that breaks the protocol: ws closes its socket with the fitting code, and the close is what we log.
   const onError = (error: NodeJS.ErrnoException) => log.debug({ code: error.code }, 'socket failed')
 
-  // A handshake that is in order needs none of what a request goes through. All others, which are to be told why, go that way.
-  interceptUpgrades(app.server, (request, network, head) => {
-    const ip = addressOf(request)
-    if (!isPlainHandshake(request) || refusalOf(request, ip)) return false
+  const plainOptions: PlainSocketOptions<Session> = {
+    maxBytes: config.MAX_MESSAGE_BYTES,
+    adopt: ({ session, address, network }) => {
+      const { options } = app.websocketServer
+      const socket = new (SessionSocket as unknown as Adopting)(null, undefined, options)
+      listen(socket, session, address)
+      socket.setSocket(network, NOTHING, options)
+      return socket
+    },
+    closed
+  }
+
+  // A handshake that is in order needs none of what a request goes through, and no ws either. All others, which are to be told why, go that way.
+  const giveConnections = interceptConnections(app.server, (network, bytes) => {
+    const handshake = readHandshake(bytes)
+    if (!handshake) return false
+    const ip = addressOf({ ...handshake, socket: network })
+    if (refusalOf(handshake, ip)) return false
+    const socket = PlainSocket.on(network, ip, plainOptions)
+    if (!socket) return false
     // The answer and the greeting go out as one.
-    hold(network)
-    app.websocketServer.handleUpgrade(request, network, head, (socket) => open(socket as SessionSocket, request.socket, ip))
+    beginTurn()
+    try {
+      socket.begin(enter(socket, network, ip, acceptance(handshake)), bytes.subarray(handshake.end))
+    } finally {
+      endTurn()
+    }
     return true
   })
 
   /** The same as Fastify's `request.ip`. */
-  function addressOf (request: IncomingMessage): string {
-    return isTrusted ? proxyAddr(request, isTrusted) : request.socket.remoteAddress!
+  function addressOf (request: Handshake & { socket: Socket }): string {
+    return isTrusted ? proxyAddr(request as IncomingMessage, isTrusted) : request.socket.remoteAddress!
   }
 
   /** Why a handshake is answered with an error, a true HTTP one (RFC 6455 §10.2). */
-  function refusalOf (request: IncomingMessage, ip: string): Failure | undefined {
+  function refusalOf (request: Handshake, ip: string): Failure | undefined {
     const fault = handshakeFault(request)
     if (fault !== undefined) return new Failure('INVALID_REQUEST', fault)
     // On its way out the server takes no upgrades any more, so one arrives here as a plain request.
@@ -143,22 +176,27 @@ export default fp(async (app) => {
     const reply = replies.get(raw)
     if (reply?.socket) reply.detachSocket(reply.socket)
     socket.removeAllListeners('error')
-    open(socket as SessionSocket, raw.socket, ip)
+    // An injected socket has none under it.
+    const network = raw.socket instanceof Socket ? raw.socket : undefined
+    listen(socket as SessionSocket, enter(socket, network, ip), ip)
   })
 
-  function open (socket: SessionSocket, below: Duplex, ip: string): void {
-    const clientId = `client_${now()}_${randomUUID().slice(-12)}`
-    // An injected socket has none under it.
-    const network = below instanceof Socket ? below : undefined
-    const session = new Session(clientId, socket, network, options)
+  /** Says what becomes of all that ws tells of a socket. It is done in the tick of the handshake: a frame may have come in the same packet. */
+  function listen (socket: SessionSocket, session: Session, address: string): void {
     socket.session = session
-    socket.address = ip
-    // All listeners are attached in this tick: a frame may have come in the packet of the upgrade itself.
+    socket.address = address
     socket.on('error', onError).on('message', onMessage).on('ping', onPing).on('pong', onPong).on('close', onClose)
-    if (network) readPlainFrames(network, config.MAX_MESSAGE_BYTES, session)
+  }
+
+  /** @param before goes out in front of the greeting */
+  function enter (socket: ClientSocket, network: Socket | undefined, ip: string, before?: Buffer): Session {
+    const clientId = `client_${now()}_${randomUUID().slice(-12)}`
+    const session = new Session(clientId, socket, network, options)
+    open++
     admission.enter(ip)
     sessions.add(session)
     log.info({ clientId, address: ip }, 'client connected')
-    session.open()
+    session.open(before)
+    return session
   }
 }, { name: 'ws', dependencies: ['admission', 'metrics', 'rooms', 'sessions', 'tokens', 'errors'] })

@@ -1,7 +1,8 @@
 // What happens to an upgrade before it is a socket: which requests are one, and how long it may take.
-import type { IncomingMessage, Server } from 'node:http'
+import { hash } from 'node:crypto'
+import type { IncomingHttpHeaders, IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { headFault } from './http-head.js'
+import { MAX_HEADERS } from './http-head.js'
 
 /** How long a handshake may take, from the upgrade request to the open socket, ms. HTTP's own timeouts stop at the upgrade. */
 export const HANDSHAKE_TIMEOUT = 8_000
@@ -26,11 +27,17 @@ export const upgradeConstraint = {
   }
 }
 
+/** A handshake as far as anyone asks for it; a request of Node.js is one. */
+export interface Handshake {
+  readonly httpVersion: string
+  readonly headers: IncomingHttpHeaders
+}
+
 /**
  * What is wrong with a handshake (RFC 6455 §4.2.1), as a sentence. The library is more patient: it takes HTTP/1.0, and old
  * drafts of the protocol whose origin stands in another header than the one that we check.
  */
-export function handshakeFault ({ httpVersion, headers }: Pick<IncomingMessage, 'httpVersion' | 'headers'>): string | undefined {
+export function handshakeFault ({ httpVersion, headers }: Handshake): string | undefined {
   if (httpVersion !== '1.1') return 'A WebSocket begins with HTTP/1.1.'
   if (String(headers['sec-websocket-version']) !== '13') return 'Sec-WebSocket-Version must be 13.'
   if (!/^[A-Za-z0-9+/]{22}==$/.test(headers['sec-websocket-key'] ?? '')) return 'Sec-WebSocket-Key must be 16 bytes in Base64.'
@@ -57,19 +64,47 @@ export function limitHandshakes (server: Server, timeout: number): (request: Inc
   return (request) => done.get(request)?.()
 }
 
-/** Whether it is a handshake as it should be, at the socket's route, as far as that can be told without the router. */
-export function isPlainHandshake (request: IncomingMessage): boolean {
-  const { method, url = '' } = request
-  return method === 'GET' && (url === '/' || url.startsWith('/?')) && upgradeConstraint.deriveConstraint(request) === 'websocket' && !headFault(request)
-}
+/** Bytes of a head that is read here. Browsers and phones need a few hundred; more than 16 KiB HTTP would not take either. */
+const MAX_HEAD = 4_096
+/** The socket's route, as a path. In absolute form it is one as well, but nobody sends that. */
+const REQUEST_LINE = /GET \/(?:\?[!-~]*)? HTTP\/1\.1\r\n/y
+/** RFC 9112 §5, without what is obsolete in it. */
+const HEADER_LINE = /([!#$%&'*+.^_`|~\w-]+):[\t ]*([\t -~]*)\r\n/y
+
+/** Headers that change nothing here; but what they ask for is the library's to look at. */
+const NOT_PLAIN: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding', 'expect', 'sec-websocket-protocol'])
 
 /**
- * Puts something before all that takes upgrades so far.
- * @param take returns whether it has taken the upgrade
+ * Reads a handshake as it should be, at the socket's route, whole and with nothing in it that could be read in two ways. What is not one may be a handshake
+ * all the same: that is for HTTP and the router to say.
+ * @returns with the number of bytes in it; undefined where it is none
  */
-export function interceptUpgrades (server: Server, take: (request: IncomingMessage, network: Duplex, head: Buffer) => boolean): void {
-  const others = server.listeners('upgrade')
-  server.removeAllListeners('upgrade').on('upgrade', (request: IncomingMessage, network: Duplex, head: Buffer) => {
-    if (!take(request, network, head)) for (const other of others) other.call(server, request, network, head)
-  })
+export function readHandshake (bytes: Buffer): (Handshake & { readonly end: number }) | undefined {
+  const head = bytes.toString('latin1', 0, MAX_HEAD)
+  REQUEST_LINE.lastIndex = 0
+  if (!REQUEST_LINE.test(head)) return undefined
+  const headers: Record<string, string> = Object.create(null) as Record<string, string>
+  let end = REQUEST_LINE.lastIndex
+  for (let count = 0; count < MAX_HEADERS; count++) {
+    if (head.startsWith('\r\n', end)) {
+      return headers.host !== undefined && upgradeConstraint.deriveConstraint({ headers }) === 'websocket' ? { httpVersion: '1.1', headers, end: end + 2 } : undefined
+    }
+    HEADER_LINE.lastIndex = end
+    const [line, name, value] = HEADER_LINE.exec(head) ?? []
+    if (line === undefined) return undefined
+    const key = name!.toLowerCase()
+    if (key in headers || NOT_PLAIN.has(key)) return undefined
+    headers[key] = value!.trimEnd()
+    end += line.length
+  }
+  return undefined
+}
+
+/** What the protocol has for a server to put behind a client's key (RFC 6455 §1.3). */
+const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
+
+/** The answer to a handshake that has no fault. */
+export function acceptance ({ headers }: Handshake): Buffer {
+  const accept = hash('sha1', headers['sec-websocket-key']! + GUID, 'base64')
+  return Buffer.from(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`, 'latin1')
 }

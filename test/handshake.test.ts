@@ -1,11 +1,13 @@
 // Upgrades before they are sockets: which requests are one, and what becomes of those that never get anywhere.
+import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import net from 'node:net'
-import { PassThrough, type Duplex } from 'node:stream'
+import { Duplex, PassThrough } from 'node:stream'
+import fc from 'fast-check'
 import type { Test } from 'tap'
 import t from 'tap'
-import { HANDSHAKE_TIMEOUT, handshakeFault, interceptUpgrades, isPlainHandshake, limitHandshakes, upgradeConstraint } from '../src/handshake.js'
+import { acceptance, HANDSHAKE_TIMEOUT, handshakeFault, limitHandshakes, readHandshake, upgradeConstraint } from '../src/handshake.js'
 
 const UPGRADE = 'GET / HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
 /** For those handshakes that are meant to run into it, ms. */
@@ -46,32 +48,102 @@ t.test('an upgrade is a request with both headers, however they are written', as
   t.equal(upgradeConstraint.deriveConstraint({ headers: { upgrade: 'h2c', connection: 'Upgrade' } }), 'h2c', 'another protocol is another upgrade')
 })
 
-t.test('a handshake that needs no router is one at the socket\'s route, with a head in order', async (t) => {
-  const headers = { connection: 'Upgrade', upgrade: 'websocket' }
-  const rawHeaders = ['Host', 'here', 'Connection', 'Upgrade', 'Upgrade', 'websocket']
-  const plain = { method: 'GET', url: '/', httpVersion: '1.1', headers, rawHeaders }
-  for (const url of ['/', '/?', '/?client=shop']) t.ok(isPlainHandshake({ ...plain, url } as IncomingMessage), url)
-  for (const change of [
-    { method: 'POST' }, { method: 'HEAD' }, { url: '/api' }, { url: '//' }, { url: '' }, { url: undefined }, { url: 'http://here/' }, { url: '/%2F' }, { headers: {} },
-    { headers: { ...headers, upgrade: 'h2c' } }, { headers: { upgrade: 'websocket' } }, { rawHeaders: ['Host', 'here', 'host', 'there'] }, { rawHeaders: ['Connection', 'Upgrade'] },
-    { rawHeaders: [...rawHeaders, ...Array.from({ length: 200 }, () => 'x')] }
-  ]) t.notOk(isPlainHandshake({ ...plain, ...change } as IncomingMessage), JSON.stringify(change).slice(0, 100))
+/** A handshake as browsers send it, line by line. */
+const LINES = [
+  'GET / HTTP/1.1', 'Host: here', 'Connection: keep-alive, Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+  'Origin: https://shop.example', 'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits', 'User-Agent: Mozilla/5.0 (X11; Linux x86_64)'
+]
+const head = (lines: readonly string[]) => Buffer.from([...lines, '', ''].join('\r\n'), 'latin1')
+/** The same with one line in the place of another, or more of them; none for the empty text. */
+const changed = (at: number, ...lines: string[]) => head(LINES.flatMap((line, i) => i === at ? lines : [line]))
+
+t.test('a handshake as it should be is read from its bytes', async (t) => {
+  const rest = Buffer.from([0x81, 0x80, 0, 0, 0, 0])
+  const whole = head(LINES)
+  const read = readHandshake(Buffer.concat([whole, rest]))
+  t.equal(read!.end, whole.length)
+  t.equal(handshakeFault(read!), undefined)
+  t.match(read!.headers, { host: 'here', origin: 'https://shop.example', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' })
+  // RFC 6455 §1.3 has this key and its answer.
+  t.match(String(acceptance(read!)), /^HTTP\/1\.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=\r\n\r\n$/)
+  for (const url of ['/', '/?', '/?client=shop&x=%E0%A4%A']) t.ok(readHandshake(changed(0, `GET ${url} HTTP/1.1`)), url)
+  t.equal(readHandshake(changed(1, 'HOST:  \there \t '))!.headers.host, 'here')
+  t.ok(readHandshake(changed(8, ...Array.from({ length: 91 }, (_, i) => `X-${i}: y`))), 'with 99 headers')
 })
 
-t.test('what is put before all that takes upgrades leaves them what it does not take', async (t) => {
-  const server = createServer()
-  const heard: string[] = []
-  const upgrade = (url: string) => server.emit('upgrade', { url }, 'the network', 'the head')
-  for (const name of ['first', 'second']) server.on('upgrade', (...args) => heard.push(`${name} ${JSON.stringify(args)}`))
-  interceptUpgrades(server, ({ url }, network, head) => {
-    heard.push(`asked ${url} ${String(network)} ${String(head)}`)
-    return url === '/mine'
+t.test('what could be read in two ways, or is not for the socket\'s route, is left to HTTP', async (t) => {
+  for (const [what, bytes] of [
+    ['nothing', Buffer.alloc(0)],
+    ['half', head(LINES).subarray(0, 60)],
+    ['all but the last byte', head(LINES).subarray(0, -1)],
+    ['all but the last line', head(LINES).subarray(0, -2)],
+    ['POST', changed(0, 'POST / HTTP/1.1')],
+    ['another route', changed(0, 'GET /api HTTP/1.1')],
+    ['two slashes', changed(0, 'GET // HTTP/1.1')],
+    ['an encoded one', changed(0, 'GET /%2F HTTP/1.1')],
+    ['absolute form', changed(0, 'GET http://here/ HTTP/1.1')],
+    ['HTTP/1.0', changed(0, 'GET / HTTP/1.0')],
+    ['a byte that is no ASCII in the query', changed(0, 'GET /?\xe7 HTTP/1.1')],
+    ['an empty line before it', Buffer.concat([Buffer.from('\r\n'), head(LINES)])],
+    ['no Host', changed(1)],
+    ['two Hosts', changed(1, 'Host: here', 'host: there')],
+    ['no upgrade', changed(3)],
+    ['another upgrade', changed(3, 'Upgrade: h2c')],
+    ['two upgrades', changed(3, 'Upgrade: websocket', 'Upgrade: h2c')],
+    ['a connection that is none', changed(2, 'Connection: close')],
+    ['two keys', changed(5, LINES[5]!, LINES[5]!)],
+    ['a length', changed(8, 'Content-Length: 0')],
+    ['a body', changed(8, 'Transfer-Encoding: chunked')],
+    ['an expectation', changed(8, 'Expect: 100-continue')],
+    ['a subprotocol', changed(8, 'Sec-WebSocket-Protocol: a, b')],
+    ['a folded header', changed(8, 'X: a', ' b')],
+    ['a space before the colon', changed(8, 'X : a')],
+    ['no name', changed(8, ': a')],
+    ['no colon', changed(8, 'X')],
+    ['a NUL', changed(8, 'X: a\0b')],
+    ['a lone CR', changed(8, 'X: a\rb')],
+    ['a lone LF', changed(8, 'X: a\nY: b')],
+    ['a byte that is no ASCII', changed(8, 'X: \xe7')],
+    ['the name of what every object has, twice', changed(8, '__proto__: a', '__proto__: b')],
+    ['a hundred headers and one', changed(8, ...Array.from({ length: 93 }, (_, i) => `X-${i}: y`))],
+    ['a long header', changed(8, `X: ${'y'.repeat(5000)}`)]
+  ] as const) t.equal(readHandshake(bytes), undefined, what)
+})
+
+t.test('whatever is taken for a handshake, HTTP takes for the same one', { timeout: 60_000 }, async (t) => {
+  const server = createServer((_request, response) => { response.end() })
+  let heard: { request: IncomingMessage, head: Buffer } | undefined
+  server.on('upgrade', (request: IncomingMessage, network: Duplex, head: Buffer) => {
+    heard = { request, head }
+    network.destroy()
   })
-  upgrade('/mine')
-  t.strictSame(heard.splice(0), ['asked /mine the network the head'])
-  upgrade('/theirs')
-  const args = '[{"url":"/theirs"},"the network","the head"]'
-  t.strictSame(heard, ['asked /theirs the network the head', `first ${args}`, `second ${args}`])
+  server.on('clientError', (_error, network: Duplex) => { network.destroy() })
+  const odd = fc.constantFrom('\r', '\n', '\r\n', '\r\n ', ' ', '\t', ':', ',', '\0', '\x7f', '\x80', '\xff', '"', 'a', 'Z', '-', '_', '%', '?', '#', 'Host: x\r\n', 'upgrade')
+  const edits = fc.array(fc.record({ at: fc.double({ min: 0, max: 1, noNaN: true }), cut: fc.nat(2), put: odd }), { maxLength: 3 })
+  const behind = fc.uint8Array({ maxLength: 10 })
+  let taken = 0
+  await fc.assert(fc.asyncProperty(fc.shuffledSubarray(LINES.slice(1), { minLength: 5 }), edits, behind, async (lines, edits, behind) => {
+    let text = [LINES[0]!, ...lines, '', ''].join('\r\n')
+    for (const { at, cut, put } of edits) {
+      const place = Math.floor(at * text.length)
+      text = text.slice(0, place) + put + text.slice(place + cut)
+    }
+    const bytes = Buffer.concat([Buffer.from(text, 'latin1'), behind])
+    const read = readHandshake(bytes)
+    if (!read) return
+    taken++
+    heard = undefined
+    const network = new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => { done() } })
+    server.emit('connection', network)
+    network.push(bytes)
+    await once(network, 'close')
+    const { request, head } = heard!
+    assert.ok(request.method === 'GET' && /^\/(\?.*)?$/.test(request.url!) && request.httpVersion === '1.1')
+    // Without what every object has, and without what HTTP leaves out.
+    assert.deepEqual({ ...read.headers }, { ...request.headers })
+    assert.deepEqual(head, bytes.subarray(read.end))
+  }), { numRuns: 3000 })
+  t.ok(taken > 300, `${taken} were taken`)
 })
 
 t.test('the router finds a route under its own kind of upgrade and no other', async (t) => {

@@ -1,4 +1,4 @@
-// A text message as it travels to a client: one whole, unmasked WebSocket frame. It is made once, for the log and for all who get it.
+// What travels to a client: a text message as one whole, unmasked WebSocket frame, which is made once for the log and for all who get it; pings and pongs.
 
 /** FIN and opcode 1: a whole text message in one frame. A server does not mask (RFC 6455 §5.1). */
 const WHOLE_TEXT = 0x81
@@ -69,6 +69,18 @@ function writeHead (memory: Buffer, at: number, bytes: number): void {
 export function textOf (frame: Frame): Buffer {
   const head = frame[1]! <= SHORT ? 2 : frame[1] === 126 ? 4 : LONGEST_HEAD
   return Buffer.from(frame.buffer, frame.byteOffset + head, frame.length - head)
+}
+
+/** A ping without data. */
+export const PING: Frame = Uint8Array.of(0x89, 0)
+
+/** The answer to a ping. @param data what it has to repeat, 125 bytes at the most (RFC 6455 §5.5) */
+export function pong (data: Uint8Array): Frame {
+  const frame = new Uint8Array(2 + data.length)
+  frame[0] = 0x8a
+  frame[1] = data.length
+  frame.set(data, 2)
+  return frame
 }
 
 function headLength (bytes: number): number { return bytes <= SHORT ? 2 : bytes <= MEDIUM ? 4 : LONGEST_HEAD }

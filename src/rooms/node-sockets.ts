@@ -1,8 +1,8 @@
-// Which sockets are known from the inside, for the two things that Node.js has no public way for: shared-read.ts and direct-write.ts.
+// Which sockets are known from the inside, for what Node.js has no public way for: first-read.ts, shared-read.ts and direct-write.ts.
 import { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 
-/** Major versions of Node.js where net.Socket was seen to work as those two say, by their tests. On any other, sockets are streams and nothing else. */
+/** Major versions of Node.js where net.Socket was seen to work as those three say, by their tests. On any other, sockets are streams and nothing else. */
 const TRIED: ReadonlySet<string> = new Set(['20', '22', '24'])
 
 /** Whether a version of Node.js is one of those. */
@@ -20,11 +20,14 @@ export function isKnown (network: Writable, isVersionKnown = isTriedHere): netwo
 
 /** A write, as libuv's streams are asked for it. */
 export interface WriteRequest { oncomplete?: (status: number) => void, buffer?: Uint8Array }
+/** What libuv tells of reads: a chunk, of which streamBaseState says where it begins and how many bytes it has, or an error, below 0. */
+export type OnRead = (this: unknown, chunk: unknown) => void
 /** Node.js's own part between sockets and libuv. `streamBaseState` has, at those places, what came of the last read and of the last write. */
 export interface StreamWrap {
   readonly WriteWrap: new () => WriteRequest
-  readonly streamBaseState: ArrayLike<number>
+  readonly streamBaseState: Int32Array
   readonly kReadBytesOrError: number
+  readonly kArrayBufferOffset: number
   readonly kLastWriteWasAsync: number
 }
 
@@ -36,9 +39,9 @@ export const streamWrap = findStreamWrap(process as unknown as Internals)
 /** @returns undefined where it cannot be had, or is not as expected */
 export function findStreamWrap (internals: Internals): StreamWrap | undefined {
   try {
-    const { WriteWrap, streamBaseState, kReadBytesOrError, kLastWriteWasAsync } = internals.binding('stream_wrap')
-    return WriteWrap && streamBaseState && kReadBytesOrError !== undefined && kLastWriteWasAsync !== undefined
-      ? { WriteWrap, streamBaseState, kReadBytesOrError, kLastWriteWasAsync }
+    const { WriteWrap, streamBaseState, kReadBytesOrError, kArrayBufferOffset, kLastWriteWasAsync } = internals.binding('stream_wrap')
+    return WriteWrap && streamBaseState && kReadBytesOrError !== undefined && kArrayBufferOffset !== undefined && kLastWriteWasAsync !== undefined
+      ? { WriteWrap, streamBaseState, kReadBytesOrError, kArrayBufferOffset, kLastWriteWasAsync }
       : undefined
   } catch {
     return undefined

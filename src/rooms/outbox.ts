@@ -1,9 +1,9 @@
 // Bounded sends to one socket: a peer that does not read may cost this many bytes and one frame, and no more.
 import type { Writable } from 'node:stream'
-import type { WebSocket } from 'ws'
 import { CLOSE, type CloseReason } from '../errors.js'
-import { framed, textOf, type Frame } from '../protocol/framing.js'
-import { hold, Wire } from './wire.js'
+import { framed, PING, pong, textOf, type Frame } from '../protocol/framing.js'
+import type { ClientSocket } from './plain-socket.js'
+import { Wire } from './wire.js'
 
 // The option object is shared: a new one for each send would be garbage on the hottest line of the server.
 const TEXT = { binary: false }
@@ -13,8 +13,7 @@ interface Closable { close: (reason: CloseReason) => void }
 
 /** All that is sent to a socket goes through here, so that it keeps its order. */
 export class Outbox {
-  readonly #socket: WebSocket
-  readonly #network: Writable | undefined
+  readonly #socket: ClientSocket
   /** Passes by the socket, which without extensions would only put the same few bytes before each message again. */
   readonly #wire: Wire | undefined
   readonly #maxBytes: number
@@ -25,9 +24,8 @@ export class Outbox {
    * @param maxBytes bytes that may wait for the peer to read them
    * @param owner closed as too slow when a frame finds no room
    */
-  constructor (socket: WebSocket, network: Writable | undefined, maxBytes: number, owner: Closable) {
+  constructor (socket: ClientSocket, network: Writable | undefined, maxBytes: number, owner: Closable) {
     this.#socket = socket
-    this.#network = network
     this.#wire = network && new Wire(network)
     this.#maxBytes = maxBytes
     this.#owner = owner
@@ -37,14 +35,14 @@ export class Outbox {
   send (text: string): void {
     if (!this.#hasRoom()) return
     if (this.#wire) this.#wire.write(framed(text))
-    else this.#socket.send(text, TEXT)
+    else this.#socket.send!(text, TEXT)
   }
 
   /** The same for a message that is in its frame already. */
   sendFrame (frame: Frame): void {
     if (!this.#hasRoom()) return
     if (this.#wire) this.#wire.write(frame)
-    else this.#socket.send(textOf(frame), TEXT)
+    else this.#socket.send!(textOf(frame), TEXT)
   }
 
   /**
@@ -57,22 +55,24 @@ export class Outbox {
       this.sendFrame(frame)
       return undefined
     }
-    this.#wire?.flush()
     // Called when the frame was handed to the network, or when the socket is gone.
-    return new Promise((resolve) => this.#socket.send(textOf(frame), TEXT, () => resolve()))
+    return new Promise((resolve) => {
+      if (this.#wire) this.#wire.writePaced(frame, resolve)
+      else this.#socket.send!(textOf(frame), TEXT, () => resolve())
+    })
   }
 
   ping (): void {
-    this.#wire?.flush()
-    this.#socket.ping()
+    if (this.#socket.readyState !== OPEN) return
+    if (this.#wire) this.#wire.write(PING)
+    else this.#socket.ping!()
   }
 
   /** Queues the answer to a ping. */
   pong (data: Buffer): void {
     if (!this.#hasRoom()) return
-    this.#wire?.flush()
-    if (this.#network) hold(this.#network)
-    this.#socket.pong(data)
+    if (this.#wire) this.#wire.write(pong(data))
+    else this.#socket.pong!(data)
   }
 
   /** Sends the close frame, behind all that was queued. */
@@ -81,7 +81,7 @@ export class Outbox {
     this.#socket.close(code, reason)
   }
 
-  get #waiting (): number { return this.#wire ? this.#wire.waiting : this.#socket.bufferedAmount }
+  get #waiting (): number { return this.#wire ? this.#wire.waiting : this.#socket.bufferedAmount! }
 
   #hasRoom (): boolean {
     if (this.#socket.readyState !== OPEN) return false

@@ -2,7 +2,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { Socket } from 'node:net'
 import { toggleMask } from './mask.js'
-import { readShared } from './shared-read.js'
 import { beginTurn, endTurn } from './turn.js'
 
 /** The first byte of a frame: FIN, no extension, and the opcode (RFC 6455 §5.2). */
@@ -24,54 +23,39 @@ export interface Receiver {
   ponged: () => void
 }
 
-/**
- * Takes the place of ws on a socket, whose reader is a stream behind the socket's own and does much that a whole plain message needs none of. What it
- * takes in is what ws would have taken; with the first byte that is not plain, ws reads on by itself, to the socket's end. So what becomes of an
- * attack, of fragments and of a close is ws's to say, and is said once.
- * @param network the connection under a WebSocket that was just opened by ws, without extensions
- * @param maxBytes bytes in a message, at most
- * @param receiver takes each message, ping and pong
- * @param readDirectly has chunks told past the stream, where that can be done
- */
-export function readPlainFrames (network: Socket, maxBytes: number, receiver: Receiver, readDirectly = readShared): void {
-  const [byWs, ...others] = network.listeners('data')
-  // It does not read as we know it: then it reads alone.
-  if (!byWs || others.length > 0) return
-  const reader = new PlainReader(network, byWs as OnData, maxBytes, receiver)
-  readDirectly(network, (length, memory) => { reader.readDirectly(memory, length) })
+/** Whoever reads what is not plain. */
+export interface Fallback {
+  /** Everything from here on is theirs. */
+  leave: (bytes: Buffer) => void
 }
 
-type OnData = (chunk: Buffer) => void
-
-/** There is one for each socket, so it is an object and no functions of its own. */
-class PlainReader {
+/**
+ * Takes the place of ws, whose reader is a stream behind the socket's own and does much that a whole plain message needs none of. What it takes in is what
+ * ws would have taken; from the first byte that is not plain, ws reads, to the socket's end. So what becomes of an attack, of fragments and of a close is
+ * ws's to say, and is said once.
+ */
+export class PlainReader {
   readonly #network: Socket
-  readonly #byWs: OnData
   readonly #maxBytes: number
   readonly #receiver: Receiver
-  /** Undefined once ws reads. */
-  #onData: OnData | undefined
+  readonly #fallback: Fallback
   /** A frame of which some is still to come. */
   #begun: Buffer | undefined
 
-  constructor (network: Socket, byWs: OnData, maxBytes: number, receiver: Receiver) {
+  /**
+   * @param network the connection under a WebSocket without extensions
+   * @param maxBytes bytes in a message, at most
+   * @param receiver takes each message, ping and pong
+   */
+  constructor (network: Socket, maxBytes: number, receiver: Receiver, fallback: Fallback) {
     this.#network = network
-    this.#byWs = byWs
     this.#maxBytes = maxBytes
     this.#receiver = receiver
-    // What came with the handshake, or until it was done, is in the stream even where chunks go past it.
-    this.#onData = (chunk) => this.#read(chunk, chunk.length)
-    network.off('data', byWs).on('data', this.#onData)
+    this.#fallback = fallback
   }
 
-  /** Takes a chunk that the stream did not tell of. Whatever outlives the call must be a copy. */
-  readDirectly (memory: Buffer, length: number): void {
-    if (this.#onData) return this.#read(memory, length)
-    // Told as the stream would, for ws takes its listener away when it has heard enough.
-    this.#network.emit('data', Buffer.from(memory.subarray(0, length)))
-  }
-
-  #read (chunk: Buffer, length: number): void {
+  /** Takes a chunk. Whatever outlives the call must be a copy. @param length bytes of it, from its start */
+  read (chunk: Buffer, length: number): void {
     // What a chunk gives rise to is one write to each socket.
     beginTurn()
     try {
@@ -110,11 +94,9 @@ class PlainReader {
   }
 
   #leaveToWs (rest: Buffer): void {
-    this.#network.off('data', this.#onData!).on('data', this.#byWs)
-    this.#onData = undefined
     // It may answer by itself, with a close for one, and that must not overtake what is held back.
     endTurn()
-    this.#byWs.call(this.#network, Buffer.from(rest))
+    this.#fallback.leave(Buffer.from(rest))
   }
 }
 

@@ -1,6 +1,5 @@
 // One socket's life: greeting, its frames one after the other, the replies, and the close.
 import type { Writable } from 'node:stream'
-import type { WebSocket } from 'ws'
 import { whenThere, type Awaitable } from '../awaitable.js'
 import { ANYONE, type Claims } from '../auth/policy.js'
 import type { LogEntry, Published } from '../broker/broker.js'
@@ -13,6 +12,7 @@ import { Conduct, type MessageRates } from './conduct.js'
 import { roomJoined } from './joined.js'
 import { writesDebug, type Log } from './log.js'
 import { Outbox } from './outbox.js'
+import type { ClientSocket } from './plain-socket.js'
 import type { PaymentEvent } from './publisher.js'
 import { arrivalClock, countRelay } from './relay-times.js'
 import type { Member, Recipient } from './room.js'
@@ -46,7 +46,7 @@ export class Session implements Recipient, Connection {
   unansweredPing = 0
   /** When to look whether it may stay, ms since the epoch. */
   deadline = Infinity
-  readonly #socket: WebSocket
+  readonly #socket: ClientSocket
   readonly #options: SessionOptions
   readonly #outbox: Outbox
   /** What arrived while one before it was still being worked on. */
@@ -61,7 +61,7 @@ export class Session implements Recipient, Connection {
   #closedWith: number | undefined
 
   /** @param network the connection under the socket, where it may be written to */
-  constructor (readonly clientId: string, socket: WebSocket, network: Writable | undefined, options: SessionOptions) {
+  constructor (readonly clientId: string, socket: ClientSocket, network: Writable | undefined, options: SessionOptions) {
     this.#socket = socket
     this.#options = options
     this.#openedAt = options.now()
@@ -70,8 +70,9 @@ export class Session implements Recipient, Connection {
     this.#conduct = new Conduct(options.messageRates)
   }
 
-  /** Greets the client. */
-  open (): void {
+  /** Greets the client. @param before bytes that are not ours and go out in front, in the same write */
+  open (before?: Uint8Array): void {
+    if (before) this.#outbox.sendFrame(before)
     const { now } = this.#options
     const greeting: ConnectionEstablished = {
       clientId: this.clientId, message: 'Connected to the payment server.', timestamp: now(), supportedEvents: EVENT_TYPES

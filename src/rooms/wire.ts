@@ -63,6 +63,12 @@ export class Wire implements Writer {
     this.#heldBytes += frame.length
   }
 
+  /** Writes a frame behind all others. @param done called when the network has it, or when it is gone */
+  writePaced (frame: Frame, done: () => void): void {
+    this.flush()
+    this.#network.write(frame, () => done())
+  }
+
   /** Writes what is held back. */
   flush (): void {
     if (this.#heldBytes === 0) return

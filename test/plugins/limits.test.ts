@@ -1,5 +1,6 @@
 // What one client may take: messages, invalid frames, connections.
 import { once } from 'node:events'
+import type { Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import type { Broker } from '../../src/broker/broker.js'
@@ -71,13 +72,14 @@ t.test('a flood ends its socket with 4004, also one of pings, or of pongs that n
 t.test('a flood is not read on, also where a frame of it is still being worked on', async (t) => {
   const { app, url } = await listen(t, { env: { MESSAGES_PER_SECOND: '1', MESSAGES_BURST: '1' } })
   const release = slowDown(app.broker)
+  const connected = once(app.server, 'connection') as Promise<[Socket]>
   const peer = await Peer.connect(t, url)
-  const [socket] = app.websocketServer.clients
+  const [network] = await connected
   for (let i = 0; i < 6; i++) peer.send('CLICKED_PAY', { roomId: 'r' })
-  await until('it is being closed', () => socket!.readyState === WebSocket.CLOSING)
+  await until('it is not read any more', () => network.isPaused())
   release()
   await new Promise((resolve) => setImmediate(resolve))
-  t.equal(socket!.isPaused, true)
+  t.equal(network.isPaused(), true)
   t.equal(await peer.closed, 4004)
 })
 

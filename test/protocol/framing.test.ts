@@ -2,7 +2,7 @@
 import type { Writable } from 'node:stream'
 import t from 'tap'
 import * as ws from 'ws'
-import { framed, textOf } from '../../src/protocol/framing.js'
+import { framed, PING, pong, textOf } from '../../src/protocol/framing.js'
 
 // Exported, though its types do not say so.
 const { Receiver } = ws as unknown as { Receiver: new (options: object) => Writable }
@@ -29,4 +29,14 @@ t.test('a receiver gets what was framed, in order', async (t) => {
   receiver.write(Buffer.concat(texts.map((text) => framed(text))))
   await new Promise((resolve) => setImmediate(resolve))
   t.strictSame(received, texts)
+})
+
+t.test('a ping and the answer to one are what a receiver takes them for', async (t) => {
+  const received: string[] = []
+  const receiver = new Receiver({ isServer: false })
+  for (const kind of ['ping', 'pong']) receiver.on(kind, (data: Buffer) => received.push(`${kind} ${data.toString('latin1')}`))
+  const longest = 'x'.repeat(125)
+  receiver.write(Buffer.concat([PING, pong(Buffer.alloc(0)), pong(Buffer.from('\xff\x00', 'latin1')), pong(Buffer.from(longest)), PING]))
+  await new Promise((resolve) => setImmediate(resolve))
+  t.strictSame(received, ['ping ', 'pong ', 'pong \xff\x00', `pong ${longest}`, 'ping '])
 })

@@ -77,16 +77,17 @@ t.test('what one turn has for a socket is one write to its network, in order; th
       done()
     }
   })
-  const socket = { readyState: 1, bufferedAmount: 0, pong: (data: Buffer) => { network.write(`pong ${String(data)}`) } }
-  const outbox = new Outbox(socket as unknown as WebSocket, network as never, LIMIT, { close: () => {} })
+  const socket = { readyState: 1 }
+  const outbox = new Outbox(socket as WebSocket, network as never, LIMIT, { close: () => {} })
   outbox.sendFrame(Buffer.from('frame a'))
   outbox.send('b')
   outbox.pong(Buffer.from('c'))
+  outbox.ping()
   t.strictSame(writes, [], 'nothing yet')
   await Promise.resolve()
   outbox.send('d')
   await new Promise((resolve) => process.nextTick(resolve))
-  t.strictSame(writes, [['frame a', String(bytesOf('b')), 'pong c', String(bytesOf('d'))]])
+  t.strictSame(writes, [['frame a', String(bytesOf('b')), String(Buffer.from('\x8a\x01c', 'latin1')), String(Buffer.from('\x89\x00', 'latin1')), String(bytesOf('d'))]])
   outbox.send('e')
   await new Promise((resolve) => setImmediate(resolve))
   t.strictSame(writes.slice(1), [[String(bytesOf('e'))]])

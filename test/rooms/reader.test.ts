@@ -2,12 +2,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
-import { connect, Socket, type AddressInfo } from 'node:net'
+import { connect, type AddressInfo, type Socket } from 'node:net'
 import fc from 'fast-check'
 import t from 'tap'
 import { WebSocketServer, type WebSocket } from 'ws'
-import { readPlainFrames } from '../../src/rooms/reader.js'
-import type { OnChunk, readShared } from '../../src/rooms/shared-read.js'
+import { PlainReader } from '../../src/rooms/reader.js'
 
 const MAX_BYTES = 1024
 const UPGRADE = [
@@ -20,8 +19,8 @@ interface Outcome { readonly heard: string[], readonly past: number, readonly co
 /** Hands a socket a chunk, just as it is cut, whatever a real network would make of it. */
 type Hand = (chunk: Buffer) => void
 
-/** A server whose sockets are read past ws, as streams or directly, or by ws alone. */
-async function serve (how: 'stream' | 'directly' | 'ws'): Promise<{ server: Server, opened: () => Promise<{ network: Socket, hand: Hand, outcome: Promise<Outcome> }> }> {
+/** A server whose sockets are read past ws, or by ws alone. */
+async function serve (how: 'reader' | 'ws'): Promise<{ server: Server, opened: () => Promise<{ network: Socket, hand: Hand, outcome: Promise<Outcome> }> }> {
   const server = createServer()
   const options = { server, maxPayload: MAX_BYTES, maxFragments: 4, maxBufferedChunks: 16, closeTimeout: 100, autoPong: false }
   const sockets = new WebSocketServer(options)
@@ -30,23 +29,6 @@ async function serve (how: 'stream' | 'directly' | 'ws'): Promise<{ server: Serv
 
   async function opened () {
     const [socket, { socket: network }] = await once(sockets, 'connection') as [WebSocket, { socket: Socket }]
-    let onChunk: OnChunk | undefined
-    const outcome = outcomeOf(socket, network, (_network, on) => {
-      if (how === 'directly') onChunk = on
-      return how === 'directly'
-    })
-    // The memory is everybody's, and is written to again at once.
-    const memory = Buffer.alloc(65_536)
-    const hand = (chunk: Buffer) => {
-      if (!onChunk) return network.emit('data', Buffer.from(chunk))
-      chunk.copy(memory)
-      onChunk(chunk.length, memory)
-      memory.fill(0xff)
-    }
-    return { network, hand, outcome }
-  }
-
-  async function outcomeOf (socket: WebSocket, network: Socket, readDirectly: typeof readShared): Promise<Outcome> {
     const heard: string[] = []
     let past = 0
     let error: string | undefined
@@ -54,20 +36,39 @@ async function serve (how: 'stream' | 'directly' | 'ws'): Promise<{ server: Serv
     socket.on('ping', (data) => heard.push(`ping ${data.toString('latin1')}`))
     socket.on('pong', () => heard.push('pong'))
     socket.on('error', ({ message }) => { error = message })
-    if (how !== 'ws') {
-      const hear = (what: string) => {
-        past++
-        heard.push(what)
-      }
-      readPlainFrames(network, MAX_BYTES, {
-        receive: (bytes, start, end) => hear(`text ${bytes.toString('utf8', start, end)}`), pinged: (data) => hear(`ping ${data.toString('latin1')}`), ponged: () => hear('pong')
-      }, readDirectly)
+    const outcome = closed(socket).then((code) => ({ heard, past, code, error }))
+    if (how === 'ws') return { network, hand: (chunk: Buffer) => network.emit('data', Buffer.from(chunk)), outcome }
+
+    const hear = (what: string) => {
+      past++
+      heard.push(what)
     }
-    // Not `once`, which an error would end.
-    const code = await new Promise<number>((resolve) => socket.on('close', resolve))
-    return { heard, past, code, error }
+    const byWs = network.listeners('data')[0] as (bytes: Buffer) => void
+    network.off('data', byWs)
+    let isLeft = false
+    const reader = new PlainReader(network, MAX_BYTES, {
+      receive: (bytes, start, end) => hear(`text ${bytes.toString('utf8', start, end)}`), pinged: (data) => hear(`ping ${data.toString('latin1')}`), ponged: () => hear('pong')
+    }, {
+      leave: (bytes) => {
+        assert.equal(isLeft, false)
+        isLeft = true
+        network.on('data', byWs).emit('data', bytes)
+      }
+    })
+    // The memory is everybody's, and is written to again at once.
+    const memory = Buffer.alloc(65_536)
+    const hand = (chunk: Buffer) => {
+      if (isLeft) return network.emit('data', Buffer.from(chunk))
+      chunk.copy(memory)
+      reader.read(memory, chunk.length)
+      memory.fill(0xff)
+    }
+    return { network, hand, outcome }
   }
 }
+
+/** Not `once`, which an error would end. */
+function closed (socket: WebSocket): Promise<number> { return new Promise((resolve) => socket.on('close', resolve)) }
 
 interface Part { readonly first: number, readonly payload: Buffer, readonly mask?: number, readonly isMasked?: boolean, readonly length?: number }
 
@@ -118,8 +119,8 @@ const frames = fc.array(fc.oneof({ weight: 12, arbitrary: plain }, { weight: 3, 
 const cuts = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 6 })
 
 t.test('however bytes are cut, mixed and broken, ws and its stand-in hear the same', { timeout: 120_000 }, async (t) => {
-  const [directly, asStream, alone] = [await serve('directly'), await serve('stream'), await serve('ws')]
-  t.teardown(() => [directly, asStream, alone].forEach(({ server }) => server.closeAllConnections() ?? server.close()))
+  const [past, alone] = [await serve('reader'), await serve('ws')]
+  t.teardown(() => [past, alone].forEach(({ server }) => server.closeAllConnections() ?? server.close()))
   const seen = { past: 0, closed: 0, failed: 0, leftToWs: 0 }
 
   async function outcome ({ server, opened }: typeof alone, chunks: Buffer[], isPaused: boolean): Promise<Outcome> {
@@ -141,26 +142,12 @@ t.test('however bytes are cut, mixed and broken, ws and its stand-in hear the sa
     const bytes = Buffer.concat(parts)
     const edges = [0, ...cuts.map((share) => Math.floor(share * bytes.length)).sort((a, b) => a - b), bytes.length]
     const chunks = edges.slice(1).map((edge, i) => bytes.subarray(edges[i], edge)).filter(({ length }) => length > 0)
-    const [ours, streamed, theirs] = await Promise.all([directly, asStream, alone].map((server) => outcome(server, chunks, isPaused))) as [Outcome, Outcome, Outcome]
+    const [ours, theirs] = await Promise.all([past, alone].map((server) => outcome(server, chunks, isPaused))) as [Outcome, Outcome]
     assert.deepEqual({ ...ours, past: 0 }, theirs)
-    assert.deepEqual(streamed, ours)
     if (ours.past > 0) seen.past++
     if (ours.error !== undefined) seen.failed++
     if (ours.code !== 1006) seen.closed++
     if (ours.heard.length > ours.past) seen.leftToWs++
   }), { numRuns: 400 })
   for (const [what, count] of Object.entries(seen)) t.ok(count > 20, `${what}: ${count}`)
-})
-
-t.test('a socket that somebody else reads, too, or that ws does not read, is left alone', async (t) => {
-  const fail = () => { t.fail('read') }
-  const nobody = { receive: fail, pinged: fail, ponged: fail }
-  const network = new Socket()
-  readPlainFrames(network, MAX_BYTES, nobody)
-  t.equal(network.listenerCount('data'), 0)
-  const listeners = [() => {}, () => {}]
-  for (const listener of listeners) network.on('data', listener)
-  readPlainFrames(network, MAX_BYTES, nobody)
-  t.strictSame(network.listeners('data'), listeners)
-  network.destroy()
 })

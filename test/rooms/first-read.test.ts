@@ -1,0 +1,107 @@
+// What a connection says first: it is taken, or HTTP never notices that somebody looked; and nobody is looked at for long.
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import { connect, type AddressInfo, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { interceptConnections, type Take } from '../../src/rooms/first-read.js'
+import { until } from '../until.js'
+
+const REQUEST = 'GET / HTTP/1.1\r\nHost: here\r\n\r\n'
+const TAKEN = 'mine'
+
+/** A server whose connections are looked at; with an answer for those that are requests. */
+async function serve (t: Test, take: Take, isVersionKnown?: boolean): Promise<{ server: Server, give: () => void, dial: () => Promise<Socket> }> {
+  const server = createServer((request, response) => {
+    let body = ''
+    request.on('data', (chunk) => { body += String(chunk) }).on('end', () => response.end(`${request.method} ${body.length}`))
+  })
+  const give = interceptConnections(server, take, isVersionKnown)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const dial = async () => {
+    const peer = connect((server.address() as AddressInfo).port, '127.0.0.1').setNoDelay().on('error', () => {})
+    t.teardown(() => peer.destroy())
+    await once(peer, 'connect')
+    return peer
+  }
+  return { server, give, dial }
+}
+
+/** What comes back for these bytes, as far as it has to come. */
+async function answer (peer: Socket, bytes: string, end: string): Promise<string> {
+  let text = ''
+  const hear = (chunk: Buffer) => { text += String(chunk) }
+  peer.on('data', hear).write(bytes)
+  await until(() => `an answer that ends with ${end}, after ${text}`, () => text.endsWith(end))
+  peer.off('data', hear)
+  return text
+}
+
+const never = (t: Test): Take => () => {
+  t.fail('asked')
+  return false
+}
+
+t.test('who is taken is nobody else\'s; all others are HTTP\'s, with their first bytes', async (t) => {
+  const seen: string[] = []
+  const taken: Socket[] = []
+  const { server, dial } = await serve(t, (network, bytes) => {
+    seen.push(String(bytes))
+    if (String(bytes) !== TAKEN) return false
+    taken.push(network)
+    network.on('data', (chunk) => network.write(`back ${String(chunk)}`)).write('hello')
+    return true
+  })
+  const mine = await dial()
+  t.equal(await answer(mine, TAKEN, 'hello'), 'hello')
+  t.equal(await answer(mine, 'more', 'more'), 'back more', 'it is a stream as ever')
+  t.strictSame(taken[0]!.listenerCount('error'), 0, 'HTTP does not listen to it')
+
+  const request = await dial()
+  t.match(await answer(request, REQUEST, 'GET 0'), /^HTTP\/1\.1 200 /)
+  t.match(await answer(request, REQUEST, 'GET 0'), /^HTTP\/1\.1 200 /, 'and the next one on the same connection')
+  const body = 'x'.repeat(300_000)
+  const upload = await dial()
+  t.match(await answer(upload, `POST / HTTP/1.1\r\nHost: here\r\nContent-Length: ${body.length}\r\n\r\n${body}`, `POST ${body.length}`), /^HTTP\/1\.1 200 /, 'a body in many chunks')
+  const inParts = await dial()
+  inParts.write(REQUEST.slice(0, 10))
+  await sleep(20)
+  t.match(await answer(inParts, REQUEST.slice(10), 'GET 0'), /^HTTP\/1\.1 200 /)
+  t.strictSame(seen.map((text) => text.slice(0, 10)), [TAKEN, 'GET / HTTP', 'POST / HTT', 'GET / HTTP'], 'only the first chunk of each was shown')
+  t.equal(server.listenerCount('connection'), 1)
+})
+
+t.test('a connection that ends or is cut before it said anything leaves nothing behind', async (t) => {
+  const { server, dial } = await serve(t, never(t))
+  const [ended, cut] = [await dial(), await dial()]
+  ended.end()
+  cut.resetAndDestroy()
+  await until('both are gone', () => new Promise((resolve) => server.getConnections((_err, count) => resolve(count === 0))))
+})
+
+t.test('one that says nothing is HTTP\'s soon, whose limits are for it, and what it says late is a request', async (t) => {
+  const { dial } = await serve(t, never(t))
+  const late = await dial()
+  // HTTP reads it past net.Socket, so its first bytes are not shown any more.
+  await sleep(1_500)
+  t.match(await answer(late, REQUEST, 'GET 0'), /^HTTP\/1\.1 200 /)
+})
+
+t.test('once they are given away, nobody is looked at any more', async (t) => {
+  const { give, dial } = await serve(t, never(t))
+  const before = await dial()
+  await sleep(20)
+  give()
+  t.match(await answer(before, REQUEST, 'GET 0'), /^HTTP\/1\.1 200 /)
+  t.match(await answer(await dial(), REQUEST, 'GET 0'), /^HTTP\/1\.1 200 /)
+})
+
+t.test('on a version of Node.js that nobody has tried, all is HTTP\'s at once', async (t) => {
+  const { dial } = await serve(t, never(t), false)
+  t.match(await answer(await dial(), REQUEST, 'GET 0'), /^HTTP\/1\.1 200 /)
+})
