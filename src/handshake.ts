@@ -66,13 +66,17 @@ export function limitHandshakes (server: Server, timeout: number): (request: Inc
 
 /** Bytes of a head that is read here. Browsers and phones need a few hundred; more than 16 KiB HTTP would not take either. */
 const MAX_HEAD = 4_096
-/** The socket's route, as a path. In absolute form it is one as well, but nobody sends that. */
-const REQUEST_LINE = /GET \/(?:\?[!-~]*)? HTTP\/1\.1\r\n/y
-/** RFC 9112 §5, without what is obsolete in it. */
-const HEADER_LINE = /([!#$%&'*+.^_`|~\w-]+):[\t ]*([\t -~]*)\r\n/y
+/**
+ * A whole head, at the socket's route as a path (in absolute form it is one as well, but nobody sends that), with lines as RFC 9112 §5 has them, without what
+ * is obsolete in it.
+ */
+const HEAD = /GET \/(?:\?[!-~]*)? HTTP\/1\.1\r\n(?:[!#$%&'*+.^_`|~\w-]+:[\t -~]*\r\n)+\r\n/y
 
 /** Headers that change nothing here; but what they ask for is the library's to look at. */
 const NOT_PLAIN: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding', 'expect', 'sec-websocket-protocol'])
+
+/** What anyone asks of a handshake: here, in the plugin of sockets, or for the address behind a proxy. */
+const ASKED_FOR = ['connection', 'upgrade', 'sec-websocket-version', 'sec-websocket-key', 'origin', 'x-forwarded-for'] as const
 
 /**
  * Reads a handshake as it should be, at the socket's route, whole and with nothing in it that could be read in two ways. What is not one may be a handshake
@@ -81,23 +85,23 @@ const NOT_PLAIN: ReadonlySet<string> = new Set(['content-length', 'transfer-enco
  */
 export function readHandshake (bytes: Buffer): (Handshake & { readonly end: number }) | undefined {
   const head = bytes.toString('latin1', 0, MAX_HEAD)
-  REQUEST_LINE.lastIndex = 0
-  if (!REQUEST_LINE.test(head)) return undefined
-  const headers: Record<string, string> = Object.create(null) as Record<string, string>
-  let end = REQUEST_LINE.lastIndex
-  for (let count = 0; count < MAX_HEADERS; count++) {
-    if (head.startsWith('\r\n', end)) {
-      return headers.host !== undefined && upgradeConstraint.deriveConstraint({ headers }) === 'websocket' ? { httpVersion: '1.1', headers, end: end + 2 } : undefined
-    }
-    HEADER_LINE.lastIndex = end
-    const [line, name, value] = HEADER_LINE.exec(head) ?? []
-    if (line === undefined) return undefined
-    const key = name!.toLowerCase()
-    if (key in headers || NOT_PLAIN.has(key)) return undefined
-    headers[key] = value!.trimEnd()
-    end += line.length
+  HEAD.lastIndex = 0
+  if (!HEAD.test(head)) return undefined
+  const end = HEAD.lastIndex
+  // Twice as fast as an object.
+  const values = new Map<string, string>()
+  for (let at = head.indexOf('\r\n') + 2; at < end - 2;) {
+    const colon = head.indexOf(':', at)
+    const endOfLine = head.indexOf('\r\n', colon)
+    const name = head.slice(at, colon).toLowerCase()
+    if (values.has(name) || NOT_PLAIN.has(name)) return undefined
+    values.set(name, head.slice(colon + 1, endOfLine).trim())
+    at = endOfLine + 2
   }
-  return undefined
+  if (values.size > MAX_HEADERS || !values.has('host')) return undefined
+  const headers: IncomingHttpHeaders = {}
+  for (const name of ASKED_FOR) headers[name] = values.get(name)
+  return upgradeConstraint.deriveConstraint({ headers }) === 'websocket' ? { httpVersion: '1.1', headers, end } : undefined
 }
 
 /** What the protocol has for a server to put behind a client's key (RFC 6455 §1.3). */

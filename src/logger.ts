@@ -4,6 +4,9 @@ import { levels, pino, type DestinationStream, type Logger } from 'pino'
 import { prettyFactory } from 'pino-pretty'
 import type { Config } from './config.js'
 
+/** Characters of lines that are put together for one write at the most; a pipe takes as much at once. */
+const CHUNK = 65_536
+
 /** Bytes of lines that are kept while standard output takes none, a full disk for example; what is more is lost. */
 const MAX_WAITING = 1_048_576
 
@@ -29,5 +32,19 @@ function standardOutput (): DestinationStream {
   const output = pino.destination({ dest: 1, sync: true, maxLength: MAX_WAITING })
   // A log that cannot be written is no reason to stop; the next line tries again, unless the reader of a pipe has gone.
   output.on('error', () => {})
-  return output
+  let lines = ''
+  const flush = () => {
+    if (lines === '') return
+    const chunk = lines
+    lines = ''
+    output.write(chunk)
+  }
+  process.on('exit', flush)
+  // Each write is a call into the system, which costs as much as relaying an event: what this turn of the event loop has to say is written at its end.
+  const write = (line: string) => {
+    if (lines === '') setImmediate(flush)
+    lines += line
+    if (lines.length > CHUNK) flush()
+  }
+  return { write }
 }

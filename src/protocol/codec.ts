@@ -7,6 +7,7 @@ import { holdsCardNumber, isCardNumber, namesCardData } from './card-data.js'
 import { COMMANDS, EVENTS, EVENT_TYPES, PAYMENT_EVENT_TYPES, type CommandType, type EventPayload, type EventType, type Source } from './events.js'
 import { FrameId } from './identifiers.js'
 import { PlainFrames } from './plain-frame.js'
+import type { ConnectionEstablished } from './server-frames.js'
 
 /** How deep objects and arrays may nest; JSON nested by the thousand parses, but breaks whatever walks it later. */
 export const MAX_DEPTH = 8
@@ -179,6 +180,16 @@ export function eventText ({ head, tail }: EventDraft, seq: number): string { re
 /** A frame of the server's own (greeting, reply, error) as text. */
 export function encodeFrame (type: string, payload: object, id?: string): string {
   return JSON.stringify(id === undefined ? { type, payload } : { type, payload, id })
+}
+
+/** All of the greeting but for whom it greets, and when. */
+const [BEFORE_CLIENT = '', BEFORE_TIME = '', AFTER_TIME = ''] = encodeFrame('CONNECTION_ESTABLISHED', {
+  clientId: '?', message: 'Connected to the payment server.', timestamp: '?', supportedEvents: EVENT_TYPES
+} satisfies Record<keyof ConnectionEstablished, unknown>).replace('"?"', '?').split('?')
+
+/** `CONNECTION_ESTABLISHED` as text, which is ASCII. @param clientId letters, digits and what else JSON takes as it is */
+export function greeting (clientId: string, timestamp: number): string {
+  return `${BEFORE_CLIENT}"${clientId}"${BEFORE_TIME}${timestamp}${AFTER_TIME}`
 }
 
 function isObject (value: unknown): value is Record<string, unknown> {

@@ -5,9 +5,10 @@ import { ANYONE, type Claims } from '../auth/policy.js'
 import type { LogEntry, Published } from '../broker/broker.js'
 import { CLOSE, Failure, type CloseReason } from '../errors.js'
 import type { Metrics } from '../metrics.js'
-import { decodeFrame, encodeFrame, type ClientFrame, type RefusedFrame } from '../protocol/codec.js'
-import { EVENT_TYPES, type JoinRoom } from '../protocol/events.js'
-import type { Ack, ConnectionEstablished, ErrorFrame, Pong, RoomLeft } from '../protocol/server-frames.js'
+import { decodeFrame, encodeFrame, greeting, type ClientFrame, type RefusedFrame } from '../protocol/codec.js'
+import type { JoinRoom } from '../protocol/events.js'
+import { framed } from '../protocol/framing.js'
+import type { Ack, ErrorFrame, Pong, RoomLeft } from '../protocol/server-frames.js'
 import { Conduct, type MessageRates } from './conduct.js'
 import { roomJoined } from './joined.js'
 import { writesDebug, type Log } from './log.js'
@@ -73,11 +74,7 @@ export class Session implements Recipient, Connection {
   /** Greets the client. @param before bytes that are not ours and go out in front, in the same write */
   open (before?: Uint8Array): void {
     if (before) this.#outbox.sendFrame(before)
-    const { now } = this.#options
-    const greeting: ConnectionEstablished = {
-      clientId: this.clientId, message: 'Connected to the payment server.', timestamp: now(), supportedEvents: EVENT_TYPES
-    }
-    this.#reply('CONNECTION_ESTABLISHED', greeting)
+    this.#outbox.sendFrame(framed(greeting(this.clientId, this.#openedAt), true))
   }
 
   /**
