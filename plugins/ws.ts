@@ -127,7 +127,7 @@ export default fp(async (app) => {
   const giveConnections = interceptConnections(app.server, (network, bytes) => {
     const handshake = readHandshake(bytes)
     if (!handshake) return false
-    const ip = addressOf({ ...handshake, socket: network })
+    const ip = addressOf(handshake.headers, network)
     if (refusalOf(handshake, ip)) return false
     const socket = PlainSocket.on(network, ip, plainOptions)
     if (!socket) return false
@@ -142,8 +142,8 @@ export default fp(async (app) => {
   })
 
   /** The same as Fastify's `request.ip`. */
-  function addressOf (request: Handshake & { socket: Socket }): string {
-    return isTrusted ? proxyAddr(request as IncomingMessage, isTrusted) : request.socket.remoteAddress!
+  function addressOf (headers: Handshake['headers'], socket: Socket): string {
+    return isTrusted ? proxyAddr({ headers, socket } as IncomingMessage, isTrusted) : socket.remoteAddress!
   }
 
   /** Why a handshake is answered with an error, a true HTTP one (RFC 6455 §10.2). */

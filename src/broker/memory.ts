@@ -38,6 +38,10 @@ interface MemoryRoom {
   emptyUntil: number
 }
 
+/** What is read of a log where nobody asks for its entries, and who is in a room on the other nodes, which there are none of. */
+const NOT_ASKED = { recovered: false, entries: [] }
+const NOBODY: readonly RoomMember[] = []
+
 export class MemoryBroker implements Broker {
   readonly #rooms = new Map<string, MemoryRoom>()
   /** Rooms that were ended, and until when that is remembered. */
@@ -104,8 +108,9 @@ export class MemoryBroker implements Broker {
     const room = this.#find(roomId)
     if (!room) return this.#missing(roomId)
     const { log, state } = room
-    const run = from ? log.readAfter(from) : { recovered: false, entries: [] }
-    return { epoch: log.epoch, seq: log.seq, state, ...this.#lifetime(room), ...run, elsewhere: [] }
+    const { recovered, entries } = from ? log.readAfter(from) : NOT_ASKED
+    const { createdAt, expiresAt } = this.#lifetime(room)
+    return { epoch: log.epoch, seq: log.seq, state, createdAt, expiresAt, recovered, entries, elsewhere: NOBODY }
   }
 
   async listRooms (limit: number, cursor = 0): Promise<{ rooms: RoomSummary[], cursor?: number }> {

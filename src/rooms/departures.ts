@@ -43,7 +43,10 @@ export class Departures {
   has (roomId: string, deviceId: string): boolean { return this.#rooms.get(roomId)?.has(deviceId) ?? false }
 
   /** The devices of a room that are away within their grace: for everyone else they are still there. */
-  away (roomId: string): RoomMember[] { return [...this.#rooms.get(roomId)?.values() ?? []].map(({ member }) => member) }
+  away (roomId: string): RoomMember[] {
+    const room = this.#rooms.get(roomId)
+    return room ? [...room.values()].map(({ member }) => member) : []
+  }
 
   /** The room is over: nobody comes back to it. */
   forget (roomId: string): void {

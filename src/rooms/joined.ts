@@ -12,7 +12,11 @@ export function roomJoined (
   { room: { roomId }, deviceId, recipient: { clientId } }: Member, { epoch, seq, state, recovered, entries }: RoomView,
   timestamp: number, asked: boolean, members?: RoomMember[]
 ): RoomJoined {
-  return {
-    roomId, deviceId, clientId, timestamp, epoch, seq, state, ...(asked && { recovered, replayed: entries.length }), ...(members && { members })
+  const joined: RoomJoined = { roomId, deviceId, clientId, timestamp, epoch, seq, state }
+  if (asked) {
+    joined.recovered = recovered
+    joined.replayed = entries.length
   }
+  if (members) joined.members = members
+  return joined
 }

@@ -49,7 +49,10 @@ export class Presence {
   introduce (member: Member, { deviceId = member.deviceId, role, presence = member.presence }: Introduction): void {
     const before = describe(member)
     const { introduced, room: { roomId } } = member
-    Object.assign(member, { deviceId, role, presence, introduced: true })
+    member.deviceId = deviceId
+    member.role = role
+    member.presence = presence
+    member.introduced = true
     if (introduced && deviceId === before.deviceId && role === before.role) return
     // Back within its grace, or there on another connection: it was never away.
     const wasAway = this.#departures.returned(roomId, deviceId)
@@ -97,7 +100,11 @@ export class Presence {
 
   announce (roomId: string): void { this.#options.announce(roomId, this.#here(roomId), this.#departures.away(roomId)) }
 
-  #here (roomId: string): RoomMember[] { return [...this.#options.rooms.get(roomId)?.members ?? []].filter(({ introduced }) => introduced).map(describe) }
+  #here (roomId: string): RoomMember[] {
+    const here: RoomMember[] = []
+    for (const member of this.#options.rooms.get(roomId)?.members ?? []) if (member.introduced) here.push(describe(member))
+    return here
+  }
 
   #isHere (roomId: string, deviceId: string, except?: Member): boolean {
     for (const member of this.#options.rooms.get(roomId)?.members ?? []) if (member.introduced && member.deviceId === deviceId && member !== except) return true
