@@ -3,7 +3,7 @@ import type { Server, Socket } from 'node:net'
 import { isKnown, streamWrap, type OnRead } from './node-sockets.js'
 
 /** How often those that say nothing are looked for, ms. After one to two of these HTTP has them, which has limits of its own. */
-const PATIENCE = 500
+const PATIENCE = 250
 
 interface Handle { onread?: OnRead }
 
