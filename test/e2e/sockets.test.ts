@@ -98,6 +98,22 @@ t.test('a socket counts for the address that a trusted proxy names, and for no o
   t.strictSame(await codes('192.0.2.0/24'), [101, 429, 429])
 })
 
+t.test('a peer that has cut its connection before anybody asked for its address harms nobody', async (t) => {
+  const { app, port, url } = await listen(t, { env: { TRUST_PROXY: 'loopback', MAX_CONNECTIONS_PER_IP: '5' } })
+  let cut: net.Socket | undefined
+  app.server.prependOnceListener('connection', (network: net.Socket) => {
+    cut = network
+    Object.defineProperty(network, 'remoteAddress', { value: undefined })
+  })
+  const socket = net.connect(port, '127.0.0.1').on('error', () => {})
+  socket.write(handshake())
+  await until('it has been heard', () => (cut?.bytesRead ?? 0) > 0)
+  socket.resetAndDestroy()
+  await Peer.connect(t, url)
+  await until('it is gone', () => cut!.destroyed)
+  t.equal(app.sessions.size, 1)
+})
+
 t.test('a frame in the very packet of the handshake is not lost', async (t) => {
   const { port } = await listen(t)
   const socket = net.connect(port, '127.0.0.1')
