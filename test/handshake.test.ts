@@ -66,6 +66,7 @@ t.test('a handshake as it should be is read from its bytes', async (t) => {
   t.match(read!.headers, { origin: 'https://shop.example', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' })
   // RFC 6455 §1.3 has this key and its answer.
   t.match(String(acceptance(read!)), /^HTTP\/1\.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=\r\n\r\n$/)
+  t.ok(readHandshake(changed(8, '__proto__: a', 'constructor: b', 'Accept: a', 'Accept: b')), 'with headers that nobody asks for')
   for (const url of ['/', '/?', '/?client=shop&x=%E0%A4%A']) t.ok(readHandshake(changed(0, `GET ${url} HTTP/1.1`)), url)
   t.equal(readHandshake(changed(6, 'ORIGIN:  \there \t '))!.headers.origin, 'here')
   t.ok(readHandshake(changed(8, ...Array.from({ length: 92 }, (_, i) => `X-${i}: y`))), 'with a hundred headers')
@@ -104,7 +105,6 @@ t.test('what could be read in two ways, or is not for the socket\'s route, is le
     ['a lone CR', changed(8, 'X: a\rb')],
     ['a lone LF', changed(8, 'X: a\nY: b')],
     ['a byte that is no ASCII', changed(8, 'X: \xe7')],
-    ['the name of what every object has, twice', changed(8, '__proto__: a', '__proto__: b')],
     ['a hundred headers and one', changed(8, ...Array.from({ length: 94 }, (_, i) => `X-${i}: y`))],
     ['a long header', changed(8, `X: ${'y'.repeat(5000)}`)]
   ] as const) t.equal(readHandshake(bytes), undefined, what)

@@ -15,8 +15,8 @@ export class EventLog {
   readonly #origins: Array<string | undefined> = []
   readonly #receivers: number[] = []
   readonly #keys: Array<readonly DraftKey[] | undefined> = []
-  /** The seq that each key named first. */
-  readonly #seqs = new Map<string, number>()
+  /** The seq that each key named first. Many a room never has one. */
+  #seqs: Map<string, number> | undefined
 
   /**
    * @param epoch names this log; positions of another epoch mean nothing here
@@ -29,7 +29,7 @@ export class EventLog {
    * @returns what it knows, and by which key; or `conflict` where the key named something else; or undefined for a new event
    */
   find (draft: EventDraft): { known: Known, key: DraftKey } | 'conflict' | undefined {
-    if (!draft.keys) return undefined
+    if (!draft.keys || !this.#seqs) return undefined
     for (const key of draft.keys) {
       const seq = this.#seqs.get(key.name)
       if (seq === undefined) continue
@@ -52,8 +52,11 @@ export class EventLog {
     this.#frames.push(frame)
     const place = this.#placeOf(seq)
     const forgotten = this.#keys[place]
-    if (forgotten) for (const { name } of forgotten) this.#seqs.delete(name)
-    if (keys) for (const { name } of keys) this.#seqs.set(name, seq)
+    if (forgotten) for (const { name } of forgotten) this.#seqs!.delete(name)
+    if (keys) {
+      this.#seqs ??= new Map()
+      for (const { name } of keys) this.#seqs.set(name, seq)
+    }
     this.#origins[place] = origin
     this.#receivers[place] = receivers
     this.#keys[place] = keys
