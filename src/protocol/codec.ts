@@ -185,7 +185,7 @@ export function encodeFrame (type: string, payload: object, id?: string): string
 /** All of the greeting but for whom it greets, and when. */
 const [BEFORE_CLIENT = '', BEFORE_TIME = '', AFTER_TIME = ''] = encodeFrame('CONNECTION_ESTABLISHED', {
   clientId: '?', message: 'Connected to the payment server.', timestamp: '?', supportedEvents: EVENT_TYPES
-} satisfies Record<keyof ConnectionEstablished, unknown>).replace('"?"', '?').split('?')
+} satisfies Record<keyof ConnectionEstablished, unknown>).split('"?"')
 
 /** `CONNECTION_ESTABLISHED` as text, which is ASCII. @param clientId letters, digits and what else JSON takes as it is */
 export function greeting (clientId: string, timestamp: number): string {

@@ -1,6 +1,6 @@
 // What a client may send, to the last character; what is said to it otherwise; and what the others receive.
 import t, { type Test } from 'tap'
-import { checkFrame, draftEvent, encodeFrame, eventText, fingerprintOf, readEvent, repeats, type ClientFrame, type DraftOptions, type EventDraft, type RefusedFrame } from '../../src/protocol/codec.js'
+import { checkFrame, draftEvent, encodeFrame, eventText, fingerprintOf, greeting, readEvent, repeats, type ClientFrame, type DraftOptions, type EventDraft, type RefusedFrame } from '../../src/protocol/codec.js'
 import { EVENT_TYPES } from '../../src/protocol/events.js'
 import { decode, frame, named, raw, refuses, takes } from './frames.js'
 
@@ -215,4 +215,11 @@ t.test('a fingerprint tells whether two events with one key say the same, and so
 t.test('a frame of the server\'s own is type, payload and, where it answers one, an id', async (t) => {
   t.equal(encodeFrame('ERROR', { message: '"olá"' }), '{"type":"ERROR","payload":{"message":"\\"olá\\""}}')
   t.strictSame(JSON.parse(encodeFrame('ACK', {}, '"')), { type: 'ACK', payload: {}, id: '"' })
+})
+
+t.test('the greeting is the frame that it would be if it were put together anew', async (t) => {
+  const [clientId, timestamp] = ['client_1705312205000_1f2e3d4c5b6a', 1705312205000]
+  t.equal(greeting(clientId, timestamp), encodeFrame('CONNECTION_ESTABLISHED', {
+    clientId, message: 'Connected to the payment server.', timestamp, supportedEvents: EVENT_TYPES
+  }))
 })
