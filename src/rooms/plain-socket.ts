@@ -31,6 +31,7 @@ export class PlainSocket<Session extends Receiver> implements ClientSocket {
   readonly #options: PlainSocketOptions<Session>
   #reader!: PlainReader
   #ws: WebSocket | undefined
+  #isClosed = false
   /** What comes is ws's to read. */
   #isLeft = false
 
@@ -46,11 +47,11 @@ export class PlainSocket<Session extends Receiver> implements ClientSocket {
     if (!readShared(network, (length, memory) => { socket.#hear(memory, length) })) return undefined
     // A peer that ends its side without a close frame is gone.
     network.allowHalfOpen = false
-    network.on('error', ignore).on('close', () => { if (!socket.#ws) options.closed(socket, ABNORMAL) })
+    network.on('error', ignore).on('close', () => { socket.#close() })
     return socket
   }
 
-  get readyState (): WebSocket['readyState'] { return this.#ws ? this.#ws.readyState : this.network.writable ? OPEN : CLOSED }
+  get readyState (): WebSocket['readyState'] { return this.#ws ? this.#ws.readyState : this.#isClosed ? CLOSED : OPEN }
 
   get isPaused (): boolean { return this.#ws ? this.#ws.isPaused : this.network.isPaused() }
 
@@ -80,6 +81,11 @@ export class PlainSocket<Session extends Receiver> implements ClientSocket {
     this.#adopted()
     this.#isLeft = true
     this.#tell(bytes)
+  }
+
+  #close (): void {
+    this.#isClosed = true
+    if (!this.#ws) this.#options.closed(this, ABNORMAL)
   }
 
   #adopted (): WebSocket {
