@@ -32,6 +32,14 @@ function standardOutput (): DestinationStream {
   const output = pino.destination({ dest: 1, sync: true, maxLength: MAX_WAITING })
   // A log that cannot be written is no reason to stop; the next line tries again, unless the reader of a pipe has gone.
   output.on('error', () => {})
+  return perTurn(output)
+}
+
+/**
+ * Collects lines: each write is a call into the system, which costs as much as relaying an event, so what a turn of the event loop has to say is written at
+ * its end, or as the process exits.
+ */
+export function perTurn (output: DestinationStream): DestinationStream {
   let lines = ''
   const flush = () => {
     if (lines === '') return
@@ -40,7 +48,6 @@ function standardOutput (): DestinationStream {
     output.write(chunk)
   }
   process.on('exit', flush)
-  // Each write is a call into the system, which costs as much as relaying an event: what this turn of the event loop has to say is written at its end.
   const write = (line: string) => {
     if (lines === '') setImmediate(flush)
     lines += line

@@ -4,7 +4,7 @@ import { PassThrough, Writable } from 'node:stream'
 import type { Test } from 'tap'
 import t from 'tap'
 import type { Config } from '../src/config.js'
-import { createLogger } from '../src/logger.js'
+import { createLogger, perTurn } from '../src/logger.js'
 
 const ISO = '\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}\\.\\d{3}Z'
 
@@ -81,4 +81,34 @@ t.test('without a destination it goes to standard output', async (t) => {
     t.equal(log.level, 'silent')
     log.fatal('nobody hears this')
   }
+})
+
+t.test('what a turn has to say is one write at its end, but for what is more than a pipe takes', async (t) => {
+  const written: string[] = []
+  const output = perTurn({ write: (text) => { written.push(text) } })
+  output.write('a\n')
+  output.write('b\n')
+  t.strictSame(written, [])
+  await new Promise((resolve) => setImmediate(resolve))
+  t.strictSame(written.splice(0), ['a\nb\n'])
+  const long = `${'x'.repeat(65_536)}\n`
+  output.write('c\n')
+  output.write(long)
+  t.strictSame(written.splice(0), [`c\n${long}`])
+  output.write('d\n')
+  await new Promise((resolve) => setImmediate(resolve))
+  t.strictSame(written, ['d\n'])
+})
+
+t.test('what was said in the last turn is written as the process exits', async (t) => {
+  const written: string[] = []
+  const before = process.listeners('exit')
+  const output = perTurn({ write: (text) => { written.push(text) } })
+  const [atExit] = process.listeners('exit').filter((listener) => !before.includes(listener))
+  t.teardown(() => process.off('exit', atExit!))
+  output.write('the end\n')
+  atExit!.call(process, 0)
+  t.strictSame(written, ['the end\n'])
+  await new Promise((resolve) => setImmediate(resolve))
+  t.strictSame(written, ['the end\n'], 'and once')
 })

@@ -44,6 +44,24 @@ t.test('up to the limit a slow peer gets everything; past it nothing is sent and
   t.strictSame([...reasons], [CLOSE.TOO_SLOW])
 })
 
+t.test('what is told again goes at the pace of the peer', async (t) => {
+  const { outbox, socket, sent } = setUp()
+  t.equal(outbox.sendPaced(framed('at once')), undefined)
+  socket.bufferedAmount = LIMIT / 2
+  let isDone = false
+  const paced = outbox.sendPaced(framed('when it is taken'))!.then(() => { isDone = true })
+  const [text, , taken] = sent.at(-1) as [Buffer, object, () => void]
+  t.equal(String(text), 'when it is taken')
+  await Promise.resolve()
+  t.notOk(isDone)
+  taken()
+  await paced
+  t.ok(isDone)
+  socket.readyState = 3
+  t.equal(outbox.sendPaced(framed('too late')), undefined)
+  t.equal(sent.length, 2)
+})
+
 t.test('a peer that has read again is not slow any more', async (t) => {
   const { outbox, socket, sent, overflows } = setUp()
   socket.bufferedAmount = LIMIT
