@@ -139,8 +139,8 @@ export const SUITES: readonly Suite[] = [
         const at = (share: number) => times[Math.floor(times.length * share)]!
         return { figure: at(0.99), beside: [at(0.5)], foreign }
       }
-      // Until every room has its hundred events, which is what a log keeps.
-      for (let warmUp = 0; warmUp < 6; warmUp++) await slice()
+      // Where there is time for it, until every room has its hundred events, which is what a log keeps.
+      for (let warmUp = 0; warmUp < Math.max(3, 6 * scale); warmUp++) await slice()
       return { slice, end: () => { for (const { sender, receivers } of rooms) for (const device of [sender, ...receivers]) device.leave() } }
     }
   },
@@ -149,7 +149,7 @@ export const SUITES: readonly Suite[] = [
     about: `storms of 1,000 devices, ${AT_ONCE} at once: TCP, upgrade, greeting, join`,
     unit: 'µs of CPU per device',
     beside: ['devices/s'],
-    prepare: async (running) => {
+    prepare: async (running, scale) => {
       let storm = 0
       const slice = async () => {
         const devices: Device[] = []
@@ -163,7 +163,7 @@ export const SUITES: readonly Suite[] = [
         return { figure: cpu, beside: [rate], foreign }
       }
       // Each of them is a thousand events of its own kind; before some ten thousand the compiler is still at work on whoever has more code.
-      for (let warmUp = 0; warmUp < 20; warmUp++) await slice()
+      for (let warmUp = 0; warmUp < Math.max(6, 20 * scale); warmUp++) await slice()
       return { slice, end: () => {} }
     }
   },
