@@ -1,4 +1,5 @@
 // The latest frames of a room, one behind the other in a few pieces of memory. As objects they would be what the garbage collector moves most.
+import { copyInto } from '../bytes.js'
 import type { Frame } from '../protocol/framing.js'
 import { giveBack, LARGEST, takePiece } from './pieces.js'
 
@@ -35,7 +36,7 @@ export class FrameRing {
     if (this.#pieces.length === this.#size) this.#drop(this.#pieces[place]!)
     const piece = this.#pieceFor(frame.length)
     const start = this.#filled
-    piece.memory.set(frame, start)
+    copyInto(piece.memory, frame, start)
     piece.frames++
     this.#filled = start + frame.length
     this.#pieces[place] = piece

@@ -1,5 +1,7 @@
 // What travels to a client: a text message as one whole, unmasked WebSocket frame, which is made once for the log and for all who get it; pings and pongs.
 
+import { writeAscii } from '../bytes.js'
+
 /** FIN and opcode 1: a whole text message in one frame. A server does not mask (RFC 6455 §5.1). */
 const WHOLE_TEXT = 0x81
 /** Lengths up to which the first byte, and the next two, say it (RFC 6455 §5.2). */
@@ -12,6 +14,9 @@ const SLAB = 16_384
 let slab = Buffer.allocUnsafeSlow(SLAB)
 let memory = slab.buffer
 let used = 0
+/** The frame that was made last, and the one before it where that is in the same piece. */
+let latest: Frame | undefined
+let before: Frame | undefined
 
 /** A frame, and as no frame changes any more, all who hold one may share it. */
 export type Frame = Uint8Array
@@ -29,18 +34,25 @@ export function framed (text: string | Buffer, isAscii = false): Frame {
     slab = Buffer.allocUnsafeSlow(SLAB)
     memory = slab.buffer
     used = 0
+    latest = undefined
   }
   const start = used
   const guess = headLength(text.length)
-  const bytes = typeof text === 'string' ? slab.write(text, start + guess, isAscii ? 'latin1' : 'utf8') : text.copy(slab, start + guess)
+  const at = start + guess
+  const bytes = typeof text !== 'string' ? text.copy(slab, at) : isAscii ? writeAscii(slab, text, at) : slab.write(text, at)
   const head = headLength(bytes)
   // A short text whose letters take more bytes than it has letters.
-  if (head !== guess) slab.copyWithin(start + head, start + guess, start + guess + bytes)
+  if (head !== guess) slab.copyWithin(start + head, at, at + bytes)
   used = start + head + bytes
   writeHead(slab, start, bytes)
+  before = latest
   // Not a Buffer by `subarray`, which takes more than twice as long.
-  return new Uint8Array(memory, start, head + bytes)
+  latest = new Uint8Array(memory, start, head + bytes)
+  return latest
 }
+
+/** Whether a frame follows another one in memory, as far as it was made last: comparing their memories would be a call into the engine for each. */
+export function follows (frame: Frame, other: Frame): boolean { return frame === latest && other === before }
 
 function framedAlone (text: Buffer): Frame {
   const head = headLength(text.length)

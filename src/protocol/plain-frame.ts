@@ -1,6 +1,7 @@
 // The usual frame, read straight from its bytes: as JSON.stringify writes it, flat, with plain ASCII strings, lists of those, and short numbers.
 import type { TObject } from '@sinclair/typebox'
 import type { TypeCheck } from '@sinclair/typebox/compiler'
+import { asciiText } from '../bytes.js'
 import { holdsCardNumber, isCardNumber, namesCardData } from './card-data.js'
 import type { EventPayload } from './events.js'
 
@@ -63,12 +64,12 @@ export class PlainFrames {
    * @param end in the bytes, from `start`
    * @returns undefined for anything else, also for what may be card data: it is to be read, and refused, in the general way
    */
-  read (bytes: Uint8Array & Pick<Buffer, 'toString'>, start: number, end: number): PlainFrame | undefined {
+  read (bytes: Buffer, start: number, end: number): PlainFrame | undefined {
     if (!isAt(bytes, start, TYPE)) return undefined
     const layout = this.#layoutAt(bytes, start + TYPE.length)
     if (!layout) return undefined
     this.#bytes = bytes
-    this.#text = bytes.toString('latin1', start, end)
+    this.#text = asciiText(bytes, start, end)
     this.#start = start
     this.#keys = 2
     this.#items = 0
@@ -84,7 +85,7 @@ export class PlainFrames {
         const idAt = at + 1 + ID.length
         if (this.#string(idAt) === undefined) return undefined
         // A log keeps it, and a slice would keep all of the text.
-        id = bytes.toString('latin1', idAt + 1, this.#end - 1)
+        id = asciiText(bytes, idAt + 1, this.#end - 1)
       } else if (this.#other(at + 1) === undefined) {
         return undefined
       }

@@ -1,6 +1,6 @@
 // What is written to a socket, in order: one write to the network for all that a turn has for it.
 import type { Writable } from 'node:stream'
-import type { Frame } from '../protocol/framing.js'
+import { follows, type Frame } from '../protocol/framing.js'
 import { canWriteDirectly, writeDirectly, type Writer } from './direct-write.js'
 import { atEndOfTurn, isTurn } from './turn.js'
 
@@ -37,6 +37,8 @@ export class Wire implements Writer {
   /** Frames of this turn, and the bytes in them. */
   #held: Frame[] | undefined
   #heldBytes = 0
+  /** They follow each other in memory, as the events of a burst do. */
+  #isOnePiece = true
   /** Bytes that went past the stream and are still on their way into the network. */
   #underWay = 0
 
@@ -51,9 +53,12 @@ export class Wire implements Writer {
   /** @param frame must stay as it is */
   write (frame: Frame): void {
     if (this.#heldBytes > 0) {
-      this.#held!.push(frame)
+      const held = this.#held!
+      this.#isOnePiece &&= follows(frame, held[held.length - 1]!)
+      held.push(frame)
     } else if (this.#isDirect && this.#underWay === 0 && this.#network.writableLength === 0 && isTurn()) {
       this.#held = [frame]
+      this.#isOnePiece = true
       wires.push(this)
     } else {
       hold(this.#network)
@@ -72,7 +77,7 @@ export class Wire implements Writer {
   /** Writes what is held back. */
   flush (): void {
     if (this.#heldBytes === 0) return
-    const bytes = joined(this.#held!, this.#heldBytes)
+    const bytes = this.#joined()
     this.#held = undefined
     this.#heldBytes = 0
     const outcome = writeDirectly(this.#network, bytes, this)
@@ -81,18 +86,12 @@ export class Wire implements Writer {
   }
 
   written (): void { this.#underWay = 0 }
-}
 
-/** @param bytes in all of the frames */
-function joined (frames: readonly Frame[], bytes: number): Uint8Array {
-  const first = frames[0]!
-  if (frames.length === 1) return first
-  // The events of a burst were framed one behind the other.
-  let end = first.byteOffset
-  const isOnePiece = frames.every((frame) => {
-    const follows = frame.buffer === first.buffer && frame.byteOffset === end
-    end += frame.length
-    return follows
-  })
-  return isOnePiece ? new Uint8Array(first.buffer, first.byteOffset, bytes) : Buffer.concat(frames, bytes)
+  /** All that is held, in one. */
+  #joined (): Uint8Array {
+    const held = this.#held!
+    const first = held[0]!
+    if (held.length === 1) return first
+    return this.#isOnePiece ? new Uint8Array(first.buffer, first.byteOffset, this.#heldBytes) : Buffer.concat(held, this.#heldBytes)
+  }
 }

@@ -2,7 +2,7 @@
 import type { Writable } from 'node:stream'
 import t from 'tap'
 import * as ws from 'ws'
-import { framed, PING, pong, textOf } from '../../src/protocol/framing.js'
+import { follows, framed, PING, pong, textOf } from '../../src/protocol/framing.js'
 
 // Exported, though its types do not say so.
 const { Receiver } = ws as unknown as { Receiver: new (options: object) => Writable }
@@ -29,6 +29,25 @@ t.test('a receiver gets what was framed, in order', async (t) => {
   receiver.write(Buffer.concat(texts.map((text) => framed(text))))
   await new Promise((resolve) => setImmediate(resolve))
   t.strictSame(received, texts)
+})
+
+t.test('a frame follows another one where it begins at its end', async (t) => {
+  let before = framed('a')
+  let pieces = 0
+  for (let n = 0; n < 1_000; n++) {
+    const frame = framed('x'.repeat(n % 130))
+    const isNext = frame.buffer === before.buffer && frame.byteOffset === before.byteOffset + before.length
+    t.equal(follows(frame, before), isNext)
+    t.notOk(follows(frame, frame) || follows(before, frame) || follows(before, before))
+    if (!isNext) pieces++
+    before = frame
+  }
+  t.ok(pieces > 2, `in ${pieces} pieces of memory`)
+  const [first, , third] = [framed('1'), framed('2'), framed('3')]
+  t.notOk(follows(third, first), 'there is one between them')
+  const large = framed('x'.repeat(20_000))
+  t.notOk(follows(large, third), 'one of its own piece')
+  t.ok(follows(framed('4'), third), 'which takes nothing of the others')
 })
 
 t.test('a ping and the answer to one are what a receiver takes them for', async (t) => {

@@ -7,6 +7,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { bytesOf } from './bytes-of.js'
+import { framed } from '../../src/protocol/framing.js'
 import { beginTurn, endTurn } from '../../src/rooms/turn.js'
 import { hold, Wire } from '../../src/rooms/wire.js'
 import { until } from '../until.js'
@@ -103,6 +104,18 @@ t.test('frames of a turn are one write past the stream, in one piece or in sever
   for (const frame of [frames[4]!, frames[5]!, frames[4]!]) wire.write(frame)
   endTurn()
   t.strictSame(direct.slice(2), [`${frames[4]}${frames[5]}${frames[4]}`])
+
+  // Made as they are written, more than one piece of memory holds, and with others between them now and then.
+  for (let turn = 0; turn < 40; turn++) {
+    const texts = Array.from({ length: 10 }, (_, n) => `turn ${turn}, frame ${n} ${'.'.repeat(n * 10)}`)
+    beginTurn()
+    for (const [n, text] of texts.entries()) {
+      if (n > 0 && turn % 11 === n) framed('somebody else')
+      wire.write(framed(text))
+    }
+    endTurn()
+    t.equal(direct.at(-1), String(Buffer.concat(texts.map((text) => framed(text)))))
+  }
   await until('all has come', () => heard === direct.join(''))
 })
 
