@@ -1,6 +1,6 @@
 // The log of one room in memory: append, bounded length, read after a position. Pure data, no clock and no sockets.
-import { eventText, readEvent, repeats, type DraftKey, type EventDraft } from '../protocol/codec.js'
-import { framed, textOf } from '../protocol/framing.js'
+import { eventFrame, readEvent, repeats, type DraftKey, type EventDraft } from '../protocol/codec.js'
+import { textOf } from '../protocol/framing.js'
 import type { LogEntry, ReadFrom } from './broker.js'
 import { FrameRing } from './frame-ring.js'
 
@@ -48,7 +48,7 @@ export class EventLog {
   append (draft: EventDraft, receivers = 0): LogEntry {
     const seq = ++this.seq
     const { keys, origin } = draft
-    const frame = framed(eventText(draft, seq), draft.isAscii)
+    const frame = eventFrame(draft, seq)
     this.#frames.push(frame)
     const place = this.#placeOf(seq)
     const forgotten = this.#keys[place]

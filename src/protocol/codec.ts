@@ -5,6 +5,7 @@ import type { TObject } from '@sinclair/typebox'
 import { Failure } from '../errors.js'
 import { holdsCardNumber, isCardNumber, namesCardData } from './card-data.js'
 import { COMMANDS, EVENTS, EVENT_TYPES, PAYMENT_EVENT_TYPES, type CommandType, type EventPayload, type EventType, type Source } from './events.js'
+import { framed, framedEvent, type Frame } from './framing.js'
 import { FrameId } from './identifiers.js'
 import { PlainFrames } from './plain-frame.js'
 import type { ConnectionEstablished } from './server-frames.js'
@@ -23,8 +24,8 @@ export interface ClientFrame {
   readonly type: EventType | CommandType
   readonly payload: EventPayload
   readonly id: string | undefined
-  /** The payload as {@link draftEvent} would serialise it, ASCII, where that is what was sent. */
-  readonly json?: string
+  /** The text up to the end of the payload as {@link draftEvent} would serialise it, ASCII, where that is what was sent. */
+  readonly opening?: string
 }
 
 /** A refused frame: why, and the frame's `id` where it had a usable one. */
@@ -97,9 +98,9 @@ export interface EventDraft extends Said {
   readonly keys: readonly DraftKey[] | undefined
   /** See {@link DraftOptions}. */
   readonly stamped: boolean
-  /** The outgoing text up to the place of `seq`, and from there on: only the number is spliced in, nothing is serialised twice. */
-  readonly head: string
-  readonly tail: string
+  /** The outgoing text to the end of the payload, and from the timestamp on: only `seq` is spliced in, nothing is serialised twice. */
+  readonly opening: string
+  readonly closing: string
   /** The outgoing text is known to be ASCII. */
   readonly isAscii: boolean
   /** The client that sent it and does not get it back. */
@@ -112,7 +113,7 @@ export interface Said {
   readonly payload: EventPayload
   readonly id?: string | undefined
   /** See {@link ClientFrame}. */
-  readonly json?: string | undefined
+  readonly opening?: string | undefined
 }
 
 export interface DraftOptions {
@@ -128,13 +129,24 @@ export interface DraftOptions {
 
 /** Serialises an event once, from its validated payload. */
 export function draftEvent (event: Said, options: DraftOptions): EventDraft {
-  const { type, payload, id, json } = event
+  const { type, payload, id, opening } = event
   const { source, verified = false, timestamp, origin, stamped = false } = options
   // `type` is one of our own names or passed the eventType pattern, so it needs no escaping; an `id` may hold quotes.
-  const head = `{"type":"${type}","payload":${json ?? JSON.stringify(payload)},"seq":`
   const stamp = stampOf(timestamp, source)
-  const tail = id === undefined ? stamp : `${stamp.slice(0, -1)},"id":${JSON.stringify(id)}}`
-  return { type, payload, id, source, verified, timestamp, head, tail, isAscii: json !== undefined, origin, keys: keysOf(id, verified, options.idempotencyKey), stamped }
+  return {
+    type,
+    payload,
+    id,
+    source,
+    verified,
+    timestamp,
+    opening: opening ?? `{"type":"${type}","payload":${JSON.stringify(payload)}`,
+    closing: id === undefined ? stamp : `${stamp.slice(0, -1)},"id":${JSON.stringify(id)}}`,
+    isAscii: opening !== undefined,
+    origin,
+    keys: keysOf(id, verified, options.idempotencyKey),
+    stamped
+  }
 }
 
 let lastStamp = { timestamp: 0, source: 'device', text: '' }
@@ -174,8 +186,17 @@ function statementOf ({ type, payload, id }: Said, { stamped }: EventDraft, { is
   return isRequest ? `${id} ${said}` : said
 }
 
-/** What every member receives, and the log keeps. */
-export function eventText ({ head, tail }: EventDraft, seq: number): string { return head + seq + tail }
+/** What the number of an event is put behind. */
+export const SEQ = ',"seq":'
+
+/** What every member receives, as text. */
+export function eventText ({ opening, closing }: EventDraft, seq: number): string { return opening + SEQ + seq + closing }
+
+/** The same in its frame, which is what members are sent and the log keeps. */
+export function eventFrame (draft: EventDraft, seq: number): Frame {
+  const { opening, closing, isAscii } = draft
+  return isAscii ? framedEvent(opening, SEQ, seq, closing) : framed(eventText(draft, seq))
+}
 
 /** A frame of the server's own (greeting, reply, error) as text. */
 export function encodeFrame (type: string, payload: object, id?: string): string {

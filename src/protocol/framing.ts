@@ -1,6 +1,6 @@
 // What travels to a client: a text message as one whole, unmasked WebSocket frame, which is made once for the log and for all who get it; pings and pongs.
 
-import { writeAscii } from '../bytes.js'
+import { copyWithin, writeAscii } from '../bytes.js'
 
 /** FIN and opcode 1: a whole text message in one frame. A server does not mask (RFC 6455 §5.1). */
 const WHOLE_TEXT = 0x81
@@ -17,6 +17,9 @@ let used = 0
 /** The frame that was made last, and the one before it where that is in the same piece. */
 let latest: Frame | undefined
 let before: Frame | undefined
+/** What an event in this piece ends with, and where that is. */
+let knownClosing: string | undefined
+let closingAt = 0
 
 /** A frame, and as no frame changes any more, all who hold one may share it. */
 export type Frame = Uint8Array
@@ -28,14 +31,7 @@ export type Frame = Uint8Array
 export function framed (text: string | Buffer, isAscii = false): Frame {
   // Of a string, as many bytes as it may become at the most: counting them would cost as much as writing them.
   const atMost = LONGEST_HEAD + (typeof text === 'string' && !isAscii ? text.length * 3 : text.length)
-  if (used + atMost > SLAB) {
-    // One that may be large does not take the place of many.
-    if (atMost > SLAB / 2) return framedAlone(Buffer.from(text))
-    slab = Buffer.allocUnsafeSlow(SLAB)
-    memory = slab.buffer
-    used = 0
-    latest = undefined
-  }
+  if (!reserve(atMost)) return framedAlone(Buffer.from(text))
   const start = used
   const guess = headLength(text.length)
   const at = start + guess
@@ -43,11 +39,59 @@ export function framed (text: string | Buffer, isAscii = false): Frame {
   const head = headLength(bytes)
   // A short text whose letters take more bytes than it has letters.
   if (head !== guess) slab.copyWithin(start + head, at, at + bytes)
-  used = start + head + bytes
   writeHead(slab, start, bytes)
+  return frameUpTo(start + head + bytes)
+}
+
+/**
+ * The same for an event that is all ASCII, from its parts: as one string it would be put together first and copied after that. How it ends, many that come at
+ * once have in common, and that is copied from the one before.
+ * @param key what the number is put behind
+ */
+export function framedEvent (opening: string, key: string, seq: number, closing: string): Frame {
+  const digits = digitsOf(seq)
+  const bytes = opening.length + key.length + digits + closing.length
+  if (!reserve(LONGEST_HEAD + bytes)) return framedAlone(Buffer.from(opening + key + seq + closing))
+  let at = used + headLength(bytes)
+  writeHead(slab, used, bytes)
+  at += writeAscii(slab, opening, at)
+  for (let i = 0; i < key.length; i++) slab[at++] = key.charCodeAt(i)
+  at += digits
+  let rest = seq
+  for (let i = 1; i <= digits; i++) {
+    slab[at - i] = 0x30 + rest % 10
+    rest = Math.floor(rest / 10)
+  }
+  if (closing === knownClosing) copyWithin(slab, at, closingAt, closing.length)
+  else writeAscii(slab, closing, at)
+  knownClosing = closing
+  closingAt = at
+  return frameUpTo(at + closing.length)
+}
+
+function digitsOf (n: number): number {
+  let digits = 1
+  for (let power = 10; n >= power; power *= 10) digits++
+  return digits
+}
+
+/** Makes room for a frame in one piece. @returns false where it is so large that it would take the place of many */
+function reserve (bytes: number): boolean {
+  if (used + bytes <= SLAB) return true
+  if (bytes > SLAB / 2) return false
+  slab = Buffer.allocUnsafeSlow(SLAB)
+  memory = slab.buffer
+  used = 0
+  latest = knownClosing = undefined
+  return true
+}
+
+/** The frame that was written behind all others. */
+function frameUpTo (end: number): Frame {
   before = latest
   // Not a Buffer by `subarray`, which takes more than twice as long.
-  latest = new Uint8Array(memory, start, head + bytes)
+  latest = new Uint8Array(memory, used, end - used)
+  used = end
   return latest
 }
 

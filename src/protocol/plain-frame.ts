@@ -10,8 +10,8 @@ export interface PlainFrame {
   readonly type: string
   readonly payload: EventPayload
   readonly id: string | undefined
-  /** The payload as it came, ASCII: to the byte what JSON.stringify makes of it. */
-  readonly json: string
+  /** All up to the end of the payload as it came, ASCII: to the byte what JSON.stringify makes of it. */
+  readonly opening: string
 }
 
 /** Bounds on what one frame holds. */
@@ -73,8 +73,7 @@ export class PlainFrames {
     this.#start = start
     this.#keys = 2
     this.#items = 0
-    const payloadAt = start + TYPE.length + layout.bytes.length - 1
-    const payload = this.#payload(payloadAt + 1, layout.keys)
+    const payload = this.#payload(start + TYPE.length + layout.bytes.length, layout.keys)
     if (!payload) return undefined
     const payloadEnd = this.#end
     let id: string | undefined
@@ -92,7 +91,7 @@ export class PlainFrames {
       at = this.#end
     }
     if (bytes[at] !== END || at + 1 !== end || !layout.check.Check(payload)) return undefined
-    return { type: layout.type, payload: payload as EventPayload, id, json: this.#slice(payloadAt, payloadEnd) }
+    return { type: layout.type, payload: payload as EventPayload, id, opening: this.#slice(start, payloadEnd) }
   }
 
   /** A few bytes tell which it is, so trying them one after the other costs less than looking up a name. */

@@ -12,8 +12,8 @@ export interface PaymentEvent {
   readonly type: PaymentEventType
   readonly payload: EventPayload
   readonly id?: string | undefined
-  /** The payload as JSON, where that is known; see the codec. */
-  readonly json?: string | undefined
+  /** How its text begins, where that is known; see the codec. */
+  readonly opening?: string | undefined
 }
 
 /** A backend's own message. */

@@ -5,7 +5,7 @@ import { EVENT_TYPES } from '../../src/protocol/events.js'
 import { decode, frame, named, raw, refuses, takes } from './frames.js'
 
 t.test('a frame is its type, its payload and, where there is one, its id', async (t) => {
-  t.strictSame(decode('{"type":"CLICKED_PAY","payload":{"roomId":"r"}}'), { type: 'CLICKED_PAY', payload: { roomId: 'r' }, id: undefined, json: '{"roomId":"r"}' }, 'plain, so it need not be serialised again')
+  t.strictSame(decode('{"type":"CLICKED_PAY","payload":{"roomId":"r"}}'), { type: 'CLICKED_PAY', payload: { roomId: 'r' }, id: undefined, opening: '{"type":"CLICKED_PAY","payload":{"roomId":"r"}' }, 'plain, so it need not be serialised again')
   t.strictSame(decode('{"id":"a","payload":{"roomId":"r"},"type":"CLICKED_PAY"}'), { type: 'CLICKED_PAY', payload: { roomId: 'r' }, id: 'a' })
   t.strictSame(decode(' {"type":"CLICKED_PAY",\r\n\t"payload":{"roomId":"r"}} '), { type: 'CLICKED_PAY', payload: { roomId: 'r' }, id: undefined }, 'text, with white space around it')
   t.strictSame(decode(frame({ message: 'olá', nested: { a: [1, null, true] } }, { timestamp: 5, clientId: 'mine' })),
@@ -132,7 +132,7 @@ t.test('the commands: LEAVE_ROOM names its room, PING needs nothing', async (t) 
 
 t.test('a frame that was parsed elsewhere is held against the same rules', async (t) => {
   for (const text of [frame({}, { id: 'a' }), frame({ roomId: '/' }, { id: 'a' }), frame({}, { type: 'toString' }), raw('{"__proto__":1}'), raw('[[[[[[[1]]]]]]]'), '[]', 'null', '5']) {
-    const { json, ...decoded } = decode(text) as ClientFrame
+    const { opening, ...decoded } = decode(text) as ClientFrame
     t.strictSame(checkFrame(JSON.parse(text)), 'failure' in decoded ? decode(text) : decoded, text)
   }
   t.match(checkFrame(undefined), { failure: { code: 'INVALID_FRAME' } })

@@ -2,7 +2,7 @@
 import type { Writable } from 'node:stream'
 import t from 'tap'
 import * as ws from 'ws'
-import { follows, framed, PING, pong, textOf } from '../../src/protocol/framing.js'
+import { follows, framed, framedEvent, PING, pong, textOf } from '../../src/protocol/framing.js'
 
 // Exported, though its types do not say so.
 const { Receiver } = ws as unknown as { Receiver: new (options: object) => Writable }
@@ -29,6 +29,21 @@ t.test('a receiver gets what was framed, in order', async (t) => {
   receiver.write(Buffer.concat(texts.map((text) => framed(text))))
   await new Promise((resolve) => setImmediate(resolve))
   t.strictSame(received, texts)
+})
+
+t.test('an event from its parts is what it is as one text', async (t) => {
+  const seqs = [0, 1, 9, 10, 99, 100, 65_535, 99_999, 1_000_000, 2 ** 31, 2 ** 32, 10 ** 15, Number.MAX_SAFE_INTEGER]
+  for (let n = 0; n < 2_000; n++) {
+    const [opening, seq, closing] = ['x'.repeat(n % 251), seqs[n % seqs.length]!, `,"at":${Math.floor(n / 7)}${'.'.repeat(n % 3 * 40)}}`]
+    // Others may be between those that end alike.
+    if (n % 5 === 0) framed('somebody else')
+    const whole = framed(`${opening},"n":${seq}${closing}`)
+    t.ok(Buffer.from(framedEvent(opening, ',"n":', seq, closing)).equals(whole), `${opening.length} characters, ${seq}, ${closing}`)
+  }
+  for (const length of [125, 126, 8_000, 9_000, 65_534, 65_535, 70_000]) {
+    const opening = 'x'.repeat(length - 2)
+    t.ok(Buffer.from(framedEvent(opening, '', 1, '}')).equals(framed(`${opening}1}`)), `${length} bytes`)
+  }
 })
 
 t.test('a frame follows another one where it begins at its end', async (t) => {

@@ -1,7 +1,6 @@
 // The rooms that somebody is in on this node: every entry of theirs is told once and in order, and what may have been missed is read, or said to be lost.
 import { Failure } from '../../errors.js'
-import { eventText, type EventDraft } from '../../protocol/codec.js'
-import { framed } from '../../protocol/framing.js'
+import { eventFrame, type EventDraft } from '../../protocol/codec.js'
 import type { RoomMember } from '../../protocol/server-frames.js'
 import type { BrokerListener, CloseCause, LogEntry, Position, Published } from '../broker.js'
 import type { Connection } from './connection.js'
@@ -90,7 +89,7 @@ export class LiveRooms {
     const tail = this.#openTail(roomId)
     if (!tail) return
     const verdict = tail.judge({ epoch, seq })
-    if (verdict === 'next') this.listener.entry(roomId, { epoch, seq, origin: draft.origin, frame: framed(eventText(draft, seq), draft.isAscii) })
+    if (verdict === 'next') this.listener.entry(roomId, { epoch, seq, origin: draft.origin, frame: eventFrame(draft, seq) })
     else if (verdict === 'gap' && epoch !== tail.epoch) this.#options.letRun(this.#catchUp(tail))
     // Another node's event before ours is still in its channel; should it never come, the next tick fetches it.
     else if (verdict === 'gap') tail.promised = Math.max(tail.promised, seq)

@@ -1,6 +1,6 @@
 // What Redis is asked about a room, and its answers in our terms: the names of a room's keys, its scripts, and UNAVAILABLE for whatever goes wrong on the way.
 import { Failure, type ErrorCode } from '../../errors.js'
-import { fingerprintOf, type EventDraft } from '../../protocol/codec.js'
+import { fingerprintOf, SEQ, type EventDraft } from '../../protocol/codec.js'
 import { framed } from '../../protocol/framing.js'
 import type { PaymentState } from '../../protocol/payment-state.js'
 import type { Lifetime, LogEntry, Position, Published, ReadFrom } from '../broker.js'
@@ -113,9 +113,9 @@ export class RoomStore {
    * @returns what became of the event, and whether the room is new
    */
   async publish (roomId: string, draft: EventDraft, create: boolean, nodes: string): Promise<Published & { isNewRoom: boolean } | Failure> {
-    const { origin = '', head, tail, timestamp, keys = [] } = draft
+    const { origin = '', opening, closing, timestamp, keys = [] } = draft
     const reply = await this.run((redis) => redis.publishEvent(
-      ...this.#about(roomId), create ? 1 : 0, this.#options.logSize, origin, head, tail, timestamp, nodes, ...describeFact(draft),
+      ...this.#about(roomId), create ? 1 : 0, this.#options.logSize, origin, opening + SEQ, closing, timestamp, nodes, ...describeFact(draft),
       ...keys.flatMap((key) => [key.name, fingerprintOf(draft, key), key.isRequest ? 1 : 0])
     ))
     if (reply instanceof Failure) return reply
