@@ -6,7 +6,7 @@ import { Failure } from '../errors.js'
 import { holdsCardNumber, isCardNumber, namesCardData } from './card-data.js'
 import { COMMANDS, EVENTS, EVENT_TYPES, PAYMENT_EVENT_TYPES, type CommandType, type EventPayload, type EventType, type Source } from './events.js'
 import { framed, framedEvent, type Frame } from './framing.js'
-import { FrameId } from './identifiers.js'
+import { DeviceId, FrameId, RoomId } from './identifiers.js'
 import { PlainFrames } from './plain-frame.js'
 import type { ConnectionEstablished } from './server-frames.js'
 
@@ -36,7 +36,8 @@ const schemas: Record<string, TObject> = { ...Object.fromEntries(EVENT_TYPES.map
 const checks = new Map<string, TypeCheck<TObject>>(Object.entries(schemas).map(([type, schema]) => [type, TypeCompiler.Compile(schema)]))
 const frameId = TypeCompiler.Compile(FrameId)
 // What a join says is kept for long, and a string that was cut out of a text keeps all of it.
-const plainFrames = new PlainFrames(PAYMENT_EVENT_TYPES.map((type) => [type, checks.get(type)!]), { keys: MAX_KEYS, items: MAX_ITEMS, string: MAX_STRING })
+const plainFrames = new PlainFrames(
+  PAYMENT_EVENT_TYPES.map((type) => [type, EVENTS[type].schema]), { roomId: RoomId, deviceId: DeviceId }, { keys: MAX_KEYS, items: MAX_ITEMS, string: MAX_STRING })
 
 /**
  * Reads one client frame.

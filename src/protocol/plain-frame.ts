@@ -1,9 +1,11 @@
 // The usual frame, read straight from its bytes: as JSON.stringify writes it, flat, with plain ASCII strings, lists of those, and short numbers.
-import type { TObject } from '@sinclair/typebox'
-import type { TypeCheck } from '@sinclair/typebox/compiler'
+import { Type, type TObject, type TString } from '@sinclair/typebox'
+import { TypeCompiler, type TypeCheck } from '@sinclair/typebox/compiler'
 import { asciiText } from '../bytes.js'
 import { holdsCardNumber, isCardNumber, namesCardData } from './card-data.js'
 import type { EventPayload } from './events.js'
+import { KnownNames } from './known-names.js'
+import { isAt, viewOf, written, type Written } from './written.js'
 
 /** A frame that was read. Its payload is valid, its bounds are kept and no card data is in it; its id is still to be checked. */
 export interface PlainFrame {
@@ -17,16 +19,24 @@ export interface PlainFrame {
 /** Bounds on what one frame holds. */
 export interface PlainBounds { readonly keys: number, readonly items: number, readonly string: number }
 
-/** A key that the contract names, and the bytes that it is written as. */
-interface Key { readonly name: string, readonly bytes: Uint8Array }
-/** A type, the bytes from its name to the payload, and what the contract names in that, in the order in which it is most often written. */
-interface Layout { readonly type: string, readonly bytes: Uint8Array, readonly keys: readonly Key[], readonly check: TypeCheck<TObject> }
+/** A key that the contract names, how it is written, and where its values are names, those that are known. */
+interface Key { readonly name: string, readonly written: Written, readonly names: KnownNames | undefined }
+interface Layout {
+  readonly type: string
+  /** From the type to what is in the payload. */
+  readonly written: Written
+  /** What the contract names in the payload, in the order in which it is most often written. */
+  readonly keys: readonly Key[]
+  /** A bit for each of those that are names and must be there. */
+  readonly required: number
+  /** Of the payload, but for the names. */
+  readonly check: TypeCheck<TObject>
+}
 type Value = string | number | string[]
 
-const ascii = (text: string) => new Uint8Array(Buffer.from(text))
-const TYPE = ascii('{"type":"')
-const ID = ascii('"id":')
-const [QUOTE, COLON, COMMA, POINT, ZERO, NINE, END, LIST, LIST_END] = ascii('":,.09}[]') as unknown as [number, number, number, number, number, number, number, number, number]
+const TYPE = written('{"type":"')
+const ID = written('"id":')
+const [QUOTE, COLON, COMMA, POINT, ZERO, NINE, END, LIST, LIST_END] = Buffer.from('":,.09}[]') as unknown as [number, number, number, number, number, number, number, number, number]
 
 /** What stands for itself in a JSON string. */
 const PLAIN = new Uint8Array(256).fill(1, 0x20, 0x7f)
@@ -43,8 +53,10 @@ const OTHER_KEY = /^(?!type$|payload$|id$)[A-Za-z]/
 export class PlainFrames {
   readonly #layouts: readonly Layout[]
   readonly #bounds: PlainBounds
-  // Of the frame that is being read: its bytes, the same as text, where that begins in them, and how many keys and items there were.
-  #bytes: Uint8Array = TYPE
+  // Of the frame that is being read: its bytes, where it ends in them, the same as text, where that begins in them, and how many keys and items there were.
+  #bytes: Buffer = Buffer.alloc(0)
+  #view = viewOf(this.#bytes)
+  #limit = 0
   #text = ''
   #start = 0
   #keys = 0
@@ -53,9 +65,17 @@ export class PlainFrames {
   #lastValue: Value | undefined
   #end = 0
 
-  /** @param checks of the payload, by type */
-  constructor (checks: Iterable<readonly [string, TypeCheck<TObject>]>, bounds: PlainBounds) {
-    this.#layouts = Array.from(checks, ([type, check]) => ({ type, bytes: ascii(`${type}","payload":{`), keys: keysOf(check.Schema()), check }))
+  /**
+   * @param schemas of the payload, by type
+   * @param names keys that have a name as their value, and the rule for it
+   */
+  constructor (schemas: Iterable<readonly [string, TObject]>, names: Readonly<Record<string, TString>>, bounds: PlainBounds) {
+    const known = new Map(Object.entries(names).map(([key, schema]) => [key, new KnownNames(TypeCompiler.Compile(schema))]))
+    this.#layouts = Array.from(schemas, ([type, schema]): Layout => {
+      const keys = Object.keys(schema.properties).map((name): Key => ({ name, written: written(`"${name}":`), names: known.get(name) }))
+      const required = keys.reduce((bits, { name, names }, i) => names && schema.required?.includes(name) ? bits | 1 << i : bits, 0)
+      return { type, written: written(`${type}","payload":{`), keys, required, check: TypeCompiler.Compile(Type.Omit(schema, [...known.keys()])) }
+    })
     this.#bounds = bounds
   }
 
@@ -65,22 +85,25 @@ export class PlainFrames {
    * @returns undefined for anything else, also for what may be card data: it is to be read, and refused, in the general way
    */
   read (bytes: Buffer, start: number, end: number): PlainFrame | undefined {
-    if (!isAt(bytes, start, TYPE)) return undefined
-    const layout = this.#layoutAt(bytes, start + TYPE.length)
+    const view = viewOf(bytes)
+    if (!isAt(view, start, end, TYPE)) return undefined
+    const layout = this.#layoutAt(view, start + TYPE.length, end)
     if (!layout) return undefined
     this.#bytes = bytes
+    this.#view = view
+    this.#limit = end
     this.#text = asciiText(bytes, start, end)
     this.#start = start
     this.#keys = 2
     this.#items = 0
-    const payload = this.#payload(start + TYPE.length + layout.bytes.length, layout.keys)
+    const payload = this.#payload(start + TYPE.length + layout.written.length, layout)
     if (!payload) return undefined
     const payloadEnd = this.#end
     let id: string | undefined
     let at = payloadEnd
     while (bytes[at] === COMMA) {
       if (++this.#keys > this.#bounds.keys) return undefined
-      if (id === undefined && isAt(bytes, at + 1, ID)) {
+      if (id === undefined && isAt(view, at + 1, end, ID)) {
         const idAt = at + 1 + ID.length
         if (this.#string(idAt) === undefined) return undefined
         // A log keeps it, and a slice would keep all of the text.
@@ -95,13 +118,13 @@ export class PlainFrames {
   }
 
   /** A few bytes tell which it is, so trying them one after the other costs less than looking up a name. */
-  #layoutAt (bytes: Uint8Array, at: number): Layout | undefined {
-    for (const layout of this.#layouts) if (isAt(bytes, at, layout.bytes)) return layout
+  #layoutAt (view: DataView, at: number, end: number): Layout | undefined {
+    for (const layout of this.#layouts) if (isAt(view, at, end, layout.written)) return layout
     return undefined
   }
 
   /** What is behind the opening bracket of the payload. */
-  #payload (start: number, keys: readonly Key[]): Record<string, unknown> | undefined {
+  #payload (start: number, { keys, required }: Layout): Record<string, unknown> | undefined {
     const bytes = this.#bytes
     const payload: Record<string, unknown> = {}
     let at = start
@@ -109,14 +132,14 @@ export class PlainFrames {
     let seen = 0
     for (;;) {
       if (++this.#keys > this.#bounds.keys) return undefined
-      const key = keyAt(bytes, at, keys, next)
+      const key = keyAt(this.#view, at, this.#limit, keys, next)
       // A second one of a name takes the place of the first, and JSON.stringify writes it there.
       if (key >= 0) {
         if ((seen & 1 << key) !== 0) return undefined
         seen |= 1 << key
         next = key + 1
-        const { name, bytes: { length } } = keys[key]!
-        const value = this.#value(at + length)
+        const { name, written: { length }, names } = keys[key]!
+        const value = names ? this.#name(at + length, names) : this.#value(at + length)
         if (value === undefined) return undefined
         set(payload, name, value)
       } else {
@@ -127,7 +150,7 @@ export class PlainFrames {
       at = this.#end + 1
       if (bytes[at - 1] === COMMA) continue
       this.#end = at
-      return bytes[at - 1] === END ? payload : undefined
+      return bytes[at - 1] === END && (seen & required) === required ? payload : undefined
     }
   }
 
@@ -153,6 +176,16 @@ export class PlainFrames {
     const value = this.#slice(at + 1, end)
     this.#end = end + 1
     return holdsCardNumber(value) ? undefined : value
+  }
+
+  #name (at: number, names: KnownNames): string | undefined {
+    const bytes = this.#bytes
+    if (bytes[at] !== QUOTE) return undefined
+    let end = at + 1
+    let hash = 0
+    for (let byte = bytes[end]!; PLAIN[byte] === 1; byte = bytes[++end]!) hash = Math.imul(hash, 31) + byte | 0
+    this.#end = end + 1
+    return bytes[end] === QUOTE ? names.read(bytes, at + 1, end, hash) : undefined
   }
 
   #strings (start: number): string[] | undefined {
@@ -190,12 +223,10 @@ export class PlainFrames {
   #slice (from: number, to: number): string { return this.#text.slice(from - this.#start, to - this.#start) }
 }
 
-function keysOf ({ properties }: TObject): Key[] { return Object.keys(properties).map((name) => ({ name, bytes: ascii(`"${name}":`) })) }
-
 /** Which of the keys it is, -1 for none of them. Most often it is the next one. */
-function keyAt (bytes: Uint8Array, at: number, keys: readonly Key[], next: number): number {
-  for (let i = next; i < keys.length; i++) if (isAt(bytes, at, keys[i]!.bytes)) return i
-  for (let i = 0; i < next; i++) if (isAt(bytes, at, keys[i]!.bytes)) return i
+function keyAt (view: DataView, at: number, end: number, keys: readonly Key[], next: number): number {
+  for (let i = next; i < keys.length; i++) if (isAt(view, at, end, keys[i]!.written)) return i
+  for (let i = 0; i < next; i++) if (isAt(view, at, end, keys[i]!.written)) return i
   return -1
 }
 
@@ -213,11 +244,6 @@ function set (payload: Record<string, unknown>, name: string, value: Value): voi
     case 'code': payload.code = value; break
     default: payload[name] = value
   }
-}
-
-function isAt (bytes: Uint8Array, at: number, expected: Uint8Array): boolean {
-  for (let i = 0; i < expected.length; i++) if (bytes[at + i] !== expected[i]) return false
-  return true
 }
 
 function isDigit (byte: number | undefined): boolean { return byte !== undefined && byte >= ZERO && byte <= NINE }

@@ -110,6 +110,9 @@ t.test('a frame ends where it is said to, whatever is behind it', async (t) => {
 
 /** Frames that are plain or nearly so, as text. */
 const nearlyPlain = fc.record({
+  roomId: fc.option(fc.oneof(
+    fc.constantFrom('r', 'r', 'r', 'room-000001', 'room-000002', '.', '..', 'my room', '', 'x'.repeat(128), 'x'.repeat(129), '4111111111111111'), fc.string({ maxLength: 4 })
+  ), { nil: undefined, freq: 12 }),
   type: fc.constantFrom(...PAYMENT_EVENT_TYPES, ...PAYMENT_EVENT_TYPES, 'JOIN_ROOM', 'NONE'),
   members: fc.array(fc.tuple(
     fc.constantFrom('roomId', 'deviceId', 'method', 'fields', 'transactionId', 'amount', 'currency', 'error', 'code', 'note', 'constructor', 'toString', 'id', 'pan', '7', '', '__proto__'),
@@ -121,8 +124,9 @@ const nearlyPlain = fc.record({
   id: fc.option(fc.string({ maxLength: 8 }), { nil: undefined }),
   beside: fc.constantFrom('', '', '', '', '', '"timestamp":5,', '"clientId":"c","n":[1],', '"n":["a"],"n":5,', '"id":"x",', '"7":7,', '"cvv":"1",', '"payload":{"roomId":"r"},'),
   gap: fc.constantFrom('', '', '', '', '', '', '', '', ' ', '\n')
-}).map(({ type, members, id, beside, gap }) => {
-  const payload = [['roomId', '"r"'] as const, ...members].map(([key, json]) => `"${key}":${gap}${json}`).join(',')
+}).map(({ roomId, type, members, id, beside, gap }) => {
+  const room = roomId === undefined ? [] : [['roomId', JSON.stringify(roomId)] as const]
+  const payload = [...room, ...members].map(([key, json]) => `"${key}":${gap}${json}`).join(',')
   return `{"type":"${type}","payload":{${payload}},${beside}${id === undefined ? '"end":0' : `"id":${JSON.stringify(id)}`}}`
 })
 
