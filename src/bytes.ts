@@ -1,7 +1,7 @@
 // What is done to bytes at every event, by methods that are known beforehand: Node.js 20 looks the method of a Buffer up anew at each call, and `write` and
 // `toString` then look for what belongs to the encoding. Together that was a twentieth of what an event of a burst costs.
 
-const { set, copyWithin: copy } = Uint8Array.prototype
+const { set } = Uint8Array.prototype
 
 /** What Buffer.prototype has for Latin-1 and `write` and `toString` call. It is not documented, so another version may do without. */
 interface Latin1 {
@@ -25,8 +25,5 @@ export function writeAscii (memory: Buffer, text: string, at: number): number { 
 
 /** The text of bytes that are ASCII. */
 export function asciiText (memory: Buffer, start: number, end: number): string { return latin1Slice.call(memory, start, end) }
-
-/** Copies what is in the memory already to another place in it. */
-export function copyWithin (memory: Buffer, at: number, from: number, length: number): void { copy.call(memory, at, from, from + length) }
 
 export function copyInto (memory: Buffer, bytes: Uint8Array, at: number): void { set.call(memory, bytes, at) }

@@ -1,6 +1,6 @@
 // What travels to a client: a text message as one whole, unmasked WebSocket frame, which is made once for the log and for all who get it; pings and pongs.
 
-import { copyWithin, writeAscii } from '../bytes.js'
+import { copyInto, writeAscii } from '../bytes.js'
 
 /** FIN and opcode 1: a whole text message in one frame. A server does not mask (RFC 6455 §5.1). */
 const WHOLE_TEXT = 0x81
@@ -17,9 +17,9 @@ let used = 0
 /** The frame that was made last, and the one before it where that is in the same piece. */
 let latest: Frame | undefined
 let before: Frame | undefined
-/** What an event in this piece ends with, and where that is. */
+/** How an event in this piece ends, as text and as bytes. */
 let knownClosing: string | undefined
-let closingAt = 0
+let closingBytes: Uint8Array
 
 /** A frame, and as no frame changes any more, all who hold one may share it. */
 export type Frame = Uint8Array
@@ -62,10 +62,13 @@ export function framedEvent (opening: string, key: string, seq: number, closing:
     slab[at - i] = 0x30 + rest % 10
     rest = Math.floor(rest / 10)
   }
-  if (closing === knownClosing) copyWithin(slab, at, closingAt, closing.length)
-  else writeAscii(slab, closing, at)
-  knownClosing = closing
-  closingAt = at
+  if (closing === knownClosing) {
+    copyInto(slab, closingBytes, at)
+  } else {
+    writeAscii(slab, closing, at)
+    knownClosing = closing
+    closingBytes = new Uint8Array(memory, at, closing.length)
+  }
   return frameUpTo(at + closing.length)
 }
 

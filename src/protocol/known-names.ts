@@ -4,45 +4,53 @@ import type { TString } from '@sinclair/typebox'
 import type { TypeCheck } from '@sinclair/typebox/compiler'
 import { asciiText } from '../bytes.js'
 import { holdsCardNumber } from './card-data.js'
+import { areSame } from './written.js'
 
 /** How many are known at the most; a later one takes the place of another. */
-const PLACES = 2048
-/** A longer one is not remembered. A UUID with something before it fits. */
-const LONGEST = 64
+const PLACES_BITS = 11
+const PLACES = 1 << PLACES_BITS
+/** Those are remembered that are no shorter than a word and no longer than this. A UUID with something before it fits. */
+const [SHORTEST, LONGEST] = [4, 64]
+/** An odd number whose multiples are all over the place. */
+const SPREAD = 0x9e3779b1
 
 /** Names of one kind. */
 export class KnownNames {
   readonly #check: TypeCheck<TString>
   readonly #names: string[] = new Array<string>(PLACES).fill('')
   /** Their bytes, each at its place. */
-  readonly #bytes = new Uint8Array(PLACES * LONGEST)
+  readonly #bytes = Buffer.alloc(PLACES * LONGEST)
+  readonly #view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset)
 
   /** @param check what a name must be like */
   constructor (check: TypeCheck<TString>) { this.#check = check }
 
   /**
    * The name in some bytes, which are ASCII: the same string as the last time, as a rule.
-   * @param hash of these bytes, any
+   * @param view of the bytes
    * @returns undefined where it must not be a name of this kind, or may be a card number
    */
-  read (bytes: Buffer, start: number, end: number, hash: number): string | undefined {
-    const place = hash & PLACES - 1
-    const known = this.#names[place]!
+  read (bytes: Buffer, view: DataView, start: number, end: number): string | undefined {
     const length = end - start
-    if (known.length === length && this.#isAt(place, bytes, start, length)) return known
-    const name = asciiText(bytes, start, end)
-    if (!this.#check.Check(name) || holdsCardNumber(name)) return undefined
-    if (length > LONGEST) return name
-    this.#names[place] = name
-    for (let i = 0; i < length; i++) this.#bytes[place * LONGEST + i] = bytes[start + i]!
+    if (length < SHORTEST || length > LONGEST) return this.#checked(asciiText(bytes, start, end))
+    const place = placeOf(view, start, length)
+    const known = this.#names[place]!
+    if (known.length === length && areSame(view, start, this.#view, place * LONGEST, length)) return known
+    const name = this.#checked(asciiText(bytes, start, end))
+    if (name !== undefined) {
+      this.#names[place] = name
+      this.#bytes.write(name, place * LONGEST, 'latin1')
+    }
     return name
   }
 
-  #isAt (place: number, bytes: Buffer, start: number, length: number): boolean {
-    const known = this.#bytes
-    const first = place * LONGEST
-    for (let i = 0; i < length; i++) if (known[first + i] !== bytes[start + i]) return false
-    // Where nothing is known yet.
-    return length > 0
-  }
+  #checked (name: string): string | undefined { return this.#check.Check(name) && !holdsCardNumber(name) ? name : undefined }
+}
+
+/** A hash of all bytes, of which the upper bits are the best. */
+function placeOf (view: DataView, start: number, length: number): number {
+  const last = start + length - SHORTEST
+  let hash = view.getInt32(last, true)
+  for (let at = start; at < last; at += SHORTEST) hash = Math.imul(hash, SPREAD) + view.getInt32(at, true) | 0
+  return Math.imul(hash, SPREAD) >>> 32 - PLACES_BITS
 }

@@ -182,10 +182,9 @@ export class PlainFrames {
     const bytes = this.#bytes
     if (bytes[at] !== QUOTE) return undefined
     let end = at + 1
-    let hash = 0
-    for (let byte = bytes[end]!; PLAIN[byte] === 1; byte = bytes[++end]!) hash = Math.imul(hash, 31) + byte | 0
+    while (PLAIN[bytes[end]!] === 1) end++
     this.#end = end + 1
-    return bytes[end] === QUOTE ? names.read(bytes, at + 1, end, hash) : undefined
+    return bytes[end] === QUOTE ? names.read(bytes, this.#view, at + 1, end) : undefined
   }
 
   #strings (start: number): string[] | undefined {

@@ -26,6 +26,13 @@ export function viewOf (bytes: Buffer): DataView {
   return view
 }
 
+/** Whether the same bytes are at two places. @param length of them, four or more */
+export function areSame (first: DataView, firstAt: number, second: DataView, secondAt: number, length: number): boolean {
+  const last = length - WORD
+  for (let i = 0; i < last; i += WORD) if (first.getInt32(firstAt + i, true) !== second.getInt32(secondAt + i, true)) return false
+  return first.getInt32(firstAt + last, true) === second.getInt32(secondAt + last, true)
+}
+
 /** Whether the text is at that place. @param end of the bytes that may be looked at */
 export function isAt (view: DataView, at: number, end: number, { length, words }: Written): boolean {
   if (at + length > end) return false

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
-import { isAt, viewOf, written } from '../../src/protocol/written.js'
+import { areSame, isAt, viewOf, written } from '../../src/protocol/written.js'
 
 t.test('text is found where it is, whole, and nowhere else', async (t) => {
   let found = 0
@@ -20,6 +20,18 @@ t.test('text is found where it is, whole, and nowhere else', async (t) => {
     }
   }), { numRuns: 200 })
   t.ok(found > 100, `${found} times`)
+})
+
+t.test('bytes are the same where all of them are', async () => {
+  const few = fc.string({ unit: fc.constantFrom('a', 'b'), minLength: 4, maxLength: 13 })
+  fc.assert(fc.property(few, few, (first, second) => {
+    const bytes = Buffer.from(`${first}left${second}right`)
+    const view = new DataView(bytes.buffer, bytes.byteOffset)
+    const other = first.length + 4
+    for (let length = 4; length <= Math.min(first.length, second.length); length++) {
+      assert.equal(areSame(view, 0, view, other, length), first.slice(0, length) === second.slice(0, length), `${length} of ${first} and ${second}`)
+    }
+  }), { numRuns: 2_000 })
 })
 
 t.test('a view is of the bytes that are asked about', async (t) => {
