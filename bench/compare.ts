@@ -112,8 +112,9 @@ export function show ({ suite, rows, foreign }: Table): string {
 }
 
 function showGrowth (rows: readonly Growth[]): string {
-  return `## Growth\n\nOurs alone, the relay suite's rooms, while more and more is kept: what an event costs must not depend on it.\n\n${markdown([
-    ['', 'µs of CPU per event', `× ${rows[0]!.name}`, 'MiB resident'], ...rows.map(({ name, cpu, memory }) => [name, rounded(cpu), (cpu / rows[0]!.cpu).toFixed(2), rounded(memory)])
+  return `## Growth\n\nOurs, the relay suite's rooms, while more and more is kept: what an event costs must not depend on it.\n\n${markdown([
+    ['', 'µs of CPU per event', `× ${CONTESTANTS[0]!.name}`, `× ${rows[0]!.name}`, 'MiB resident'],
+    ...rows.map(({ name, cpu, ratio, memory }) => [name, rounded(cpu), ratio.toFixed(2), (ratio / rows[0]!.ratio).toFixed(2), rounded(memory)])
   ])}`
 }
 

@@ -6,6 +6,9 @@ import type { Dialect } from './contestants.js'
 const ADDRESSES = 8
 let dialled = 0
 
+/** In which events differ. */
+const DIGITS = 10
+
 /** A ping without a payload, which is what servers send, and the answer to it. Who gives none is cut off. */
 const PING = Buffer.from([0x89, 0])
 const PONG = Buffer.from([0x8a, 0x80, 0, 0, 0, 0])
@@ -24,15 +27,17 @@ export class Device {
   onEvents: () => void = () => {}
   readonly #socket: Socket
   readonly #frame: Buffer
-  /** Where the ten digits are. */
+  /** Where the ten digits in it begin. */
   readonly #digits: number
+  /** As many frames as were sent at once last, one behind the other. */
+  #frames: Buffer
   #unread: Buffer | undefined
   #sent = 0
 
   private constructor (socket: Socket, event: Buffer) {
     this.#socket = socket
-    this.#frame = event
-    this.#digits = event.indexOf('##########')
+    this.#frame = this.#frames = event
+    this.#digits = event.indexOf('#'.repeat(DIGITS))
   }
 
   /** Connects and joins. */
@@ -65,10 +70,15 @@ export class Device {
     return device
   }
 
-  /** Sends so many events in one write. */
+  /** Sends so many events in one write, when those before are on their way. */
   send (count = 1): void {
-    const frames = count === 1 ? this.#next() : Buffer.concat(Array.from({ length: count }, () => Buffer.from(this.#next())))
-    this.#socket.write(frames)
+    const { length } = this.#frame
+    if (this.#frames.length !== count * length) this.#frames = Buffer.concat(Array.from({ length: count }, () => this.#frame))
+    for (let end = this.#digits + DIGITS; end < this.#frames.length; end += length) {
+      let rest = this.#sent++
+      for (let at = end - 1; at >= end - DIGITS; at--, rest = Math.floor(rest / 10)) this.#frames[at] = 0x30 + rest % 10
+    }
+    this.#socket.write(this.#frames)
   }
 
   /** The server, or the way to it, has ended the connection. */
@@ -76,11 +86,6 @@ export class Device {
 
   /** Goes without a word, so that nothing is left of it in the kernel. */
   leave (): void { this.#socket.resetAndDestroy() }
-
-  #next (): Buffer {
-    this.#frame.write(String(this.#sent++).padStart(10, '0'), this.#digits)
-    return this.#frame
-  }
 
   #read (chunk: Buffer): void {
     const data = this.#unread ? Buffer.concat([this.#unread, chunk]) : chunk

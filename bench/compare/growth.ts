@@ -1,14 +1,16 @@
 // Whether an event costs more when there are more rooms, or when more has happened: it must not.
 import { each } from '../devices.js'
-import { CONTESTANTS } from './contestants.js'
+import { CONTESTANTS, type Contestant } from './contestants.js'
 import { Device } from './device.js'
 import { Running } from './process.js'
-import { SUITES } from './suites.js'
+import { LEAD, RELAYED, SUITES } from './suites.js'
 
 export interface Growth {
   readonly name: string
   /** µs per event. */
   readonly cpu: number
+  /** To the first contestant, of which nothing is kept, in slices that took turns: a machine that drifts drifts for both. */
+  readonly ratio: number
   /** MiB. */
   readonly memory: number
 }
@@ -16,31 +18,45 @@ export interface Growth {
 const ROOMS = 50_000
 /** Events of an hour, at a hundred a second. */
 const HOUR = 360_000
-/** Slices of which the least is taken: what is looked for is a rise, not a spike. */
-const SLICES = 5
+/** In a slice, with its lead. */
+const EVENTS = RELAYED * (1 + LEAD)
+/** Slices of which the middle one is taken. */
+const SLICES = 9
 
 /** @param scale how much of it all is done */
 export async function growth (scale: number): Promise<Growth[]> {
   const ours = CONTESTANTS.find(({ name }) => name === 'ours')!
   const relay = SUITES.find(({ name }) => name === 'relay')!
-  const running = await Running.start(ours, { url: '', pid: 0 })
+  const started: Running[] = []
   try {
-    const { slice, end } = await relay.prepare(running, 1)
+    const start = async (contestant: Contestant) => {
+      const one = await Running.start(contestant, { url: '', pid: 0 })
+      started.push(one)
+      return { running: one, ...await relay.prepare(one, 1) }
+    }
+    const beside = await start(CONTESTANTS[0]!)
+    const { running, slice, end } = await start(ours)
     const look = async (name: string): Promise<Growth> => {
-      const slices = []
-      for (let n = 0; n < SLICES; n++) slices.push((await slice()).figure)
-      return { name, cpu: Math.min(...slices), memory: await running.memory() / 2 ** 20 }
+      const turns = []
+      for (let n = 0; n < SLICES; n++) {
+        const { figure } = await beside.slice()
+        const cpu = (await slice()).figure
+        turns.push({ cpu, ratio: cpu / figure })
+      }
+      const middle = (values: number[]) => values.toSorted((a, b) => a - b)[SLICES >> 1]!
+      return { name, cpu: middle(turns.map(({ cpu }) => cpu)), ratio: middle(turns.map(({ ratio }) => ratio)), memory: await running.memory() / 2 ** 20 }
     }
     const rooms = ROOMS * scale
     const rows = [await look('at first')]
     await keepRooms(running, rooms)
     rows.push(await look(`with ${rooms.toLocaleString('en')} more rooms kept`))
-    for (let events = 0; events < HOUR * scale; events += 12_000) await slice()
+    for (let events = 0; events < HOUR * scale; events += EVENTS) await slice()
     rows.push(await look(`after ${(HOUR * scale).toLocaleString('en')} more events`))
+    beside.end()
     end()
     return rows
   } finally {
-    await running.stop()
+    for (const one of started) await one.stop()
   }
 }
 

@@ -26,7 +26,7 @@ export interface Suite {
 }
 
 /** As many slices go before one that is measured: meanwhile others had the CPU, and what was in its caches is theirs. */
-const LEAD = 2
+export const LEAD = 2
 
 /** Connections that are opened at once. */
 const AT_ONCE = 64
@@ -126,8 +126,11 @@ async function paced (rooms: Room[], events: number): Promise<number[]> {
   return times.sort((a, b) => a - b)
 }
 
+/** Events in a slice of the first suite. */
+export const RELAYED = 12_000
+
 export const SUITES: readonly Suite[] = [
-  relaying('relay', '200 rooms of two devices, one event on its way in each', { rooms: 200, events: 12_000 }),
+  relaying('relay', '200 rooms of two devices, one event on its way in each', { rooms: 200, events: RELAYED }),
   relaying('burst', '100 rooms of two devices, eight events sent at once in each', { rooms: 100, window: 8, events: 16_000 }),
   relaying('fan-out', '20 rooms, from one device to nine', { rooms: 20, receivers: 9, events: 2_400 }),
   {
