@@ -1,7 +1,7 @@
 // The socket's contract as AsyncAPI 3.0, from the schemas that validate its frames.
 import { Type, type TObject, type TSchema } from '@sinclair/typebox'
 import { CLOSE, ERRORS } from '../errors.js'
-import { MAX_DEPTH, MAX_ITEMS, MAX_KEYS, MAX_STRING } from './codec.js'
+import { MAX_DEPTH, MAX_ITEMS, MAX_KEYS, MAX_STRING } from './shape.js'
 import { COMMANDS, EVENTS, EVENT_TYPES, PAYMENT_EVENT_TYPES, type CommandType, type EventType } from './events.js'
 import { FRAME_EXAMPLES } from './frame-examples.js'
 import { FrameId } from './identifiers.js'

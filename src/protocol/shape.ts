@@ -1,0 +1,109 @@
+// What any JSON that comes in must keep to, also where the contract does not look: how much of it there is, and no card data.
+import { Failure } from '../errors.js'
+import { holdsCardNumber, isCardNumber, namesCardData } from './card-data.js'
+
+/** How deep objects and arrays may nest; JSON nested by the thousand parses, but breaks whatever walks it later. */
+export const MAX_DEPTH = 8
+/** Keys in one frame, over all its objects. */
+export const MAX_KEYS = 64
+/** Array items in one frame, over all its arrays. */
+export const MAX_ITEMS = 256
+/** Characters (UTF-16 units) in one string, keys included. */
+export const MAX_STRING = 2048
+
+const CARD_NAME = 'is the name of card data, which must not be sent here'
+const CARD_NUMBER = 'holds what looks like a card number, which must not be sent here'
+
+/**
+ * Bounds on a parsed frame or request, also on the keys that the contract does not name, since payloads travel on as they are; and no card data.
+ * @returns what is wrong with its shape, otherwise `SENSITIVE_DATA` for the first card data in it; neither repeats any of that
+ */
+export function checkShape (frame: unknown): Failure | undefined {
+  walk.begin()
+  return walk.visit(frame, 1) ?? walk.sensitive
+}
+
+/** One way through a parsed text. */
+class Walk {
+  sensitive: Failure | undefined
+  #keys = 0
+  #items = 0
+  /** The keys that lead to where it is. */
+  readonly #path: string[] = []
+
+  begin (): void {
+    this.sensitive = undefined
+    this.#keys = this.#items = 0
+    // Only a way that ended early left something there.
+    if (this.#path.length > 0) this.#path.length = 0
+  }
+
+  visit (value: unknown, depth: number): Failure | undefined {
+    if (typeof value === 'string') {
+      const rule = ruleFor(value)
+      if (rule !== undefined) return this.#broken(rule)
+      if (this.sensitive === undefined && holdsCardNumber(value)) this.sensitive = this.#broken(CARD_NUMBER, 'SENSITIVE_DATA')
+      return undefined
+    }
+    if (typeof value === 'number') {
+      // JSON can say 1e400; it parses to Infinity, and would travel on as null.
+      if (!Number.isFinite(value)) return this.#broken('expected a finite number')
+      if (this.sensitive === undefined && isCardNumber(value)) this.sensitive = this.#broken(CARD_NUMBER, 'SENSITIVE_DATA')
+      return undefined
+    }
+    if (typeof value !== 'object' || value === null) return undefined
+    if (depth > MAX_DEPTH) return new Failure('TOO_DEEP', `The text is nested deeper than ${MAX_DEPTH} levels.`)
+    return Array.isArray(value) ? this.#visitItems(value, depth) : this.#visitKeys(value as Record<string, unknown>, depth)
+  }
+
+  #visitItems (value: unknown[], depth: number): Failure | undefined {
+    this.#items += value.length
+    if (this.#items > MAX_ITEMS) return new Failure('INVALID_FRAME', `The frame holds more than ${MAX_ITEMS} array items.`)
+    for (const item of value) {
+      const found = this.visit(item, depth + 1)
+      if (found) return found
+    }
+    return undefined
+  }
+
+  #visitKeys (value: Record<string, unknown>, depth: number): Failure | undefined {
+    // JSON.parse makes every spelling of `__proto__` an own key, so comparing parsed keys catches the escaped ones too.
+    for (const key in value) {
+      if (++this.#keys > MAX_KEYS) return new Failure('INVALID_FRAME', `The frame holds more than ${MAX_KEYS} keys.`)
+      const child = value[key]
+      if (key === '__proto__' || (key === 'constructor' && isObject(child) && Object.hasOwn(child, 'prototype'))) return new Failure('FORBIDDEN_KEY')
+      if (ruleFor(key) !== undefined) return new Failure('INVALID_FRAME', `The frame holds a key that is longer than ${MAX_STRING} characters or holds a lone surrogate.`)
+      this.#path.push(key)
+      if (this.sensitive === undefined) {
+        if (namesCardData(key, child)) this.sensitive = this.#broken(CARD_NAME, 'SENSITIVE_DATA')
+        else if (holdsCardNumber(key)) this.sensitive = this.#broken(CARD_NUMBER, 'SENSITIVE_DATA')
+      }
+      const found = this.visit(child, depth + 1)
+      if (found) return found
+      this.#path.pop()
+    }
+    return undefined
+  }
+
+  #broken (rule: string, code: 'INVALID_FRAME' | 'SENSITIVE_DATA' = 'INVALID_FRAME'): Failure {
+    return invalid(this.#path.map((key) => holdsCardNumber(key) ? '[hidden]' : key).join('.'), rule, code)
+  }
+}
+
+/** One for all: it is done before the next one begins, and a new one for each frame would be garbage. */
+const walk = new Walk()
+
+function ruleFor (text: string): string | undefined {
+  if (text.length > MAX_STRING) return `expected at most ${MAX_STRING} characters`
+  if (!text.isWellFormed()) return 'expected valid Unicode, without lone surrogates'
+  return undefined
+}
+
+/** A failure that says which key is to blame, and what its rule is. */
+export function invalid (key: string, rule: string, code: 'INVALID_FRAME' | 'SENSITIVE_DATA' = 'INVALID_FRAME'): Failure {
+  return new Failure(code, `${key}: ${rule}`, [{ key, rule }])
+}
+
+export function isObject (value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
