@@ -1,5 +1,5 @@
 // What an event, a connection and a room cost here, beside other servers on the same machine in the same run. `npm run bench` writes docs/benchmarks.md;
-// `npm run bench -- --quick` only prints, after two minutes. Figures of two runs are not to be compared: ratios within one are.
+// `npm run bench -- --quick` only prints, after three minutes. Figures of two runs are not to be compared: ratios within one are.
 import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -158,7 +158,7 @@ if (process.argv[1] === import.meta.filename) {
   build()
   pin(process.pid, DRIVER)
   const plan = quick ? QUICK : FULL
-  // Two minutes do not do for Redis as well.
+  // Three minutes do not do for Redis as well.
   const contestants = quick ? CONTESTANTS.filter(({ nodes }) => nodes === 0) : CONTESTANTS
   const wanted = (name: string) => only === undefined || only.includes(name)
   const tables: Table[] = []

@@ -21,7 +21,7 @@ const HOUR = 360_000
 /** In a slice, with its lead. */
 const EVENTS = RELAYED * (1 + LEAD)
 /** Slices of which the middle one is taken. */
-const SLICES = 9
+const SLICES = 5
 
 /** @param scale how much of it all is done */
 export async function growth (scale: number): Promise<Growth[]> {
