@@ -1,5 +1,6 @@
 // Whether an event costs more when there are more rooms, or when more has happened: it must not.
 import { each } from '../devices.js'
+import { median } from '../process.js'
 import { CONTESTANTS, type Contestant } from './contestants.js'
 import { Device } from './device.js'
 import { Running } from './process.js'
@@ -43,8 +44,7 @@ export async function growth (scale: number): Promise<Growth[]> {
         const cpu = (await slice()).figure
         turns.push({ cpu, ratio: cpu / figure })
       }
-      const middle = (values: number[]) => values.toSorted((a, b) => a - b)[SLICES >> 1]!
-      return { name, cpu: middle(turns.map(({ cpu }) => cpu)), ratio: middle(turns.map(({ ratio }) => ratio)), memory: await running.memory() / 2 ** 20 }
+      return { name, cpu: median(turns.map(({ cpu }) => cpu)), ratio: median(turns.map(({ ratio }) => ratio)), memory: await running.memory() / 2 ** 20 }
     }
     const rooms = ROOMS * scale
     const rows = [await look('at first')]

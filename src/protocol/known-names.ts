@@ -4,13 +4,13 @@ import type { TString } from '@sinclair/typebox'
 import type { TypeCheck } from '@sinclair/typebox/compiler'
 import { asciiText } from '../bytes.js'
 import { holdsCardNumber } from './card-data.js'
-import { areSame } from './written.js'
+import { areSame, WORD } from './written.js'
 
-/** How many are known at the most; a later one takes the place of another. */
-const PLACES_BITS = 11
-const PLACES = 1 << PLACES_BITS
-/** Those are remembered that are no shorter than a word and no longer than this. A UUID with something before it fits. */
-const [SHORTEST, LONGEST] = [4, 64]
+/** Bits of a hash that say which place a name has. A later one takes the place of another. */
+const PLACE_BITS = 11
+const PLACES = 1 << PLACE_BITS
+/** A longer one is not remembered, nor one that is shorter than a word. A UUID with something before it fits. */
+const LONGEST = 64
 /** An odd number whose multiples are all over the place. */
 const SPREAD = 0x9e3779b1
 
@@ -32,7 +32,7 @@ export class KnownNames {
    */
   read (bytes: Buffer, view: DataView, start: number, end: number): string | undefined {
     const length = end - start
-    if (length < SHORTEST || length > LONGEST) return this.#checked(asciiText(bytes, start, end))
+    if (length < WORD || length > LONGEST) return this.#checked(asciiText(bytes, start, end))
     const place = placeOf(view, start, length)
     const known = this.#names[place]!
     if (known.length === length && areSame(view, start, this.#view, place * LONGEST, length)) return known
@@ -49,8 +49,8 @@ export class KnownNames {
 
 /** A hash of all bytes, of which the upper bits are the best. */
 function placeOf (view: DataView, start: number, length: number): number {
-  const last = start + length - SHORTEST
+  const last = start + length - WORD
   let hash = view.getInt32(last, true)
-  for (let at = start; at < last; at += SHORTEST) hash = Math.imul(hash, SPREAD) + view.getInt32(at, true) | 0
-  return Math.imul(hash, SPREAD) >>> 32 - PLACES_BITS
+  for (let at = start; at < last; at += WORD) hash = Math.imul(hash, SPREAD) + view.getInt32(at, true) | 0
+  return Math.imul(hash, SPREAD) >>> 32 - PLACE_BITS
 }
