@@ -4,8 +4,10 @@ import type { TString } from '@sinclair/typebox'
 import type { TypeCheck } from '@sinclair/typebox/compiler'
 import { asciiText } from '../bytes.js'
 import { holdsCardNumber } from './card-data.js'
-import { areSame, WORD } from './written.js'
+import { areSame } from './written.js'
 
+/** Bytes that are looked at together: as in written.ts, and said here again since V8 takes a constant of another module for a variable. */
+const WORD = 4
 /** Bits of a hash that say which place a name has. A later one takes the place of another. */
 const PLACE_BITS = 11
 const PLACES = 1 << PLACE_BITS

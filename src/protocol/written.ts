@@ -1,7 +1,7 @@
 // Known text in bytes, looked for four bytes at a time. Most of a usual frame is such text, and byte by byte it took a tenth of what an event of a burst costs.
 
 /** Bytes that are looked at together. */
-export const WORD = 4
+const WORD = 4
 
 /** Text as it lies in memory, word by word; the last word is the one that ends with it. */
 export interface Written { readonly length: number, readonly words: Int32Array }
