@@ -1,10 +1,12 @@
-// All connections of this node, sockets and event streams: one heartbeat for all of them, and the drain before the process ends.
+// All connections of this node, sockets and event streams: one heartbeat for all of them, each in its turn, and the drain before the process ends.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CLOSE, type CloseReason } from '../errors.js'
 import type { Log } from './log.js'
 
 /** Time between two batches of a drain on average, ms; half of it more or less, so that nodes that stop together do not keep step. */
 const BATCH_PAUSE = 50
+/** Time between two turns of the heartbeat, ms. A ping and its pong take some 20 µs, so all of ten thousand sockets at once would hold every event up for 0.2 s. */
+const TURN = 100
 /** How often deadlines are looked at, ms. */
 const DEADLINE_CHECK = 1_000
 /** Sockets that a drain closes at once, at the least. */
@@ -36,15 +38,21 @@ export interface SessionsOptions {
 export class Sessions {
   /** No new sockets are wanted: the process is on its way out. */
   draining = false
-  readonly #sessions = new Set<Connection>()
+  /** All of them, and the turn of the heartbeat that each has. */
+  readonly #sessions = new Map<Connection, Set<Connection>>()
+  readonly #turns: ReadonlyArray<Set<Connection>>
   readonly #options: SessionsOptions
   readonly #heartbeat: NodeJS.Timeout
   readonly #deadlines: NodeJS.Timeout
-  #pings = 0
+  /** Turns that have been given out, and turns that have been. */
+  #given = 0
+  #beats = 0
 
   constructor (options: SessionsOptions) {
     this.#options = options
-    this.#heartbeat = setInterval(() => this.#beat(), options.heartbeat).unref()
+    const { heartbeat } = options
+    this.#turns = Array.from({ length: Math.max(1, Math.round(heartbeat / TURN)) }, () => new Set())
+    this.#heartbeat = setInterval(() => this.#beat(), heartbeat / this.#turns.length).unref()
     this.#deadlines = setInterval(() => this.#expire(), DEADLINE_CHECK).unref()
   }
 
@@ -53,13 +61,21 @@ export class Sessions {
   /** How many there are of each kind. */
   counts (): Record<Connection['transport'], number> {
     let stream = 0
-    for (const session of this.#sessions) if (session.transport === 'stream') stream++
+    for (const session of this.#sessions.keys()) if (session.transport === 'stream') stream++
     return { socket: this.size - stream, stream }
   }
 
-  add (session: Connection): void { this.#sessions.add(session) }
+  /** Turns are given out one after the other, not by the clock: after a restart all come at once. */
+  add (session: Connection): void {
+    const turn = this.#turns[this.#given++ % this.#turns.length]!
+    turn.add(session)
+    this.#sessions.set(session, turn)
+  }
 
-  remove (session: Connection): void { this.#sessions.delete(session) }
+  remove (session: Connection): void {
+    this.#sessions.get(session)?.delete(session)
+    this.#sessions.delete(session)
+  }
 
   /**
    * Tells every client to come back elsewhere (1012), in batches, so that they do not all arrive there at once.
@@ -67,7 +83,7 @@ export class Sessions {
    */
   async drain (within: number): Promise<void> {
     this.draining = true
-    const sessions = [...this.#sessions]
+    const sessions = [...this.#sessions.keys()]
     const size = Math.max(BATCH_SIZE, Math.ceil(sessions.length * BATCH_PAUSE / within))
     for (let i = 0; i < sessions.length; i += size) {
       if (i > 0) await sleep(BATCH_PAUSE * (0.5 + Math.random()))
@@ -84,18 +100,21 @@ export class Sessions {
 
   #expire (): void {
     const now = this.#options.now()
-    for (const session of this.#sessions) if (session.deadline <= now) session.expire(now)
+    for (const session of this.#sessions.keys()) if (session.deadline <= now) session.expire(now)
   }
 
+  /** Pings those whose turn it is. */
   #beat (): void {
-    const number = ++this.#pings
-    for (const session of this.#sessions) session.ping(number)
-    // After a blocked event loop this timer fires before the pongs that already arrived are read; one turn later they are.
-    setTimeout(() => setImmediate(() => this.#dropSilent(number)), this.#options.pongDeadline).unref()
+    const turn = this.#turns[this.#beats % this.#turns.length]!
+    const number = ++this.#beats
+    if (turn.size === 0) return
+    for (const session of turn) session.ping(number)
+    // After a blocked event loop this timer fires before the pongs that already arrived are read; one turn of the loop later they are.
+    setTimeout(() => setImmediate(() => dropSilent(turn, number)), this.#options.pongDeadline).unref()
   }
+}
 
-  /** Drops who has not answered this ping or an older one; a later ping may be on its way already. */
-  #dropSilent (number: number): void {
-    for (const session of this.#sessions) if (session.unansweredPing > 0 && session.unansweredPing <= number) session.close(CLOSE.NO_PONG)
-  }
+/** Drops who has not answered this ping or an older one; a later ping may be on its way already. */
+function dropSilent (turn: Iterable<Connection>, number: number): void {
+  for (const session of turn) if (session.unansweredPing > 0 && session.unansweredPing <= number) session.close(CLOSE.NO_PONG)
 }

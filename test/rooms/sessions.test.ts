@@ -6,8 +6,9 @@ import type { CloseReason } from '../../src/errors.js'
 import type { Log } from '../../src/rooms/log.js'
 import { Sessions, type Connection } from '../../src/rooms/sessions.js'
 
-const HEARTBEAT = 25_000
-const DEADLINE = 8_000
+/** So short that all have the same turn; see the test of turns for others. */
+const HEARTBEAT = 100
+const DEADLINE = 32
 
 /** A connection that answers a ping when it is told to. */
 class Client implements Connection {
@@ -83,6 +84,27 @@ t.test('every heartbeat pings everyone once', async (t) => {
   t.strictSame([one.pings, two.pings, late.pings], [2, 2, 1])
 })
 
+t.test('pings are spread over the heartbeat, also where all came at once; each has its own a heartbeat after the last', async (t) => {
+  const [heartbeat, turns] = [25_000, 250]
+  const { add, pass } = withClock(t, heartbeat, 8_000)
+  const clients = Array.from({ length: 1_000 }, add)
+  const [silent] = clients
+  /** In which turns each of them was pinged. */
+  const pinged = clients.map(() => [] as number[])
+  for (let turn = 1; turn <= 3 * turns; turn++) {
+    await pass(heartbeat / turns)
+    for (const [i, client] of clients.entries()) {
+      if (client.pings > pinged[i]!.length) pinged[i]!.push(turn)
+      if (client !== silent || client.pings < 2) client.pong()
+    }
+  }
+  const all = Array.from({ length: 3 * turns }, (_, i) => Array.from({ length: clients.length / turns }, () => i + 1)).flat()
+  t.strictSame(pinged.flat().sort((one, other) => one - other), all, 'each turn has its share')
+  t.ok(pinged.every(([first, second, third]) => second === first! + turns && third === second + turns))
+  t.strictSame(clients.filter(({ closes }) => closes.length > 0), [silent], 'one fell silent at its second')
+  t.equal(silent!.closes[0], 4003)
+})
+
 t.test('whoever is silent until the deadline is closed with 4003, and nobody else', async (t) => {
   const { add, remove, pass } = withClock(t)
   const [prompt, slow, silent, gone] = [add(), add(), add(), add()]
@@ -123,23 +145,24 @@ t.test('a pong that is read in the turn in which the deadline fires still counts
 })
 
 t.test('where pings come more often than the deadline, each of them has its own', async (t) => {
-  // A second at a time, so that the pong of a client is read where its delay says.
+  const unit = 10
+  // A unit at a time, so that the pong of a client is read where its delay says.
   for (const [heartbeat, pongDeadline] of [[8, 8], [4, 8], [5, 8], [1, 8], [7, 8]] as const) {
-    const { sessions, add, pass } = withClock(t, heartbeat * 1000, pongDeadline * 1000)
+    const { sessions, add, pass } = withClock(t, heartbeat * unit, pongDeadline * unit)
     const [prompt, slow, silent] = [add(), add(), add()]
     const due = new Map<Client, number>()
     let closedAt = 0
-    for (let second = 1; second <= 60; second++) {
-      await pass(1000)
-      if (silent.closes.length > 0) closedAt ||= second
+    for (let step = 1; step <= 60; step++) {
+      await pass(unit)
+      if (silent.closes.length > 0) closedAt ||= step
       for (const [client, delay] of [[prompt, 0], [slow, pongDeadline - 1]] as const) {
-        if (client.unansweredPing > 0 && !due.has(client)) due.set(client, second + delay)
-        if (second < (due.get(client) ?? Infinity)) continue
+        if (client.unansweredPing > 0 && !due.has(client)) due.set(client, step + delay)
+        if (step < (due.get(client) ?? Infinity)) continue
         due.delete(client)
         client.pong()
       }
     }
-    t.equal(prompt.pings, Math.floor(60 / heartbeat), `a ping every ${heartbeat} s, ${pongDeadline} s to answer it`)
+    t.equal(prompt.pings, Math.floor(60 / heartbeat), `a ping every ${heartbeat} steps, ${pongDeadline} to answer it`)
     t.strictSame([prompt.closes, slow.closes], [[], []], 'whoever answers in time stays')
     t.equal(silent.closes[0], 4003)
     t.equal(closedAt, heartbeat + pongDeadline, 'whoever never answers is closed a deadline after the first ping')
