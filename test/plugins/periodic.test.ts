@@ -22,6 +22,7 @@ t.test('every ten minutes a line of figures; expired rooms are swept, and their 
   time += 1000
   mock.timers.tick(TICK_INTERVAL)
   mock.timers.reset()
+  await new Promise((resolve) => setImmediate(resolve))
   t.match(logs.filter(({ msg }) => msg === 'rooms swept'), [{ level: 30, removed: 1, kept: 1 }])
   t.match(logs.filter(({ msg }) => msg === 'room removed'), [{ roomId: 'short' }])
   t.match((await shop.next('ROOM_CLOSED')).payload, { roomId: 'short', reason: 'expired' })
