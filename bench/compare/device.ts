@@ -6,6 +6,9 @@ import type { Dialect } from './contestants.js'
 const ADDRESSES = 8
 let dialled = 0
 
+/** What any of them reads comes into this, and is done with before the next one reads: chunks are garbage, whose collection would be taken for time of the server. */
+const INBOX = Buffer.alloc(65_536)
+
 /** In which events differ. */
 const DIGITS = 10
 
@@ -33,39 +36,51 @@ export class Device {
   #frames: Buffer
   #unread: Buffer | undefined
   #sent = 0
+  /** What is done with so many bytes that came. */
+  #hear: (length: number) => void = () => {}
 
-  private constructor (socket: Socket, event: Buffer) {
-    this.#socket = socket
+  private constructor (port: number, event: Buffer) {
     this.#frame = this.#frames = event
     this.#digits = event.indexOf('#'.repeat(DIGITS))
+    this.#socket = connect({
+      port,
+      host: '127.0.0.1',
+      localAddress: `127.0.1.${1 + dialled++ % ADDRESSES}`,
+      noDelay: true,
+      onread: {
+        buffer: INBOX,
+        callback: (length) => {
+          this.#hear(length)
+          return true
+        }
+      }
+    })
   }
 
   /** Connects and joins. */
   static async join (port: number, { path, steps, event }: Dialect, roomId: string, deviceId: string): Promise<Device> {
-    const socket = connect({ port, host: '127.0.0.1', localAddress: `127.0.1.${1 + dialled++ % ADDRESSES}`, noDelay: true })
-    const device = new Device(socket, maskedFrame(event(roomId, deviceId)))
+    const device = new Device(port, maskedFrame(event(roomId, deviceId)))
+    const socket = device.#socket
     socket.write(`GET ${path(roomId)} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`)
     await new Promise<void>((resolve, reject) => {
       let heard = ''
       let step = 0
-      const hear = (chunk: Buffer) => {
+      device.#hear = (length) => {
         // No text that comes here has these bytes, and no length either.
-        if (chunk.includes(PING)) socket.write(PONG)
-        heard += chunk.toString('latin1')
+        if (INBOX.subarray(0, length).includes(PING)) socket.write(PONG)
+        heard += INBOX.toString('latin1', 0, length)
         for (let next = steps[step]; next && heard.includes(next.hears); next = steps[++step]) {
           heard = heard.slice(heard.indexOf(next.hears) + next.hears.length)
           if (next.says) socket.write(maskedFrame(next.says(roomId, deviceId)))
         }
         if (step < steps.length) return
-        socket.off('data', hear)
+        device.#hear = device.#read
         resolve()
       }
-      socket.on('data', hear)
       socket.on('error', reject)
       socket.on('close', () => reject(new Error(`closed before it was in the room: ${heard.slice(0, 200)}`)))
     })
     socket.removeAllListeners()
-    socket.on('data', (chunk: Buffer) => device.#read(chunk))
     socket.on('error', () => {})
     return device
   }
@@ -87,20 +102,22 @@ export class Device {
   /** Goes without a word, so that nothing is left of it in the kernel. */
   leave (): void { this.#socket.resetAndDestroy() }
 
-  #read (chunk: Buffer): void {
-    const data = this.#unread ? Buffer.concat([this.#unread, chunk]) : chunk
+  #read (length: number): void {
+    const data = this.#unread ? Buffer.concat([this.#unread, INBOX.subarray(0, length)]) : INBOX
+    const end = this.#unread ? data.length : length
     const before = this.received
     let at = 0
-    while (at + 2 <= data.length) {
+    while (at + 2 <= end) {
       const short = data[at + 1]!
-      if (short === 126 && at + 4 > data.length) break
-      const end = at + (short < 126 ? 2 + short : 4 + data.readUInt16BE(at + 2))
-      if (end > data.length) break
+      if (short === 126 && at + 4 > end) break
+      const next = at + (short < 126 ? 2 + short : 4 + data.readUInt16BE(at + 2))
+      if (next > end) break
       if (data[at] === 0x81) this.received++
       else if (data[at] === 0x89) this.#socket.write(PONG)
-      at = end
+      at = next
     }
-    this.#unread = at < data.length ? data.subarray(at) : undefined
+    // A copy: the next one to read writes over it.
+    this.#unread = at < end ? Buffer.from(data.subarray(at, end)) : undefined
     if (this.received > before) this.onEvents()
   }
 }
