@@ -81,24 +81,36 @@ async function round (suite: Suite, contestants: readonly Contestant[], { cycles
   })
 }
 
-/** Restarts everything several times: what the compiler makes of one and the same code differs from start to start. */
+/**
+ * Restarts everything several times: what the compiler makes of one and the same code differs from start to start. Those over Redis have turns of their own
+ * with the first: nodes over Redis have something to do also where nothing is sent, which would be in the way of the others.
+ */
 async function compare (suite: Suite, contestants: readonly Contestant[], plan: Plan): Promise<Table> {
-  const rounds: Slice[][][] = []
-  for (let n = 0; n < plan.rounds; n++) rounds.push(await round(suite, contestants, plan))
-  const rows = contestants.map(({ name }, i): Row => {
-    const mine = rounds.map((slices) => slices[i]!)
-    // Of slices of the same turn.
-    const ratios = rounds.map((slices) => middle(slices[i]!.map(({ figure }, turn) => figure / slices[0]![turn]!.figure)))
-    return {
-      name,
-      figure: middle(mine.flat().map(({ figure }) => figure)),
-      beside: suite.beside.map((_, column) => middle(mine.flat().map(({ beside }) => beside[column]!))),
-      ratio: middle(ratios),
-      least: Math.min(...ratios),
-      most: Math.max(...ratios)
-    }
-  })
-  return { suite, rows, foreign: middle(rounds.flat(2).map(({ foreign }) => foreign)) }
+  const rows: Row[] = []
+  const foreign: number[] = []
+  for (const overRedis of [false, true]) {
+    const group = contestants.filter(({ nodes }, i) => i === 0 || (nodes > 0) === overRedis)
+    if (group.length === 1) continue
+    const rounds: Slice[][][] = []
+    for (let n = 0; n < plan.rounds; n++) rounds.push(await round(suite, group, plan))
+    rows.push(...group.map(({ name }, i) => rowOf(name, suite, rounds.map((slices) => slices[i]!), rounds.map(([first]) => first!))).slice(overRedis ? 1 : 0))
+    foreign.push(...rounds.flat(2).map((slice) => slice.foreign))
+  }
+  return { suite, rows, foreign: middle(foreign) }
+}
+
+/** @param mine slices of each restart @param first those of the one that it is compared with */
+function rowOf (name: string, suite: Suite, mine: readonly Slice[][], first: readonly Slice[][]): Row {
+  // Of slices of the same turn.
+  const ratios = mine.map((slices, n) => middle(slices.map(({ figure }, turn) => figure / first[n]![turn]!.figure)))
+  return {
+    name,
+    figure: middle(mine.flat().map(({ figure }) => figure)),
+    beside: suite.beside.map((_, column) => middle(mine.flat().map(({ beside }) => beside[column]!))),
+    ratio: middle(ratios),
+    least: Math.min(...ratios),
+    most: Math.max(...ratios)
+  }
 }
 
 function rounded (value: number): string { return value >= 1000 ? Math.round(value).toLocaleString('en') : Number(value.toPrecision(3)).toString() }

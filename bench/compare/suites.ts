@@ -202,6 +202,8 @@ export const SUITES: readonly Suite[] = [
         devices.push(await Device.join(running.ports[0], running.dialect, name, 'device'))
       })
       await join(2_000)
+      // What the first collection gives back comes back a little later.
+      await running.memory()
       const count = 10_000 * scale
       return {
         slice: async () => {
