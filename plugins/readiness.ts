@@ -3,6 +3,9 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import fp from 'fastify-plugin'
 import type { Readiness } from '../src/protocol/rest.js'
 
+/** Time between two looks at the event loop, which is part of the delay that is measured, ms. Each look wakes the process. */
+const RESOLUTION = 100
+
 /** Median delay of the event loop past which this node asks for no more traffic, ns. One long pause does not move a median. */
 const MAX_DELAY = 250e6
 
@@ -17,7 +20,7 @@ declare module 'fastify' {
 }
 
 export default fp(async (app) => {
-  const delay = monitorEventLoopDelay({ resolution: 20 })
+  const delay = monitorEventLoopDelay({ resolution: RESOLUTION })
   delay.enable()
   app.addHook('onClose', async () => { delay.disable() })
 
