@@ -199,7 +199,7 @@ export const SUITES: readonly Suite[] = [
       const devices: Device[] = []
       let joined = 0
       const join = (count: number) => each(Array.from({ length: count }, () => `idle-${joined++ >> 1}`), AT_ONCE, async (name) => {
-        devices.push(await Device.join(running.ports[0], running.dialect, name, 'device'))
+        devices.push(await Device.join(running.ports[devices.length % 2]!, running.dialect, name, 'device'))
       })
       await join(2_000)
       // What the first collection gives back comes back a little later.
