@@ -5,8 +5,10 @@ import type { Log } from './log.js'
 
 /** Time between two batches of a drain on average, ms; half of it more or less, so that nodes that stop together do not keep step. */
 const BATCH_PAUSE = 50
-/** Time between two turns of the heartbeat, ms. A ping and its pong take some 20 µs, so all of ten thousand sockets at once would hold every event up for 0.2 s. */
+/** Time between two turns of the heartbeat at the least, ms. A ping and its pong take some 20 µs, so all of ten thousand sockets at once would hold every event up for 0.2 s. */
 const TURN = 100
+/** Turns at the most; where pings come seldom, so do turns. */
+const MAX_TURNS = 250
 /** How often deadlines are looked at, ms. */
 const DEADLINE_CHECK = 1_000
 /** Sockets that a drain closes at once, at the least. */
@@ -51,7 +53,7 @@ export class Sessions {
   constructor (options: SessionsOptions) {
     this.#options = options
     const { heartbeat } = options
-    this.#turns = Array.from({ length: Math.max(1, Math.round(heartbeat / TURN)) }, () => new Set())
+    this.#turns = Array.from({ length: Math.max(1, Math.min(MAX_TURNS, Math.round(heartbeat / TURN))) }, () => new Set())
     this.#heartbeat = setInterval(() => this.#beat(), heartbeat / this.#turns.length).unref()
     this.#deadlines = setInterval(() => this.#expire(), DEADLINE_CHECK).unref()
   }

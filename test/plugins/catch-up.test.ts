@@ -111,7 +111,7 @@ t.test('rooms live through their retention with nobody in them', async (t) => {
 
 t.test('a thousand joins during a burst: each one has every event once and in order', async (t) => {
   // All of them live in this one process, which has no time for pongs on a slow machine.
-  const { app } = await build(t, { env: { ROOM_LOG_SIZE: '5000', MAX_ROOM_MEMBERS: '2000', HEARTBEAT_SECONDS: '3600' } })
+  const { app } = await build(t, { env: { ROOM_LOG_SIZE: '5000', MAX_ROOM_MEMBERS: '2000', HEARTBEAT_TIMEOUT_SECONDS: '3600' } })
   const phone = await Peer.inject(t, app)
   phone.send('ENTERED_SUMMARY', { roomId: 'r' })
   await phone.settled()

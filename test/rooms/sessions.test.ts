@@ -105,6 +105,14 @@ t.test('pings are spread over the heartbeat, also where all came at once; each h
   t.equal(silent!.closes[0], 4003)
 })
 
+t.test('where pings come seldom there are no more turns for it', async (t) => {
+  const [longest, turns] = [2_147_483_000, 250]
+  const { add, pass } = withClock(t, longest)
+  const clients = Array.from({ length: turns + 1 }, add)
+  await pass(longest / turns)
+  t.equal(clients.filter(({ pings }) => pings === 1).length, 2)
+})
+
 t.test('whoever is silent until the deadline is closed with 4003, and nobody else', async (t) => {
   const { add, remove, pass } = withClock(t)
   const [prompt, slow, silent, gone] = [add(), add(), add(), add()]
