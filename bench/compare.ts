@@ -1,5 +1,5 @@
 // What an event, a connection and a room cost here, beside other servers on the same machine in the same run. `npm run bench` writes docs/benchmarks.md;
-// `npm run bench -- --quick` only prints, after three minutes. Figures of two runs are not to be compared: ratios within one are.
+// `npm run bench -- --quick` only prints, after two minutes. Figures of two runs are not to be compared: ratios within one are.
 import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -28,13 +28,16 @@ interface Plan {
   readonly cycles: number
   /** How large a slice is. */
   readonly scale: number
+  /** What there is no time for unless it is asked for by name. */
+  readonly without: readonly string[]
 }
 
-const FULL: Plan = { rounds: 3, cycles: 6, scale: 1 }
-const QUICK: Plan = { rounds: 1, cycles: 3, scale: 0.5 }
+const FULL: Plan = { rounds: 3, cycles: 6, scale: 1, without: [] }
+const QUICK: Plan = { rounds: 1, cycles: 3, scale: 0.25, without: ['keeping'] }
 
-/** What a contestant came to in a suite: the middle over the restarts, and the least and the most of them. */
-export interface Row { readonly name: string, readonly figure: number, readonly beside: readonly number[], readonly ratio: number, readonly least: number, readonly most: number }
+/** What a contestant's figure came to: the middle of all slices, and of its ratio to the first contestant's the middle, the least and the most over the restarts. */
+export interface Figure { readonly figure: number, readonly ratio: number, readonly least: number, readonly most: number }
+export interface Row { readonly name: string, readonly figures: readonly Figure[] }
 export interface Table { readonly suite: Suite, readonly rows: readonly Row[], readonly foreign: number }
 
 /** The middle one, or between the two in the middle. */
@@ -93,32 +96,28 @@ async function compare (suite: Suite, contestants: readonly Contestant[], plan: 
     if (group.length === 1) continue
     const rounds: Slice[][][] = []
     for (let n = 0; n < plan.rounds; n++) rounds.push(await round(suite, group, plan))
-    rows.push(...group.map(({ name }, i) => rowOf(name, suite, rounds.map((slices) => slices[i]!), rounds.map(([first]) => first!))).slice(overRedis ? 1 : 0))
+    const rowsOf = group.map(({ name }, i) => ({ name, figures: figuresOf(rounds.map((slices) => slices[i]!), rounds.map(([first]) => first!)) }))
+    rows.push(...rowsOf.slice(overRedis ? 1 : 0))
     foreign.push(...rounds.flat(2).map((slice) => slice.foreign))
   }
   return { suite, rows, foreign: middle(foreign) }
 }
 
 /** @param mine slices of each restart @param first those of the one that it is compared with */
-function rowOf (name: string, suite: Suite, mine: readonly Slice[][], first: readonly Slice[][]): Row {
-  // Of slices of the same turn.
-  const ratios = mine.map((slices, n) => middle(slices.map(({ figure }, turn) => figure / first[n]![turn]!.figure)))
-  return {
-    name,
-    figure: middle(mine.flat().map(({ figure }) => figure)),
-    beside: suite.beside.map((_, column) => middle(mine.flat().map(({ beside }) => beside[column]!))),
-    ratio: middle(ratios),
-    least: Math.min(...ratios),
-    most: Math.max(...ratios)
-  }
+function figuresOf (mine: readonly Slice[][], first: readonly Slice[][]): Figure[] {
+  return mine[0]![0]!.figures.map((_, n) => {
+    // Of slices of the same turn.
+    const ratios = mine.map((slices, round) => middle(slices.map(({ figures }, turn) => figures[n]! / first[round]![turn]!.figures[n]!)))
+    return { figure: middle(mine.flat().map(({ figures }) => figures[n]!)), ratio: middle(ratios), least: Math.min(...ratios), most: Math.max(...ratios) }
+  })
 }
 
 function rounded (value: number): string { return value >= 1000 ? Math.round(value).toLocaleString('en') : Number(value.toPrecision(3)).toString() }
 
 /** A table in Markdown, with what is to be said of it. */
 export function show ({ suite, rows, foreign }: Table): string {
-  const head = ['', suite.unit, ...suite.beside, `× ${rows[0]!.name}`, 'restarts']
-  const lines = rows.map(({ name, figure, beside, ratio, least, most }) => [name, ...[figure, ...beside].map(rounded), ratio.toFixed(2), `${least.toFixed(2)}–${most.toFixed(2)}`])
+  const head = ['', ...suite.units.flatMap((unit) => [unit, `× ${rows[0]!.name}`, 'restarts'])]
+  const lines = rows.map(({ name, figures }) => [name, ...figures.flatMap(({ figure, ratio, least, most }) => [rounded(figure), ratio.toFixed(2), `${least.toFixed(2)}–${most.toFixed(2)}`])])
   const noise = foreign > NOISY ? `\n\nThe machine was busy with other things: they used ${Math.round(foreign * 100)} % of the servers' CPU.` : ''
   return `## ${suite.name[0]!.toUpperCase()}${suite.name.slice(1)}\n\n${suite.about[0]!.toUpperCase()}${suite.about.slice(1)}.\n\n${markdown([head, ...lines])}${noise}`
 }
@@ -158,8 +157,8 @@ function introduction (tables: readonly Table[]): string {
 What an event, a connection and a room cost here, beside other servers on the same machine in the same run. Ours is as it ships, with validation, the card
 guard, numbers, the log, ids, the payment's state, metrics and log level \`info\`; only its limits on connections and on a socket's messages are lifted, since all the load comes from one place.
 **raw ws** parses nothing, checks nothing and keeps nothing: it is the limit of the library. **ws + JSON** is the least that answers to our protocol.
-CPU time is that of all threads, Redis included where there is one; the column × is the ratio to raw ws between slices that took
-turns, the middle of ${FULL.rounds} restarts, beside the least and the most of them.
+CPU time is that of all threads, Redis included where there is one; a column × is the ratio of the figure before it to raw ws's, between slices that
+took turns, the middle of ${FULL.rounds} restarts, beside the least and the most of them. Of a rate, more is better; of all else, less.
 
 \`npm run bench\`, ${new Date().toISOString().slice(0, 10)}: Node.js ${process.versions.node}, ws ${versionOf('ws')}, Socket.IO ${versionOf('socket.io')}, Redis ${/v=(\S+)/.exec(String(spawnSync('redis-server', ['--version']).stdout))![1]!}, Linux on ${cpus().length} × ${cpus()[0]!.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB. Servers on one CPU, devices on another.
 ${noisy.length === 0 ? `Nothing else took more than ${NOISY * 100} % of the servers' CPU.` : `Something else was running during: ${noisy.join(', ')}.`} Absolute figures are this machine's; compare ratios.`
@@ -170,9 +169,10 @@ if (process.argv[1] === import.meta.filename) {
   build()
   pin(process.pid, DRIVER)
   const plan = quick ? QUICK : FULL
-  // Three minutes do not do for Redis as well.
+  // Two minutes do not do for Redis as well.
   const contestants = quick ? CONTESTANTS.filter(({ nodes }) => nodes === 0) : CONTESTANTS
-  const wanted = (name: string) => only === undefined || only.includes(name)
+  const wanted = (name: string) => only?.includes(name) ?? !plan.without.includes(name)
+  if (quick) console.log(`One restart, ${plan.scale * 100} % of the load: where something stands, not by how much.\n`)
   const tables: Table[] = []
   for (const suite of SUITES.filter(({ name }) => wanted(name))) {
     tables.push(await compare(suite, contestants, plan))

@@ -19,8 +19,6 @@ export interface Growth {
 const ROOMS = 50_000
 /** Events of an hour, at a hundred a second. */
 const HOUR = 360_000
-/** In a slice, with its lead. */
-const EVENTS = RELAYED * (1 + LEAD)
 /** Slices of which the middle one is taken. */
 const SLICES = 5
 
@@ -33,16 +31,16 @@ export async function growth (scale: number): Promise<Growth[]> {
     const start = async (contestant: Contestant) => {
       const one = await Running.start(contestant, { url: '', pid: 0 })
       started.push(one)
-      return { running: one, ...await relay.prepare(one, 1) }
+      return { running: one, ...await relay.prepare(one, scale) }
     }
     const beside = await start(CONTESTANTS[0]!)
     const { running, slice, end } = await start(ours)
     const look = async (name: string): Promise<Growth> => {
       const turns = []
       for (let n = 0; n < SLICES; n++) {
-        const { figure } = await beside.slice()
-        const cpu = (await slice()).figure
-        turns.push({ cpu, ratio: cpu / figure })
+        const first = (await beside.slice()).figures[0]!
+        const cpu = (await slice()).figures[0]!
+        turns.push({ cpu, ratio: cpu / first })
       }
       return { name, cpu: median(turns.map(({ cpu }) => cpu)), ratio: median(turns.map(({ ratio }) => ratio)), memory: await running.memory() / 2 ** 20 }
     }
@@ -50,7 +48,9 @@ export async function growth (scale: number): Promise<Growth[]> {
     const rows = [await look('at first')]
     await keepRooms(running, rooms)
     rows.push(await look(`with ${rooms.toLocaleString('en')} more rooms kept`))
-    for (let events = 0; events < HOUR * scale; events += EVENTS) await slice()
+    // With the lead of each slice.
+    const inSlice = RELAYED * scale * (1 + LEAD)
+    for (let events = 0; events < HOUR * scale; events += inSlice) await slice()
     rows.push(await look(`after ${(HOUR * scale).toLocaleString('en')} more events`))
     beside.end()
     end()
