@@ -124,14 +124,14 @@ export default fp(async (app) => {
   }
 
   // A handshake that is in order needs none of what a request goes through, and no ws either. All others, which are to be told why, go that way.
-  const giveConnections = interceptConnections(app.server, (network, bytes) => {
+  const giveConnections = interceptConnections(app.server, (connection, bytes) => {
+    const { network } = connection
     const handshake = readHandshake(bytes)
     // A peer that has cut the connection meanwhile has no address any more.
     if (!handshake || network.remoteAddress === undefined) return false
     const ip = addressOf(handshake.headers, network)
     if (refusalOf(handshake, ip)) return false
-    const socket = PlainSocket.on(network, ip, plainOptions)
-    if (!socket) return false
+    const socket = PlainSocket.on(connection, ip, plainOptions)
     // The answer and the greeting go out as one.
     beginTurn()
     try {

@@ -7,6 +7,9 @@ import type { Config } from './config.js'
 /** Characters of lines that are put together for one write at the most; a pipe takes as much at once. */
 const CHUNK = 65_536
 
+/** How long a line may wait for others, ms. */
+const WAIT = 10
+
 /** Bytes of lines that are kept while standard output takes none, a full disk for example; what is more is lost. */
 const MAX_WAITING = 1_048_576
 
@@ -32,26 +35,27 @@ function standardOutput (): DestinationStream {
   const output = pino.destination({ dest: 1, sync: true, maxLength: MAX_WAITING })
   // A log that cannot be written is no reason to stop; the next line tries again, unless the reader of a pipe has gone.
   output.on('error', () => {})
-  return perTurn(output)
+  return collected(output)
 }
 
 /**
- * Collects lines: each write is a call into the system, which costs as much as relaying an event, so what a turn of the event loop has to say is written at
- * its end, or as the process exits.
+ * Collects lines: a write is a call into the system and more, which together cost as much as relaying an event. What a hundredth of a second has to say is one
+ * write, also as the process exits; a kill without notice loses as much.
  */
-export function perTurn (output: DestinationStream): DestinationStream {
+export function collected (output: DestinationStream): DestinationStream & { readonly flushSync: () => void } {
   let lines = ''
-  const flush = () => {
+  const flushSync = () => {
     if (lines === '') return
     const chunk = lines
     lines = ''
     output.write(chunk)
   }
-  process.on('exit', flush)
+  process.on('exit', flushSync)
   const write = (line: string) => {
-    if (lines === '') setImmediate(flush)
+    if (lines === '') setTimeout(flushSync, WAIT).unref()
     lines += line
-    if (lines.length > CHUNK) flush()
+    if (lines.length > CHUNK) flushSync()
   }
-  return { write }
+  // pino calls the latter at a fatal line.
+  return { write, flushSync }
 }

@@ -1,10 +1,11 @@
 // What the process writes: JSON for machines in production, the seed's lines for people otherwise.
 import { once } from 'node:events'
 import { PassThrough, Writable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
 import t from 'tap'
 import type { Config } from '../src/config.js'
-import { createLogger, perTurn } from '../src/logger.js'
+import { createLogger, collected } from '../src/logger.js'
 
 const ISO = '\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}\\.\\d{3}Z'
 
@@ -83,32 +84,41 @@ t.test('without a destination it goes to standard output', async (t) => {
   }
 })
 
-t.test('what a turn has to say is one write at its end, but for what is more than a pipe takes', async (t) => {
+t.test('what is said within a hundredth of a second is one write, but for what is more than a pipe takes', async (t) => {
   const written: string[] = []
-  const output = perTurn({ write: (text) => { written.push(text) } })
+  const output = collected({ write: (text) => { written.push(text) } })
   output.write('a\n')
   output.write('b\n')
   t.strictSame(written, [])
-  await new Promise((resolve) => setImmediate(resolve))
+  await sleep(30)
   t.strictSame(written.splice(0), ['a\nb\n'])
   const long = `${'x'.repeat(65_536)}\n`
   output.write('c\n')
   output.write(long)
   t.strictSame(written.splice(0), [`c\n${long}`])
   output.write('d\n')
-  await new Promise((resolve) => setImmediate(resolve))
+  await sleep(30)
   t.strictSame(written, ['d\n'])
 })
 
-t.test('what was said in the last turn is written as the process exits', async (t) => {
+t.test('what was said last is written as the process exits', async (t) => {
   const written: string[] = []
   const before = process.listeners('exit')
-  const output = perTurn({ write: (text) => { written.push(text) } })
+  const output = collected({ write: (text) => { written.push(text) } })
   const [atExit] = process.listeners('exit').filter((listener) => !before.includes(listener))
   t.teardown(() => process.off('exit', atExit!))
   output.write('the end\n')
   atExit!.call(process, 0)
   t.strictSame(written, ['the end\n'])
-  await new Promise((resolve) => setImmediate(resolve))
+  await sleep(30)
   t.strictSame(written, ['the end\n'], 'and once')
+})
+
+t.test('a fatal line is written at once', async (t) => {
+  const written: string[] = []
+  const log = createLogger({ NODE_ENV: 'production', LOG_LEVEL: 'info' }, collected({ write: (text) => { written.push(text) } }))
+  log.info('before')
+  t.strictSame(written, [])
+  log.fatal('the end')
+  t.match(written.join(''), /"before".*\n.*"the end"/)
 })

@@ -8,7 +8,7 @@ import { COMMANDS, EVENTS, EVENT_TYPES, PAYMENT_EVENT_TYPES, type CommandType, t
 import { framed, framedEvent, type Frame } from './framing.js'
 import { DeviceId, FrameId, RoomId } from './identifiers.js'
 import { PlainFrames } from './plain-frame.js'
-import type { ConnectionEstablished } from './server-frames.js'
+import type { ConnectionEstablished, RoomJoined } from './server-frames.js'
 import { checkShape, invalid, isObject, MAX_ITEMS, MAX_KEYS, MAX_STRING } from './shape.js'
 
 /** A client's frame after validation. `payload` is safe to serialise again. */
@@ -27,9 +27,9 @@ export interface RefusedFrame { readonly failure: Failure, readonly id?: string 
 const schemas: Record<string, TObject> = { ...Object.fromEntries(EVENT_TYPES.map((type) => [type, EVENTS[type].schema])), ...COMMANDS }
 const checks = new Map<string, TypeCheck<TObject>>(Object.entries(schemas).map(([type, schema]) => [type, TypeCompiler.Compile(schema)]))
 const frameId = TypeCompiler.Compile(FrameId)
-// What a join says is kept for long, and a string that was cut out of a text keeps all of it.
+// What a join says is kept for long, and a string that was cut out of a text keeps all of it; but names are made of their own bytes.
 const plainFrames = new PlainFrames(
-  PAYMENT_EVENT_TYPES.map((type) => [type, EVENTS[type].schema]), { roomId: RoomId, deviceId: DeviceId }, { keys: MAX_KEYS, items: MAX_ITEMS, string: MAX_STRING })
+  [...PAYMENT_EVENT_TYPES, 'JOIN_ROOM' as const].map((type) => [type, EVENTS[type].schema]), { roomId: RoomId, deviceId: DeviceId }, { keys: MAX_KEYS, items: MAX_ITEMS, string: MAX_STRING })
 
 /**
  * Reads one client frame.
@@ -204,6 +204,14 @@ const [BEFORE_CLIENT = '', BEFORE_TIME = '', AFTER_TIME = ''] = encodeFrame('CON
 /** `CONNECTION_ESTABLISHED` as text, which is ASCII. @param clientId letters, digits and what else JSON takes as it is */
 export function greeting (clientId: string, timestamp: number): string {
   return `${BEFORE_CLIENT}"${clientId}"${BEFORE_TIME}${timestamp}${AFTER_TIME}`
+}
+
+/** `ROOM_JOINED` as text. To a device that comes before anything has happened it is put together, which takes a third of the time. */
+export function encodeJoined (joined: RoomJoined): string {
+  const { roomId, deviceId, clientId, timestamp, epoch, seq, state: { step, status, updatedAt }, recovered, members } = joined
+  if (step !== null || status !== 'pending' || recovered !== undefined || members) return encodeFrame('ROOM_JOINED', joined)
+  return `{"type":"ROOM_JOINED","payload":{"roomId":"${roomId}","deviceId":${JSON.stringify(deviceId)},"clientId":"${clientId}","timestamp":${timestamp},` +
+    `"epoch":"${epoch}","seq":${seq},"state":{"step":null,"status":"pending","updatedAt":${updatedAt}}}}`
 }
 
 /** The same text for the same JSON, whatever the order of its keys: a sender that repeats itself need not remember that. */

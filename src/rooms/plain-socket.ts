@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
 import { PlainReader, type Receiver } from './reader.js'
-import { readShared } from './shared-read.js'
+import type { SharedRead } from './shared-read.js'
 
 /** A socket as its session knows it. Messages go through it only where there is no network under it that may be written to. */
 export type ClientSocket =
@@ -38,13 +38,13 @@ export class PlainSocket<Session extends Receiver> implements ClientSocket {
   private constructor (readonly network: Socket, readonly address: string, options: PlainSocketOptions<Session>) { this.#options = options }
 
   /**
-   * @param network a connection that nobody reads or listens to
+   * @param connection one that nobody else reads or listens to
    * @param address where it comes from
-   * @returns undefined where it cannot be read past its stream; then it is as it was
    */
-  static on<Session extends Receiver> (network: Socket, address: string, options: PlainSocketOptions<Session>): PlainSocket<Session> | undefined {
+  static on<Session extends Receiver> (connection: SharedRead, address: string, options: PlainSocketOptions<Session>): PlainSocket<Session> {
+    const { network } = connection
     const socket = new PlainSocket(network, address, options)
-    if (!readShared(network, (length, memory) => { socket.#hear(memory, length) })) return undefined
+    connection.onChunk = (length, memory) => { socket.#hear(memory, length) }
     // A peer that ends its side without a close frame is gone.
     network.allowHalfOpen = false
     network.on('error', ignore).on('close', () => { socket.#close() })

@@ -5,7 +5,7 @@ import { ANYONE, type Claims } from '../auth/policy.js'
 import type { LogEntry, Published } from '../broker/broker.js'
 import { CLOSE, Failure, type CloseReason } from '../errors.js'
 import type { Metrics } from '../metrics.js'
-import { decodeFrame, encodeFrame, greeting, type ClientFrame, type RefusedFrame } from '../protocol/codec.js'
+import { decodeFrame, encodeFrame, encodeJoined, greeting, type ClientFrame, type RefusedFrame } from '../protocol/codec.js'
 import type { JoinRoom } from '../protocol/events.js'
 import { framed } from '../protocol/framing.js'
 import type { Ack, ErrorFrame, Pong, RoomLeft } from '../protocol/server-frames.js'
@@ -226,7 +226,7 @@ export class Session implements Recipient, Connection {
     }
     const { rooms, now } = this.#options
     return rooms.join(this, { roomId, deviceId, role, recover, presence, claims }, (member, view) => {
-      this.#reply('ROOM_JOINED', roomJoined(member, view, now(), recover !== undefined, presence ? rooms.members(roomId, view.elsewhere) : undefined))
+      this.#outbox.send(encodeJoined(roomJoined(member, view, now(), recover !== undefined, presence ? rooms.members(roomId, view.elsewhere) : undefined)))
     })
   }
 

@@ -30,6 +30,18 @@ t.test('the events of a payment are plain, with what they say and without, with 
   }
 })
 
+t.test('so is a join that asks for no more, and what is wrong with one is said as ever', async (t) => {
+  for (const payload of [{ roomId: 'r' }, { roomId: 'payment_123', deviceId: 'device 2' }, { roomId: 'r', deviceId: 'd', role: 'device2', token: 'a.b.c' }]) {
+    const text = JSON.stringify({ type: 'JOIN_ROOM', payload })
+    t.strictSame(decode(text), { type: 'JOIN_ROOM', payload, id: undefined, opening: openingOf('JOIN_ROOM', payload) }, text)
+  }
+  for (const payload of [{}, { deviceId: 'd' }, { roomId: '..' }, { roomId: 'r', role: 'device3' }, { roomId: 'r', deviceId: '4111111111111111' }, { roomId: 'r', token: 7 }]) {
+    const text = JSON.stringify({ type: 'JOIN_ROOM', payload })
+    t.match(decode(text), { failure: { code: String } }, text)
+    t.strictSame(decode(text), general(text))
+  }
+})
+
 t.test('what clients send besides is plain as well: with the payload it is carried along, beside it it is not', async (t) => {
   const payload = { roomId: 'r', message: 'User clicked pay.', attempts: 2, tags: ['a'], constructor: 'c', hasOwnProperty: 'h', toString: 't' }
   const text = JSON.stringify({ type: 'CLICKED_PAY', payload, timestamp: 1705312200000, id: 'a', clientId: 'mine', clientIds: ['x'] })
@@ -57,7 +69,7 @@ t.test('what JSON.stringify would write otherwise is read in the general way', a
     '{"type":"CLICKED_PAY","payload":{"roomId":"r"},"id":"a","id":"b"}', '{"type":"CLICKED_PAY","payload":{"roomId":"r"},"payload":{"roomId":"s"}}', '{"type":"CLICKED_PAY","payload":{"roomId":"r"},"type":"CLICKED_PROCEED"}',
     '{"type":"CLICKED_PAY","payload":{"roomId":"r","7":"7"}}', '{"type":"CLICKED_PAY","payload":{"roomId":"r","":"7"}}', '{"type":"CLICKED_PAY","payload":{"roomId":"r","m":null}}', '{"type":"CLICKED_PAY","payload":{"roomId":"r","m":{}}}', '{"type":"CLICKED_PAY","payload":{"roomId":"\\u0072"}}',
     '{"type":"CLICKED_PAY","payload":{"roomId":"r","deviceId":"ç"}}', '{"type":"CLICKED_PAY","payload":{"deviceId":"d\\\\","roomId":"r"}}', '{"type":"DATA_FILLED","payload":{"roomId":"r","fields":[]}}', '{"type":"DATA_FILLED","payload":{"roomId":"r","fields":["name", "cpf"]}}',
-    '{"type":"JOIN_ROOM","payload":{"roomId":"r"}}', '{"type":"PING","payload":{}}'
+    '{"type":"JOIN_ROOM","payload":{"roomId":"r","presence":true}}', '{"type":"JOIN_ROOM","payload":{"roomId":"r","recover":{"epoch":"e","seq":1}}}', '{"type":"PING","payload":{}}'
   ]) {
     t.notOk(isPlain(text), text)
     t.strictSame(decode(text), general(text))
@@ -115,11 +127,11 @@ const nearlyPlain = fc.record({
   ), { nil: undefined, freq: 12 }),
   type: fc.constantFrom(...PAYMENT_EVENT_TYPES, ...PAYMENT_EVENT_TYPES, 'JOIN_ROOM', 'NONE'),
   members: fc.array(fc.tuple(
-    fc.constantFrom('roomId', 'deviceId', 'method', 'fields', 'transactionId', 'amount', 'currency', 'error', 'code', 'note', 'constructor', 'toString', 'id', 'pan', '7', '', '__proto__'),
+    fc.constantFrom('roomId', 'deviceId', 'method', 'fields', 'transactionId', 'amount', 'currency', 'error', 'code', 'role', 'token', 'note', 'constructor', 'toString', 'id', 'pan', '7', '', '__proto__'),
     fc.oneof(
       fc.string({ maxLength: 20 }).map((text) => JSON.stringify(text)), fc.string({ unit: 'binary', maxLength: 5 }).map((text) => JSON.stringify(text)),
       fc.double({ noNaN: true, noDefaultInfinity: true }).map(String), fc.nat().map((n) => String(n / 100)), fc.stringMatching(/^(0|[1-9]\d{0,17})(\.\d{1,8})?$/),
-      fc.constantFrom('"BRL"', '"r"', 'null', 'true', '["name"]', '["a","b"]', '["4111111111111111"]', '[1]', '[[]]', '{}', '{"prototype":1}', '"4111111111111111"', '"\\u0041"', '"\\/"')
+      fc.constantFrom('"BRL"', '"r"', '"device2"', 'null', 'true', '["name"]', '["a","b"]', '["4111111111111111"]', '[1]', '[[]]', '{}', '{"prototype":1}', '"4111111111111111"', '"\\u0041"', '"\\/"')
     )), { maxLength: 4 }),
   id: fc.option(fc.string({ maxLength: 8 }), { nil: undefined }),
   beside: fc.constantFrom('', '', '', '', '', '"timestamp":5,', '"clientId":"c","n":[1],', '"n":["a"],"n":5,', '"id":"x",', '"7":7,', '"cvv":"1",', '"payload":{"roomId":"r"},'),

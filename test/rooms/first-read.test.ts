@@ -50,16 +50,18 @@ const never = (t: Test): Take => () => {
 t.test('who is taken is nobody else\'s; all others are HTTP\'s, with their first bytes', async (t) => {
   const seen: string[] = []
   const taken: Socket[] = []
-  const { server, dial } = await serve(t, (network, bytes) => {
+  const { server, dial } = await serve(t, (connection, bytes) => {
     seen.push(String(bytes))
     if (String(bytes) !== TAKEN) return false
+    const { network } = connection
     taken.push(network)
-    network.on('data', (chunk) => network.write(`back ${String(chunk)}`)).write('hello')
+    connection.onChunk = (length, memory) => { network.write(`back ${memory.toString('utf8', 0, length)}`) }
+    network.write('hello')
     return true
   })
   const mine = await dial()
   t.equal(await answer(mine, TAKEN, 'hello'), 'hello')
-  t.equal(await answer(mine, 'more', 'more'), 'back more', 'it is a stream as ever')
+  t.equal(await answer(mine, 'more', 'more'), 'back more', 'what comes then is theirs')
   t.strictSame(taken[0]!.listenerCount('error'), 0, 'HTTP does not listen to it')
 
   const request = await dial()
@@ -74,6 +76,32 @@ t.test('who is taken is nobody else\'s; all others are HTTP\'s, with their first
   t.match(await answer(inParts, REQUEST.slice(10), 'GET 0'), /^HTTP\/1\.1 200 /)
   t.strictSame(seen.map((text) => text.slice(0, 10)), [TAKEN, 'GET / HTTP', 'POST / HTT', 'GET / HTTP'], 'only the first chunk of each was shown')
   t.equal(server.listenerCount('connection'), 1)
+})
+
+t.test('one that HTTP upgrades is a stream as ever', async (t) => {
+  const { server, dial } = await serve(t, () => false)
+  const rest = 'x'.repeat(100_000)
+  let heard = ''
+  server.on('upgrade', (_request, socket: Socket, head: Buffer) => {
+    heard += String(head)
+    socket.on('data', (chunk: Buffer) => {
+      heard += String(chunk)
+      // As one that has enough for now.
+      socket.pause()
+      setTimeout(() => socket.resume(), 5)
+    }).on('end', () => socket.end('ended')).write('go')
+  })
+  const peer = await dial()
+  await answer(peer, 'GET / HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\nfirst ', 'go')
+  const [one, other] = [await dial(), await dial()]
+  for (const letter of 'abc') {
+    peer.write(letter + rest)
+    t.match(await answer(one, REQUEST, 'GET 0'), /^HTTP\/1\.1 200 /, 'others are read meanwhile')
+    t.match(await answer(other, REQUEST, 'GET 0'), /^HTTP\/1\.1 200 /)
+  }
+  const goodbye = once(peer.end(), 'data')
+  t.equal(String((await goodbye)[0]), 'ended')
+  t.ok(heard === `first a${rest}b${rest}c${rest}`, 'all of it came, in order')
 })
 
 t.test('a connection that ends or is cut before it said anything leaves nothing behind', async (t) => {

@@ -1,11 +1,12 @@
 // A socket that is a connection and a reader, until there is something for ws: then ws has the connection, in the state that it is in.
 import { once } from 'node:events'
-import { connect, createServer, Socket, type AddressInfo } from 'node:net'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import { PlainSocket } from '../../src/rooms/plain-socket.js'
 import type { Receiver } from '../../src/rooms/reader.js'
+import { SharedRead } from '../../src/rooms/shared-read.js'
 import { CLOSE, closing, fragments, frame } from '../e2e/hostile/raw.js'
 import { until } from '../until.js'
 
@@ -27,7 +28,7 @@ async function pair (t: Test): Promise<{ socket: PlainSocket<Receiver>, network:
   })
   const heard: string[] = []
   const adopted: WebSocket[] = []
-  const socket = PlainSocket.on<Receiver>(network, '192.0.2.1', {
+  const socket = PlainSocket.on<Receiver>(SharedRead.begin(network, () => {})!, '192.0.2.1', {
     maxBytes: 1000,
     adopt: ({ network }) => {
       const { options } = sockets
@@ -38,7 +39,7 @@ async function pair (t: Test): Promise<{ socket: PlainSocket<Receiver>, network:
       return ws
     },
     closed: (_socket, code) => { heard.push(`closed ${code}`) }
-  })!
+  })
   const receiver: Receiver = {
     receive: (bytes, start, end) => heard.push(bytes.toString('utf8', start, end)), pinged: (data) => heard.push(`ping ${String(data)}`), ponged: () => heard.push('pong')
   }
@@ -123,9 +124,4 @@ t.test('ws takes over a socket that is paused as one, and pauses and resumes it 
   t.strictSame(heard, ['ws: ab'])
   socket.pause()
   t.ok(adopted[0]!.isPaused)
-})
-
-t.test('a connection that cannot be read past its stream is none', async (t) => {
-  const fail = () => { throw new Error('called') }
-  t.equal(PlainSocket.on(new Socket(), '', { maxBytes: 1, adopt: fail, closed: fail }), undefined)
 })

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { TLSSocket } from 'node:tls'
 import t, { type Test } from 'tap'
 import { isTried, streamWrap } from '../../src/rooms/node-sockets.js'
-import { readShared } from '../../src/rooms/shared-read.js'
+import { SharedRead } from '../../src/rooms/shared-read.js'
 import { until } from '../until.js'
 
 const OF_OTHER_VERSION = isTried('120.0.0')
@@ -32,7 +32,7 @@ t.test('what two sockets send at once comes whole, in order, each to its own', a
   const sent = ['a', 'b'].map((letter) => Array.from({ length: 40 }, (_, n) => `${letter}${n} `.repeat(n * 100 + 1)))
   for (const [i, { accepted }] of pairs.entries()) {
     accepted.on('data', () => t.fail('told as a stream'))
-    t.ok(readShared(accepted, (length, memory) => {
+    t.ok(SharedRead.begin(accepted, (length, memory) => {
       memories.add(memory)
       heard[i] += memory.toString('utf8', 0, length)
     }), 'this version of Node.js is one of those that were tried')
@@ -47,7 +47,7 @@ t.test('what two sockets send at once comes whole, in order, each to its own', a
 t.test('paused it is not read, resumed it goes on, and its end is told', async (t) => {
   const { accepted, peer } = await pair(t)
   let heard = ''
-  readShared(accepted, (length, memory) => {
+  SharedRead.begin(accepted, (length, memory) => {
     heard += memory.toString('utf8', 0, length)
     if (heard === 'one') accepted.pause()
   })
@@ -68,13 +68,13 @@ t.test('paused it is not read, resumed it goes on, and its end is told', async (
 
 t.test('a connection that its peer cuts is closed, which is no error; what else goes wrong is one', async (t) => {
   const { accepted, peer } = await pair(t)
-  readShared(accepted, () => {})
+  SharedRead.begin(accepted, () => {})
   const closed = once(accepted.resume(), 'close') as Promise<[boolean]>
   peer.resetAndDestroy()
   t.strictSame(await closed, [false])
 
   const other = await pair(t)
-  readShared(other.accepted, () => {})
+  SharedRead.begin(other.accepted, () => {})
   const failed = once(other.accepted, 'error') as Promise<[NodeJS.ErrnoException]>
   const { _handle: handle } = other.accepted as unknown as { _handle: { onread: () => void } }
   streamWrap!.streamBaseState[streamWrap!.kReadBytesOrError] = -constants.errno.EHOSTUNREACH
@@ -85,14 +85,41 @@ t.test('a connection that its peer cuts is closed, which is no error; what else 
 t.test('where it is not known how, all is as it was', async (t) => {
   const { accepted, peer } = await pair(t)
   const fail = () => { t.fail('read') }
-  t.notOk(readShared(accepted, fail, OF_OTHER_VERSION), 'a version that nobody has tried')
+  t.notOk(SharedRead.begin(accepted, fail, OF_OTHER_VERSION), 'a version that nobody has tried')
   const encrypted = new TLSSocket(new Socket())
-  t.notOk(readShared(encrypted, fail), 'a socket of another kind')
+  t.notOk(SharedRead.begin(encrypted, fail), 'a socket of another kind')
   encrypted.destroy()
-  t.notOk(readShared(new Socket(), fail), 'one that is not connected')
+  t.notOk(SharedRead.begin(new Socket(), fail), 'one that is not connected')
   const { _handle: handle } = accepted as unknown as { _handle: { useUserBuffer: unknown } }
   handle.useUserBuffer = undefined
-  t.notOk(readShared(accepted, fail), 'one that cannot do it')
+  t.notOk(SharedRead.begin(accepted, fail), 'one that cannot do it')
   peer.write('x')
   t.equal(String((await once(accepted, 'data') as [Buffer])[0]), 'x')
+})
+
+t.test('it becomes a stream again, from a chunk that nobody has taken', async (t) => {
+  const { accepted, peer } = await pair(t)
+  let over = 0
+  const shared = SharedRead.begin(accepted, (length) => shared!.end(length))
+  shared!.onOver = () => { over++ }
+  let heard = ''
+  accepted.on('data', (chunk: Buffer) => { heard += String(chunk) })
+  for (const text of ['one ', 'two ', 'three']) {
+    peer.write(text)
+    await until('it has come', () => heard.endsWith(text))
+  }
+  t.equal(heard, 'one two three')
+  peer.end()
+  await once(accepted, 'end')
+  t.equal(over, 0, 'which is the stream\'s alone to know')
+
+  const gone = await pair(t)
+  const read = SharedRead.begin(gone.accepted, () => {})!
+  read.onOver = () => { over++ }
+  const closed = once(gone.accepted.resume(), 'close')
+  gone.peer.resetAndDestroy()
+  await closed
+  read.end()
+  t.equal(over, 1)
+  t.ok(gone.accepted.destroyed, 'one that is gone stays so')
 })
