@@ -70,7 +70,7 @@ async function round (suite: Suite, contestants: readonly Contestant[], { cycles
       }
       const prepared = []
       for (const contestant of contestants) prepared.push(await start(contestant))
-      for (let cycle = 0; cycle < cycles; cycle++) {
+      for (let cycle = 0; cycle < cycles * (suite.times ?? 1); cycle++) {
         for (const [i, { slice }] of prepared.entries()) {
           await sleep(REST)
           slices[i]!.push(await slice())

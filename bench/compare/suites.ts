@@ -17,6 +17,8 @@ export interface Suite {
   readonly about: string
   /** What the figures are; the first one is the suite's subject. */
   readonly units: readonly string[]
+  /** How many times as many slices as others it has, where they differ more from each other. */
+  readonly times?: number
   /** One that only makes sense alone, and once for each start. */
   readonly solo?: boolean
   readonly prepare: (running: Running, scale: number) => Promise<{ slice: () => Promise<Slice>, end: () => void }>
@@ -167,6 +169,7 @@ export const SUITES: readonly Suite[] = [
     name: 'connect + join',
     about: `storms of 1,000 devices, ${AT_ONCE} at once: TCP, upgrade, greeting, join`,
     units: ['devices/s', 'µs of CPU per device'],
+    times: 2,
     prepare: async (running, scale) => {
       let storm = 0
       const slice = async () => {
