@@ -107,7 +107,7 @@ async function compare (suite: Suite, contestants: readonly Contestant[], plan: 
 function figuresOf (mine: readonly Slice[][], first: readonly Slice[][]): Figure[] {
   return mine[0]![0]!.figures.map((_, n) => {
     // Of slices of the same turn.
-    const ratios = mine.map((slices, round) => middle(slices.map(({ figures }, turn) => figures[n]! / first[round]![turn]!.figures[n]!)))
+    const ratios = mine.map((slices, restart) => middle(slices.map(({ figures }, turn) => figures[n]! / first[restart]![turn]!.figures[n]!)))
     return { figure: middle(mine.flat().map(({ figures }) => figures[n]!)), ratio: middle(ratios), least: Math.min(...ratios), most: Math.max(...ratios) }
   })
 }

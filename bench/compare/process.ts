@@ -47,7 +47,7 @@ export class Running {
   /** Resident memory once the garbage is collected, bytes. */
   async memory (): Promise<number> {
     for (const child of this.#children) child.kill('SIGWINCH')
-    // A heap of 200 MB is collected, and its pages are given back, in a quarter of that.
+    // Of the largest, 170 MiB, nothing more is given back after a quarter of that.
     await sleep(1_000)
     return this.#pids.reduce((sum, pid) => sum + residentMemory(pid), 0)
   }

@@ -206,7 +206,7 @@ export function greeting (clientId: string, timestamp: number): string {
   return `${BEFORE_CLIENT}"${clientId}"${BEFORE_TIME}${timestamp}${AFTER_TIME}`
 }
 
-/** `ROOM_JOINED` as text. To a device that comes before anything has happened it is put together, which takes a third of the time. */
+/** `ROOM_JOINED` as text. To a device that comes before anything has happened it is put together, which with its frame takes half of the time. */
 export function encodeJoined (joined: RoomJoined): string {
   const { roomId, deviceId, clientId, timestamp, epoch, seq, state: { step, status, updatedAt }, recovered, members } = joined
   if (step !== null || status !== 'pending' || recovered !== undefined || members) return encodeFrame('ROOM_JOINED', joined)

@@ -4,7 +4,7 @@ import type { Claims } from '../auth/policy.js'
 import type { LogEntry, ReadFrom } from '../broker/broker.js'
 import { CLOSE, Failure, type CloseReason } from '../errors.js'
 import type { Metrics } from '../metrics.js'
-import { encodeFrame } from '../protocol/codec.js'
+import { encodeJoined } from '../protocol/codec.js'
 import type { Role } from '../protocol/events.js'
 import { textOf } from '../protocol/framing.js'
 import { roomJoined } from './joined.js'
@@ -59,7 +59,7 @@ export class EventStream implements Recipient, Connection {
       isJoined = true
       onJoined()
       this.#write(`retry: ${RETRY}\n\n`)
-      this.notify(encodeFrame('ROOM_JOINED', roomJoined(member, view, now(), true)))
+      this.notify(encodeJoined(roomJoined(member, view, now(), true)))
     })
     // The room ended while we waited for it; a second try is told so.
     return failure ?? (isJoined ? undefined : new Failure('UNAVAILABLE'))
