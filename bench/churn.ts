@@ -5,8 +5,10 @@ import { parseArgs } from 'node:util'
 import { Device, EVENTS_PER_PAYMENT } from './devices.js'
 import { build, ServerUnderTest } from './process.js'
 
-/** Payments that go on at once. */
-const AT_ONCE = 32
+/** Payments that go on at once, at the most. */
+const AT_ONCE = 64
+/** Payments that begin in a second, whatever else the machine does: how many rooms are kept, and so the memory, must not depend on it. */
+const RATE = 250
 /** How long rooms are kept: after a few of these as many end as begin. */
 const RETENTION = 20
 /** How much more memory the last third may take than the one before it, as a share. */
@@ -27,9 +29,16 @@ async function churn (minutes: number): Promise<boolean> {
   const server = await ServerUnderTest.start({ ROOM_RETENTION_SECONDS: String(RETENTION), PRESENCE_GRACE_SECONDS: '2' })
   try {
     const before = server.descriptors
-    const end = Date.now() + minutes * 60_000
+    const start = Date.now()
+    const end = start + minutes * 60_000
     let payments = 0
-    const work = Array.from({ length: AT_ONCE }, async () => { while (Date.now() < end) await pay(server.url, `payment_${payments++}`) })
+    const work = Array.from({ length: AT_ONCE }, async () => {
+      while (Date.now() < end) {
+        const payment = payments++
+        await sleep(start + payment / RATE * 1_000 - Date.now())
+        await pay(server.url, `payment_${payment}`)
+      }
+    })
     const memory: number[] = []
     console.log('minute  payments  MiB  descriptors')
     for (let minute = 1; minute <= minutes; minute++) {
