@@ -4,6 +4,7 @@ import { STATUS_CODES, type ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import ajvCompiler, { type BuildCompilerFromPool, type RouteDefinition } from '@fastify/ajv-compiler'
 import autoload from '@fastify/autoload'
+import serializerCompiler, { type Serializer, type SerializerFactory } from '@fastify/fast-json-stringify-compiler'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify'
 import { proxies, type Config } from './config.js'
 import { codeForStatus, Failure } from './errors.js'
@@ -54,7 +55,7 @@ export function buildApp ({ config, logger, now = Date.now }: AppOptions): Fasti
     },
     genReqId: newId,
     trustProxy: proxies(config) ?? false,
-    schemaController: { compilersFactory: { buildValidator } },
+    schemaController: { compilersFactory: { buildValidator, buildSerializer } },
     // Bad URLs and too long params pass by the error handler; they get the same envelope here.
     frameworkErrors: (error, request, reply) => {
       const status = error.statusCode ?? 400
@@ -91,11 +92,31 @@ const CLIENT_ERRORS: Record<string, HeadFault> = {
   ERR_HTTP_REQUEST_TIMEOUT: { status: 408, message: 'The request did not arrive in time.' }
 }
 
+// Fastify asks for compilers once for each plugin with routes. What they need of all schemas takes tens of milliseconds, so it is made once.
+const validatorCompiler = (ajvCompiler as unknown as () => BuildCompilerFromPool)()
+const serializerPool = new Map<string, ReturnType<SerializerFactory>>()
+
 /** Bodies are taken as they are: no coercion, no silent loss of keys, every broken rule is named. Queries and params are text, so they are coerced. */
 function buildValidator (...[externalSchemas, options]: Parameters<BuildCompilerFromPool>): ReturnType<BuildCompilerFromPool> {
-  const compile = (ajvCompiler as unknown as () => BuildCompilerFromPool)()
-  const forBodies = compile(externalSchemas, { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: true, verbose: true } })
-  const forText = compile(externalSchemas, options)
+  const forBodies = validatorCompiler(externalSchemas, { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: true, verbose: true } })
+  const forText = validatorCompiler(externalSchemas, options)
   // What a route's compiler is called with is its definition; the library's types still speak of a bare schema.
   return (route) => ((route as unknown as RouteDefinition).httpPart === 'body' ? forBodies : forText)(route)
+}
+
+/** Most answers of all routes are the same envelope of an error and differ in their descriptions alone: what writes it is made once, too. */
+function buildSerializer (...[externalSchemas, options]: Parameters<SerializerFactory>): ReturnType<SerializerFactory> {
+  const shared = JSON.stringify(externalSchemas)
+  const pooled = serializerPool.get(shared)
+  if (pooled) return pooled
+  const compile = serializerCompiler()(externalSchemas, options)
+  const known = new Map<string, Serializer>()
+  const serializerOf: ReturnType<SerializerFactory> = (route) => {
+    const rule = JSON.stringify(route.schema, (key, value: unknown) => key === 'description' && typeof value === 'string' ? undefined : value)
+    const serialize = known.get(rule) ?? compile(route)
+    known.set(rule, serialize)
+    return serialize
+  }
+  serializerPool.set(shared, serializerOf)
+  return serializerOf
 }
