@@ -1,5 +1,4 @@
 // The socket route: upgrades at `/` become sessions, and on close every one of them is told to come back.
-import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import proxyAddr from '@fastify/proxy-addr'
@@ -9,8 +8,10 @@ import { WebSocket } from 'ws'
 import { allowedOrigins, proxies } from '../src/config.js'
 import { Failure } from '../src/errors.js'
 import { acceptance, HANDSHAKE_TIMEOUT, handshakeFault, limitHandshakes, readHandshake, type Handshake } from '../src/handshake.js'
+import { newId } from '../src/random-id.js'
 import { messageRates } from '../src/rooms/conduct.js'
 import { interceptConnections } from '../src/rooms/first-read.js'
+import { addressOfPeer } from '../src/rooms/node-sockets.js'
 import { PlainSocket, type ClientSocket, type PlainSocketOptions } from '../src/rooms/plain-socket.js'
 import { Session } from '../src/rooms/session.js'
 import { beginTurn, endTurn } from '../src/rooms/turn.js'
@@ -127,9 +128,11 @@ export default fp(async (app) => {
   const giveConnections = interceptConnections(app.server, (connection, bytes) => {
     const { network } = connection
     const handshake = readHandshake(bytes)
-    // A peer that has cut the connection meanwhile has no address any more.
-    if (!handshake || network.remoteAddress === undefined) return false
-    const ip = addressOf(handshake.headers, network)
+    if (!handshake) return false
+    const peer = addressOfPeer(network)
+    // It has cut the connection meanwhile.
+    if (peer === undefined) return false
+    const ip = addressOf(handshake.headers, network, peer)
     if (refusalOf(handshake, ip)) return false
     const socket = PlainSocket.on(connection, ip, plainOptions)
     // The answer and the greeting go out as one.
@@ -143,8 +146,8 @@ export default fp(async (app) => {
   })
 
   /** The same as Fastify's `request.ip`. */
-  function addressOf (headers: Handshake['headers'], socket: Socket): string {
-    return isTrusted ? proxyAddr({ headers, socket } as IncomingMessage, isTrusted) : socket.remoteAddress!
+  function addressOf (headers: Handshake['headers'], socket: Socket, peer: string): string {
+    return isTrusted ? proxyAddr({ headers, socket } as IncomingMessage, isTrusted) : peer
   }
 
   /** Why a handshake is answered with an error, a true HTTP one (RFC 6455 §10.2). */
@@ -191,7 +194,7 @@ export default fp(async (app) => {
 
   /** @param before goes out in front of the greeting */
   function enter (socket: ClientSocket, network: Socket | undefined, ip: string, before?: Buffer): Session {
-    const clientId = `client_${now()}_${randomUUID().slice(-12)}`
+    const clientId = `client_${now()}_${newId()}`
     const session = new Session(clientId, socket, network, options)
     open++
     admission.enter(ip)

@@ -1,5 +1,4 @@
 // buildApp: the whole server as one Fastify instance, from settings to routes, without listening.
-import { randomUUID } from 'node:crypto'
 import { STATUS_CODES, type ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import ajvCompiler, { type BuildCompilerFromPool, type RouteDefinition } from '@fastify/ajv-compiler'
@@ -11,6 +10,7 @@ import { codeForStatus, Failure } from './errors.js'
 import { upgradeConstraint } from './handshake.js'
 import { headFault, MAX_HEADERS, type HeadFault } from './http-head.js'
 import { errorResponse } from './protocol/rest.js'
+import { newId } from './random-id.js'
 import { turnClock } from './rooms/turn.js'
 
 export interface AppOptions {
@@ -36,8 +36,6 @@ const LINGER = 500
 
 /** Builds the app; its plugins and routes load on `ready()` or `listen()`. */
 export function buildApp ({ config, logger, now = Date.now }: AppOptions): FastifyInstance {
-  // Node draws the randomness of UUIDs in stock; their last twelve digits are nothing else.
-  const newId = () => randomUUID().slice(-12)
   const app = Fastify({
     loggerInstance: logger,
     // One line per request would drown the payments; what goes wrong is logged by the error handler.

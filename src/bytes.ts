@@ -2,6 +2,7 @@
 // `toString` then look for what belongs to the encoding. Together that was a twentieth of what an event of a burst costs.
 
 const { set } = Uint8Array.prototype
+const { write } = Buffer.prototype
 
 /** What Buffer.prototype has for Latin-1 and `write` and `toString` call. It is not documented, so another version may do without. */
 interface Latin1 {
@@ -22,6 +23,9 @@ const { latin1Write, latin1Slice } = latin1Of(Buffer.prototype)
 
 /** @param text is ASCII @returns how many bytes were written */
 export function writeAscii (memory: Buffer, text: string, at: number): number { return latin1Write.call(memory, text, at) }
+
+/** @returns how many bytes were written */
+export function writeUtf8 (memory: Buffer, text: string, at: number): number { return write.call(memory, text, at) }
 
 /** The text of bytes that are ASCII. */
 export function asciiText (memory: Buffer, start: number, end: number): string { return latin1Slice.call(memory, start, end) }

@@ -1,10 +1,12 @@
 // The process's logger: JSON lines in production, otherwise lines for people in the seed's format.
+import type { EventEmitter } from 'node:events'
 import type { Writable } from 'node:stream'
 import { levels, pino, type DestinationStream, type Logger } from 'pino'
 import { prettyFactory } from 'pino-pretty'
+import { writeUtf8 } from './bytes.js'
 import type { Config } from './config.js'
 
-/** Characters of lines that are put together for one write at the most; a pipe takes as much at once. */
+/** Bytes of lines that are put together for one write at the most; a pipe takes as much at once. */
 const CHUNK = 65_536
 
 /** How long a line may wait for others, ms. */
@@ -32,7 +34,7 @@ export function createLogger ({ NODE_ENV, LOG_LEVEL }: Pick<Config, 'NODE_ENV' |
 
 function standardOutput (): DestinationStream {
   // Synchronous: lines that are written while the process ends must still come out, and in order.
-  const output = pino.destination({ dest: 1, sync: true, maxLength: MAX_WAITING })
+  const output = pino.destination({ dest: 1, sync: true, maxLength: MAX_WAITING, contentMode: 'buffer' }) as unknown as EventEmitter & { write: (bytes: Buffer) => boolean }
   // A log that cannot be written is no reason to stop; the next line tries again, unless the reader of a pipe has gone.
   output.on('error', () => {})
   return collected(output)
@@ -40,21 +42,28 @@ function standardOutput (): DestinationStream {
 
 /**
  * Collects lines: a write is a call into the system and more, which together cost as much as relaying an event. What a hundredth of a second has to say is one
- * write, also as the process exits; a kill without notice loses as much.
+ * write, also as the process exits; a kill without notice loses as much. They wait as bytes: pino's lines are texts of dozens of pieces, which the garbage
+ * collector would follow.
  */
-export function collected (output: DestinationStream): DestinationStream & { readonly flushSync: () => void } {
-  let lines = ''
+export function collected (output: { readonly write: (lines: Buffer) => unknown }): DestinationStream & { readonly flushSync: () => void } {
+  const lines = Buffer.allocUnsafeSlow(CHUNK)
+  let length = 0
   const flushSync = () => {
-    if (lines === '') return
-    const chunk = lines
-    lines = ''
+    if (length === 0) return
+    const chunk = Buffer.from(lines.subarray(0, length))
+    length = 0
     output.write(chunk)
   }
   process.on('exit', flushSync)
   const write = (line: string) => {
-    if (lines === '') setTimeout(flushSync, WAIT).unref()
-    lines += line
-    if (lines.length > CHUNK) flushSync()
+    // In UTF-8 it may be three times as long.
+    if (line.length * 3 > CHUNK - length) flushSync()
+    if (line.length * 3 > CHUNK) {
+      output.write(Buffer.from(line))
+      return
+    }
+    if (length === 0) setTimeout(flushSync, WAIT).unref()
+    length += writeUtf8(lines, line, length)
   }
   // pino calls the latter at a fatal line.
   return { write, flushSync }

@@ -1,6 +1,6 @@
-// Bytes and ASCII text, by the methods that Node.js has besides the documented ones, and without those.
+// Bytes and text, by the methods that Node.js has besides the documented ones, and without those.
 import t from 'tap'
-import { asciiText, copyInto, latin1Of, writeAscii } from '../src/bytes.js'
+import { asciiText, copyInto, latin1Of, writeAscii, writeUtf8 } from '../src/bytes.js'
 
 const TEXTS = ['', 'a', '{"type":"CLICKED_PAY"}', 'x'.repeat(1000), `${'left '.repeat(20)}${'right '.repeat(20)}`, 'cut out of a text'.slice(4, 11)]
 
@@ -10,6 +10,14 @@ t.test('text becomes bytes at a place, and the same text again', async (t) => {
     t.equal(writeAscii(memory, text, 3), text.length)
     t.ok(memory.equals(Buffer.from(`\xff\xff\xff${text}\xff\xff\xff`, 'latin1')))
     t.equal(asciiText(memory, 3, 3 + text.length), text)
+  }
+})
+
+t.test('so does text that is not ASCII', async (t) => {
+  for (const text of [...TEXTS, 'ã€😀"']) {
+    const memory = Buffer.alloc(Buffer.byteLength(text) + 3)
+    t.equal(writeUtf8(memory, text, 3), Buffer.byteLength(text))
+    t.equal(memory.toString('utf8', 3), text)
   }
 })
 

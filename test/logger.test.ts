@@ -86,7 +86,7 @@ t.test('without a destination it goes to standard output', async (t) => {
 
 t.test('what is said within a hundredth of a second is one write, but for what is more than a pipe takes', async (t) => {
   const written: string[] = []
-  const output = collected({ write: (text) => { written.push(text) } })
+  const output = collected({ write: (lines) => { written.push(lines.toString()) } })
   output.write('a\n')
   output.write('b\n')
   t.strictSame(written, [])
@@ -95,16 +95,21 @@ t.test('what is said within a hundredth of a second is one write, but for what i
   const long = `${'x'.repeat(65_536)}\n`
   output.write('c\n')
   output.write(long)
-  t.strictSame(written.splice(0), [`c\n${long}`])
+  t.strictSame(written.splice(0), ['c\n', long], 'in their order')
   output.write('d\n')
   await sleep(30)
-  t.strictSame(written, ['d\n'])
+  t.strictSame(written.splice(0), ['d\n'])
+  const sentence = `${'ã€😀"'.repeat(1_000)}\n`
+  for (let n = 0; n < 12; n++) output.write(sentence)
+  t.ok(written.length > 0 && written.every((lines) => lines.endsWith('\n')), 'no line is cut')
+  await sleep(30)
+  t.equal(written.join(''), sentence.repeat(12), 'whatever is in it')
 })
 
 t.test('what was said last is written as the process exits', async (t) => {
   const written: string[] = []
   const before = process.listeners('exit')
-  const output = collected({ write: (text) => { written.push(text) } })
+  const output = collected({ write: (lines) => { written.push(lines.toString()) } })
   const [atExit] = process.listeners('exit').filter((listener) => !before.includes(listener))
   t.teardown(() => process.off('exit', atExit!))
   output.write('the end\n')
@@ -116,7 +121,7 @@ t.test('what was said last is written as the process exits', async (t) => {
 
 t.test('a fatal line is written at once', async (t) => {
   const written: string[] = []
-  const log = createLogger({ NODE_ENV: 'production', LOG_LEVEL: 'info' }, collected({ write: (text) => { written.push(text) } }))
+  const log = createLogger({ NODE_ENV: 'production', LOG_LEVEL: 'info' }, collected({ write: (lines) => { written.push(lines.toString()) } }))
   log.info('before')
   t.strictSame(written, [])
   log.fatal('the end')

@@ -20,16 +20,17 @@ export function interceptConnections (server: Server, take: Take, isVersionKnown
   const others = server.listeners('connection')
   const give = (network: Socket) => { for (const other of others) other.call(server, network) }
   let isOpen = true
-  let silent = new Set<SharedRead>()
-  let silentForLong = new Set<SharedRead>()
+  /** Those that have come lately, and those that came before them. Who still waits to be heard has its listener. */
+  let recent: SharedRead[] = []
+  let before: SharedRead[] = []
   let timer: NodeJS.Timeout | undefined
 
   function giveSilent (): void {
-    const given = silentForLong
-    silentForLong = silent
-    silent = new Set()
-    timer = silentForLong.size > 0 ? setTimeout(giveSilent, PATIENCE).unref() : undefined
-    for (const connection of given) giveBack(connection)
+    const due = before
+    before = recent
+    recent = []
+    timer = before.length > 0 ? setTimeout(giveSilent, PATIENCE).unref() : undefined
+    for (const connection of due) if (connection.onOver) giveBack(connection)
   }
 
   /** @param length of a chunk that was not taken */
@@ -39,24 +40,16 @@ export function interceptConnections (server: Server, take: Take, isVersionKnown
     connection.end(length)
   }
 
-  function forget (connection: SharedRead): void { if (!silent.delete(connection)) silentForLong.delete(connection) }
-
   function hear (length: number, memory: Buffer, connection: SharedRead): void {
-    forget(connection)
     connection.onOver = undefined
     if (!take(connection, memory.subarray(0, length))) giveBack(connection, length)
-  }
-
-  function onOver (connection: SharedRead): void {
-    forget(connection)
-    giveBack(connection)
   }
 
   server.removeAllListeners('connection').on('connection', (network: Socket) => {
     const connection = isOpen && SharedRead.begin(network, hear, isVersionKnown)
     if (!connection) return give(network)
-    connection.onOver = onOver
-    silent.add(connection)
+    connection.onOver = giveBack
+    recent.push(connection)
     timer ??= setTimeout(giveSilent, PATIENCE).unref()
   })
 

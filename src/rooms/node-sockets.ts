@@ -18,6 +18,17 @@ export function isKnown (network: Writable, isVersionKnown = isTriedHere): netwo
   return isVersionKnown && network.constructor === Socket
 }
 
+interface Peer { address?: string }
+/** What the network last said of a peer. */
+const peer: Peer = {}
+
+/** The address of the peer of a socket that {@link isKnown}, as its `remoteAddress` has it; undefined where it is gone. That keeps an object for each socket. */
+export function addressOfPeer (network: Socket): string | undefined {
+  const { _handle: handle } = network as { _handle?: { readonly getpeername?: (peer: Peer) => number } | null }
+  if (!handle?.getpeername) return network.remoteAddress
+  return handle.getpeername(peer) === 0 ? peer.address : undefined
+}
+
 /** A write, as libuv's streams are asked for it. */
 export interface WriteRequest { oncomplete?: (status: number) => void, buffer?: Uint8Array }
 /** What libuv tells of reads: a chunk, of which streamBaseState says where it begins and how many bytes it has, or an error, below 0. */
