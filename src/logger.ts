@@ -34,6 +34,7 @@ export function createLogger ({ NODE_ENV, LOG_LEVEL }: Pick<Config, 'NODE_ENV' |
 
 function standardOutput (): DestinationStream {
   // Synchronous: lines that are written while the process ends must still come out, and in order.
+  // It takes bytes then; its types know text alone.
   const output = pino.destination({ dest: 1, sync: true, maxLength: MAX_WAITING, contentMode: 'buffer' }) as unknown as EventEmitter & { write: (bytes: Buffer) => boolean }
   // A log that cannot be written is no reason to stop; the next line tries again, unless the reader of a pipe has gone.
   output.on('error', () => {})

@@ -1,4 +1,4 @@
-// Names of clients and requests: none comes twice, none can be told from those before.
+// Names of clients and requests: of one form, and none comes twice.
 import t from 'tap'
 import { newId } from '../src/random-id.js'
 

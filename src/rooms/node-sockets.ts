@@ -22,7 +22,7 @@ interface Peer { address?: string }
 /** What the network last said of a peer. */
 const peer: Peer = {}
 
-/** The address of the peer of a socket that {@link isKnown}, as its `remoteAddress` has it; undefined where it is gone. That keeps an object for each socket. */
+/** The address of the peer of a socket that {@link isKnown}; undefined where it is gone. The same as its `remoteAddress`, for which each socket would keep an object. */
 export function addressOfPeer (network: Socket): string | undefined {
   const { _handle: handle } = network as { _handle?: { readonly getpeername?: (peer: Peer) => number } | null }
   if (!handle?.getpeername) return network.remoteAddress
