@@ -2,7 +2,6 @@
 // what is stated in bench/hot-path.json, to which test/bench/hot-path.test.ts holds the code. Unlike times they do not change with the machine or its load.
 import { execFile } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { PerformanceObserver } from 'node:perf_hooks'
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
@@ -13,6 +12,7 @@ import { Metrics } from '../src/metrics.js'
 import { Rooms } from '../src/rooms/rooms.js'
 import { Session } from '../src/rooms/session.js'
 import { beginTurn, endTurn } from '../src/rooms/turn.js'
+import type { Network } from '../src/rooms/wire.js'
 import { ROOT } from '../src/root.js'
 import { seeded } from '../test/seeded.js'
 import { UNCOUNTED } from '../test/uncounted.js'
@@ -113,7 +113,7 @@ function fail (fields: object, sentence: string): never { throw new Error(senten
 /** The other end of a session's socket: it counts what is written, and keeps none of it. */
 class Peer {
   #writes = 0
-  readonly network: Socket
+  readonly network: Network
   readonly socket: WebSocket
 
   constructor () {
@@ -121,12 +121,8 @@ class Peer {
       this.#writes++
       return 0
     }
-    const network = Object.create(Socket.prototype, {
-      _handle: { value: { writeBuffer: count } },
-      write: { value: count },
-      writableLength: { value: 0 },
-      writableCorked: { value: 1 }
-    }) as Socket
+    const openStream = () => { throw new Error('The network takes all that is written.') }
+    const network: Network = { handle: { writeBuffer: count }, writableLength: 0, openStream }
     // A socket of `ws` writes the head of a frame and then the message.
     const socket = { readyState: 1, bufferedAmount: 0, isPaused: false, send: () => { this.#writes += 2 }, close: () => {}, pause: () => {}, resume: () => {} }
     this.network = network

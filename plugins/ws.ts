@@ -11,10 +11,10 @@ import { acceptance, HANDSHAKE_TIMEOUT, handshakeFault, limitHandshakes, readHan
 import { newId } from '../src/random-id.js'
 import { messageRates } from '../src/rooms/conduct.js'
 import { interceptConnections } from '../src/rooms/first-read.js'
-import { addressOfPeer } from '../src/rooms/node-sockets.js'
 import { PlainSocket, type ClientSocket, type PlainSocketOptions } from '../src/rooms/plain-socket.js'
 import { Session } from '../src/rooms/session.js'
 import { beginTurn, endTurn } from '../src/rooms/turn.js'
+import { StreamNetwork, type Network } from '../src/rooms/wire.js'
 
 /** How long a peer has to answer our close frame before its socket is destroyed, ms. */
 const CLOSE_TIMEOUT = 1_500
@@ -114,7 +114,7 @@ export default fp(async (app) => {
 
   const plainOptions: PlainSocketOptions<Session> = {
     maxBytes: config.MAX_MESSAGE_BYTES,
-    adopt: ({ session, address, network }) => {
+    adopt: ({ session, address }, network) => {
       const { options } = app.websocketServer
       const socket = new (SessionSocket as unknown as Adopting)(null, undefined, options)
       listen(socket, session, address)
@@ -126,19 +126,18 @@ export default fp(async (app) => {
 
   // A handshake that is in order needs none of what a request goes through, and no ws either. All others, which are to be told why, go that way.
   const giveConnections = interceptConnections(app.server, (connection, bytes) => {
-    const { network } = connection
     const handshake = readHandshake(bytes)
     if (!handshake) return false
-    const peer = addressOfPeer(network)
+    const peer = connection.address
     // It has cut the connection meanwhile.
     if (peer === undefined) return false
-    const ip = addressOf(handshake.headers, network, peer)
+    const ip = addressOf(handshake.headers, peer)
     if (refusalOf(handshake, ip)) return false
-    const socket = PlainSocket.on(connection, ip, plainOptions)
+    const socket = new PlainSocket(connection, ip, plainOptions)
     // The answer and the greeting go out as one.
     beginTurn()
     try {
-      socket.begin(enter(socket, network, ip, acceptance(handshake)), bytes.subarray(handshake.end))
+      socket.begin(enter(socket, connection, ip, acceptance(handshake)), bytes.subarray(handshake.end))
     } finally {
       endTurn()
     }
@@ -146,8 +145,8 @@ export default fp(async (app) => {
   })
 
   /** The same as Fastify's `request.ip`. */
-  function addressOf (headers: Handshake['headers'], socket: Socket, peer: string): string {
-    return isTrusted ? proxyAddr({ headers, socket } as IncomingMessage, isTrusted) : peer
+  function addressOf (headers: Handshake['headers'], peer: string): string {
+    return isTrusted ? proxyAddr({ headers, socket: { remoteAddress: peer } } as IncomingMessage, isTrusted) : peer
   }
 
   /** Why a handshake is answered with an error, a true HTTP one (RFC 6455 §10.2). */
@@ -181,7 +180,7 @@ export default fp(async (app) => {
     if (reply?.socket) reply.detachSocket(reply.socket)
     socket.removeAllListeners('error')
     // An injected socket has none under it.
-    const network = raw.socket instanceof Socket ? raw.socket : undefined
+    const network = raw.socket instanceof Socket ? new StreamNetwork(raw.socket) : undefined
     listen(socket as SessionSocket, enter(socket, network, ip), ip)
   })
 
@@ -193,7 +192,7 @@ export default fp(async (app) => {
   }
 
   /** @param before goes out in front of the greeting */
-  function enter (socket: ClientSocket, network: Socket | undefined, ip: string, before?: Buffer): Session {
+  function enter (socket: ClientSocket, network: Network | undefined, ip: string, before?: Buffer): Session {
     const clientId = `client_${now()}_${newId()}`
     const session = new Session(clientId, socket, network, options)
     open++

@@ -1,9 +1,8 @@
 // Bounded sends to one socket: a peer that does not read may cost this many bytes and one frame, and no more.
-import type { Writable } from 'node:stream'
 import { CLOSE, type CloseReason } from '../errors.js'
 import { framed, PING, pong, textOf, type Frame } from '../protocol/framing.js'
 import type { ClientSocket } from './plain-socket.js'
-import { Wire } from './wire.js'
+import { Wire, type Network } from './wire.js'
 
 // The option object is shared: a new one for each send would be garbage on the hottest line of the server.
 const TEXT = { binary: false }
@@ -24,7 +23,7 @@ export class Outbox {
    * @param maxBytes bytes that may wait for the peer to read them
    * @param owner closed as too slow when a frame finds no room
    */
-  constructor (socket: ClientSocket, network: Writable | undefined, maxBytes: number, owner: Closable) {
+  constructor (socket: ClientSocket, network: Network | undefined, maxBytes: number, owner: Closable) {
     this.#socket = socket
     this.#wire = network && new Wire(network)
     this.#maxBytes = maxBytes

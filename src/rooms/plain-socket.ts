@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
 import { PlainReader, type Receiver } from './reader.js'
-import type { SharedRead } from './shared-read.js'
+import type { Listener, TcpConnection } from './tcp-connection.js'
 
 /** A socket as its session knows it. Messages go through it only where there is no network under it that may be written to. */
 export type ClientSocket =
@@ -19,13 +19,13 @@ export interface PlainSocketOptions<Session extends Receiver> {
   /** Bytes in a message, at most. */
   readonly maxBytes: number
   /** Has ws take over a connection whose handshake is done: from then on it answers, and says when the socket is closed. */
-  readonly adopt: (socket: PlainSocket<Session>) => WebSocket
+  readonly adopt: (socket: PlainSocket<Session>, network: Socket) => WebSocket
   /** The socket is closed, and ws was never there to say so. */
   readonly closed: (socket: PlainSocket<Session>, code: number) => void
 }
 
 /** Whatever is not plain, be it a close from either side, fragments or an attack, is for ws, which is given the connection then and keeps it. */
-export class PlainSocket<Session extends Receiver> implements ClientSocket {
+export class PlainSocket<Session extends Receiver> implements ClientSocket, Listener {
   /** Whoever its messages are for. */
   session!: Session
   readonly #options: PlainSocketOptions<Session>
@@ -35,46 +35,47 @@ export class PlainSocket<Session extends Receiver> implements ClientSocket {
   /** What comes is ws's to read. */
   #isLeft = false
 
-  private constructor (readonly network: Socket, readonly address: string, options: PlainSocketOptions<Session>) { this.#options = options }
-
   /**
-   * @param connection one that nobody else reads or listens to
+   * @param connection one that nobody else reads
    * @param address where it comes from
    */
-  static on<Session extends Receiver> (connection: SharedRead, address: string, options: PlainSocketOptions<Session>): PlainSocket<Session> {
-    const { network } = connection
-    const socket = new PlainSocket(network, address, options)
-    connection.onChunk = (length, memory) => { socket.#hear(memory, length) }
-    // A peer that ends its side without a close frame is gone.
-    network.allowHalfOpen = false
-    network.on('error', ignore).on('close', () => { socket.#close() })
-    return socket
+  constructor (readonly connection: TcpConnection, readonly address: string, options: PlainSocketOptions<Session>) {
+    this.#options = options
+    connection.listener = this
   }
 
   get readyState (): WebSocket['readyState'] { return this.#ws ? this.#ws.readyState : this.#isClosed ? CLOSED : OPEN }
 
-  get isPaused (): boolean { return this.#ws ? this.#ws.isPaused : this.network.isPaused() }
+  get isPaused (): boolean { return this.#ws ? this.#ws.isPaused : this.connection.isPaused }
 
   /** @param rest what has come behind the handshake */
   begin (session: Session, rest: Buffer): void {
     this.session = session
-    this.#reader = new PlainReader(this.network, this.#options.maxBytes, session, this)
-    if (rest.length > 0) this.#hear(rest, rest.length)
+    this.#reader = new PlainReader(this, this.#options.maxBytes, session, this)
+    if (rest.length > 0) this.hear(rest, rest.length)
+  }
+
+  hear (memory: Buffer, length: number): void {
+    if (this.#isLeft) this.#tell(Buffer.from(memory.subarray(0, length)))
+    else this.#reader.read(memory, length)
+  }
+
+  closed (): void {
+    this.#isClosed = true
+    if (!this.#ws) this.#options.closed(this, ABNORMAL)
   }
 
   pause (): void {
     if (this.#ws) this.#ws.pause()
-    else this.network.pause()
+    else this.connection.pause()
   }
 
   resume (): void {
     if (this.#ws) this.#ws.resume()
-    else this.network.resume()
+    else this.connection.resume()
   }
 
-  close (code: number, reason: string): void {
-    if (this.#ws || !this.network.destroyed) this.#adopted().close(code, reason)
-  }
+  close (code: number, reason: string): void { this.#adopted()?.close(code, reason) }
 
   /** Everything from here on is for ws. @param bytes are its own */
   leave (bytes: Buffer): void {
@@ -83,28 +84,15 @@ export class PlainSocket<Session extends Receiver> implements ClientSocket {
     this.#tell(bytes)
   }
 
-  #close (): void {
-    this.#isClosed = true
-    if (!this.#ws) this.#options.closed(this, ABNORMAL)
-  }
-
-  #adopted (): WebSocket {
-    if (this.#ws) return this.#ws
+  /** @returns undefined where the connection is gone, which needs nobody to close it */
+  #adopted (): WebSocket | undefined {
+    if (this.#ws || this.connection.isOver) return this.#ws
     const { isPaused } = this
-    this.#ws = this.#options.adopt(this)
+    this.#ws = this.#options.adopt(this, this.connection.openStream()!)
     if (isPaused) this.#ws.pause()
     return this.#ws
   }
 
-  /** Takes a chunk whose memory is used again. */
-  #hear (memory: Buffer, length: number): void {
-    if (this.#isLeft) this.#tell(Buffer.from(memory.subarray(0, length)))
-    else this.#reader.read(memory, length)
-  }
-
   /** Tells ws as the stream would, for it takes its listener away when it has heard enough. */
-  #tell (bytes: Buffer): void { this.network.emit('data', bytes) }
+  #tell (bytes: Buffer): void { this.connection.openStream()?.emit('data', bytes) }
 }
-
-/** The close that follows says it. */
-function ignore (): void {}

@@ -1,6 +1,5 @@
 // Reads what clients send straight off the network, as far as it is plain: whole masked text messages, pings and pongs. All else is left to ws.
 import { isUtf8 } from 'node:buffer'
-import type { Socket } from 'node:net'
 import { toggleMask } from './mask.js'
 import { beginTurn, endTurn } from './turn.js'
 
@@ -23,6 +22,9 @@ export interface Receiver {
   ponged: () => void
 }
 
+/** Where the bytes come from. */
+export interface Source { readonly isPaused: boolean }
+
 /** Whoever reads what is not plain. */
 export interface Fallback {
   /** Everything from here on is theirs. */
@@ -35,7 +37,7 @@ export interface Fallback {
  * ws's to say, and is said once.
  */
 export class PlainReader {
-  readonly #network: Socket
+  readonly #source: Source
   readonly #maxBytes: number
   readonly #receiver: Receiver
   readonly #fallback: Fallback
@@ -43,12 +45,12 @@ export class PlainReader {
   #begun: Buffer | undefined
 
   /**
-   * @param network the connection under a WebSocket without extensions
+   * @param source the connection under a WebSocket without extensions
    * @param maxBytes bytes in a message, at most
    * @param receiver takes each message, ping and pong
    */
-  constructor (network: Socket, maxBytes: number, receiver: Receiver, fallback: Fallback) {
-    this.#network = network
+  constructor (source: Source, maxBytes: number, receiver: Receiver, fallback: Fallback) {
+    this.#source = source
     this.#maxBytes = maxBytes
     this.#receiver = receiver
     this.#fallback = fallback
@@ -74,7 +76,7 @@ export class PlainReader {
     while (at < limit) {
       const end = endOfPlain(bytes, at, limit, this.#maxBytes)
       // In two parts it may well come, on its way over a network; in more of them, ws minds how many.
-      const isPart = end > limit && !(begun && at === 0) && !this.#network.isPaused()
+      const isPart = end > limit && !(begun && at === 0) && !this.#source.isPaused
       if (isPart) {
         this.#begun = Buffer.from(bytes.subarray(at, limit))
         return

@@ -1,5 +1,4 @@
 // One socket's life: greeting, its frames one after the other, the replies, and the close.
-import type { Writable } from 'node:stream'
 import { whenThere, type Awaitable } from '../awaitable.js'
 import { ANYONE, type Claims } from '../auth/policy.js'
 import type { LogEntry, Published } from '../broker/broker.js'
@@ -19,6 +18,7 @@ import { arrivalClock, countRelay } from './relay-times.js'
 import type { Member, Recipient } from './room.js'
 import type { Rooms } from './rooms.js'
 import type { Connection } from './sessions.js'
+import type { Network } from './wire.js'
 
 /** Frames of one socket that may wait for the one before; past it we stop reading from that socket. */
 export const INBOX_SIZE = 64
@@ -62,7 +62,7 @@ export class Session implements Recipient, Connection {
   #closedWith: number | undefined
 
   /** @param network the connection under the socket, where it may be written to */
-  constructor (readonly clientId: string, socket: ClientSocket, network: Writable | undefined, options: SessionOptions) {
+  constructor (readonly clientId: string, socket: ClientSocket, network: Network | undefined, options: SessionOptions) {
     this.#socket = socket
     this.#options = options
     this.#openedAt = options.now()

@@ -2,14 +2,17 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import net from 'node:net'
+import { constants } from 'node:os'
 import { join } from 'node:path'
 import vm from 'node:vm'
 import t from 'tap'
 import { WebSocket } from 'ws'
+import type { Handle } from '../../src/rooms/node-sockets.js'
 import { ROOT } from '../../src/root.js'
 import { listen } from '../build.js'
 import { flood } from '../flood.js'
 import { Peer } from '../peer.js'
+import { nextHandle } from '../rooms/accepted.js'
 import { until } from '../until.js'
 
 const handshake = (path = '/', upgrade = 'websocket') =>
@@ -100,17 +103,14 @@ t.test('a socket counts for the address that a trusted proxy names, and for no o
 
 t.test('a peer that has cut its connection before anybody asked for its address harms nobody', async (t) => {
   const { app, port, url } = await listen(t, { env: { TRUST_PROXY: 'loopback', MAX_CONNECTIONS_PER_IP: '5' } })
-  let cut: net.Socket | undefined
-  app.server.prependOnceListener('connection', (network: net.Socket) => {
-    cut = network
-    Object.defineProperty(network, 'remoteAddress', { value: undefined })
-  })
+  const cut = nextHandle(app.server, (handle) => Object.defineProperty(handle, 'getpeername', { value: () => -constants.errno.ENOTCONN }))
   const socket = net.connect(port, '127.0.0.1').on('error', () => {})
   socket.write(handshake())
-  await until('it has been heard', () => (cut?.bytesRead ?? 0) > 0)
+  const handle = await cut as Handle & { readonly bytesRead: number }
+  await until('it has been heard', () => handle.bytesRead > 0)
   socket.resetAndDestroy()
   await Peer.connect(t, url)
-  await until('it is gone', () => cut!.destroyed)
+  await until('it is gone', () => new Promise((resolve) => app.server.getConnections((_error, count) => resolve(count === 0))))
   t.equal(app.sessions.size, 1)
 })
 

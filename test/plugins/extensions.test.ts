@@ -1,10 +1,9 @@
 // The extensions of the protocol but for catching up and presence: acknowledgement, state, roles, leaving, pinging, closed rooms.
-import { once } from 'node:events'
-import type { Socket } from 'node:net'
 import t from 'tap'
 import { INBOX_SIZE } from '../../src/rooms/session.js'
 import { build, listen } from '../build.js'
 import { Peer } from '../peer.js'
+import { nextHandle } from '../rooms/accepted.js'
 import { until } from '../until.js'
 
 t.test('acknowledge and de-duplicate', async (t) => {
@@ -134,9 +133,9 @@ t.test('RESULTS_FROM=backend: a device\'s result is refused, a backend\'s is ver
 
 t.test('a socket whose frames pile up is not read from until they are worked off, and none is lost', async (t) => {
   const { app, url } = await listen(t)
-  const connected = once(app.server, 'connection') as Promise<[Socket]>
+  const accepted = nextHandle(app.server)
   const peer = await Peer.connect(t, url)
-  const [network] = await connected
+  const handle = await accepted
   const publish = app.broker.publish.bind(app.broker)
   let release = (_: unknown): void => {}
   const held = new Promise((resolve) => { release = resolve })
@@ -146,7 +145,7 @@ t.test('a socket whose frames pile up is not read from until they are worked off
   }
   const total = INBOX_SIZE * 20
   for (let i = 0; i < total; i++) peer.send('CLICKED_PAY', { roomId: 'r', i }, `n${i}`)
-  await until('the server stopped reading', () => network.isPaused())
+  await until('the server stopped reading', () => handle.reading === false)
   release(undefined)
   await peer.settled()
   t.strictSame(peer.frames.filter(({ type }) => type === 'ACK').map(({ payload }) => payload.seq), Array.from({ length: total }, (_, i) => i + 1))

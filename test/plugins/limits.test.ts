@@ -1,11 +1,11 @@
 // What one client may take: messages, invalid frames, connections.
 import { once } from 'node:events'
-import type { Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import type { Broker } from '../../src/broker/broker.js'
 import { build, listen } from '../build.js'
 import { Peer } from '../peer.js'
+import { nextHandle } from '../rooms/accepted.js'
 import { until } from '../until.js'
 
 /** A client on a clock that stands still unless it is moved. */
@@ -72,14 +72,14 @@ t.test('a flood ends its socket with 4004, also one of pings, or of pongs that n
 t.test('a flood is not read on, also where a frame of it is still being worked on', async (t) => {
   const { app, url } = await listen(t, { env: { MESSAGES_PER_SECOND: '1', MESSAGES_BURST: '1' } })
   const release = slowDown(app.broker)
-  const connected = once(app.server, 'connection') as Promise<[Socket]>
+  const accepted = nextHandle(app.server)
   const peer = await Peer.connect(t, url)
-  const [network] = await connected
+  const handle = await accepted
   for (let i = 0; i < 6; i++) peer.send('CLICKED_PAY', { roomId: 'r' })
-  await until('it is not read any more', () => network.isPaused())
+  await until('it is not read any more', () => handle.reading === false)
   release()
   await new Promise((resolve) => setImmediate(resolve))
-  t.equal(network.isPaused(), true)
+  t.equal(handle.reading, false)
   t.equal(await peer.closed, 4004)
 })
 
@@ -169,7 +169,8 @@ t.test('past MAX_CONNECTIONS a handshake is a 503, however many come at once, an
   for (const one of all) if (!(one instanceof WebSocket)) t.match(one, { status: 503, body: { success: false, code: 'UNAVAILABLE' } })
   const stream = await fetch(`http://127.0.0.1:${port}/api/rooms/r/events`, { headers: { accept: 'text/event-stream' } })
   t.equal(stream.status, 503, 'an event stream is a connection too')
-  await until('the refused ones are gone, and fetch keeps its connection', async () => await connections(app) === 5 + 1)
+  t.equal(app.sessions.size, 5)
+  await until('the refused ones are gone, and fetch keeps its connection', async () => await httpConnections(app) === 1)
   open[0]!.terminate()
   await until('its place is free', () => app.sessions.size === 4)
   t.ok(await attempt(t, url) instanceof WebSocket)
@@ -191,6 +192,7 @@ t.test('past MAX_CONNECTIONS_PER_IP it is a 429; a forged address changes nothin
   t.equal(stream.status, 429)
 })
 
-async function connections (app: Awaited<ReturnType<typeof listen>>['app']): Promise<number> {
+/** Connections that are no sockets, as the server counts its own. */
+async function httpConnections (app: Awaited<ReturnType<typeof listen>>['app']): Promise<number> {
   return await new Promise((resolve, reject) => app.server.getConnections((error, count) => { error ? reject(error) : resolve(count) }))
 }

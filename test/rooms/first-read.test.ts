@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import { connect, type AddressInfo, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { interceptConnections, type Take } from '../../src/rooms/first-read.js'
@@ -53,16 +54,16 @@ t.test('who is taken is nobody else\'s; all others are HTTP\'s, with their first
   const { server, dial } = await serve(t, (connection, bytes) => {
     seen.push(String(bytes))
     if (String(bytes) !== TAKEN) return false
-    const { network } = connection
-    taken.push(network)
-    connection.onChunk = (length, memory) => { network.write(`back ${memory.toString('utf8', 0, length)}`) }
-    network.write('hello')
+    const stream = connection.openStream()!
+    taken.push(stream)
+    connection.listener = { hear: (memory, length) => { stream.write(`back ${memory.toString('utf8', 0, length)}`) }, closed: () => {} }
+    stream.write('hello')
     return true
   })
   const mine = await dial()
   t.equal(await answer(mine, TAKEN, 'hello'), 'hello')
   t.equal(await answer(mine, 'more', 'more'), 'back more', 'what comes then is theirs')
-  t.strictSame(taken[0]!.listenerCount('error'), 0, 'HTTP does not listen to it')
+  t.strictSame(taken[0]!.listenerCount('timeout'), 0, 'HTTP does not listen to it')
 
   const request = await dial()
   t.match(await answer(request, REQUEST, 'GET 0'), /^HTTP\/1\.1 200 /)
@@ -106,10 +107,12 @@ t.test('one that HTTP upgrades is a stream as ever', async (t) => {
 
 t.test('a connection that ends or is cut before it said anything leaves nothing behind', async (t) => {
   const { server, dial } = await serve(t, never(t))
+  server.on('connection', () => t.fail('HTTP heard of it'))
   const [ended, cut] = [await dial(), await dial()]
   ended.end()
   cut.resetAndDestroy()
-  await until('both are gone', () => new Promise((resolve) => server.getConnections((_err, count) => resolve(count === 0))))
+  await once(ended.resume(), 'close')
+  await sleep(1_000)
 })
 
 t.test('one that says nothing is HTTP\'s soon, whose limits are for it, and what it says late is a request', async (t) => {
@@ -127,6 +130,26 @@ t.test('once they are given away, nobody is looked at any more', async (t) => {
   give()
   t.match(await answer(before, REQUEST, 'GET 0'), /^HTTP\/1\.1 200 /)
   t.match(await answer(await dial(), REQUEST, 'GET 0'), /^HTTP\/1\.1 200 /)
+})
+
+t.test('a server that takes no more connections takes none of these either', async (t) => {
+  const { server, dial } = await serve(t, () => false)
+  server.maxConnections = 1
+  await answer(await dial(), REQUEST, 'GET 0')
+  const refused = await dial()
+  refused.write(REQUEST)
+  await once(refused.resume(), 'close')
+})
+
+t.test('connections of another kind are HTTP\'s at once', async (t) => {
+  const { server } = await serve(t, never(t))
+  server.close()
+  const path = join(t.testdir(), 'socket')
+  server.listen(path)
+  await once(server, 'listening')
+  const peer = connect(path)
+  t.teardown(() => peer.destroy())
+  t.match(await answer(peer, REQUEST, 'GET 0'), /^HTTP\/1\.1 200 /)
 })
 
 t.test('on a version of Node.js that nobody has tried, all is HTTP\'s at once', async (t) => {

@@ -3,41 +3,49 @@ import { once } from 'node:events'
 import { connect, createServer, Socket, type AddressInfo } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import t from 'tap'
-import { addressOfPeer, findStreamWrap, isKnown, isTried, streamWrap } from '../../src/rooms/node-sockets.js'
+import { acceptorOf, addressOfPeer, findStreamWrap, handleOf, isComplete, isKnown, isKnownHere, isTried, streamWrap, type Handle } from '../../src/rooms/node-sockets.js'
+import { accepted } from './accepted.js'
 
 t.test('this version of Node.js is one of those that were tried, and others are not', async (t) => {
   t.ok(isTried(process.versions.node))
   for (const version of ['120.0.0', '2.0.0', '19.9.0', '']) t.notOk(isTried(version), version)
-  t.ok(streamWrap)
+  t.ok(isKnownHere)
 })
 
-t.test('a socket of another kind is not known', async (t) => {
-  const socket = new Socket()
-  t.ok(isKnown(socket))
-  t.notOk(isKnown(socket, false))
-  t.notOk(isKnown(new TLSSocket(socket)))
-})
-
-t.test('the address of a peer is what the socket says it is, for each its own, and none once it is gone', async (t) => {
+t.test('a socket is known where it is connected, and of the common kind', async (t) => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
-  t.teardown(() => server.close())
-  const accepted = async (localAddress: string): Promise<Socket> => {
-    const client = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', localAddress })
-    t.teardown(() => client.destroy())
-    return (await once(server, 'connection'))[0] as Socket
+  const peer = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  const [socket] = await once(server, 'connection') as [Socket]
+  t.teardown(() => peer.destroy())
+  t.ok(isKnown(socket))
+  t.ok(handleOf(socket))
+  t.notOk(isKnown(socket, isTried('120.0.0')), 'on a version that nobody has tried')
+  t.notOk(isKnown(new TLSSocket(socket)), 'one that encrypts')
+  t.notOk(isKnown(new Socket()), 'one that is not connected')
+  t.ok(acceptorOf(server)!.onconnection)
+  socket.destroy()
+  t.equal(handleOf(socket), undefined)
+  server.close()
+  t.equal(acceptorOf(server), undefined, 'of a server that does not listen')
+})
+
+t.test('a handle that lacks something is not as expected', async (t) => {
+  const { handle } = await accepted(t)
+  t.ok(isComplete(handle))
+  for (const method of ['useUserBuffer', 'readStart', 'writeBuffer', 'getpeername', 'setNoDelay', 'close']) {
+    t.notOk(isComplete(Object.create(handle, { [method]: { value: undefined } }) as Handle), `without ${method}`)
   }
-  const [one, other] = [await accepted('127.0.0.1'), await accepted('127.0.0.2')]
-  t.equal(addressOfPeer(one), '127.0.0.1')
-  t.equal(addressOfPeer(other), '127.0.0.2')
-  t.equal(addressOfPeer(one), one.remoteAddress)
-  other.destroy()
-  await once(other, 'close')
-  t.equal(addressOfPeer(other), undefined)
-  t.equal(addressOfPeer(new Socket()), undefined)
-  const { remoteAddress } = one
-  t.equal(addressOfPeer({ remoteAddress, _handle: {} } as unknown as Socket), remoteAddress, 'of a handle that does not say')
-  t.equal(addressOfPeer({ _handle: { getpeername: () => -107 } } as unknown as Socket), undefined, 'of a peer that has just gone')
+  for (const none of [null, undefined]) t.notOk(isComplete(none))
+})
+
+t.test('the address of a peer is for each its own, and none once it is gone', async (t) => {
+  const [one, other] = [await accepted(t), await accepted(t, { localAddress: '127.0.0.2' })]
+  t.equal(addressOfPeer(one.handle), '127.0.0.1')
+  t.equal(addressOfPeer(other.handle), '127.0.0.2')
+  t.equal(addressOfPeer(one.handle), '127.0.0.1')
+  other.handle.close(() => {})
+  t.equal(addressOfPeer(other.handle), undefined)
 })
 
 t.test('a part of Node.js that is missing, refused or another one is none', async (t) => {

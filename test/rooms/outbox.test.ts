@@ -4,6 +4,7 @@ import t from 'tap'
 import type { WebSocket } from 'ws'
 import { CLOSE, type CloseReason } from '../../src/errors.js'
 import { Outbox } from '../../src/rooms/outbox.js'
+import { StreamNetwork } from '../../src/rooms/wire.js'
 import { framed } from '../../src/protocol/framing.js'
 import { bytesOf } from './bytes-of.js'
 
@@ -96,7 +97,7 @@ t.test('what one turn has for a socket is one write to its network, in order; th
     }
   })
   const socket = { readyState: 1 }
-  const outbox = new Outbox(socket as WebSocket, network as never, LIMIT, { close: () => {} })
+  const outbox = new Outbox(socket as WebSocket, new StreamNetwork(network), LIMIT, { close: () => {} })
   outbox.sendFrame(Buffer.from('frame a'))
   outbox.send('b')
   outbox.pong(Buffer.from('c'))
@@ -113,10 +114,10 @@ t.test('what one turn has for a socket is one write to its network, in order; th
 
 t.test('frames past the limit find no room on a network either', async (t) => {
   const written: unknown[] = []
-  const network = { writableCorked: 0, cork: () => {}, uncork: () => {}, write: (chunk: unknown) => { written.push(chunk) } }
+  const network = { handle: undefined, writableLength: LIMIT + 1, openStream: () => new Writable({ write: (chunk) => { written.push(chunk) } }) }
   const overflows: number[] = []
-  const socket = { readyState: 1, bufferedAmount: LIMIT + 1, send: () => {} }
-  const outbox = new Outbox(socket as unknown as WebSocket, network as never, LIMIT, { close: () => { overflows.push(1) } })
+  const socket = { readyState: 1, bufferedAmount: 0, send: () => {} }
+  const outbox = new Outbox(socket as unknown as WebSocket, network, LIMIT, { close: () => { overflows.push(1) } })
   outbox.sendFrame(framed('a'))
   t.strictSame([written, overflows], [[], [1]])
 })

@@ -1,36 +1,29 @@
 // A socket that is a connection and a reader, until there is something for ws: then ws has the connection, in the state that it is in.
-import { once } from 'node:events'
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import { PlainSocket } from '../../src/rooms/plain-socket.js'
 import type { Receiver } from '../../src/rooms/reader.js'
-import { SharedRead } from '../../src/rooms/shared-read.js'
+import { TcpConnection } from '../../src/rooms/tcp-connection.js'
 import { CLOSE, closing, fragments, frame } from '../e2e/hostile/raw.js'
 import { until } from '../until.js'
+import { accepted } from './accepted.js'
 
 type Adopting = new (address: null, protocols: undefined, options: object) => WebSocket & { setSocket: (network: Socket, head: Buffer, options: object) => void }
 
 /** A connection, the plain socket on it, and all that is heard: past ws, by ws, and of its end. */
-async function pair (t: Test): Promise<{ socket: PlainSocket<Receiver>, network: Socket, peer: Socket, heard: string[], answers: Buffer[], adopted: WebSocket[] }> {
-  const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1')
+async function pair (t: Test): Promise<{ socket: PlainSocket<Receiver>, connection: TcpConnection, peer: Socket, heard: string[], answers: Buffer[], adopted: WebSocket[] }> {
+  const { handle, peer } = await accepted(t)
   const sockets = new WebSocketServer({ noServer: true, closeTimeout: 200 } as object)
-  await once(server, 'listening')
-  const peer = connect((server.address() as AddressInfo).port, '127.0.0.1').setNoDelay().on('error', () => {})
   const answers: Buffer[] = []
   peer.on('data', (bytes) => answers.push(bytes))
-  const [network] = await once(server, 'connection') as [Socket]
-  t.teardown(() => {
-    peer.destroy()
-    network.destroy()
-    server.close()
-  })
   const heard: string[] = []
   const adopted: WebSocket[] = []
-  const socket = PlainSocket.on<Receiver>(SharedRead.begin(network, () => {})!, '192.0.2.1', {
+  const connection = new TcpConnection(handle, { hear: () => t.fail('heard by nobody'), closed: () => {} })
+  const socket = new PlainSocket<Receiver>(connection, '192.0.2.1', {
     maxBytes: 1000,
-    adopt: ({ network }) => {
+    adopt: (_socket, network) => {
       const { options } = sockets
       const ws = new (WebSocket as unknown as Adopting)(null, undefined, options)
       ws.on('message', (data) => heard.push(`ws: ${String(data)}`)).on('close', (code) => heard.push(`ws: closed ${code}`))
@@ -44,11 +37,11 @@ async function pair (t: Test): Promise<{ socket: PlainSocket<Receiver>, network:
     receive: (bytes, start, end) => heard.push(bytes.toString('utf8', start, end)), pinged: (data) => heard.push(`ping ${String(data)}`), ponged: () => heard.push('pong')
   }
   socket.begin(receiver, frame('behind the handshake'))
-  return { socket, network, peer, heard, answers, adopted }
+  return { socket, connection, peer, heard, answers, adopted }
 }
 
 t.test('plain messages are heard without ws, and not while it is paused; its end is a close without a code', async (t) => {
-  const { socket, network, peer, heard, adopted } = await pair(t)
+  const { socket, connection, peer, heard, adopted } = await pair(t)
   t.strictSame([socket.readyState, socket.isPaused, socket.address], [1, false, '192.0.2.1'])
   t.strictSame(heard.splice(0), ['behind the handshake'])
   peer.write(frame('a'))
@@ -64,7 +57,7 @@ t.test('plain messages are heard without ws, and not while it is paused; its end
   await until('it is over', () => heard.includes('closed 1006'))
   t.strictSame(heard, ['a', 'b', 'c', 'closed 1006'])
   t.equal(socket.readyState, 3)
-  t.ok(network.destroyed)
+  t.ok(connection.isOver)
   socket.close(1000, '')
   t.strictSame(adopted, [], 'nothing is left to be closed')
 })
@@ -111,11 +104,11 @@ t.test('from the first byte that is not plain, ws reads, also what is plain', as
 })
 
 t.test('ws takes over a socket that is paused as one, and pauses and resumes it from then on', async (t) => {
-  const { socket, network, peer, heard, adopted } = await pair(t)
+  const { socket, connection, peer, heard, adopted } = await pair(t)
   heard.length = 0
   socket.pause()
   socket.leave(fragments([Buffer.from('a'), Buffer.from('b')])[0]!)
-  t.strictSame([adopted[0]!.isPaused, socket.isPaused, network.isPaused()], [true, true, true])
+  t.strictSame([adopted[0]!.isPaused, socket.isPaused, connection.isPaused], [true, true, true])
   peer.write(fragments([Buffer.from('a'), Buffer.from('b')])[1]!)
   await sleep(50)
   t.strictSame(heard, [])

@@ -46,7 +46,7 @@ async function serve (how: 'reader' | 'ws'): Promise<{ server: Server, opened: (
     const byWs = network.listeners('data')[0] as (bytes: Buffer) => void
     network.off('data', byWs)
     let isLeft = false
-    const reader = new PlainReader(network, MAX_BYTES, {
+    const reader = new PlainReader({ get isPaused () { return network.isPaused() } }, MAX_BYTES, {
       receive: (bytes, start, end) => hear(`text ${bytes.toString('utf8', start, end)}`), pinged: (data) => hear(`ping ${data.toString('latin1')}`), ponged: () => hear('pong')
     }, {
       leave: (bytes) => {

@@ -1,16 +1,18 @@
 // What is written to a socket: one write for all that a turn has for it, and in order whichever way it takes.
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { Socket } from 'node:net'
 import { Writable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { bytesOf } from './bytes-of.js'
 import { framed } from '../../src/protocol/framing.js'
+import type { Handle } from '../../src/rooms/node-sockets.js'
+import { TcpConnection } from '../../src/rooms/tcp-connection.js'
 import { beginTurn, endTurn } from '../../src/rooms/turn.js'
-import { hold, Wire } from '../../src/rooms/wire.js'
+import { StreamNetwork, Wire, type Network } from '../../src/rooms/wire.js'
 import { until } from '../until.js'
+import { accepted } from './accepted.js'
 
 /** A stream that notes each write to what is under it. */
 function sink () {
@@ -23,50 +25,49 @@ function sink () {
   return { stream, written }
 }
 
-/** Both ends of a connection, and what went past the stream of the one. */
-async function pair (t: Pick<Test, 'teardown'>): Promise<{ network: Socket, peer: Socket, direct: string[] }> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const peer = connect((server.address() as AddressInfo).port, '127.0.0.1')
-  const [network] = await once(server, 'connection') as [Socket]
-  t.teardown(() => {
-    peer.destroy()
-    network.destroy()
-    server.close()
-  })
-  const { _handle: handle } = network as unknown as { _handle: { writeBuffer: (request: object, bytes: Buffer) => number } }
-  const { writeBuffer } = handle
-  const direct: string[] = []
-  handle.writeBuffer = function (request, bytes) {
-    // The stream says beforehand what is to be called.
-    if (!('oncomplete' in request)) direct.push(Buffer.from(bytes).toString())
-    return writeBuffer.call(this, request, bytes)
-  }
-  return { network, peer, direct }
+/** What a wire writes to, made of a connection. */
+const KINDS: Readonly<Record<string, (handle: Handle) => Network>> = {
+  'a connection that may never be a stream': (handle) => new TcpConnection(handle, { hear: () => {}, closed: () => {} }),
+  'a socket': (handle) => new StreamNetwork(new Socket({ handle } as object))
 }
 
-t.test('a socket that is gone by the end of the turn holds up nobody', async (t) => {
+/** Such a network, its other end, and what went past the stream. */
+async function pair (t: Pick<Test, 'teardown'>, networkOf: (handle: Handle) => Network): Promise<{ network: Network, peer: Socket, direct: string[] }> {
+  const { handle, peer } = await accepted(t)
+  const { writeBuffer } = handle
+  const direct: string[] = []
+  Object.assign(handle, {
+    writeBuffer: (request: object, bytes: Buffer) => {
+      // The stream says beforehand what is to be called.
+      if (!('oncomplete' in request)) direct.push(Buffer.from(bytes).toString())
+      return writeBuffer.call(handle, request, bytes)
+    }
+  })
+  return { network: networkOf(handle), peer, direct }
+}
+
+const tick = () => new Promise<void>((resolve) => { process.nextTick(resolve) })
+
+t.test('a stream that is gone by the end of the tick holds up nobody', async (t) => {
   const [gone, there] = [sink(), sink()]
   for (const { stream } of [gone, there]) {
-    hold(stream)
-    hold(stream)
-    stream.write('x')
+    const wire = new Wire(new StreamNetwork(stream))
+    wire.write(Buffer.from('x'))
+    wire.write(Buffer.from('y'))
   }
   gone.stream.on('error', () => {})
   gone.stream.destroy(new Error('reset'))
-  await new Promise((resolve) => process.nextTick(resolve))
-  t.strictSame([gone.written, there.written], [[], ['x']])
+  await tick()
+  t.strictSame([gone.written, there.written], [[], ['xy']])
 })
 
-t.test('what a stream holds back within a turn is written as it ends, and what it held back before it', async (t) => {
+t.test('what is held back within a turn is written as it ends, and what was held back before it', async (t) => {
   const [before, within] = [sink(), sink()]
-  hold(before.stream)
-  before.stream.write('before')
+  const [early, wire] = [before, within].map(({ stream }) => new Wire(new StreamNetwork(stream))) as [Wire, Wire]
+  early.write(Buffer.from('before'))
   beginTurn()
-  hold(within.stream)
-  within.stream.write('one ')
-  hold(within.stream)
-  within.stream.write('two')
+  wire.write(Buffer.from('one '))
+  wire.write(Buffer.from('two'))
   t.strictSame([before.written, within.written], [[], []])
   endTurn()
   t.strictSame([before.written, within.written], [['before'], ['one two']])
@@ -74,54 +75,15 @@ t.test('what a stream holds back within a turn is written as it ends, and what i
 
   beginTurn()
   endTurn()
-  hold(within.stream)
-  within.stream.write('later')
+  wire.write(Buffer.from('later'))
   t.equal(within.written.length, 1)
-  await new Promise((resolve) => process.nextTick(resolve))
+  await tick()
   t.strictSame(within.written.slice(1), ['later'], 'outside of one, it is the tick that ends')
 })
 
-t.test('frames of a turn are one write past the stream, in one piece or in several', async (t) => {
-  const { network, peer, direct } = await pair(t)
-  const wire = new Wire(network)
-  let heard = ''
-  peer.on('data', (chunk) => { heard += String(chunk) })
-  const frames = Array.from({ length: 8 }, (_, n) => bytesOf(`{"n":${n}}`))
-  beginTurn()
-  for (const frame of frames) wire.write(frame)
-  t.equal(wire.waiting, Buffer.concat(frames).length, 'they are counted while they are held back')
-  t.strictSame(direct, [])
-  endTurn()
-  t.strictSame(direct, [frames.join('')])
-  t.equal(wire.waiting, 0)
-
-  beginTurn()
-  for (const frame of [frames[3]!, Buffer.from('a'), frames[1]!]) wire.write(frame)
-  endTurn()
-  t.strictSame(direct.slice(1), [`${frames[3]}a${frames[1]}`])
-
-  beginTurn()
-  for (const frame of [frames[4]!, frames[5]!, frames[4]!]) wire.write(frame)
-  endTurn()
-  t.strictSame(direct.slice(2), [`${frames[4]}${frames[5]}${frames[4]}`])
-
-  // Made as they are written, more than one piece of memory holds, and with others between them now and then.
-  for (let turn = 0; turn < 40; turn++) {
-    const texts = Array.from({ length: 10 }, (_, n) => `turn ${turn}, frame ${n} ${'.'.repeat(n * 10)}`)
-    beginTurn()
-    for (const [n, text] of texts.entries()) {
-      if (n > 0 && turn % 11 === n) framed('somebody else')
-      wire.write(framed(text))
-    }
-    endTurn()
-    t.equal(direct.at(-1), String(Buffer.concat(texts.map((text) => framed(text)))))
-  }
-  await until('all has come', () => heard === direct.join(''))
-})
-
-t.test('a wire that is not direct, or whose peer is behind, writes to the stream', async (t) => {
+t.test('where no handle is known, all is written to the stream', async (t) => {
   const { stream, written } = sink()
-  const through = new Wire(stream)
+  const through = new Wire(new StreamNetwork(stream))
   beginTurn()
   through.write(Buffer.from('a'))
   through.write(Buffer.from('b'))
@@ -129,86 +91,162 @@ t.test('a wire that is not direct, or whose peer is behind, writes to the stream
   through.flush()
   endTurn()
   t.strictSame(written, ['ab'])
+})
 
-  const { network, peer, direct } = await pair(t)
-  const wire = new Wire(network)
-  const much = Buffer.alloc(10_000_000, 'x')
-  for (const bytes of [much, Buffer.from('behind it'), Buffer.from(' and on')]) {
+for (const [kind, networkOf] of Object.entries(KINDS)) {
+  t.test(`${kind}: frames of a turn are one write past the stream, in one piece or in several`, async (t) => {
+    const { network, peer, direct } = await pair(t, networkOf)
+    const wire = new Wire(network)
+    let heard = ''
+    peer.on('data', (chunk) => { heard += String(chunk) })
+    const frames = Array.from({ length: 8 }, (_, n) => bytesOf(`{"n":${n}}`))
     beginTurn()
-    wire.write(bytes)
+    for (const frame of frames) wire.write(frame)
+    t.equal(wire.waiting, Buffer.concat(frames).length, 'they are counted while they are held back')
+    t.strictSame(direct, [])
     endTurn()
-  }
-  t.equal(wire.waiting, much.length + 16)
-  t.equal(direct.length, 1, 'what comes behind it waits in the stream')
-  let heard = 0
-  let last = ''
-  peer.on('data', (chunk) => {
-    heard += chunk.length
-    last = String(chunk.subarray(-16))
-  })
-  await until('all has come', () => heard === much.length + 16)
-  await until('and is counted no more', () => wire.waiting === 0)
-  t.equal(last, 'behind it and on')
-  beginTurn()
-  wire.write(Buffer.from('directly again'))
-  endTurn()
-  t.equal(direct.at(-1), 'directly again')
-})
+    t.strictSame(direct, [frames.join('')])
+    t.equal(wire.waiting, 0)
 
-t.test('to a socket that is gone nothing is written, and that is no error', async (t) => {
-  const { network } = await pair(t)
-  const wire = new Wire(network)
-  network.on('error', (error) => t.fail(error.message))
-  beginTurn()
-  wire.write(Buffer.from('x'))
-  network.destroy()
-  endTurn()
-  await once(network, 'close')
-})
+    beginTurn()
+    for (const frame of [frames[3]!, Buffer.from('a'), frames[1]!]) wire.write(frame)
+    endTurn()
+    t.strictSame(direct.slice(1), [`${frames[3]}a${frames[1]}`])
 
-t.test('whatever is written in whichever way, it comes in order', async (t) => {
-  const { network, peer, direct } = await pair(t)
-  const wire = new Wire(network)
-  let heard = ''
-  peer.on('data', (chunk) => { heard += String(chunk) })
-  const step = fc.oneof(
-    fc.constantFrom('turn', 'turn of many', 'tick', 'stream', 'stream within a turn', 'wait', 'peer stops', 'peer reads'),
-    fc.integer({ min: 100_000, max: 3_000_000 })
-  )
-  const seen = { direct: 0, behind: 0 }
-  let count = 0
-  await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async (steps) => {
-    let written = ''
-    heard = ''
-    const next = (length = 3) => {
-      const text = `${count++} `.padEnd(length, 'x')
-      written += text
-      return Buffer.from(text)
-    }
-    const before = direct.length
-    for (const step of steps) {
-      if (step === 'tick') wire.write(next())
-      else if (step === 'wait') await turn()
-      else if (step === 'peer stops') peer.pause()
-      else if (step === 'peer reads') peer.resume()
-      else if (step === 'stream') network.write(next())
-      else {
-        beginTurn()
-        wire.write(next(typeof step === 'number' ? step : 3))
-        if (step !== 'turn') wire.write(next())
-        if (step === 'stream within a turn') {
-          wire.flush()
-          network.write(next())
-          wire.write(next())
-        }
-        endTurn()
+    beginTurn()
+    for (const frame of [frames[4]!, frames[5]!, frames[4]!]) wire.write(frame)
+    endTurn()
+    t.strictSame(direct.slice(2), [`${frames[4]}${frames[5]}${frames[4]}`])
+
+    // Made as they are written, more than one piece of memory holds, and with others between them now and then.
+    for (let turn = 0; turn < 40; turn++) {
+      const texts = Array.from({ length: 10 }, (_, n) => `turn ${turn}, frame ${n} ${'.'.repeat(n * 10)}`)
+      beginTurn()
+      for (const [n, text] of texts.entries()) {
+        if (n > 0 && turn % 11 === n) framed('somebody else')
+        wire.write(framed(text))
       }
-      if (network.writableLength > 0 && wire.waiting > network.writableLength) seen.behind++
+      endTurn()
+      t.equal(direct.at(-1), String(Buffer.concat(texts.map((text) => framed(text)))))
     }
-    peer.resume()
-    await until('all has come', () => heard.length === written.length && wire.waiting === 0)
-    assert.ok(heard === written)
-    seen.direct += direct.length - before
-  }), { numRuns: 150 })
-  for (const [what, times] of Object.entries(seen)) t.ok(times > 5, `${what}: ${times}`)
-})
+    await until('all has come', () => heard === direct.join(''))
+  })
+
+  t.test(`${kind}: what comes while the peer is behind is written to the stream`, async (t) => {
+    const { network, peer, direct } = await pair(t, networkOf)
+    const wire = new Wire(network)
+    const much = Buffer.alloc(10_000_000, 'x')
+    for (const bytes of [much, Buffer.from('behind it'), Buffer.from(' and on')]) {
+      beginTurn()
+      wire.write(bytes)
+      endTurn()
+    }
+    t.equal(wire.waiting, much.length + 16)
+    t.equal(direct.length, 1, 'what comes behind it waits in the stream')
+    let heard = 0
+    let last = ''
+    peer.on('data', (chunk) => {
+      heard += chunk.length
+      last = String(chunk.subarray(-16))
+    })
+    await until('all has come', () => heard === much.length + 16)
+    await until('and is counted no more', () => wire.waiting === 0)
+    t.equal(last, 'behind it and on')
+    beginTurn()
+    wire.write(Buffer.from('directly again'))
+    endTurn()
+    t.equal(direct.at(-1), 'directly again')
+  })
+
+  t.test(`${kind}: a peer that ends its side gets what was under way`, async (t) => {
+    const { network, peer } = await pair(t, networkOf)
+    const wire = new Wire(network)
+    const much = Buffer.alloc(10_000_000, 'x')
+    beginTurn()
+    wire.write(much)
+    endTurn()
+    let heard = 0
+    peer.end()
+    await turn()
+    peer.on('data', (chunk) => { heard += chunk.length })
+    await until('all has come', () => heard === much.length)
+    await until('and it is over', () => peer.closed)
+  })
+
+  t.test(`${kind}: what was under way to a peer that is gone ends the connection`, async (t) => {
+    const { network, peer } = await pair(t, networkOf)
+    const wire = new Wire(network)
+    beginTurn()
+    wire.write(Buffer.alloc(10_000_000, 'x'))
+    endTurn()
+    network.openStream()!.on('error', () => {})
+    peer.resetAndDestroy()
+    await until('it is over', () => network.openStream()!.destroyed)
+    t.equal(network.handle, undefined)
+    wire.write(Buffer.from('too late'))
+  })
+
+  t.test(`${kind}: to a connection that is gone nothing is written, and that is no error`, async (t) => {
+    const { network, peer } = await pair(t, networkOf)
+    const wire = new Wire(network)
+    beginTurn()
+    wire.write(Buffer.from('x'))
+    peer.resetAndDestroy()
+    if (network instanceof StreamNetwork) network.openStream().on('error', (error) => t.fail(error.message)).destroy()
+    await until('it is over', () => network.handle === undefined)
+    endTurn()
+    let isPaced = false
+    wire.writePaced(Buffer.from('y'), () => { isPaced = true })
+    await until('nobody waits for it', () => isPaced)
+    wire.write(Buffer.from('z'))
+    await turn()
+  })
+
+  t.test(`${kind}: whatever is written in whichever way, it comes in order`, async (t) => {
+    const step = fc.oneof(
+      fc.constantFrom('turn', 'turn of many', 'tick', 'stream', 'stream within a turn', 'wait', 'peer stops', 'peer reads'),
+      fc.integer({ min: 100_000, max: 3_000_000 })
+    )
+    const seen = { direct: 0, behind: 0 }
+    let count = 0
+    await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async (steps) => {
+      const { network, peer, direct } = await pair(t, networkOf)
+      const wire = new Wire(network)
+      let heard = ''
+      peer.on('data', (chunk) => { heard += String(chunk) })
+      let written = ''
+      const next = (length = 3) => {
+        const text = `${count++} `.padEnd(length, 'x')
+        written += text
+        return Buffer.from(text)
+      }
+      for (const step of steps) {
+        if (step === 'tick') wire.write(next())
+        else if (step === 'wait') await turn()
+        else if (step === 'peer stops') peer.pause()
+        else if (step === 'peer reads') peer.resume()
+        else if (step === 'stream') {
+          wire.flush()
+          network.openStream()!.write(next())
+        } else {
+          beginTurn()
+          wire.write(next(typeof step === 'number' ? step : 3))
+          if (step !== 'turn') wire.write(next())
+          if (step === 'stream within a turn') {
+            wire.flush()
+            network.openStream()!.write(next())
+            wire.write(next())
+          }
+          endTurn()
+        }
+        if (network.writableLength > 0 && wire.waiting > network.writableLength) seen.behind++
+      }
+      peer.resume()
+      await until('all has come', () => heard.length === written.length && wire.waiting === 0)
+      assert.ok(heard === written)
+      seen.direct += direct.length
+      peer.destroy()
+    }), { numRuns: 150 })
+    for (const [what, times] of Object.entries(seen)) t.ok(times > 5, `${what}: ${times}`)
+  })
+}

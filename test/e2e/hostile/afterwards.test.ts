@@ -107,7 +107,7 @@ t.test(`after ${ROUNDS} rounds of everything the server holds what it held befor
   process.on('warning', warn)
   t.teardown(() => process.off('warning', warn))
   const payment = await Payment.begin(t, server.url)
-  const before = await openThings(server)
+  const before = openThings(server)
   const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i)
   const settle = async (what: string) => {
     await backTo(before, server)
@@ -127,7 +127,7 @@ t.test(`after ${ROUNDS} rounds of everything the server holds what it held befor
   await forEach(numbers(WARM_UP, WARM_UP + ROUNDS), (n) => round(server, n), AT_ONCE)
   await settle('after all rounds')
 
-  t.strictSame(await openThings(server), before)
+  t.strictSame(openThings(server), before)
   t.strictSame(warnings, [], 'Node warns of nothing, such as listeners that pile up')
   if (descriptorsBefore === undefined) t.comment('descriptors are not counted: there is no /proc/self/fd here')
   else await until(() => `${descriptorsBefore} descriptors again; there are ${descriptors()}`, () => descriptors()! <= descriptorsBefore)

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
+import { acceptorOf } from '../../../src/rooms/node-sockets.js'
 import { Peer } from '../../peer.js'
 import { until } from '../../until.js'
 
@@ -53,9 +54,33 @@ export async function forEach<T> (items: Iterable<T>, task: (item: T) => Promise
   }))
 }
 
-/** What is open on the server: connections by its own count, sockets, rooms with somebody in them, listeners that could pile up. */
-export async function openThings ({ app }: Pick<Server, 'app'>): Promise<Record<string, number>> {
-  const connections = await new Promise<number>((resolve, reject) => app.server.getConnections((err, count) => err ? reject(err) : resolve(count)))
+/** Of each server, the connections that it has accepted since they are counted, and that are not closed: its own count knows only those that were HTTP's. */
+const accepted = new WeakMap<object, Set<object>>()
+
+function connectionsOf ({ server }: Server['app']): number {
+  const counted = accepted.get(server)
+  if (counted) return counted.size
+  const open = new Set<object>()
+  accepted.set(server, open)
+  const acceptor = acceptorOf(server)!
+  const { onconnection } = acceptor
+  acceptor.onconnection = (error, handle) => {
+    open.add(handle!)
+    const { close } = handle!
+    Object.assign(handle!, {
+      close: (closed: () => void) => {
+        open.delete(handle!)
+        close!.call(handle, closed)
+      }
+    })
+    onconnection!.call(acceptor, error, handle)
+  }
+  return 0
+}
+
+/** What is open on the server: connections, sockets, rooms with somebody in them, listeners that could pile up. */
+export function openThings ({ app }: Pick<Server, 'app'>): Record<string, number> {
+  const connections = connectionsOf(app)
   const listeners = app.server.eventNames().reduce((sum, name) => sum + app.server.listenerCount(name), 0)
   return { connections, sessions: app.sessions.size, rooms: app.rooms.size, clients: app.websocketServer.clients.size, listeners }
 }
@@ -63,8 +88,8 @@ export async function openThings ({ app }: Pick<Server, 'app'>): Promise<Record<
 /** Waits until no more is open than was before; ten seconds is what we promise for every connection that came to nothing. */
 export async function backTo (before: Record<string, number>, server: Pick<Server, 'app'>, timeout = 10_000): Promise<void> {
   let now = before
-  await until(() => `as it was before: ${JSON.stringify(before)}, but there is ${JSON.stringify(now)}`, async () => {
-    now = await openThings(server)
+  await until(() => `as it was before: ${JSON.stringify(before)}, but there is ${JSON.stringify(now)}`, () => {
+    now = openThings(server)
     return Object.keys(before).every((key) => now[key]! <= before[key]!)
   }, timeout)
 }

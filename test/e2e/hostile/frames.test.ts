@@ -65,7 +65,7 @@ const BREACHES: Record<string, [code: number, ...frames: Buffer[]]> = {
 
 t.test('a frame that breaks the protocol closes its socket with the code that fits, and nobody else\'s', async (t) => {
   const server = await listen(t)
-  const before = await openThings(server)
+  const before = openThings(server)
   await forEach(Object.entries(BREACHES), ([what, [code, ...frames]]) => besideAPayment(t, server, what, async () => {
     const peer = await RawPeer.open(t, server.port)
     peer.write(...frames)
@@ -106,7 +106,7 @@ t.test('what the protocol allows, however odd, is taken', async (t) => {
 
 t.test('a close is answered with its own code, and the connection is over', async (t) => {
   const server = await listen(t)
-  const before = await openThings(server)
+  const before = openThings(server)
   await forEach([1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999], async (code) => {
     const peer = await RawPeer.open(t, server.port)
     peer.write(frame(closing(code, 'até logo'), { opcode: CLOSE }), frame(EVENT))
@@ -120,7 +120,7 @@ t.test('a close is answered with its own code, and the connection is over', asyn
 
 t.test('a peer that is closed and neither answers nor goes is cut off', async (t) => {
   const server = await listen(t)
-  const before = await openThings(server)
+  const before = openThings(server)
   await besideAPayment(t, server, 'peers that stay', () => forEach([frame(EVENT, { opcode: BINARY }), frame(dots(20_000)), frame(EVENT, { masked: false })], async (breach) => {
     const peer = await RawPeer.open(t, server.port)
     peer.write(breach)
@@ -135,7 +135,7 @@ t.test('a peer that is closed and neither answers nor goes is cut off', async (t
 
 t.test('a flood of pings, or of pongs that nobody asked for, closes its socket with 4004', async (t) => {
   const server = await listen(t, { env: { MESSAGES_PER_SECOND: '20', MESSAGES_BURST: '40' } })
-  const before = await openThings(server)
+  const before = openThings(server)
   for (const [what, opcode] of [['pings', PING], ['pongs', PONG]] as const) {
     await besideAPayment(t, server, `a flood of ${what}`, async () => {
       const peer = await RawPeer.open(t, server.port)

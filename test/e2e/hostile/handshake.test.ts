@@ -73,7 +73,7 @@ function read (answer: string): { status: number, answers: number, body: unknown
 
 t.test('an upgrade that is none gets its one answer in the envelope, and is closed within ten seconds', async (t) => {
   const server = await listen(t)
-  const before = await openThings(server)
+  const before = openThings(server)
   const begin = Date.now()
   // All at once, since some of them take their time.
   await besideAPayment(t, server, 'handshakes of every kind', () => forEach(Object.entries(REFUSED), async ([what, [status, bytes]]) => {
@@ -95,7 +95,7 @@ t.test('a refused version is told which one is spoken here', async (t) => {
 
 t.test('with ALLOWED_ORIGINS a foreign page is refused, and so is one that does not say where it is from', async (t) => {
   const server = await listen(t, { env: { ALLOWED_ORIGINS: 'https://shop.example' } })
-  const before = await openThings(server)
+  const before = openThings(server)
   for (const origin of [
     'https://evil.example', 'null', '', 'https://shop.example.', 'https://shop.example/', 'HTTPS://SHOP.EXAMPLE', 'https://shop.example@evil.example', 'https://evil.example, https://shop.example'
   ]) {
@@ -132,7 +132,7 @@ t.test('a handshake that is odd, but right, is one', async (t) => {
 
 t.test('handshakes that are broken off by the hundred leave nothing behind', async (t) => {
   const server = await listen(t)
-  const before = await openThings(server)
+  const before = openThings(server)
   const whole = handshake()
   await forEach(Array.from({ length: 300 }, (_, i) => Math.ceil(i * whole.length / 300)), async (length) => {
     const peer = await RawPeer.dial(t, server.port)

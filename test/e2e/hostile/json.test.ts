@@ -99,7 +99,7 @@ const groups = (cases: readonly Case[]) => Array.from({ length: Math.ceil(cases.
 for (const [what, cases] of [['no event', NOT_AN_EVENT], ['an event against its schema', AGAINST_THE_SCHEMA]] as const) {
   t.test(`what is ${what} is answered with its code, and the socket can still pay`, async (t) => {
     const server = await listen(t)
-    const before = await openThings(server)
+    const before = openThings(server)
     await besideAPayment(t, server, what, () => forEach(groups(cases).entries(), ([i, group]) => payAfter(t, server, group, `payment_${i}`)))
     await backTo(before, server)
     t.equal(Reflect.get({}, 'isAdmin'), undefined, 'no prototype was reached')

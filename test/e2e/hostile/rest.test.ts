@@ -125,7 +125,7 @@ const envelope = (code: string) => ({ success: false, code, error: /./, requestI
 for (const [what, cases] of Object.entries({ 'content type': CONTENT_TYPES, body: BODIES, framing: FRAMING, address: ADDRESSES })) {
   t.test(`a request with a wrong ${what} gets its one answer in the envelope, and publishes nothing`, async (t) => {
     const server = await watched(t)
-    const before = await openThings(server)
+    const before = openThings(server)
     await forEach(cases, async ([name, status, code, bytes]) => {
       t.match(await answer(t, server.port, bytes), { status, body: envelope(code), rest: '' }, name)
     })
@@ -137,7 +137,7 @@ for (const [what, cases] of Object.entries({ 'content type': CONTENT_TYPES, body
 
 t.test('without a key that counts, the answer is 401, whatever else is asked', async (t) => {
   const server = await watched(t, { env: { API_KEYS: 'a-true-key,another' } })
-  const before = await openThings(server)
+  const before = openThings(server)
   await forEach([
     undefined, '', 'Bearer', 'Bearer ', 'Bearer a-true-ke', 'Bearer a-true-keyy', 'Bearer A-TRUE-KEY', 'Bearer a-true-key,another', 'Bearer a-true-key another', 'Basic a-true-key', 'a-true-key',
     'Bearer undefined', 'Bearer null', 'Bearer __proto__', `Bearer ${'x'.repeat(8_000)}`, 'Bearer wrong\r\nAuthorization: Bearer a-true-key'
@@ -193,7 +193,7 @@ t.test('other methods in disguise, odd queries and odd wishes change nothing', a
 
 t.test('a body that stops arriving is cut within ten seconds, and an answer that has begun gets no second one', async (t) => {
   const server = await watched(t)
-  const before = await openThings(server)
+  const before = openThings(server)
   const begin = Date.now()
   const stream = { Accept: 'text/event-stream', Connection: 'keep-alive' }
   const stalled = [post({ 'Content-Length': String(TEXT.length + 1) }), post({ 'Content-Length': '10' }, ''), chunked(chunk), chunked(`${chunk}0\r\n`), chunked('2')]

@@ -50,7 +50,7 @@ t.test('events arrive whole and in order, wherever their bytes are cut into frag
 
 t.test('garbage after the handshake ends its own socket at most', async (t) => {
   const server = await listen(t)
-  const before = await openThings(server)
+  const before = openThings(server)
   const frameLike = fc.record({
     opcode: fc.nat(15),
     fin: fc.boolean(),
