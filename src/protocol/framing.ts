@@ -134,9 +134,14 @@ export function textOf (frame: Frame): Buffer {
 export const PING: Frame = Uint8Array.of(0x89, 0)
 
 /** The answer to a ping. @param data what it has to repeat, 125 bytes at the most (RFC 6455 §5.5) */
-export function pong (data: Uint8Array): Frame {
+export function pong (data: Uint8Array): Frame { return control(0x8a, data) }
+
+/** A close. @param data the code, two bytes, and a reason; or nothing (RFC 6455 §5.5.1) */
+export function closing (data: Uint8Array): Frame { return control(0x88, data) }
+
+function control (first: number, data: Uint8Array): Frame {
   const frame = new Uint8Array(2 + data.length)
-  frame[0] = 0x8a
+  frame[0] = first
   frame[1] = data.length
   frame.set(data, 2)
   return frame

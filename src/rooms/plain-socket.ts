@@ -1,7 +1,8 @@
 // A WebSocket without ws, as long as nothing happens but what payments are made of: then it is a connection and a reader, and costs and weighs little more.
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
-import { PlainReader, type Receiver } from './reader.js'
+import { closing } from '../protocol/framing.js'
+import { PlainReader, type Fallback, type Receiver } from './reader.js'
 import type { Listener, TcpConnection } from './tcp-connection.js'
 
 /** A socket as its session knows it. Messages go through it only where there is no network under it that may be written to. */
@@ -11,8 +12,9 @@ export type ClientSocket =
 /** `readyState`, in the words of the WebSocket standard. */
 const OPEN = 1
 const CLOSED = 3
-/** The close code where there was no close frame (RFC 6455 §7.1.5). */
+/** The close codes where there was no close frame, and none in it (RFC 6455 §7.1.5). */
 const ABNORMAL = 1006
+const NO_STATUS = 1005
 
 /** What all of them have in common. */
 export interface PlainSocketOptions<Session extends Receiver> {
@@ -24,14 +26,15 @@ export interface PlainSocketOptions<Session extends Receiver> {
   readonly closed: (socket: PlainSocket<Session>, code: number) => void
 }
 
-/** Whatever is not plain, be it a close from either side, fragments or an attack, is for ws, which is given the connection then and keeps it. */
-export class PlainSocket<Session extends Receiver> implements ClientSocket, Listener {
+/** Whatever is not plain, be it a close from our side, fragments or an attack, is for ws, which is given the connection then and keeps it. */
+export class PlainSocket<Session extends Receiver> implements ClientSocket, Listener, Fallback {
   /** Whoever its messages are for. */
   session!: Session
   readonly #options: PlainSocketOptions<Session>
   #reader!: PlainReader
   #ws: WebSocket | undefined
   #isClosed = false
+  #code = ABNORMAL
   /** What comes is ws's to read. */
   #isLeft = false
 
@@ -62,7 +65,7 @@ export class PlainSocket<Session extends Receiver> implements ClientSocket, List
 
   closed (): void {
     this.#isClosed = true
-    if (!this.#ws) this.#options.closed(this, ABNORMAL)
+    if (!this.#ws) this.#options.closed(this, this.#code)
   }
 
   pause (): void {
@@ -82,6 +85,13 @@ export class PlainSocket<Session extends Receiver> implements ClientSocket, List
     this.#adopted()
     this.#isLeft = true
     this.#tell(bytes)
+  }
+
+  end (data: Buffer): boolean {
+    if (!this.connection.end(closing(data))) return false
+    this.#isClosed = true
+    this.#code = data.length > 0 ? data.readUInt16BE(0) : NO_STATUS
+    return true
   }
 
   /** @returns undefined where the connection is gone, which needs nobody to close it */

@@ -1,4 +1,4 @@
-// Reads what clients send straight off the network, as far as it is plain: whole masked text messages, pings and pongs. All else is left to ws.
+// Reads what clients send straight off the network, as far as it is plain: whole masked text messages, pings, pongs and a close. All else is left to ws.
 import { isUtf8 } from 'node:buffer'
 import { toggleMask } from './mask.js'
 import { beginTurn, endTurn } from './turn.js'
@@ -7,12 +7,16 @@ import { beginTurn, endTurn } from './turn.js'
 const TEXT = 0x81
 const PING = 0x89
 const PONG = 0x8a
+const CLOSE = 0x88
 
 const MASKED = 0x80
 /** Lengths from which two more bytes, and eight, say it. The latter are nobody's plain frame. */
 const MEDIUM = 126
 const LONG = 127
 const MASK_BYTES = 4
+
+/** Close codes that have a meaning, but not in a frame, and one that has none (RFC 6455 §7.4.1). */
+const NEVER_SENT: ReadonlySet<number> = new Set([1004, 1005, 1006])
 
 /** Whoever the messages are for. */
 export interface Receiver {
@@ -29,12 +33,18 @@ export interface Source { readonly isPaused: boolean }
 export interface Fallback {
   /** Everything from here on is theirs. */
   leave: (bytes: Buffer) => void
+  /**
+   * The peer has closed its socket, as it may. Nothing is held back for it.
+   * @param data what is to be repeated to it: a code and a reason, or nothing
+   * @returns whether that is done and all is over; otherwise the close is left to them as well
+   */
+  end: (data: Buffer) => boolean
 }
 
 /**
  * Takes the place of ws, whose reader is a stream behind the socket's own and does much that a whole plain message needs none of. What it takes in is what
- * ws would have taken; from the first byte that is not plain, ws reads, to the socket's end. So what becomes of an attack, of fragments and of a close is
- * ws's to say, and is said once.
+ * ws would have taken; from the first byte that is not plain, ws reads, to the socket's end. So what becomes of an attack and of fragments is ws's
+ * to say, and is said once.
  */
 export class PlainReader {
   readonly #source: Source
@@ -82,6 +92,11 @@ export class PlainReader {
         return
       }
       if (end === 0 || end > limit) return this.#leaveToWs(bytes.subarray(at, limit))
+      if (bytes[at] === CLOSE) {
+        // Behind it nothing comes. What is wrong with one is for ws to say.
+        if (end < limit || !this.#closes(bytes, at, end)) this.#leaveToWs(bytes.subarray(at, limit))
+        return
+      }
       if (bytes[at] === TEXT) {
         const start = unmask(bytes, at, end)
         if (start === 0) return this.#leaveToWs(bytes.subarray(at, limit))
@@ -93,6 +108,13 @@ export class PlainReader {
       }
       at = end
     }
+  }
+
+  #closes (bytes: Buffer, at: number, end: number): boolean {
+    const data = unmaskedData(Buffer.from(bytes.subarray(at, end)), 0, end - at)
+    if (!isClosing(data)) return false
+    endTurn()
+    return this.#fallback.end(data)
   }
 
   #leaveToWs (rest: Buffer): void {
@@ -108,12 +130,20 @@ function endOfPlain (bytes: Buffer, at: number, limit: number, maxBytes: number)
   const kind = bytes[at]
   const length = bytes[at + 1]! - MASKED
   if (length < 0) return 0
-  const isControl = kind === PING || kind === PONG
+  const isControl = kind === PING || kind === PONG || kind === CLOSE
   if (kind !== TEXT && !isControl) return 0
   if (length < MEDIUM) return length > maxBytes ? 0 : at + 2 + MASK_BYTES + length
   if (length === LONG || isControl || at + 4 > limit) return 0
   const medium = bytes[at + 2]! << 8 | bytes[at + 3]!
   return medium > maxBytes ? 0 : at + 4 + MASK_BYTES + medium
+}
+
+/** Whether a close frame may hold this (RFC 6455 §5.5.1, §7.4). The codes between 1000 and 2999 are those that ws knows; what they are for is nobody's business here. */
+function isClosing (data: Buffer): boolean {
+  if (data.length < 2) return data.length === 0
+  const code = data.readUInt16BE(0)
+  const isCode = (code >= 1000 && code <= 1014 && !NEVER_SENT.has(code)) || (code >= 3000 && code <= 4999)
+  return isCode && isUtf8(data.subarray(2))
 }
 
 /** Takes the mask off a whole text frame, in place (RFC 6455 §5.3). @returns where its text begins; 0 where that is no UTF-8, with the mask on it again */
@@ -126,7 +156,7 @@ function unmask (bytes: Buffer, at: number, end: number): number {
   return 0
 }
 
-/** The same for a ping. @returns a copy of what is in it */
+/** The same for a control frame. @returns a copy of what is in it */
 function unmaskedData (bytes: Buffer, at: number, end: number): Buffer {
   const start = at + 2 + MASK_BYTES
   toggleMask(bytes, start - MASK_BYTES, start, end)

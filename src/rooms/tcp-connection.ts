@@ -2,6 +2,7 @@
 // what a connection costs. It is made as soon as somebody asks for it, for whatever is not everyday: an upgrade by HTTP, ws, a peer that falls behind.
 import { Socket } from 'node:net'
 import { constants } from 'node:os'
+import { writeDirectly, type Writer } from './direct-write.js'
 import { addressOfPeer, handleOf, MEMORY, streamWrap, type Handle } from './node-sockets.js'
 import type { Network } from './wire.js'
 
@@ -10,6 +11,9 @@ const memory = Buffer.allocUnsafeSlow(65_536)
 
 /** The peer has cut the connection, as libuv says it. */
 const RESET = -constants.errno.ECONNRESET
+
+/** Whoever need not be told. */
+const NOBODY: Writer = { written: () => {}, failed: () => {} }
 
 /** Whoever reads a connection. */
 export interface Listener {
@@ -58,6 +62,18 @@ export class TcpConnection implements Network {
   pause (): void { this.openStream()?.pause() }
 
   resume (): void { this.#stream?.resume() }
+
+  /**
+   * Writes the last that there is to say, and closes. For what a peer does not take at once nobody waits.
+   * @returns false where there is a stream, which may hold something that comes before
+   */
+  end (last: Uint8Array): boolean {
+    const handle = this.#handle
+    if (!handle) return false
+    writeDirectly(handle, last, NOBODY)
+    this.#close(handle)
+    return true
+  }
 
   /**
    * Is done with a connection that has no stream yet, which from now on is somebody else's.

@@ -26,7 +26,7 @@ async function pair (t: Test): Promise<{ socket: PlainSocket<Receiver>, connecti
     adopt: (_socket, network) => {
       const { options } = sockets
       const ws = new (WebSocket as unknown as Adopting)(null, undefined, options)
-      ws.on('message', (data) => heard.push(`ws: ${String(data)}`)).on('close', (code) => heard.push(`ws: closed ${code}`))
+      ws.on('message', (data) => heard.push(`ws: ${String(data)}`)).on('close', (code) => heard.push(`ws: closed ${code}`)).on('error', () => {})
       ws.setSocket(network, Buffer.alloc(0), options)
       adopted.push(ws)
       return ws
@@ -86,6 +86,36 @@ t.test('it is closed by ws, which waits for the answer and then for no longer th
   const silent = await pair(t)
   silent.socket.close(1012, 'restarting')
   await until('it is over', () => silent.heard.includes('ws: closed 1006'))
+})
+
+t.test('a peer that says goodbye is answered in its own words, and is gone without ws', async (t) => {
+  for (const [code, data] of [[1001, closing(1001)], [4000, closing(4000, 'até logo')], [1005, Buffer.alloc(0)]] as const) {
+    const { socket, peer, heard, answers, adopted } = await pair(t)
+    heard.length = 0
+    peer.write(Buffer.concat([frame('the last'), frame(data, { opcode: CLOSE })]))
+    await until('it is over', () => peer.readableEnded)
+    t.strictSame(heard, ['the last', `closed ${code}`])
+    t.equal(socket.readyState, 3)
+    t.strictSame(Buffer.concat(answers), Buffer.concat([Buffer.from([0x88, data.length]), data]))
+    socket.close(1012, 'restarting')
+    t.strictSame(adopted, [])
+  }
+})
+
+t.test('a goodbye with something behind it, one that may not be, and one of a peer that was behind are for ws', async (t) => {
+  const goodbye = frame(closing(1001), { opcode: CLOSE })
+  const behind = await pair(t)
+  behind.peer.write(Buffer.concat([goodbye, frame('behind it')]))
+  const strange = await pair(t)
+  strange.peer.write(frame(closing(1005), { opcode: CLOSE }))
+  const slow = await pair(t)
+  slow.connection.openStream()
+  slow.peer.write(goodbye)
+  for (const [{ heard, adopted }, code] of [[behind, 1001], [strange, 1006], [slow, 1001]] as const) {
+    await until('it is over', () => heard.length > 1)
+    t.equal(adopted.length, 1)
+    t.strictSame(heard, ['behind the handshake', `ws: closed ${code}`])
+  }
 })
 
 t.test('from the first byte that is not plain, ws reads, also what is plain', async (t) => {

@@ -14,7 +14,7 @@ const UPGRADE = [
 ].join('\r\n')
 
 /** What became of all that a peer sent. */
-interface Outcome { readonly heard: string[], readonly past: number, readonly code: number, readonly error: string | undefined }
+interface Outcome { readonly heard: string[], readonly past: number, readonly code: number, readonly error: string | undefined, readonly goodbyes: number }
 
 /** Hands a socket a chunk, just as it is cut, whatever a real network would make of it. */
 type Hand = (chunk: Buffer) => void
@@ -37,7 +37,7 @@ async function serve (how: 'reader' | 'ws'): Promise<{ server: Server, opened: (
     socket.on('pong', () => heard.push('pong'))
     socket.on('error', ({ message }) => { error = message })
     const outcome = closed(socket).then((code) => ({ heard, past, code, error }))
-    if (how === 'ws') return { network, hand: (chunk: Buffer) => network.emit('data', Buffer.from(chunk)), outcome }
+    if (how === 'ws') return { network, hand: (chunk: Buffer) => network.emit('data', Buffer.from(chunk)), outcome: outcome.then((outcome) => ({ ...outcome, goodbyes: 0 })) }
 
     const hear = (what: string) => {
       past++
@@ -46,6 +46,7 @@ async function serve (how: 'reader' | 'ws'): Promise<{ server: Server, opened: (
     const byWs = network.listeners('data')[0] as (bytes: Buffer) => void
     network.off('data', byWs)
     let isLeft = false
+    let goodbye: Buffer | undefined
     const reader = new PlainReader({ get isPaused () { return network.isPaused() } }, MAX_BYTES, {
       receive: (bytes, start, end) => hear(`text ${bytes.toString('utf8', start, end)}`), pinged: (data) => hear(`ping ${data.toString('latin1')}`), ponged: () => hear('pong')
     }, {
@@ -53,6 +54,10 @@ async function serve (how: 'reader' | 'ws'): Promise<{ server: Server, opened: (
         assert.equal(isLeft, false)
         isLeft = true
         network.on('data', byWs).emit('data', bytes)
+      },
+      end: (data) => {
+        goodbye = data
+        return false
       }
     })
     // The memory is everybody's, and is written to again at once.
@@ -63,7 +68,12 @@ async function serve (how: 'reader' | 'ws'): Promise<{ server: Server, opened: (
       reader.read(memory, chunk.length)
       memory.fill(0xff)
     }
-    return { network, hand, outcome }
+    const judged = outcome.then((outcome) => {
+      // What would have been answered past ws is what ws made of it.
+      if (goodbye) assert.deepEqual([outcome.code, outcome.error], [goodbye.length > 0 ? goodbye.readUInt16BE(0) : 1005, undefined])
+      return { ...outcome, goodbyes: goodbye ? 1 : 0 }
+    })
+    return { network, hand, outcome: judged }
   }
 }
 
@@ -121,7 +131,7 @@ const cuts = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 6
 t.test('however bytes are cut, mixed and broken, ws and its stand-in hear the same', { timeout: 120_000 }, async (t) => {
   const [past, alone] = [await serve('reader'), await serve('ws')]
   t.teardown(() => [past, alone].forEach(({ server }) => server.closeAllConnections() ?? server.close()))
-  const seen = { past: 0, closed: 0, failed: 0, leftToWs: 0 }
+  const seen = { past: 0, closed: 0, failed: 0, leftToWs: 0, goodbyes: 0 }
 
   async function outcome ({ server, opened }: typeof alone, chunks: Buffer[], isPaused: boolean): Promise<Outcome> {
     const open = opened()
@@ -138,12 +148,13 @@ t.test('however bytes are cut, mixed and broken, ws and its stand-in hear the sa
     return outcome
   }
 
-  await fc.assert(fc.asyncProperty(frames, cuts, fc.boolean(), async (parts, cuts, isPaused) => {
-    const bytes = Buffer.concat(parts)
+  await fc.assert(fc.asyncProperty(frames, fc.option(close), cuts, fc.boolean(), async (parts, last, cuts, isPaused) => {
+    const bytes = Buffer.concat(last ? [...parts, last] : parts)
     const edges = [0, ...cuts.map((share) => Math.floor(share * bytes.length)).sort((a, b) => a - b), bytes.length]
     const chunks = edges.slice(1).map((edge, i) => bytes.subarray(edges[i], edge)).filter(({ length }) => length > 0)
     const [ours, theirs] = await Promise.all([past, alone].map((server) => outcome(server, chunks, isPaused))) as [Outcome, Outcome]
-    assert.deepEqual({ ...ours, past: 0 }, theirs)
+    assert.deepEqual({ ...ours, past: 0, goodbyes: 0 }, theirs)
+    seen.goodbyes += ours.goodbyes
     if (ours.past > 0) seen.past++
     if (ours.error !== undefined) seen.failed++
     if (ours.code !== 1006) seen.closed++
