@@ -13,7 +13,7 @@ import { messageRates } from '../src/rooms/conduct.js'
 import { interceptConnections } from '../src/rooms/first-read.js'
 import { PlainSocket, type ClientSocket, type PlainSocketOptions } from '../src/rooms/plain-socket.js'
 import { Session } from '../src/rooms/session.js'
-import { beginTurn, endTurn } from '../src/rooms/turn.js'
+import { inTurn } from '../src/rooms/turn.js'
 import { StreamNetwork, type Network } from '../src/rooms/wire.js'
 
 /** How long a peer has to answer our close frame before its socket is destroyed, ms. */
@@ -38,10 +38,13 @@ const NOTHING = Buffer.alloc(0)
 
 function onMessage (this: WebSocket, data: unknown, isBinary: boolean): void {
   const { session } = this as SessionSocket
-  if (isBinary) session.receiveBinary()
-  else session.receive(data as Buffer)
+  // ws answers a close that is right behind by itself, which must not overtake what we answer.
+  inTurn(() => {
+    if (isBinary) session.receiveBinary()
+    else session.receive(data as Buffer)
+  })
 }
-function onPing (this: WebSocket, data: Buffer): void { (this as SessionSocket).session.pinged(data) }
+function onPing (this: WebSocket, data: Buffer): void { inTurn(() => (this as SessionSocket).session.pinged(data)) }
 function onPong (this: WebSocket): void { (this as SessionSocket).session.ponged() }
 
 export default fp(async (app) => {
@@ -135,12 +138,7 @@ export default fp(async (app) => {
     if (refusalOf(handshake, ip)) return false
     const socket = new PlainSocket(connection, ip, plainOptions)
     // The answer and the greeting go out as one.
-    beginTurn()
-    try {
-      socket.begin(enter(socket, connection, ip, acceptance(handshake)), bytes.subarray(handshake.end))
-    } finally {
-      endTurn()
-    }
+    inTurn(() => socket.begin(enter(socket, connection, ip, acceptance(handshake)), bytes.subarray(handshake.end)))
     return true
   })
 

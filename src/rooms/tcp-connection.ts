@@ -22,7 +22,7 @@ export interface Listener {
    * @param length bytes of the chunk
    */
   hear: (memory: Buffer, length: number, connection: TcpConnection) => void
-  /** The connection is closed, by whichever side. A peer that ends its side or cuts it is gone: phones do that all day, so it is no error. */
+  /** The connection is closed, by whichever side, unless it was given away. A peer that ends its side or cuts it is gone: phones do that all day, so it is no error. */
   closed: () => void
 }
 
@@ -51,7 +51,7 @@ export class TcpConnection implements Network {
 
   get isPaused (): boolean { return this.#stream !== undefined && this.#stream.isPaused() }
 
-  /** The address of the peer; undefined where it is gone. */
+  /** The address of the peer, before there is a stream; undefined where it is gone. */
   get address (): string | undefined { return this.#handle && addressOfPeer(this.#handle) }
 
   openStream (): Socket | undefined {
@@ -64,7 +64,8 @@ export class TcpConnection implements Network {
   resume (): void { this.#stream?.resume() }
 
   /**
-   * Writes the last that there is to say, and closes. For what a peer does not take at once nobody waits.
+   * Writes the last that there is to say, and closes. Nobody waits for a peer that does not take it at once, or that says something more: what has not
+   * reached it by then is lost to it.
    * @returns false where there is a stream, which may hold something that comes before
    */
   end (last: Uint8Array): boolean {

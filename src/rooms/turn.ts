@@ -16,6 +16,16 @@ export function endTurn (): void {
   for (const run of onEnd) run()
 }
 
+/** Makes one turn of what is run. Where garbage counts, the two above do. */
+export function inTurn (run: () => void): void {
+  beginTurn()
+  try {
+    run()
+  } finally {
+    endTurn()
+  }
+}
+
 export function isTurn (): boolean { return isOpen }
 
 /** Has something done at the end of each turn, in the order of these calls. */

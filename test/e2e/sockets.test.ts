@@ -14,6 +14,7 @@ import { flood } from '../flood.js'
 import { Peer } from '../peer.js'
 import { nextHandle } from '../rooms/accepted.js'
 import { until } from '../until.js'
+import { CLOSE, closing, fragments, frame, PING } from './hostile/raw.js'
 
 const handshake = (path = '/', upgrade = 'websocket') =>
   `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: ${upgrade}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`
@@ -179,6 +180,28 @@ t.test('frames that break RFC 6455 close their socket, with the code that fits',
   t.ok((await raw(port, unmasked)).endsWith('\x88\x02\x03\xea'))
   await until('only the two good ones are left', () => app.sessions.size === 2)
   await bystander.settled()
+})
+
+t.test('what is said right before a goodbye is answered before it, whoever reads the socket', async (t) => {
+  const { port } = await listen(t)
+  const ways: ReadonlyArray<[who: string, head: string, first: Buffer]> = [
+    ['the reader', handshake(), Buffer.alloc(0)],
+    ['ws, after an upgrade by HTTP', handshake().replace('\r\n\r\n', '\r\nSec-WebSocket-Protocol: any\r\n\r\n'), Buffer.alloc(0)],
+    ['ws, after fragments', handshake(), Buffer.concat(fragments([Buffer.from('{"type":'), Buffer.from('"PING"}')]))]
+  ]
+  for (const [who, head, first] of ways) {
+    const socket = net.connect(port, '127.0.0.1')
+    t.teardown(() => socket.destroy())
+    let heard = Buffer.alloc(0)
+    socket.on('data', (chunk) => { heard = Buffer.concat([heard, chunk]) }).write(head)
+    await until('the greeting', () => heard.includes('CONNECTION_ESTABLISHED'))
+    socket.write(Buffer.concat([
+      first, clientFrame('{"type":"CLICKED_PAY","id":"e1","payload":{"roomId":"r"}}'), clientFrame('beat', PING), frame(closing(1001), { opcode: CLOSE })
+    ]))
+    await until('it is over', () => socket.closed)
+    const answers = [heard.indexOf('"ACK"'), heard.indexOf(Buffer.from('\x8a\x04beat', 'latin1')), heard.indexOf(Buffer.from([0x88, 2, 0x03, 0xe9]))]
+    t.ok(answers[0]! > 0 && answers[0]! < answers[1]! && answers[1]! < answers[2]! && answers[2] === heard.length - 4, `${who}: ${answers} of ${heard.length}`)
+  }
 })
 
 t.test('the heartbeat drops who does not answer, and nobody else', async (t) => {
