@@ -14,8 +14,8 @@ import { Session } from '../src/rooms/session.js'
 import { beginTurn, endTurn } from '../src/rooms/turn.js'
 import type { Network } from '../src/rooms/wire.js'
 import { ROOT } from '../src/root.js'
+import { plainNode } from '../test/plain-node.js'
 import { seeded } from '../test/seeded.js'
-import { UNCOUNTED } from '../test/uncounted.js'
 
 const FILE = join(ROOT, 'bench/hot-path.json')
 const COMMAND = 'npm run bench:hot-path -- --state'
@@ -163,8 +163,8 @@ export async function measure (): Promise<Record<Kind, Figure>> {
 
 async function figureOf (kind: Kind): Promise<Figure> {
   const flags = ['--expose-gc', `--max-semi-space-size=${NEW_SPACE}`, `--min-semi-space-size=${NEW_SPACE}`, '--import', import.meta.resolve('tsx')]
-  const options = { cwd: ROOT, env: { PATH: process.env.PATH, ...UNCOUNTED }, timeout: 100_000 }
-  const { stdout } = await promisify(execFile)(process.execPath, [...flags, import.meta.filename, '--count', kind], options)
+  const options = { cwd: ROOT, env: { PATH: process.env.PATH }, timeout: 100_000 }
+  const { stdout } = await promisify(execFile)(...plainNode(...flags, import.meta.filename, '--count', kind), options)
   return JSON.parse(stdout) as Figure
 }
 

@@ -12,6 +12,7 @@ import { ERRORS, type ErrorCode } from '../src/errors.js'
 import { ROOT, VERSION } from '../src/root.js'
 import { build } from './build.js'
 import { checker, document as documentOf, objectsIn, read } from './contracts.js'
+import { plainNode } from './plain-node.js'
 
 interface Operation { operationId: string, tags: string[], summary: string, description: string, security: unknown, responses: Record<string, { content: unknown }> }
 const METHODS = ['get', 'post', 'put', 'patch', 'delete']
@@ -54,7 +55,7 @@ t.test('Redocly\'s recommended rules find nothing', async (t) => {
   const bin = join(createRequire(import.meta.url).resolve('@redocly/cli/package.json'), '..', 'bin', 'cli.js')
   // Whatever it might want from the network, it has to do without.
   const offline = 'data:text/javascript,import net from "node:net"; net.Socket.prototype.connect = () => { throw new Error("no network") }'
-  const child = spawn(process.execPath, ['--import', encodeURI(offline), bin, 'lint', '--format=json'], {
+  const child = spawn(...plainNode('--import', encodeURI(offline), bin, 'lint', '--format=json'), {
     cwd: ROOT, env: { PATH: process.env.PATH, REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' }, stdio: ['ignore', 'pipe', 'ignore'], timeout: 60_000
   })
   const { totals, problems } = await json(child.stdout) as { totals: object, problems: unknown }

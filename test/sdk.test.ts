@@ -10,7 +10,7 @@ import { createPaymentClient, type ErrorCode } from '../sdk/index.js'
 import { ROOT, VERSION } from '../src/root.js'
 import { listen } from './build.js'
 import { Peer } from './peer.js'
-import { UNCOUNTED } from './uncounted.js'
+import { plainNode } from './plain-node.js'
 
 const KEY = 'sdk-test-key'
 const env = { API_KEYS: `${KEY},read:looker`, TOKEN_SECRET: 'a secret that has thirty-two bytes or more' }
@@ -109,7 +109,7 @@ t.test('the program in docs/sdk.md compiles and says what it should', async (t) 
   })
   const require = createRequire(import.meta.url)
   const run = async (...args: string[]) => {
-    const child = spawn(process.execPath, args, { cwd: folder, env: { PATH: process.env.PATH, ...UNCOUNTED, PAYMENTS_URL: baseUrl, PAYMENTS_KEY: KEY }, timeout: 60_000 })
+    const child = spawn(...plainNode(...args), { cwd: folder, env: { PATH: process.env.PATH, PAYMENTS_URL: baseUrl, PAYMENTS_KEY: KEY }, timeout: 60_000 })
     return Promise.all([text(child.stdout), text(child.stderr)])
   }
   const flags = ['--noEmit', '--strict', '--noUnusedLocals', '--module', 'nodenext', '--target', 'es2022', '--types', 'node', '--typeRoots', join(ROOT, 'node_modules/@types')]

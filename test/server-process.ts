@@ -1,9 +1,9 @@
-// The server as a process of its own, from its sources.
+// The server as a process of its own, as it ships.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { ROOT } from '../src/root.js'
-import { UNCOUNTED } from './uncounted.js'
+import { plainNode } from './plain-node.js'
 
 export interface ServerProcess {
   readonly child: ChildProcess
@@ -26,19 +26,17 @@ export interface ProcessOptions {
 
 /** Starts the server with these settings and no others; it may not listen yet. */
 export function startProcess (env: Record<string, string>, { cwd = ROOT, preload, descriptors, stdout }: ProcessOptions = {}): ServerProcess {
-  const imports = [import.meta.resolve('tsx'), ...preload === undefined ? [] : [`data:text/javascript,${encodeURIComponent(preload)}`]]
-  const command = [process.execPath, ...imports.flatMap((module) => ['--import', module]), join(ROOT, 'src/server.ts')]
+  const imports = preload === undefined ? [] : ['--import', `data:text/javascript,${encodeURIComponent(preload)}`]
+  const node = plainNode(...imports, join(ROOT, 'dist/src/server.js'))
   // Only a shell can lower the limit; `exec` makes the server its successor, with the same process id.
-  const [file, ...args] = descriptors === undefined ? command : ['/bin/sh', '-c', `ulimit -n ${descriptors} && exec "$@"`, 'sh', ...command]
-  const child = spawn(file!, args, {
+  const [command, args] = descriptors === undefined ? node : ['/bin/sh', ['-c', `ulimit -n ${descriptors} && exec "$@"`, 'sh', ...node.flat()]]
+  const child = spawn(command, args, {
     cwd,
     env: {
       PATH: process.env.PATH,
-      FASTIFY_AUTOLOAD_TYPESCRIPT: '1',
       HOST: '127.0.0.1',
       // Under load one socket stands for many; what the limit does is tested where it is on.
       MESSAGES_PER_SECOND: '0',
-      ...UNCOUNTED,
       ...env
     },
     stdio: ['ignore', stdout ?? 'pipe', 'pipe']

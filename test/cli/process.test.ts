@@ -4,15 +4,14 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { ROOT } from '../../src/root.js'
-import { until } from '../until.js'
 import { listen } from '../build.js'
-import { UNCOUNTED } from '../uncounted.js'
+import { plainNode } from '../plain-node.js'
+import { until } from '../until.js'
 
 function start (t: Test, args: string[], env: Record<string, string> = {}) {
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), join(ROOT, 'src/cli/index.ts'), ...args, ...(args.includes('--url') ? ['--timeout', '60'] : [])], {
+  const child = spawn(...plainNode(join(ROOT, 'dist/src/cli/index.js'), ...args, ...(args.includes('--url') ? ['--timeout', '60'] : [])), {
     cwd: t.testdir({}),
-    // Its lines are compiled by another loader; counted together with those of the tests they would blur the coverage of both.
-    env: { PATH: process.env.PATH, FASTIFY_AUTOLOAD_TYPESCRIPT: '1', ...UNCOUNTED, ...env },
+    env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', 'pipe', 'pipe']
   })
   t.teardown(() => child.kill('SIGKILL'))

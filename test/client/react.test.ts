@@ -6,6 +6,7 @@ import { build } from 'esbuild'
 import t from 'tap'
 import type { RoomEvent } from '../../src/client/index.js'
 import { ROOT } from '../../src/root.js'
+import { plainNode } from '../plain-node.js'
 import { FakeServer, FakeStorage } from './fake-server.js'
 import type { mount as Mount } from './react/react.js'
 
@@ -28,7 +29,7 @@ const optionsOf = (server: FakeServer, more: object = {}) => ({
 })
 
 t.test('the example fits the client\'s types', async (t) => {
-  const { status, stdout } = spawnSync(process.execPath, [createRequire(import.meta.url).resolve('typescript/bin/tsc'), '-p', folder], { encoding: 'utf8' })
+  const { status, stdout } = spawnSync(...plainNode(createRequire(import.meta.url).resolve('typescript/bin/tsc'), '-p', folder), { encoding: 'utf8' })
   t.equal(stdout, '')
   t.equal(status, 0)
 })

@@ -12,22 +12,22 @@ import { listen } from '../build.js'
 import { clientModules, startExample } from '../examples/example.js'
 import { Peer } from '../peer.js'
 import { SETTINGS } from './settings.js'
-import { UNCOUNTED } from '../uncounted.js'
 
 type Environment = Record<string, string>
 
 /** What does not run as it stands: the server is the test's, and so are the examples; what npm installs is there. */
 const PRELUDE = `
 set -eu
+unset NODE_OPTIONS # tap's: see plain-node.ts
 KEY=\${KEY-}
 set -a
 curl () { case "$*" in *event-stream*|*Upgrade*) command curl -sS --max-time 3 "$@" || [ $? = 28 ];; *) command curl -sS --max-time 30 "$@";; esac; }
 npm () { if [ "$1" = start ]; then env -0 > "$NOTES/start"; else echo "$*" >> "$NOTES/npm"; fi; }
-npx () { [ "$1" = ws-payment-server ]; shift; command node --import tsx src/cli/index.ts "$@" --url "$SERVER"; }
+npx () { [ "$1" = ws-payment-server ]; shift; command node dist/src/cli/index.js "$@" --url "$SERVER"; }
 node () { case "$1" in examples/*) echo "$1" > "$NOTES/file"; env -0 > "$NOTES/example";; *) command node "$@";; esac; }
 trap 'env -0 > "$NOTES/after"' EXIT
 `
-const NOT_KEPT = /^(PWD|SHLVL|_|NOTES|SERVER|FASTIFY_AUTOLOAD_TYPESCRIPT|PATH|OLDPWD)$/
+const NOT_KEPT = /^(PWD|SHLVL|_|NOTES|SERVER|PATH|OLDPWD)$/
 const environment = (text: string): Environment => Object.fromEntries(text.split('\0').filter(Boolean).map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]))
 const settingsIn = (env: Environment) => Object.fromEntries(Object.entries(env).filter(([name]) => name in ConfigSchema.properties && name !== 'PORT'))
 
@@ -85,7 +85,7 @@ export class Page {
   async run (commands: string): Promise<{ output: string, env: Environment }> {
     await this.needServer()
     const notes = mkdtempSync(join(tmpdir(), 'docs-'))
-    const child = spawn('bash', ['-c', `${PRELUDE}${this.real(commands)}`], { cwd: ROOT, env: { PATH: process.env.PATH, ...this.#shell, ...UNCOUNTED, NOTES: notes, SERVER: this.url, FASTIFY_AUTOLOAD_TYPESCRIPT: '1' }, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn('bash', ['-c', `${PRELUDE}${this.real(commands)}`], { cwd: ROOT, env: { PATH: process.env.PATH, ...this.#shell, NOTES: notes, SERVER: this.url }, stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
     let errors = ''
     child.stdout.on('data', (chunk) => { output += String(chunk) })

@@ -11,10 +11,10 @@ import { browserModule } from '../../src/browser-module.js'
 import { ROOT } from '../../src/root.js'
 import { openPage } from '../chromium.js'
 import { Peer } from '../peer.js'
+import { plainNode } from '../plain-node.js'
 import { freePort } from '../redis.js'
 import { until } from '../until.js'
 import type { Page } from './page.js'
-import { UNCOUNTED } from '../uncounted.js'
 
 const PATH = `${process.env.PATH}:/usr/sbin`
 export const withoutNginx = spawnSync('nginx', ['-v'], { env: { PATH } }).status === 0 || process.env.CI === 'true' ? false : 'no nginx on this machine (apt-get install nginx-light)'
@@ -39,8 +39,7 @@ function project (t: Test): string {
   const self = join(path, 'node_modules/ws-payment-server')
   mkdirSync(self, { recursive: true })
   symlinkSync(join(ROOT, 'node_modules/ws'), join(path, 'node_modules/ws'))
-  symlinkSync(join(ROOT, 'src'), join(self, 'src'))
-  writeFileSync(join(self, 'package.json'), JSON.stringify({ type: 'module', exports: { './client': './src/client/index.ts' } }))
+  for (const name of ['dist', 'package.json']) symlinkSync(join(ROOT, name), join(self, name))
   return path
 }
 
@@ -49,7 +48,7 @@ export async function runModule (page: Page, text: string, expected: RegExp): Pr
   await page.needServer()
   const file = join(project(page.t), 'example.mjs')
   writeFileSync(file, `import { WebSocket as Socket } from 'ws'\nglobalThis.WebSocket ??= Socket\n${page.real(text)}`)
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), file], { env: { PATH: process.env.PATH, ...UNCOUNTED }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(...plainNode(file), { env: { PATH: process.env.PATH }, stdio: ['ignore', 'pipe', 'pipe'] })
   let [output, errors] = ['', '']
   child.stdout.on('data', (chunk) => { output += String(chunk) })
   child.stderr.on('data', (chunk) => { errors += String(chunk) })

@@ -1,5 +1,5 @@
 // An attacker's diary: what a stranger, or a payer who turns on others, gets to see; and what a paying pair in another room notices of it.
-import { fork } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
 import net from 'node:net'
@@ -9,11 +9,11 @@ import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import { ROOT } from '../../src/root.js'
 import { Peer } from '../peer.js'
+import { plainNode } from '../plain-node.js'
 import { freePort } from '../redis.js'
 import { startProcess } from '../server-process.js'
 import { until } from '../until.js'
 import type { PairFigures } from './paying-pair.js'
-import { UNCOUNTED } from '../uncounted.js'
 
 const SECRET = 'the secret of the server under attack'
 const KEY = { authorization: 'Bearer the-key', 'content-type': 'application/json' }
@@ -220,8 +220,8 @@ function quantile (values: number[], q: number): string {
 }
 
 async function startPair (t: Test, url: string, { roomId, tokens }: Room): Promise<{ figures: () => Promise<PairFigures> }> {
-  const child = fork(join(ROOT, 'test/e2e/paying-pair.ts'), [url, roomId, tokens.device1, tokens.device2], {
-    execArgv: ['--import', import.meta.resolve('tsx')], env: { PATH: process.env.PATH, ...UNCOUNTED }
+  const child = spawn(...plainNode('--import', import.meta.resolve('tsx'), join(ROOT, 'test/e2e/paying-pair.ts'), url, roomId, tokens.device1, tokens.device2), {
+    env: { PATH: process.env.PATH }, stdio: ['inherit', 'inherit', 'inherit', 'ipc']
   })
   t.teardown(() => child.kill('SIGKILL'))
   await once(child, 'message')

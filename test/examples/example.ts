@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import type { Test } from 'tap'
 import { browserModule } from '../../src/browser-module.js'
 import { ROOT } from '../../src/root.js'
+import { plainNode } from '../plain-node.js'
 import { until } from '../until.js'
-import { UNCOUNTED } from '../uncounted.js'
 
 /**
  * Starts a program that says where it listens.
@@ -16,7 +16,7 @@ import { UNCOUNTED } from '../uncounted.js'
  * @returns its origin, and what it has written so far
  */
 export async function startExample (t: Test, file: string, env: Record<string, string>): Promise<{ origin: string, output: () => string }> {
-  const child = spawn(process.execPath, [join(ROOT, file)], { cwd: ROOT, env: { PATH: process.env.PATH, ...UNCOUNTED, PORT: '0', ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(...plainNode(join(ROOT, file)), { cwd: ROOT, env: { PATH: process.env.PATH, PORT: '0', ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => { output += String(chunk) })
   const exit = once(child, 'close')

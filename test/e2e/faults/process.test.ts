@@ -13,7 +13,7 @@ import { play } from './scenario.js'
 
 /**
  * What a test can do to the process from inside: block its event loop for 3 s, and throw where nobody catches.
- * Signals that mean nothing to it, nor to what tap loads into it: that one raises some of the others a second time.
+ * By signals that mean nothing to it.
  */
 const preload = `
   process.on('SIGWINCH', () => { for (const end = Date.now() + 3000; Date.now() < end;); })
