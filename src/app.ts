@@ -29,7 +29,10 @@ declare module 'fastify' {
   }
 }
 
-/** How long a request may take to arrive, ms; how often that is looked at; and how long the peer has to read why it failed. Together less than 10 s. */
+/**
+ * How long a request may take to arrive, ms; how often that is looked at; and how long the peer has to read why it failed.
+ * Together, and with the time that a silent one is looked at before it is HTTP's (first-read.ts), less than 10 s.
+ */
 const REQUEST_TIMEOUT = 8_000
 const CHECK_INTERVAL = 500
 const LINGER = 500
