@@ -11,10 +11,7 @@ import { killNode, pauseNode, type Span } from './faults.js'
 import { judge, SEED } from './judge.js'
 import { play } from './scenario.js'
 
-/**
- * What a test can do to the process from inside: block its event loop for 3 s, and throw where nobody catches.
- * By signals that mean nothing to it.
- */
+/** What a test can do to the process from inside, by signals that mean nothing to it: block its event loop for 3 s, and throw where nobody catches. */
 const preload = `
   process.on('SIGWINCH', () => { for (const end = Date.now() + 3000; Date.now() < end;); })
   process.on('SIGTTIN', () => { setTimeout(() => { throw new Error('thrown by a test') }, 0) })`

@@ -81,7 +81,7 @@ t.test('an upgrade that is none gets its one answer in the envelope, and is clos
     // The ten seconds are a connection's own; on a busy machine it may take a while until there is one.
     begin = Date.now()
     peer.write(Buffer.from(bytes, 'latin1'))
-    const answer = read(String(await peer.over(15_000)))
+    const answer = read(String(await peer.over(10_000)))
     t.match(answer, { status, answers: 1, body: { success: false, code: String, error: String, requestId: /./, timestamp: Number } }, what)
   }, Infinity))
   await backTo(before, server, begin + 10_000 - Date.now())
