@@ -9,9 +9,9 @@ declare module 'fastify' {
 }
 
 export default fp(async (app) => {
-  const { REDIS_URL } = app.config
+  const { REDIS_URL, REDIS_SENTINEL_USERNAME: username, REDIS_SENTINEL_PASSWORD: password } = app.config
   // Loaded only where it is used: it costs memory and a moment at the start.
-  const redis = REDIS_URL === undefined ? undefined : (await import('../src/broker/redis/connection.js')).connect(REDIS_URL)
+  const redis = REDIS_URL === undefined ? undefined : (await import('../src/broker/redis/connection.js')).connect(REDIS_URL, { username, password })
   app.decorate('redis', redis)
   app.addHook('onClose', async () => redis?.close())
 }, { name: 'redis' })

@@ -20,8 +20,10 @@ export const ConfigSchema = Type.Object({
     description: 'Lowest level that is logged; without it `info` in production, `debug` otherwise'
   })),
   REDIS_URL: Type.Optional(Type.String({
-    description: '`redis://…`, `redis+sentinel://…/name` or `redis+cluster://…`: rooms are shared by every node on that Redis; without it they live in this process'
+    description: '`redis://…`, `redis+sentinel://…/name`, `redis+cluster://…` or `redis+unix:///path`, `rediss` for TLS: rooms are shared by every node on that Redis; without it they live in this process'
   })),
+  REDIS_SENTINEL_USERNAME: Type.Optional(Type.String({ description: 'User of the Sentinels themselves, where they have one. Needs `REDIS_SENTINEL_PASSWORD`' })),
+  REDIS_SENTINEL_PASSWORD: Type.Optional(Type.String({ description: 'Password of the Sentinels themselves; the one in `REDIS_URL` is of the Redis behind them' })),
   REDIS_PREFIX: Type.String({ pattern: '^[\\w.:-]{1,64}$', default: 'wsp', description: 'Begins every key in Redis' }),
   API_KEYS: Type.Optional(Type.String({ description: 'Comma-separated; set: the REST API needs one of them. `read:` before a key: it only reads' })),
   TOKEN_SECRET: Type.Optional(Type.String({
@@ -110,10 +112,18 @@ function isNetwork (text: string): boolean {
   return version !== 0 && Number(bits) <= (version === 4 ? 32 : 128)
 }
 
+/** A password that nothing would be asked with is a mistake: the Sentinels would be asked without one. */
+function checkRedis ({ REDIS_URL, REDIS_SENTINEL_USERNAME, REDIS_SENTINEL_PASSWORD }: NodeJS.ProcessEnv): string[] {
+  const address = REDIS_URL === undefined ? undefined : parseAddress(REDIS_URL)
+  if (typeof address === 'string') return [`REDIS_URL ${address}`]
+  if (REDIS_SENTINEL_PASSWORD !== undefined && address?.kind !== 'sentinel') return ['REDIS_SENTINEL_PASSWORD needs REDIS_URL=redis+sentinel://…: there is no other Sentinel']
+  if (REDIS_SENTINEL_USERNAME !== undefined && REDIS_SENTINEL_PASSWORD === undefined) return ['REDIS_SENTINEL_USERNAME needs REDIS_SENTINEL_PASSWORD']
+  return []
+}
+
 /** Rules that the schema cannot say. */
-function checkTogether ({ RESULTS_FROM, API_KEYS, TOKEN_SECRET, REDIS_URL, TRUST_PROXY, ALLOWED_ORIGINS = '*' }: NodeJS.ProcessEnv): string[] {
-  const problems: string[] = []
-  if (REDIS_URL !== undefined && !parseAddress(REDIS_URL)) problems.push('REDIS_URL must be redis://host:6379, redis+sentinel://host:26379,…/name or redis+cluster://host:6379,…')
+function checkTogether ({ RESULTS_FROM, API_KEYS, TOKEN_SECRET, TRUST_PROXY, ALLOWED_ORIGINS = '*', ...redis }: NodeJS.ProcessEnv): string[] {
+  const problems = checkRedis(redis)
   if (!(proxies({ TRUST_PROXY }) ?? []).every(isNetwork)) problems.push('TRUST_PROXY must be a list of addresses such as 10.0.0.1, networks such as 10.0.0.0/8, or loopback, linklocal, uniquelocal')
   // Separators alone would look like keys to whoever set them, and leave the API open.
   if (API_KEYS !== undefined && keysOf(API_KEYS).every((key) => key.startsWith('read:'))) problems.push('API_KEYS must hold at least one key that may do everything')

@@ -136,11 +136,22 @@ t.test('origins are any, or a list of exactly what a browser sends', async (t) =
 t.test('REDIS_URL and TRUST_PROXY are what they say, and a bad one is never repeated', async (t) => {
   t.match(loadConfig({ REDIS_URL: 'redis://:hunter2@redis:6379/1', REDIS_PREFIX: 'shop-1:wsp' }), { REDIS_URL: 'redis://:hunter2@redis:6379/1', REDIS_PREFIX: 'shop-1:wsp' })
   for (const bad of ['redis:hunter2', 'http://redis', 'redis://a,b']) t.match(complaint({ REDIS_URL: bad }), /^REDIS_URL must be redis:\/\/host:6379, redis\+sentinel[^]*$/)
-  t.notMatch(complaint({ REDIS_URL: 'redis:hunter2' }), /hunter2/)
+  t.match(complaint({ REDIS_URL: 'redis+cluster://:hunter2@redis/1' }), /^REDIS_URL must not name a database of a cluster/)
+  t.match(complaint({ REDIS_URL: 'redis://:hunter2@redis/-1' }), /^REDIS_URL must name the database by a number/)
+  for (const url of ['redis:hunter2', 'redis+cluster://:hunter2@redis/1', 'redis://:hunter2@redis/-1', 'rediss+unix://:hunter2@/s']) t.notMatch(complaint({ REDIS_URL: url }), /hunter2/)
   for (const bad of ['{a}', 'a b', 'x'.repeat(65)]) t.match(complaint({ REDIS_PREFIX: bad }), /^REDIS_PREFIX must match pattern/)
   t.equal(proxies(loadConfig({})), undefined)
   t.strictSame(proxies(loadConfig({ TRUST_PROXY: '10.0.0.1, 10.1.0.0/16,loopback,::1,fd00::/8' })), ['10.0.0.1', '10.1.0.0/16', 'loopback', '::1', 'fd00::/8'])
   for (const bad of ['true', '10.0.0', '10.0.0.0/33', '10.0.0.1,', 'proxy.example', '::1/129', '*']) t.match(complaint({ TRUST_PROXY: bad }), /^TRUST_PROXY must be a list of addresses/, bad)
+})
+
+t.test('credentials of Sentinel are read where there is one, and a mistake where there is none', async (t) => {
+  const sentinel = { REDIS_URL: 'redis+sentinel://a/name', REDIS_SENTINEL_USERNAME: 'user', REDIS_SENTINEL_PASSWORD: 'secret' }
+  t.match(loadConfig(sentinel), sentinel)
+  for (const REDIS_URL of ['', 'redis://a', 'redis+cluster://a']) {
+    t.match(complaint({ REDIS_URL, REDIS_SENTINEL_PASSWORD: 'hunter2' }), /^REDIS_SENTINEL_PASSWORD needs REDIS_URL=redis\+sentinel:[^]*(?<!hunter2)$/, REDIS_URL)
+  }
+  t.equal(complaint({ REDIS_URL: 'redis+sentinel://a/name', REDIS_SENTINEL_USERNAME: 'hunter2' }), 'REDIS_SENTINEL_USERNAME needs REDIS_SENTINEL_PASSWORD')
 })
 
 t.test('a settings file fills in what the environment lacks', async (t) => {

@@ -1,12 +1,13 @@
 // A real Redis for tests: started on a free loopback port, stopped with the test. Where none is installed the test is skipped, and says so; in CI that fails.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { Redis } from 'ioredis'
+import type { Certificates } from './certificates.js'
 
 const HAS_REDIS = spawnSync('redis-server', ['--version']).status === 0
 
@@ -33,11 +34,26 @@ export interface RedisServer {
   start: () => Promise<void>
 }
 
+export interface RedisSettings {
+  readonly port?: number
+  /** It speaks TLS alone, also to other servers. */
+  readonly tls?: Certificates
+  /** The password that the test's own client needs. */
+  readonly password?: string
+}
+
+/** Redis' settings for a port: with TLS there is none for plain text. */
+function portArgs (port: number, tls: Certificates | undefined): string[] {
+  if (!tls) return ['--port', String(port)]
+  const files = ['--tls-cert-file', tls.cert, '--tls-key-file', tls.key, '--tls-ca-cert-file', tls.ca]
+  return ['--port', '0', '--tls-port', String(port), ...files, '--tls-auth-clients', 'no', '--tls-replication', 'yes']
+}
+
 /**
  * Starts a Redis of the test's own.
  * @param args further settings, such as `--appendonly yes`
  */
-export async function startRedis (t: Test, args: string[] = [], port?: number): Promise<RedisServer> {
+export async function startRedis (t: Test, args: string[] = [], { port, tls, password }: RedisSettings = {}): Promise<RedisServer> {
   const dir = mkdtempSync(join(tmpdir(), 'redis-'))
   const usedPort = port ?? await freePort()
   let child: ChildProcess | undefined
@@ -45,8 +61,8 @@ export async function startRedis (t: Test, args: string[] = [], port?: number): 
   const start = async () => {
     // A file of settings comes first; a Sentinel knows fewer of them.
     const file = args.filter((arg) => arg.endsWith('.conf') && arg.startsWith('/'))
-    const own = file.length > 0 ? ['--port', String(usedPort), '--dir', dir] : ['--port', String(usedPort), '--bind', '127.0.0.1', '--dir', dir, '--save', '', '--loglevel', 'warning']
-    const all = [...file, ...own, ...args.filter((arg) => !file.includes(arg))]
+    const own = file.length > 0 ? ['--dir', dir] : ['--bind', '127.0.0.1', '--dir', dir, '--save', '', '--loglevel', 'warning']
+    const all = [...file, ...portArgs(usedPort, tls), ...own, ...args.filter((arg) => !file.includes(arg))]
     const process = spawn('redis-server', all, { stdio: 'ignore' })
     child = process
     exited = once(process, 'exit')
@@ -65,29 +81,45 @@ export async function startRedis (t: Test, args: string[] = [], port?: number): 
     await exited
   }
   await start()
-  const client = new Redis({ port: usedPort, host: '127.0.0.1', maxRetriesPerRequest: 50, retryStrategy: () => 50, autoResendUnfulfilledCommands: true })
+  const secure = tls && { tls: { ca: readFileSync(tls.ca), servername: 'localhost' } }
+  const client = new Redis({ port: usedPort, host: '127.0.0.1', ...secure, ...(password !== undefined && { password }), maxRetriesPerRequest: 50, retryStrategy: () => 50, autoResendUnfulfilledCommands: true })
   client.on('error', () => { /* it is being broken */ })
   t.teardown(async () => {
     client.disconnect()
     await kill()
     rmSync(dir, { recursive: true, force: true })
   })
-  return { port: usedPort, url: `redis://127.0.0.1:${usedPort}`, client, get pid () { return child!.pid! }, kill, start }
+  return { port: usedPort, url: `redis${tls ? 's' : ''}://127.0.0.1:${usedPort}`, client, get pid () { return child!.pid! }, kill, start }
+}
+
+/** What a node of a cluster listens on: for clients, and for the other nodes. */
+interface ClusterPorts { readonly port: number, readonly busPort: number }
+
+export interface ClusterSettings extends RedisSettings {
+  /** Further settings of one node, by its ports. */
+  readonly nodeArgs?: (ports: ClusterPorts) => string[] | Promise<string[]>
 }
 
 /** Starts a cluster of so many masters, with the slots in even parts. */
-export async function startCluster (t: Test, masters = 3, args: string[] = []): Promise<{ servers: RedisServer[], url: string }> {
-  const servers = await Promise.all(Array.from({ length: masters }, (_, n) => startRedis(t, [...args, '--cluster-enabled', 'yes', '--cluster-config-file', `nodes-${n}.conf`, '--cluster-node-timeout', '2000'])))
-  const [first, ...others] = servers as [RedisServer, ...RedisServer[]]
+export async function startCluster (t: Test, masters = 3, args: string[] = [], { nodeArgs, ...settings }: ClusterSettings = {}): Promise<{ servers: RedisServer[], url: string }> {
+  const started = await Promise.all(Array.from({ length: masters }, async (_, n) => {
+    // By itself Redis takes the port 10,000 above, which may be taken, or past the last.
+    const ports = { port: await freePort(), busPort: await freePort() }
+    const own = ['--cluster-enabled', 'yes', '--cluster-config-file', `nodes-${n}.conf`, '--cluster-node-timeout', '2000', '--cluster-port', String(ports.busPort)]
+    const server = await startRedis(t, [...args, ...own, ...(settings.tls ? ['--tls-cluster', 'yes'] : []), ...(await nodeArgs?.(ports) ?? [])], { ...settings, port: ports.port })
+    return { ...ports, server }
+  }))
+  const servers = started.map(({ server }) => server)
+  const [first] = servers as [RedisServer, ...RedisServer[]]
   const bounds = Array.from({ length: masters + 1 }, (_, n) => Math.round(n * 16_384 / masters))
   await Promise.all(servers.map(({ client }, i) => client.call('CLUSTER', 'ADDSLOTSRANGE', bounds[i]!, bounds[i + 1]! - 1)))
-  for (const { port } of others) await first.client.call('CLUSTER', 'MEET', '127.0.0.1', port)
+  for (const { port, busPort } of started.slice(1)) await first.client.call('CLUSTER', 'MEET', '127.0.0.1', port, busPort)
   const isWhole = async () => {
     const infos = await Promise.all(servers.map(({ client }) => client.call('CLUSTER', 'INFO')))
     return infos.every((info) => /cluster_state:ok/.test(String(info)) && String(info).includes(`cluster_known_nodes:${masters}\r`))
   }
   for (let i = 0; i < 400 && !await isWhole(); i++) await new Promise((resolve) => setTimeout(resolve, 50))
-  return { servers, url: `redis+cluster://127.0.0.1:${first.port}` }
+  return { servers, url: `redis${settings.tls ? 's' : ''}+cluster://127.0.0.1:${first.port}` }
 }
 
 /** Starts a master, a replica of it, and a Sentinel that watches them. */

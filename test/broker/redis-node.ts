@@ -2,7 +2,7 @@
 import type { Test } from 'tap'
 import type { BrokerListener } from '../../src/broker/broker.js'
 import { RedisBroker } from '../../src/broker/redis.js'
-import { connect } from '../../src/broker/redis/connection.js'
+import { connect, type SentinelCredentials } from '../../src/broker/redis/connection.js'
 import { draftEvent } from '../../src/protocol/codec.js'
 import type { RoomMember } from '../../src/protocol/server-frames.js'
 import { LOG_SIZE, RETENTION } from './contract.js'
@@ -18,13 +18,14 @@ export interface NodeOptions {
   readonly prefix?: string
   /** Trouble with Redis is part of the test. */
   readonly mayFail?: boolean
+  readonly sentinel?: SentinelCredentials
 }
 
-export async function startBroker (t: Test, url: string, { prefix = newPrefix(), mayFail = false }: NodeOptions = {}) {
+export async function startBroker (t: Test, url: string, { prefix = newPrefix(), mayFail = false, sentinel }: NodeOptions = {}) {
   const node = `node${++count}`
   const clock = { time: 1_000_000 }
   let epochs = 0
-  const connection = connect(url)
+  const connection = connect(url, sentinel)
   const trouble: string[] = []
   const broker = new RedisBroker({
     connection,

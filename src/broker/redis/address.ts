@@ -1,41 +1,67 @@
-// Where Redis is: one server, Sentinel or a cluster, in one line. Without the client itself, which a server that needs no Redis never loads.
+// The address of Redis in one line: a server, a Unix socket, Sentinel or a cluster. Without the client itself, which a server that needs no Redis never loads.
+import { isIPv6 } from 'node:net'
 import type { RedisOptions } from 'ioredis'
 
 export interface Address {
   readonly kind: 'server' | 'sentinel' | 'cluster'
+  /** Of the server, the Sentinels, or some nodes of the cluster; none where `options.path` is a Unix socket. */
   readonly hosts: ReadonlyArray<{ host: string, port: number }>
-  readonly path: string
+  /** The master's name, for Sentinel; otherwise empty. */
+  readonly name: string
   readonly options: RedisOptions
 }
 
-const ADDRESS = /^(rediss?)(?:\+(sentinel|cluster))?:\/\/(?:([^:@/]*)(?::([^@/]*))?@)?([^/?#@]+)(?:\/([\w.-]*))?$/
+const ADDRESS = /^(?<scheme>rediss?)(?:\+(?<kind>sentinel|cluster|unix))?:\/\/(?:(?<username>[^:@/]*)(?::(?<password>[^@/]*))?@)?(?<list>[^/?#@]*)(?:\/(?<path>[^?#]*))?(?:\?(?<query>.*))?$/
+
+/** The largest number that Redis can give a database. */
+const MAX_DATABASE = 2_147_483_647
+
+const FORMS = 'must be redis://host:6379, redis+sentinel://host:26379,…/name, redis+cluster://host:6379,… or redis+unix:///path; rediss for TLS'
 
 /**
- * Reads an address: `redis://user:password@host:6379/0`, `redis+sentinel://host:26379,host:26379/master-name` or
- * `redis+cluster://host:6379,host:6379`; with `rediss` for `redis` over TLS. User and password may be percent-encoded.
- * @returns undefined where it is none
+ * Reads an address: `redis://user:password@host:6379/0`, `redis+sentinel://host:26379,host:26379/master-name`,
+ * `redis+cluster://host:6379,host:6379` or `redis+unix:///path/to/redis.sock?db=0`; with `rediss` for `redis` over TLS.
+ * User, password and the path of a socket may be percent-encoded.
+ * @returns where it is none, the rule that it breaks: a sentence whose subject is the setting, without anything of the address
  */
-export function parseAddress (url: string): Address | undefined {
-  const [, scheme, kind = 'server', username, password, list, path = ''] = ADDRESS.exec(url) ?? []
-  if (list === undefined) return undefined
-  const hosts = list.split(',').map((text) => {
-    const [, host, port = kind === 'sentinel' ? '26379' : '6379'] = /^(\[[\da-fA-F:]+\]|[\w.-]+)(?::(\d{1,5}))?$/.exec(text) ?? []
-    return { host: host?.replace(/[[\]]/g, '') ?? '', port: Number(port) }
-  })
-  if (hosts.some(({ host, port }) => host === '' || port < 1 || port > 65535)) return undefined
-  if (kind === 'server' ? hosts.length > 1 || !/^\d*$/.test(path) : (kind === 'sentinel') !== (path !== '')) return undefined
-  const [user, secret] = [username, password].map(decoded)
-  if (user === null || secret === null) return undefined
-  return {
-    kind: kind as Address['kind'],
-    hosts,
-    path,
-    options: {
-      ...(user && { username: user }),
-      ...(secret !== undefined && { password: secret }),
-      ...(scheme === 'rediss' && { tls: {} })
-    }
+export function parseAddress (url: string): Address | string {
+  const { scheme, kind = 'server', username, password, list = '', path = '', query } = ADDRESS.exec(url)?.groups ?? {}
+  if (scheme === undefined) return FORMS
+  const [user, secret, socket] = [username, password, path].map(decoded)
+  if (user === null || secret === null || socket === null) return 'must have its user and its password percent-encoded'
+  const options: RedisOptions = {
+    ...(user && { username: user }),
+    ...(secret !== undefined && { password: secret }),
+    ...(scheme === 'rediss' && { tls: {} })
   }
+  if (kind === 'unix') {
+    if (options.tls) return 'must not be rediss+unix: there is no TLS on a Unix socket'
+    const database = databaseOf(/^db=(.*)$/.exec(query ?? 'db=')?.[1])
+    if (list !== '' || socket === '' || database === undefined) return `must be redis+unix:///path or redis+unix:///path?db=1, with a number from 0 to ${MAX_DATABASE}`
+    return { kind: 'server', hosts: [], name: '', options: { ...options, path: `/${socket}`, db: database } }
+  }
+  const hosts = hostsOf(list, kind === 'sentinel' ? 26379 : 6379)
+  if (!hosts || query !== undefined) return FORMS
+  if (kind === 'cluster') return path === '' ? { kind, hosts, name: '', options } : 'must not name a database of a cluster, which has database 0 alone'
+  if (kind === 'sentinel') return /^[\w.-]+$/.test(path) ? { kind, hosts, name: path, options } : 'must end with the name of the master: redis+sentinel://host:26379,…/name'
+  if (hosts.length > 1) return FORMS
+  const database = databaseOf(path)
+  if (database === undefined) return `must name the database by a number from 0 to ${MAX_DATABASE}: redis://host:6379/1`
+  return { kind: 'server', hosts, name: '', options: { ...options, db: database } }
+}
+
+/** @returns undefined where one of them is no host, or its port no port */
+function hostsOf (list: string, defaultPort: number): Address['hosts'] | undefined {
+  const hosts = list.split(',').map((text) => {
+    const [, ipv6 = '', name = '', port = defaultPort] = /^(?:\[([^\]]*)\]|([\w.-]+))(?::(\d{1,5}))?$/.exec(text) ?? []
+    return { host: isIPv6(ipv6) ? ipv6 : name, port: Number(port) }
+  })
+  return hosts.every(({ host, port }) => host !== '' && port > 0 && port < 65536) ? hosts : undefined
+}
+
+/** @returns undefined where it is no number of a database; 0 where nothing is said */
+function databaseOf (text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{0,10}$/.test(text) && Number(text) <= MAX_DATABASE ? Number(text) : undefined
 }
 
 /** @returns null where the percent-encoding is broken */

@@ -1,6 +1,6 @@
 // The way to Redis: one server, Sentinel, or a cluster, by the address; quick to give up on a dead one and to come back.
-import { Cluster, Redis, type RedisOptions } from 'ioredis'
-import { parseAddress } from './address.js'
+import { Cluster, Redis, ReplyError, type RedisOptions } from 'ioredis'
+import { parseAddress, type Address } from './address.js'
 import { SCRIPTS, type RoomRedis } from './scripts.js'
 
 /** Silence after a command that counts as a dead connection, ms. What waits for it is then told `UNAVAILABLE`: within 2 s. */
@@ -19,17 +19,38 @@ export interface Connection {
   close: () => void
 }
 
+/** The user and password of the Sentinels themselves; those in the address are Redis' own. */
+export interface SentinelCredentials {
+  readonly username?: string | undefined
+  readonly password?: string | undefined
+}
+
 // Replies as arrays and strings, whatever the protocol. Said in the type too, since the client's overloads depend on it.
 type Options = RedisOptions & { replyMapping: 'legacy' }
 
+/** A client that is never ready in another database than its own: ioredis reports a SELECT that fails, and goes on in database 0. */
+class OneDatabaseRedis extends Redis {
+  override async select (database: number | string): Promise<'OK'> {
+    try {
+      return await super.select(database)
+    } catch (error) {
+      if (!(error instanceof ReplyError)) throw error
+      // Emitted as an `error`. The handshake must not go on until the connection is closed; the next attempt has a handshake of its own.
+      this.stream.destroy(new Error(`Redis refuses database ${database}: ${(error as Error).message}`))
+      return new Promise(() => {})
+    }
+  }
+}
+
 /**
  * Connects, now and again whenever the connection is lost, without end. Until then and in between every command fails at once.
+ * @param sentinel credentials of the Sentinels, where the address is one of Sentinel
  * @throws where the address is none
  */
-export function connect (url: string): Connection {
+export function connect (url: string, sentinel: SentinelCredentials = {}): Connection {
   const address = parseAddress(url)
-  if (!address) throw new Error('not an address of Redis')
-  const { kind, hosts, path } = address
+  if (typeof address === 'string') throw new Error(`the address of Redis ${address}`)
+  const { kind, hosts, name } = address
   const options: Options = {
     ...address.options,
     replyMapping: 'legacy',
@@ -58,15 +79,24 @@ export function connect (url: string): Connection {
       // Ten attempts in a second: what is still not served by then is UNAVAILABLE.
       maxRedirections: 10,
       slotsRefreshTimeout: SILENCE,
-      slotsRefreshInterval: 5_000
+      slotsRefreshInterval: 5_000,
+      // Names are left as they are: a certificate is verified against the name, and one name that is not found does not stop the others.
+      dnsLookup: (name, callback) => callback(null, name)
     })
     return connectionOf(cluster, cluster)
   }
   // Not with `failoverDetector`: when it fires in the middle of a reconnection it ends the client for good.
-  const place = kind === 'sentinel'
-    ? { sentinels: [...hosts], name: path, sentinelRetryStrategy: pause }
-    : { ...hosts[0], db: Number(path) }
-  return connectionOf(new Redis({ ...options, ...place, scripts: SCRIPTS, enableAutoPipelining: true }), new Redis({ ...options, ...place }))
+  const place = kind === 'sentinel' ? { sentinels: [...hosts], name, sentinelRetryStrategy: pause, ...sentinelOptions(address, sentinel) } : hosts[0]
+  return connectionOf(new OneDatabaseRedis({ ...options, ...place, scripts: SCRIPTS, enableAutoPipelining: true }), new OneDatabaseRedis({ ...options, ...place }))
+}
+
+/** With `tls` alone ioredis would speak plain text to the Sentinels and to the master that they name. */
+function sentinelOptions ({ options: { tls } }: Address, { username, password }: SentinelCredentials) {
+  return {
+    ...(tls && { sentinelTLS: tls, enableTLSForSentinelMode: true }),
+    ...(username !== undefined && { sentinelUsername: username }),
+    ...(password !== undefined && { sentinelPassword: password })
+  }
 }
 
 function connectionOf (commands: Redis | Cluster, subscriber: Redis | Cluster): Connection {

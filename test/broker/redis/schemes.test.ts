@@ -1,0 +1,180 @@
+// Each form of REDIS_URL against real servers: two nodes connect, run their scripts, and one hears what the other one publishes. With TLS the servers
+// take no plain text, and an eavesdropper in front of each of them learns nothing.
+import { spawn } from 'node:child_process'
+import { existsSync, writeFileSync } from 'node:fs'
+import net from 'node:net'
+import { networkInterfaces } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { connect } from '../../../src/broker/redis/connection.js'
+import { ROOT } from '../../../src/root.js'
+import { makeCertificates, withoutOpenssl, type Certificates } from '../../certificates.js'
+import { plainNode } from '../../plain-node.js'
+import { freePort, startCluster, startRedis, withoutRedis, type RedisServer } from '../../redis.js'
+import { until } from '../../until.js'
+import { Wiretap } from '../../wiretap.js'
+import { startPair, type NodeOptions } from '../redis-node.js'
+
+const PASSWORD = 'se/cr:et@100%'
+const IN_URL = encodeURIComponent(PASSWORD)
+const SENTINEL_PASSWORD = 'the-sentinels-own'
+const SECURE = { skip: withoutRedis || withoutOpenssl }
+
+/** Two nodes in this process meet on that Redis. */
+async function assertMeeting (t: Test, url: string, options?: NodeOptions) {
+  const [a, b] = await startPair(t, url, options)
+  await b.broker.subscribe('r')
+  t.match(await a.publish(1), { seq: 1, isNew: true })
+  await until('the other node has heard it', () => b.heard.events.length === 1)
+}
+
+/** Two nodes in a process of their own, which may be told of an authority. */
+function startTwoNodes (t: Test, env: Record<string, string>, authority?: Certificates) {
+  const [command, args] = plainNode(join(ROOT, 'test/broker/two-nodes.mjs'))
+  const child = spawn(command, args, {
+    cwd: ROOT,
+    env: { PATH: process.env.PATH, NODE_ENV: 'production', LOG_LEVEL: 'silent', ...env, ...(authority && { NODE_EXTRA_CA_CERTS: authority.ca }) },
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => { output += String(chunk) })
+  return { output: () => output, says: (text: string | RegExp) => until(() => `${text}, but: ${output}`, () => output.match(text) !== null, 60_000) }
+}
+
+function assertSecret (t: Test, { text }: Wiretap, what: string) {
+  t.ok(text.length > 1000, `${what}: there was something to overhear`)
+  for (const secret of [PASSWORD, SENTINEL_PASSWORD, 'redis.call', 'ssubscribe', 'client', 'sentinel', 'CLICKED_PAY']) {
+    t.notOk(text.toLowerCase().includes(secret.toLowerCase()), `${what}: nobody overhears ${secret}`)
+  }
+}
+
+/** A Sentinel that has a password, and watches a master behind that port under the name of payments. */
+async function startLockedSentinel (t: Test, masterPort: number, { tls, acl = [] }: { tls?: Certificates, acl?: string[] } = {}): Promise<RedisServer> {
+  const conf = join(t.testdir({}), 'sentinel.conf')
+  writeFileSync(conf, [
+    `requirepass ${SENTINEL_PASSWORD}`, ...acl,
+    // It hands out the name that it was given, which is the one in the certificate.
+    'sentinel resolve-hostnames yes', 'sentinel announce-hostnames yes',
+    `sentinel monitor payments localhost ${masterPort} 1`, `sentinel auth-pass payments ${PASSWORD}`, ''
+  ].join('\n'))
+  return startRedis(t, [conf, '--sentinel'], { password: SENTINEL_PASSWORD, ...(tls && { tls }) })
+}
+
+t.test('redis://, with a password and a database; here an eavesdropper learns it all', { skip: withoutRedis }, async (t) => {
+  const { port, client } = await startRedis(t, ['--requirepass', PASSWORD], { password: PASSWORD })
+  const wiretap = await Wiretap.start(t, port)
+  await assertMeeting(t, `redis://:${IN_URL}@127.0.0.1:${wiretap.port}/3`)
+  for (const known of [PASSWORD, 'redis.call', 'ssubscribe']) t.ok(wiretap.text.includes(known), known)
+  t.match(await client.info('keyspace'), /^# Keyspace\r\ndb3:[^\n]*\r\n$/, 'nothing is in another database')
+})
+
+t.test('rediss://, with an authority from NODE_EXTRA_CA_CERTS', SECURE, async (t) => {
+  const tls = makeCertificates(t, 'DNS:localhost')
+  const { port, client } = await startRedis(t, ['--requirepass', PASSWORD], { tls, password: PASSWORD })
+  const wiretap = await Wiretap.start(t, port)
+  await startTwoNodes(t, { REDIS_URL: `rediss://:${IN_URL}@localhost:${wiretap.port}/3` }, tls).says('heard')
+  assertSecret(t, wiretap, 'the server')
+  t.match(await client.info('keyspace'), /^# Keyspace\r\ndb3:[^\n]*\r\n$/)
+
+  const untrusting = startTwoNodes(t, { REDIS_URL: `rediss://:${IN_URL}@localhost:${port}` })
+  const misnamed = startTwoNodes(t, { REDIS_URL: `rediss://:${IN_URL}@127.0.0.1:${port}` }, tls)
+  await untrusting.says(/error: .*(self-signed|unable to)/)
+  await misnamed.says(/error: .*IP: 127\.0\.0\.1 is not in the cert/)
+  for (const { output } of [untrusting, misnamed]) t.notMatch(output(), 'heard')
+})
+
+t.test('redis+sentinel://, where Sentinel has a user and a password of its own', { skip: withoutRedis }, async (t) => {
+  const { port } = await startRedis(t, ['--requirepass', PASSWORD], { password: PASSWORD })
+  const sentinel = await startLockedSentinel(t, port, { acl: [`user node on >${PASSWORD} +@all`] })
+  const url = `redis+sentinel://:${IN_URL}@127.0.0.1:${sentinel.port}/payments`
+  await assertMeeting(t, url, { sentinel: { username: 'node', password: PASSWORD } })
+  await assertMeeting(t, url, { sentinel: { password: SENTINEL_PASSWORD } })
+
+  const refused = connect(url)
+  t.teardown(() => refused.close())
+  const errors: string[] = []
+  for (const client of refused.clients) client.on('error', ({ message }: Error) => errors.push(message))
+  await until('it says that Sentinel wants a password', () => errors.some((message) => message.includes('NOAUTH')))
+})
+
+t.test('rediss+sentinel://, TLS to Sentinel and to the master behind it', SECURE, async (t) => {
+  const tls = makeCertificates(t, 'DNS:localhost')
+  const master = await startRedis(t, ['--requirepass', PASSWORD], { tls, password: PASSWORD })
+  const toMaster = await Wiretap.start(t, master.port)
+  const sentinel = await startLockedSentinel(t, toMaster.port, { tls })
+  const toSentinel = await Wiretap.start(t, sentinel.port)
+  const env = { REDIS_URL: `rediss+sentinel://:${IN_URL}@localhost:${toSentinel.port}/payments`, REDIS_SENTINEL_PASSWORD: SENTINEL_PASSWORD }
+  await startTwoNodes(t, env, tls).says('heard')
+  assertSecret(t, toMaster, 'the master')
+  assertSecret(t, toSentinel, 'Sentinel')
+})
+
+t.test('redis+cluster://, by the names of hosts, one of which is not found', { skip: withoutRedis }, async (t) => {
+  const { servers: [{ port } = { port: 0 }] } = await startCluster(t, 2, ['--requirepass', PASSWORD], { password: PASSWORD })
+  // Longer than a name may be, so that nobody is asked for it.
+  await assertMeeting(t, `redis+cluster://:${IN_URL}@${'x'.repeat(64)}:${port},localhost:${port}`)
+})
+
+t.test('rediss+cluster://, where certificates name hosts', SECURE, async (t) => {
+  const tls = makeCertificates(t, 'DNS:localhost')
+  const wiretaps: Wiretap[] = []
+  await startCluster(t, 2, ['--requirepass', PASSWORD, '--cluster-announce-hostname', 'localhost', '--cluster-preferred-endpoint-type', 'hostname'], {
+    tls,
+    password: PASSWORD,
+    nodeArgs: async ({ port }) => {
+      const wiretap = await Wiretap.start(t, port)
+      wiretaps.push(wiretap)
+      return ['--cluster-announce-tls-port', String(wiretap.port)]
+    }
+  })
+  await startTwoNodes(t, { REDIS_URL: `rediss+cluster://:${IN_URL}@localhost:${wiretaps[0]!.port}` }, tls).says('heard')
+  for (const [i, wiretap] of wiretaps.entries()) assertSecret(t, wiretap, `node ${i}`)
+})
+
+t.test('redis+unix://, with a user and a database, where the server listens to nothing else', { skip: withoutRedis }, async (t) => {
+  const { client } = await startRedis(t, ['--unixsocket', 'redis.sock', '--user', 'node', 'on', `>${PASSWORD}`, '~*', '&*', '+@all'])
+  const [, dir = ''] = await client.config('GET', 'dir') as string[]
+  const path = join(dir, 'redis.sock')
+  t.ok(existsSync(path))
+  await assertMeeting(t, `redis+unix://node:${IN_URL}@${path}?db=2`)
+  t.match(await client.info('keyspace'), /^# Keyspace\r\ndb2:[^\n]*\r\n$/)
+})
+
+const hasIPv6 = Object.values(networkInterfaces()).flat().some((address) => address?.address === '::1')
+t.test('an IPv6 address', { skip: withoutRedis || (hasIPv6 ? false : 'no ::1 on this machine') }, async (t) => {
+  const { port } = await startRedis(t, ['--bind', '127.0.0.1', '::1'])
+  await assertMeeting(t, `redis://[::1]:${port}`)
+})
+
+t.test('a database that does not exist is an error again and again, and nothing is served from another one', { skip: withoutRedis }, async (t) => {
+  const { port, client } = await startRedis(t)
+  for (const address of [`redis://127.0.0.1:${port}/99`, `redis://127.0.0.1:${port}/2147483647`]) {
+    const { commands, clients, close } = connect(address)
+    t.teardown(close)
+    const errors: string[] = []
+    for (const client of clients) {
+      client.on('error', ({ message }: Error) => errors.push(message))
+      client.on('ready', () => t.fail('it is ready'))
+    }
+    await until('both connections have tried twice', () => errors.length >= 4)
+    t.strictSame(new Set(errors), new Set([`Redis refuses database ${address.split('/')[3]}: ERR DB index is out of range`]))
+    await t.rejects(commands.createRoom('{r}', '{r}:log', 1, 1, 'e', 1))
+    close()
+  }
+  t.equal(await client.dbsize(), 0)
+})
+
+t.test('a server that goes away while the database is chosen is no database that does not exist', async (t) => {
+  const port = await freePort()
+  const server = net.createServer((socket) => { socket.once('data', () => socket.destroy()) }).listen(port, '127.0.0.1')
+  t.teardown(() => { server.close() })
+  const { clients, close } = connect(`redis://127.0.0.1:${port}/1`)
+  t.teardown(close)
+  let attempts = 0
+  for (const client of clients) {
+    client.on('error', ({ message }: Error) => t.notMatch(message, 'refuses database'))
+    client.on('close', () => { attempts++ })
+  }
+  await until('both have tried twice', () => attempts >= 4)
+})
