@@ -1,10 +1,11 @@
 // The process's logger: JSON lines in production, otherwise lines for people in the seed's format.
 import type { EventEmitter } from 'node:events'
 import type { Writable } from 'node:stream'
-import { levels, pino, type DestinationStream, type Logger } from 'pino'
+import { levels, pino, type Bindings, type ChildLoggerOptions, type DestinationStream, type Logger, type LoggerOptions } from 'pino'
 import { prettyFactory } from 'pino-pretty'
 import { writeUtf8 } from './bytes.js'
-import type { Config } from './config.js'
+import { secretsIn, type Config } from './config.js'
+import { LogFields } from './log-fields.js'
 
 /** Bytes of lines that are put together for one write at the most; a pipe takes as much at once. */
 const CHUNK = 65_536
@@ -15,12 +16,16 @@ const WAIT = 10
 /** Bytes of lines that are kept while standard output takes none, a full disk for example; what is more is lost. */
 const MAX_WAITING = 1_048_576
 
+type LogSettings = Pick<Config, 'NODE_ENV' | 'LOG_LEVEL' | 'REDIS_URL' | 'API_KEYS' | 'TOKEN_SECRET'>
+
 /**
  * @param destination where lines go, standard output where it is left out
  * @returns a pino logger; pretty lines read `[INFO] 2024-01-15T10:30:00.000Z - sentence {"field":"value"}`
  */
-export function createLogger ({ NODE_ENV, LOG_LEVEL }: Pick<Config, 'NODE_ENV' | 'LOG_LEVEL'>, destination: Writable | DestinationStream = standardOutput()): Logger {
-  if (NODE_ENV === 'production') return pino({ level: LOG_LEVEL }, destination)
+export function createLogger (settings: LogSettings, destination: Writable | DestinationStream = standardOutput()): Logger {
+  const { NODE_ENV, LOG_LEVEL } = settings
+  const fields = new LogFields(secretsIn(settings))
+  if (NODE_ENV === 'production') return reducing(fields, { level: LOG_LEVEL }, destination)
   const pretty = prettyFactory({
     // Without them its format knows no names for the levels.
     customLevels: levels.values,
@@ -29,7 +34,24 @@ export function createLogger ({ NODE_ENV, LOG_LEVEL }: Pick<Config, 'NODE_ENV' |
     messageFormat: '[{levelLabel}] {time} - {msg}',
     colorize: false
   })
-  return pino({ level: LOG_LEVEL, timestamp: () => `,"time":"${new Date().toISOString()}"` }, { write: (line) => destination.write(pretty(line)) })
+  return reducing(fields, { level: LOG_LEVEL, timestamp: () => `,"time":"${new Date().toISOString()}"` }, { write: (line) => destination.write(pretty(line)) })
+}
+
+/** A logger that writes of each call, and of what a child logger is given, only what {@link LogFields} leaves of it; so do its children. */
+function reducing (fields: LogFields, options: LoggerOptions, destination: DestinationStream): Logger {
+  const asItIs = (value: unknown) => value
+  const logger: Logger = pino({
+    ...options,
+    // Reduced already. Without them pino and Fastify would use their own.
+    serializers: { err: asItIs, req: asItIs, res: asItIs },
+    hooks: { logMethod (args, method) { method.apply(this, fields.ofCall(args) as typeof args) } }
+  }, destination)
+  const child = logger.child as unknown as (this: Logger, bindings: Bindings, options?: ChildLoggerOptions) => Logger
+  const { setBindings } = logger
+  return Object.assign(logger, {
+    child (this: Logger, bindings: Bindings, options?: ChildLoggerOptions) { return child.call(this, fields.of(bindings) as Bindings, options) },
+    setBindings (this: Logger, bindings: Bindings) { setBindings.call(this, fields.of(bindings) as Bindings) }
+  })
 }
 
 function standardOutput (): DestinationStream {

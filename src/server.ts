@@ -26,10 +26,10 @@ await app.listen({
   listenTextResolver: (address) => `server started at ${address.replace('http', 'ws')}, API at ${address}`
 }).catch(async (err: unknown) => {
   logger.fatal({ err }, 'server could not start')
-  // Not process.exit: the line above would be lost on its way through a pretty stream.
-  graceful.uninstall()
   process.exitCode = 1
-  await app.close()
+  await app.close().catch((err: unknown) => logger.fatal({ err }, 'server could not stop'))
+  // Not earlier: what fails meanwhile would be printed by Node.js as a whole, past the log.
+  graceful.uninstall()
 })
 
 function readConfig (): Config {

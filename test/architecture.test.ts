@@ -14,7 +14,7 @@ const LAYERS = [
   /^src\/broker\//,
   /^src\/rooms\//,
   /^src\/client\//,
-  /^src\/(browser-module|config|handshake|http-head|logger|random-id|root)\.ts$/,
+  /^src\/(browser-module|config|handshake|http-head|log-fields|logger|random-id|root)\.ts$/,
   /^plugins\//,
   /^routes\//,
   /^src\/app\.ts$/,
