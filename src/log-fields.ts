@@ -21,14 +21,14 @@ const MIN_UNMISTAKABLE = 8
 
 const REDACTED = '[redacted]'
 
-/** A signed token, the query of an address, and the user and password of one. */
-const CREDENTIALS = /eyJ[\w-]{5,}\.[\w-]+\.[\w-]*|(?<=[\w/*])\?[\w.~%-]+=[^\s"']*|(?<=:\/\/)[^\s/]*@/g
+/** A signed token (its first part is short, and an end keeps the search linear), the query of an address, and the user and password of one. */
+const CREDENTIALS = /eyJ[\w-]{5,512}\.[\w-]+\.[\w-]*|(?<=[\w/*])\?[\w.~%-]+=[^\s"']*|(?<=:\/\/)[^\s/]*(?=@)/g
 
 /** Libraries quote their input in messages: `Unexpected token 'x', "…" is not valid JSON`, `unknown command 'EVALSHA', with args beginning with: '…'`. */
-const QUOTATION = /(?:["`{[]|(?<!\w)')[^]*$/
+const QUOTATION = /(?:["`{]|\[(?!redacted\])|(?<!\w)')[^]*$/
 
-/** E-mail addresses, the numbers of people and companies (CPF, CNPJ), and every long number. */
-const PERSONAL = /[^\s@]+@[^\s@]+|\d{3}\.\d{3}\.\d{3}-\d{2}|\d{2}\.\d{3}\.\d{3}\/\d{4}-\d{2}|\d{9,}/g
+/** E-mail addresses (64 characters before the `@`, RFC 5321 §4.5.3.1.1), the numbers of people and companies (CPF, CNPJ), and every long number. */
+const PERSONAL = /[^\s@]{1,64}@[^\s@]+|\d{3}\.\d{3}\.\d{3}-\d{2}|\d{2}\.\d{3}\.\d{3}\/\d{4}-\d{2}|\d{9,}/g
 
 const FRAME = /^ {4}at .*$/gm
 
