@@ -1,14 +1,17 @@
 // The socket route: upgrades at `/` become sessions, and on close every one of them is told to come back.
+import { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import proxyAddr from '@fastify/proxy-addr'
 import websocket from '@fastify/websocket'
 import fp from 'fastify-plugin'
 import { WebSocket } from 'ws'
 import { allowedOrigins, proxies } from '../src/config.js'
 import { Failure } from '../src/errors.js'
-import { acceptance, HANDSHAKE_TIMEOUT, handshakeFault, limitHandshakes, readHandshake, type Handshake } from '../src/handshake.js'
+import { acceptance, afterResponses, HANDSHAKE_TIMEOUT, handshakeFault, limitHandshakes, readHandshake, type Handshake } from '../src/handshake.js'
 import { newId } from '../src/random-id.js'
+import { CLOSING_LIMIT, ClosingSockets } from '../src/rooms/closing-sockets.js'
 import { messageRates } from '../src/rooms/conduct.js'
 import { interceptConnections } from '../src/rooms/first-read.js'
 import { PlainSocket, type ClientSocket, type PlainSocketOptions } from '../src/rooms/plain-socket.js'
@@ -16,7 +19,7 @@ import { Session } from '../src/rooms/session.js'
 import { inTurn } from '../src/rooms/turn.js'
 import { StreamNetwork, type Network } from '../src/rooms/wire.js'
 
-/** How long a peer has to answer our close frame before its socket is destroyed, ms. */
+/** How long requests and event streams have at a stop once all sockets are closed, ms. */
 const CLOSE_TIMEOUT = 1_500
 
 /** Frames that one message may come in. Even a careless proxy cuts a message into a few. */
@@ -29,6 +32,13 @@ const MIN_CHUNK = 16
 class SessionSocket extends WebSocket {
   session!: Session
   address!: string
+  closing!: ClosingSockets
+
+  /** ws itself calls it too, when the peer closes or breaks the protocol. */
+  override close (code?: number, reason?: string | Buffer): void {
+    if (this.readyState === WebSocket.OPEN) this.closing.add(this, this.session.isClosedByServer)
+    super.close(code, reason)
+  }
 }
 
 /** How ws makes one of its sockets of a connection whose handshake is done; @types/ws does not know it. */
@@ -50,6 +60,7 @@ function onPong (this: WebSocket): void { (this as SessionSocket).session.ponged
 export default fp(async (app) => {
   const { admission, config, metrics, rooms, sessions, tokens, log, now } = app
   const handshakeDone = limitHandshakes(app.server, HANDSHAKE_TIMEOUT)
+  const closing = new ClosingSockets()
   const options = {
     rooms,
     metrics,
@@ -67,15 +78,21 @@ export default fp(async (app) => {
     maxPayload: config.MAX_MESSAGE_BYTES,
     maxFragments: MAX_FRAGMENTS,
     maxBufferedChunks: Math.ceil(config.MAX_MESSAGE_BYTES / MIN_CHUNK),
-    closeTimeout: CLOSE_TIMEOUT,
+    // ClosingSockets ends the wait, mostly far earlier.
+    closeTimeout: CLOSING_LIMIT,
     perMessageDeflate: false,
     // The session answers pings, within its outbox: ws would cut off whoever has several unanswered, without a close frame.
     autoPong: false,
     // The default would echo the first subprotocol that is offered, whatever a client put there.
     handleProtocols: () => false as const
   }
+  // The library answers an upgrade at once, which fails while the connection has a response outstanding: it gets each upgrade when it can be answered.
+  const upgrades = new EventEmitter()
+  app.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    afterResponses(socket, () => upgrades.emit('upgrade', request, socket, head))
+  })
   await app.register(websocket, {
-    options: serverOptions as object,
+    options: { ...serverOptions, server: upgrades } as object,
     preClose: (done) => {
       // A handshake that begins now would hold the close up.
       app.server.removeAllListeners('upgrade')
@@ -89,7 +106,8 @@ export default fp(async (app) => {
       allGone = resolve
       if (open === 0) resolve()
     })
-    // Half of the grace for the batches; a peer that does not answer its close is cut after CLOSE_TIMEOUT.
+    // Half of the grace for the batches; a peer that does not answer its close is cut after 2 s.
+    closing.hurry()
     await sessions.drain(config.SHUTDOWN_GRACE_SECONDS * 1000 / 2)
     await gone
     // Requests and streams that nobody reads or finishes must not hold up the end.
@@ -110,7 +128,10 @@ export default fp(async (app) => {
     session.end(code)
     if (--open === 0) allGone()
   }
-  function onClose (this: WebSocket, code: number): void { closed(this as SessionSocket, code) }
+  function onClose (this: WebSocket, code: number): void {
+    closing.delete(this)
+    closed(this as SessionSocket, code)
+  }
 
   // A peer that breaks the protocol: ws closes its socket with the fitting code, and the close is what we log.
   const onError = (error: NodeJS.ErrnoException) => log.debug({ code: error.code }, 'socket failed')
@@ -124,7 +145,8 @@ export default fp(async (app) => {
       socket.setSocket(network, NOTHING, options)
       return socket
     },
-    closed
+    closed,
+    closing
   }
 
   // A handshake that is in order needs none of what a request goes through, and no ws either. All others, which are to be told why, go that way.
@@ -186,6 +208,7 @@ export default fp(async (app) => {
   function listen (socket: SessionSocket, session: Session, address: string): void {
     socket.session = session
     socket.address = address
+    socket.closing = closing
     socket.on('error', onError).on('message', onMessage).on('ping', onPing).on('pong', onPong).on('close', onClose)
   }
 

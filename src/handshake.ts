@@ -1,6 +1,6 @@
 // What happens to an upgrade before it is a socket: which requests are one, and how long it may take.
 import { hash } from 'node:crypto'
-import type { IncomingHttpHeaders, IncomingMessage, Server } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { MAX_HEADERS } from './http-head.js'
 
@@ -62,6 +62,24 @@ export function limitHandshakes (server: Server, timeout: number): (request: Inc
     })
   })
   return (request) => done.get(request)?.()
+}
+
+/**
+ * Waits until all requests that came before an upgrade on its connection are answered: responses leave in the order of their requests (RFC 9112 §9.3.2).
+ * @param next called at once where there are none, and never where the connection does not outlive them
+ */
+export function afterResponses (socket: Duplex, next: () => void): void {
+  // Undocumented, but it is what `ServerResponse.assignSocket` throws for; without it `next` is called at once.
+  const response = (socket as { _httpMessage?: ServerResponse | null })._httpMessage
+  if (!response) return next()
+  // Node.js has taken its own listener away with the upgrade, and an error that nobody listens to ends the process.
+  const destroy = () => socket.destroy()
+  socket.on('error', destroy)
+  response.once('close', () => {
+    socket.off('error', destroy)
+    // A response may end the connection, as `Connection: close` asks for.
+    if (socket.writable) afterResponses(socket, next)
+  })
 }
 
 /** Bytes of a head that is read here. Browsers and phones need a few hundred; more than 16 KiB HTTP would not take either. */

@@ -14,6 +14,7 @@ export interface WriteRequest { oncomplete?: (status: number) => void, buffer?: 
 /** Node.js's own part between sockets and libuv. `streamBaseState` has, at those places, what came of the last read and of the last write. */
 export interface StreamWrap {
   readonly WriteWrap: new () => WriteRequest
+  readonly ShutdownWrap: new () => object
   readonly streamBaseState: Int32Array
   readonly kReadBytesOrError: number
   readonly kArrayBufferOffset: number
@@ -28,9 +29,9 @@ export const streamWrap = findStreamWrap(process as unknown as Internals)
 /** @returns undefined where it cannot be had, or is not as expected */
 export function findStreamWrap (internals: Internals): StreamWrap | undefined {
   try {
-    const { WriteWrap, streamBaseState, kReadBytesOrError, kArrayBufferOffset, kLastWriteWasAsync } = internals.binding('stream_wrap')
-    return WriteWrap && streamBaseState && kReadBytesOrError !== undefined && kArrayBufferOffset !== undefined && kLastWriteWasAsync !== undefined
-      ? { WriteWrap, streamBaseState, kReadBytesOrError, kArrayBufferOffset, kLastWriteWasAsync }
+    const { WriteWrap, ShutdownWrap, streamBaseState, kReadBytesOrError, kArrayBufferOffset, kLastWriteWasAsync } = internals.binding('stream_wrap')
+    return WriteWrap && ShutdownWrap && streamBaseState && kReadBytesOrError !== undefined && kArrayBufferOffset !== undefined && kLastWriteWasAsync !== undefined
+      ? { WriteWrap, ShutdownWrap, streamBaseState, kReadBytesOrError, kArrayBufferOffset, kLastWriteWasAsync }
       : undefined
   } catch {
     return undefined
@@ -55,12 +56,14 @@ export interface Handle {
   readonly useUserBuffer: (memory: Buffer) => void
   readonly readStart: () => number
   readonly writeBuffer: (request: WriteRequest, bytes: Uint8Array) => number
+  /** Sends FIN once all that is being written is with the kernel. @returns below 0 for an error */
+  readonly shutdown: (request: object) => number
   readonly getpeername: (peer: Peer) => number
   readonly setNoDelay: (isOn: boolean) => number
   readonly close: (closed: () => void) => void
 }
 
-const METHODS = ['useUserBuffer', 'readStart', 'writeBuffer', 'getpeername', 'setNoDelay', 'close'] as const satisfies ReadonlyArray<keyof Handle>
+const METHODS = ['useUserBuffer', 'readStart', 'writeBuffer', 'shutdown', 'getpeername', 'setNoDelay', 'close'] as const satisfies ReadonlyArray<keyof Handle>
 
 /** Whether a handle is as expected. That of a local socket, or of one that encrypts, is another one. */
 export function isComplete (handle: Partial<Handle> | null | undefined): handle is Handle {

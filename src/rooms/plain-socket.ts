@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
 import { closing } from '../protocol/framing.js'
+import type { Closing, ClosingSockets } from './closing-sockets.js'
 import { PlainReader, type Fallback, type Receiver } from './reader.js'
 import type { Listener, TcpConnection } from './tcp-connection.js'
 
@@ -11,6 +12,7 @@ export type ClientSocket =
 
 /** `readyState`, in the words of the WebSocket standard. */
 const OPEN = 1
+const CLOSING = 2
 const CLOSED = 3
 /** The close codes where there was no close frame, and none in it (RFC 6455 §7.1.5). */
 const ABNORMAL = 1006
@@ -24,16 +26,18 @@ export interface PlainSocketOptions<Session extends Receiver> {
   readonly adopt: (socket: PlainSocket<Session>, network: Socket) => WebSocket
   /** The socket is closed, and ws was never there to say so. */
   readonly closed: (socket: PlainSocket<Session>, code: number) => void
+  /** Ends the wait for a peer that was answered its close and does not end the connection. */
+  readonly closing: ClosingSockets
 }
 
 /** Whatever is not plain, be it a close from our side, fragments or an attack, is for ws, which is given the connection then and keeps it. */
-export class PlainSocket<Session extends Receiver> implements ClientSocket, Listener, Fallback {
+export class PlainSocket<Session extends Receiver> implements ClientSocket, Listener, Fallback, Closing {
   /** Whoever its messages are for. */
   session!: Session
   readonly #options: PlainSocketOptions<Session>
   #reader!: PlainReader
   #ws: WebSocket | undefined
-  #isClosed = false
+  #state: WebSocket['readyState'] = OPEN
   #code = ABNORMAL
   /** What comes is ws's to read. */
   #isLeft = false
@@ -47,7 +51,9 @@ export class PlainSocket<Session extends Receiver> implements ClientSocket, List
     connection.listener = this
   }
 
-  get readyState (): WebSocket['readyState'] { return this.#ws ? this.#ws.readyState : this.#isClosed ? CLOSED : OPEN }
+  get readyState (): WebSocket['readyState'] { return this.#ws ? this.#ws.readyState : this.#state }
+
+  get bufferedAmount (): number { return this.connection.writableLength }
 
   get isPaused (): boolean { return this.#ws ? this.#ws.isPaused : this.connection.isPaused }
 
@@ -64,7 +70,8 @@ export class PlainSocket<Session extends Receiver> implements ClientSocket, List
   }
 
   closed (): void {
-    this.#isClosed = true
+    if (this.#state === CLOSING) this.#options.closing.delete(this)
+    this.#state = CLOSED
     if (!this.#ws) this.#options.closed(this, this.#code)
   }
 
@@ -89,10 +96,13 @@ export class PlainSocket<Session extends Receiver> implements ClientSocket, List
 
   end (data: Buffer): boolean {
     if (!this.connection.end(closing(data))) return false
-    this.#isClosed = true
+    this.#state = CLOSING
     this.#code = data.length > 0 ? data.readUInt16BE(0) : NO_STATUS
+    this.#options.closing.add(this)
     return true
   }
+
+  terminate (): void { this.connection.destroy() }
 
   /** @returns undefined where the connection is gone, which needs nobody to close it */
   #adopted (): WebSocket | undefined {

@@ -23,6 +23,9 @@ import type { Network } from './wire.js'
 /** Frames of one socket that may wait for the one before; past it we stop reading from that socket. */
 export const INBOX_SIZE = 64
 
+/** `readyState`, in the words of the WebSocket standard. */
+const OPEN = 1
+
 export interface SessionOptions {
   readonly rooms: Rooms
   readonly metrics: Metrics
@@ -119,8 +122,8 @@ export class Session implements Recipient, Connection {
 
   /** @param number counts the pings of all sessions, from 1 */
   ping (number: number): void {
-    // Its pong would not be read.
-    if (this.#socket.isPaused) return
+    // Its pong would not be read; a socket that is closing is sent no ping.
+    if (this.#socket.isPaused || this.#socket.readyState !== OPEN) return
     this.unansweredPing ||= number
     this.#outbox.ping()
   }
@@ -133,10 +136,13 @@ export class Session implements Recipient, Connection {
     if (this.deadline <= now) this.close(CLOSE.TOKEN_EXPIRED)
   }
 
+  /** The server has closed the socket, not the client. */
+  get isClosedByServer (): boolean { return this.#closedWith !== undefined }
+
   /** Ends the session from our side. What the client still sends is not read. */
   close (reason: CloseReason): void {
     // It is closing already; the first reason is the one that the client is told.
-    if (this.#closedWith !== undefined) return
+    if (this.#closedWith !== undefined || this.#socket.readyState !== OPEN) return
     this.#ended = true
     this.#closedWith = reason.code
     this.#inbox.length = 0

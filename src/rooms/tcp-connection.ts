@@ -12,9 +12,6 @@ const memory = Buffer.allocUnsafeSlow(65_536)
 /** The peer has cut the connection, as libuv says it. */
 const RESET = -constants.errno.ECONNRESET
 
-/** Whoever need not be told. */
-const NOBODY: Writer = { written: () => {}, failed: () => {} }
-
 /** Whoever reads a connection. */
 export interface Listener {
   /**
@@ -26,11 +23,15 @@ export interface Listener {
   closed: () => void
 }
 
-export class TcpConnection implements Network {
+export class TcpConnection implements Network, Writer {
   listener: Listener
   /** As long as it is open and no stream. */
   #handle: Handle | undefined
   #stream: Socket | undefined
+  /** The handle after {@link end}, until the connection is closed. */
+  #ended: Handle | undefined
+  /** Bytes of the last write that the kernel has not taken yet. */
+  #unsent = 0
 
   /** @param handle of which there is no socket */
   constructor (handle: Handle, listener: Listener) {
@@ -44,7 +45,7 @@ export class TcpConnection implements Network {
 
   get handle (): Handle | undefined { return this.#stream ? handleOf(this.#stream) : this.#handle }
 
-  get writableLength (): number { return this.#stream ? this.#stream.writableLength : 0 }
+  get writableLength (): number { return this.#stream ? this.#stream.writableLength : this.#unsent }
 
   /** It is closed, or about to be. */
   get isOver (): boolean { return this.#stream ? this.#stream.destroyed : this.#handle === undefined }
@@ -64,17 +65,35 @@ export class TcpConnection implements Network {
   resume (): void { this.#stream?.resume() }
 
   /**
-   * Writes the last that there is to say, and closes. Nobody waits for a peer that does not take it at once, or that says something more: what has not
-   * reached it by then is lost to it.
+   * Writes the last bytes and FIN, then discards input until the peer ends its side as well (RFC 6455 §7.1.1). To close at once, with input unread or still to
+   * come, would reset the connection, and with that the kernel drops everything that it has not delivered. The wait has no limit: see {@link destroy}.
    * @returns false where there is a stream, which may hold something that comes before
    */
   end (last: Uint8Array): boolean {
     const handle = this.#handle
     if (!handle) return false
-    writeDirectly(handle, last, NOBODY)
-    this.#close(handle)
+    this.#handle = undefined
+    this.#ended = handle
+    handle.onread = () => { if (streamWrap!.streamBaseState[streamWrap!.kReadBytesOrError]! < 0) this.destroy() }
+    this.#unsent = last.length
+    const outcome = writeDirectly(handle, last, this)
+    if (outcome === 'written') this.#unsent = 0
+    if (outcome === 'refused' || handle.shutdown(new streamWrap!.ShutdownWrap()) < 0) this.destroy()
     return true
   }
+
+  /** Closes a connection after {@link end} without waiting any longer. Bytes that the kernel has taken are still delivered, unless the peer sends something. */
+  destroy (): void {
+    const ended = this.#ended
+    if (!ended) return
+    this.#ended = undefined
+    this.#close(ended)
+  }
+
+  written (): void { this.#unsent = 0 }
+
+  /** The connection is broken; the next read says so. */
+  failed (): void {}
 
   /**
    * Is done with a connection that has no stream yet, which from now on is somebody else's.

@@ -33,7 +33,7 @@ t.test('a socket is known where it is connected, and of the common kind', async 
 t.test('a handle that lacks something is not as expected', async (t) => {
   const { handle } = await accepted(t)
   t.ok(isComplete(handle))
-  for (const method of ['useUserBuffer', 'readStart', 'writeBuffer', 'getpeername', 'setNoDelay', 'close']) {
+  for (const method of ['useUserBuffer', 'readStart', 'writeBuffer', 'shutdown', 'getpeername', 'setNoDelay', 'close']) {
     t.notOk(isComplete(Object.create(handle, { [method]: { value: undefined } }) as Handle), `without ${method}`)
   }
   for (const none of [null, undefined]) t.notOk(isComplete(none))

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
+import { ClosingSockets } from '../../src/rooms/closing-sockets.js'
 import { PlainSocket } from '../../src/rooms/plain-socket.js'
 import type { Receiver } from '../../src/rooms/reader.js'
 import { TcpConnection } from '../../src/rooms/tcp-connection.js'
@@ -31,7 +32,8 @@ async function pair (t: Test): Promise<{ socket: PlainSocket<Receiver>, connecti
       adopted.push(ws)
       return ws
     },
-    closed: (_socket, code) => { heard.push(`closed ${code}`) }
+    closed: (_socket, code) => { heard.push(`closed ${code}`) },
+    closing: new ClosingSockets()
   })
   const receiver: Receiver = {
     receive: (bytes, start, end) => heard.push(bytes.toString('utf8', start, end)), pinged: (data) => heard.push(`ping ${String(data)}`), ponged: () => heard.push('pong')
