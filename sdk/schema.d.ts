@@ -385,15 +385,16 @@ export interface components {
             timestamp: number;
         };
         PaymentState: {
-            /**
-             * @description The last progress event.
-             * @enum {string|null}
-             */
-            step: "ENTERED_SUMMARY" | "CLICKED_PROCEED" | "PAYMENT_METHOD_CHANGED" | "DATA_FILLED" | "CLICKED_PAY" | null;
+            /** @description The last progress event; null before the first one. */
+            step: ("ENTERED_SUMMARY" | "CLICKED_PROCEED" | "PAYMENT_METHOD_CHANGED" | "DATA_FILLED" | "CLICKED_PAY") | null;
             method?: string;
             fields?: string[];
-            /** @enum {string} */
+            /**
+             * PaymentStatus
+             * @enum {string}
+             */
             status: "pending" | "succeeded" | "failed";
+            /** PaymentOutcome */
             outcome?: {
                 transactionId?: string;
                 amount?: number;
@@ -415,6 +416,7 @@ export interface components {
              */
             deviceId: string;
             /**
+             * Role
              * @description device1 made the link and watches; device2 opened it and pays.
              * @enum {string}
              */
@@ -470,6 +472,7 @@ export interface components {
         /** @description For whom a token is: a role, and the only device that may use it, where one is named. */
         CreateTokenRequest: {
             /**
+             * Role
              * @description device1 made the link and watches; device2 opened it and pays.
              * @enum {string}
              */

@@ -40,6 +40,15 @@ t.test('AsyncAPI\'s own parser finds nothing', async (t) => {
   t.not((await findings('asyncapi: 3.0.0\ninfo: {}\n')).length, 0, 'and would find something')
 })
 
+t.test('every message, object and enum has a name, which generators call their classes by', async (t) => {
+  const { document } = await new Parser().parse(read('asyncapi.yaml'))
+  const anonymous = document!.allSchemas().all().filter((schema) => schema.id().startsWith('<anonymous-schema'))
+  t.strictSame(anonymous.filter((schema) => schema.enum() || [schema.type()].flat().includes('object')).map((schema) => schema.json()), [])
+  t.strictSame(document!.allMessages().all().map((message) => [message.id(), message.payload()!.id()]), Object.keys(messages).map((key) => [key, key]))
+  const enums = document!.allSchemas().all().filter((schema) => schema.enum()).map((schema) => schema.id())
+  t.strictSame([...new Set(enums)].sort(), ['ErrorCode', 'EventType', 'PaymentStatus', 'PaymentStep', 'Role', 'RoomClosedReason', 'Source'])
+})
+
 t.test('it has every frame, each in an operation of its direction', async (t) => {
   const namesOf = (keys: string[]) => keys.map((key) => messages[key]!.name).sort()
   t.strictSame(namesOf(travelling('receive')), [...EVENT_TYPES, ...Object.keys(COMMANDS)].sort())
@@ -66,7 +75,7 @@ t.test('the socket\'s address, close codes and error codes', async (t) => {
   t.strictSame(closes.map(({ code, reason }: { code: number, reason: string }) => ({ code, reason })), Object.values(CLOSE))
   t.strictSame(closes.filter(({ reconnect }: { reconnect: boolean }) => reconnect).map(({ code }: { code: number }) => code), [1012, 4001, 4002, 4003, 4004, 4005])
   for (const { code, reason } of Object.values(CLOSE)) t.ok(description.includes(`| ${code} | ${reason} |`))
-  t.strictSame(document.components.schemas.ErrorPayload.properties.code.enum, Object.keys(ERRORS))
+  t.strictSame(document.components.schemas.ErrorCode.enum, Object.keys(ERRORS))
   t.strictSame(Object.keys(document['x-error-codes']), Object.keys(ERRORS))
 })
 

@@ -98,6 +98,24 @@ t.test('every body that is asked for or answered has examples, and every example
   t.ok(checked > 200, `${checked} examples`)
 })
 
+t.test('what may be null is an `anyOf` of its schema and null, which generators understand; no list of types, no null in an enum', async (t) => {
+  let nullable = 0
+  for (const name of ['openapi.yaml', 'asyncapi.yaml']) {
+    for (const [place, object] of objectsIn(documentOf(name))) {
+      // Values are no schemas.
+      if (place.some((key) => ['examples', 'example', 'value'].includes(String(key)))) continue
+      const where = `${name} ${place.join(' ')}`
+      t.notOk(Array.isArray(object.type), `${where} has one type`)
+      t.notOk('nullable' in object, `${where}: that is OpenAPI 3.0`)
+      t.notOk(Array.isArray(object.enum) && object.enum.includes(null), `${where} has no null in its enum`)
+      if (object.type !== 'null') continue
+      t.strictSame([place.at(-2), place.at(-1), Object.keys(object)], ['anyOf', '1', ['type']], `${where} is the second of two`)
+      nullable++
+    }
+  }
+  t.ok(nullable >= 5, `${nullable} of them`)
+})
+
 t.test('every error answer shows codes of its own status', async (t) => {
   const { paths } = documentOf('openapi.yaml')
   for (const [, { operationId, responses }] of objectsIn(paths)) {

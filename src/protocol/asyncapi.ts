@@ -1,4 +1,5 @@
 // The socket's contract as AsyncAPI 3.0, from the schemas that validate its frames.
+import { isDeepStrictEqual } from 'node:util'
 import { Type, type TObject, type TSchema } from '@sinclair/typebox'
 import { CLOSE, ERRORS } from '../errors.js'
 import { MAX_DEPTH, MAX_ITEMS, MAX_KEYS, MAX_STRING } from './shape.js'
@@ -140,15 +141,19 @@ function operation ({ action, summary, description, messages, reply, isGuarded }
   }
 }
 
-/** A schema as plain JSON; what has an `$id` in it becomes a component of that name. */
+/**
+ * A schema as plain JSON. Each schema in it with an `$id`, or else a `title`, becomes a component of that name: generators call their classes and enums by it.
+ * @throws where two different schemas have one name
+ */
 function published (schema: unknown, components: Record<string, unknown>): unknown {
   if (Array.isArray(schema)) return schema.map((item) => published(item, components))
   if (typeof schema !== 'object' || schema === null) return schema
-  const { $id, ...rest } = schema as { $id?: string }
+  const { $id, ...rest } = schema as { $id?: string, title?: unknown }
   const plain = Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, published(value, components)]))
-  if ($id === undefined) return plain
-  components[$id] = plain
-  return { $ref: `#/components/schemas/${$id}` }
+  const name = $id ?? (typeof rest.title === 'string' ? rest.title : undefined)
+  if (name === undefined) return plain
+  if (!isDeepStrictEqual(components[name] ??= plain, plain)) throw new Error(`two schemas are called ${name}`)
+  return { $ref: `#/components/schemas/${name}` }
 }
 
 /**

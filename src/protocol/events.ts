@@ -6,11 +6,13 @@ import { StringEnum } from './schema.js'
 const device = { roomId: RoomId, deviceId: Type.Optional(DeviceId) }
 const text = Type.String({ maxLength: 2048 })
 
-export const Role = StringEnum(['device1', 'device2'], { description: 'device1 made the link and watches; device2 opened it and pays.' })
+export const Role = StringEnum(['device1', 'device2'], { title: 'Role', description: 'device1 made the link and watches; device2 opened it and pays.' })
 export type Role = Static<typeof Role>
 
 /** Where a client's knowledge of a room's log ends. `seq: 0` needs no epoch: it asks for everything there is. */
-export const Recover = Type.Object({ epoch: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })), seq: Type.Integer({ minimum: 0 }) })
+export const Recover = Type.Object({
+  epoch: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })), seq: Type.Integer({ minimum: 0 })
+}, { title: 'Recover', description: 'Where the client\'s knowledge of the log ends. `seq: 0` needs no epoch: it asks for everything there is.' })
 
 // Keys that the contract does not name are carried along, so none of these schemas closes its object.
 export const JoinRoom = Type.Object({

@@ -1,6 +1,6 @@
 // Where a payment stands, as it travels in ROOM_JOINED and over REST.
 import { Type, type Static } from '@sinclair/typebox'
-import { StringEnum } from './schema.js'
+import { Nullable, StringEnum } from './schema.js'
 
 /** The events that move a payment forward without deciding it. */
 export const PROGRESS = ['ENTERED_SUMMARY', 'CLICKED_PROCEED', 'PAYMENT_METHOD_CHANGED', 'DATA_FILLED', 'CLICKED_PAY'] as const
@@ -12,14 +12,14 @@ const Outcome = Type.Object({
   error: Type.Optional(Type.String()),
   code: Type.Optional(Type.String()),
   verified: Type.Boolean({ description: 'true: a backend said so with an API key; false: a phone claims it.' })
-})
+}, { title: 'PaymentOutcome' })
 
 /** Where a payment stands. */
 export const PaymentState = Type.Object({
-  step: Type.Unsafe<typeof PROGRESS[number] | null>({ type: ['string', 'null'], enum: [...PROGRESS, null], description: 'The last progress event.' }),
+  step: Nullable(StringEnum(PROGRESS, { title: 'PaymentStep' }), { description: 'The last progress event; null before the first one.' }),
   method: Type.Optional(Type.String()),
   fields: Type.Optional(Type.Array(Type.String())),
-  status: StringEnum(['pending', 'succeeded', 'failed']),
+  status: StringEnum(['pending', 'succeeded', 'failed'], { title: 'PaymentStatus' }),
   outcome: Type.Optional(Outcome),
   updatedAt: Type.Integer({ description: 'Milliseconds since the epoch; the room\'s creation until something happens.' })
 }, { $id: 'PaymentState' })

@@ -4,7 +4,7 @@ import { PAYMENT_EVENT_TYPES, Role } from './events.js'
 import { DeviceId, FrameId, RoomId } from './identifiers.js'
 import { PaymentState } from './payment-state.js'
 import { enveloped } from './rest.js'
-import { Defaulted, Ref, StringEnum } from './schema.js'
+import { Defaulted, Nullable, Ref, StringEnum } from './schema.js'
 import { RoomMember } from './server-frames.js'
 
 const Timestamp = Type.Integer({ description: 'Milliseconds since the epoch.', examples: [1705312200000] })
@@ -41,12 +41,12 @@ export const RoomSummary = Type.Object({
   status: StringEnum(['pending', 'succeeded', 'failed'], { examples: ['pending'] }),
   createdAt: Timestamp,
   expiresAt: Timestamp,
-  lastEventAt: Type.Union([Timestamp, Type.Null()])
+  lastEventAt: Nullable(Timestamp)
 }, { $id: 'RoomSummary' })
 
 export const RoomList = Type.Object({
   rooms: Type.Array(Ref(RoomSummary)),
-  cursor: Type.Union([Type.String(), Type.Null()], { description: 'For the next page; null on the last one.', examples: [null] })
+  cursor: Nullable(Type.String(), { description: 'For the next page; null on the last one.', examples: [null] })
 }, { $id: 'RoomList' })
 
 export const RoomDetails = Type.Object({

@@ -3,7 +3,7 @@ import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import { ERROR_CODES, type Failure } from '../errors.js'
 import { RoomId } from './identifiers.js'
 import { RESERVED_TYPES } from './server-frames.js'
-import { Ref, StringEnum } from './schema.js'
+import { Nullable, Ref, StringEnum } from './schema.js'
 
 const Timestamp = Type.Integer({ description: 'Milliseconds since the epoch.', examples: [1705312200000] })
 
@@ -23,7 +23,7 @@ export const ServerInfo = Type.Object({
   message: Type.String({ examples: ['WebSocket Payment Server'] }),
   version: Type.String({ examples: ['1.0.0'] }),
   endpoints: Type.Record(Type.String(), Type.String(), { examples: [{ health: 'GET /health' }] }),
-  docs: Type.Union([Type.String(), Type.Null()], { description: 'Where the documentation is, if it is served.', examples: ['/docs'] }),
+  docs: Nullable(Type.String(), { description: 'Where the documentation is, if it is served.', examples: ['/docs'] }),
   timestamp: Timestamp
 }, { $id: 'ServerInfo' })
 

@@ -1,5 +1,5 @@
 // TypeBox building blocks that keep the published contracts readable: named references and string enums.
-import { Kind, Type, TypeRegistry, type Static, type TSchema, type TUnsafe } from '@sinclair/typebox'
+import { Kind, Type, TypeRegistry, type SchemaOptions, type Static, type TNull, type TSchema, type TUnion, type TUnsafe } from '@sinclair/typebox'
 
 /**
  * A `$ref` to a schema that has an `$id`, typed as that schema. Fastify resolves it; OpenAPI shows it as a named component.
@@ -21,4 +21,11 @@ TypeRegistry.Set<{ enum: readonly string[] }>('StringEnum', (schema, value) => (
 /** One of some strings as `{ type: 'string', enum: [...] }`; a union of literals would be published as an `anyOf` of one-value enums. */
 export function StringEnum<const T extends readonly string[]> (values: T, options: object = {}): TUnsafe<T[number]> {
   return Type.Unsafe<T[number]>({ [Kind]: 'StringEnum', type: 'string', enum: [...values], ...options })
+}
+
+/**
+ * A value or null, as `anyOf: [schema, { type: 'null' }]`. Other ways to write it, `type: [...]` with an enum that holds null above all, lose the null in some generators.
+ */
+export function Nullable<T extends TSchema> (schema: T, options: SchemaOptions = {}): TUnion<[T, TNull]> {
+  return Type.Union([schema, Type.Null()], options)
 }

@@ -13,7 +13,7 @@ export const ConnectionEstablished = Type.Object({
   clientId: Type.String(),
   message: Type.String(),
   timestamp: Timestamp,
-  supportedEvents: Type.Array(StringEnum(EVENT_TYPES))
+  supportedEvents: Type.Array(StringEnum(EVENT_TYPES, { title: 'EventType' }))
 })
 export type ConnectionEstablished = Static<typeof ConnectionEstablished>
 
@@ -26,7 +26,7 @@ export const BroadcastPayload = Type.Object({
 export const LOGGED = {
   seq: Type.Integer({ minimum: 1, description: 'The event\'s number in its room: 1, 2, 3 …' }),
   timestamp: Type.Integer({ description: 'When the server accepted it, milliseconds since the epoch.' }),
-  source: StringEnum(['device', 'api'], { description: '`api`: a backend said it, by a broadcast or with an API key; `device`: anyone else.' }),
+  source: StringEnum(['device', 'api'], { title: 'Source', description: '`api`: a backend said it, by a broadcast or with an API key; `device`: anyone else.' }),
   id: Type.Optional(FrameId)
 }
 
@@ -70,14 +70,14 @@ export const Pong = Type.Object({ timestamp: Timestamp })
 export type Pong = Static<typeof Pong>
 
 /** The room is over: a backend closed it, or its time ran out. */
-export const RoomClosed = Type.Object({ roomId: RoomId, reason: StringEnum(['closed', 'expired']), timestamp: Timestamp })
+export const RoomClosed = Type.Object({ roomId: RoomId, reason: StringEnum(['closed', 'expired'], { title: 'RoomClosedReason' }), timestamp: Timestamp })
 export type RoomClosed = Static<typeof RoomClosed>
 
 /** What was wrong with a frame, to its sender only; the socket stays open. */
 export const ErrorFrame = Type.Object({
   message: Type.String(),
   timestamp: Timestamp,
-  code: StringEnum(ERROR_CODES),
+  code: StringEnum(ERROR_CODES, { title: 'ErrorCode' }),
   retryable: Type.Boolean(),
   id: Type.Optional(FrameId)
 })
