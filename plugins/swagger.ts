@@ -2,7 +2,7 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import fp from 'fastify-plugin'
-import { illustrate, type DocumentedOperation } from '../src/protocol/rest-examples.js'
+import { illustrate, markOptionalBody, type DocumentedOperation } from '../src/protocol/rest-examples.js'
 import { ROOM_COMPONENTS } from '../src/protocol/rest-rooms.js'
 import { SERVER_COMPONENTS } from '../src/protocol/rest.js'
 import { VERSION } from '../src/root.js'
@@ -37,8 +37,10 @@ export default fp(async (app) => {
     },
     transformObject: (document) => {
       if (!('openapiObject' in document)) return document.swaggerObject
-      for (const item of Object.values(document.openapiObject.paths ?? {})) {
-        for (const operation of Object.values(item ?? {})) illustrate(operation as DocumentedOperation)
+      const { paths, components } = document.openapiObject
+      for (const operation of Object.values(paths ?? {}).flatMap((item) => Object.values(item ?? {}) as DocumentedOperation[])) {
+        illustrate(operation)
+        markOptionalBody(operation, components?.schemas ?? {})
       }
       return document.openapiObject
     },

@@ -116,7 +116,7 @@ export interface paths {
         put?: never;
         /**
          * Create a payment's room
-         * @description From then on events for it are kept, though nobody has joined yet. Without a `roomId` it gets one of 128 random bits, which nobody can guess. Where joining needs a token, the answer has one for each of the two devices.
+         * @description From then on events for it are kept, though nobody has joined yet. Without a `roomId`, or without a body, it gets one of 128 random bits, which nobody can guess. Where joining needs a token, the answer has one for each of the two devices.
          */
         post: operations["createRoom"];
         delete?: never;
@@ -1131,7 +1131,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["CreateRoomRequest"];
             };

@@ -116,6 +116,38 @@ t.test('what may be null is an `anyOf` of its schema and null, which generators 
   t.ok(nullable >= 5, `${nullable} of them`)
 })
 
+t.test('a body may be left out where the document says so, and nowhere else; null and other types are no object', async (t) => {
+  const { app } = await build(t, { env: { API_KEYS: 'key', TOKEN_SECRET: 'a secret that has thirty-two bytes or more' } })
+  const json = { 'content-type': 'application/json' }
+  const withBody = [...objectsIn(documentOf('openapi.yaml').paths)].filter(([, { requestBody }]) => requestBody)
+  t.equal(withBody.length, 4)
+  for (const [[url, method], { operationId, requestBody }] of withBody as any) {
+    const send = (headers: object, payload?: string) => app.inject({
+      method: method.toUpperCase() as 'POST', url: url.replace('{roomId}', 'r'), headers: { authorization: 'Bearer key', ...headers }, ...(payload !== undefined && { payload })
+    })
+    for (const [what, headers, payload] of [
+      ['nothing', {}], ['a length of 0', { 'content-length': '0' }], ['a type alone', json], ['a type and a length of 0', { ...json, 'content-length': '0' }], ['an empty text', json, '']
+    ] as const) {
+      const answer = await send(headers, payload)
+      if (requestBody.required) {
+        t.equal(answer.statusCode, 400, `${operationId}: ${what}`)
+        t.match(answer.json(), { code: 'INVALID_REQUEST', details: [{ key: 'body' }] })
+      } else {
+        t.equal(answer.statusCode, 201, `${operationId}: ${what}`)
+        t.match(answer.json().data.roomId, /^[\w-]{22}$/)
+      }
+    }
+    for (const payload of ['null', '[]', '5', 'false', '"x"']) {
+      const answer = await send(json, payload)
+      t.equal(answer.statusCode, 400, `${operationId}: ${payload}`)
+      t.match(answer.json(), { code: 'INVALID_REQUEST', details: [{ key: 'body', rule: 'must be object' }] })
+    }
+    t.match((await send(json, ' ')).json(), { code: 'INVALID_JSON' })
+    for (const type of ['text/plain', 'application/x-www-form-urlencoded', '']) t.equal((await send({ 'content-type': type }, '{}')).statusCode, 415, `${operationId}: ${type}`)
+  }
+  t.strictSame(withBody.filter(([, { requestBody }]: any) => !requestBody.required).map(([, { operationId }]) => operationId), ['createRoom'])
+})
+
 t.test('every error answer shows codes of its own status', async (t) => {
   const { paths } = documentOf('openapi.yaml')
   for (const [, { operationId, responses }] of objectsIn(paths)) {

@@ -179,10 +179,10 @@ function errorExample (code: ErrorCode, broken: ErrorDetail | undefined): Exampl
   return { summary: message, value }
 }
 
-interface Media { examples?: Examples }
+interface Media { schema?: { $ref?: string }, examples?: Examples }
 interface Body { content?: Record<string, Media> }
 /** What is read and written of an operation in an OpenAPI document. */
-export interface DocumentedOperation { operationId: string, requestBody?: Body, responses: Record<string, Body & { headers?: object }> }
+export interface DocumentedOperation { operationId: string, requestBody?: Body & { required?: boolean }, responses: Record<string, Body & { headers?: object }> }
 
 function put (body: Body | undefined, mediaType: string, examples: Examples): void {
   const media = body?.content?.[mediaType]
@@ -202,4 +202,13 @@ export function illustrate ({ operationId, requestBody, responses }: DocumentedO
     put(response, 'application/json', instead[Number(status)] ?? Object.fromEntries(codes.map((code) => [code, errorExample(code, broken)])))
     if (HEADERS[status]) response.headers = HEADERS[status]
   }
+}
+
+/**
+ * Says of a body none of whose keys is required that it may be left out; the library says of every body that it must be there.
+ * @param components the document's named schemas
+ */
+export function markOptionalBody ({ requestBody }: DocumentedOperation, components: Readonly<Record<string, object>>): void {
+  const name = requestBody?.content?.['application/json']?.schema?.$ref?.split('/').at(-1)
+  if (requestBody && name !== undefined) requestBody.required = 'required' in components[name]!
 }

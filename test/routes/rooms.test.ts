@@ -16,7 +16,6 @@ t.test('createRoom: with an id, or with one that nobody can guess', async (t) =>
   const ids = new Set(await Promise.all(Array.from({ length: 20 }, async () => (await create({})).json().data.roomId)))
   t.equal(ids.size, 20)
   for (const id of ids) t.match(id, /^[\w-]{22}$/, '128 bits')
-  t.match((await app.inject({ method: 'POST', url: '/api/rooms' })).json().data.roomId, /^[\w-]{22}$/, 'a body is not needed')
   for (const payload of [{ roomId: 'a/b' }, { ttlSeconds: 0 }, { ttlSeconds: '5' }]) t.equal((await create(payload)).statusCode, 400)
 })
 

@@ -16,13 +16,13 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
   }
 
   app.post('', {
-    // Everything in the body has a default, so there need not be one.
-    preValidation: async (request) => { request.body ??= {} },
+    // Every key of the body has a default, so the body may be left out. A null is not left out, and is no object.
+    preValidation: async (request) => { if (request.body === undefined) request.body = {} },
     schema: {
       operationId: 'createRoom',
       tags: ['Rooms'],
       summary: 'Create a payment\'s room',
-      description: 'From then on events for it are kept, though nobody has joined yet. Without a `roomId` it gets one of 128 random bits, which nobody can guess. ' +
+      description: 'From then on events for it are kept, though nobody has joined yet. Without a `roomId`, or without a body, it gets one of 128 random bits, which nobody can guess. ' +
         'Where joining needs a token, the answer has one for each of the two devices.',
       security: [{ apiKey: [] }, {}],
       body: Ref(CreateRoomRequest),
