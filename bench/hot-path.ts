@@ -122,7 +122,7 @@ class Peer {
       return 0
     }
     const openStream = () => { throw new Error('The network takes all that is written.') }
-    const network: Network = { handle: { writeBuffer: count }, writableLength: 0, openStream }
+    const network: Network = { handle: { writeBuffer: count, writeQueueSize: 0 }, writableLength: 0, openStream }
     // A socket of `ws` writes the head of a frame and then the message.
     const socket = { readyState: 1, bufferedAmount: 0, isPaused: false, send: () => { this.#writes += 2 }, close: () => {}, pause: () => {}, resume: () => {} }
     this.network = network

@@ -1,16 +1,12 @@
 // A TCP connection that a server has accepted, without the stream that Node.js makes of each: what a payment sends and hears needs none, and it is a fifth of
 // what a connection costs. It is made as soon as somebody asks for it, for whatever is not everyday: an upgrade by HTTP, ws, a peer that falls behind.
 import { Socket } from 'node:net'
-import { constants } from 'node:os'
 import { writeDirectly, type Writer } from './direct-write.js'
-import { addressOfPeer, handleOf, MEMORY, streamWrap, type Handle } from './node-sockets.js'
+import { addressOfPeer, handleOf, internals, type Handle } from './node-sockets.js'
 import type { Network } from './wire.js'
 
 /** What the next chunk of any of them is written to, for a new piece for each is a tenth of what an event costs; as much as libuv reads at once. */
 const memory = Buffer.allocUnsafeSlow(65_536)
-
-/** The peer has cut the connection, as libuv says it. */
-const RESET = -constants.errno.ECONNRESET
 
 /** Whoever reads a connection. */
 export interface Listener {
@@ -74,11 +70,11 @@ export class TcpConnection implements Network, Writer {
     if (!handle) return false
     this.#handle = undefined
     this.#ended = handle
-    handle.onread = () => { if (streamWrap!.streamBaseState[streamWrap!.kReadBytesOrError]! < 0) this.destroy() }
+    handle.onread = () => { if (internals!.readLength() < 0) this.destroy() }
     this.#unsent = last.length
     const outcome = writeDirectly(handle, last, this)
     if (outcome === 'written') this.#unsent = 0
-    if (outcome === 'refused' || handle.shutdown(new streamWrap!.ShutdownWrap()) < 0) this.destroy()
+    if (outcome === 'refused' || handle.shutdown(new internals!.ShutdownRequest()) < 0) this.destroy()
     return true
   }
 
@@ -109,20 +105,17 @@ export class TcpConnection implements Network, Writer {
     const { onread } = handle
     // It has been closed instead: a server may have as many as it takes.
     if (onread === before) return
-    const { streamBaseState, kReadBytesOrError, kArrayBufferOffset } = streamWrap!
     // The network goes on to read into the memory; each chunk of it is copied as streams know them.
     handle.onread = function () {
-      const length = streamBaseState[kReadBytesOrError]!
-      if (length > 0) streamBaseState[kArrayBufferOffset] = 0
+      const length = internals!.readLength()
       onread!.call(this, length > 0 ? memory.buffer.slice(0, length) : undefined)
     }
-    if (length === 0) return
-    streamBaseState[kReadBytesOrError] = length
-    handle.onread()
+    // The chunk is the last one that was read, so it is also what the socket takes its length from.
+    if (length > 0) handle.onread()
   }
 
   #hear (): void {
-    const length = streamWrap!.streamBaseState[streamWrap!.kReadBytesOrError]!
+    const length = internals!.readLength()
     if (length > 0) this.listener.hear(memory, length, this)
     else if (length < 0 && this.#handle) this.#close(this.#handle)
   }
@@ -135,19 +128,9 @@ export class TcpConnection implements Network, Writer {
   /** Makes the stream, which hears of the end of what is read but not of its bytes: what has come so far came this way as well. */
   #streamOf (handle: Handle): Socket {
     this.#handle = undefined
-    // An option that Node.js itself makes its sockets with.
-    const stream = new Socket({ handle } as object)
-    const { onread } = handle
-    const { streamBaseState, kReadBytesOrError } = streamWrap!
-    handle.onread = (chunk) => {
-      const length = streamBaseState[kReadBytesOrError]!
-      if (length > 0) this.listener.hear(memory, length, this)
-      // As an error it would have a stack, which alone costs more than an event.
-      else if (length === RESET) stream.destroy()
-      else onread!.call(handle, chunk)
-    }
-    Object.assign(stream, { [MEMORY!]: memory })
-    return stream.on('error', ignore).on('close', () => this.listener.closed())
+    const onread = { buffer: memory, callback: (length: number) => { this.listener.hear(memory, length, this) } }
+    // `handle` is an option that Node.js itself makes its sockets with.
+    return new Socket({ handle, onread } as object).on('error', ignore).on('close', () => this.listener.closed())
   }
 }
 

@@ -1,14 +1,14 @@
 // What is written to a connection, in order: one write to the network for all that a turn has for it, or a tick where nothing is a turn.
 import type { Writable } from 'node:stream'
 import { follows, type Frame } from '../protocol/framing.js'
-import { writeDirectly, type Writer } from './direct-write.js'
-import { handleOf, isKnown, type Handle } from './node-sockets.js'
+import { writeDirectly, type WritableHandle, type Writer } from './direct-write.js'
+import { handleOf, isKnown } from './node-sockets.js'
 import { atEndOfTurn, isTurn } from './turn.js'
 
 /** A connection as far as it is written to. */
 export interface Network {
   /** Takes bytes past the stream; undefined where it is not known how, and where the connection is gone. */
-  readonly handle: Pick<Handle, 'writeBuffer'> | undefined
+  readonly handle: WritableHandle | undefined
   /** Bytes that wait in the stream. */
   readonly writableLength: number
   /** The stream, which is made where there was none yet; undefined where the connection went before there was one. */

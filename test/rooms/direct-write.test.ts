@@ -74,3 +74,11 @@ t.test('a write that fails was not written: a stream fails with it as it always 
   streamOf(other.handle).end()
   t.equal(String(await buffer(other.peer)), 'well')
 })
+
+t.test('a request that Node.js returns and does not queue was written at once, or not at all', async (t) => {
+  const writer: Writer = { written: () => t.fail('told'), failed: () => t.fail('told') }
+  for (const [writeStatus, outcome] of [[0, 'written'], [-32, 'refused'], [null, 'refused']] as const) {
+    t.equal(writeDirectly({ writeBuffer: () => ({ writeStatus }), writeQueueSize: 0 }, Buffer.from('x'), writer), outcome, `status ${writeStatus}`)
+  }
+  t.equal(writeDirectly({ writeBuffer: () => undefined, writeQueueSize: 0 }, Buffer.from('x'), writer), 'refused', 'a handle that is gone')
+})

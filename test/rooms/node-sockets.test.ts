@@ -1,13 +1,15 @@
 // What is known of sockets from the inside is left alone where it is not as expected.
 import { once } from 'node:events'
 import { connect, createServer, Socket, type AddressInfo } from 'node:net'
+import { constants } from 'node:os'
 import { TLSSocket } from 'node:tls'
 import t from 'tap'
-import { acceptorOf, addressOfPeer, findStreamWrap, handleOf, isComplete, isKnown, isKnownHere, isTried, streamWrap, type Handle } from '../../src/rooms/node-sockets.js'
+import { acceptorOf, addressOfPeer, findInternals, handleOf, internals, isComplete, isKnown, isKnownHere, isTried, type Handle } from '../../src/rooms/node-sockets.js'
 import { accepted } from './accepted.js'
+import { setReadLength } from './read-length.js'
 
-t.test('this version of Node.js is one of those that were tried, and others are not', async (t) => {
-  t.ok(isTried(process.versions.node))
+t.test('this version of Node.js is one of those that were tried, so the fast path is taken on it; others are not', async (t) => {
+  t.ok(isTried(process.versions.node), `Node.js ${process.versions.node} is in TRIED`)
   for (const version of ['120.0.0', '2.0.0', '19.9.0', '']) t.notOk(isTried(version), version)
   t.ok(isKnownHere)
 })
@@ -33,7 +35,7 @@ t.test('a socket is known where it is connected, and of the common kind', async 
 t.test('a handle that lacks something is not as expected', async (t) => {
   const { handle } = await accepted(t)
   t.ok(isComplete(handle))
-  for (const method of ['useUserBuffer', 'readStart', 'writeBuffer', 'shutdown', 'getpeername', 'setNoDelay', 'close']) {
+  for (const method of ['useUserBuffer', 'readStart', 'writeBuffer', 'writeQueueSize', 'shutdown', 'getpeername', 'setNoDelay', 'close']) {
     t.notOk(isComplete(Object.create(handle, { [method]: { value: undefined } }) as Handle), `without ${method}`)
   }
   for (const none of [null, undefined]) t.notOk(isComplete(none))
@@ -48,9 +50,22 @@ t.test('the address of a peer is for each its own, and none once it is gone', as
   t.equal(addressOfPeer(other.handle), undefined)
 })
 
-t.test('a part of Node.js that is missing, refused or another one is none', async (t) => {
-  t.equal(findStreamWrap({ binding: () => { throw new Error('No such binding') } }), undefined)
-  t.equal(findStreamWrap({} as unknown as Parameters<typeof findStreamWrap>[0]), undefined)
-  t.ok(findStreamWrap({ binding: () => streamWrap! }))
-  for (const lacking of Object.keys(streamWrap!)) t.equal(findStreamWrap({ binding: () => ({ ...streamWrap!, [lacking]: undefined }) }), undefined, `without ${lacking}`)
+t.test('the length of a read is known: bytes, none, the end, and errors one after the other', async (t) => {
+  for (const length of [1, 65_536, 0, -4095, -constants.errno.ECONNRESET, -constants.errno.ETIMEDOUT, 5]) {
+    setReadLength(length)
+    t.equal(internals!.readLength(), length)
+    t.equal(internals!.readLength(), length, 'and may be asked for again')
+  }
+})
+
+t.test('sockets that treat their handle in another way than expected are not known from the inside', async (t) => {
+  t.ok(findInternals())
+  const others: Record<string, new (options: object) => Socket> = {
+    'refuses a handle that is not its own': class extends Socket { constructor () { super(); throw new Error('not a handle') } },
+    'ignores the handle': class extends Socket { constructor () { super(); this.on('error', () => {}) } override write () { return true } },
+    'reads in another way': class extends Socket { constructor (options: object) { super({ ...options, handle: { ...(options as { handle: object }).handle } } as object) } },
+    'writes in another way': class extends Socket { override write () { return true } },
+    'ends in another way': class extends Socket { override _final (done: () => void) { done() } }
+  }
+  for (const [what, SocketClass] of Object.entries(others)) t.equal(findInternals(SocketClass), undefined, what)
 })

@@ -4,10 +4,11 @@ import { Socket } from 'node:net'
 import { constants } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { streamWrap, type Handle } from '../../src/rooms/node-sockets.js'
+import type { Handle } from '../../src/rooms/node-sockets.js'
 import { TcpConnection, type Listener } from '../../src/rooms/tcp-connection.js'
 import { until } from '../until.js'
 import { accepted } from './accepted.js'
+import { setReadLength } from './read-length.js'
 
 /** A connection, and all that is heard of it. */
 async function pair (t: Test): Promise<{ connection: TcpConnection, handle: Handle, peer: Socket, heard: () => string, closed: () => number }> {
@@ -18,9 +19,9 @@ async function pair (t: Test): Promise<{ connection: TcpConnection, handle: Hand
   return { connection, handle, peer, heard: () => heard, closed: () => closed }
 }
 
-/** Has the next read of a handle be an error. */
+/** Reports an error to a handle as its next read. */
 function failRead (handle: Handle, error: number): void {
-  streamWrap!.streamBaseState[streamWrap!.kReadBytesOrError] = -error
+  setReadLength(-error)
   handle.onread!()
 }
 

@@ -34,16 +34,23 @@ const KINDS: Readonly<Record<string, (handle: Handle) => Network>> = {
 /** Such a network, its other end, and what went past the stream. */
 async function pair (t: Pick<Test, 'teardown'>, networkOf: (handle: Handle) => Network): Promise<{ network: Network, peer: Socket, direct: string[] }> {
   const { handle, peer } = await accepted(t)
-  const { writeBuffer } = handle
   const direct: string[] = []
-  Object.assign(handle, {
-    writeBuffer: (request: object, bytes: Buffer) => {
-      // The stream says beforehand what is to be called.
-      if (!('oncomplete' in request)) direct.push(Buffer.from(bytes).toString())
-      return writeBuffer.call(handle, request, bytes)
-    }
-  })
-  return { network: networkOf(handle), peer, direct }
+  const inner = networkOf(handle)
+  const network: Network = {
+    get handle (): Network['handle'] {
+      const handle = inner.handle
+      return handle && {
+        writeBuffer: (request, bytes) => {
+          direct.push(Buffer.from(bytes).toString())
+          return handle.writeBuffer(request, bytes)
+        },
+        get writeQueueSize () { return handle.writeQueueSize }
+      }
+    },
+    get writableLength () { return inner.writableLength },
+    openStream: () => inner.openStream()
+  }
+  return { network, peer, direct }
 }
 
 const tick = () => new Promise<void>((resolve) => { process.nextTick(resolve) })
@@ -192,7 +199,7 @@ for (const [kind, networkOf] of Object.entries(KINDS)) {
     beginTurn()
     wire.write(Buffer.from('x'))
     peer.resetAndDestroy()
-    if (network instanceof StreamNetwork) network.openStream().on('error', (error) => t.fail(error.message)).destroy()
+    if (kind === 'a socket') network.openStream()!.on('error', (error) => t.fail(error.message)).destroy()
     await until('it is over', () => network.handle === undefined)
     endTurn()
     let isPaced = false
