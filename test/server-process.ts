@@ -9,6 +9,8 @@ export interface ServerProcess {
   readonly child: ChildProcess
   /** What it has written so far. */
   readonly output: () => string
+  /** The part of it that went to standard error. */
+  readonly errors: () => string
   /** Its exit code once it has ended; null where a signal ended it. */
   readonly exit: Promise<number | null>
 }
@@ -18,6 +20,8 @@ export interface ProcessOptions {
   readonly cwd?: string
   /** A module's source that is run in it before the server, so that a test can break it from inside. */
   readonly preload?: string
+  /** Flags of Node.js. */
+  readonly flags?: readonly string[]
   /** How many file descriptors it may have. */
   readonly descriptors?: number
   /** Where its standard output leads; otherwise it is kept. */
@@ -25,9 +29,9 @@ export interface ProcessOptions {
 }
 
 /** Starts the server with these settings and no others; it may not listen yet. */
-export function startProcess (env: Record<string, string>, { cwd = ROOT, preload, descriptors, stdout }: ProcessOptions = {}): ServerProcess {
+export function startProcess (env: Record<string, string>, { cwd = ROOT, preload, flags = [], descriptors, stdout }: ProcessOptions = {}): ServerProcess {
   const imports = preload === undefined ? [] : ['--import', `data:text/javascript,${encodeURIComponent(preload)}`]
-  const node = plainNode(...imports, join(ROOT, 'dist/src/server.js'))
+  const node = plainNode(...flags, ...imports, join(ROOT, 'dist/src/server.js'))
   // Only a shell can lower the limit; `exec` makes the server its successor, with the same process id.
   const [command, args] = descriptors === undefined ? node : ['/bin/sh', ['-c', `ulimit -n ${descriptors} && exec "$@"`, 'sh', ...node.flat()]]
   const child = spawn(command, args, {
@@ -42,6 +46,8 @@ export function startProcess (env: Record<string, string>, { cwd = ROOT, preload
     stdio: ['ignore', stdout ?? 'pipe', 'pipe']
   })
   let output = ''
+  let errors = ''
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => { output += String(chunk) })
-  return { child, output: () => output, exit: once(child, 'close').then(([code]) => code as number | null) }
+  child.stderr!.on('data', (chunk) => { errors += String(chunk) })
+  return { child, output: () => output, errors: () => errors, exit: once(child, 'close').then(([code]) => code as number | null) }
 }

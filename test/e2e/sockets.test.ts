@@ -115,6 +115,15 @@ t.test('a peer that has cut its connection before anybody asked for its address 
   t.equal(app.sessions.size, 1)
 })
 
+t.test('the fast path is taken: a handshake in order becomes a session, and neither HTTP nor ws has a socket for it', async (t) => {
+  const { app, url } = await listen(t)
+  app.server.on('connection', () => t.fail('it was handed to HTTP'))
+  const peer = await Peer.connect(t, url)
+  await peer.join('r')
+  t.equal(app.sessions.size, 1)
+  t.equal(app.websocketServer.clients.size, 0)
+})
+
 t.test('a frame in the very packet of the handshake is not lost', async (t) => {
   const { port } = await listen(t)
   const socket = net.connect(port, '127.0.0.1')
