@@ -5,6 +5,7 @@ import t from 'tap'
 import { parse } from 'yaml'
 import { ConfigSchema, loadConfig } from '../src/config.js'
 import { ROOT } from '../src/root.js'
+import { build } from './build.js'
 
 // Manifests have every shape; what is looked for and not there fails the test.
 type Yaml = any
@@ -121,21 +122,69 @@ t.test('Kubernetes: one name, and everything that is spoken of exists', async (t
   t.strictSame(hpa.spec.scaleTargetRef, { apiVersion: deployment.apiVersion, kind: deployment.kind, name })
   t.notOk('replicas' in deployment.spec, 'the autoscaler has that number')
   t.strictSame(hpa.spec.metrics.map(({ type }: Yaml) => type), ['Resource'])
+})
 
+t.test('Kubernetes: the autoscaler, the adapter and Prometheus ask for metrics that /metrics serves', async (t) => {
+  const { app } = await build(t)
+  const served = new Map([...(await app.inject('/metrics')).body.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => [name!, type!]))
+  const { hpa, deployment } = k8s
   const component = yaml('deploy/k8s/connections/kustomization.yaml')
-  t.strictSame(component.patches[0].target, { kind: hpa.kind, name })
-  t.match(parse(component.patches[0].patch)[0], { op: 'add', path: '/spec/metrics/-', value: { type: 'Pods', pods: { metric: { name: 'ws_connections' } } } })
+  t.strictSame(component.patches[0].target, { kind: hpa.kind, name: hpa.metadata.name })
+  const added = parse(component.patches[0].patch) as Yaml[]
+  t.match(added, [{ op: 'add', path: '/spec/metrics/-', value: { type: 'Pods' } }])
+  const { rules } = yaml('deploy/k8s/connections/prometheus-adapter.yaml')
+  for (const { value: { pods } } of added) {
+    t.equal(served.get(pods.metric.name), 'gauge', `${pods.metric.name} is served at /metrics, as a gauge`)
+    t.ok(rules.some(({ name }: Yaml) => name.as === pods.metric.name), `the adapter serves ${pods.metric.name}`)
+  }
+  for (const { seriesQuery, name, resources } of rules) {
+    const series = /^\w+/.exec(seriesQuery)![0]
+    t.ok(served.has(series), `${series} is served at /metrics`)
+    t.match(series, new RegExp(name.matches))
+    t.strictSame(Object.keys(resources.overrides), ['namespace', 'pod'])
+  }
+
+  const [pods] = yaml('deploy/prometheus/scrape-kubernetes.yaml').scrape_configs
+  const [nodes] = yaml('deploy/prometheus/scrape.yaml').scrape_configs
+  t.equal(pods.job_name, nodes.job_name, 'the alerts ask for the job by its name')
+  t.strictSame(pods.authorization, nodes.authorization)
+  const regexOf = (label: string) => pods.relabel_configs.find((rule: Yaml) => rule.source_labels[0] === `__meta_kubernetes_${label}`).regex
+  t.equal(regexOf('pod_label_app_kubernetes_io_name'), deployment.spec.template.metadata.labels['app.kubernetes.io/name'])
+  t.equal(regexOf('pod_container_port_name'), deployment.spec.template.spec.containers[0].ports[0].name)
+  for (const label of ['namespace', 'pod']) t.ok(pods.relabel_configs.some((rule: Yaml) => rule.target_label === label), `the adapter finds a pod by its ${label}`)
+})
+
+t.test('Kubernetes: the network policy lets through what the server serves and uses, each from or to its own', async (t) => {
+  const { networkpolicy, deployment, configmap, secret } = k8s
+  const { ingress, egress, policyTypes } = networkpolicy.spec
+  const settings = load({ ...configmap.data, ...secret.stringData })
+  const served = deployment.spec.template.spec.containers[0].ports.find(({ containerPort }: Yaml) => containerPort === settings.PORT)
+  const namespaces = (peers: Yaml[]) => peers.map(({ namespaceSelector }) => namespaceSelector?.matchLabels['kubernetes.io/metadata.name'])
+  t.strictSame(policyTypes, ['Ingress', 'Egress'])
+  t.strictSame(ingress.map(({ from, ports }: Yaml) => [...namespaces(from), ...ports.map(({ protocol, port }: Yaml) => `${protocol} ${port}`)]), [
+    ['ingress-nginx', `TCP ${served.name}`],
+    ['monitoring', `TCP ${served.name}`]
+  ])
+  t.match(ingress[1].from, [{ podSelector: { matchLabels: { 'app.kubernetes.io/name': 'prometheus' } } }], 'of that namespace, Prometheus alone')
+
+  const endpoint = new URL(/^ +# OTEL_EXPORTER_OTLP_ENDPOINT: (\S+)$/m.exec(read('deploy/k8s/configmap.yaml'))![1]!)
+  load({ ...configmap.data, ...secret.stringData, OTEL_EXPORTER_OTLP_ENDPOINT: endpoint.href })
+  t.strictSame(egress.map(({ to, ports }: Yaml) => [...namespaces(to), ...ports.map(({ protocol, port }: Yaml) => `${protocol} ${port}`)]), [
+    ['kube-system', 'UDP 53', 'TCP 53'],
+    [undefined, `TCP ${new URL(settings.REDIS_URL!).port}`, 'TCP 26379'],
+    [endpoint.hostname.split('.')[1], `TCP ${endpoint.port}`]
+  ])
+  for (const { to } of egress) t.equal(to.length, 1, 'no rule is open to everywhere')
 })
 
 t.test('Kubernetes: settings, ports, probes and grace agree with the server', async (t) => {
-  const { deployment, service, ingress, networkpolicy, configmap, secret } = k8s
+  const { deployment, service, ingress, configmap, secret } = k8s
   const { spec } = deployment.spec.template
   const [container] = spec.containers
   const config = load({ ...configmap.data, ...secret.stringData })
   t.equal(container.ports[0].containerPort, config.PORT)
   const port = container.ports[0].name
   t.equal(service.spec.ports[0].targetPort, port)
-  t.equal(networkpolicy.spec.ingress[0].ports[0].port, port)
   t.strictSame(ingress.spec.rules[0].http.paths[0].backend.service, { name: service.metadata.name, port: { name: service.spec.ports[0].name } })
   for (const probe of ['startupProbe', 'readinessProbe', 'livenessProbe']) {
     t.equal(container[probe].httpGet.port, port)
