@@ -8,10 +8,11 @@ import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
 import { parseArgs, promisify } from 'node:util'
 import type { WebSocket } from 'ws'
 import { MemoryBroker } from '../src/broker/memory.js'
+import { SYSTEM_CLOCKS } from '../src/clock.js'
 import { Metrics } from '../src/metrics.js'
 import { Rooms } from '../src/rooms/rooms.js'
 import { Session } from '../src/rooms/session.js'
-import { beginTurn, endTurn } from '../src/rooms/turn.js'
+import { beginTurn, endTurn, turnClock } from '../src/rooms/turn.js'
 import type { Network } from '../src/rooms/wire.js'
 import { ROOT } from '../src/root.js'
 import { plainNode } from '../test/plain-node.js'
@@ -75,12 +76,12 @@ export interface HotPath {
 /** A room whose log is full, with device 1, which watches, and device 2, which pays. */
 export async function hotPath ({ id, event = PAID }: { id: boolean, event?: object }): Promise<HotPath> {
   let clock = START
-  const now = () => clock
+  const clocks = { now: () => clock, monotonic: turnClock(SYSTEM_CLOCKS.monotonic) }
   const metrics = new Metrics()
-  const broker = new MemoryBroker({ logSize: LOG_SIZE, retention: 3_600_000, now, newEpoch: () => 'iA9N7hkgUN3b' })
-  const rooms = new Rooms({ broker, metrics, log: LOG, now, maxMembers: 50, maxRoomsPerSocket: 10, isOpen: true, presenceGrace: 0, resultsFrom: 'any' })
+  const broker = new MemoryBroker({ logSize: LOG_SIZE, retention: 3_600_000, ...clocks, newEpoch: () => 'iA9N7hkgUN3b' })
+  const rooms = new Rooms({ broker, metrics, log: LOG, ...clocks, maxMembers: 50, maxRoomsPerSocket: 10, isOpen: true, presenceGrace: 0, resultsFrom: 'any' })
   const open = (clientId: string, { socket, network }: Peer) => new Session(clientId, socket, network, {
-    rooms, metrics, log: LOG, now, maxOutboxBytes: 1_048_576, messageRates: undefined, verify: undefined, joinTimeout: 0
+    rooms, metrics, log: LOG, ...clocks, maxOutboxBytes: 1_048_576, messageRates: undefined, verify: undefined, joinTimeout: 0
   })
   const [watcher, payer] = [new Peer(), new Peer()]
   const [device1, device2] = [open('client_1795504810171_63d7ce03977f', watcher), open('client_1795504810175_d003bded8298', payer)]

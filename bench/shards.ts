@@ -2,6 +2,7 @@
 // `npm run bench:shards` prints a table of docs/scaling.md. Redis is on one CPU, however many shards, and we are on another.
 import { connect } from '../src/broker/redis/connection.js'
 import { RoomStore } from '../src/broker/redis/store.js'
+import { SYSTEM_CLOCKS } from '../src/clock.js'
 import { Failure } from '../src/errors.js'
 import { draftEvent } from '../src/protocol/codec.js'
 import type { RedisServer } from '../test/redis.js'
@@ -58,7 +59,7 @@ console.log([head, head.map(() => '---:'), ...rows].map((cells) => `| ${cells.jo
 async function publisher (commands: ReturnType<typeof connect>['commands']): Promise<(n: number) => Promise<void>> {
   let epochs = 0
   const store = new RoomStore({
-    commands, prefix: 'shards', logSize: 200, retention: 900_000, now: Date.now, newEpoch: () => `epoch${++epochs}`, onRefused: (error) => { throw error }
+    commands, prefix: 'shards', logSize: 200, retention: 900_000, monotonic: SYSTEM_CLOCKS.monotonic, newEpoch: () => `epoch${++epochs}`, onRefused: (error) => { throw error }
   })
   const ids = Array.from({ length: ROOMS }, (_, n) => `payment_${n}`)
   for (const roomId of ids) {

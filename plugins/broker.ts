@@ -16,7 +16,7 @@ declare module 'fastify' {
 }
 
 export default fp(async (app) => {
-  const { config, redis, log, now } = app
+  const { config, redis, log, now, monotonic } = app
   const newName = () => randomBytes(9).toString('base64url')
   // Over Redis one is offered with each event, so that it must cost nothing: names of this process, counted.
   const name = newName()
@@ -25,14 +25,15 @@ export default fp(async (app) => {
   const options = {
     logSize: config.ROOM_LOG_SIZE,
     retention: config.ROOM_RETENTION_SECONDS * 1000,
-    now,
+    monotonic,
     newEpoch,
     onRoom: (change: string, roomId: string) => log.info({ roomId }, `room ${change}`)
   }
   // What happens in this process is part of the time to relay; timing it by itself would cost more than it says.
   const broker: Broker = redis === undefined
-    ? new MemoryBroker({ ...options, onSweep: (removed, kept) => log.info({ removed, kept }, 'rooms swept') })
+    ? new MemoryBroker({ ...options, now, onSweep: (removed, kept) => log.info({ removed, kept }, 'rooms swept') })
     : measured(new RedisBroker({
+      // Without `now`: rooms that many nodes share begin and end by the clock of Redis.
       ...options,
       connection: redis,
       prefix: config.REDIS_PREFIX,

@@ -9,12 +9,13 @@ declare module 'fastify' {
 }
 
 export default fp(async (app) => {
-  const { broker, config, metrics, tokens, log, now } = app
+  const { broker, config, metrics, tokens, log, now, monotonic } = app
   const rooms = new Rooms({
     broker,
     metrics,
     log,
     now,
+    monotonic,
     maxMembers: config.MAX_ROOM_MEMBERS,
     maxRoomsPerSocket: config.MAX_ROOMS_PER_SOCKET,
     isOpen: tokens === undefined,

@@ -9,9 +9,9 @@ declare module 'fastify' {
 }
 
 export default fp(async (app) => {
-  const { config, log, now } = app
+  const { config, log, monotonic } = app
   const sessions = new Sessions({
-    log, now, heartbeat: config.HEARTBEAT_SECONDS * 1000, pongDeadline: config.HEARTBEAT_TIMEOUT_SECONDS * 1000
+    log, monotonic, heartbeat: config.HEARTBEAT_SECONDS * 1000, pongDeadline: config.HEARTBEAT_TIMEOUT_SECONDS * 1000
   })
   app.decorate('sessions', sessions)
   app.addHook('onClose', async () => sessions.stop())

@@ -58,7 +58,7 @@ function onPing (this: WebSocket, data: Buffer): void { inTurn(() => (this as Se
 function onPong (this: WebSocket): void { (this as SessionSocket).session.ponged() }
 
 export default fp(async (app) => {
-  const { admission, config, metrics, rooms, sessions, tokens, log, now } = app
+  const { admission, config, metrics, rooms, sessions, tokens, log, now, monotonic } = app
   const handshakeDone = limitHandshakes(app.server, HANDSHAKE_TIMEOUT)
   const closing = new ClosingSockets()
   const options = {
@@ -66,6 +66,7 @@ export default fp(async (app) => {
     metrics,
     log,
     now,
+    monotonic,
     maxOutboxBytes: config.OUTBOX_MAX_BYTES,
     messageRates: messageRates(config.MESSAGES_PER_SECOND, config.MESSAGES_BURST),
     verify: tokens && ((token: string) => tokens.verify(token)),

@@ -5,6 +5,7 @@ import ajvCompiler, { type BuildCompilerFromPool, type RouteDefinition } from '@
 import autoload from '@fastify/autoload'
 import serializerCompiler, { type Serializer, type SerializerFactory } from '@fastify/fast-json-stringify-compiler'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify'
+import { SYSTEM_CLOCKS } from './clock.js'
 import { proxies, type Config } from './config.js'
 import { codeForStatus, Failure } from './errors.js'
 import { upgradeConstraint } from './handshake.js'
@@ -16,16 +17,20 @@ import { turnClock } from './rooms/turn.js'
 export interface AppOptions {
   readonly config: Config
   readonly logger: FastifyBaseLogger
-  /** ms since the epoch; the real clock where it is left out. */
+  /** ms since the epoch; the system's clock where it is left out. */
   readonly now?: () => number
+  /** ms by a clock that is never put back or forward; where it is left out the system's, or `now` where that is given. */
+  readonly monotonic?: () => number
 }
 
 declare module 'fastify' {
   interface FastifyInstance {
     /** The settings the process was started with. */
     config: Config
-    /** ms since the epoch. */
+    /** ms since the epoch, for times that are told; see src/clock.ts. */
     now: () => number
+    /** ms, for rates, deadlines and durations: a step of the wall clock does not show in it. */
+    monotonic: () => number
   }
 }
 
@@ -38,7 +43,8 @@ const CHECK_INTERVAL = 500
 const LINGER = 500
 
 /** Builds the app; its plugins and routes load on `ready()` or `listen()`. */
-export function buildApp ({ config, logger, now = Date.now }: AppOptions): FastifyInstance {
+export function buildApp ({ config, logger, ...given }: AppOptions): FastifyInstance {
+  const { now = SYSTEM_CLOCKS.now, monotonic = given.now ?? SYSTEM_CLOCKS.monotonic } = given
   const app = Fastify({
     loggerInstance: logger,
     // One line per request would drown the payments; what goes wrong is logged by the error handler.
@@ -78,6 +84,7 @@ export function buildApp ({ config, logger, now = Date.now }: AppOptions): Fasti
   })
   app.decorate('config', config)
   app.decorate('now', turnClock(now))
+  app.decorate('monotonic', turnClock(monotonic))
   app.server.maxHeadersCount = MAX_HEADERS + 1
   app.addHook('onRequest', async ({ raw, id }, reply) => {
     const fault = headFault(raw)

@@ -6,7 +6,7 @@ import { ROOT } from '../src/root.js'
 
 // From the innermost to the outermost. Errors stand first, since decoding a frame already answers with one of them.
 const LAYERS = [
-  /^src\/(errors|awaitable|bytes)\.ts$/,
+  /^src\/(errors|awaitable|bytes|clock)\.ts$/,
   /^src\/protocol\//,
   /^src\/(duration-tally|metrics)\.ts$/,
   /^src\/payment\//,

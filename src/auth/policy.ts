@@ -7,8 +7,8 @@ export interface RoomClaims {
   readonly roomId: string
   /** The only device that may use it; undefined: any. */
   readonly deviceId?: string | undefined
-  /** ms since the epoch */
-  readonly expiresAt: number
+  /** When the token expires, ms by the monotonic clock: a connection that it let in stays so long, however the wall clock is set meanwhile. */
+  readonly endsAt: number
 }
 
 /** Who speaks: somebody who showed nothing, where nothing is asked for; a device with a token; a backend with an API key, or with one that only reads. */

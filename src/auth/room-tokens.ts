@@ -3,6 +3,7 @@ import { createSecretKey, type KeyObject } from 'node:crypto'
 import { Type, type Static } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { errors, jwtVerify, SignJWT } from 'jose'
+import type { Clocks } from '../clock.js'
 import { Failure } from '../errors.js'
 import { Role } from '../protocol/events.js'
 import { DeviceId, RoomId } from '../protocol/identifiers.js'
@@ -30,35 +31,35 @@ export interface RoomTokenRequest {
 
 export class RoomTokens {
   readonly #keys: KeyObject[]
-  readonly #now: () => number
+  readonly #clocks: Clocks
 
-  /**
-   * @param secrets comma-separated: the first signs, all verify, so that they can be rotated
-   * @param now ms since the epoch
-   */
-  constructor (secrets: string, now: () => number) {
+  /** @param secrets comma-separated: the first signs, all verify, so that they can be rotated */
+  constructor (secrets: string, clocks: Clocks) {
     this.#keys = secretsOf(secrets).map((secret) => createSecretKey(Buffer.from(secret)))
-    this.#now = now
+    this.#clocks = clocks
   }
 
   /** @param ttl ms; the end is rounded down to a second, as a JWT says it */
   async sign ({ roomId, role, deviceId }: RoomTokenRequest, ttl: number): Promise<{ token: string, expiresAt: number }> {
-    const seconds = Math.floor((this.#now() + ttl) / 1000)
+    const now = this.#clocks.now()
+    const seconds = Math.floor((now + ttl) / 1000)
     const token = await new SignJWT({ room: roomId, role, ...(deviceId !== undefined && { deviceId }) })
       .setProtectedHeader({ alg: ALGORITHM, typ: TYPE })
-      .setIssuer(ISSUER).setAudience(AUDIENCE).setIssuedAt(Math.floor(this.#now() / 1000)).setExpirationTime(seconds)
+      .setIssuer(ISSUER).setAudience(AUDIENCE).setIssuedAt(Math.floor(now / 1000)).setExpirationTime(seconds)
       .sign(this.#keys[0]!)
     return { token, expiresAt: seconds * 1000 }
   }
 
   /** @returns what the token allows, or `INVALID_TOKEN`, or `TOKEN_EXPIRED` for one that was valid */
   async verify (token: string): Promise<RoomClaims | Failure> {
+    const now = this.#clocks.now()
+    const offset = this.#clocks.monotonic() - now
     for (const key of this.#keys) {
       try {
         const { payload } = await jwtVerify(token, key, {
-          algorithms: [ALGORITHM], typ: TYPE, issuer: ISSUER, audience: AUDIENCE, currentDate: new Date(this.#now())
+          algorithms: [ALGORITHM], typ: TYPE, issuer: ISSUER, audience: AUDIENCE, currentDate: new Date(now)
         })
-        return payloadCheck.Check(payload) ? claimsOf(payload) : new Failure('INVALID_TOKEN')
+        return payloadCheck.Check(payload) ? claimsOf(payload, offset) : new Failure('INVALID_TOKEN')
       } catch (error) {
         if (error instanceof errors.JWTExpired) return new Failure('TOKEN_EXPIRED')
         // Another secret may have signed it; whatever else is wrong with it, it is wrong under each.
@@ -72,6 +73,7 @@ export class RoomTokens {
 /** The secrets of a comma-separated list. */
 export function secretsOf (list: string): string[] { return list.split(',').map((secret) => secret.trim()).filter((secret) => secret !== '') }
 
-function claimsOf ({ room, role, deviceId, exp }: Static<typeof Payload>): RoomClaims {
-  return { speaker: role, roomId: room, deviceId, expiresAt: exp * 1000 }
+/** @param offset of the monotonic clock from the wall clock, ms */
+function claimsOf ({ room, role, deviceId, exp }: Static<typeof Payload>, offset: number): RoomClaims {
+  return { speaker: role, roomId: room, deviceId, endsAt: exp * 1000 + offset }
 }

@@ -1,5 +1,6 @@
 // The embedded broker: rooms and their logs in this process's memory. The default, and the model for the contract suite.
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Clocks } from '../clock.js'
 import { Failure } from '../errors.js'
 import { fold, initialState } from '../payment/state.js'
 import type { EventDraft } from '../protocol/codec.js'
@@ -8,13 +9,11 @@ import type { RoomMember } from '../protocol/server-frames.js'
 import type { Broker, BrokerListener, CloseCause, Lifetime, Published, ReadFrom, RoomSummary, RoomView } from './broker.js'
 import { EventLog } from './event-log.js'
 
-export interface MemoryBrokerOptions {
+export interface MemoryBrokerOptions extends Clocks {
   /** Events kept in a room. */
   readonly logSize: number
   /** How long a room is kept once nobody is in it, ms. */
   readonly retention: number
-  /** ms since the epoch. */
-  readonly now: () => number
   /** A name that was never used before, for the epoch of a new log. */
   readonly newEpoch: () => string
   /** Told of each room that begins or ends. */
@@ -28,15 +27,17 @@ interface MemoryRoom {
   readonly number: number
   readonly log: EventLog
   readonly createdAt: number
-  /** The room ends then, occupied or not; Infinity where it was created without a ttl. */
+  /** The room ends then, occupied or not, ms by the monotonic clock; Infinity where it was created without a ttl. */
   readonly deadline: number
   state: PaymentState
   lastEventAt: number | null
   subscribed: boolean
   /** How many are in it. */
   present: number
-  /** When the retention of a room without a deadline ends, as long as nobody is subscribed. */
+  /** When the retention of a room without a deadline ends, as long as nobody is subscribed, ms by the monotonic clock. */
   emptyUntil: number
+  /** The deadline, or that end, as it is told: ms since the epoch. */
+  expiresAt: number
 }
 
 /** Rooms that a sweep looks at before it lets events through, some 0.1 ms. */
@@ -48,7 +49,7 @@ const NOBODY: readonly RoomMember[] = []
 
 export class MemoryBroker implements Broker {
   readonly #rooms = new Map<string, MemoryRoom>()
-  /** Rooms that were ended, and until when that is remembered. */
+  /** Rooms that were ended, and until when that is remembered, ms by the monotonic clock. */
   readonly #closed = new Map<string, number>()
   readonly #options: MemoryBrokerOptions
   #listener: BrokerListener = { entry: () => {}, closed: () => {}, lost: () => {}, elsewhere: () => {} }
@@ -78,7 +79,7 @@ export class MemoryBroker implements Broker {
     const room = this.#find(roomId)
     if (!room?.subscribed) return
     room.subscribed = false
-    room.emptyUntil = this.#options.now() + this.#options.retention
+    this.#renew(room)
   }
 
   announce (roomId: string, here: readonly RoomMember[]): void {
@@ -104,7 +105,7 @@ export class MemoryBroker implements Broker {
     room.state = fold(before, draft)
     room.lastEventAt = timestamp
     if (room.subscribed) this.#listener.entry(roomId, entry)
-    else room.emptyUntil = this.#options.now() + this.#options.retention
+    else this.#renew(room)
     return { epoch: log.epoch, seq: entry.seq, timestamp, receivers, duplicate: false, isNew: true, changed: room.state !== before }
   }
 
@@ -162,7 +163,7 @@ export class MemoryBroker implements Broker {
       if (++looked % SWEPT_AT_ONCE === 0) await nextTurn()
     }
     for (const [roomId, until] of this.#closed) {
-      if (until <= this.#options.now()) this.#closed.delete(roomId)
+      if (until <= this.#options.monotonic()) this.#closed.delete(roomId)
       if (++looked % SWEPT_AT_ONCE === 0) await nextTurn()
     }
     return removed
@@ -182,44 +183,53 @@ export class MemoryBroker implements Broker {
 
   #missing (roomId: string): Failure { return new Failure(this.#isClosed(roomId) ? 'ROOM_CLOSED' : 'ROOM_NOT_FOUND') }
 
-  #isClosed (roomId: string): boolean { return (this.#closed.get(roomId) ?? 0) > this.#options.now() }
+  #isClosed (roomId: string): boolean { return (this.#closed.get(roomId) ?? -Infinity) > this.#options.monotonic() }
 
   #add (roomId: string, ttl = Infinity): MemoryRoom {
-    const { now, newEpoch, logSize, retention, onRoom } = this.#options
+    const { now, monotonic, newEpoch, logSize, retention, onRoom } = this.#options
     const createdAt = now()
+    const begin = monotonic()
     const room: MemoryRoom = {
       number: ++this.#count,
       log: new EventLog(newEpoch(), logSize),
       createdAt,
-      deadline: createdAt + ttl,
+      deadline: begin + ttl,
       state: initialState(createdAt),
       lastEventAt: null,
       subscribed: false,
       present: 0,
-      emptyUntil: createdAt + retention
+      emptyUntil: begin + retention,
+      expiresAt: createdAt + (ttl === Infinity ? retention : ttl)
     }
     this.#rooms.set(roomId, room)
     onRoom?.('created', roomId)
     return room
   }
 
-  #lifetime ({ createdAt, deadline, emptyUntil, subscribed }: MemoryRoom): Lifetime {
+  /** Puts the end of an empty room off to a full retention from now. A room with a deadline keeps it. */
+  #renew (room: MemoryRoom): void {
+    if (room.deadline !== Infinity) return
+    const { now, monotonic, retention } = this.#options
+    room.emptyUntil = monotonic() + retention
+    room.expiresAt = now() + retention
+  }
+
+  #lifetime ({ createdAt, deadline, expiresAt, subscribed }: MemoryRoom): Lifetime {
     const { now, retention } = this.#options
-    if (deadline !== Infinity) return { createdAt, expiresAt: deadline }
-    return { createdAt, expiresAt: subscribed ? now() + retention : emptyUntil }
+    return { createdAt, expiresAt: subscribed && deadline === Infinity ? now() + retention : expiresAt }
   }
 
   #hasEnded ({ deadline, emptyUntil, subscribed }: MemoryRoom): boolean {
     const end = deadline === Infinity && !subscribed ? emptyUntil : deadline
-    return end !== Infinity && end <= this.#options.now()
+    return end !== Infinity && end <= this.#options.monotonic()
   }
 
   #end (roomId: string, room: MemoryRoom, cause: CloseCause): void {
-    const { now, retention, onRoom } = this.#options
+    const { monotonic, retention, onRoom } = this.#options
     this.#rooms.delete(roomId)
     room.log.end()
     // A room that merely fell empty may be opened again by whoever comes; one that was ended may not.
-    if (cause === 'closed' || room.deadline !== Infinity) this.#closed.set(roomId, now() + retention)
+    if (cause === 'closed' || room.deadline !== Infinity) this.#closed.set(roomId, monotonic() + retention)
     if (room.subscribed) this.#listener.closed(roomId, cause)
     onRoom?.('removed', roomId)
   }

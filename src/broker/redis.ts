@@ -37,16 +37,16 @@ export class RedisBroker implements Broker {
   #registered = false
   #connecting = false
   #closing = false
-  #beatAt = 0
-  #sweptAt = 0
+  #beatAt = -Infinity
+  #sweptAt = -Infinity
 
   constructor (options: RedisBrokerOptions) {
     this.#options = options
-    const { connection, prefix, node, now, retention } = options
+    const { connection, prefix, node, monotonic, retention } = options
     const { commands, subscriber, clients } = connection
     this.#registry = `{${prefix}:nodes}`
     const store = this.#store = new RoomStore({ ...options, commands, onRefused: (error) => { if (!this.#closing) options.onTrouble?.('refused', error) } })
-    const nodes = this.#nodes = new Nodes({ self: node, commands, key: this.#registry, now })
+    const nodes = this.#nodes = new Nodes({ self: node, commands, key: this.#registry, monotonic })
     const members = this.#members = new Members({ store, nodes, self: node })
     this.#index = new RoomIndex({ commands, key: `{${prefix}:rooms}`, roomKey: (roomId) => store.key(roomId) })
     this.#live = new LiveRooms({
@@ -54,7 +54,7 @@ export class RedisBroker implements Broker {
       members,
       connection,
       retention,
-      now,
+      monotonic,
       onBegan: (roomId) => this.#letRun(this.#began(roomId)),
       onRenewed: (roomId) => store.run(() => this.#index.add(roomId, false)),
       letRun: (work) => this.#letRun(work)
@@ -139,14 +139,14 @@ export class RedisBroker implements Broker {
   }
 
   async tick (): Promise<void> {
-    const now = this.#options.now()
+    const time = this.#options.monotonic()
     this.#live.expire()
     if (!this.#isConnected) return
     if (!this.#subscribed) return this.#connected()
     const work: Array<Promise<unknown>> = [this.#members.retry(), this.#live.tick()]
-    if (now - this.#beatAt >= BEAT_INTERVAL || !this.#registered) work.push(this.#beat())
-    if (now - this.#sweptAt >= SWEEP_INTERVAL) {
-      this.#sweptAt = now
+    if (time - this.#beatAt >= BEAT_INTERVAL || !this.#registered) work.push(this.#beat())
+    if (time - this.#sweptAt >= SWEEP_INTERVAL) {
+      this.#sweptAt = time
       work.push(this.#store.run(() => this.#index.sweep(SWEEP_INTERVAL / this.#options.retention, SWEEP_INTERVAL - 1000)))
     }
     await Promise.all(work)
@@ -187,7 +187,7 @@ export class RedisBroker implements Broker {
   }
 
   async #beat (): Promise<void> {
-    this.#beatAt = this.#options.now()
+    this.#beatAt = this.#options.monotonic()
     const { subscriber, isCluster } = this.#options.connection
     // Where packets vanish the channels would merely fall silent; a question that is not answered ends the connection. A cluster's are its own.
     if (!isCluster) this.#letRun(this.#store.run(() => subscriber.ping()))
@@ -202,7 +202,8 @@ export class RedisBroker implements Broker {
     await this.#store.run(() => this.#index.add(roomId, true))
   }
 
-  #summary (roomId: string, { epoch, seq, state, createdAt, expiresAt, lastEventAt, members }: StoredRoom): RoomSummary {
-    return { roomId, epoch, seq, state, createdAt, expiresAt: this.#live.expiry(roomId, expiresAt), lastEventAt, elsewhere: listOf(this.#members.elsewhere(members)) }
+  #summary (roomId: string, room: StoredRoom): RoomSummary {
+    const { epoch, seq, state, createdAt, lastEventAt, members } = room
+    return { roomId, epoch, seq, state, createdAt, expiresAt: this.#live.expiry(roomId, room), lastEventAt, elsewhere: listOf(this.#members.elsewhere(members)) }
   }
 }

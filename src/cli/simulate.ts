@@ -37,7 +37,7 @@ export const simulate = command({
     const printer = new Printer(terminal, values.json)
     const key = values['api-key'] ?? (terminal.env.API_KEY || undefined)
     const total = payments * stepsOf(weather).length
-    const begin = Date.now()
+    const begin = performance.now()
     let [events, duplicates, done] = [0, 0, 0]
 
     const tell = (roomId: string, { type, id }: Step, receipt: Receipt, again: boolean) => {
@@ -62,7 +62,7 @@ export const simulate = command({
 
     const fates = await Promise.allSettled(payments === 1 ? [pay(name!)] : Array.from({ length: payments }, (_, n) => pay(`${name}-${n + 1}`)))
     const faults = fates.flatMap((fate) => fate.status === 'rejected' ? [fate.reason as unknown] : [])
-    const ms = Date.now() - begin
+    const ms = Math.round(performance.now() - begin)
     const sentence = `${done}/${payments} payments, ${events}/${total} events${duplicates > 0 ? `, ${duplicates} told as duplicates` : ''}, in ${(ms / 1000).toFixed(1)} s`
     printer.tell('done', { payments, done, events, duplicates, ms }, 'done', sentence, done === payments ? 'green' : 'red')
     if (faults.length > 0) throw faults[0]

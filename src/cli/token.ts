@@ -1,6 +1,7 @@
 // token: mints a room token, by the secret in the environment or through the API.
 import { Value } from '@sinclair/typebox/value'
 import { MIN_SECRET_BYTES, RoomTokens, secretsOf } from '../auth/room-tokens.js'
+import { SYSTEM_CLOCKS } from '../clock.js'
 import { DeviceId, RoomId } from '../protocol/identifiers.js'
 import { Api, type RoomToken } from './api.js'
 import { command } from './command.js'
@@ -46,7 +47,7 @@ async function sign (secrets: string, request: Parameters<RoomTokens['sign']>[0]
   const list = secretsOf(secrets)
   // A server with such a secret does not start.
   if (list.length === 0 || list.some((secret) => Buffer.byteLength(secret) < MIN_SECRET_BYTES)) throw misuse(`TOKEN_SECRET must hold secrets of at least ${MIN_SECRET_BYTES} bytes each`)
-  return await new RoomTokens(secrets, Date.now).sign(request, ttl * 1000)
+  return await new RoomTokens(secrets, SYSTEM_CLOCKS).sign(request, ttl * 1000)
 }
 
 /** The token alone, so that it can be put into a variable. */

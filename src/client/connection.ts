@@ -48,10 +48,11 @@ export class Connection {
   #failedSockets = 0
   #streamFailed = false
   #heard = false
-  #joinedAt: number | undefined
   #suspended = false
   #retry: unknown
   #deadline: unknown
+  /** Runs from the join until the link has held long enough. */
+  #proof: unknown
 
   readonly #environment: Environment
   readonly #options: ConnectionOptions
@@ -91,7 +92,8 @@ export class Connection {
 
   joined (): void {
     this.#environment.clearTimeout(this.#deadline)
-    this.#joinedAt ??= this.#environment.now()
+    // A timer, and no look at the clock: that may have been set meanwhile.
+    this.#proof ??= this.#environment.setTimeout(() => { this.#failures = 0 }, STABLE_AFTER)
   }
 
   /** Gives the link up as dead. */
@@ -182,8 +184,7 @@ export class Connection {
   }
 
   #lost (code: number, reason: string): void {
-    const { setTimeout, random, now } = this.#environment
-    if (this.#joinedAt !== undefined && now() - this.#joinedAt >= STABLE_AFTER) this.#failures = 0
+    const { setTimeout, random } = this.#environment
     this.#drop()
     if (isFinal(code)) return this.#listener.ended({ code, reason })
     this.#retry = setTimeout(() => { void this.connect() }, delayAfter(this.#failures++, random()))
@@ -192,9 +193,9 @@ export class Connection {
 
   #drop (): void {
     this.#attempt++
-    for (const timer of [this.#retry, this.#deadline]) this.#environment.clearTimeout(timer)
+    for (const timer of [this.#retry, this.#deadline, this.#proof]) this.#environment.clearTimeout(timer)
     this.link?.close()
     this.#candidate?.close()
-    this.link = this.#candidate = this.#joinedAt = undefined
+    this.link = this.#candidate = this.#proof = undefined
   }
 }

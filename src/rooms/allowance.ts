@@ -8,7 +8,7 @@ export interface Rate {
   readonly credit: number
 }
 
-/** What sums of times since the epoch are off by, at the most, ms. */
+/** What sums of times are off by, at the most, ms. */
 const ROUNDING = 0.01
 
 /** @param burst how many may come at once, 1 or more */
@@ -20,12 +20,12 @@ export function rateOf (perSecond: number, burst: number): Rate {
 /** One who is held to a rate (the generic cell rate algorithm, ITU-T I.371: a bucket that need not be refilled). */
 export class Allowance {
   readonly #rate: Rate
-  /** When nothing is owed any more, ms since the epoch. */
+  /** When nothing is owed any more, ms by the monotonic clock. */
   #paidAt = 0
 
   constructor (rate: Rate) { this.#rate = rate }
 
-  /** Takes one, if it may be taken. @param now ms since the epoch */
+  /** Takes one, if it may be taken. @param now ms by the monotonic clock */
   take (now: number): boolean {
     const { cost, credit } = this.#rate
     const owed = this.#paidAt - now

@@ -14,7 +14,7 @@ export function messageRates (perSecond: number, burst: number): MessageRates | 
   return perSecond === 0 ? undefined : { allowed: rateOf(perSecond, burst), flood: rateOf(perSecond * FLOOD, burst * FLOOD) }
 }
 
-/** Each method counts one more of its kind. All times are ms since the epoch. */
+/** Each method counts one more of its kind. All times are ms by the monotonic clock. */
 export class Conduct {
   readonly #messages: Allowance | undefined
   readonly #arrivals: Allowance | undefined
@@ -27,14 +27,14 @@ export class Conduct {
   }
 
   /** Something arrived. @returns whether there is so much of it that the socket should be closed */
-  floods (now: number): boolean { return this.#arrivals?.take(now) === false }
+  floods (time: number): boolean { return this.#arrivals?.take(time) === false }
 
   /** A message is to be worked off. @returns whether it should be refused */
-  exceeds (now: number): boolean { return this.#messages?.take(now) === false }
+  exceeds (time: number): boolean { return this.#messages?.take(time) === false }
 
   /** A frame was invalid. @returns whether it was one too many */
-  offends (now: number): boolean {
+  offends (time: number): boolean {
     this.#invalidFrames ??= new Allowance(INVALID_FRAMES)
-    return !this.#invalidFrames.take(now)
+    return !this.#invalidFrames.take(time)
   }
 }

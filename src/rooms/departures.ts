@@ -6,8 +6,8 @@ interface Departure { readonly roomId: string, readonly member: RoomMember, read
 export interface DeparturesOptions {
   /** How long a device may be away unnoticed, ms. */
   readonly grace: number
-  /** ms since the epoch. */
-  readonly now: () => number
+  /** ms; see src/clock.ts. */
+  readonly monotonic: () => number
   /** Called when a device is really gone. */
   readonly onLeft: (roomId: string, member: RoomMember) => void
 }
@@ -25,7 +25,7 @@ export class Departures {
   /** A device dropped. It is gone when the grace is over, unless it comes back. */
   dropped (roomId: string, member: RoomMember): void {
     this.returned(roomId, member.deviceId)
-    const departure = { roomId, member, dueAt: this.#options.now() + this.#options.grace }
+    const departure = { roomId, member, dueAt: this.#options.monotonic() + this.#options.grace }
     const room = this.#rooms.get(roomId) ?? new Map<string, Departure>()
     this.#rooms.set(roomId, room.set(member.deviceId, departure))
     this.#due.add(departure)
@@ -70,13 +70,13 @@ export class Departures {
   #schedule (): void {
     const [first] = this.#due
     if (this.#timer || !first) return
-    this.#timer = setTimeout(() => this.#tell(), Math.max(0, first.dueAt - this.#options.now())).unref()
+    this.#timer = setTimeout(() => this.#tell(), Math.max(0, first.dueAt - this.#options.monotonic())).unref()
   }
 
   #tell (): void {
     this.#timer = undefined
     for (const departure of this.#due) {
-      if (departure.dueAt > this.#options.now()) break
+      if (departure.dueAt > this.#options.monotonic()) break
       this.#remove(departure)
       this.#options.onLeft(departure.roomId, departure.member)
     }

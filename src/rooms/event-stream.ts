@@ -29,7 +29,7 @@ export class EventStream implements Recipient, Connection {
   readonly memberships = new Map<string, Member>()
   // A stream is not asked for a pong: a reader that is gone shows as a broken pipe.
   readonly unansweredPing = 0
-  /** When the token that opened it expires, ms since the epoch. */
+  /** When the token that opened it expires, ms by the monotonic clock. */
   readonly deadline: number
   readonly #claims: Claims
   readonly #output: Writable
@@ -41,7 +41,7 @@ export class EventStream implements Recipient, Connection {
    */
   constructor (readonly clientId: string, claims: Claims, output: Writable, options: EventStreamOptions) {
     this.#claims = claims
-    this.deadline = 'expiresAt' in claims ? claims.expiresAt : Infinity
+    this.deadline = 'endsAt' in claims ? claims.endsAt : Infinity
     this.#output = output
     this.#options = options
   }

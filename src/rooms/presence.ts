@@ -1,4 +1,5 @@
 // Who is in a room, here and on other nodes, and the news of it for those who asked. A device that drops and is back within the grace time was never away.
+import type { Clocks } from '../clock.js'
 import { encodeFrame } from '../protocol/codec.js'
 import type { Role } from '../protocol/events.js'
 import type { DevicePresence, RoomMember } from '../protocol/server-frames.js'
@@ -8,13 +9,11 @@ import { describe, type Member, type Room } from './room.js'
 /** What a member says of itself. */
 export interface Introduction { readonly deviceId?: string | undefined, readonly role: Role, readonly presence?: boolean | undefined }
 
-export interface PresenceOptions {
+export interface PresenceOptions extends Clocks {
   /** The rooms of this node. */
   readonly rooms: ReadonlyMap<string, Room>
   /** How long a device may be away unnoticed, ms. */
   readonly grace: number
-  /** ms since the epoch. */
-  readonly now: () => number
   /** Tells the other nodes who is in a room here. */
   readonly announce: (roomId: string, here: RoomMember[], away: RoomMember[]) => void
 }
@@ -27,7 +26,7 @@ export class Presence {
     this.#options = options
     this.#departures = new Departures({
       grace: options.grace,
-      now: options.now,
+      monotonic: options.monotonic,
       onLeft: (roomId, member) => {
         this.announce(roomId)
         if (!this.#isKnown(roomId, member.deviceId)) this.#tell('DEVICE_LEFT', roomId, member)

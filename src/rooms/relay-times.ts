@@ -1,29 +1,28 @@
 // How long events took to their last socket. Those of one turn arrived and were written together, so the clock is read once for all of them.
-import { performance } from 'node:perf_hooks'
 import type { DurationTally } from '../duration-tally.js'
-import { atEndOfTurn, isTurn, turnClock } from './turn.js'
+import { atEndOfTurn, isTurn } from './turn.js'
 // What it puts off to the end of a turn, the writing, is to be done before this file's.
 import './wire.js'
 
-/** When the chunk was read that a message is in, ms by the process's own clock. */
-export const arrivalClock = turnClock(() => performance.now())
-
 /** The events of this turn. */
-const relayed = { count: 0, arrivedAt: 0, tally: undefined as DurationTally | undefined }
+const relayed = { count: 0, arrivedAt: 0, tally: undefined as DurationTally | undefined, monotonic: () => 0 }
 
 atEndOfTurn(() => {
-  const { count, arrivedAt, tally } = relayed
+  const { count, arrivedAt, tally, monotonic } = relayed
   if (count === 0) return
   relayed.count = 0
-  tally!.observe(secondsSince(arrivedAt), count)
+  tally!.observe((monotonic() - arrivedAt) / 1000, count)
 })
 
-/** An event was relayed. @param arrivedAt by {@link arrivalClock} */
-export function countRelay (tally: DurationTally, arrivedAt: number): void {
-  if (!isTurn()) return tally.observe(secondsSince(arrivedAt))
+/**
+ * Counts an event that was relayed.
+ * @param arrivedAt ms by the clock
+ * @param monotonic the clock, which within a turn stands still
+ */
+export function countRelay (tally: DurationTally, arrivedAt: number, monotonic: () => number): void {
+  if (!isTurn()) return tally.observe((monotonic() - arrivedAt) / 1000)
   relayed.count++
   relayed.arrivedAt = arrivedAt
   relayed.tally = tally
+  relayed.monotonic = monotonic
 }
-
-function secondsSince (time: number): number { return (performance.now() - time) / 1000 }

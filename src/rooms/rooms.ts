@@ -2,6 +2,7 @@
 import { whenThere, type Awaitable } from '../awaitable.js'
 import { ANYONE, may, type Claims, type PolicySettings } from '../auth/policy.js'
 import type { Broker, CloseCause, LogEntry, Published, ReadFrom, RoomView } from '../broker/broker.js'
+import type { Clocks } from '../clock.js'
 import { CLOSE, Failure } from '../errors.js'
 import type { Metrics } from '../metrics.js'
 import { encodeFrame } from '../protocol/codec.js'
@@ -27,12 +28,10 @@ export interface JoinRequest {
   readonly recover?: ReadFrom | undefined
 }
 
-export interface RoomsOptions extends PolicySettings {
+export interface RoomsOptions extends PolicySettings, Clocks {
   readonly broker: Broker
   readonly metrics: Metrics
   readonly log: Log
-  /** ms since the epoch. */
-  readonly now: () => number
   readonly maxMembers: number
   readonly maxRoomsPerSocket: number
   /** Anybody may join, and opens a room by joining. Otherwise a recipient must join with what it has shown, and the room must be there. */
@@ -53,9 +52,9 @@ export class Rooms {
   constructor (options: RoomsOptions) {
     this.#options = options
     this.#publisher = new Publisher(options)
-    const { broker, now, presenceGrace: grace } = options
+    const { broker, now, monotonic, presenceGrace: grace } = options
     this.#presence = new Presence({
-      rooms: this.#local, now, grace, announce: (roomId, here, away) => this.#settle(broker.announce(roomId, here, away), roomId)
+      rooms: this.#local, now, monotonic, grace, announce: (roomId, here, away) => this.#settle(broker.announce(roomId, here, away), roomId)
     })
     broker.listen({
       entry: (roomId, entry) => this.#deliver(roomId, entry),

@@ -2,6 +2,7 @@
 import { whenThere, type Awaitable } from '../awaitable.js'
 import { ANYONE, type Claims } from '../auth/policy.js'
 import type { LogEntry, Published } from '../broker/broker.js'
+import type { Clocks } from '../clock.js'
 import { CLOSE, Failure, type CloseReason } from '../errors.js'
 import type { Metrics } from '../metrics.js'
 import { decodeFrame, encodeFrame, encodeJoined, greeting, type ClientFrame, type RefusedFrame } from '../protocol/codec.js'
@@ -14,7 +15,7 @@ import { writesDebug, type Log } from './log.js'
 import { Outbox } from './outbox.js'
 import type { ClientSocket } from './plain-socket.js'
 import type { PaymentEvent } from './publisher.js'
-import { arrivalClock, countRelay } from './relay-times.js'
+import { countRelay } from './relay-times.js'
 import type { Member, Recipient } from './room.js'
 import type { Rooms } from './rooms.js'
 import type { Connection } from './sessions.js'
@@ -26,12 +27,10 @@ export const INBOX_SIZE = 64
 /** `readyState`, in the words of the WebSocket standard. */
 const OPEN = 1
 
-export interface SessionOptions {
+export interface SessionOptions extends Clocks {
   readonly rooms: Rooms
   readonly metrics: Metrics
   readonly log: Log
-  /** ms since the epoch. */
-  readonly now: () => number
   readonly maxOutboxBytes: number
   readonly messageRates: MessageRates | undefined
   /** Says what a token allows; undefined where none is asked for. */
@@ -40,15 +39,15 @@ export interface SessionOptions {
   readonly joinTimeout: number
 }
 
-/** What a message held, when it arrived, ms since the epoch, and when by the process's own clock, which is finer, ms. */
-interface Arrival { readonly frame: ClientFrame | RefusedFrame, readonly now: number, readonly at: number }
+/** A received frame, and when it arrived, ms by the monotonic clock. */
+interface Arrival { readonly frame: ClientFrame | RefusedFrame, readonly at: number }
 
 export class Session implements Recipient, Connection {
   readonly transport = 'socket'
   readonly memberships = new Map<string, Member>()
   /** The number of the oldest ping that no pong has answered, 0 where there is none. */
   unansweredPing = 0
-  /** When to look whether it may stay, ms since the epoch. */
+  /** When to look whether it may stay, ms by the monotonic clock. */
   deadline = Infinity
   readonly #socket: ClientSocket
   readonly #options: SessionOptions
@@ -68,7 +67,7 @@ export class Session implements Recipient, Connection {
   constructor (readonly clientId: string, socket: ClientSocket, network: Network | undefined, options: SessionOptions) {
     this.#socket = socket
     this.#options = options
-    this.#openedAt = options.now()
+    this.#openedAt = options.monotonic()
     this.#outbox = new Outbox(socket, network, options.maxOutboxBytes, this)
     if (options.verify) this.deadline = this.#openedAt + options.joinTimeout
     this.#conduct = new Conduct(options.messageRates)
@@ -77,7 +76,7 @@ export class Session implements Recipient, Connection {
   /** Greets the client. @param before bytes that are not ours and go out in front, in the same write */
   open (before?: Uint8Array): void {
     if (before) this.#outbox.sendFrame(before)
-    this.#outbox.sendFrame(framed(greeting(this.clientId, this.#openedAt), true))
+    this.#outbox.sendFrame(framed(greeting(this.clientId, this.#options.now()), true))
   }
 
   /**
@@ -86,10 +85,10 @@ export class Session implements Recipient, Connection {
    */
   receive (bytes: Buffer, start = 0, end = bytes.length): void {
     if (this.#ended) return
-    const now = this.#options.now()
-    if (this.#floods(now)) return
+    const at = this.#options.monotonic()
+    if (this.#floods(at)) return
     try {
-      const arrival = { frame: decodeFrame(bytes, start, end), now, at: arrivalClock() }
+      const arrival = { frame: decodeFrame(bytes, start, end), at }
       if (!this.#working) this.#work(arrival)
       else if (this.#inbox.push(arrival) >= INBOX_SIZE) this.#pause()
     } catch (err) {
@@ -99,7 +98,7 @@ export class Session implements Recipient, Connection {
 
   /** A message that is no text. */
   receiveBinary (): void {
-    if (!this.#ended && !this.#floods(this.#options.now())) this.close(CLOSE.UNSUPPORTED_DATA)
+    if (!this.#ended && !this.#floods(this.#options.monotonic())) this.close(CLOSE.UNSUPPORTED_DATA)
   }
 
   deliver ({ frame }: LogEntry): void { this.#outbox.sendFrame(frame) }
@@ -110,14 +109,14 @@ export class Session implements Recipient, Connection {
 
   /** The client's own pings cost us a pong each, so they count as messages do. @param data what the pong has to repeat (RFC 6455 §5.5.3) */
   pinged (data: Buffer): void {
-    if (this.#ended || this.#floods(this.#options.now())) return
+    if (this.#ended || this.#floods(this.#options.monotonic())) return
     this.#outbox.pong(data)
   }
 
   /** A pong that nobody asked for counts as well. */
   ponged (): void {
     if (this.unansweredPing > 0) this.unansweredPing = 0
-    else if (!this.#ended) this.#floods(this.#options.now())
+    else if (!this.#ended) this.#floods(this.#options.monotonic())
   }
 
   /** @param number counts the pings of all sessions, from 1 */
@@ -129,11 +128,11 @@ export class Session implements Recipient, Connection {
   }
 
   /** Its deadline has come. */
-  expire (now: number): void {
+  expire (time: number): void {
     if (!this.#proven) return this.close(CLOSE.NO_JOIN)
-    const ends = [...this.memberships.values()].map(({ claims }) => 'expiresAt' in claims ? claims.expiresAt : Infinity)
+    const ends = [...this.memberships.values()].map(({ claims }) => 'endsAt' in claims ? claims.endsAt : Infinity)
     this.deadline = Math.min(...ends)
-    if (this.deadline <= now) this.close(CLOSE.TOKEN_EXPIRED)
+    if (this.deadline <= time) this.close(CLOSE.TOKEN_EXPIRED)
   }
 
   /** The server has closed the socket, not the client. */
@@ -153,9 +152,9 @@ export class Session implements Recipient, Connection {
 
   /** The socket is gone. What it sent before it went still counts: a phone's last event is often followed by its silence. */
   end (code: number): void {
-    const { log, metrics, now } = this.#options
+    const { log, metrics, monotonic } = this.#options
     metrics.closed(this.#closedWith ?? code)
-    log.info({ clientId: this.clientId, code, closedWith: this.#closedWith, rooms: this.memberships.size, openFor: now() - this.#openedAt }, 'client disconnected')
+    log.info({ clientId: this.clientId, code, closedWith: this.#closedWith, rooms: this.memberships.size, openFor: Math.round(monotonic() - this.#openedAt) }, 'client disconnected')
     this.#ended = true
     if (!this.#working) this.#options.rooms.drop(this)
   }
@@ -179,9 +178,9 @@ export class Session implements Recipient, Connection {
   }
 
   /** @returns a promise where it has to wait, which does not reject */
-  #handle ({ frame, now, at }: Arrival): Promise<void> | undefined {
+  #handle ({ frame, at }: Arrival): Promise<void> | undefined {
     try {
-      if (this.#conduct.exceeds(now)) return this.#refuse(new Failure('RATE_LIMITED'), frame.id)
+      if (this.#conduct.exceeds(at)) return this.#refuse(new Failure('RATE_LIMITED'), frame.id)
       if ('failure' in frame) {
         this.#refuse(frame.failure, frame.id)
         return this.#strike()
@@ -226,8 +225,8 @@ export class Session implements Recipient, Connection {
 
   #join ({ roomId, deviceId, role, recover, presence }: JoinRoom, claims: Claims | Failure): Awaitable<Failure | undefined> {
     if (claims instanceof Failure) return claims
-    if ('expiresAt' in claims) {
-      this.deadline = Math.min(this.#proven ? this.deadline : Infinity, claims.expiresAt)
+    if ('endsAt' in claims) {
+      this.deadline = Math.min(this.#proven ? this.deadline : Infinity, claims.endsAt)
       this.#proven = true
     }
     const { rooms, now } = this.#options
@@ -258,8 +257,8 @@ export class Session implements Recipient, Connection {
 
   #acknowledge ({ id, payload: { roomId } }: PaymentEvent, arrivedAt: number, published: Published | Failure): Failure | undefined {
     if (published instanceof Failure) return published
-    const { metrics } = this.#options
-    countRelay(metrics.relay, arrivedAt)
+    const { metrics, monotonic } = this.#options
+    countRelay(metrics.relay, arrivedAt, monotonic)
     if (id === undefined) return undefined
     const { epoch, seq, duplicate } = published
     const ack: Ack = { id, roomId, epoch, seq, duplicate }
@@ -274,8 +273,8 @@ export class Session implements Recipient, Connection {
     this.unansweredPing = 0
   }
 
-  #floods (now: number): boolean {
-    if (!this.#conduct.floods(now)) return false
+  #floods (time: number): boolean {
+    if (!this.#conduct.floods(time)) return false
     this.close(CLOSE.RATE_LIMIT)
     // The rest of the flood is not even read; the close timeout ends what is left.
     this.#pause()
@@ -283,7 +282,7 @@ export class Session implements Recipient, Connection {
   }
 
   #strike (): undefined {
-    if (this.#conduct.offends(this.#options.now())) this.close(CLOSE.INVALID_FRAMES)
+    if (this.#conduct.offends(this.#options.monotonic())) this.close(CLOSE.INVALID_FRAMES)
   }
 
   #refuse ({ code, message, retryable }: Failure, id?: string): undefined {

@@ -20,17 +20,17 @@ export interface Connection {
   /** The number of the oldest ping that was not answered, 0 where there is none. */
   readonly unansweredPing: number
   ping: (number: number) => void
-  /** When to look whether it may stay, ms since the epoch. */
+  /** When to look whether it may stay, ms by the monotonic clock. */
   readonly deadline: number
   /** Called once the deadline has come: closes the connection, or puts the deadline off. */
-  expire: (now: number) => void
+  expire: (time: number) => void
   close: (reason: CloseReason) => void
 }
 
 export interface SessionsOptions {
   readonly log: Log
-  /** ms since the epoch. */
-  readonly now: () => number
+  /** ms; see src/clock.ts. */
+  readonly monotonic: () => number
   /** Time between pings, ms. */
   readonly heartbeat: number
   /** How long to wait for a pong, ms. */
@@ -101,8 +101,8 @@ export class Sessions {
   }
 
   #expire (): void {
-    const now = this.#options.now()
-    for (const session of this.#sessions.keys()) if (session.deadline <= now) session.expire(now)
+    const time = this.#options.monotonic()
+    for (const session of this.#sessions.keys()) if (session.deadline <= time) session.expire(time)
   }
 
   /** Pings those whose turn it is. */

@@ -5,7 +5,7 @@ import { PAYMENT_EVENT_TYPES } from '../../src/protocol/events.js'
 
 const OPEN = { resultsFrom: 'any' } as const
 const STRICT = { resultsFrom: 'backend' } as const
-const device = (speaker: 'device1' | 'device2', deviceId?: string): Claims => ({ speaker, roomId: 'r', expiresAt: 0, deviceId })
+const device = (speaker: 'device1' | 'device2', deviceId?: string): Claims => ({ speaker, roomId: 'r', endsAt: 0, deviceId })
 const backend: Claims = { speaker: 'backend' }
 const reader: Claims = { speaker: 'reader' }
 const join = (rest: object = {}): Action => ({ to: 'join', roomId: 'r', ...rest })

@@ -8,8 +8,8 @@ import { Failure } from '../../src/errors.js'
 const OLD = 'the old secret with at least 32 bytes long'
 const NEW = 'the new secret with at least 32 bytes long'
 const NOW = 1_795_500_000_500
-const now = () => NOW
-const tokens = new RoomTokens(NEW, now)
+const clocks = { now: () => NOW, monotonic: () => 5000 }
+const tokens = new RoomTokens(NEW, clocks)
 
 const GOOD = { room: 'r', role: 'device2', iss: 'ws-payment-server', aud: 'ws-payment-server/room', exp: Math.floor(NOW / 1000) + 60 }
 const HEADER = { alg: 'HS256', typ: 'room+jwt' }
@@ -28,19 +28,19 @@ async function codeOf (token: string, subject = tokens): Promise<string> {
 t.test('a token says room, role, device and end, and nothing more than that is known of it', async (t) => {
   const { token, expiresAt } = await tokens.sign({ roomId: 'r', role: 'device2', deviceId: 'téléphone' }, 60_000)
   t.equal(expiresAt, 1_795_500_060_000, 'rounded down to a second')
-  t.strictSame(await tokens.verify(token), { speaker: 'device2', roomId: 'r', deviceId: 'téléphone', expiresAt })
+  t.strictSame(await tokens.verify(token), { speaker: 'device2', roomId: 'r', deviceId: 'téléphone', endsAt: 5000 + expiresAt - NOW })
   const [header, payload] = token.split('.').map((part) => Buffer.from(part, 'base64url').toString())
   t.strictSame(JSON.parse(header!), HEADER)
   t.strictSame(JSON.parse(payload!), { room: 'r', role: 'device2', deviceId: 'téléphone', iss: GOOD.iss, aud: GOOD.aud, iat: 1_795_500_000, exp: 1_795_500_060 })
   const anybodys = await tokens.sign({ roomId: 'r', role: 'device1' }, 60_000)
-  t.strictSame(await tokens.verify(anybodys.token), { speaker: 'device1', roomId: 'r', deviceId: undefined, expiresAt })
+  t.strictSame(await tokens.verify(anybodys.token), { speaker: 'device1', roomId: 'r', deviceId: undefined, endsAt: 5000 + expiresAt - NOW })
   t.equal(await codeOf(forge(GOOD)), 'taken', 'one by hand is taken, so what follows is refused for what is wrong with it')
 })
 
 t.test('secrets are rotated: the first signs, all verify', async (t) => {
-  const before = new RoomTokens(OLD, now)
-  const between = new RoomTokens(`${NEW} , ${OLD}`, now)
-  const after = new RoomTokens(NEW, now)
+  const before = new RoomTokens(OLD, clocks)
+  const between = new RoomTokens(`${NEW} , ${OLD}`, clocks)
+  const after = new RoomTokens(NEW, clocks)
   const old = (await before.sign({ roomId: 'r', role: 'device1' }, 60_000)).token
   const fresh = (await between.sign({ roomId: 'r', role: 'device1' }, 60_000)).token
   t.strictSame(await Promise.all([codeOf(old, between), codeOf(fresh, between), codeOf(fresh, after)]), ['taken', 'taken', 'taken'])
@@ -49,7 +49,7 @@ t.test('secrets are rotated: the first signs, all verify', async (t) => {
 
 t.test('it is good until its last second, and then it has expired', async (t) => {
   let time = NOW
-  const moving = new RoomTokens(NEW, () => time)
+  const moving = new RoomTokens(NEW, { ...clocks, now: () => time })
   const { token, expiresAt } = await moving.sign({ roomId: 'r', role: 'device1' }, 60_000)
   time = expiresAt - 1
   t.equal(await codeOf(token, moving), 'taken')

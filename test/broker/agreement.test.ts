@@ -28,7 +28,7 @@ t.test('the same answers, log and state', { skip: withoutRedis }, async (t) => {
   const { broker: redis, clock } = await startBroker(t, url)
   let rooms = 0
   await fc.assert(fc.asyncProperty(fc.array(event, { maxLength: 25 }), async (events) => {
-    const memory = new MemoryBroker({ logSize: LOG_SIZE, retention: RETENTION, now: () => clock.time, newEpoch: () => randomBytes(4).toString('hex') })
+    const memory = new MemoryBroker({ logSize: LOG_SIZE, retention: RETENTION, now: () => clock.time, monotonic: () => clock.time, newEpoch: () => randomBytes(4).toString('hex') })
     const roomId = `r${++rooms}`
     const answers = await Promise.all([memory, redis].map(async (broker) => {
       const told: unknown[] = []

@@ -9,7 +9,7 @@ function make () {
   let epochs = 0
   const changes: string[] = []
   const broker = new MemoryBroker({
-    logSize: LOG_SIZE, retention: RETENTION, now: () => time, newEpoch: () => `epoch ${++epochs}`, onRoom: (change, roomId) => changes.push(`${roomId} ${change}`)
+    logSize: LOG_SIZE, retention: RETENTION, now: () => time, monotonic: () => time, newEpoch: () => `epoch ${++epochs}`, onRoom: (change, roomId) => changes.push(`${roomId} ${change}`)
   })
   return { broker, changes, tick: (ms: number) => { time += ms } }
 }

@@ -34,6 +34,7 @@ export async function startBroker (t: Test, url: string, { prefix = newPrefix(),
     logSize: LOG_SIZE,
     retention: RETENTION,
     now: () => clock.time,
+    monotonic: () => clock.time,
     newEpoch: () => `${node}.${++epochs}`,
     onTrouble: (what, error) => {
       trouble.push(what)

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parse } from 'yaml'
+import { SYSTEM_CLOCKS } from '../../src/clock.js'
 import { ERRORS } from '../../src/errors.js'
 import { decodeFrame } from '../../src/protocol/codec.js'
 import { EVENTS, type EventType } from '../../src/protocol/events.js'
@@ -99,6 +100,6 @@ export const faultsOfState = ({ text }: Block): string[] => [...faults(PaymentSt
 
 /** The claims of a token, beside those of a real one. */
 export async function faultsOfClaims ({ text }: Block): Promise<string[]> {
-  const { token } = await new RoomTokens('s'.repeat(32), Date.now).sign({ roomId: 'payment_123', role: 'device2' }, 900_000)
+  const { token } = await new RoomTokens('s'.repeat(32), SYSTEM_CLOCKS).sign({ roomId: 'payment_123', role: 'device2' }, 900_000)
   return differences(JSON.parse(text), JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()))
 }

@@ -38,7 +38,7 @@ function setUp (t: Test, heartbeat = HEARTBEAT, pongDeadline = DEADLINE) {
   const write = (fields: object, sentence: string) => { lines.push([sentence, fields]) }
   const log: Log = { level: 'debug', debug: write, info: write, warn: write, error: write }
   const clock = { now: 1_000_000 }
-  const sessions = new Sessions({ log, now: () => clock.now, heartbeat, pongDeadline })
+  const sessions = new Sessions({ log, monotonic: () => clock.now, heartbeat, pongDeadline })
   t.teardown(() => sessions.stop())
   const add = (): Client => {
     const client = new Client()

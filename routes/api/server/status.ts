@@ -5,7 +5,7 @@ import { Ref } from '../../../src/protocol/schema.js'
 import { VERSION } from '../../../src/root.js'
 
 const route: FastifyPluginAsyncTypebox = async (app) => {
-  const startedAt = app.now()
+  const startedAt = app.monotonic()
   app.get('/status', {
     config: { action: 'look' },
     schema: {
@@ -20,7 +20,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
     const timestamp = app.now()
     return success({
       status: app.sessions.draining ? 'draining' as const : 'running' as const,
-      uptime: timestamp - startedAt,
+      uptime: Math.round(app.monotonic() - startedAt),
       totalConnections: app.sessions.size,
       totalRooms: app.rooms.size,
       timestamp,

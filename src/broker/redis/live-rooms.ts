@@ -18,7 +18,8 @@ export interface LiveRoomsOptions {
   readonly members: Members
   readonly connection: Connection
   readonly retention: number
-  readonly now: () => number
+  /** ms; see src/clock.ts. */
+  readonly monotonic: () => number
   /** A room began. */
   readonly onBegan: (roomId: string) => void
   /** A room is kept from its end, so it should be in the index. */
@@ -114,19 +115,19 @@ export class LiveRooms {
 
   /** Ends the rooms whose deadline has come. */
   expire (): void {
-    const now = this.#options.now()
-    for (const { roomId, deadline } of this.#tails.values()) if (deadline <= now) this.end(roomId, 'expired')
+    const time = this.#options.monotonic()
+    for (const { roomId, deadline } of this.#tails.values()) if (deadline <= time) this.end(roomId, 'expired')
   }
 
   /** Fills known gaps, looks for unknown ones, and keeps occupied rooms from their end. */
   async tick (): Promise<void> {
-    const now = this.#options.now()
+    const time = this.#options.monotonic()
     const work: Array<Promise<unknown>> = []
     for (const tail of this.#tails.values()) {
       if (tail.early) continue
       if (tail.lacks) work.push(this.#catchUp(tail))
-      else if (now - tail.checkedAt >= CHECK_INTERVAL) work.push(this.#check(tail))
-      if (now - tail.renewedAt >= this.#options.retention / 4) work.push(this.#renew(tail))
+      else if (time - tail.checkedAt >= CHECK_INTERVAL) work.push(this.#check(tail))
+      if (time - tail.renewedAt >= this.#options.retention / 4) work.push(this.#renew(tail))
     }
     await Promise.all(work)
   }
@@ -148,9 +149,9 @@ export class LiveRooms {
     this.listener.closed(roomId, cause)
   }
 
-  /** When a room ends: somebody here keeps one without a deadline from it. @param until as it was read, ms since the epoch */
-  expiry (roomId: string, until: number): number {
-    return this.#tails.get(roomId)?.deadline === Infinity ? this.#options.now() + this.#options.retention : until
+  /** When a room ends, ms since the epoch: somebody here keeps one without a deadline from it. */
+  expiry (roomId: string, { expiresAt, readAt }: StoredRoom): number {
+    return this.#tails.get(roomId)?.deadline === Infinity ? readAt + this.#options.retention : expiresAt
   }
 
   // --- the live end of one room ---
@@ -183,14 +184,16 @@ export class LiveRooms {
 
   /** Opens the room, or keeps it open; the live end begins there, or in another log. A room that somebody is in is opened again whoever may create one. */
   async #open (tail: Tail, create = true): Promise<Failure | undefined> {
-    const { store, now, onBegan } = this.#options
+    const { store, monotonic, onBegan } = this.#options
     const { roomId } = tail
+    // Before it is asked: so the room never ends later here than in Redis.
+    const asked = monotonic()
     const room = await store.open(roomId, create)
     if (room instanceof Failure) return room
     if (room.isNew) onBegan(roomId)
     if (!this.#isLive(tail)) return undefined
-    tail.deadline = room.deadline
-    tail.renewedAt = now()
+    tail.deadline = asked + room.left
+    tail.renewedAt = asked
     const { early } = tail
     if (early) {
       tail.begin(room)
@@ -218,14 +221,14 @@ export class LiveRooms {
       tail.catchingUp = 'again'
       return
     }
-    const { store, now } = this.#options
+    const { store, monotonic } = this.#options
     do {
       tail.catchingUp = 'yes'
       tail.behind = false
       const room = await store.read(tail.roomId, tail)
       if (!this.#isLive(tail)) return
       if (room instanceof Failure) {
-        if (room.code === 'ROOM_CLOSED') return this.end(tail.roomId, tail.deadline <= now() ? 'expired' : 'closed')
+        if (room.code === 'ROOM_CLOSED') return this.end(tail.roomId, tail.deadline <= monotonic() ? 'expired' : 'closed')
         // Redis forgot the room; whoever is in it begins with a new log.
         if (room.code !== 'ROOM_NOT_FOUND' || await this.#open(tail)) tail.behind = true
         break
@@ -241,7 +244,7 @@ export class LiveRooms {
 
   /** Compares positions, without reading the log where they are the same. */
   async #check (tail: Tail): Promise<void> {
-    tail.checkedAt = this.#options.now()
+    tail.checkedAt = this.#options.monotonic()
     const position = await this.#options.store.position(tail.roomId)
     if (!this.#isLive(tail)) return
     if (position instanceof Failure) tail.behind = true

@@ -13,8 +13,8 @@ export interface NodesOptions {
   readonly commands: RoomRedis
   /** The registry's key. */
   readonly key: string
-  /** ms since the epoch. */
-  readonly now: () => number
+  /** ms; see src/clock.ts. */
+  readonly monotonic: () => number
 }
 
 export class Nodes {
@@ -36,7 +36,7 @@ export class Nodes {
   saw (node: string): void {
     if (node === this.#options.self) return
     const isNew = !this.has(node)
-    this.#seenAt.set(node, this.#options.now())
+    this.#seenAt.set(node, this.#options.monotonic())
     if (isNew) this.#relist()
   }
 
@@ -45,9 +45,9 @@ export class Nodes {
    * @returns those that were given up
    */
   async beat (): Promise<string[]> {
-    const { self, commands, key, now } = this.#options
+    const { self, commands, key, monotonic } = this.#options
     for (const node of await commands.beatNode(key, self, LEASE)) this.saw(node)
-    const gone = [...this.#seenAt].filter(([, at]) => now() - at >= PATIENCE).map(([node]) => node)
+    const gone = [...this.#seenAt].filter(([, at]) => monotonic() - at >= PATIENCE).map(([node]) => node)
     for (const node of gone) this.#seenAt.delete(node)
     if (gone.length > 0) this.#relist()
     return gone

@@ -5,11 +5,17 @@ import type { Cluster, Redis } from 'ioredis'
  * A room is a hash: `epoch`, `fence`, `seq`, `created`, `until`, `fixed` (it was given a deadline), the payment's state, and `k:<key>` for every
  * known key of an event. Once it was closed the hash holds `ended` and `until` alone. Its log is a list, its members a hash of one field per node.
  *
- * KEYS: room, log, members. ARGV: now (ms), retention (ms), an unused epoch, the room's channel, and then what the script says.
+ * KEYS: room, log, members. ARGV: now (ms; empty: by the clock of Redis), retention (ms), an unused epoch, the room's channel, and then what the script says.
  */
 const PRELUDE = `
 local room, log, members = KEYS[1], KEYS[2], KEYS[3]
-local now, retention, newEpoch, channel = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV[4]
+local retention, newEpoch, channel = tonumber(ARGV[2]), ARGV[3], ARGV[4]
+-- One clock for all nodes, and the one that keys expire by. A node's own may be off by a day.
+local now = tonumber(ARGV[1])
+if not now then
+  local time = redis.call('TIME')
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+end
 -- Redis expires keys a little later than our own clocks end rooms, so that there is one rule and not two.
 local margin = 60000
 
@@ -67,7 +73,7 @@ open(tonumber(ARGV[5]))
 return { 'OK', now, redis.call('HGET', room, 'until') }
 `
 
-/** → `[code]`, or `['OK', epoch, seq, until, fixed, isNew, members]`. Says: whether to open the room. */
+/** → `[code]`, or `['OK', epoch, seq, left, isNew, members]`, where left is ms until the deadline, or empty. Says: whether to open the room. */
 const OPEN = `
 local failure, epoch, ends, fixed = look()
 if failure and not (ARGV[5] == '1' and failure == 'ROOM_NOT_FOUND') then return { failure } end
@@ -77,8 +83,7 @@ if failure then
 else
   renew(fixed)
 end
-local found = redis.call('HMGET', room, 'seq', 'until')
-return { 'OK', epoch, found[1], found[2], fixed and 1 or 0, failure and 1 or 0, redis.call('HGETALL', members) }
+return { 'OK', epoch, redis.call('HGET', room, 'seq'), fixed and ends - now or '', failure and 1 or 0, redis.call('HGETALL', members) }
 `
 
 /** Nobody of this node is in the room any more: its retention begins anew. → nothing */
@@ -173,7 +178,7 @@ return { 'NEW', epoch, seq, timestamp, receivers, changed, failure and 1 or 0 }
 `
 
 /**
- * → `[code]`, or `['OK', epoch, seq, created, until, last, rank, outcome, step, method, fields, updated, members, recovered, entries]`. Says: whether
+ * → `[code]`, or `['OK', epoch, seq, created, until, last, rank, outcome, step, method, fields, updated, members, recovered, entries, now]`. Says: whether
  * entries are wanted, and the position (epoch and seq) after which.
  */
 const READ = `
@@ -189,7 +194,7 @@ if wanted then
   entries = redis.call('LRANGE', log, recovered and from - first + 1 or 0, -1)
 end
 return { 'OK', epoch, found[1], found[2], found[3], found[4], found[5], found[6], found[7], found[8], found[9], found[10],
-  redis.call('HGETALL', members), recovered and 1 or 0, entries }
+  redis.call('HGETALL', members), recovered and 1 or 0, entries, now }
 `
 
 /** → `[code]`, or `['OK']`. */
@@ -219,8 +224,23 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local added = 0
 if ARGV[2] == '0' then redis.call('ZREM', KEYS[1], ARGV[1]) else added = redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1]) end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+-- Further off than a sign of life can last: the clock was put back. A node that lives says so again.
+if ARGV[2] ~= '0' then redis.call('ZREMRANGEBYSCORE', KEYS[1], '(' .. now + ARGV[2], '+inf') end
 if added == 1 then redis.call('SPUBLISH', KEYS[1], ARGV[1]) end
 return redis.call('ZRANGE', KEYS[1], 0, -1)
+`
+
+/**
+ * Counts a request. A window that ends later than it can was begun before the clock of Redis was put back, and is over.
+ * KEYS: count. ARGV: window (ms). → [requests in the window, ms until it ends]
+ */
+const COUNT = `
+local window = tonumber(ARGV[1])
+local current = redis.call('INCR', KEYS[1])
+local left = redis.call('PTTL', KEYS[1])
+if left >= 0 and left <= window then return { current, left } end
+redis.call('SET', KEYS[1], 1, 'PX', window)
+return { 1, window }
 `
 
 /** For the client's `scripts` option. */
@@ -233,7 +253,8 @@ export const SCRIPTS = {
   readRoom: { numberOfKeys: 3, lua: PRELUDE + READ },
   closeRoom: { numberOfKeys: 3, lua: PRELUDE + CLOSE },
   enlistRoom: { numberOfKeys: 2, lua: ENLIST },
-  beatNode: { numberOfKeys: 1, lua: BEAT }
+  beatNode: { numberOfKeys: 1, lua: BEAT },
+  countRequest: { numberOfKeys: 1, lua: COUNT }
 }
 
 type Argument = string | number
@@ -250,4 +271,5 @@ export type RoomRedis = (Redis | Cluster) & {
   closeRoom: (...args: Argument[]) => Promise<Reply>
   enlistRoom: (...args: Argument[]) => Promise<null>
   beatNode: (...args: Argument[]) => Promise<string[]>
+  countRequest: (key: string, window: number) => Promise<[current: number, left: number]>
 }

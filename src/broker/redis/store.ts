@@ -15,8 +15,10 @@ export interface RoomStoreOptions {
   readonly logSize: number
   /** How long a room is kept once nobody is in it, ms. */
   readonly retention: number
-  /** ms since the epoch; the nodes' clocks should agree within a second. */
-  readonly now: () => number
+  /** ms by which rooms begin and end; the clock of Redis, which all nodes share, where it is left out. */
+  readonly now?: () => number
+  /** ms; see src/clock.ts. */
+  readonly monotonic: () => number
   /** A name that was never used before, for the epoch of a new log. */
   readonly newEpoch: () => string
   /** Told what Redis refuses although it is there, at most once a second. */
@@ -26,8 +28,8 @@ export interface RoomStoreOptions {
 /** A room that was opened, or kept open. */
 export interface OpenedRoom extends Position {
   readonly isNew: boolean
-  /** When it ends whatever happens, ms since the epoch; Infinity where it has no deadline. */
-  readonly deadline: number
+  /** How long until it ends whatever happens, ms; Infinity where it has no deadline. */
+  readonly left: number
   readonly members: MemberFields
 }
 
@@ -37,6 +39,8 @@ export interface StoredRoom extends Position, Lifetime {
   /** ms since the epoch; null before the first event. */
   readonly lastEventAt: number | null
   readonly members: MemberFields
+  /** When it was read by the clock of Redis, ms since the epoch. */
+  readonly readAt: number
   readonly recovered: boolean
   readonly entries: LogEntry[]
 }
@@ -51,7 +55,7 @@ const TAB = 0x09
 
 export class RoomStore {
   readonly #options: RoomStoreOptions
-  #refusedAt = 0
+  #refusedAt = -Infinity
 
   constructor (options: RoomStoreOptions) { this.#options = options }
 
@@ -65,7 +69,7 @@ export class RoomStore {
 
   /** Runs commands; whatever Redis or the way to it has against them becomes UNAVAILABLE, and a script's refusal becomes its code. */
   async run<T> (call: (redis: RoomRedis) => Promise<T>): Promise<T | Failure> {
-    const { commands, now, onRefused } = this.#options
+    const { commands, monotonic, onRefused } = this.#options
     if (commands.status !== 'ready') return new Failure('UNAVAILABLE')
     try {
       const reply = await call(commands)
@@ -73,7 +77,7 @@ export class RoomStore {
       return REFUSALS.has(code) ? new Failure(code as ErrorCode) : reply
     } catch (error) {
       // Without a connection every command fails; that is one piece of news and not a thousand.
-      const at = now()
+      const at = monotonic()
       if (commands.status === 'ready' && at - this.#refusedAt >= 1000) {
         this.#refusedAt = at
         onRefused(error)
@@ -94,8 +98,8 @@ export class RoomStore {
   async open (roomId: string, create: boolean): Promise<OpenedRoom | Failure> {
     const reply = await this.run((redis) => redis.openRoom(...this.#about(roomId), create ? 1 : 0))
     if (reply instanceof Failure) return reply
-    const [, epoch, seq, until, fixed, isNew, members] = reply as [string, string, string, string, number, number, string[]]
-    return { epoch, seq: Number(seq), deadline: fixed === 1 ? Number(until) : Infinity, isNew: isNew === 1, members }
+    const [, epoch, seq, left, isNew, members] = reply as [string, string, string, number | '', number, string[]]
+    return { epoch, seq: Number(seq), left: left === '' ? Infinity : left, isNew: isNew === 1, members }
   }
 
   async leave (roomId: string): Promise<void> { await this.run((redis) => redis.leaveRoom(...this.#about(roomId))) }
@@ -151,6 +155,7 @@ export class RoomStore {
       expiresAt: Number(until),
       lastEventAt: last === null ? null : Number(last),
       members: (reply[12] as Buffer[]).map(String),
+      readAt: reply[15] as number,
       recovered: reply[13] === 1,
       entries: (reply[14] as Buffer[]).map((element, i, { length }) => readElement(element, epoch!, Number(seq) - length + 1 + i))
     }
@@ -165,7 +170,7 @@ export class RoomStore {
   #about (roomId: string): Array<string | number> {
     const { now, retention, newEpoch } = this.#options
     const key = this.key(roomId)
-    return [key, `${key}:log`, `${key}:members`, now(), retention, newEpoch(), this.channel(roomId)]
+    return [key, `${key}:log`, `${key}:members`, now?.() ?? '', retention, newEpoch(), this.channel(roomId)]
   }
 }
 

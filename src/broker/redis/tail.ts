@@ -13,13 +13,13 @@ export class Tail implements Position {
   promised = 0
   /** What came in before the room was opened; undefined from then on. */
   early: LogEntry[] | undefined = []
-  /** When the room ends, ms since the epoch, where it has a deadline. */
+  /** When the room ends, ms by the monotonic clock, where it has a deadline. */
   deadline = Infinity
   /** A read is under way to fill a gap, and whether another gap showed meanwhile. */
   catchingUp: 'no' | 'yes' | 'again' = 'no'
   /** A gap could not be filled yet. */
   behind = false
-  /** ms since the epoch. */
+  /** ms by the monotonic clock. */
   checkedAt = 0
   renewedAt = 0
   /** Who is in the room on other nodes, by node. */
