@@ -15,10 +15,11 @@ export interface BuildOptions {
   /** Settings that differ from the defaults. */
   readonly env?: Record<string, string>
   readonly now?: () => number
+  readonly monotonic?: () => number
 }
 
 /** Builds a ready app that closes with the test. `logs` grows as the app logs. */
-export async function build (t: Test, { env, now }: BuildOptions = {}): Promise<{ app: FastifyInstance, logs: LogLine[] }> {
+export async function build (t: Test, { env, now, monotonic }: BuildOptions = {}): Promise<{ app: FastifyInstance, logs: LogLine[] }> {
   const logs: LogLine[] = []
   const config = loadConfig({ NODE_ENV: 'production', LOG_LEVEL: 'debug', SHUTDOWN_GRACE_SECONDS: '2', REQUESTS_PER_SECOND: '0', MESSAGES_PER_SECOND: '0', ...env })
   const logger = createLogger(config, new Writable({
@@ -28,7 +29,7 @@ export async function build (t: Test, { env, now }: BuildOptions = {}): Promise<
       done()
     }
   }))
-  const app = buildApp({ config, logger, ...(now && { now }) })
+  const app = buildApp({ config, logger, ...(now && { now }), ...(monotonic && { monotonic }) })
   t.teardown(() => app.close())
   await app.ready()
   return { app, logs }
