@@ -1,15 +1,13 @@
 // The socket route: upgrades at `/` become sessions, and on close every one of them is told to come back.
-import { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
 import proxyAddr from '@fastify/proxy-addr'
 import websocket from '@fastify/websocket'
 import fp from 'fastify-plugin'
 import { WebSocket } from 'ws'
 import { allowedOrigins, proxies } from '../src/config.js'
 import { Failure } from '../src/errors.js'
-import { acceptance, afterResponses, HANDSHAKE_TIMEOUT, handshakeFault, limitHandshakes, readHandshake, type Handshake } from '../src/handshake.js'
+import { acceptance, HANDSHAKE_TIMEOUT, handshakeFault, readHandshake, webSocketUpgrades, type Handshake } from '../src/handshake.js'
 import { newId } from '../src/random-id.js'
 import { CLOSING_LIMIT, ClosingSockets } from '../src/rooms/closing-sockets.js'
 import { messageRates } from '../src/rooms/conduct.js'
@@ -59,7 +57,7 @@ function onPong (this: WebSocket): void { (this as SessionSocket).session.ponged
 
 export default fp(async (app) => {
   const { admission, config, metrics, rooms, sessions, tokens, log, now, monotonic } = app
-  const handshakeDone = limitHandshakes(app.server, HANDSHAKE_TIMEOUT)
+  const { upgrades, handshakeDone } = webSocketUpgrades(app.server, HANDSHAKE_TIMEOUT)
   const closing = new ClosingSockets()
   const options = {
     rooms,
@@ -75,6 +73,8 @@ export default fp(async (app) => {
 
   // @types/ws does not know `closeTimeout` yet, and knows no class of sockets but the library's own.
   const serverOptions = {
+    // What the library takes upgrades from; the server itself emits those to other protocols, too.
+    server: upgrades,
     WebSocket: SessionSocket,
     maxPayload: config.MAX_MESSAGE_BYTES,
     maxFragments: MAX_FRAGMENTS,
@@ -87,13 +87,8 @@ export default fp(async (app) => {
     // The default would echo the first subprotocol that is offered, whatever a client put there.
     handleProtocols: () => false as const
   }
-  // The library answers an upgrade at once, which fails while the connection has a response outstanding: it gets each upgrade when it can be answered.
-  const upgrades = new EventEmitter()
-  app.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    afterResponses(socket, () => upgrades.emit('upgrade', request, socket, head))
-  })
   await app.register(websocket, {
-    options: { ...serverOptions, server: upgrades } as object,
+    options: serverOptions as object,
     preClose: (done) => {
       // A handshake that begins now would hold the close up.
       app.server.removeAllListeners('upgrade')

@@ -8,7 +8,7 @@ import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, t
 import { SYSTEM_CLOCKS } from './clock.js'
 import { proxies, type Config } from './config.js'
 import { codeForStatus, Failure } from './errors.js'
-import { upgradeConstraint } from './handshake.js'
+import { isWebSocketUpgrade, shouldUpgradeCallback, upgradeConstraint } from './handshake.js'
 import { headFault, MAX_HEADERS, type HeadFault } from './http-head.js'
 import { errorResponse } from './protocol/rest.js'
 import { newId } from './random-id.js'
@@ -54,7 +54,8 @@ export function buildApp ({ config, logger, ...given }: AppOptions): FastifyInst
     // While the process drains, health and readiness are still asked for, and an event that comes in is still published.
     return503OnClosing: false,
     // A missing Host is refused below, in the envelope; Node would refuse it with an empty answer.
-    http: { headersTimeout: REQUEST_TIMEOUT, connectionsCheckingInterval: CHECK_INTERVAL, requireHostHeader: false },
+    // The types of Node.js 20 do not know the last option; a spread is not held against them.
+    http: { headersTimeout: REQUEST_TIMEOUT, connectionsCheckingInterval: CHECK_INTERVAL, requireHostHeader: false, ...{ shouldUpgradeCallback } },
     routerOptions: {
       // A room id has 128 characters at the most, and each may arrive percent-encoded.
       maxParamLength: 3 * 128,
@@ -67,7 +68,7 @@ export function buildApp ({ config, logger, ...given }: AppOptions): FastifyInst
     frameworkErrors: (error, request, reply) => {
       const status = error.statusCode ?? 400
       // The router never saw it, so nobody else ends a handshake that is refused here.
-      if (upgradeConstraint.deriveConstraint(request.raw)) reply.raw.once('finish', () => request.raw.socket.destroySoon())
+      if (isWebSocketUpgrade(request.raw)) reply.raw.once('finish', () => request.raw.socket.destroySoon())
       void (reply as FastifyReply).code(status).send(errorResponse(new Failure(codeForStatus(status)), request.id, now()))
     },
     // What is not HTTP never becomes a request; its answer is written by hand.

@@ -1,15 +1,29 @@
 // What happens to an upgrade before it is a socket: which requests are one, and how long it may take.
 import { hash } from 'node:crypto'
+import { EventEmitter } from 'node:events'
 import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { MAX_HEADERS } from './http-head.js'
 
 /** How long a handshake may take, from the upgrade request to the open socket, ms. HTTP's own timeouts stop at the upgrade. */
 export const HANDSHAKE_TIMEOUT = 8_000
 
+/** One of the comma-separated tokens of `Upgrade`, and of `Connection`. */
+const WEBSOCKET = /(?:^|,)[ \t]*websocket[ \t]*(?:,|$)/i
+const UPGRADE = /(?:^|,)[ \t]*upgrade[ \t]*(?:,|$)/i
+
 /**
- * A router constraint (find-my-way) that keeps upgrades and plain requests apart: a route that says `upgrade: 'websocket'`
- * sees upgrades alone, every other route never sees one. So an upgrade anywhere but at the socket's route is a true 404.
+ * Tells a WebSocket upgrade from all other requests, an upgrade to another protocol among them. Both headers make it (RFC 6455 §4.1): a proxy that only copies
+ * `Upgrade` sends a plain request. `websocket` may be one of several protocols on offer (§4.2.1), and HTTP/1.0 has no upgrades (RFC 9110 §7.8).
+ */
+export function isWebSocketUpgrade ({ httpVersion, headers: { upgrade, connection = '' } }: Pick<IncomingMessage, 'headers' | 'httpVersion'>): boolean {
+  return upgrade !== undefined && httpVersion !== '1.0' && WEBSOCKET.test(upgrade) && UPGRADE.test(connection)
+}
+
+/**
+ * A router constraint (find-my-way) that keeps WebSocket upgrades and other requests apart: a route that says `upgrade: 'websocket'`
+ * sees these upgrades alone, every other route never sees one. So a WebSocket upgrade anywhere but at the socket's route is a true 404.
  */
 export const upgradeConstraint = {
   name: 'upgrade',
@@ -19,12 +33,16 @@ export const upgradeConstraint = {
     return { get: (value: string) => routes.get(value) ?? null, set: (value: string, route: Route) => { routes.set(value, route) } }
   },
   validate: () => true,
-  // RFC 6455 §4.1: both headers make the upgrade; a proxy that only copies `Upgrade` sends a plain request.
-  deriveConstraint: ({ headers }: Pick<IncomingMessage, 'headers'>): string => {
-    const value = headers.upgrade && /(?:^|,)\s*upgrade\s*(?:,|$)/i.test(headers.connection ?? '') ? headers.upgrade.toLowerCase() : undefined
-    // Undefined means "not an upgrade" to the router, though its types do not say so.
-    return value as string
-  }
+  // Undefined means "not an upgrade" to the router, though its types do not say so.
+  deriveConstraint: (request: Pick<IncomingMessage, 'headers' | 'httpVersion'>): string => (isWebSocketUpgrade(request) ? 'websocket' : undefined) as string
+}
+
+/**
+ * Option of Node.js's HTTP servers, from 24.9 and late versions of 22 on: an upgrade to another protocol stays a plain request, as RFC 9110 §7.8 allows. Java's
+ * HttpClient offers `h2c` with every request. Older versions know no such option; there {@link webSocketUpgrades} does it.
+ */
+export function shouldUpgradeCallback (this: Server, request: IncomingMessage): boolean {
+  return this.listenerCount('upgrade') > 0 && isWebSocketUpgrade(request)
 }
 
 /** A handshake as far as anyone asks for it; a request of Node.js is one. */
@@ -82,6 +100,70 @@ export function afterResponses (socket: Duplex, next: () => void): void {
   })
 }
 
+export interface WebSocketUpgrades {
+  /** Emits `upgrade` as the server does, for WebSocket upgrades alone. */
+  readonly upgrades: EventEmitter
+  /** Takes the limit off a request whose handshake is done. */
+  readonly handshakeDone: (request: IncomingMessage) => void
+}
+
+/**
+ * Picks the WebSocket upgrades from all upgrades of a server, and limits them by {@link limitHandshakes}. The others are served as plain requests.
+ * @param timeout ms
+ */
+export function webSocketUpgrades (server: Server, timeout: number): WebSocketUpgrades {
+  const handshakeDone = limitHandshakes(server, timeout)
+  const upgrades = new EventEmitter()
+  server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    if (isWebSocketUpgrade(request)) {
+      // ws takes no list of protocols.
+      request.headers.upgrade = 'websocket'
+      // ws answers at once, which fails while the connection has a response outstanding.
+      afterResponses(socket, () => upgrades.emit('upgrade', request, socket, head))
+    } else if (request.rawHeaders.length > 2 * MAX_HEADERS) {
+      // Node.js has dropped the headers past its limit. Without one that says how long the body is, the body would be read as requests.
+      socket.on('error', () => socket.destroy())
+      server.emit('clientError', Object.assign(new Error('too many headers'), { code: 'HPE_HEADER_OVERFLOW' }), socket)
+    } else serveWithoutUpgrade(server, { request, socket, head, onServed: () => handshakeDone(request) })
+  })
+  return { upgrades, handshakeDone }
+}
+
+interface IgnoredUpgrade {
+  readonly request: IncomingMessage
+  readonly socket: Socket
+  /** The first bytes behind the request's head. */
+  readonly head: Buffer
+  readonly onServed: () => void
+}
+
+/**
+ * Serves an upgrade as a plain request. Node.js has taken its parser off the connection by then, so the connection is accepted once more, with the
+ * request's head in front of what is still unread, less `Upgrade`: body, keep-alive, pipelining and HTTP's timeouts are those of any other request.
+ */
+function serveWithoutUpgrade (server: Server, { request, socket, head, onServed }: IgnoredUpgrade): void {
+  const onError = () => socket.destroy()
+  socket.on('error', onError)
+  // Before waiting: a peer that ends its side meanwhile would end the stream, which then takes nothing back.
+  if (head.length > 0) socket.unshift(head)
+  socket.unshift(headWithoutUpgrade(request))
+  afterResponses(socket, () => {
+    onServed()
+    socket.off('error', onError)
+    // Node.js has counted an idle connection's time since the earlier answer.
+    socket.setTimeout(server.timeout)
+    server.emit('connection', socket)
+  })
+}
+
+function headWithoutUpgrade ({ method, url, httpVersion, rawHeaders }: IncomingMessage): Buffer {
+  const lines = [`${method} ${url} HTTP/${httpVersion}`]
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (rawHeaders[i]!.toLowerCase() !== 'upgrade') lines.push(`${rawHeaders[i]}: ${rawHeaders[i + 1]}`)
+  }
+  return Buffer.from([...lines, '', ''].join('\r\n'), 'latin1')
+}
+
 /** Bytes of a head that is read here. Browsers and phones need a few hundred; more than 16 KiB HTTP would not take either. */
 const MAX_HEAD = 4_096
 /**
@@ -121,7 +203,7 @@ export function readHandshake (bytes: Buffer): (Handshake & { readonly end: numb
   }
   const [host, connection, upgrade, version, key, origin, forwardedFor] = values
   const headers = { host, connection, upgrade, 'sec-websocket-version': version, 'sec-websocket-key': key, origin, 'x-forwarded-for': forwardedFor }
-  if (lines > MAX_HEADERS || host === undefined || upgradeConstraint.deriveConstraint({ headers }) !== 'websocket') return undefined
+  if (lines > MAX_HEADERS || host === undefined || !isWebSocketUpgrade({ httpVersion: '1.1', headers })) return undefined
   return { httpVersion: '1.1', headers, end }
 }
 

@@ -1,13 +1,14 @@
 // Upgrades before they are sockets: which requests are one, and what becomes of those that never get anywhere.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server } from 'node:http'
 import net from 'node:net'
 import { Duplex, PassThrough } from 'node:stream'
 import fc from 'fast-check'
 import type { Test } from 'tap'
 import t from 'tap'
-import { acceptance, HANDSHAKE_TIMEOUT, handshakeFault, limitHandshakes, readHandshake, upgradeConstraint } from '../src/handshake.js'
+import { acceptance, HANDSHAKE_TIMEOUT, handshakeFault, limitHandshakes, readHandshake, shouldUpgradeCallback, upgradeConstraint, webSocketUpgrades } from '../src/handshake.js'
+import { until } from './until.js'
 
 const UPGRADE = 'GET / HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
 /** For those handshakes that are meant to run into it, ms. */
@@ -36,16 +37,29 @@ async function dial (t: Test, port: number, text: string): Promise<net.Socket> {
   return socket
 }
 
-t.test('an upgrade is a request with both headers, however they are written', async (t) => {
+t.test('a WebSocket upgrade is a request with both headers, however they are written', async (t) => {
+  const derived = (headers: IncomingHttpHeaders, httpVersion = '1.1') => upgradeConstraint.deriveConstraint({ httpVersion, headers })
   for (const headers of [
     { upgrade: 'websocket', connection: 'Upgrade' }, { upgrade: 'WebSocket', connection: 'upgrade' }, { upgrade: 'WEBSOCKET', connection: 'keep-alive, Upgrade' },
-    { upgrade: 'websocket', connection: 'UPGRADE,keep-alive' }
-  ]) t.equal(upgradeConstraint.deriveConstraint({ headers }), 'websocket', JSON.stringify(headers))
+    { upgrade: 'websocket', connection: 'UPGRADE,keep-alive' }, { upgrade: 'h2c, websocket', connection: 'Upgrade' }, { upgrade: 'websocket ,h2c', connection: 'Upgrade' }
+  ]) t.equal(derived(headers), 'websocket', JSON.stringify(headers))
   for (const headers of [
     {}, { upgrade: 'websocket' }, { connection: 'Upgrade' }, { upgrade: '', connection: 'Upgrade' }, { upgrade: 'websocket', connection: 'keep-alive' },
     { upgrade: 'websocket', connection: 'close' }, { upgrade: 'websocket', connection: 'upgraded' }, { upgrade: 'websocket', connection: '' }
-  ]) t.equal(upgradeConstraint.deriveConstraint({ headers }), undefined, JSON.stringify(headers))
-  t.equal(upgradeConstraint.deriveConstraint({ headers: { upgrade: 'h2c', connection: 'Upgrade' } }), 'h2c', 'another protocol is another upgrade')
+  ]) t.equal(derived(headers), undefined, JSON.stringify(headers))
+  for (const upgrade of ['h2c', 'TLS/1.0', 'HTTP/2.0, SHTTP/1.3', 'websocket/13', 'websockets', 'web socket', ',', '__proto__']) {
+    t.equal(derived({ upgrade, connection: 'Upgrade' }), undefined, `${upgrade}: another protocol is none of ours`)
+  }
+  t.equal(derived({ upgrade: 'websocket', connection: 'Upgrade' }, '1.0'), undefined, 'HTTP/1.0 has no upgrades')
+})
+
+t.test('a server that is asked upgrades to a WebSocket, and to nothing else', async (t) => {
+  const server = createServer()
+  const request = (upgrade: string) => ({ httpVersion: '1.1', headers: { upgrade, connection: 'Upgrade' } }) as IncomingMessage
+  t.equal(shouldUpgradeCallback.call(server, request('websocket')), false, 'not while nothing listens: Node.js would cut the connection')
+  server.on('upgrade', () => {})
+  t.equal(shouldUpgradeCallback.call(server, request('websocket')), true)
+  t.equal(shouldUpgradeCallback.call(server, request('h2c')), false)
 })
 
 /** A handshake as browsers send it, line by line. */
@@ -231,4 +245,84 @@ t.test('a socket that closes by itself leaves nothing to cut', async (t) => {
 
 t.test('on the real server a handshake has less than ten seconds', async (t) => {
   t.ok(HANDSHAKE_TIMEOUT > 0 && HANDSHAKE_TIMEOUT < 10_000)
+})
+
+const H2C = 'Host: here\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n\r\n'
+
+t.test('where Node.js does not ask, an upgrade to another protocol becomes a plain request again', async (t) => {
+  const requests: IncomingMessage[] = []
+  const answers: Array<() => void> = []
+  // An own server has no shouldUpgradeCallback, so each upgrade is taken off it.
+  const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+    requests.push(request)
+    if (request.url === '/last') response.setHeader('connection', 'close')
+    answers.push(() => { response.end(request.url) })
+  })
+  const { upgrades } = webSocketUpgrades(server, HANDSHAKE_TIMEOUT)
+  const upgraded: IncomingMessage[] = []
+  upgrades.on('upgrade', (request: IncomingMessage, socket: Duplex) => {
+    upgraded.push(request)
+    socket.destroy()
+  })
+  const port = await listening(t, server)
+  t.teardown(() => server.closeAllConnections())
+
+  t.test('those that are pipelined wait for the answers before their own', async (t) => {
+    const socket = await dial(t, port, `GET /1 HTTP/1.1\r\nHost: here\r\n\r\nGET /2 HTTP/1.1\r\nHost: here\r\n\r\nGET /3 HTTP/1.1\r\n${H2C}GET /4 HTTP/1.1\r\n${H2C}GET /5 HTTP/1.1\r\nHost: here\r\n\r\n`)
+    let heard = ''
+    socket.on('data', (bytes) => { heard += String(bytes) })
+    const urls = () => requests.map(({ url }) => url)
+    await until('the first two are there', () => answers.length === 2)
+    answers[1]!()
+    answers[0]!()
+    await until('the third is there', () => answers.length === 3)
+    t.strictSame(urls(), ['/1', '/2', '/3'])
+    answers[2]!()
+    await until('all are there', () => answers.length === 5)
+    t.strictSame(urls(), ['/1', '/2', '/3', '/4', '/5'])
+    t.match(requests[2]!.headers, { upgrade: undefined, connection: 'Upgrade, HTTP2-Settings', 'http2-settings': /./ })
+    answers[3]!()
+    answers[4]!()
+    await until('all are answered', () => heard.includes('/5'))
+    t.strictSame(heard.match(/\/\d$|\/\d(?=HTTP)/gm), ['/1', '/2', '/3', '/4', '/5'])
+    t.equal(socket.readyState, 'open')
+  })
+
+  t.test('behind the connection\'s last answer there is none', async (t) => {
+    const before = requests.length
+    const waits = once(server, 'upgrade')
+    const socket = await dial(t, port, `GET /last HTTP/1.1\r\nHost: here\r\n\r\nGET /late HTTP/1.1\r\n${H2C}`)
+    await waits
+    answers.at(-1)!()
+    socket.resume()
+    await once(socket, 'close')
+    t.equal(requests.length, before + 1)
+  })
+
+  t.test('one whose headers are incomplete is refused', async (t) => {
+    const before = requests.length
+    server.maxHeadersCount = 101
+    server.once('clientError', ({ code }: NodeJS.ErrnoException, socket: Duplex) => socket.end(code))
+    const many = Array.from({ length: 101 }, (_, i) => `X-${i}: y\r\n`).join('')
+    const socket = await dial(t, port, `POST / HTTP/1.1\r\n${many}Content-Length: 29\r\n${H2C}GET /smuggled HTTP/1.1\r\n\r\n`)
+    t.equal(String(await once(socket, 'data')), 'HPE_HEADER_OVERFLOW')
+    socket.resetAndDestroy()
+    t.equal(requests.length, before)
+  })
+
+  t.test('a peer that is gone while its request waits harms nobody', async (t) => {
+    const before = requests.length
+    const socket = await dial(t, port, `GET /first HTTP/1.1\r\nHost: here\r\n\r\nGET /second HTTP/1.1\r\n${H2C}`)
+    await until('the first is there', () => answers.length > before)
+    socket.resetAndDestroy()
+    await until('it is gone', () => requests.at(-1)!.socket.destroyed)
+    answers.at(-1)!()
+    t.equal(requests.length, before + 1)
+  })
+
+  t.test('a WebSocket is upgraded, and ws is told of no other protocol beside it', async (t) => {
+    const socket = await dial(t, port, UPGRADE.replace('websocket', 'h2c, WebSocket'))
+    await once(socket, 'close')
+    t.equal(upgraded[0]!.headers.upgrade, 'websocket')
+  })
 })

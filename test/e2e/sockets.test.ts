@@ -142,7 +142,6 @@ t.test('no upgrade anywhere but at /: a true HTTP answer, and the socket is clos
   }
   t.match(await raw(port, handshake('/%E0%A4%A')), /^HTTP\/1.1 400 /, 'a malformed URL')
   t.match(await raw(port, handshake(`/api/message/room/${'a'.repeat(500)}/broadcast`)), /^HTTP\/1.1 4/, 'a parameter that is too long')
-  t.match(await raw(port, handshake('/', 'h2c')), /^HTTP\/1.1 4/, 'another protocol')
   t.match(await raw(port, handshake().replace('Version: 13', 'Version: 7')), /^HTTP\/1.1 4/, 'another version')
   t.match(await raw(port, handshake().replace('dGhlIHNhbXBsZSBub25jZQ==', 'short')), /^HTTP\/1.1 400 /, 'a bad key')
   t.match(await raw(port, handshake().replace('GET', 'POST')), /^HTTP\/1.1 4/, 'a POST')

@@ -48,7 +48,7 @@ const post = (body: string, headers = {}) => request('POST /api/message/room/r/b
 const REQUESTS = [
   handshake({ 'Sec-WebSocket-Version': '7', 'Sec-WebSocket-Protocol': SECRET }),
   handshake({ 'Sec-WebSocket-Protocol': `${SECRET}, ${SECRET}` }),
-  handshake({ Upgrade: SECRET }),
+  handshake({ Upgrade: SECRET, Connection: 'Upgrade, close' }),
   handshake({}, `GET /%E0%A4%A?token=${SECRET} HTTP/1.1`),
   handshake({}, `GET /health?token=${SECRET} HTTP/1.1`),
   handshake({ X: `${SECRET}${'x'.repeat(17_000)}` }),
