@@ -66,12 +66,15 @@ export function proxies ({ TRUST_PROXY }: { readonly TRUST_PROXY?: string | unde
   return TRUST_PROXY?.split(',').map((network) => network.trim())
 }
 
-/** The texts in the settings that must not be written anywhere: API keys, secrets of tokens, and the password of Redis, as it is and as the address spells it. */
-export function secretsIn ({ REDIS_URL = '', API_KEYS = '', TOKEN_SECRET = '' }: Pick<Config, 'REDIS_URL' | 'API_KEYS' | 'TOKEN_SECRET'>): string[] {
-  const password = parseAddress(REDIS_URL)?.options.password
+type Secrets = Pick<Config, 'REDIS_URL' | 'REDIS_SENTINEL_PASSWORD' | 'API_KEYS' | 'TOKEN_SECRET'>
+
+/** The texts in the settings that must not be written anywhere: API keys, secrets of tokens, and the passwords of Redis, as they are and as the address spells them. */
+export function secretsIn ({ REDIS_URL = '', REDIS_SENTINEL_PASSWORD, API_KEYS = '', TOKEN_SECRET = '' }: Secrets): string[] {
+  const address = parseAddress(REDIS_URL)
+  const password = typeof address === 'string' ? undefined : address.options.password
   const [, spelled] = /^[^@]*:\/\/[^@]*?:([^@]*)@/.exec(REDIS_URL) ?? []
   const keys = keysOf(API_KEYS).map((key) => key.replace(/^read:/, ''))
-  return [password, spelled, ...keys, ...secretsOf(TOKEN_SECRET)].filter((text): text is string => text !== undefined && text !== '')
+  return [password, spelled, REDIS_SENTINEL_PASSWORD, ...keys, ...secretsOf(TOKEN_SECRET)].filter((text): text is string => text !== undefined && text !== '')
 }
 
 /** A setting that cannot be used. Its message names the variable and the rule, never the value. */
