@@ -12,9 +12,14 @@ declare module 'fastify' {
   }
 }
 
+/** When a caller with as many connections as it may have should try again, s. */
+const RETRY_AFTER = 1
+
 export default fp(async (app) => {
   app.decorateReply('fail', function (failure: Failure) {
     app.metrics.errors.inc({ code: failure.code, over: 'rest' })
+    // As the limit of requests says it of itself: nobody knows when one of an address's connections ends.
+    if (failure.code === 'RATE_LIMITED') this.header('retry-after', RETRY_AFTER)
     return this.code(failure.status).send(errorResponse(failure, this.request.id, app.now()))
   })
 

@@ -1,7 +1,7 @@
 // What the tests of the published contracts share: reading a document, and looking whether a value fits a schema in it.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Ajv2020 } from 'ajv/dist/2020.js'
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import { parse } from 'yaml'
 import { ROOT } from '../src/root.js'
 
@@ -17,9 +17,11 @@ export function checker (document: object): (place: Place, value: unknown) => st
   const ajv = new Ajv2020({ strict: false, allErrors: true })
   // The document's own id is none of a schema.
   ajv.addSchema({ ...document, id: undefined } as object, 'document')
+  const compiled = new Map<string, ValidateFunction>()
   return (place, value) => {
     const pointer = place.map((key) => encodeURIComponent(String(key).replaceAll('~', '~0').replaceAll('/', '~1'))).join('/')
-    const validate = ajv.compile({ $ref: `document#/${pointer}` })
+    const validate = compiled.get(pointer) ?? ajv.compile({ $ref: `document#/${pointer}` })
+    compiled.set(pointer, validate)
     validate(value)
     return (validate.errors ?? []).map(({ instancePath, message }) => `${place.join(' ')}: ${instancePath} ${message}`)
   }

@@ -190,6 +190,7 @@ t.test('past MAX_CONNECTIONS_PER_IP it is a 429; a forged address changes nothin
   }
   const stream = await fetch(`http://127.0.0.1:${proxied.port}/api/rooms/r/events`, { headers: { accept: 'text/event-stream', 'x-forwarded-for': '203.0.113.1' } })
   t.equal(stream.status, 429)
+  t.equal(stream.headers.get('retry-after'), '1', 'as every 429 says when to try again')
 })
 
 /** Connections that are no sockets, as the server counts its own. */

@@ -33,7 +33,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       description: 'Everyone in it gets `ROOM_CLOSED`, and its log is gone. Late events are told `ROOM_CLOSED`; creating it again is possible.',
       security: [{ apiKey: [] }, {}],
       params: RoomParams,
-      response: { 204: Type.Null({ description: 'It is closed.' }), ...errorResponses(400, 401, 403, 404, 410, 414, 429, 500, 503) }
+      response: { 204: Type.Null({ description: 'It is closed.' }), ...errorResponses(400, 401, 403, 404, 410, 413, 414, 415, 429, 500, 503) }
     }
   }, async ({ params: { roomId } }, reply) => {
     const failure = await app.rooms.close(roomId)

@@ -1,0 +1,105 @@
+// Requests by the thousand, made of openapi.yaml: none of them may be answered with a 500, or in a way that the document does not say.
+// More of them, or others: FUZZ_REQUESTS=25000 FUZZ_SEED=7 npx tap run --disable-coverage --timeout=0 test/openapi-fuzz.test.ts
+import type { FastifyInstance } from 'fastify'
+import t, { type Test } from 'tap'
+import { Failure } from '../src/errors.js'
+import { listen } from './build.js'
+import { document as documentOf } from './contracts.js'
+import { Server } from './openapi-fuzz/answers.js'
+import { Contract } from './openapi-fuzz/contract.js'
+import { randomOf, type Random } from './openapi-fuzz/random.js'
+import { Requests, type Request } from './openapi-fuzz/requests.js'
+import { Peer } from './peer.js'
+import { until } from './until.js'
+
+/** Over all configurations. */
+const REQUESTS = Number(process.env.FUZZ_REQUESTS ?? 3000)
+const SEED = Number(process.env.FUZZ_SEED ?? 1)
+/** Faults that are told of before a configuration is given up. */
+const MAX_FAULTS = 10
+
+const KEYS = { API_KEYS: 'key,read:reader' }
+const AS_KEYS = ['Bearer key', 'Bearer key', 'Bearer key', 'bearer key', 'Bearer reader']
+
+interface Configuration {
+  readonly env: Record<string, string>
+  /** What callers show, beside what means nothing. */
+  readonly credentials?: (app: FastifyInstance) => Promise<string[]>
+  readonly prepare?: (t: Test, app: FastifyInstance, random: Random) => unknown
+}
+
+const CONFIGURATIONS: Readonly<Record<string, Configuration>> = {
+  'an open server': { env: {} },
+  'a server with API keys': { env: KEYS, credentials: async () => AS_KEYS },
+  'a server with room tokens': { env: { ...KEYS, TOKEN_SECRET: 'a secret that has thirty-two bytes or more', RESULTS_FROM: 'backend' }, credentials: async (app) => [...AS_KEYS, ...await tokensOf(app)] },
+  'a server with narrow limits': {
+    env: { REQUESTS_PER_SECOND: '20', MAX_MESSAGE_BYTES: '256', ROOM_LOG_SIZE: '3', ALLOWED_ORIGINS: 'https://shop.example' }
+  },
+  'a server whose rooms are full': { env: { MAX_ROOM_MEMBERS: '1' }, prepare: fillRoom },
+  'a server with as many connections as one address may have': { env: { MAX_CONNECTIONS_PER_IP: '1' }, prepare: fillRoom },
+  'a server whose broker is away half of the time': { env: {}, prepare: failAtRandom }
+}
+
+/** Tokens for a room of the requests, for another one, and one that has expired. */
+async function tokensOf ({ tokens }: FastifyInstance): Promise<string[]> {
+  const grants = [{ roomId: 'r0', role: 'device1' }, { roomId: 'r1', role: 'device2' }, { roomId: 'r0', role: 'device2', deviceId: 'phone' }, { roomId: 'elsewhere', role: 'device1' }] as const
+  const valid = await Promise.all(grants.map((grant) => tokens!.sign(grant, 3_600_000)))
+  const expired = await tokens!.sign(grants[0], -3_600_000)
+  return [...valid, expired].map(({ token }) => `Bearer ${token}`)
+}
+
+/** Somebody who stays in a room, for as long as nobody closes it. */
+async function fillRoom (t: Test, app: FastifyInstance): Promise<void> {
+  await (await Peer.inject(t, app)).join('r0')
+}
+
+function failAtRandom (_t: Test, app: FastifyInstance, { chance }: Random): void {
+  const broker = app.broker as unknown as Record<string, (...args: unknown[]) => unknown>
+  for (const name of ['createRoom', 'listRooms', 'read', 'closeRoom', 'publish', 'subscribe']) {
+    const real = broker[name]!.bind(broker)
+    broker[name] = async (...args) => chance(0.5) ? new Failure('UNAVAILABLE') : real(...args)
+  }
+}
+
+function shown ({ method, target, headers, body, over }: Request): string {
+  const cut = (text: string) => text.length > 300 ? `${text.slice(0, 300)}… (${text.length} characters)` : text
+  return `${method} ${cut(target)} ${cut(JSON.stringify(headers))} ${body ? cut(JSON.stringify(String(body))) : 'without a body'} (${over})`
+}
+
+const document = documentOf('openapi.yaml')
+const contract = new Contract(document)
+const names = Object.keys(CONFIGURATIONS)
+
+for (const [place, [name, { env, credentials, prepare }]] of Object.entries(CONFIGURATIONS).entries()) {
+  t.test(`${name}: each of many requests is answered as the document says, and none with a 500`, async (t) => {
+    const { app, port, logs } = await listen(t, { env: { DOCS: 'false', ...env } })
+    await prepare?.(t, app, randomOf(SEED * 1000 + 500 + place))
+    const before = app.sessions.size
+    const server = new Server(app, port)
+    t.teardown(() => server.close())
+    const requests = new Requests(document, randomOf(SEED * 1000 + place), await credentials?.(app) ?? [])
+    const count = Math.ceil(REQUESTS / names.length)
+    let faulty = 0
+    for (let n = 1; n <= count && faulty < MAX_FAULTS; n++) {
+      const request = requests.next()
+      const answer = await server.send(request).catch((error: Error) => error)
+      const faults = answer instanceof Error ? [`no answer: ${answer.message}`] : contract.faults(request, answer)
+      if (faults.length === 0) continue
+      faulty++
+      t.fail(`FUZZ_SEED=${SEED} FUZZ_REQUESTS=${REQUESTS}, request ${n} of ${name}: ${faults.join('; ')}\n${shown(request)}\n${answer instanceof Error ? '' : `${answer.status} ${answer.text.slice(0, 500)}`}`)
+    }
+    t.equal(faulty, 0)
+    t.strictSame(logs.filter(({ level }) => level >= 50), [], 'nothing failed')
+    await until('every stream is gone', () => app.sessions.size === before)
+    t.equal((await app.inject('/health')).statusCode, 200)
+  })
+}
+
+t.test('the requests came to where there is something to be found', async (t) => {
+  const statuses = new Set([...contract.met.keys()].map((key) => key.split(' ')[1]))
+  for (const operation of Object.values<object>(document.paths).flatMap((item) => Object.values<{ operationId: string }>(item as never))) {
+    t.ok([200, 201, 204].some((status) => contract.met.has(`${operation.operationId} ${status}`)), `${operation.operationId} was done`)
+  }
+  for (const status of [400, 401, 403, 404, 409, 410, 413, 414, 415, 417, 429, 431, 503]) t.ok(statuses.has(String(status)), `${status} came`)
+  t.comment(`seed ${SEED}, ${REQUESTS} requests: ${[...contract.met].sort().map(([key, times]) => `${key} × ${times}`).join(', ')}`)
+})

@@ -1,0 +1,16 @@
+// Choices that can be made again: the same ones for the same seed.
+import { seeded } from '../seeded.js'
+
+export interface Random {
+  /** Whether something happens that does so with this probability, 0 to 1. */
+  chance: (probability: number) => boolean
+  /** An integer from 0, less than this. */
+  below: (bound: number) => number
+  pick: <T>(choices: readonly T[]) => T
+}
+
+export function randomOf (seed: number): Random {
+  const next = seeded(seed)
+  const below = (bound: number) => Math.floor(next() * bound)
+  return { chance: (probability) => next() < probability, below, pick: (choices) => choices[below(choices.length)]! }
+}
