@@ -16,7 +16,7 @@ const NO_HEARTBEAT = { HEARTBEAT_SECONDS: '2000000' }
 const PRETENDED = 1_000
 /** Signs of life that are measured, and the registry that they are given in. */
 const BEATS = 500
-const MEASURED_NODES = '{wsp:measured}:nodes'
+const MEASURED_NODES = 'measured:{@nodes}'
 /** Rooms that are added to an index. */
 const ENLISTED = 50_000
 
@@ -155,7 +155,7 @@ export async function measureRegistry (): Promise<RegistryCost> {
     await stage.leave()
     await sleep(GONE)
     const names = Array.from({ length: PRETENDED }, (_, n) => [Date.now() + 3_600_000, `pretended${n}`.padEnd(12, '_').slice(-12)]).flat()
-    for (const registry of ['{wsp:nodes}', MEASURED_NODES]) await redis.client.zadd(registry, ...names)
+    for (const registry of ['wsp:{@nodes}', MEASURED_NODES]) await redis.client.zadd(registry, ...names)
     // The node has seen them.
     await sleep(6_000)
     const beats = await stage.during(() => beat(redis), 0)
@@ -180,13 +180,13 @@ export async function measureRegistry (): Promise<RegistryCost> {
 /** Signs of life in a registry of their own, many times as many as a node gives meanwhile: a few are less than can be seen. */
 async function beat ({ client }: RedisServer): Promise<void> {
   const script = await client.script('LOAD', SCRIPTS.beatNode.lua) as string
-  for (let n = 0; n < BEATS; n++) await client.evalsha(script, 1, MEASURED_NODES, 'measured', 3_600_000)
+  for (let n = 0; n < BEATS; n++) await client.evalsha(script, 1, MEASURED_NODES, 'measured', 3_600_000, 'measured:db0:{@nodes}')
 }
 
 /** Adds rooms to an index of their own, as many at once as a busy node does. */
 async function enlist ({ client }: RedisServer): Promise<void> {
   const script = await client.script('LOAD', SCRIPTS.enlistRoom.lua) as string
   for (let n = 0; n < ENLISTED; n += 50) {
-    await Promise.all(Array.from({ length: 50 }, (_, i) => client.evalsha(script, 2, '{wsp:measured}', '{wsp:measured}:count', `payment_${n + i}_${'x'.repeat(12)}`, 1)))
+    await Promise.all(Array.from({ length: 50 }, (_, i) => client.evalsha(script, 2, 'measured:{@rooms}', 'measured:{@rooms}:count', `payment_${n + i}_${'x'.repeat(12)}`, 1)))
   }
 }

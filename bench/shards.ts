@@ -59,7 +59,7 @@ console.log([head, head.map(() => '---:'), ...rows].map((cells) => `| ${cells.jo
 async function publisher (commands: ReturnType<typeof connect>['commands']): Promise<(n: number) => Promise<void>> {
   let epochs = 0
   const store = new RoomStore({
-    commands, prefix: 'shards', logSize: 200, retention: 900_000, monotonic: SYSTEM_CLOCKS.monotonic, newEpoch: () => `epoch${++epochs}`, onRefused: (error) => { throw error }
+    commands, prefix: 'shards', database: 0, logSize: 200, retention: 900_000, monotonic: SYSTEM_CLOCKS.monotonic, newEpoch: () => `epoch${++epochs}`, onRefused: (error) => { throw error }
   })
   const ids = Array.from({ length: ROOMS }, (_, n) => `payment_${n}`)
   for (const roomId of ids) {

@@ -1,10 +1,12 @@
 // The room log: decorates `broker`, in this process or in Redis as the settings say, and lets it do what is due.
 import { randomBytes } from 'node:crypto'
+import type { FastifyBaseLogger } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Broker } from '../src/broker/broker.js'
 import { measured } from '../src/broker/measured.js'
 import { MemoryBroker } from '../src/broker/memory.js'
-import { RedisBroker } from '../src/broker/redis.js'
+import { RedisBroker, type RedisNews } from '../src/broker/redis.js'
+import type { Trouble } from '../src/broker/redis/trouble.js'
 
 /** Time between two ticks, ms. A room that ended in between is already gone for whoever asks; its members are told by the tick. */
 export const TICK_INTERVAL = 1_000
@@ -38,11 +40,7 @@ export default fp(async (app) => {
       connection: redis,
       prefix: config.REDIS_PREFIX,
       node: newName(),
-      onTrouble: (what, err) => {
-        if (what === 'ready') log.info('Redis is there')
-        else if (what === 'lost') log.error('Redis is away: nothing is accepted until it is back')
-        else log.error({ err }, what === 'refused' ? 'Redis refused a command' : 'broker failed')
-      }
+      onNews: (news) => logNews(log, redis.address.hosts.map(({ host, port }) => `${host}:${port}`), news)
     }), app.metrics.broker)
   app.decorate('broker', broker)
 
@@ -54,3 +52,16 @@ export default fp(async (app) => {
     await broker.close()
   })
 }, { name: 'broker', dependencies: ['metrics', 'redis'] })
+
+/** Reasons and code words, never the library's errors: they hold the commands, and with them payloads. */
+function logNews (log: FastifyBaseLogger, hosts: readonly string[], news: RedisNews): void {
+  switch (news.what) {
+    case 'up': return log.info('Redis is there')
+    case 'down': return log.error({ hosts, ...fieldsOf(news.trouble) }, `Redis cannot be ${news.trouble.kind === 'unreachable' ? 'reached' : 'used'}: ${news.trouble.reason}`)
+    case 'refused': return log.error(fieldsOf(news.trouble), `Redis refused a command: ${news.trouble.reason}`)
+    case 'evicts': return log.warn({ policy: news.policy }, `Redis may drop rooms that are in use: its maxmemory-policy is ${news.policy}, and should be noeviction`)
+    case 'failed': return log.error({ err: news.error }, 'broker failed')
+  }
+}
+
+function fieldsOf ({ code, reason, shard }: Trouble): Omit<Trouble, 'kind'> { return { code, reason, ...(shard !== undefined && { shard }) } }

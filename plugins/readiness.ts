@@ -35,6 +35,7 @@ export default fp(async (app) => {
       draining: app.sessions.draining,
       eventLoop: delayed ? 'delayed' : 'ok'
     }
-    return { status: checks.broker === 'up' && !checks.draining && !delayed ? 'ready' : 'not ready', checks }
+    const reason = app.broker.unreadyReason()
+    return { status: checks.broker === 'up' && !checks.draining && !delayed ? 'ready' : 'not ready', checks, ...(reason !== undefined && { reason }) }
   })
 }, { name: 'readiness', dependencies: ['broker', 'sessions'] })

@@ -34,7 +34,7 @@ const one = (name: string): string => {
 /** Settings as a container or a unit gives them, which the server must take. A reference to a variable stands for its default. */
 function load (settings: Record<string, string>) {
   for (const name of Object.keys(settings)) if (!(name in ConfigSchema.properties)) throw new Error(`there is no setting ${name}`)
-  return loadConfig(Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, value.replace(/^\$\{\w+:-(.*)\}$/, '$1')])))
+  return loadConfig(Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, value.replace(/\$\{\w+:-([^}]*)\}/g, '$1')])))
 }
 /** Not `latest`, nor none. */
 const PINNED = /^[\w./-]+:\d+(\.\d+)+(-[\w.]+)?$/
@@ -98,7 +98,12 @@ t.test('docker-compose.yml: settings, grace, health, and nothing more allowed th
   t.equal(config.PORT, defaults.PORT)
   t.equal(config.TRUST_PROXY, 'uniquelocal', 'or all clients would be limited as one')
   t.ok(seconds(node1.stop_grace_period) > config.SHUTDOWN_GRACE_SECONDS)
-  t.match(config.REDIS_URL, /^redis:\/\/redis:6379$/)
+  const { password } = new URL(config.REDIS_URL!)
+  t.equal(config.REDIS_URL, `redis://wsp:${password}@redis:6379`)
+  t.strictSame(Object.values(redis.environment).map((value) => String(value).replace(/\$\{\w+:-([^}]*)\}/g, '$1')), [password, password])
+  t.match(redis.command.slice(0, 2), ['sh', '/usr/local/etc/redis/start.sh'])
+  t.ok(redis.volumes.includes('./deploy/redis:/usr/local/etc/redis:ro'))
+  t.strictSame(redis.healthcheck.test.slice(-3), ['--user', 'wsp', 'ping'])
   t.match(node1.healthcheck.test[3], `127.0.0.1:${config.PORT}/ready'`)
   t.match(front.healthcheck.test.at(-1), `127.0.0.1:${one('listen').split(' ')[0]}/health`)
   t.ok('/ready' in paths && '/health' in paths)

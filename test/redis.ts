@@ -40,6 +40,11 @@ export interface RedisSettings {
   readonly tls?: Certificates
   /** The password that the test's own client needs. */
   readonly password?: string
+  /** The user that the test's own client is, where it is not the default one. */
+  readonly username?: string
+  /** What starts it, redis-server where it is left out. */
+  readonly command?: string
+  readonly env?: NodeJS.ProcessEnv
 }
 
 /** Redis' settings for a port: with TLS there is none for plain text. */
@@ -53,7 +58,7 @@ function portArgs (port: number, tls: Certificates | undefined): string[] {
  * Starts a Redis of the test's own.
  * @param args further settings, such as `--appendonly yes`
  */
-export async function startRedis (t: Test, args: string[] = [], { port, tls, password }: RedisSettings = {}): Promise<RedisServer> {
+export async function startRedis (t: Test, args: string[] = [], { port, tls, command = 'redis-server', env, ...login }: RedisSettings = {}): Promise<RedisServer> {
   const dir = mkdtempSync(join(tmpdir(), 'redis-'))
   const usedPort = port ?? await freePort()
   let child: ChildProcess | undefined
@@ -63,7 +68,7 @@ export async function startRedis (t: Test, args: string[] = [], { port, tls, pas
     const file = args.filter((arg) => arg.endsWith('.conf') && arg.startsWith('/'))
     const own = file.length > 0 ? ['--dir', dir] : ['--bind', '127.0.0.1', '--dir', dir, '--save', '', '--loglevel', 'warning']
     const all = [...file, ...portArgs(usedPort, tls), ...own, ...args.filter((arg) => !file.includes(arg))]
-    const process = spawn('redis-server', all, { stdio: 'ignore' })
+    const process = spawn(command, all, { stdio: 'ignore', ...(env && { env }) })
     child = process
     exited = once(process, 'exit')
     for (let i = 0; i < 400; i++) {
@@ -82,7 +87,7 @@ export async function startRedis (t: Test, args: string[] = [], { port, tls, pas
   }
   await start()
   const secure = tls && { tls: { ca: readFileSync(tls.ca), servername: 'localhost' } }
-  const client = new Redis({ port: usedPort, host: '127.0.0.1', ...secure, ...(password !== undefined && { password }), maxRetriesPerRequest: 50, retryStrategy: () => 50, autoResendUnfulfilledCommands: true })
+  const client = new Redis({ ...login, port: usedPort, host: '127.0.0.1', ...secure, maxRetriesPerRequest: 50, retryStrategy: () => 50, autoResendUnfulfilledCommands: true })
   client.on('error', () => { /* it is being broken */ })
   t.teardown(async () => {
     client.disconnect()

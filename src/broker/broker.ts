@@ -120,7 +120,9 @@ export interface Broker {
   closeRoom: (roomId: string) => Promise<void | Failure>
   /** What is due by the clock: ended rooms are told and forgotten. Called about once a second. */
   tick: () => Promise<void>
-  /** Whether the broker can be reached; true for one that lives in this process. */
+  /** Whether rooms can be read and written; true for a broker that lives in this process. */
   ready: () => boolean
+  /** Why they cannot, in words without a host or a name; undefined while they can. */
+  unreadyReason: () => string | undefined
   close: () => Promise<void>
 }

@@ -140,6 +140,8 @@ export class MemoryBroker implements Broker {
 
   ready (): boolean { return true }
 
+  unreadyReason (): undefined { return undefined }
+
   async close (): Promise<void> {
     this.#rooms.clear()
     this.#closed.clear()

@@ -5,22 +5,39 @@ import type { EventDraft } from '../protocol/codec.js'
 import type { RoomMember } from '../protocol/server-frames.js'
 import type { Broker, BrokerListener, Lifetime, Published, ReadFrom, RoomSummary, RoomView } from './broker.js'
 import type { Connection } from './redis/connection.js'
+import { diagnose } from './redis/diagnosis.js'
+import { EvictionPolicy } from './redis/eviction-policy.js'
+import { Health } from './redis/health.js'
 import { listOf, LiveRooms } from './redis/live-rooms.js'
 import { Members } from './redis/members.js'
 import { BEAT_INTERVAL, Nodes } from './redis/nodes.js'
+import { Probe } from './redis/probe.js'
 import { RoomIndex } from './redis/room-index.js'
 import { RoomStore, type RoomStoreOptions, type StoredRoom } from './redis/store.js'
+import { LOST, troubleOf, type Trouble } from './redis/trouble.js'
 
 /** How often rooms that ended are struck off the index, ms. */
 export const SWEEP_INTERVAL = 10_000
+/** How often an error of a single command is told, ms. */
+const ERROR_INTERVAL = 60_000
 
-export interface RedisBrokerOptions extends Omit<RoomStoreOptions, 'commands' | 'onRefused'> {
+/**
+ * What there is to tell of Redis. `up` and `down`: it can be used, or it cannot (again after a minute where it cannot be reached, and for another cause).
+ * `refused`: it answered a single command with an error that says nothing of others. `evicts`: its eviction policy may drop rooms that are in use. `failed`: a bug, here.
+ */
+export type RedisNews =
+  | { readonly what: 'up' }
+  | { readonly what: 'down', readonly trouble: Trouble }
+  | { readonly what: 'refused', readonly trouble: Trouble }
+  | { readonly what: 'evicts', readonly policy: string }
+  | { readonly what: 'failed', readonly error: unknown }
+
+export interface RedisBrokerOptions extends Omit<RoomStoreOptions, 'commands' | 'database' | 'onRefused'> {
   readonly connection: Connection
   /** This node's name, which no node had before. No spaces. */
   readonly node: string
   readonly onRoom?: (change: 'created' | 'removed', roomId: string) => void
-  /** Told when Redis is there, when it is not, what it refuses (at most once a second), and what failed here. */
-  readonly onTrouble?: (what: 'ready' | 'lost' | 'refused' | 'failed', error?: unknown) => void
+  readonly onNews?: (news: RedisNews) => void
 }
 
 export class RedisBroker implements Broker {
@@ -30,25 +47,35 @@ export class RedisBroker implements Broker {
   readonly #members: Members
   readonly #index: RoomIndex
   readonly #live: LiveRooms
-  /** The registry of nodes, and the channel on which they appear. */
+  readonly #probe: Probe
+  readonly #health: Health
+  readonly #policy: EvictionPolicy
+  /** The channel on which new nodes appear. */
   readonly #registry: string
   /** The subscriber has all its channels. */
   #subscribed = false
-  #registered = false
   #connecting = false
+  #checking = false
+  #diagnosing = false
   #closing = false
   #beatAt = -Infinity
   #sweptAt = -Infinity
+  /** What a command was refused with since the connection was made. */
+  #refusal: Trouble | undefined
+  #errorAt = -Infinity
+  /** What the client said of its connection since Redis was last up. */
+  #connectionError: unknown
 
   constructor (options: RedisBrokerOptions) {
     this.#options = options
     const { connection, prefix, node, monotonic, retention } = options
     const { commands, subscriber, clients } = connection
-    this.#registry = `{${prefix}:nodes}`
-    const store = this.#store = new RoomStore({ ...options, commands, onRefused: (error) => { if (!this.#closing) options.onTrouble?.('refused', error) } })
-    const nodes = this.#nodes = new Nodes({ self: node, commands, key: this.#registry, monotonic })
+    const store = this.#store = new RoomStore({ ...options, commands, database: connection.database, onRefused: (error) => this.#refused(error) })
+    // No room has an @ in its name, so none has these keys and channels.
+    this.#registry = store.channel('@nodes')
+    const nodes = this.#nodes = new Nodes({ self: node, commands, key: store.key('@nodes'), channel: this.#registry, monotonic })
     const members = this.#members = new Members({ store, nodes, self: node })
-    this.#index = new RoomIndex({ commands, key: `{${prefix}:rooms}`, roomKey: (roomId) => store.key(roomId) })
+    this.#index = new RoomIndex({ commands, key: store.key('@rooms'), roomKey: (roomId) => store.key(roomId) })
     this.#live = new LiveRooms({
       store,
       members,
@@ -59,8 +86,14 @@ export class RedisBroker implements Broker {
       onRenewed: (roomId) => store.run(() => this.#index.add(roomId, false)),
       letRun: (work) => this.#letRun(work)
     })
+    this.#probe = new Probe({ connection, prefix, channelOf: (tag) => store.channel(tag) })
+    this.#policy = new EvictionPolicy({ commands, onOther: (policy) => this.#tell({ what: 'evicts', policy }) })
+    this.#health = new Health({ now: monotonic, onUp: () => this.#up(), onDown: (trouble) => this.#tell({ what: 'down', trouble }) })
     for (const client of clients) {
-      client.on('error', () => { /* the state says it, and every command that it broke */ })
+      client.on('error', (error: unknown) => {
+        this.#connectionError = error
+        this.#disconnected()
+      })
       client.on('ready', () => this.#letRun(this.#connected()))
       client.on('close', () => this.#disconnected())
     }
@@ -75,7 +108,9 @@ export class RedisBroker implements Broker {
 
   listen (listener: BrokerListener): void { this.#live.listener = listener }
 
-  ready (): boolean { return this.#isConnected && this.#subscribed && this.#registered }
+  ready (): boolean { return this.#health.trouble === undefined && this.#isConnected }
+
+  unreadyReason (): string | undefined { return this.#health.trouble?.reason }
 
   async createRoom (roomId: string, ttl?: number): Promise<Lifetime | Failure> {
     const lifetime = await this.#store.create(roomId, ttl)
@@ -141,10 +176,10 @@ export class RedisBroker implements Broker {
   async tick (): Promise<void> {
     const time = this.#options.monotonic()
     this.#live.expire()
-    if (!this.#isConnected) return
+    if (!this.#isConnected) return this.#disconnected()
     if (!this.#subscribed) return this.#connected()
     const work: Array<Promise<unknown>> = [this.#members.retry(), this.#live.tick()]
-    if (time - this.#beatAt >= BEAT_INTERVAL || !this.#registered) work.push(this.#beat())
+    if (time - this.#beatAt >= BEAT_INTERVAL || !this.#health.isSteady) work.push(this.#check())
     if (time - this.#sweptAt >= SWEEP_INTERVAL) {
       this.#sweptAt = time
       work.push(this.#store.run(() => this.#index.sweep(SWEEP_INTERVAL / this.#options.retention, SWEEP_INTERVAL - 1000)))
@@ -162,39 +197,103 @@ export class RedisBroker implements Broker {
 
   get #isConnected (): boolean { return this.#options.connection.clients.every(({ status }) => status === 'ready') }
 
+  #tell (news: RedisNews): void { if (!this.#closing) this.#options.onNews?.(news) }
+
   /** For work that nobody waits for. Redis' failures are dealt with in it, so what rejects here is a bug. */
-  #letRun (work: Promise<unknown>): void { work.catch((error: unknown) => this.#options.onTrouble?.('failed', error)) }
+  #letRun (work: Promise<unknown>): void { work.catch((error: unknown) => this.#options.onNews?.({ what: 'failed', error })) }
 
   /** Both ways are there: hears all channels, registers, and then looks what was missed. */
   async #connected (): Promise<void> {
     if (this.#connecting || !this.#isConnected) return
     this.#connecting = true
+    this.#refusal = undefined
     const { isCluster } = this.#options.connection
     const failure = await this.#live.hearOf(this.#registry) ?? (isCluster ? undefined : await this.#live.resubscribe())
     // Otherwise the connection was lost again, or the next tick tries it.
-    if (!failure && this.#isConnected) {
+    if (failure) {
+      if (this.#refusal) this.#failed(this.#refusal)
+    } else if (this.#isConnected) {
       this.#subscribed = true
-      await this.#beat()
-      if (this.ready()) this.#options.onTrouble?.('ready')
+      await this.#check()
       await this.#live.checkAll()
     }
     this.#connecting = false
   }
 
   #disconnected (): void {
-    if (this.#subscribed && !this.#closing) this.#options.onTrouble?.('lost')
+    // One of a cluster's connections had an error; the cluster is there.
+    if (this.#closing || this.#isConnected) return
     this.#subscribed = false
+    this.#health.lost()
+    if (this.#health.wantsCause) this.#letRun(this.#diagnose())
   }
 
-  async #beat (): Promise<void> {
+  async #diagnose (): Promise<void> {
+    if (this.#diagnosing) return
+    this.#diagnosing = true
+    const found = await diagnose(this.#options.connection)
+    this.#diagnosing = false
+    const told = troubleOf(this.#connectionError)
+    // By now it may be connected again, and then it is for the probes to say whether it can be used.
+    if (!this.#isConnected) this.#health.explain(found ?? (told.kind === 'unreachable' ? told : undefined))
+  }
+
+  /** A sign of life, and whether rooms can be read and written. */
+  async #check (): Promise<void> {
+    if (this.#checking) return
+    this.#checking = true
     this.#beatAt = this.#options.monotonic()
     const { subscriber, isCluster } = this.#options.connection
     // Where packets vanish the channels would merely fall silent; a question that is not answered ends the connection. A cluster's are its own.
-    if (!isCluster) this.#letRun(this.#store.run(() => subscriber.ping()))
-    const gone = await this.#store.run(() => this.#nodes.beat())
-    if (gone instanceof Failure) return
-    this.#registered = true
-    for (const node of gone) this.#live.forgetNode(node)
+    const [refused, ...others] = await Promise.all([this.#probe.run(), this.#try(this.#beat()), isCluster ? undefined : this.#try(subscriber.ping())])
+    this.#checking = false
+    const trouble = refused ?? others.find((other) => other)
+    if (trouble) this.#failed(trouble)
+    else if (this.#isConnected && this.#subscribed) this.#health.succeeded()
+  }
+
+  #failed (trouble: Trouble): void { if (this.#isEvidence(trouble)) this.#health.failed(trouble) }
+
+  /** Without a connection every command fails, which says nothing of Redis: its close is told by itself. In a cluster it is one shard's, and told by nothing else. */
+  #isEvidence ({ code }: Trouble): boolean { return this.#isConnected && !this.#closing && (this.#options.connection.isCluster || code !== LOST.code) }
+
+  /** @returns why work failed. Its refusal may close the connection before all of a check is done. */
+  async #try (work: Promise<unknown>): Promise<Trouble | undefined> {
+    try {
+      await work
+      return undefined
+    } catch (error) {
+      const trouble = troubleOf(error)
+      if (this.#isEvidence(trouble)) this.#health.suspect(trouble)
+      return trouble
+    }
+  }
+
+  async #beat (): Promise<void> {
+    for (const node of await this.#nodes.beat()) this.#live.forgetNode(node)
+  }
+
+  #up (): void {
+    this.#connectionError = undefined
+    this.#tell({ what: 'up' })
+    this.#letRun(this.#policy.check())
+  }
+
+  /** A command was refused: a probe follows with the next tick. An error that says nothing of other commands is told alone. */
+  #refused (error: unknown): void {
+    // One is enough to look into it; a full Redis refuses thousands.
+    if (this.#closing || (this.#subscribed && !this.#health.isSteady)) return
+    const trouble = troubleOf(error)
+    if (!this.#isEvidence(trouble)) return
+    if (trouble.kind !== 'error') {
+      this.#refusal = trouble
+      this.#health.suspect(trouble)
+      return
+    }
+    const time = this.#options.monotonic()
+    if (time - this.#errorAt < ERROR_INTERVAL) return
+    this.#errorAt = time
+    this.#tell({ what: 'refused', trouble })
   }
 
   async #began (roomId: string): Promise<void> {

@@ -38,7 +38,8 @@ export const Readiness = Type.Object({
     broker: StringEnum(['up', 'down'], { description: 'Whether rooms can be read and written.' }),
     draining: Type.Boolean({ description: 'The process is on its way out.' }),
     eventLoop: StringEnum(['ok', 'delayed'], { description: 'Whether the process keeps up with its work.' })
-  })
+  }),
+  reason: Type.Optional(Type.String({ description: 'Why rooms cannot be read and written.', examples: ['it refuses writes: out of memory (maxmemory)'] }))
 }, { $id: 'Readiness' })
 export type Readiness = Static<typeof Readiness>
 

@@ -1,7 +1,7 @@
 // One node's Redis broker for tests, with a clock of its own.
 import type { Test } from 'tap'
 import type { BrokerListener } from '../../src/broker/broker.js'
-import { RedisBroker } from '../../src/broker/redis.js'
+import { RedisBroker, type RedisNews } from '../../src/broker/redis.js'
 import { connect, type SentinelCredentials } from '../../src/broker/redis/connection.js'
 import { draftEvent } from '../../src/protocol/codec.js'
 import type { RoomMember } from '../../src/protocol/server-frames.js'
@@ -18,15 +18,17 @@ export interface NodeOptions {
   readonly prefix?: string
   /** Trouble with Redis is part of the test. */
   readonly mayFail?: boolean
+  /** It need not be ready at first. */
+  readonly mayBeDown?: boolean
   readonly sentinel?: SentinelCredentials
 }
 
-export async function startBroker (t: Test, url: string, { prefix = newPrefix(), mayFail = false, sentinel }: NodeOptions = {}) {
+export async function startBroker (t: Test, url: string, { prefix = newPrefix(), mayFail = false, mayBeDown = false, sentinel }: NodeOptions = {}) {
   const node = `node${++count}`
   const clock = { time: 1_000_000 }
   let epochs = 0
   const connection = connect(url, sentinel)
-  const trouble: string[] = []
+  const news: RedisNews[] = []
   const broker = new RedisBroker({
     connection,
     prefix,
@@ -36,16 +38,16 @@ export async function startBroker (t: Test, url: string, { prefix = newPrefix(),
     now: () => clock.time,
     monotonic: () => clock.time,
     newEpoch: () => `${node}.${++epochs}`,
-    onTrouble: (what, error) => {
-      trouble.push(what)
-      if (what === 'failed' || (what !== 'ready' && !mayFail)) t.fail('trouble with Redis', { what, error })
+    onNews: (told) => {
+      news.push(told)
+      if (told.what === 'failed' || (told.what !== 'up' && !mayFail)) t.fail('trouble with Redis', told)
     }
   })
   t.teardown(async () => {
     await broker.close()
     connection.close()
   })
-  await until('the broker is ready', () => broker.ready())
+  if (!mayBeDown) await until('the broker is ready', () => broker.ready())
   const pass = async (ms: number) => {
     // As the clock would have it: a tick now and then, never later than a room's renewal is due.
     for (let left = ms; left > 0; left -= RETENTION / 4) {
@@ -53,7 +55,7 @@ export async function startBroker (t: Test, url: string, { prefix = newPrefix(),
       await broker.tick()
     }
   }
-  return { broker, connection, prefix, node, trouble, clock, pass }
+  return { broker, connection, prefix, node, news, clock, pass }
 }
 
 /** The same, with a listener that keeps what it hears, and short ways to do what tests do. */
@@ -76,7 +78,7 @@ export async function startNode (t: Test, url: string, options: NodeOptions = {}
   broker.listen(listener)
   const publish = (n: unknown, { roomId = 'r', id, origin }: { roomId?: string, id?: string, origin?: string } = {}) =>
     broker.publish(roomId, draftEvent({ type: 'CLICKED_PAY', payload: { roomId, n }, id }, { source: 'device', timestamp: 1000, ...(origin !== undefined && { origin }) }), true)
-  return { ...started, heard, publish, channel: (roomId: string) => `${prefix}:{${roomId}}:live`, key: (roomId: string) => `${prefix}:{${roomId}}` }
+  return { ...started, heard, publish, channel: (roomId: string) => `${prefix}:db0:{${roomId}}`, key: (roomId: string) => `${prefix}:{${roomId}}` }
 }
 
 /** Two nodes that share their rooms. */

@@ -179,9 +179,9 @@ t.test('two nodes over one Redis', { skip: withoutRedis }, async (t) => {
     b.clock.time += 2000
     t.strictSame(await listed(), ['x', 'y'])
     await redis.client.del(a.key('x'))
-    await redis.client.del(`{${a.prefix}:rooms}:sweeper`)
+    await redis.client.del(`${a.prefix}:{@rooms}:sweeper`)
     await b.pass(RETENTION / 4)
-    t.strictSame(await redis.client.zrange(`{${a.prefix}:rooms}`, 0, '-1'), ['y'], 'the sweep struck it off')
+    t.strictSame(await redis.client.zrange(`${a.prefix}:{@rooms}`, 0, '-1'), ['y'], 'the sweep struck it off')
   })
 
   t.test('a room that is occupied on one node lives, though another node left it', async (t) => {
@@ -231,7 +231,7 @@ t.test('two nodes over one Redis', { skip: withoutRedis }, async (t) => {
     t.match(await b.broker.read('r'), { elsewhere: [member('a1')] }, 'it lives: its sign of life is fresh by the clock of Redis')
     // It dies: no more signs of life, and the last one runs out.
     a.connection.close()
-    await redis.client.zrem(`{${a.prefix}:nodes}`, a.node)
+    await redis.client.zrem(`${a.prefix}:{@nodes}`, a.node)
     for (let i = 0; i < 8; i++) await b.pass(5000)
     t.strictSame(b.heard.elsewhere.at(-1), ['r', []])
     t.match(await b.broker.read('r'), { elsewhere: [] })

@@ -157,7 +157,7 @@ t.test('two nodes', { skip: withoutRedis }, async (t) => {
   t.test('what Redis refuses is logged', async (t) => {
     const full = await startRedis(t, ['--maxmemory', '1mb'])
     const { app, logs } = await build(t, { env: { REDIS_URL: full.url } })
-    await until('it is refused', () => logs.some(({ level, msg }) => level === 50 && msg === 'Redis refused a command'))
+    await until('it is refused', () => logs.some(({ level, msg }) => level === 50 && msg === 'Redis cannot be used: it refuses writes: out of memory (maxmemory)'))
     t.equal(app.broker.ready(), false)
   })
 
@@ -177,7 +177,8 @@ t.test('two nodes', { skip: withoutRedis }, async (t) => {
     t.match((await app.inject('/ready')).json(), { status: 'not ready', checks: { broker: 'down' } })
     for (const url of ['/api/rooms', '/api/rooms/r']) t.match((await app.inject(url)).json(), { code: 'UNAVAILABLE' })
     t.equal((await app.inject('/health')).statusCode, 200)
-    t.match(logs.filter(({ msg }) => /^Redis/.test(msg)), [{ level: 30, msg: 'Redis is there' }, { level: 50, msg: /^Redis is away/ }])
+    await until('it is said why', () => logs.some(({ msg }) => /^Redis cannot/.test(msg)))
+    t.match(logs.filter(({ msg }) => /^Redis/.test(msg)), [{ level: 30, msg: 'Redis is there' }, { level: 50, msg: /^Redis cannot be reached: / }])
     await away.start()
     await until('it is back', () => app.broker.ready())
     // It came back empty, and says so.

@@ -7,6 +7,8 @@ import { SCRIPTS, type RoomRedis } from './scripts.js'
 const SILENCE = 1_500
 /** The longest pause before the next attempt to connect, ms. */
 const MAX_PAUSE = 1_000
+/** The least time between two looks for another master, ms: each closes the connection, and a replica refuses every event. */
+const MASTER_LOOKUP_INTERVAL = 1_000
 
 /** The two ways to talk to Redis. In a cluster they are one object, which keeps its own connections per shard. */
 export interface Connection {
@@ -16,6 +18,10 @@ export interface Connection {
   readonly clients: ReadonlyArray<Redis | Cluster>
   /** A cluster's subscribers remember their channels by themselves. */
   readonly isCluster: boolean
+  readonly address: Address
+  readonly sentinel: SentinelCredentials
+  /** The number of the database; a cluster has 0 alone. */
+  readonly database: number
   close: () => void
 }
 
@@ -64,8 +70,9 @@ export function connect (url: string, sentinel: SentinelCredentials = {}): Conne
     // It would leave its failures to nobody; we subscribe again ourselves, and then look what we missed.
     autoResubscribe: false,
     retryStrategy: pause,
-    // A replica is no place for us: the master has moved, so look it up again.
-    reconnectOnError: ({ message }) => message.startsWith('READONLY')
+    // Their refusal would fill the log of an ACL that gives no right to them.
+    disableClientInfo: true,
+    reconnectOnError: leaveReplica()
   }
   if (kind === 'cluster') {
     const cluster = new Cluster([...hosts], {
@@ -83,11 +90,12 @@ export function connect (url: string, sentinel: SentinelCredentials = {}): Conne
       // Names are left as they are: a certificate is verified against the name, and one name that is not found does not stop the others.
       dnsLookup: (name, callback) => callback(null, name)
     })
-    return connectionOf(cluster, cluster)
+    return connectionOf({ address, sentinel }, cluster, cluster)
   }
   // Not with `failoverDetector`: when it fires in the middle of a reconnection it ends the client for good.
   const place = kind === 'sentinel' ? { sentinels: [...hosts], name, sentinelRetryStrategy: pause, ...sentinelOptions(address, sentinel) } : hosts[0]
-  return connectionOf(new OneDatabaseRedis({ ...options, ...place, scripts: SCRIPTS, enableAutoPipelining: true }), new OneDatabaseRedis({ ...options, ...place }))
+  const settings = { ...options, ...place }
+  return connectionOf({ address, sentinel }, new OneDatabaseRedis({ ...settings, scripts: SCRIPTS, enableAutoPipelining: true }), new OneDatabaseRedis(settings))
 }
 
 /** With `tls` alone ioredis would speak plain text to the Sentinels and to the master that they name. */
@@ -99,7 +107,7 @@ function sentinelOptions ({ options: { tls } }: Address, { username, password }:
   }
 }
 
-function connectionOf (commands: Redis | Cluster, subscriber: Redis | Cluster): Connection {
+function connectionOf (where: Pick<Connection, 'address' | 'sentinel'>, commands: Redis | Cluster, subscriber: Redis | Cluster): Connection {
   const clients = [...new Set([commands, subscriber])]
   return {
     // The scripts became methods of it, which its own type does not tell.
@@ -107,7 +115,20 @@ function connectionOf (commands: Redis | Cluster, subscriber: Redis | Cluster): 
     subscriber,
     clients,
     isCluster: clients.length === 1,
+    ...where,
+    database: commands instanceof Redis ? commands.options.db ?? 0 : 0,
     close: () => { for (const client of clients) client.disconnect() }
+  }
+}
+
+/** A replica is no place for us: the master has moved, so look it up again. */
+function leaveReplica (): (error: Error) => boolean {
+  let last = -Infinity
+  return ({ message }) => {
+    const now = performance.now()
+    if (!message.startsWith('READONLY') || now - last < MASTER_LOOKUP_INTERVAL) return false
+    last = now
+    return true
   }
 }
 

@@ -13,6 +13,8 @@ export interface NodesOptions {
   readonly commands: RoomRedis
   /** The registry's key. */
   readonly key: string
+  /** Where a node that is new says its name. */
+  readonly channel: string
   /** ms; see src/clock.ts. */
   readonly monotonic: () => number
 }
@@ -45,8 +47,8 @@ export class Nodes {
    * @returns those that were given up
    */
   async beat (): Promise<string[]> {
-    const { self, commands, key, monotonic } = this.#options
-    for (const node of await commands.beatNode(key, self, LEASE)) this.saw(node)
+    const { self, commands, key, channel, monotonic } = this.#options
+    for (const node of await commands.beatNode(key, self, LEASE, channel)) this.saw(node)
     const gone = [...this.#seenAt].filter(([, at]) => monotonic() - at >= PATIENCE).map(([node]) => node)
     for (const node of gone) this.#seenAt.delete(node)
     if (gone.length > 0) this.#relist()
@@ -55,7 +57,8 @@ export class Nodes {
 
   /** Takes this node out. */
   async leave (): Promise<void> {
-    await this.#options.commands.beatNode(this.#options.key, this.#options.self, 0)
+    const { self, commands, key, channel } = this.#options
+    await commands.beatNode(key, self, 0, channel)
   }
 
   #relist (): void { this.#list = ` ${[this.#options.self, ...this.#seenAt.keys()].join(' ')} ` }

@@ -215,8 +215,8 @@ redis.call('ZADD', KEYS[1], redis.call('INCR', KEYS[2]), ARGV[1])
 `
 
 /**
- * The nodes that live: this one for another while, by the clock of Redis. One that was not there is told to the others, by a channel of the
- * registry's own name. KEYS: registry. ARGV: node, for how long (ms; 0 removes it). → the names
+ * The nodes that live: this one for another while, by the clock of Redis. One that was not there is told to the others by the registry's channel.
+ * KEYS: registry. ARGV: node, for how long (ms; 0 removes it), channel. → the names
  */
 const BEAT = `
 local time = redis.call('TIME')
@@ -226,7 +226,7 @@ if ARGV[2] == '0' then redis.call('ZREM', KEYS[1], ARGV[1]) else added = redis.c
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 -- Further off than a sign of life can last: the clock was put back. A node that lives says so again.
 if ARGV[2] ~= '0' then redis.call('ZREMRANGEBYSCORE', KEYS[1], '(' .. now + ARGV[2], '+inf') end
-if added == 1 then redis.call('SPUBLISH', KEYS[1], ARGV[1]) end
+if added == 1 then redis.call('SPUBLISH', ARGV[3], ARGV[1]) end
 return redis.call('ZRANGE', KEYS[1], 0, -1)
 `
 
@@ -243,6 +243,48 @@ redis.call('SET', KEYS[1], 1, 'PX', window)
 return { 1, window }
 `
 
+/**
+ * Each command that rooms, their index, the registry and the rate limit need, tried on keys of its own. The first is a write, which Redis refuses where it is
+ * full or a replica; every one says whether the ACL gives the right to it. KEYS: a hash, a list, a sorted set, a text. ARGV: channel.
+ * → command and error of each that failed, in turn
+ */
+const PROBE = `
+local hash, list, set, text = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local failed = {}
+local function try(...)
+  local reply = redis.pcall(...)
+  if type(reply) ~= 'table' or not reply.err then return end
+  failed[#failed + 1] = (...)
+  failed[#failed + 1] = reply.err
+end
+try('HSET', hash, 'field', 1)
+try('INFO', 'replication')
+try('HGET', hash, 'field')
+try('HMGET', hash, 'field')
+try('HGETALL', hash)
+try('HDEL', hash, 'other')
+try('EXISTS', hash)
+try('PEXPIRE', hash, 60000)
+try('PTTL', hash)
+try('RPUSH', list, 1)
+try('LLEN', list)
+try('LRANGE', list, 0, -1)
+try('LPOP', list)
+try('ZADD', set, 1, 'member')
+try('ZSCORE', set, 'member')
+try('ZCARD', set)
+try('ZRANGE', set, 0, -1)
+try('ZRANGEBYSCORE', set, '-inf', '+inf')
+try('ZREMRANGEBYSCORE', set, '-inf', 0)
+try('ZREM', set, 'member')
+try('SET', text, 1, 'PX', 60000)
+try('INCR', text)
+try('TIME')
+try('SPUBLISH', ARGV[1], '')
+try('DEL', hash, list, set, text)
+return failed
+`
+
 /** For the client's `scripts` option. */
 export const SCRIPTS = {
   createRoom: { numberOfKeys: 3, lua: PRELUDE + CREATE },
@@ -254,7 +296,8 @@ export const SCRIPTS = {
   closeRoom: { numberOfKeys: 3, lua: PRELUDE + CLOSE },
   enlistRoom: { numberOfKeys: 2, lua: ENLIST },
   beatNode: { numberOfKeys: 1, lua: BEAT },
-  countRequest: { numberOfKeys: 1, lua: COUNT }
+  countRequest: { numberOfKeys: 1, lua: COUNT },
+  probe: { numberOfKeys: 4, lua: PROBE }
 }
 
 type Argument = string | number
@@ -272,4 +315,5 @@ export type RoomRedis = (Redis | Cluster) & {
   enlistRoom: (...args: Argument[]) => Promise<null>
   beatNode: (...args: Argument[]) => Promise<string[]>
   countRequest: (key: string, window: number) => Promise<[current: number, left: number]>
+  probe: (...args: Argument[]) => Promise<string[]>
 }

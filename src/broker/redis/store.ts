@@ -9,8 +9,10 @@ import { describeFact, stateFrom } from './state.js'
 
 export interface RoomStoreOptions {
   readonly commands: RoomRedis
-  /** Begins every key. */
+  /** Begins every key and every channel. */
   readonly prefix: string
+  /** The number of the database, which is part of every channel: unlike keys, channels are the same ones in all databases. */
+  readonly database: number
   /** Events kept in a room. */
   readonly logSize: number
   /** How long a room is kept once nobody is in it, ms. */
@@ -21,7 +23,7 @@ export interface RoomStoreOptions {
   readonly monotonic: () => number
   /** A name that was never used before, for the epoch of a new log. */
   readonly newEpoch: () => string
-  /** Told what Redis refuses although it is there, at most once a second. */
+  /** Told what Redis refuses although it is there. */
   readonly onRefused: (error: unknown) => void
 }
 
@@ -55,33 +57,29 @@ const TAB = 0x09
 
 export class RoomStore {
   readonly #options: RoomStoreOptions
-  #refusedAt = -Infinity
 
   constructor (options: RoomStoreOptions) { this.#options = options }
 
   /** The room's hash. All keys of a room share its name as their hash tag, so they are on one shard. */
   key (roomId: string): string { return `${this.#options.prefix}:{${roomId}}` }
 
-  channel (roomId: string): string { return `${this.key(roomId)}:live` }
+  /** The room's channel, on the same shard. */
+  channel (roomId: string): string { return `${this.#options.prefix}:db${this.#options.database}:{${roomId}}` }
 
   /** The room of a channel. */
   roomOf (channel: string): string { return channel.slice(channel.indexOf('{') + 1, channel.lastIndexOf('}')) }
 
   /** Runs commands; whatever Redis or the way to it has against them becomes UNAVAILABLE, and a script's refusal becomes its code. */
   async run<T> (call: (redis: RoomRedis) => Promise<T>): Promise<T | Failure> {
-    const { commands, monotonic, onRefused } = this.#options
+    const { commands, onRefused } = this.#options
     if (commands.status !== 'ready') return new Failure('UNAVAILABLE')
     try {
       const reply = await call(commands)
       const code = Array.isArray(reply) ? String(reply[0]) : ''
       return REFUSALS.has(code) ? new Failure(code as ErrorCode) : reply
     } catch (error) {
-      // Without a connection every command fails; that is one piece of news and not a thousand.
-      const at = monotonic()
-      if (commands.status === 'ready' && at - this.#refusedAt >= 1000) {
-        this.#refusedAt = at
-        onRefused(error)
-      }
+      // Without a connection every command fails, which is no refusal.
+      if (commands.status === 'ready') onRefused(error)
       return new Failure('UNAVAILABLE')
     }
   }

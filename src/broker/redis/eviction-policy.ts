@@ -1,0 +1,28 @@
+// Whether Redis may drop rooms that are in use once its memory is full: any eviction policy but noeviction does.
+import { Cluster, type Redis } from 'ioredis'
+
+export interface EvictionPolicyOptions {
+  readonly commands: Redis | Cluster
+  /** Told of each policy other than `noeviction` once, by its name. */
+  readonly onOther: (policy: string) => void
+}
+
+export class EvictionPolicy {
+  readonly #options: EvictionPolicyOptions
+  readonly #told = new Set<string>()
+
+  constructor (options: EvictionPolicyOptions) { this.#options = options }
+
+  /** Asks every master. INFO tells it, since services that run Redis seldom give the right to CONFIG. */
+  async check (): Promise<void> {
+    const { commands, onOther } = this.#options
+    const masters = commands instanceof Cluster ? commands.nodes('master') : [commands]
+    const answers = await Promise.allSettled(masters.map(async (master) => master.info('memory')))
+    for (const answer of answers) {
+      const policy = answer.status === 'fulfilled' ? /^maxmemory_policy:(\S+)/m.exec(answer.value)?.[1] : undefined
+      if (policy === undefined || policy === 'noeviction' || this.#told.has(policy)) continue
+      this.#told.add(policy)
+      onOther(policy)
+    }
+  }
+}

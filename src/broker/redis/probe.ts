@@ -1,0 +1,75 @@
+// Whether Redis takes what rooms need, tried out: each command of theirs, on keys and a channel under the prefix, on every master.
+import { Cluster, Command } from 'ioredis'
+import type { Connection } from './connection.js'
+import { missing, troubleOf, type Trouble } from './trouble.js'
+
+/** Names that are tried to find one for each master of a cluster; a thousand masters take about ten thousand. */
+const MAX_NAMES = 100_000
+
+export interface ProbeOptions {
+  readonly connection: Connection
+  /** Begins every key and channel. */
+  readonly prefix: string
+  /** The channel that belongs to a key. */
+  readonly channelOf: (tag: string) => string
+}
+
+export class Probe {
+  readonly #options: ProbeOptions
+  /** A hash tag by the master that serves it, `host:port`. */
+  #tags = new Map<string, string>()
+
+  constructor (options: ProbeOptions) { this.#options = options }
+
+  /** @returns what is refused, first what the ACL does not give; undefined where rooms can be read and written, on every master */
+  async run (): Promise<Trouble | undefined> {
+    const { commands } = this.#options.connection
+    if (!(commands instanceof Cluster)) return this.#try('@probe')
+    const found = await Promise.all([...this.#tagsOf(commands)].map(async ([shard, tag]) => {
+      const trouble = await this.#try(tag)
+      return trouble && { ...trouble, shard }
+    }))
+    return found.find((trouble) => trouble?.code === 'NOPERM') ?? found.find((trouble) => trouble)
+  }
+
+  async #try (tag: string): Promise<Trouble | undefined> {
+    const { connection: { commands, subscriber }, prefix, channelOf } = this.#options
+    const key = `${prefix}:{${tag}}`
+    const channel = channelOf(tag)
+    try {
+      const failed = await commands.probe(key, `${key}:list`, `${key}:set`, `${key}:text`, channel)
+      // What a subscriber needs to let go of a room: nothing waits for it elsewhere, so that nothing would say so.
+      await subscriber.sunsubscribe(channel)
+      return refusedBy(failed, channel)
+    } catch (error) {
+      return troubleOf(error, `keys and channels that begin with ${prefix}:`)
+    }
+  }
+
+  /** A tag for each master, found by trying names. They are kept while the slots are where they were. */
+  #tagsOf (cluster: Cluster): ReadonlyMap<string, string> {
+    const masterOf = (tag: string) => cluster.slots[new Command('get', [`{${tag}}`]).getSlot()]?.[0]
+    const masters = new Set(cluster.slots.map(([master]) => master))
+    const tags = new Map([...this.#tags].filter(([master, tag]) => masters.has(master) && masterOf(tag) === master))
+    for (let n = 0; tags.size < masters.size && n < MAX_NAMES; n++) {
+      const tag = `@probe${n}`
+      const master = masterOf(tag)
+      if (master !== undefined && !tags.has(master)) tags.set(master, tag)
+    }
+    this.#tags = tags
+    return tags
+  }
+}
+
+/** @param failed command and error, in turn */
+function refusedBy (failed: readonly string[], channel: string): Trouble | undefined {
+  const rights: string[] = []
+  let first: Trouble | undefined
+  for (let i = 0; i < failed.length; i += 2) {
+    const [command, error] = [failed[i]!, failed[i + 1]!]
+    const trouble = troubleOf({ message: error }, command)
+    if (trouble.code === 'NOPERM') rights.push(/channel/.test(error) ? `channels like ${channel}` : command)
+    first ??= trouble
+  }
+  return rights.length > 0 ? missing(rights) : first
+}

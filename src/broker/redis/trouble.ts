@@ -1,0 +1,91 @@
+// Why Redis cannot be used: an error of Redis, of the network or of the client in plain words. Its message never leaves this file: it may quote a payload.
+
+/** `unreachable`: there is no usable connection. `refused`: Redis answers, and turns down what rooms need. `error`: any other error of a command. */
+export interface Trouble {
+  readonly kind: 'unreachable' | 'refused' | 'error'
+  /** The code word of Redis or of the operating system, `OOM` or `ECONNREFUSED`. */
+  readonly code: string
+  /** A clause about Redis: "it refuses writes: out of memory (maxmemory)". No host, no name, no secret. */
+  readonly reason: string
+  /** The shard of a cluster, `host:port`. */
+  readonly shard?: string
+}
+
+/** The connection is gone, and nothing has said why. */
+export const LOST: Trouble = { kind: 'unreachable', code: 'CLOSED', reason: 'the connection was lost' }
+
+/** Not connected yet. */
+export const CONNECTING: Trouble = { kind: 'unreachable', code: 'CONNECTING', reason: 'it is not connected yet' }
+
+type Row = readonly [pattern: RegExp, kind: Trouble['kind'], code: string, reason: string]
+
+/** The first row that matches `code message` counts. */
+const ROWS: readonly Row[] = [
+  [/\b(ENOTFOUND|EAI_AGAIN)\b/, 'unreachable', '', 'its host name is unknown'],
+  [/\bECONNREFUSED\b/, 'unreachable', '', 'the connection is refused: nothing listens on that port'],
+  [/\b(EHOSTUNREACH|ENETUNREACH)\b/, 'unreachable', '', 'no route leads to its host'],
+  [/\b(ERR_TLS_CERT_ALTNAME_INVALID)\b/, 'unreachable', '', 'its TLS certificate names another host'],
+  [/\b(CERT_HAS_EXPIRED|CERT_NOT_YET_VALID)\b/, 'unreachable', '', 'its TLS certificate has expired, or is not valid yet'],
+  [/\b(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+|CERT_\w+)\b/, 'unreachable', '', 'its TLS certificate is not trusted'],
+  [/\b(EPROTO|ERR_SSL_\w+)\b/, 'unreachable', '', 'the TLS handshake failed'],
+  [/\b(ETIMEDOUT)\b|^timeout$|Socket timeout|Command timed out/, 'unreachable', 'ETIMEDOUT', 'it does not answer'],
+  [/\b(ECONNRESET|EPIPE|ECONNABORTED)\b/, 'unreachable', '', 'it cut the connection'],
+  [/\bWRONGPASS\b/, 'unreachable', 'WRONGPASS', 'the user name or the password is wrong'],
+  [/invalid password/, 'unreachable', 'WRONGPASS', 'the user name or the password is wrong'],
+  [/\bNOAUTH\b/, 'unreachable', 'NOAUTH', 'it asks for a password, and REDIS_URL has none'],
+  [/\bDENIED\b/, 'unreachable', 'DENIED', 'it is in protected mode: it has no password and takes connections of its own machine alone'],
+  [/max number of clients/, 'unreachable', 'MAXCLIENTS', 'it has as many connections as it may have (maxclients)'],
+  [/cluster support disabled/, 'unreachable', 'NOCLUSTER', 'it is not a cluster: REDIS_URL must begin with redis:// or rediss://'],
+  [/No such master/, 'unreachable', 'NOMASTER', 'Sentinel knows no master of that name'],
+  [/unknown command '?sentinel/i, 'unreachable', 'NOSENTINEL', 'it is not a Sentinel'],
+  [/DB index is out of range|invalid DB index/, 'unreachable', 'NODATABASE', 'it has no database of that number'],
+  [/SELECT is not allowed in cluster mode/, 'unreachable', 'NODATABASE', 'it is a cluster, which has no database but 0'],
+  [/\bLOADING\b/, 'refused', 'LOADING', 'it is loading its data'],
+  [/\bOOM\b/, 'refused', 'OOM', 'it refuses writes: out of memory (maxmemory)'],
+  [/\bNOREPLICAS\b/, 'refused', 'NOREPLICAS', 'it refuses writes: too few replicas are connected (min-replicas-to-write)'],
+  [/\bREADONLY\b/, 'refused', 'READONLY', 'it refuses writes: it is a replica'],
+  [/\bMISCONF\b/, 'refused', 'MISCONF', 'it refuses writes: it cannot save to its disk (MISCONF)'],
+  [/\bMASTERDOWN\b/, 'refused', 'MASTERDOWN', 'it is a replica without its master'],
+  [/\bCLUSTERDOWN\b/, 'refused', 'CLUSTERDOWN', 'the cluster is down, or a part of its slots is served by no master'],
+  [/\bMOVED\b/, 'refused', 'MOVED', 'it is a part of a cluster: REDIS_URL must begin with redis+cluster:// or rediss+cluster://'],
+  [/\bBUSY\b/, 'refused', 'BUSY', 'it is busy with a script'],
+  [/Connection is closed|Stream isn't writeable|isn't ready|Protocol error/, 'unreachable', LOST.code, LOST.reason]
+]
+
+/** The same for rights that the ACL does not give, with the name of what is missing. */
+const COMMAND = /no permissions to run the '([\w|]+)' command/
+const UNKNOWN_COMMAND = /unknown command '?([\w|]+)/i
+/** What Redis says of a command inside a script; 7.0 does not name it, and neither names a key. */
+const IN_SCRIPT = /user executing the script can't|no permissions/i
+
+/** Names what is missing: `INFO`, `CLUSTER SLOTS`. */
+const shown = (command: string): string => command.replace('|', ' ').toUpperCase()
+
+/** Rights that the user of REDIS_URL does not have. @param rights commands as Redis names them, or "keys" and "channels" with their pattern */
+export function missing (rights: readonly string[]): Trouble {
+  return { kind: 'refused', code: 'NOPERM', reason: `the ACL does not give the right to ${[...new Set(rights)].join(', ')}` }
+}
+
+/**
+ * Why a command or a connection failed.
+ * @param error as the client gave it
+ * @param rights what was asked for, for an error that does not name it
+ */
+export function troubleOf (error: unknown, rights = 'a command, a key or a channel'): Trouble {
+  const { code, message = '', lastNodeError } = (error ?? {}) as { code?: unknown, message?: string, lastNodeError?: unknown }
+  if (lastNodeError) return troubleOf(lastNodeError, rights)
+  const text = `${typeof code === 'string' ? `${code} ` : ''}${message}`
+  const [, command] = COMMAND.exec(text) ?? []
+  if (command !== undefined) return missing([shown(command)])
+  if (IN_SCRIPT.test(text)) return missing([rights])
+  for (const [pattern, kind, name, reason] of ROWS) {
+    const found = pattern.exec(text)
+    if (found) return { kind, code: name || found[0], reason }
+  }
+  const [, unknown] = UNKNOWN_COMMAND.exec(text) ?? []
+  if (unknown !== undefined || text.includes('Unknown Redis command')) {
+    return { kind: 'refused', code: 'UNKNOWN', reason: `it does not know ${unknown === undefined ? rights : shown(unknown)}: Redis 7.0 or newer is needed` }
+  }
+  const word = typeof code === 'string' ? code : /^[A-Z]{2,}\b/.exec(message)?.[0] ?? 'ERR'
+  return { kind: 'error', code: word, reason: `it answers with an error (${word})` }
+}
