@@ -228,7 +228,15 @@ const texts: Case[] = [
   ...group(invalid, '6.20', ['eda080', 'edadbf', 'edae80', 'edafbf', 'edb080', 'edbe80', 'edbfbf']),
   ...group(invalid, '6.21', ['eda080edb080', 'eda080edbfbf', 'edadbfedb080', 'edadbfedbfbf', 'edae80edb080', 'edae80edbfbf', 'edafbfedb080', 'edafbfedbfbf']),
   ...group(valid, '6.22', NON_CHARACTERS),
-  ...group(valid, '6.23', ['efbfb9', 'efbfba', 'efbfbb', 'efbfbc', 'efbfbd', 'efbfbe', 'efbfbf'])
+  ...group(valid, '6.23', ['efbfb9', 'efbfba', 'efbfbb', 'efbfbc', 'efbfbd', 'efbfbe', 'efbfbf']),
+  // Not Autobahn's: a parser that unmasks word by word looks at the bytes of a text in several ways, by their places.
+  ...[7, 27].flatMap((size, list) => Array.from({ length: size }, (_, i): Case => ({
+    id: `6.24.${list * 7 + i + 1}`,
+    sends: `a text of ${size} bytes that is no UTF-8 at byte ${i}`,
+    frames: () => [frame(Buffer.concat([stars(i), hex('ff'), stars(size - i - 1)]))],
+    answers: [],
+    closed: INVALID_TEXT
+  })))
 ]
 
 /** Close codes that a client may send (RFC 6455 §7.4, and those that IANA has registered since), and codes that it may not. */
@@ -301,3 +309,15 @@ const cutByOthers: Case[] = [
 ]
 
 export const CASES: readonly Case[] = [...sizes, ...pings, ...reserved, ...opcodes, ...masks, ...fragmentation, ...texts, ...closes, ...large, ...cutByOthers]
+
+/** Bytes in a message, at most, on a server that takes no large ones. */
+export const SMALL_LIMIT = 1024
+
+/** Not Autobahn's: the limit of a message, on a server with {@link SMALL_LIMIT}. */
+export const LIMIT_CASES: readonly Case[] = [
+  { id: 'limit.1', sends: 'a text as large as may be', frames: ({ event }) => [frame(event({ size: SMALL_LIMIT }))], answers: [ACK] },
+  { id: 'limit.2', sends: 'a text one byte larger', frames: ({ event }) => [frame(event({ size: SMALL_LIMIT + 1 }))], answers: [], closed: 'close 1009' },
+  { id: 'limit.3', sends: 'a text of 64 KiB', frames: ({ event }) => [frame(event({ size: 64 * KIB }))], answers: [], closed: 'close 1009' },
+  { id: 'limit.4', sends: 'two fragments, together one byte larger', frames: ({ event }) => fragments(halves(event({ size: SMALL_LIMIT + 1 }))), answers: [], closed: 'close 1009' },
+  { id: 'limit.5', sends: 'binary one byte larger', frames: () => [frame(stars(SMALL_LIMIT + 1), { opcode: BINARY })], answers: [], closed: 'close 1009' }
+]
