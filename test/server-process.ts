@@ -22,8 +22,6 @@ export interface ProcessOptions {
   readonly preload?: string
   /** Flags of Node.js. */
   readonly flags?: readonly string[]
-  /** The compiled server; otherwise that of `dist`. */
-  readonly entry?: string
   /** How many file descriptors it may have. */
   readonly descriptors?: number
   /** Where its standard output leads; otherwise it is kept. */
@@ -31,11 +29,9 @@ export interface ProcessOptions {
 }
 
 /** Starts the server with these settings and no others; it may not listen yet. */
-export function startProcess (
-  env: Record<string, string>, { cwd = ROOT, preload, flags = [], entry = join(ROOT, 'dist/src/server.js'), descriptors, stdout }: ProcessOptions = {}
-): ServerProcess {
+export function startProcess (env: Record<string, string>, { cwd = ROOT, preload, flags = [], descriptors, stdout }: ProcessOptions = {}): ServerProcess {
   const imports = preload === undefined ? [] : ['--import', `data:text/javascript,${encodeURIComponent(preload)}`]
-  const node = plainNode(...flags, ...imports, entry)
+  const node = plainNode(...flags, ...imports, join(ROOT, 'dist/src/server.js'))
   // Only a shell can lower the limit; `exec` makes the server its successor, with the same process id.
   const [command, args] = descriptors === undefined ? node : ['/bin/sh', ['-c', `ulimit -n ${descriptors} && exec "$@"`, 'sh', ...node.flat()]]
   const child = spawn(command, args, {

@@ -260,6 +260,7 @@ const closeFrames: ReadonlyArray<Omit<Case, 'closes'>> = [
     closed: 'close 1000'
   },
   { id: '7.1.6', sends: 'a text of 256 KiB, a small one, a close, a ping', frames: ({ event }) => [frame(event({ size: 262_144 })), frame(event()), close(closing(1000)), ping()], answers: [ACK, ACK], closed: 'close 1000' },
+  { id: '7.1.7', sends: 'a text, a close, a ping', frames: ({ event }) => [frame(event()), close(closing(1000)), ping()], answers: [ACK], closed: 'close 1000' },
   { id: '7.3.1', sends: 'a close without a code', frames: () => [close()], answers: [], closed: 'close 1005' },
   { id: '7.3.2', sends: 'a close with half a code', frames: () => [close(hex('03'))], answers: [], closed: PROTOCOL_ERROR },
   { id: '7.3.3', sends: 'a close with a code', frames: () => [close(closing(1000))], answers: [], closed: 'close 1000' },

@@ -49,7 +49,7 @@ export const MUTANTS: readonly Mutant[] = [
   { fault: 'the beginning of a frame is not copied', group: '1.1', find: /= Buffer\.from\(bytes\.subarray\(at, limit\)\)/, replace: '= bytes.subarray(at, limit)' },
   { fault: 'the beginning of a frame is lost', group: '1.1', find: /Buffer\.concat\(\[\w+, chunk\.subarray\(0, length\)\]\)/, replace: 'Buffer.from(chunk.subarray(0, length))' },
   { fault: 'the beginning of a frame stays for ever', group: '1.1', find: /this\.#begun = undefined;/, replace: '' },
-  { fault: 'the close of ws overtakes the answers', group: '3', find: /endTurn\(\);\s*this\.#fallback\.leave/, replace: 'this.#fallback.leave' },
+  { fault: 'the close of ws overtakes the answers', group: '7.1', find: /endTurn\(\);\s*this\.#fallback\.leave/, replace: 'this.#fallback.leave' },
   { fault: 'the answer to a close overtakes the others', group: '7.1', find: /endTurn\(\);\s*return this\.#fallback\.end/, replace: 'return this.#fallback.end' },
   { fault: 'the frame that ws begins with is lost', group: '5', find: /fallback\.leave\(Buffer\.from\(rest\)\)/, replace: 'fallback.leave(Buffer.alloc(0))' }
 ]
