@@ -300,6 +300,11 @@ export interface components {
                  */
                 eventLoop: "ok" | "delayed";
             };
+            /**
+             * @description Why rooms cannot be read and written.
+             * @example it refuses writes: out of memory (maxmemory)
+             */
+            reason?: string;
         };
         ServerStatus: {
             /**

@@ -24,7 +24,7 @@ export const ConfigSchema = Type.Object({
   })),
   REDIS_SENTINEL_USERNAME: Type.Optional(Type.String({ description: 'User of the Sentinels themselves, where they have one. Needs `REDIS_SENTINEL_PASSWORD`' })),
   REDIS_SENTINEL_PASSWORD: Type.Optional(Type.String({ description: 'Password of the Sentinels themselves; the one in `REDIS_URL` is of the Redis behind them' })),
-  REDIS_PREFIX: Type.String({ pattern: '^[\\w.:-]{1,64}$', default: 'wsp', description: 'Begins every key in Redis' }),
+  REDIS_PREFIX: Type.String({ pattern: '^[\\w.:-]{1,64}$', default: 'wsp', description: 'Begins every key and every channel in Redis' }),
   API_KEYS: Type.Optional(Type.String({ description: 'Comma-separated; set: the REST API needs one of them. `read:` before a key: it only reads' })),
   TOKEN_SECRET: Type.Optional(Type.String({
     description: 'At least 32 bytes; set: joining a room needs a token. Comma-separated for rotation: the first signs, all verify. Needs `API_KEYS`'

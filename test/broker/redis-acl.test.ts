@@ -75,8 +75,8 @@ t.test('a right that is missing is told at the start, by its name', { skip: with
   t.ok(COMMANDS.length > 20)
   for (const command of COMMANDS) {
     const [reason, ...others] = await reasonWith(t, redis.url, `-${command}`)
-    // A client takes EVAL where it has not sent a script on its connection before, and then EVALSHA.
-    t.match(reason, new RegExp(`^the ACL does not give the right to (${command.toUpperCase()}|\\w+, .*\\b${command.toUpperCase()}\\b.*)$`), command)
+
+    t.match(reason, new RegExp(`^the ACL does not give the right to ${command.toUpperCase()}$`), command)
     t.strictSame(others, [], `${command}: told once`)
   }
   t.strictSame(await reasonWith(t, redis.url, '-info', '-lpop', '-zcard'), ['the ACL does not give the right to INFO, LPOP, ZCARD'], 'all that are missing')
