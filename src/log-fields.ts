@@ -10,7 +10,9 @@ const NAME = /^[\w$.:%|-]{1,64}$/
 
 /** Characters of an error's message. */
 const MAX_MESSAGE = 300
+/** Frames of a stack, and characters of each: a module may be named by its source (`data:`). */
 const MAX_FRAMES = 20
+const MAX_FRAME = 300
 /** Levels of causes below an error, and of objects below a field. */
 const MAX_DEPTH = 4
 /** Members of an `AggregateError`, and of any array. */
@@ -134,7 +136,7 @@ export class LogFields {
   /** The frames alone: an original stack begins with the message as it was thrown. */
   #stack (head: string, stack: string, message: unknown): string {
     const frames = (typeof message === 'string' ? stack.replace(message, () => '') : stack).match(FRAME) ?? []
-    return this.#text([head, ...frames.slice(0, MAX_FRAMES)].join('\n'))
+    return this.#text([head, ...frames.slice(0, MAX_FRAMES).map((frame) => frame.slice(0, MAX_FRAME))].join('\n'))
   }
 
   /** A message up to where it begins to quote. */

@@ -1,0 +1,65 @@
+// Payloads, keys, tokens and secrets that are marked, a server that is sent them, and the search for them in all that it wrote.
+import type { Test } from 'tap'
+import { Peer } from './peer.js'
+import { freePort } from './redis.js'
+import { startProcess, type ServerProcess } from './server-process.js'
+import { until } from './until.js'
+
+export const PAYLOAD = { amount: '98765431.27', cpf: '529.982.247-25', email: 'maria.souza@example.com' }
+export const IDEMPOTENCY_KEY = 'idem-9f31c7'
+export const EVENT_ID = 'event-5d20aa'
+export const API_KEY = 'key-of-a-backend'
+export const WRONG_KEY = 'key-of-nobody'
+export const TOKEN_SECRET = 'secret-of-tokens-0123456789abcdef'
+export const WRONG_TOKEN = 'eyJhbGciOiJIUzI1NiJ9.eyJyb29tIjoicGF5bWVudF8xIn0.c2lnbmF0dXJlLW9mLWEtdG9rZW4'
+export const PASSWORD = 'p@ss-of-redis'
+export const MARKS = [...Object.values(PAYLOAD), IDEMPOTENCY_KEY, EVENT_ID, API_KEY, WRONG_KEY, TOKEN_SECRET, WRONG_TOKEN, WRONG_TOKEN.split('.')[2]!, PASSWORD, encodeURIComponent(PASSWORD)]
+
+export const FORMATS = ['production', 'development']
+
+/** Throws where nobody catches, by signals that mean nothing to a server. What is marked comes in its environment: a stack names the module with its source. */
+const preload = `
+  const payload = JSON.parse(process.env.MARKED)
+  const bug = Object.assign(new Error('thrown by a test'), { command: { name: 'evalsha', args: [payload] }, config: payload })
+  process.on('SIGTTIN', () => { setTimeout(() => { throw bug }, 0) })
+  process.on('SIGTTOU', () => { Promise.reject({ ...payload, message: 'rejected by a test', stack: 'Error: rejected by a test' }) })`
+
+export interface Server extends ServerProcess {
+  readonly url: string
+  readonly http: string
+  /** Waits for a line that comes after this call, while something is repeated. */
+  readonly logs: (pattern: RegExp, again?: () => unknown) => Promise<void>
+}
+
+export async function start (t: Test, env: Record<string, string>): Promise<Server> {
+  const port = await freePort()
+  const server = startProcess({ PORT: String(port), LOG_LEVEL: 'trace', API_KEYS: API_KEY, REQUESTS_PER_SECOND: '0', MARKED: JSON.stringify({ ...PAYLOAD, key: API_KEY }), SHUTDOWN_GRACE_SECONDS: '2', ...env }, { cwd: t.testdir({}), preload })
+  t.teardown(() => server.child.kill('SIGKILL'))
+  await until(() => `the server listens; it said: ${server.output()}`, () => server.output().includes('server started'), 60_000)
+  const logs = async (pattern: RegExp, again: () => unknown = () => {}) => {
+    const before = server.output().length
+    await until(() => `${pattern} is logged; it said: ${server.output().slice(before)}`, async () => {
+      await again()
+      return pattern.test(server.output().slice(before))
+    }, 60_000)
+  }
+  return { ...server, url: `ws://127.0.0.1:${port}`, http: `http://127.0.0.1:${port}`, logs }
+}
+
+/** Asserts that nothing of what was marked is in what a server wrote. */
+export function search (t: Test, { output }: Pick<ServerProcess, 'output'>, further: string[] = []): void {
+  t.strictSame(output().split('\n').filter((line) => [...MARKS, ...further].some((mark) => line.includes(mark))), [], 'no mark is in the log')
+}
+
+/** Publishes marked events both ways; it may fail. @returns the status over REST */
+export async function publish ({ http, url }: Pick<Server, 'http' | 'url'>, roomId = 'r', token?: string): Promise<number> {
+  const socket = await Peer.connect({ teardown: () => {} } as unknown as Test, url)
+  if (token !== undefined) socket.send('JOIN_ROOM', { roomId, token })
+  socket.send('CLICKED_PAY', { roomId, ...PAYLOAD }, EVENT_ID)
+  const headers = { authorization: `Bearer ${API_KEY}`, 'content-type': 'application/json', 'idempotency-key': IDEMPOTENCY_KEY }
+  const body = JSON.stringify({ type: 'CLICKED_PAY', payload: PAYLOAD, id: EVENT_ID })
+  const answer = await fetch(`${http}/api/rooms/${roomId}/events`, { method: 'POST', headers, body })
+  await Promise.race([socket.settled().catch(() => { /* it was closed for its token */ }), socket.closed])
+  socket.socket.terminate()
+  return answer.status
+}
