@@ -5,6 +5,7 @@ import proxyAddr from '@fastify/proxy-addr'
 import websocket from '@fastify/websocket'
 import fp from 'fastify-plugin'
 import { WebSocket } from 'ws'
+import { addressesOf } from '../src/auth/address.js'
 import { allowedOrigins, proxies } from '../src/config.js'
 import { Failure } from '../src/errors.js'
 import { acceptance, HANDSHAKE_TIMEOUT, handshakeFault, readHandshake, webSocketUpgrades, type Handshake } from '../src/handshake.js'
@@ -162,7 +163,9 @@ export default fp(async (app) => {
 
   /** The same as Fastify's `request.ip`. */
   function addressOf (headers: Handshake['headers'], peer: string): string {
-    return isTrusted ? proxyAddr({ headers, socket: { remoteAddress: peer } } as IncomingMessage, isTrusted) : peer
+    const forwardedFor = headers['x-forwarded-for']
+    if (!isTrusted || typeof forwardedFor !== 'string') return peer
+    return proxyAddr({ headers: { 'x-forwarded-for': addressesOf(forwardedFor) }, socket: { remoteAddress: peer } } as unknown as IncomingMessage, isTrusted)
   }
 
   /** Why a handshake is answered with an error, a true HTTP one (RFC 6455 §10.2). */

@@ -5,6 +5,7 @@ import ajvCompiler, { type BuildCompilerFromPool, type RouteDefinition } from '@
 import autoload from '@fastify/autoload'
 import serializerCompiler, { type Serializer, type SerializerFactory } from '@fastify/fast-json-stringify-compiler'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify'
+import { addressesOf } from './auth/address.js'
 import { SYSTEM_CLOCKS } from './clock.js'
 import { proxies, type Config } from './config.js'
 import { codeForStatus, Failure } from './errors.js'
@@ -45,6 +46,7 @@ const LINGER = 500
 /** Builds the app; its plugins and routes load on `ready()` or `listen()`. */
 export function buildApp ({ config, logger, ...given }: AppOptions): FastifyInstance {
   const { now = SYSTEM_CLOCKS.now, monotonic = given.now ?? SYSTEM_CLOCKS.monotonic } = given
+  const trusted = proxies(config)
   const app = Fastify({
     loggerInstance: logger,
     // One line per request would drown the payments; what goes wrong is logged by the error handler.
@@ -62,7 +64,7 @@ export function buildApp ({ config, logger, ...given }: AppOptions): FastifyInst
       constraints: { upgrade: upgradeConstraint }
     },
     genReqId: newId,
-    trustProxy: proxies(config) ?? false,
+    trustProxy: trusted ?? false,
     schemaController: { compilersFactory: { buildValidator, buildSerializer } },
     // Bad URLs and too long params pass by the error handler; they get the same envelope here.
     frameworkErrors: (error, request, reply) => {
@@ -87,6 +89,14 @@ export function buildApp ({ config, logger, ...given }: AppOptions): FastifyInst
   app.decorate('now', turnClock(now))
   app.decorate('monotonic', turnClock(monotonic))
   app.server.maxHeadersCount = MAX_HEADERS + 1
+  if (trusted) {
+    // Before all other hooks, since `request.ip` reads the header anew each time.
+    app.addHook('onRequest', ({ raw: { headers } }, _reply, done) => {
+      const forwardedFor = headers['x-forwarded-for']
+      if (typeof forwardedFor === 'string') headers['x-forwarded-for'] = addressesOf(forwardedFor)
+      done()
+    })
+  }
   app.addHook('onRequest', async ({ raw, id }, reply) => {
     const fault = headFault(raw)
     if (fault) return reply.code(fault.status).header('connection', 'close').send(errorResponse(new Failure('INVALID_REQUEST', fault.message), id, now()))

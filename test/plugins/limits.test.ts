@@ -193,6 +193,26 @@ t.test('past MAX_CONNECTIONS_PER_IP it is a 429; a forged address changes nothin
   t.equal(stream.headers.get('retry-after'), '1', 'as every 429 says when to try again')
 })
 
+t.test('behind a proxy that writes ports, brackets or nonsense, an address is still one address, on the fast path and by HTTP', async (t) => {
+  const { app, url, port, logs } = await listen(t, { env: { MAX_CONNECTIONS_PER_IP: '2', TRUST_PROXY: 'loopback, 10.0.0.0/8' } })
+  for (const [address, ways] of [
+    ['203.0.113.1', ['203.0.113.1:1', '"203.0.113.1:2"', '203.0.113.1']],
+    ['2001:db8::1', ['[2001:db8::1]:1', '[2001:db8::2]', '2001:db8::3']],
+    ['198.51.100.1', ['192.0.2.1:1, 198.51.100.1:2, 10.0.0.1:3', '198.51.100.1, 10.0.0.2:4', '198.51.100.1:5']],
+    ['127.0.0.1', ['unknown', '203.0.113.9, _hidden', '203.0.113.9:x']]
+  ] as const) {
+    const [first, second, third] = ways
+    // A length leaves a handshake to HTTP.
+    t.ok(await attempt(t, url, { 'x-forwarded-for': first }) instanceof WebSocket, first)
+    t.ok(await attempt(t, url, { 'x-forwarded-for': second, 'content-length': '0' }) instanceof WebSocket, second)
+    for (const headers of [{ 'x-forwarded-for': third }, { 'x-forwarded-for': third, 'content-length': '0' }]) t.match(await attempt(t, url, headers), { status: 429 }, third)
+    const stream = await fetch(`http://127.0.0.1:${port}/api/rooms/r/events`, { headers: { accept: 'text/event-stream', 'x-forwarded-for': third } })
+    t.equal(stream.status, 429, `a stream from ${third}`)
+    t.equal(logs.filter(({ address: logged }) => logged === address).length, address.includes(':') ? 1 : 2, 'the log has the address alone')
+  }
+  t.equal(app.sessions.size, 8)
+})
+
 /** Connections that are no sockets, as the server counts its own. */
 async function httpConnections (app: Awaited<ReturnType<typeof listen>>['app']): Promise<number> {
   return await new Promise((resolve, reject) => app.server.getConnections((error, count) => { error ? reject(error) : resolve(count) }))
