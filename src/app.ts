@@ -51,6 +51,8 @@ export function buildApp ({ config, logger, ...given }: AppOptions): FastifyInst
     loggerInstance: logger,
     // One line per request would drown the payments; what goes wrong is logged by the error handler.
     logController: new LogController({ disableRequestLogging: true }),
+    // None: autoload counts as one plugin, and on a starved machine all of ours together take longer than the default of 10 s. No plugin waits for a network.
+    pluginTimeout: 0,
     bodyLimit: config.MAX_MESSAGE_BYTES,
     requestTimeout: REQUEST_TIMEOUT,
     // While the process drains, health and readiness are still asked for, and an event that comes in is still published.
