@@ -31,7 +31,7 @@ export const ConfigSchema = Type.Object({
   })),
   TOKEN_TTL_SECONDS: Type.Integer({ minimum: 1, maximum: 2_592_000, default: 900, description: 'Life of a token that the API mints' }),
   RESULTS_FROM: StringEnum(['any', 'backend'], { default: 'any', description: '`backend`: `PAYMENT_SUCCESS` and `PAYMENT_ERROR` are taken from a backend with an API key only' }),
-  TRUST_PROXY: Type.Optional(Type.String({ description: 'Comma-separated addresses and networks of the proxies whose `X-Forwarded-For` counts' })),
+  TRUST_PROXY: Type.Optional(Type.String({ description: 'Comma-separated addresses and networks of the proxies whose `X-Forwarded-For` counts; `Forwarded` is not read' })),
   REQUESTS_PER_SECOND: Type.Integer({ minimum: 0, maximum: 1_000_000, default: 50, description: 'REST requests per API key, or per address without one (429); 0: no limit' }),
   ALLOWED_ORIGINS: Type.String({ minLength: 1, default: '*', description: 'Comma-separated browser origins that may use the socket and the API; `*`: any' }),
   ROOM_RETENTION_SECONDS: seconds(900, 'How long a room is kept once it is empty'),
@@ -81,14 +81,16 @@ export function secretsIn ({ REDIS_URL = '', REDIS_SENTINEL_PASSWORD, API_KEYS =
 export class ConfigError extends Error {}
 
 /**
- * Reads the settings. An empty variable counts as one that is not set.
+ * Reads the settings. An empty variable counts as one that is not set. White space around a value is dropped: one that was read from a file often ends with a
+ * line break. A value of nothing else breaks its rule, and does not count as unset: `API_KEYS` would leave the API open.
  * @param env usually `process.env`
- * @param envFile a file in `.env` form that fills in what `env` lacks; it need not exist
+ * @param envFile a file in `.env` form that fills in what `env` lacks, except in production; it need not exist
  * @throws {ConfigError} naming every variable that breaks its rule
  */
 export function loadConfig (env: NodeJS.ProcessEnv, envFile?: string): Config {
-  const given = { ...withoutEmpty(readEnvFile(envFile)), ...withoutEmpty(env) }
-  const data = Object.fromEntries(Object.entries(given).filter(([key]) => key in ConfigSchema.properties))
+  const inProduction = env.NODE_ENV?.trim() === 'production'
+  const given = { ...withoutEmpty(readEnvFile(inProduction ? undefined : envFile)), ...withoutEmpty(env) }
+  const data = Object.fromEntries(Object.entries(given).filter(([key]) => key in ConfigSchema.properties).map(([key, value]) => [key, value!.trim()]))
   const problems = [...checkIntegers(data), ...checkTogether(data)]
   try {
     const config = envSchema<Static<typeof ConfigSchema>>({ schema: ConfigSchema as TSchema, data, env: false })
@@ -133,8 +135,10 @@ function checkRedis ({ REDIS_URL, REDIS_SENTINEL_USERNAME, REDIS_SENTINEL_PASSWO
 }
 
 /** Rules that the schema cannot say. */
-function checkTogether ({ RESULTS_FROM, API_KEYS, TOKEN_SECRET, TRUST_PROXY, ALLOWED_ORIGINS = '*', ...redis }: NodeJS.ProcessEnv): string[] {
+function checkTogether ({ NODE_ENV = 'development', RESULTS_FROM, API_KEYS, TOKEN_SECRET, TRUST_PROXY, ALLOWED_ORIGINS = '*', ...redis }: NodeJS.ProcessEnv): string[] {
   const problems = checkRedis(redis)
+  // `"production"`, as `docker --env-file` passes it on, `Production` and `prod` would be development, and nobody would be told.
+  if (NODE_ENV !== 'production' && /^prod/i.test(NODE_ENV.replace(/[^a-z]/gi, ''))) problems.push('NODE_ENV must be written production, without quotes; another name must not begin with prod')
   if (!(proxies({ TRUST_PROXY }) ?? []).every(isNetwork)) problems.push('TRUST_PROXY must be a list of addresses such as 10.0.0.1, networks such as 10.0.0.0/8, or loopback, linklocal, uniquelocal')
   // Separators alone would look like keys to whoever set them, and leave the API open.
   if (API_KEYS !== undefined && keysOf(API_KEYS).every((key) => key.startsWith('read:'))) problems.push('API_KEYS must hold at least one key that may do everything')

@@ -34,7 +34,7 @@ await app.listen({
 
 function readConfig (): Config {
   try {
-    return loadConfig(process.env, process.env.NODE_ENV === 'production' ? undefined : '.env')
+    return loadConfig(process.env, '.env')
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     console.error(`settings: ${error.message}`)

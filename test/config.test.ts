@@ -129,7 +129,7 @@ t.test('origins are any, or a list of exactly what a browser sends', async (t) =
   t.strictSame(origins('https://shop.example, http://localhost:3000 ,https://[::1]:8443'), ['https://shop.example', 'http://localhost:3000', 'https://[::1]:8443'])
   for (const bad of [
     'shop.example', 'https://', 'https://shop.example/', 'https://shop.example/pay', 'https://shop.example?', 'https://user@shop.example', 'https://Shop.example', 'https://shop.example:443',
-    'null', 'https://shop.example,null', '*,https://shop.example', 'https://*.shop.example/', 'https://shop.example,', ',', ' ', 'https://shop.example;https://other.example'
+    'null', 'https://shop.example,null', '*,https://shop.example', 'https://*.shop.example/', 'https://shop.example,', ',', 'https://shop.example;https://other.example'
   ]) t.equal(complaint({ ALLOWED_ORIGINS: bad }), 'ALLOWED_ORIGINS must be * or a list of origins such as https://shop.example', JSON.stringify(bad))
 })
 
@@ -164,6 +164,39 @@ t.test('a settings file fills in what the environment lacks', async (t) => {
   t.equal(process.env.SOMETHING_ELSE, undefined, 'it leaves the environment as it was')
 })
 
+t.test('white space around a value is dropped: a file often ends with a line break', async (t) => {
+  const secret = 'x'.repeat(32)
+  const plain = {
+    PORT: '9000',
+    HOST: '127.0.0.1',
+    NODE_ENV: 'production',
+    LOG_LEVEL: 'warn',
+    REDIS_URL: 'redis://redis:6379',
+    REDIS_PREFIX: 'shop',
+    API_KEYS: 'one,read:two',
+    TOKEN_SECRET: secret,
+    RESULTS_FROM: 'backend',
+    TRUST_PROXY: '10.0.0.0/8',
+    ALLOWED_ORIGINS: 'https://shop.example',
+    DOCS: 'false',
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318'
+  }
+  for (const around of [(value: string) => `${value}\n`, (value: string) => ` \t${value} `, (value: string) => `\ufeff${value}\r\n`]) {
+    t.strictSame(loadConfig(Object.fromEntries(Object.entries(plain).map(([name, value]) => [name, around(value)]))), loadConfig(plain))
+  }
+  const blank = ['PORT', 'HOST', 'NODE_ENV', 'LOG_LEVEL', 'REDIS_URL', 'REDIS_PREFIX', 'API_KEYS', 'TOKEN_SECRET', 'TRUST_PROXY', 'ALLOWED_ORIGINS', 'DOCS']
+  for (const name of blank) t.match(complaint({ [name]: ' \n' }), name, `${name} of white space alone is not taken for unset`)
+})
+
+t.test('what is nearly production is not development in silence', async (t) => {
+  const dir = t.testdir({ '.env': 'PORT=9000\n' })
+  for (const NODE_ENV of ['production', 'production\n', ' production']) t.match(loadConfig({ NODE_ENV }, join(dir, '.env')), { NODE_ENV: 'production', LOG_LEVEL: 'info', PLAYGROUND: false, PORT: 8080 }, JSON.stringify(NODE_ENV))
+  for (const NODE_ENV of ['"production"', "'production'", '“production”', 'Production', 'PRODUCTION', 'prod', 'PROD', 'producton', 'productive', 'production;', 'production # live', '=production', 'pro duction']) {
+    t.match(complaint({ NODE_ENV }), /^NODE_ENV must be written production, without quotes/, NODE_ENV)
+  }
+  for (const NODE_ENV of ['development', 'test', 'staging', 'preprod', 'qa', 'reproduction']) t.match(loadConfig({ NODE_ENV }), { NODE_ENV, PLAYGROUND: true })
+})
+
 t.test('a settings file need not exist, but one that cannot be read is not passed over', async (t) => {
   const dir = t.testdir({})
   t.strictSame(loadConfig({}, join(dir, '.env')), loadConfig({}))
@@ -171,7 +204,7 @@ t.test('a settings file need not exist, but one that cannot be read is not passe
 })
 
 t.test('numbers are digits, and nothing that merely turns into a number', async (t) => {
-  for (const value of ['Infinity', '-Infinity', '1e999', '1e3', '0x1F90', ' ', '8080 ', '+5', '1'.repeat(16)]) {
+  for (const value of ['Infinity', '-Infinity', '1e999', '1e3', '0x1F90', ' ', '80 80', '+5', '1'.repeat(16)]) {
     t.match(complaint({ HEARTBEAT_SECONDS: value }), /^HEARTBEAT_SECONDS must be integer/, value)
   }
 })
