@@ -2,9 +2,10 @@
 import type { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import type { Published } from '../../src/broker/broker.js'
+import { CHECK_INTERVAL } from '../../src/broker/redis/live-rooms.js'
 import { BEAT_INTERVAL } from '../../src/broker/redis/nodes.js'
 import { Failure } from '../../src/errors.js'
-import { startCluster, startRedis, startSentinel, withoutRedis } from '../redis.js'
+import { startCluster, startRedis, startSentinel, withoutRedis, type RedisServer } from '../redis.js'
 import { until } from '../until.js'
 import { member, startNode, startPair } from './redis-node.js'
 
@@ -136,6 +137,40 @@ t.test('two nodes over a cluster: a master dies, and the others go on', { skip: 
   t.ok(refused.length > 0 && refused.length < 30, `${refused.length} of 30 rooms are on the dead shard`)
   t.strictSame([...new Set(refused.map((result) => (result as Failure).code))], ['UNAVAILABLE'])
 })
+
+t.test('two nodes over a cluster: a room moves to another master, under another epoch, and goes on there', { skip: withoutRedis }, async (t) => {
+  const { servers, url } = await startCluster(t)
+  const [a, b] = await startPair(t, url, { mayFail: true })
+  await b.broker.subscribe('r')
+  const before = await a.publish(1) as Published
+  await until('it is heard', () => b.heard.events.length === 1)
+  await moveSlotOf(a.key('r'), servers)
+  // Both follow it there by themselves; what is refused meanwhile is sent again with its id.
+  let after = await a.publish(2, { id: 'x' })
+  await until('the new master takes it', async () => !((after = await a.publish(2, { id: 'x' })) instanceof Failure))
+  t.match(after, { seq: 2 })
+  t.not((after as Published).epoch, before.epoch)
+  await b.pass(CHECK_INTERVAL)
+  await until('the node that listens is told that its position is lost', () => b.heard.lost.length === 1)
+  t.match(await b.broker.read('r', { epoch: before.epoch, seq: 1 }), { recovered: false, entries: { length: 2 } }, 'nothing of the log is lost')
+  await until('events are heard as they come', async () => {
+    await a.publish(3)
+    return b.heard.events.length > 1
+  })
+})
+
+/** Moves a room's slot from its master to another one, as `redis-cli --cluster reshard` does. */
+async function moveSlotOf (key: string, servers: readonly RedisServer[]): Promise<void> {
+  const slot = Number(await servers[0]!.client.call('CLUSTER', 'KEYSLOT', key))
+  const n = Math.floor(slot / (16_384 / servers.length))
+  const [from, to] = [servers[n]!, servers[(n + 1) % servers.length]!]
+  const [fromId, toId] = await Promise.all([from, to].map(({ client }) => client.call('CLUSTER', 'MYID'))) as [string, string]
+  await to.client.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', fromId)
+  await from.client.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', toId)
+  const keys = await from.client.call('CLUSTER', 'GETKEYSINSLOT', slot, 100) as string[]
+  await from.client.call('MIGRATE', '127.0.0.1', to.port, '', 0, 5000, 'KEYS', ...keys)
+  for (const { client } of [to, from]) await client.call('CLUSTER', 'SETSLOT', slot, 'NODE', toId)
+}
 
 t.test('two nodes over Sentinel: the master dies, and they follow to the replica that was promoted', { skip: withoutRedis }, async (t) => {
   const { master, url } = await startSentinel(t)
