@@ -7,7 +7,9 @@ import { Duplex, PassThrough } from 'node:stream'
 import fc from 'fast-check'
 import type { Test } from 'tap'
 import t from 'tap'
-import { acceptance, HANDSHAKE_TIMEOUT, handshakeFault, limitHandshakes, readHandshake, shouldUpgradeCallback, upgradeConstraint, webSocketUpgrades } from '../src/handshake.js'
+import {
+  acceptance, afterResponses, HANDSHAKE_TIMEOUT, handshakeFault, limitHandshakes, readHandshake, shouldUpgradeCallback, upgradeConstraint, webSocketUpgrades
+} from '../src/handshake.js'
 import { until } from './until.js'
 
 const UPGRADE = 'GET / HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
@@ -241,6 +243,30 @@ t.test('a socket that closes by itself leaves nothing to cut', async (t) => {
   t.equal(cuts, 0)
   t.doesNotThrow(() => done(request))
   t.doesNotThrow(() => done({} as IncomingMessage), 'a request that it has never seen')
+})
+
+t.test('an upgrade waits for the responses in front of it, and goes with a connection that one of them ends', async (t) => {
+  const server = createServer((request, response) => {
+    setTimeout(() => response.writeHead(200, { 'Content-Length': 0, Connection: request.url === '/last' ? 'close' : 'keep-alive' }).end(), SOON)
+  })
+  let upgrades = 0
+  server.on('upgrade', (_request, socket) => afterResponses(socket, () => {
+    upgrades++
+    socket.end('upgraded')
+  }))
+  const port = await listening(t, server)
+  const answer = async (text: string) => {
+    const peer = net.connect(port, '127.0.0.1')
+    peer.write(text)
+    let answers = ''
+    for await (const chunk of peer) answers += String(chunk)
+    return answers.match(/HTTP\/1\.1 200|upgraded/g)
+  }
+  const request = (path: string) => `GET ${path} HTTP/1.1\r\nHost: here\r\n\r\n`
+  t.strictSame(await answer(UPGRADE), ['upgraded'])
+  t.strictSame(await answer(request('/') + request('/') + UPGRADE), ['HTTP/1.1 200', 'HTTP/1.1 200', 'upgraded'])
+  t.strictSame(await answer(request('/') + request('/last') + UPGRADE), ['HTTP/1.1 200', 'HTTP/1.1 200'])
+  t.equal(upgrades, 2)
 })
 
 t.test('on the real server a handshake has less than ten seconds', async (t) => {

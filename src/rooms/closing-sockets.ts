@@ -31,7 +31,7 @@ export class ClosingSockets {
   /** @param isOurs the server closed it: such a peer is not waited for while it takes what is on its way */
   add (socket: Closing, isOurs = false): void {
     this.#left.set(socket, isOurs ? LINGER_SWEEPS : this.#limit)
-    this.#timer ??= setInterval(() => this.#sweep(), SWEEP_MS).unref()
+    this.#schedule()
   }
 
   delete (socket: Closing): void { this.#left.delete(socket) }
@@ -39,14 +39,15 @@ export class ClosingSockets {
   /** From now on, nobody has longer than 2 s: the server stops. */
   hurry (): void { this.#limit = LINGER_SWEEPS }
 
+  #schedule (): void { this.#timer ??= setTimeout(() => this.#sweep(), SWEEP_MS).unref() }
+
   #sweep (): void {
+    this.#timer = undefined
     for (const [socket, left] of this.#left) {
       const most = socket.bufferedAmount > 0 ? this.#limit : LINGER_SWEEPS
       if (left > 1) this.#left.set(socket, Math.min(left, most) - 1)
       else socket.terminate()
     }
-    if (this.#left.size > 0) return
-    clearInterval(this.#timer)
-    this.#timer = undefined
+    if (this.#left.size > 0) this.#schedule()
   }
 }
