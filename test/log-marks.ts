@@ -27,8 +27,8 @@ const preload = `
 export interface Server extends ServerProcess {
   readonly url: string
   readonly http: string
-  /** Waits for a line that comes after this call, while something is repeated. */
-  readonly logs: (pattern: RegExp, again?: () => unknown) => Promise<void>
+  /** Waits for a line, while something is repeated. @param from characters of the output before it; otherwise all there are now */
+  readonly logs: (pattern: RegExp, again?: () => unknown, from?: number) => Promise<void>
 }
 
 export async function start (t: Test, env: Record<string, string>): Promise<Server> {
@@ -36,11 +36,10 @@ export async function start (t: Test, env: Record<string, string>): Promise<Serv
   const server = startProcess({ PORT: String(port), LOG_LEVEL: 'trace', API_KEYS: API_KEY, REQUESTS_PER_SECOND: '0', MARKED: JSON.stringify({ ...PAYLOAD, key: API_KEY }), SHUTDOWN_GRACE_SECONDS: '2', ...env }, { cwd: t.testdir({}), preload })
   t.teardown(() => server.child.kill('SIGKILL'))
   await until(() => `the server listens; it said: ${server.output()}`, () => server.output().includes('server started'), 60_000)
-  const logs = async (pattern: RegExp, again: () => unknown = () => {}) => {
-    const before = server.output().length
-    await until(() => `${pattern} is logged; it said: ${server.output().slice(before)}`, async () => {
+  const logs = async (pattern: RegExp, again: () => unknown = () => {}, from = server.output().length) => {
+    await until(() => `${pattern} is logged; it said: ${server.output().slice(from)}`, async () => {
       await again()
-      return pattern.test(server.output().slice(before))
+      return pattern.test(server.output().slice(from))
     }, 60_000)
   }
   return { ...server, url: `ws://127.0.0.1:${port}`, http: `http://127.0.0.1:${port}`, logs }
