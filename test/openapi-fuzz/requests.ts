@@ -106,7 +106,8 @@ export class Requests {
   /** Says how it goes to the server. A stream does not end, which only a connection can make it do. */
   #sent (request: Omit<Request, 'over'>): Request {
     const { chance, pick } = this.#random
-    const over = request.headers.accept === STREAM || chance(0.25) ? 'socket' : 'inject'
+    // Without a connection, segments of dots would be taken out of the address on the way.
+    const over = request.headers.accept === STREAM || /\/(?:\.|%2e){1,2}(?:[/?]|$)/i.test(request.target) || chance(0.25) ? 'socket' : 'inject'
     if (request.fits) return { ...request, over }
     if (over === 'socket') return { ...request, over, headers: { ...request.headers, ...(chance(0.25) && pick(RAW_EXTRA)) } }
     return { ...request, over, headers: { ...request.headers, ...(request.body && chance(0.05) && { 'content-length': pick(LENGTHS) }) } }
