@@ -1,11 +1,11 @@
 // What each part of an event's way costs, and the whole of it within the process: `npm run bench:micro [-- --only 'decode|guard']`.
 import { parseArgs } from 'node:util'
 import { bench, do_not_optimize as keep, group, run } from 'mitata'
-import { EventLog } from '../src/broker/event-log.js'
+import { EventLog } from '../src/broker/memory/event-log.js'
 import { fold, initialState } from '../src/payment/state.js'
 import { decodeFrame, draftEvent, eventText, type DraftOptions } from '../src/protocol/codec.js'
-import { checkShape } from '../src/protocol/shape.js'
-import { framed } from '../src/protocol/framing.js'
+import { checkShape } from '../src/protocol/limits.js'
+import { framed } from '../src/websocket/frame-writer.js'
 import { hotPath, LOG_SIZE, PAID, ROOM, START, uuids } from './hot-path.js'
 
 const { values } = parseArgs({ options: { only: { type: 'string', default: '' } } })

@@ -1,6 +1,6 @@
 // Where Redis saturates, and what a second shard brings: events are published as a node publishes them, more and more of them at once.
 // `npm run bench:shards` prints a table of docs/scaling.md. Redis is on one CPU, however many shards, and we are on another.
-import { connect } from '../src/broker/redis/connection.js'
+import { connect } from '../src/broker/redis/clients.js'
 import { RoomStore } from '../src/broker/redis/store.js'
 import { SYSTEM_CLOCKS } from '../src/clock.js'
 import { Failure } from '../src/errors.js'

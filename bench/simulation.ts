@@ -1,6 +1,6 @@
 // What multiplying does not show: how unevenly rooms fall on the shards and sockets on the nodes, what a restart does, and whether the index of rooms is kept
 // clean. Each is played step by step, on a sample where the truth is too large, with random numbers that are the same every time.
-import { SWEEP_INTERVAL } from '../src/broker/redis.js'
+import { SWEEP_INTERVAL } from '../src/broker/redis/redis-broker.js'
 import { delayAfter } from '../src/client/reconnect.js'
 
 /** Hash slots of a Redis Cluster. */

@@ -3,9 +3,9 @@ import { randomBytes } from 'node:crypto'
 import type { FastifyBaseLogger } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Broker } from '../src/broker/broker.js'
-import { measured } from '../src/broker/measured.js'
-import { MemoryBroker } from '../src/broker/memory.js'
-import { RedisBroker, type RedisNews } from '../src/broker/redis.js'
+import { measured } from '../src/metrics/instrument-broker.js'
+import { MemoryBroker } from '../src/broker/memory/memory-broker.js'
+import { RedisBroker, type RedisNews } from '../src/broker/redis/redis-broker.js'
 import type { Trouble } from '../src/broker/redis/trouble.js'
 
 /** Time between two ticks, ms. A room that ended in between is already gone for whoever asks; its members are told by the tick. */

@@ -1,7 +1,7 @@
 // No card data over REST: what a request carries in its address, its body and the headers that are kept has the bounds of a frame, and is refused alike.
 import fp from 'fastify-plugin'
 import { Failure } from '../src/errors.js'
-import { checkShape } from '../src/protocol/shape.js'
+import { checkShape } from '../src/protocol/limits.js'
 
 export default fp(async (app) => {
   app.addHook('preHandler', async ({ routeOptions: { url }, params, query, headers, body }, reply) => {

@@ -1,6 +1,6 @@
 // What is measured: decorates `metrics`, which /metrics shows.
 import fp from 'fastify-plugin'
-import { Metrics } from '../src/metrics.js'
+import { Metrics } from '../src/metrics/metrics.js'
 
 declare module 'fastify' {
   interface FastifyInstance {

@@ -1,6 +1,6 @@
 // The open sockets of this node: decorates `sessions`, whose heartbeat notices the dead ones, and those whose time is over.
 import fp from 'fastify-plugin'
-import { Sessions } from '../src/rooms/sessions.js'
+import { Sessions } from '../src/sessions/session-registry.js'
 
 declare module 'fastify' {
   interface FastifyInstance {

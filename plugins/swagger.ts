@@ -2,7 +2,7 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import fp from 'fastify-plugin'
-import { illustrate, markOptionalBody, type DocumentedOperation } from '../src/protocol/rest-examples.js'
+import { illustrate, markOptionalBody, type DocumentedOperation } from '../src/contracts/rest-examples.js'
 import { ROOM_COMPONENTS } from '../src/protocol/rest-rooms.js'
 import { SERVER_COMPONENTS } from '../src/protocol/rest.js'
 import { VERSION } from '../src/root.js'

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import fastifyStatic from '@fastify/static'
 import type { FastifyPluginAsync } from 'fastify'
-import { browserModule } from '../src/browser-module.js'
+import { browserModule } from '../src/http/browser-module.js'
 import { ROOT } from '../src/root.js'
 
 const CLIENT = join(import.meta.dirname, '..', 'src', 'client')
@@ -11,7 +11,7 @@ const QR = dirname(fileURLToPath(import.meta.resolve('qr')))
 
 const route: FastifyPluginAsync = async (app) => {
   if (!app.config.PLAYGROUND) return
-  await app.register(fastifyStatic, { root: join(ROOT, 'playground'), prefix: '/playground/', dotfiles: 'ignore' })
+  await app.register(fastifyStatic, { root: join(ROOT, 'pages', 'playground'), prefix: '/playground/', dotfiles: 'ignore' })
 
   // Relative, so that it is right behind a proxy that serves all this under a path.
   app.get('/playground', { schema: { hide: true } }, (_request, reply) => reply.redirect('playground/'))

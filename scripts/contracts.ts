@@ -5,7 +5,7 @@ import { stringify } from 'yaml'
 import { buildApp } from '../src/app.js'
 import { loadConfig } from '../src/config.js'
 import { createLogger } from '../src/logger.js'
-import { asyncapi } from '../src/protocol/asyncapi.js'
+import { asyncapi } from '../src/contracts/asyncapi.js'
 import { ROOT, VERSION } from '../src/root.js'
 
 process.env.FASTIFY_AUTOLOAD_TYPESCRIPT = '1'

@@ -9,11 +9,11 @@ import { addressesOf } from './auth/address.js'
 import { SYSTEM_CLOCKS } from './clock.js'
 import { proxies, type Config } from './config.js'
 import { codeForStatus, Failure } from './errors.js'
-import { isWebSocketUpgrade, shouldUpgradeCallback, upgradeConstraint } from './handshake.js'
-import { headFault, MAX_HEADERS, type HeadFault } from './http-head.js'
+import { isWebSocketUpgrade, shouldUpgradeCallback, upgradeConstraint } from './websocket/handshake.js'
+import { headFault, MAX_HEADERS, type HeadFault } from './http/request-head.js'
 import { errorResponse } from './protocol/rest.js'
 import { newId } from './random-id.js'
-import { turnClock } from './rooms/turn.js'
+import { turnClock } from './websocket/batch.js'
 
 export interface AppOptions {
   readonly config: Config
@@ -37,7 +37,7 @@ declare module 'fastify' {
 
 /**
  * How long a request may take to arrive, ms; how often that is looked at; and how long the peer has to read why it failed.
- * Together, and with the time that a silent one is looked at before it is HTTP's (first-read.ts), less than 10 s.
+ * Together, and with the time that a silent one is looked at before it is HTTP's (intercept.ts), less than 10 s.
  */
 const REQUEST_TIMEOUT = 8_000
 const CHECK_INTERVAL = 500

@@ -103,7 +103,7 @@ t.test('every relative link leads to a file, and to a heading in it where it nam
 })
 
 t.test('the tutorial calls what is on the playground by its name', async (t) => {
-  const { TEXTS } = await import(join(ROOT, 'playground/texts.js')) as { TEXTS: Record<'en' | 'pt', Record<string, string>> }
+  const { TEXTS } = await import(join(ROOT, 'pages/playground/texts.js')) as { TEXTS: Record<'en' | 'pt', Record<string, string>> }
   for (const [file, language] of [['docs/tutorial.md', 'en'], ['docs/tutorial.pt-BR.md', 'pt']] as const) {
     const known = Object.values(TEXTS[language]).map((text) => text.replace(' {amount}', ''))
     const named = [...prose(file).matchAll(/\*\*([^*]+)\*\*/g)].map(([, name]) => name!.replaceAll('\n', ' '))

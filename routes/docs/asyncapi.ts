@@ -1,7 +1,7 @@
 // GET /docs/asyncapi.json and .yaml: the socket's contract, beside that of the REST API.
 import type { FastifyPluginAsync } from 'fastify'
 import { stringify } from 'yaml'
-import { asyncapi } from '../../src/protocol/asyncapi.js'
+import { asyncapi } from '../../src/contracts/asyncapi.js'
 import { VERSION } from '../../src/root.js'
 
 const route: FastifyPluginAsync = async (app) => {

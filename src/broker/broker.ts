@@ -1,8 +1,8 @@
-// The room log and its fan-out: what every broker promises. Interfaces and types alone; memory.ts and redis.ts implement them.
-import type { Awaitable } from '../awaitable.js'
+// The room log and its fan-out: what every broker promises. Interfaces and types alone; memory-broker.ts and redis.ts implement them.
+import type { Awaitable } from '../maybe-promise.js'
 import type { Failure } from '../errors.js'
 import type { EventDraft } from '../protocol/codec.js'
-import type { Frame } from '../protocol/framing.js'
+import type { Frame } from '../websocket/frame-writer.js'
 import type { PaymentState } from '../protocol/payment-state.js'
 import type { RoomMember } from '../protocol/server-frames.js'
 

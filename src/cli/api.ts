@@ -1,7 +1,7 @@
 // The REST API, as far as a command needs it: opens rooms, mints tokens.
 import { addresses } from '../client/options.js'
 import type { Role } from '../client/index.js'
-import { EXIT, Fault, reasonOf } from './fault.js'
+import { EXIT, Fault, reasonOf } from './cli-error.js'
 import type { Terminal } from './terminal.js'
 
 export interface ApiOptions { readonly url: string, readonly roomId: string, readonly apiKey?: string | undefined, /** s */ readonly timeout: number }

@@ -1,6 +1,6 @@
 // What a command is: its words, its options, and what it does with them; and how a command line becomes these.
 import { parseArgs } from 'node:util'
-import { misuse } from './fault.js'
+import { misuse } from './cli-error.js'
 import type { Terminal } from './terminal.js'
 
 export interface Option {

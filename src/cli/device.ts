@@ -4,8 +4,8 @@ import { WebSocket } from 'ws'
 import { connect, type ConnectOptions, type Environment, type PaymentEventType, type Receipt, type Room, type RoomError } from '../client/index.js'
 import { parseFrame } from '../client/link.js'
 import { refusalOf } from './api.js'
-import { EXIT, Fault, reasonOf } from './fault.js'
-import { inTime } from './patience.js'
+import { EXIT, Fault, reasonOf } from './cli-error.js'
+import { inTime } from './timeouts.js'
 import type { Terminal } from './terminal.js'
 
 /** How long the server may take to close a socket, ms. */

@@ -3,7 +3,7 @@ import { randomInt } from 'node:crypto'
 import { newId } from '../client/environment.js'
 import type { Receipt } from '../client/index.js'
 import type { Device, Step } from './device.js'
-import { pause } from './patience.js'
+import { pause } from './timeouts.js'
 
 export interface Weather {
   /** `once`: an error, then a success; `always`: an error and no more. */

@@ -2,7 +2,7 @@
 import { decodeJwt } from 'jose'
 import type { Role } from '../client/index.js'
 import type { Option } from './command.js'
-import { misuse } from './fault.js'
+import { misuse } from './cli-error.js'
 
 const URL_DEFAULT = 'ws://localhost:8080'
 /** How long to wait where nothing is said, s. */

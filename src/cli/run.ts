@@ -2,7 +2,7 @@
 import { VERSION } from '../root.js'
 import { parse } from './command.js'
 import { COMMANDS } from './commands.js'
-import { EXIT, Fault, misuse } from './fault.js'
+import { EXIT, Fault, misuse } from './cli-error.js'
 import { helpOn, overview, PROGRAM, usage, withCommon } from './help.js'
 import { printable, type Terminal } from './terminal.js'
 

@@ -4,7 +4,7 @@ import type { PaymentEventType } from '../client/index.js'
 import { EVENTS, PAYMENT_EVENT_TYPES } from '../protocol/events.js'
 import { command, type Options, type Values } from './command.js'
 import { Device } from './device.js'
-import { misuse } from './fault.js'
+import { misuse } from './cli-error.js'
 import { identityOf, serverOf, SHARED } from './options.js'
 import { Printer } from './terminal.js'
 

@@ -5,7 +5,7 @@ import { SYSTEM_CLOCKS } from '../clock.js'
 import { DeviceId, RoomId } from '../protocol/identifiers.js'
 import { Api, type RoomToken } from './api.js'
 import { command } from './command.js'
-import { misuse } from './fault.js'
+import { misuse } from './cli-error.js'
 import { ROLES, serverOf, SHARED } from './options.js'
 import { Printer, type Terminal } from './terminal.js'
 

@@ -2,7 +2,7 @@
 import type { Environment } from './environment.js'
 import { RoomError, type Receipt } from './frames.js'
 import type { Link } from './link.js'
-import { Outbox } from './outbox.js'
+import { Outbox } from './pending-events.js'
 import type { DeviceRecord, Outgoing } from './record.js'
 import { delayAfter } from './reconnect.js'
 import { post } from './rest.js'

@@ -5,11 +5,11 @@ import type { TObject } from '@sinclair/typebox'
 import { Failure } from '../errors.js'
 import { holdsCardNumber } from './card-data.js'
 import { COMMANDS, EVENTS, EVENT_TYPES, PAYMENT_EVENT_TYPES, type CommandType, type EventPayload, type EventType, type Source } from './events.js'
-import { framed, framedEvent, type Frame } from './framing.js'
+import { framed, framedEvent, type Frame } from '../websocket/frame-writer.js'
 import { DeviceId, FrameId, RoomId } from './identifiers.js'
-import { PlainFrames } from './plain-frame.js'
+import { PlainFrames } from './fast-decode.js'
 import type { ConnectionEstablished, RoomJoined } from './server-frames.js'
-import { checkShape, invalid, isObject, MAX_ITEMS, MAX_KEYS, MAX_STRING } from './shape.js'
+import { checkShape, invalid, isObject, MAX_ITEMS, MAX_KEYS, MAX_STRING } from './limits.js'
 
 /** A client's frame after validation. `payload` is safe to serialise again. */
 export interface ClientFrame {

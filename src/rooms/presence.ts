@@ -3,7 +3,7 @@ import type { Clocks } from '../clock.js'
 import { encodeFrame } from '../protocol/codec.js'
 import type { Role } from '../protocol/events.js'
 import type { DevicePresence, RoomMember } from '../protocol/server-frames.js'
-import { Departures } from './departures.js'
+import { Departures } from './grace-period.js'
 import { describe, type Member, type Room } from './room.js'
 
 /** What a member says of itself. */

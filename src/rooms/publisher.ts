@@ -1,8 +1,8 @@
 // The way into a room's log: what is said becomes a draft, is appended by the broker, counted, and written down where it is worth a line.
-import type { Awaitable } from '../awaitable.js'
+import type { Awaitable } from '../maybe-promise.js'
 import type { Broker, Published } from '../broker/broker.js'
 import { Failure } from '../errors.js'
-import type { Metrics } from '../metrics.js'
+import type { Metrics } from '../metrics/metrics.js'
 import { draftEvent, type DraftOptions } from '../protocol/codec.js'
 import { EVENTS, type EventPayload, type PaymentEventType, type Source } from '../protocol/events.js'
 import { writesDebug, type Log } from './log.js'

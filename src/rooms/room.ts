@@ -1,5 +1,5 @@
 // A room as this node knows it, who is in it, and what a room needs of a client.
-import type { Awaitable } from '../awaitable.js'
+import type { Awaitable } from '../maybe-promise.js'
 import type { Claims } from '../auth/policy.js'
 import type { LogEntry } from '../broker/broker.js'
 import type { CloseReason, Failure } from '../errors.js'

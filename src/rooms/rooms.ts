@@ -1,10 +1,10 @@
 // The rooms of this node: who is in each, how an event reaches them, and how a newcomer catches the first live one.
-import { whenThere, type Awaitable } from '../awaitable.js'
+import { whenThere, type Awaitable } from '../maybe-promise.js'
 import { ANYONE, may, type Claims, type PolicySettings } from '../auth/policy.js'
 import type { Broker, CloseCause, LogEntry, Published, ReadFrom, RoomView } from '../broker/broker.js'
 import type { Clocks } from '../clock.js'
 import { CLOSE, Failure } from '../errors.js'
-import type { Metrics } from '../metrics.js'
+import type { Metrics } from '../metrics/metrics.js'
 import { encodeFrame } from '../protocol/codec.js'
 import { EVENTS, type Role } from '../protocol/events.js'
 import type { RoomClosed, RoomMember } from '../protocol/server-frames.js'

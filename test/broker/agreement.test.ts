@@ -2,14 +2,14 @@
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import t from 'tap'
-import { MemoryBroker } from '../../src/broker/memory.js'
+import { MemoryBroker } from '../../src/broker/memory/memory-broker.js'
 import { Failure } from '../../src/errors.js'
 import { draftEvent } from '../../src/protocol/codec.js'
 import { PAYMENT_EVENT_TYPES } from '../../src/protocol/events.js'
 import { startRedis, withoutRedis } from '../redis.js'
 import { LOG_SIZE, RETENTION } from './contract.js'
-import { startBroker } from './redis-node.js'
-import { textOf } from '../../src/protocol/framing.js'
+import { startBroker } from './redis/node.js'
+import { textOf } from '../../src/websocket/frame-writer.js'
 
 const text = fc.constantFrom('', 'pix', 'card', 'a"b\\', 'ç\u2028', '5')
 const event = fc.record({

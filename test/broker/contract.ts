@@ -4,7 +4,7 @@ import { until } from '../until.js'
 import type { Broker, Lifetime, LogEntry, Published, RoomSummary, RoomView } from '../../src/broker/broker.js'
 import { Failure } from '../../src/errors.js'
 import { draftEvent } from '../../src/protocol/codec.js'
-import { textOf } from '../../src/protocol/framing.js'
+import { textOf } from '../../src/websocket/frame-writer.js'
 
 export interface ContractSubject {
   readonly broker: Broker

@@ -1,6 +1,6 @@
 // What a device keeps for itself: events that were not acknowledged survive a reload, under a name that does too, as far as the storage lets them.
 import t from 'tap'
-import { MAX_BYTES, MAX_WAITING } from '../../src/client/outbox.js'
+import { MAX_BYTES, MAX_WAITING } from '../../src/client/pending-events.js'
 import { FakePage, FakeServer, FakeStorage, KEY, listenTo, of, types, unreachable } from './fake-server.js'
 
 t.test('what was not acknowledged survives a reload with its id, in order, and once', async (t) => {

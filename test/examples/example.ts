@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { browserModule } from '../../src/browser-module.js'
+import { browserModule } from '../../src/http/browser-module.js'
 import { ROOT } from '../../src/root.js'
 import { plainNode } from '../plain-node.js'
 import { until } from '../until.js'

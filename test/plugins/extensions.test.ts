@@ -1,9 +1,9 @@
 // The extensions of the protocol but for catching up and presence: acknowledgement, state, roles, leaving, pinging, closed rooms.
 import t from 'tap'
-import { INBOX_SIZE } from '../../src/rooms/session.js'
+import { INBOX_SIZE } from '../../src/sessions/socket-session.js'
 import { build, listen } from '../build.js'
 import { Peer } from '../peer.js'
-import { nextHandle } from '../rooms/accepted.js'
+import { nextHandle } from '../websocket/accepted.js'
 import { until } from '../until.js'
 
 t.test('acknowledge and de-duplicate', async (t) => {

@@ -5,7 +5,7 @@ import { WebSocket } from 'ws'
 import type { Broker } from '../../src/broker/broker.js'
 import { build, listen } from '../build.js'
 import { Peer } from '../peer.js'
-import { nextHandle } from '../rooms/accepted.js'
+import { nextHandle } from '../websocket/accepted.js'
 import { until } from '../until.js'
 
 /** A client on a clock that stands still unless it is moved. */

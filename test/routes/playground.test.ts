@@ -5,11 +5,11 @@ import http from 'node:http'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
-import { browserModule } from '../../src/browser-module.js'
+import { browserModule } from '../../src/http/browser-module.js'
 import { ROOT } from '../../src/root.js'
 import { build, listen } from '../build.js'
 
-const FOLDER = join(ROOT, 'playground')
+const FOLDER = join(ROOT, 'pages', 'playground')
 const on = { env: { PLAYGROUND: 'true' } }
 
 /** The answer to a path that is sent as it stands: a client would put it right first. */

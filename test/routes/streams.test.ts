@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import http from 'node:http'
 import t, { type Test } from 'tap'
-import { wantsStream } from '../../src/rooms/event-stream.js'
+import { wantsStream } from '../../src/sessions/sse-session.js'
 import { build, listen } from '../build.js'
 import { flood } from '../flood.js'
 import { Peer } from '../peer.js'

@@ -3,7 +3,7 @@ import net from 'node:net'
 import tls from 'node:tls'
 import { Redis, type RedisOptions } from 'ioredis'
 import type { Address } from './address.js'
-import type { Connection, SentinelCredentials } from './connection.js'
+import type { Connection, SentinelCredentials } from './clients.js'
 import { LOST, troubleOf, type Trouble } from './trouble.js'
 
 /** A host, or a Unix socket, whose path is among the options. */

@@ -1,6 +1,6 @@
 // Whether Redis takes what rooms need, tried out: each command of theirs, on keys and a channel under the prefix, on every master.
 import { Cluster, Command } from 'ioredis'
-import type { Connection } from './connection.js'
+import type { Connection } from './clients.js'
 import { missing, troubleOf, type Trouble } from './trouble.js'
 
 /** Names that are tried to find one for each master of a cluster; a thousand masters take about ten thousand. */

@@ -1,7 +1,7 @@
 // What Redis is asked about a room, and its answers in our terms: the names of a room's keys, its scripts, and UNAVAILABLE for whatever goes wrong on the way.
 import { Failure, type ErrorCode } from '../../errors.js'
 import { fingerprintOf, SEQ, type EventDraft } from '../../protocol/codec.js'
-import { framed } from '../../protocol/framing.js'
+import { framed } from '../../websocket/frame-writer.js'
 import type { PaymentState } from '../../protocol/payment-state.js'
 import type { Lifetime, LogEntry, Position, Published, ReadFrom } from '../broker.js'
 import type { RoomRedis } from './scripts.js'

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
-import { acceptorOf } from '../../../src/rooms/node-sockets.js'
+import { acceptorOf } from '../../../src/websocket/node/internals.js'
 import { Peer } from '../../peer.js'
 import { until } from '../../until.js'
 

@@ -4,11 +4,11 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import { Failure } from '../../../../src/errors.js'
 import { checkFrame } from '../../../../src/protocol/codec.js'
-import { textOf } from '../../../../src/protocol/framing.js'
+import { textOf } from '../../../../src/websocket/frame-writer.js'
 import { EventsQuery, PublishRequest, PublishResultResponse, RoomEventsResponse, type RoomEvent } from '../../../../src/protocol/rest-rooms.js'
 import { errorResponses, IdempotencyHeaders, RoomParams, success } from '../../../../src/protocol/rest.js'
 import { Ref } from '../../../../src/protocol/schema.js'
-import { EventStream, recoverFrom, wantsStream } from '../../../../src/rooms/event-stream.js'
+import { EventStream, recoverFrom, wantsStream } from '../../../../src/sessions/sse-session.js'
 import type { PaymentEvent } from '../../../../src/rooms/publisher.js'
 
 const route: FastifyPluginAsyncTypebox = async (app) => {

@@ -1,0 +1,238 @@
+// The embedded broker: rooms and their logs in this process's memory. The default, and the model for the contract suite.
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Clocks } from '../../clock.js'
+import { Failure } from '../../errors.js'
+import { fold, initialState } from '../../payment/state.js'
+import type { EventDraft } from '../../protocol/codec.js'
+import type { PaymentState } from '../../protocol/payment-state.js'
+import type { RoomMember } from '../../protocol/server-frames.js'
+import type { Broker, BrokerListener, CloseCause, Lifetime, Published, ReadFrom, RoomSummary, RoomView } from '../broker.js'
+import { EventLog } from './event-log.js'
+
+export interface MemoryBrokerOptions extends Clocks {
+  /** Events kept in a room. */
+  readonly logSize: number
+  /** How long a room is kept once nobody is in it, ms. */
+  readonly retention: number
+  /** A name that was never used before, for the epoch of a new log. */
+  readonly newEpoch: () => string
+  /** Told of each room that begins or ends. */
+  readonly onRoom?: (change: 'created' | 'removed', roomId: string) => void
+  /** Told of a sweep that found something. */
+  readonly onSweep?: (removed: number, kept: number) => void
+}
+
+interface MemoryRoom {
+  /** Counts the rooms of this broker, so that a list can go on where it stopped. */
+  readonly number: number
+  readonly log: EventLog
+  readonly createdAt: number
+  /** The room ends then, occupied or not, ms by the monotonic clock; Infinity where it was created without a ttl. */
+  readonly deadline: number
+  state: PaymentState
+  lastEventAt: number | null
+  subscribed: boolean
+  /** How many are in it. */
+  present: number
+  /** When the retention of a room without a deadline ends, as long as nobody is subscribed, ms by the monotonic clock. */
+  emptyUntil: number
+  /** The deadline, or that end, as it is told: ms since the epoch. */
+  expiresAt: number
+}
+
+/** Rooms that a sweep looks at before it lets events through, some 0.1 ms. */
+const SWEPT_AT_ONCE = 1_000
+
+/** What is read of a log where nobody asks for its entries, and who is in a room on the other nodes, which there are none of. */
+const NOT_ASKED = { recovered: false, entries: [] }
+const NOBODY: readonly RoomMember[] = []
+
+export class MemoryBroker implements Broker {
+  readonly #rooms = new Map<string, MemoryRoom>()
+  /** Rooms that were ended, and until when that is remembered, ms by the monotonic clock. */
+  readonly #closed = new Map<string, number>()
+  readonly #options: MemoryBrokerOptions
+  #listener: BrokerListener = { entry: () => {}, closed: () => {}, lost: () => {}, elsewhere: () => {} }
+  #count = 0
+
+  constructor (options: MemoryBrokerOptions) { this.#options = options }
+
+  /** Rooms that are kept, occupied or not. */
+  get size (): number { return this.#rooms.size }
+
+  listen (listener: BrokerListener): void { this.#listener = listener }
+
+  async createRoom (roomId: string, ttl?: number): Promise<Lifetime | Failure> {
+    if (this.#find(roomId)) return new Failure('ROOM_EXISTS')
+    this.#closed.delete(roomId)
+    return this.#lifetime(this.#add(roomId, ttl))
+  }
+
+  subscribe (roomId: string, create = true): Failure | undefined {
+    const room = this.#get(roomId, create)
+    if (room instanceof Failure) return room
+    room.subscribed = true
+    return undefined
+  }
+
+  unsubscribe (roomId: string): void {
+    const room = this.#find(roomId)
+    if (!room?.subscribed) return
+    room.subscribed = false
+    this.#renew(room)
+  }
+
+  announce (roomId: string, here: readonly RoomMember[]): void {
+    const room = this.#find(roomId)
+    if (room) room.present = here.length
+  }
+
+  publish (roomId: string, draft: EventDraft, create: boolean): Published | Failure {
+    const room = this.#get(roomId, create)
+    if (room instanceof Failure) return room
+    const { log } = room
+    const found = log.find(draft)
+    if (found === 'conflict') return new Failure('ID_CONFLICT')
+    if (found) {
+      const { known: { seq, timestamp, receivers }, key } = found
+      return { epoch: log.epoch, seq, timestamp, receivers, duplicate: !key.isRequest, isNew: false, changed: false }
+    }
+    // A sender is in the room that it sends to.
+    const receivers = draft.origin === undefined ? room.present : Math.max(0, room.present - 1)
+    const entry = log.append(draft, receivers)
+    const before = room.state
+    const { timestamp } = draft
+    room.state = fold(before, draft)
+    room.lastEventAt = timestamp
+    if (room.subscribed) this.#listener.entry(roomId, entry)
+    else this.#renew(room)
+    return { epoch: log.epoch, seq: entry.seq, timestamp, receivers, duplicate: false, isNew: true, changed: room.state !== before }
+  }
+
+  read (roomId: string, from?: ReadFrom): RoomView | Failure {
+    const room = this.#find(roomId)
+    if (!room) return this.#missing(roomId)
+    const { log, state } = room
+    const { recovered, entries } = from ? log.readAfter(from) : NOT_ASKED
+    const { createdAt, expiresAt } = this.#lifetime(room)
+    return { epoch: log.epoch, seq: log.seq, state, createdAt, expiresAt, recovered, entries, elsewhere: NOBODY }
+  }
+
+  async listRooms (limit: number, cursor = 0): Promise<{ rooms: RoomSummary[], cursor?: number }> {
+    const rooms: RoomSummary[] = []
+    let last = cursor
+    // A Map keeps the order of insertion, which is the order of the numbers.
+    for (const [roomId, room] of this.#rooms) {
+      if (room.number <= cursor || this.#hasEnded(room)) continue
+      if (rooms.length === limit) return { rooms, cursor: last }
+      const { log: { epoch, seq }, state, lastEventAt, number } = room
+      rooms.push({ roomId, epoch, seq, state, ...this.#lifetime(room), lastEventAt, elsewhere: [] })
+      last = number
+    }
+    return { rooms }
+  }
+
+  async closeRoom (roomId: string): Promise<void | Failure> {
+    const room = this.#find(roomId)
+    if (!room) return this.#missing(roomId)
+    this.#end(roomId, room, 'closed')
+  }
+
+  ready (): boolean { return true }
+
+  unreadyReason (): undefined { return undefined }
+
+  async close (): Promise<void> {
+    this.#rooms.clear()
+    this.#closed.clear()
+  }
+
+  async tick (): Promise<void> {
+    const removed = await this.sweep()
+    if (removed > 0) this.#options.onSweep?.(removed, this.size)
+  }
+
+  /** Ends the rooms whose time has passed, and forgets the ones that ended long ago, some at a time: events do not wait for it. @returns how many were ended */
+  async sweep (): Promise<number> {
+    let removed = 0
+    let looked = 0
+    // What is added to a Map or taken from it meanwhile does not disturb who walks along it.
+    for (const [roomId, room] of this.#rooms) {
+      if (this.#hasEnded(room)) {
+        this.#end(roomId, room, 'expired')
+        removed++
+      }
+      if (++looked % SWEPT_AT_ONCE === 0) await nextTurn()
+    }
+    for (const [roomId, until] of this.#closed) {
+      if (until <= this.#options.monotonic()) this.#closed.delete(roomId)
+      if (++looked % SWEPT_AT_ONCE === 0) await nextTurn()
+    }
+    return removed
+  }
+
+  /** A room whose time has passed is gone to whoever asks, whether or not the sweep has been there. */
+  #find (roomId: string): MemoryRoom | undefined {
+    const room = this.#rooms.get(roomId)
+    if (!room || !this.#hasEnded(room)) return room
+    this.#end(roomId, room, 'expired')
+    return undefined
+  }
+
+  #get (roomId: string, create: boolean): MemoryRoom | Failure {
+    return this.#find(roomId) ?? (create && !this.#isClosed(roomId) ? this.#add(roomId) : this.#missing(roomId))
+  }
+
+  #missing (roomId: string): Failure { return new Failure(this.#isClosed(roomId) ? 'ROOM_CLOSED' : 'ROOM_NOT_FOUND') }
+
+  #isClosed (roomId: string): boolean { return (this.#closed.get(roomId) ?? -Infinity) > this.#options.monotonic() }
+
+  #add (roomId: string, ttl = Infinity): MemoryRoom {
+    const { now, monotonic, newEpoch, logSize, retention, onRoom } = this.#options
+    const createdAt = now()
+    const begin = monotonic()
+    const room: MemoryRoom = {
+      number: ++this.#count,
+      log: new EventLog(newEpoch(), logSize),
+      createdAt,
+      deadline: begin + ttl,
+      state: initialState(createdAt),
+      lastEventAt: null,
+      subscribed: false,
+      present: 0,
+      emptyUntil: begin + retention,
+      expiresAt: createdAt + (ttl === Infinity ? retention : ttl)
+    }
+    this.#rooms.set(roomId, room)
+    onRoom?.('created', roomId)
+    return room
+  }
+
+  /** Puts the end of an empty room off to a full retention from now. A room with a deadline keeps it. */
+  #renew (room: MemoryRoom): void {
+    if (room.deadline !== Infinity) return
+    const { now, monotonic, retention } = this.#options
+    room.emptyUntil = monotonic() + retention
+    room.expiresAt = now() + retention
+  }
+
+  #lifetime ({ createdAt, deadline, expiresAt, subscribed }: MemoryRoom): Lifetime {
+    const { now, retention } = this.#options
+    return { createdAt, expiresAt: subscribed && deadline === Infinity ? now() + retention : expiresAt }
+  }
+
+  #hasEnded ({ deadline, emptyUntil, subscribed }: MemoryRoom): boolean {
+    const end = deadline === Infinity && !subscribed ? emptyUntil : deadline
+    return end !== Infinity && end <= this.#options.monotonic()
+  }
+
+  #end (roomId: string, room: MemoryRoom, cause: CloseCause): void {
+    const { monotonic, retention, onRoom } = this.#options
+    this.#rooms.delete(roomId)
+    room.log.end()
+    // A room that merely fell empty may be opened again by whoever comes; one that was ended may not.
+    if (cause === 'closed' || room.deadline !== Infinity) this.#closed.set(roomId, monotonic() + retention)
+    if (room.subscribed) this.#listener.closed(roomId, cause)
+    onRoom?.('removed', roomId)
+  }
+}

@@ -1,0 +1,308 @@
+// The broker of many nodes: rooms and their logs in Redis, so that any node serves any room. What is atomic is a script (redis/scripts.ts), asked for
+// by redis/store.ts; what this node hears and tells is redis/subscriptions.ts; here they meet, and here Redis comes and goes.
+import { Failure } from '../../errors.js'
+import type { EventDraft } from '../../protocol/codec.js'
+import type { RoomMember } from '../../protocol/server-frames.js'
+import type { Broker, BrokerListener, Lifetime, Published, ReadFrom, RoomSummary, RoomView } from '../broker.js'
+import type { Connection } from './clients.js'
+import { diagnose } from './diagnosis.js'
+import { EvictionPolicy } from './eviction-policy.js'
+import { Health } from './health.js'
+import { listOf, LiveRooms } from './subscriptions.js'
+import { Members } from './members.js'
+import { BEAT_INTERVAL, Nodes } from './nodes.js'
+import { Probe } from './probe.js'
+import { RoomIndex } from './room-index.js'
+import { RoomStore, type RoomStoreOptions, type StoredRoom } from './store.js'
+import { LOST, troubleOf, type Trouble } from './trouble.js'
+
+/** How often rooms that ended are struck off the index, ms. */
+export const SWEEP_INTERVAL = 10_000
+/** How often an error of a single command is told, ms. */
+const ERROR_INTERVAL = 60_000
+
+/**
+ * What there is to tell of Redis. `up` and `down`: it can be used, or it cannot (again after a minute where it cannot be reached, and for another cause).
+ * `refused`: it answered a single command with an error that says nothing of others. `evicts`: its eviction policy may drop rooms that are in use. `failed`: a bug, here.
+ */
+export type RedisNews =
+  | { readonly what: 'up' }
+  | { readonly what: 'down', readonly trouble: Trouble }
+  | { readonly what: 'refused', readonly trouble: Trouble }
+  | { readonly what: 'evicts', readonly policy: string }
+  | { readonly what: 'failed', readonly error: unknown }
+
+export interface RedisBrokerOptions extends Omit<RoomStoreOptions, 'commands' | 'database' | 'onRefused'> {
+  readonly connection: Connection
+  /** This node's name, which no node had before. No spaces. */
+  readonly node: string
+  readonly onRoom?: (change: 'created' | 'removed', roomId: string) => void
+  readonly onNews?: (news: RedisNews) => void
+}
+
+export class RedisBroker implements Broker {
+  readonly #options: RedisBrokerOptions
+  readonly #store: RoomStore
+  readonly #nodes: Nodes
+  readonly #members: Members
+  readonly #index: RoomIndex
+  readonly #live: LiveRooms
+  readonly #probe: Probe
+  readonly #health: Health
+  readonly #policy: EvictionPolicy
+  /** The channel on which new nodes appear. */
+  readonly #registry: string
+  /** The subscriber has all its channels. */
+  #subscribed = false
+  #connecting = false
+  #checking = false
+  #diagnosing = false
+  #closing = false
+  #beatAt = -Infinity
+  #sweptAt = -Infinity
+  /** What a command was refused with since the connection was made. */
+  #refusal: Trouble | undefined
+  #errorAt = -Infinity
+  /** What the client said of its connection since Redis was last up. */
+  #connectionError: unknown
+
+  constructor (options: RedisBrokerOptions) {
+    this.#options = options
+    const { connection, prefix, node, monotonic, retention } = options
+    const { commands, subscriber, clients } = connection
+    const store = this.#store = new RoomStore({ ...options, commands, database: connection.database, onRefused: (error) => this.#refused(error) })
+    // No room has an @ in its name, so none has these keys and channels.
+    this.#registry = store.channel('@nodes')
+    const nodes = this.#nodes = new Nodes({ self: node, commands, key: store.key('@nodes'), channel: this.#registry, monotonic })
+    const members = this.#members = new Members({ store, nodes, self: node })
+    this.#index = new RoomIndex({ commands, key: store.key('@rooms'), roomKey: (roomId) => store.key(roomId) })
+    this.#live = new LiveRooms({
+      store,
+      members,
+      connection,
+      retention,
+      monotonic,
+      onBegan: (roomId) => this.#letRun(this.#began(roomId)),
+      onRenewed: (roomId) => store.run(() => this.#index.add(roomId, false)),
+      letRun: (work) => this.#letRun(work)
+    })
+    this.#probe = new Probe({ connection, prefix, channelOf: (tag) => store.channel(tag) })
+    this.#policy = new EvictionPolicy({ commands, onOther: (policy) => this.#tell({ what: 'evicts', policy }) })
+    this.#health = new Health({ now: monotonic, onUp: () => this.#up(), onDown: (trouble) => this.#tell({ what: 'down', trouble }) })
+    for (const client of clients) {
+      client.on('error', (error: unknown) => {
+        this.#connectionError = error
+        this.#disconnected()
+      })
+      client.on('ready', () => this.#letRun(this.#connected()))
+      client.on('close', () => this.#disconnected())
+    }
+    // A cluster's subscribers come and go by themselves, and have all their channels when they say so.
+    subscriber.on('subscribersReady', () => this.#letRun(this.#live.checkAll()))
+    subscriber.on('smessageBuffer', (name: Buffer, message: Buffer) => {
+      const channel = name.toString('latin1')
+      if (channel === this.#registry) nodes.saw(message.toString('latin1'))
+      else this.#live.hear(channel, message)
+    })
+  }
+
+  listen (listener: BrokerListener): void { this.#live.listener = listener }
+
+  ready (): boolean { return this.#health.trouble === undefined && this.#isConnected }
+
+  unreadyReason (): string | undefined { return this.#health.trouble?.reason }
+
+  async createRoom (roomId: string, ttl?: number): Promise<Lifetime | Failure> {
+    const lifetime = await this.#store.create(roomId, ttl)
+    // Whoever is told that it is there finds it in every node's list.
+    if (!(lifetime instanceof Failure)) await this.#began(roomId)
+    return lifetime
+  }
+
+  subscribe (roomId: string, create = true): Promise<void | Failure> { return this.#live.subscribe(roomId, create) }
+
+  async unsubscribe (roomId: string): Promise<void> { if (this.#live.unsubscribe(roomId)) await this.#store.leave(roomId) }
+
+  announce (roomId: string, here: readonly RoomMember[], away: readonly RoomMember[]): Promise<void> { return this.#members.announce(roomId, here, away) }
+
+  async publish (roomId: string, draft: EventDraft, create: boolean): Promise<Published | Failure> {
+    const answer = await this.#store.publish(roomId, draft, create, this.#nodes.list)
+    if (answer instanceof Failure) return answer
+    const { isNewRoom, ...published } = answer
+    if (isNewRoom) this.#letRun(this.#began(roomId))
+    if (published.isNew) this.#live.published(roomId, draft, published)
+    return published
+  }
+
+  async read (roomId: string, from?: ReadFrom): Promise<RoomView | Failure> {
+    const room = await this.#live.reconcile(roomId, await this.#store.read(roomId, from))
+    if (room instanceof Failure) return room
+    const { recovered, entries } = room
+    return { ...this.#summary(roomId, room), recovered, entries }
+  }
+
+  async listRooms (limit: number, cursor = 0): Promise<{ rooms: RoomSummary[], cursor?: number } | Failure> {
+    const rooms: RoomSummary[] = []
+    for (let after = cursor; ;) {
+      const page = await this.#store.run(() => this.#index.page(after, limit + 1))
+      if (page instanceof Failure) return page
+      const found = await Promise.all(page.map(({ roomId }) => this.#store.read(roomId)))
+      const gone: string[] = []
+      for (const [i, { roomId, number }] of page.entries()) {
+        const room = found[i]!
+        if (room instanceof Failure) {
+          if (room.code === 'UNAVAILABLE') return room
+          gone.push(roomId)
+        } else {
+          if (rooms.length === limit) return { rooms, cursor: after }
+          rooms.push(this.#summary(roomId, room))
+        }
+        after = number
+      }
+      await this.#store.run(() => this.#index.remove(...gone))
+      if (page.length <= limit) return { rooms }
+    }
+  }
+
+  async closeRoom (roomId: string): Promise<void | Failure> {
+    const failure = await this.#store.close(roomId)
+    if (failure) return failure
+    this.#live.end(roomId, 'closed')
+    this.#options.onRoom?.('removed', roomId)
+    await this.#store.run(() => this.#index.remove(roomId))
+    return undefined
+  }
+
+  async tick (): Promise<void> {
+    const time = this.#options.monotonic()
+    this.#live.expire()
+    if (!this.#isConnected) return this.#disconnected()
+    if (!this.#subscribed) return this.#connected()
+    const work: Array<Promise<unknown>> = [this.#members.retry(), this.#live.tick()]
+    if (time - this.#beatAt >= BEAT_INTERVAL || !this.#health.isSteady) work.push(this.#check())
+    if (time - this.#sweptAt >= SWEEP_INTERVAL) {
+      this.#sweptAt = time
+      work.push(this.#store.run(() => this.#index.sweep(SWEEP_INTERVAL / this.#options.retention, SWEEP_INTERVAL - 1000)))
+    }
+    await Promise.all(work)
+  }
+
+  async close (): Promise<void> {
+    this.#closing = true
+    // Behind all that was sent before: when it is answered, that is done.
+    await this.#store.run(() => this.#nodes.leave())
+    this.#live.clear()
+    this.#members.clear()
+  }
+
+  get #isConnected (): boolean { return this.#options.connection.clients.every(({ status }) => status === 'ready') }
+
+  #tell (news: RedisNews): void { if (!this.#closing) this.#options.onNews?.(news) }
+
+  /** For work that nobody waits for. Redis' failures are dealt with in it, so what rejects here is a bug. */
+  #letRun (work: Promise<unknown>): void { work.catch((error: unknown) => this.#options.onNews?.({ what: 'failed', error })) }
+
+  /** Both ways are there: hears all channels, registers, and then looks what was missed. */
+  async #connected (): Promise<void> {
+    if (this.#connecting || !this.#isConnected) return
+    this.#connecting = true
+    this.#refusal = undefined
+    const { isCluster } = this.#options.connection
+    const failure = await this.#live.hearOf(this.#registry) ?? (isCluster ? undefined : await this.#live.resubscribe())
+    // Otherwise the connection was lost again, or the next tick tries it.
+    if (failure) {
+      if (this.#refusal) this.#failed(this.#refusal)
+    } else if (this.#isConnected) {
+      this.#subscribed = true
+      await this.#check()
+      await this.#live.checkAll()
+    }
+    this.#connecting = false
+  }
+
+  #disconnected (): void {
+    // One of a cluster's connections had an error; the cluster is there.
+    if (this.#closing || this.#isConnected) return
+    this.#subscribed = false
+    this.#health.lost()
+    if (this.#health.wantsCause) this.#letRun(this.#diagnose())
+  }
+
+  async #diagnose (): Promise<void> {
+    if (this.#diagnosing) return
+    this.#diagnosing = true
+    const found = await diagnose(this.#options.connection)
+    this.#diagnosing = false
+    const told = troubleOf(this.#connectionError)
+    // By now it may be connected again, and then it is for the probes to say whether it can be used.
+    if (!this.#isConnected) this.#health.explain(found ?? (told.kind === 'unreachable' ? told : undefined))
+  }
+
+  /** A sign of life, and whether rooms can be read and written. */
+  async #check (): Promise<void> {
+    if (this.#checking) return
+    this.#checking = true
+    this.#beatAt = this.#options.monotonic()
+    const { subscriber, isCluster } = this.#options.connection
+    // Where packets vanish the channels would merely fall silent; a question that is not answered ends the connection. A cluster's are its own.
+    const [refused, ...others] = await Promise.all([this.#probe.run(), this.#try(this.#beat()), isCluster ? undefined : this.#try(subscriber.ping())])
+    this.#checking = false
+    const trouble = refused ?? others.find((other) => other)
+    if (trouble) this.#failed(trouble)
+    else if (this.#isConnected && this.#subscribed) this.#health.succeeded()
+  }
+
+  #failed (trouble: Trouble): void { if (this.#isEvidence(trouble)) this.#health.failed(trouble) }
+
+  /** Without a connection every command fails, which says nothing of Redis: its close is told by itself. In a cluster it is one shard's, and told by nothing else. */
+  #isEvidence ({ code }: Trouble): boolean { return this.#isConnected && !this.#closing && (this.#options.connection.isCluster || code !== LOST.code) }
+
+  /** @returns why work failed. Its refusal may close the connection before all of a check is done. */
+  async #try (work: Promise<unknown>): Promise<Trouble | undefined> {
+    try {
+      await work
+      return undefined
+    } catch (error) {
+      const trouble = troubleOf(error)
+      if (this.#isEvidence(trouble)) this.#health.suspect(trouble)
+      return trouble
+    }
+  }
+
+  async #beat (): Promise<void> {
+    for (const node of await this.#nodes.beat()) this.#live.forgetNode(node)
+  }
+
+  #up (): void {
+    this.#connectionError = undefined
+    this.#tell({ what: 'up' })
+    this.#letRun(this.#policy.check())
+  }
+
+  /** A command was refused: a probe follows with the next tick. An error that says nothing of other commands is told alone. */
+  #refused (error: unknown): void {
+    // One is enough to look into it; a full Redis refuses thousands.
+    if (this.#closing || (this.#subscribed && !this.#health.isSteady)) return
+    const trouble = troubleOf(error)
+    if (!this.#isEvidence(trouble)) return
+    if (trouble.kind !== 'error') {
+      this.#refusal = trouble
+      this.#health.suspect(trouble)
+      return
+    }
+    const time = this.#options.monotonic()
+    if (time - this.#errorAt < ERROR_INTERVAL) return
+    this.#errorAt = time
+    this.#tell({ what: 'refused', trouble })
+  }
+
+  async #began (roomId: string): Promise<void> {
+    this.#options.onRoom?.('created', roomId)
+    await this.#store.run(() => this.#index.add(roomId, true))
+  }
+
+  #summary (roomId: string, room: StoredRoom): RoomSummary {
+    const { epoch, seq, state, createdAt, lastEventAt, members } = room
+    return { roomId, epoch, seq, state, createdAt, expiresAt: this.#live.expiry(roomId, room), lastEventAt, elsewhere: listOf(this.#members.elsewhere(members)) }
+  }
+}

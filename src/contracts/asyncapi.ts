@@ -1,0 +1,215 @@
+// The socket's contract as AsyncAPI 3.0, from the schemas that validate its frames.
+import { isDeepStrictEqual } from 'node:util'
+import { Type, type TObject, type TSchema } from '@sinclair/typebox'
+import { CLOSE, ERRORS } from '../errors.js'
+import { MAX_DEPTH, MAX_ITEMS, MAX_KEYS, MAX_STRING } from '../protocol/limits.js'
+import { COMMANDS, EVENTS, EVENT_TYPES, PAYMENT_EVENT_TYPES, type CommandType, type EventType } from '../protocol/events.js'
+import { FRAME_EXAMPLES } from './frame-examples.js'
+import { FrameId } from '../protocol/identifiers.js'
+import { BroadcastType } from '../protocol/rest.js'
+import { BroadcastPayload, LOGGED, SERVER_FRAMES, type ServerFrameType } from '../protocol/server-frames.js'
+
+/** A frame of the protocol, as it is published. */
+interface Message {
+  /** Its `type`. A broadcast's type is the backend's to choose, so it goes by a name of ours. */
+  readonly name: string
+  readonly summary: string
+  /** The whole frame. */
+  readonly schema: TObject
+  /** Where the `id` is that links an event and its answer. */
+  readonly id?: string
+}
+
+const named = <T extends TSchema>(schema: T, $id: string): T => ({ ...schema, $id })
+const ownId = Type.Optional(FrameId)
+
+/** `PAYMENT_SUCCESS` as the name of a class: `PaymentSuccess`. */
+const nameOf = (type: string) => type.toLowerCase().replace(/(?:^|_)(.)/g, (_, letter: string) => letter.toUpperCase())
+const relayed = (type: EventType) => `Relayed${nameOf(type)}`
+
+function eventMessage (type: EventType): Message {
+  const { schema } = EVENTS[type]
+  return { name: type, summary: schema.description!, schema: Type.Object({ type: Type.Literal(type), payload: named(schema, `${nameOf(type)}Payload`), id: ownId }), id: '/id' }
+}
+
+function relayedMessage (type: EventType): Message {
+  const { schema } = EVENTS[type]
+  return {
+    name: type,
+    summary: `${schema.description!.slice(0, -1)}, as the others in the room hear it.`,
+    schema: Type.Object({ type: Type.Literal(type), payload: named(schema, `${nameOf(type)}Payload`), ...LOGGED }),
+    id: '/id'
+  }
+}
+
+function commandMessage (type: CommandType): Message {
+  const schema: TObject = COMMANDS[type]
+  const payload = named(schema, `${nameOf(type)}Payload`)
+  return { name: type, summary: schema.description!, schema: Type.Object({ type: Type.Literal(type), payload: schema.required ? payload : Type.Optional(payload), id: ownId }) }
+}
+
+function serverMessage (type: ServerFrameType): Message {
+  const { schema, when } = SERVER_FRAMES[type]
+  const message = { name: type, summary: when, schema: Type.Object({ type: Type.Literal(type), payload: named(schema as TObject, `${nameOf(type)}Payload`) }) }
+  return 'id' in schema.properties ? { ...message, id: '/payload/id' } : message
+}
+
+const COMMAND_TYPES = Object.keys(COMMANDS) as CommandType[]
+const SERVER_TYPES = Object.keys(SERVER_FRAMES) as ServerFrameType[]
+
+/** Every frame, by the name under which it is published. */
+const MESSAGES: Readonly<Record<string, Message>> = {
+  ...Object.fromEntries(EVENT_TYPES.map((type) => [nameOf(type), eventMessage(type)])),
+  ...Object.fromEntries(COMMAND_TYPES.map((type) => [nameOf(type), commandMessage(type)])),
+  ...Object.fromEntries(PAYMENT_EVENT_TYPES.map((type) => [relayed(type), relayedMessage(type)])),
+  Broadcast: {
+    name: 'Broadcast',
+    summary: 'A backend\'s own message, to everyone in the room.',
+    schema: Type.Object({ type: BroadcastType, payload: named(BroadcastPayload, 'BroadcastPayload'), ...LOGGED, source: Type.Literal('api') })
+  },
+  ...Object.fromEntries(SERVER_TYPES.map((type) => [nameOf(type), serverMessage(type)]))
+}
+
+/** Whether a client that is closed with a code shall come back, by the rule that the codes' ranges are. */
+const reconnects = (code: number) => code === CLOSE.RESTARTING.code || (code >= 4000 && code < 4500)
+const CLOSES = Object.values(CLOSE).map(({ code, reason }) => ({ code, reason, reconnect: reconnects(code) }))
+const CLOSE_TABLE = ['| Code | Reason | Reconnect |', '| --- | --- | --- |', ...CLOSES.map(({ code, reason, reconnect }) => `| ${code} | ${reason} | ${reconnect ? 'yes' : 'no'} |`)].join('\n')
+
+const DESCRIPTION = `What the two devices of a payment by link and the server between them say to each other. Both devices connect over WebSocket and meet in a room \
+that is named after the payment. This document is written from the server's side: it **receives** what clients send, and **sends** what they get. Backends speak through \
+the REST API (openapi.yaml).
+
+A frame is one UTF-8 text message with one JSON object. \`roomId\` is the only required key of a payload; every documented key that is present must have its documented \
+type, other keys of a payload are carried along, other keys of a frame are ignored. A frame may be nested ${MAX_DEPTH} levels deep and hold ${MAX_KEYS} keys, \
+${MAX_ITEMS} array items and strings of ${MAX_STRING} characters.`
+
+const CHANNEL = `One socket, for any number of rooms. There is no subprotocol and no query: a token travels in \`JOIN_ROOM\`, never in the address.
+
+The server closes a socket with these codes. From 4000 to 4499 and 1012: connect again and join with \`recover\`. From 4500 to 4999: do not. A message that is not \
+UTF-8 closes with 1007, one that is too large with 1009, one in too many fragments with 1008, and whatever else breaks RFC 6455 with 1002.
+
+${CLOSE_TABLE}`
+
+const TOKEN = 'A room token (JWT, HS256), in `payload.token` of `JOIN_ROOM`; `password` is the nearest place that AsyncAPI has a word for. It is asked for by a server with ' +
+  '`TOKEN_SECRET`, and is for one room and one role. A backend mints it over REST. A server without a secret takes every join.'
+
+const channelMessage = (key: string) => ({ $ref: `#/channels/room/messages/${key}` })
+
+interface Operation { readonly action: 'receive' | 'send', readonly summary: string, readonly description?: string, readonly messages: string[], readonly reply?: string[], readonly isGuarded?: true }
+
+const OPERATIONS: Readonly<Record<string, Operation>> = {
+  joinRoom: {
+    action: 'receive',
+    summary: 'Enter a room.',
+    description: 'With `recover` the missed events follow the reply, `replayed` of them; with `presence` the reply has `members`.',
+    messages: ['JoinRoom'],
+    reply: ['RoomJoined', 'Error'],
+    isGuarded: true
+  },
+  publishEvent: {
+    action: 'receive',
+    summary: 'Tell how far the payment has come.',
+    description: 'The event is relayed to everyone else in the room. It is answered with `ACK` if it has an `id`; the same event with the same `id` is relayed once. ' +
+      'On a server without tokens the first event joins its sender to the room, as `device2`.',
+    messages: PAYMENT_EVENT_TYPES.map(nameOf),
+    reply: ['Ack', 'Error']
+  },
+  leaveRoom: { action: 'receive', summary: 'Leave one room and keep the socket.', messages: ['LeaveRoom'], reply: ['RoomLeft', 'Error'] },
+  ping: { action: 'receive', summary: 'See whether the server is there.', messages: ['Ping'], reply: ['Pong'] },
+  greet: { action: 'send', summary: 'The first frame on every socket.', messages: ['ConnectionEstablished'] },
+  relayEvent: {
+    action: 'send',
+    summary: 'What happened in a room, in one order for everyone in it.',
+    description: 'A device\'s event goes to everyone but its sender, a backend\'s to everyone. `seq` rises by one; what comes twice after a recovery is told by `epoch` and `seq`.',
+    messages: [...PAYMENT_EVENT_TYPES.map(relayed), 'Broadcast']
+  },
+  tellPresence: { action: 'send', summary: 'Who comes and goes, for members that asked for presence.', messages: ['DeviceJoined', 'DeviceLeft'] },
+  endRoom: { action: 'send', summary: 'A room is over.', messages: ['RoomClosed'] },
+  refuseFrame: { action: 'send', summary: 'A frame was refused.', description: 'No answer to a particular frame, unless it has that frame\'s `id`.', messages: ['Error'] }
+}
+
+function operation ({ action, summary, description, messages, reply, isGuarded }: Operation): object {
+  const channel = { $ref: '#/channels/room' }
+  return {
+    action,
+    channel,
+    summary,
+    ...(description !== undefined && { description }),
+    ...(isGuarded && { security: [{ $ref: '#/components/securitySchemes/roomToken' }] }),
+    messages: messages.map(channelMessage),
+    ...(reply && { reply: { channel, messages: reply.map(channelMessage) } })
+  }
+}
+
+/**
+ * A schema as plain JSON. Each schema in it with an `$id`, or else a `title`, becomes a component of that name: generators call their classes and enums by it.
+ * @throws where two different schemas have one name
+ */
+function published (schema: unknown, components: Record<string, unknown>): unknown {
+  if (Array.isArray(schema)) return schema.map((item) => published(item, components))
+  if (typeof schema !== 'object' || schema === null) return schema
+  const { $id, ...rest } = schema as { $id?: string, title?: unknown }
+  const plain = Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, published(value, components)]))
+  const name = $id ?? (typeof rest.title === 'string' ? rest.title : undefined)
+  if (name === undefined) return plain
+  if (!isDeepStrictEqual(components[name] ??= plain, plain)) throw new Error(`two schemas are called ${name}`)
+  return { $ref: `#/components/schemas/${name}` }
+}
+
+/**
+ * The AsyncAPI document of the socket at `/`.
+ * @param version of the server
+ */
+export function asyncapi (version: string): Record<string, unknown> {
+  const schemas: Record<string, unknown> = {}
+  const messages = Object.fromEntries(Object.entries(MESSAGES).map(([key, { name, summary, schema, id }]) => [key, {
+    name,
+    title: key,
+    summary,
+    contentType: 'application/json',
+    ...(id !== undefined && { correlationId: { description: 'The `id` of the event, where it has one.', location: `$message.payload#${id}` } }),
+    payload: published(named(schema, key), schemas),
+    examples: FRAME_EXAMPLES[key]
+  }]))
+  const host = { host: '{host}', variables: { host: { default: 'localhost:8080', description: 'Where the server is.' } } }
+  return {
+    asyncapi: '3.0.0',
+    id: 'urn:ws-payment-server:socket',
+    info: {
+      title: 'WebSocket Payment Server',
+      version,
+      description: DESCRIPTION,
+      license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
+      contact: { name: 'ws-payment-server' },
+      tags: [{ name: 'Rooms', description: 'The payments\' rooms and their events.' }]
+    },
+    defaultContentType: 'application/json',
+    servers: {
+      tls: { ...host, protocol: 'wss', description: 'Behind a proxy that speaks TLS, as in production.' },
+      plain: { ...host, protocol: 'ws', description: 'As the process itself listens.' }
+    },
+    channels: {
+      room: {
+        address: '/',
+        title: 'The socket',
+        description: CHANNEL,
+        messages: Object.fromEntries(Object.keys(MESSAGES).map((key) => [key, { $ref: `#/components/messages/${key}` }])),
+        bindings: {
+          ws: {
+            method: 'GET',
+            headers: { type: 'object', properties: { Origin: { type: 'string', description: 'Browsers send it; it must be one of `ALLOWED_ORIGINS`.' } } },
+            bindingVersion: '0.1.0'
+          }
+        },
+        'x-close-codes': CLOSES
+      }
+    },
+    operations: Object.fromEntries(Object.entries(OPERATIONS).map(([key, value]) => [key, operation(value)])),
+    components: {
+      securitySchemes: { roomToken: { type: 'apiKey', in: 'password', description: TOKEN } },
+      messages,
+      schemas
+    },
+    'x-error-codes': Object.fromEntries(Object.entries(ERRORS).map(([code, { message, retryable }]) => [code, { message, retryable }]))
+  }
+}

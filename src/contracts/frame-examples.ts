@@ -1,0 +1,93 @@
+// What the frames look like: at least one example of each, by the name under which asyncapi.ts publishes it.
+import { EVENT_TYPES } from '../protocol/events.js'
+
+interface FrameExample { readonly name: string, readonly summary: string, readonly payload: Readonly<Record<string, unknown>> }
+
+const NOW = 1795504813040
+const EPOCH = 'yhKhDhBWRLJq'
+const ROOM = { roomId: 'payment_123' }
+const SHOP = { clientId: 'client_1795504810171_63d7ce03977f', deviceId: 'device_1', role: 'device1' }
+const PAYER = { clientId: 'client_1795504810175_d003bded8298', deviceId: 'device_2', role: 'device2' }
+const FROM_PAYER = { ...ROOM, deviceId: 'device_2' }
+const RESULT = { transactionId: 'tx_456789', amount: 99.9, currency: 'BRL' }
+const PENDING = { step: null, status: 'pending', updatedAt: NOW }
+
+const example = (name: string, summary: string, frame: FrameExample['payload']): FrameExample => ({ name, summary, payload: frame })
+
+/** What the payer's events carry, in their order. */
+const PAYLOADS = {
+  EnteredSummary: ['ENTERED_SUMMARY', FROM_PAYER],
+  ClickedProceed: ['CLICKED_PROCEED', FROM_PAYER],
+  PaymentMethodChanged: ['PAYMENT_METHOD_CHANGED', { ...FROM_PAYER, method: 'pix' }],
+  DataFilled: ['DATA_FILLED', { ...FROM_PAYER, fields: ['cpf', 'email'] }],
+  ClickedPay: ['CLICKED_PAY', FROM_PAYER],
+  PaymentSuccess: ['PAYMENT_SUCCESS', { ...FROM_PAYER, ...RESULT }],
+  PaymentError: ['PAYMENT_ERROR', { ...FROM_PAYER, error: 'Card declined', code: 'DECLINED' }]
+} as const
+
+export const FRAME_EXAMPLES: Readonly<Record<string, readonly FrameExample[]>> = {
+  JoinRoom: [
+    example('first', 'Device 1 enters the room', { type: 'JOIN_ROOM', payload: { ...ROOM, deviceId: 'device_1' } }),
+    example('again', 'A device that was away asks for what it missed, and for who is there', {
+      type: 'JOIN_ROOM', payload: { ...FROM_PAYER, role: 'device2', recover: { epoch: EPOCH, seq: 1 }, presence: true }
+    }),
+    example('token', 'On a server that asks for tokens', {
+      type: 'JOIN_ROOM', payload: { ...ROOM, token: 'eyJhbGciOiJIUzI1NiIsInR5cCI6InJvb20rand0In0.eyJyb29tIjoicGF5bWVudF8xMjMifQ.c2lnbmF0dXJl' }
+    })
+  ],
+  ...Object.fromEntries(Object.entries(PAYLOADS).flatMap(([key, [type, payload]], i) => [
+    [key, [
+      example('plain', 'Without an answer', { type, payload }),
+      example('acknowledged', 'Answered with ACK', { type, payload, id: `evt-${i + 1}` })
+    ]],
+    [`Relayed${key}`, [example('relayed', 'With its place in the room\'s log', { type, payload, seq: i + 1, timestamp: NOW, source: 'device', id: `evt-${i + 1}` })]]
+  ])),
+  Broadcast: [example('update', 'News from a backend', {
+    type: 'PAYMENT_UPDATE',
+    payload: { ...ROOM, message: 'Pagamento processado com sucesso!', idSeguro: 'seguro_123456', timestamp: NOW, source: 'api' },
+    seq: 8,
+    timestamp: NOW,
+    source: 'api'
+  })],
+  LeaveRoom: [example('leave', 'Leaves one room', { type: 'LEAVE_ROOM', payload: ROOM })],
+  Ping: [example('ping', 'It needs no payload', { type: 'PING' })],
+  ConnectionEstablished: [example('greeting', 'The first frame', {
+    type: 'CONNECTION_ESTABLISHED', payload: { clientId: SHOP.clientId, message: 'Connected to the payment server.', timestamp: NOW, supportedEvents: EVENT_TYPES }
+  })],
+  RoomJoined: [
+    example('first', 'Nothing has happened yet', {
+      type: 'ROOM_JOINED', payload: { ...ROOM, deviceId: 'device_1', clientId: SHOP.clientId, timestamp: NOW, epoch: EPOCH, seq: 0, state: PENDING }
+    }),
+    example('recovered', 'One event was missed, and follows', {
+      type: 'ROOM_JOINED',
+      payload: {
+        ...FROM_PAYER,
+        clientId: PAYER.clientId,
+        timestamp: NOW,
+        epoch: EPOCH,
+        seq: 2,
+        state: { step: 'CLICKED_PAY', status: 'failed', updatedAt: NOW, method: 'pix', outcome: { error: 'Card declined', code: 'DECLINED', verified: false } },
+        recovered: true,
+        replayed: 1,
+        members: [SHOP, PAYER]
+      }
+    })
+  ],
+  Ack: [example('first', 'It is in the log', { type: 'ACK', payload: { id: 'evt-1', ...ROOM, epoch: EPOCH, seq: 1, duplicate: false } })],
+  DeviceJoined: [example('payer', 'The payer is there', { type: 'DEVICE_JOINED', payload: { ...ROOM, ...PAYER, timestamp: NOW } })],
+  DeviceLeft: [example('payer', 'The payer is gone', { type: 'DEVICE_LEFT', payload: { ...ROOM, ...PAYER, timestamp: NOW } })],
+  RoomLeft: [example('left', 'The socket stays open', { type: 'ROOM_LEFT', payload: { ...ROOM, timestamp: NOW } })],
+  Pong: [example('pong', 'The server is there', { type: 'PONG', payload: { timestamp: NOW } })],
+  RoomClosed: [
+    example('closed', 'A backend closed it', { type: 'ROOM_CLOSED', payload: { ...ROOM, reason: 'closed', timestamp: NOW } }),
+    example('expired', 'Its time ran out', { type: 'ROOM_CLOSED', payload: { ...ROOM, reason: 'expired', timestamp: NOW } })
+  ],
+  Error: [
+    example('rule', 'A key has the wrong type', {
+      type: 'ERROR', payload: { message: 'payload.amount: expected number', timestamp: NOW, code: 'INVALID_FRAME', retryable: false, id: 'evt-6' }
+    }),
+    example('unavailable', 'Send it again, with the same id', {
+      type: 'ERROR', payload: { message: 'It could not be confirmed; try again shortly, with the same id.', timestamp: NOW, code: 'UNAVAILABLE', retryable: true, id: 'evt-1' }
+    })
+  ]
+}

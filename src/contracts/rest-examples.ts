@@ -1,0 +1,214 @@
+// What the API's answers look like: the examples of every operation, and the headers of its refusals, put into the OpenAPI document.
+import type { Static, TSchema } from '@sinclair/typebox'
+import { ERRORS, type ErrorCode, type ErrorDetail } from '../errors.js'
+import { CreatedRoom, CreateRoomRequest, CreateTokenRequest, PublishRequest, PublishResult, RoomDetails, RoomEvents, RoomList, RoomToken } from '../protocol/rest-rooms.js'
+import { BroadcastRequest, BroadcastResult, Health, Readiness, ServerInfo, ServerStatus, success, type ErrorResponse } from '../protocol/rest.js'
+
+interface Example { readonly summary: string, readonly value: unknown }
+type Examples = Readonly<Record<string, Example>>
+
+interface OperationExamples {
+  readonly request?: Examples
+  /** Of its success, by media type. */
+  readonly answers?: Readonly<Record<string, Examples>>
+  /** Which errors it has for a status, where they are not the ones that every operation has for it. */
+  readonly errors?: Readonly<Record<number, readonly ErrorCode[]>>
+  /** The rule that its 400 shows to be broken. */
+  readonly broken?: ErrorDetail
+  /** Another answer under the status of an error, which says what it is about. */
+  readonly instead?: Readonly<Record<number, Examples>>
+}
+
+const NOW = 1795504813040
+const EPOCH = 'yhKhDhBWRLJq'
+const TOKEN = 'eyJhbGciOiJIUzI1NiIsInR5cCI6InJvb20rand0In0.eyJyb29tIjoicGF5bWVudF8xMjMifQ.c2lnbmF0dXJl'
+
+/** An example of what a schema describes, with the types of that schema. */
+const of = <T extends TSchema>(_schema: T, summary: string, value: Static<T>): Example => ({ summary, value })
+/** The same in the envelope of a success. */
+const answer = <T extends TSchema>(schema: T, summary: string, data: Static<T>): Example => of(schema, summary, success(data, NOW))
+const json = (examples: Examples) => ({ 'application/json': examples })
+
+const BAD_ROOM = { key: 'roomId', rule: 'must be: The payment\'s room: 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.' }
+const TOKEN_ERRORS = { 401: ['UNAUTHORIZED', 'INVALID_TOKEN', 'TOKEN_EXPIRED'] } as const
+
+const OPERATIONS: Readonly<Record<string, OperationExamples>> = {
+  getServerInfo: {
+    answers: json({
+      info: of(ServerInfo, 'Name, version, endpoints', {
+        message: 'WebSocket Payment Server', version: '1.0.0', endpoints: { websocket: 'GET / (Upgrade: websocket)', health: 'GET /health' }, docs: '/docs', timestamp: NOW
+      })
+    })
+  },
+  getHealth: { answers: json({ alive: of(Health, 'The process lives', { status: 'ok', timestamp: NOW }) }) },
+  getReadiness: {
+    answers: json({ ready: of(Readiness, 'Traffic may come', { status: 'ready', checks: { broker: 'up', draining: false, eventLoop: 'ok' } }) }),
+    instead: { 503: { draining: of(Readiness, 'The process is stopping', { status: 'not ready', checks: { broker: 'up', draining: true, eventLoop: 'ok' } }) } }
+  },
+  getMetrics: { answers: { 'text/plain': { figures: { summary: 'A few of them', value: '# HELP wsp_rooms Rooms with somebody in them on this node.\n# TYPE wsp_rooms gauge\nwsp_rooms 2\n' } } } },
+  getServerStatus: {
+    answers: json({
+      running: answer(ServerStatus, 'A server with two sockets in one room', { status: 'running', uptime: 17764, totalConnections: 2, totalRooms: 1, timestamp: NOW, version: '1.0.0' })
+    })
+  },
+  createRoom: {
+    request: {
+      named: of(CreateRoomRequest, 'A room with a name and a hard lifetime', { roomId: 'payment_123', ttlSeconds: 1800 }),
+      unnamed: of(CreateRoomRequest, 'A room whose name nobody can guess', {})
+    },
+    answers: json({
+      open: answer(CreatedRoom, 'On a server that asks for no tokens', { roomId: 'payment_123', expiresAt: NOW + 1_800_000 }),
+      tokens: answer(CreatedRoom, 'On a server that asks for tokens', { roomId: 'payment_123', expiresAt: NOW + 1_800_000, tokens: { device1: TOKEN, device2: TOKEN } })
+    }),
+    errors: { 409: ['ROOM_EXISTS'] },
+    broken: { key: 'ttlSeconds', rule: 'must be >= 1' }
+  },
+  listRooms: {
+    answers: json({
+      page: answer(RoomList, 'One page, and where the next begins', {
+        rooms: [{ roomId: 'payment_123', members: 2, seq: 2, status: 'pending', createdAt: NOW - 3000, expiresAt: NOW + 1_797_000, lastEventAt: NOW - 1000 }], cursor: '1'
+      }),
+      last: answer(RoomList, 'The last page', { rooms: [], cursor: null })
+    }),
+    broken: { key: 'limit', rule: 'must be <= 1000' }
+  },
+  getRoom: {
+    answers: json({
+      paid: answer(RoomDetails, 'A payment that a backend has confirmed', {
+        roomId: 'payment_123',
+        epoch: EPOCH,
+        seq: 3,
+        state: {
+          step: 'CLICKED_PAY', status: 'succeeded', updatedAt: NOW - 100, method: 'pix', outcome: { verified: true, transactionId: 'tx_456789', amount: 99.9, currency: 'BRL' }
+        },
+        members: [{ clientId: 'client_1795504810171_63d7ce03977f', deviceId: 'device_1', role: 'device1' }],
+        createdAt: NOW - 3000,
+        expiresAt: NOW + 1_797_000
+      })
+    }),
+    broken: BAD_ROOM
+  },
+  closeRoom: { broken: BAD_ROOM },
+  createRoomToken: {
+    request: {
+      payer: of(CreateTokenRequest, 'For the payer\'s phone, and no other', { role: 'device2', deviceId: 'phone-7' }),
+      shop: of(CreateTokenRequest, 'For whoever watches, for an hour', { role: 'device1', ttlSeconds: 3600 })
+    },
+    answers: json({ token: answer(RoomToken, 'The token, and until when it may be used', { token: TOKEN, expiresAt: NOW + 900_000 }) }),
+    errors: { 404: ['ROOM_NOT_FOUND', 'NOT_FOUND'] },
+    broken: { key: 'role', rule: 'is required' }
+  },
+  listRoomEvents: {
+    answers: {
+      ...json({
+        recovered: answer(RoomEvents, 'All that came after a place', {
+          epoch: EPOCH,
+          seq: 3,
+          recovered: true,
+          events: [
+            { type: 'CLICKED_PAY', payload: { roomId: 'payment_123', deviceId: 'device_2' }, seq: 2, timestamp: NOW - 1000, source: 'device', id: 'evt-2' },
+            { type: 'PAYMENT_SUCCESS', payload: { roomId: 'payment_123', transactionId: 'tx_456789', amount: 99.9, currency: 'BRL' }, seq: 3, timestamp: NOW - 100, source: 'api', id: 'psp-42' }
+          ],
+          more: false
+        })
+      }),
+      'text/event-stream': {
+        stream: {
+          summary: 'A stream that begins after seq 2',
+          value: `retry: 2000\n\ndata: {"type":"ROOM_JOINED","payload":{"roomId":"payment_123","deviceId":"backoffice","clientId":"stream_QEDWxjvi6B-e","timestamp":${NOW},` +
+            `"epoch":"${EPOCH}","seq":2,"state":{"step":"CLICKED_PAY","status":"pending","updatedAt":${NOW - 1000}},"recovered":true,"replayed":0}}\n\n` +
+            `id: ${EPOCH}:3\ndata: {"type":"PAYMENT_SUCCESS","payload":{"roomId":"payment_123","transactionId":"tx_456789"},"seq":3,"timestamp":${NOW},"source":"api","id":"psp-42"}\n\n`
+        }
+      }
+    },
+    errors: { ...TOKEN_ERRORS, 409: ['ROOM_FULL'] },
+    broken: { key: 'since', rule: 'must be >= 0' }
+  },
+  publishRoomEvent: {
+    request: {
+      success: of(PublishRequest, 'A result', { type: 'PAYMENT_SUCCESS', payload: { transactionId: 'tx_456789', amount: 99.9, currency: 'BRL' }, id: 'psp-42' }),
+      failure: of(PublishRequest, 'A failure', { type: 'PAYMENT_ERROR', payload: { error: 'Card declined', code: 'DECLINED' }, id: 'psp-43' }),
+      progress: of(PublishRequest, 'A step of the payer', { type: 'CLICKED_PAY' })
+    },
+    answers: json({
+      first: answer(PublishResult, 'It was relayed', { epoch: EPOCH, seq: 3, duplicate: false, sentToClients: 2 }),
+      again: answer(PublishResult, 'It was there already', { epoch: EPOCH, seq: 3, duplicate: true, sentToClients: 2 })
+    }),
+    errors: { ...TOKEN_ERRORS, 400: ['INVALID_REQUEST', 'INVALID_FRAME', 'INVALID_JSON', 'SENSITIVE_DATA'] },
+    broken: { key: 'type', rule: 'is required' }
+  },
+  broadcastToRoom: {
+    request: { update: of(BroadcastRequest, 'News of a payment', { eventType: 'PAYMENT_UPDATE', message: 'Pagamento processado com sucesso!', idSeguro: 'seguro_123456' }) },
+    answers: json({
+      sent: answer(BroadcastResult, 'Two sockets got it', {
+        roomId: 'payment_123', eventType: 'PAYMENT_UPDATE', message: 'Pagamento processado com sucesso!', idSeguro: 'seguro_123456', sentToClients: 2, timestamp: NOW
+      })
+    }),
+    errors: { 400: ['INVALID_REQUEST', 'INVALID_JSON', 'SENSITIVE_DATA'] },
+    broken: { key: 'message', rule: 'is required' }
+  }
+}
+
+/** The errors that an operation has for a status, unless it says otherwise. */
+const CODES: Readonly<Record<string, readonly ErrorCode[]>> = {
+  400: ['INVALID_REQUEST'],
+  401: ['UNAUTHORIZED'],
+  403: ['FORBIDDEN'],
+  404: ['ROOM_NOT_FOUND'],
+  409: ['ID_CONFLICT'],
+  410: ['ROOM_CLOSED'],
+  413: ['PAYLOAD_TOO_LARGE'],
+  414: ['URI_TOO_LONG'],
+  415: ['UNSUPPORTED_MEDIA_TYPE'],
+  429: ['RATE_LIMITED'],
+  500: ['INTERNAL'],
+  503: ['UNAVAILABLE']
+}
+
+const HEADERS: Readonly<Record<string, object>> = {
+  401: { 'WWW-Authenticate': { description: 'How to say who is calling.', schema: { type: 'string', examples: ['Bearer'] } } },
+  429: { 'Retry-After': { description: 'In how many seconds the next request may come.', schema: { type: 'integer', minimum: 0, examples: [1] } } }
+}
+
+function errorExample (code: ErrorCode, broken: ErrorDetail | undefined): Example {
+  const details = code === 'INVALID_REQUEST' && broken ? [broken] : undefined
+  const { message } = ERRORS[code]
+  const value: ErrorResponse = {
+    success: false, error: details ? `${broken!.key} ${broken!.rule}` : message, code, ...(details && { details }), requestId: 'dHAqEFmxAxdv', timestamp: NOW
+  }
+  return { summary: message, value }
+}
+
+interface Media { schema?: { $ref?: string }, examples?: Examples }
+interface Body { content?: Record<string, Media> }
+/** What is read and written of an operation in an OpenAPI document. */
+export interface DocumentedOperation { operationId: string, requestBody?: Body & { required?: boolean }, responses: Record<string, Body & { headers?: object }> }
+
+function put (body: Body | undefined, mediaType: string, examples: Examples): void {
+  const media = body?.content?.[mediaType]
+  if (media) media.examples = examples
+}
+
+/** Adds the examples of an operation to what the routes' schemas say of it, and to its refusals the headers that come with them. */
+export function illustrate ({ operationId, requestBody, responses }: DocumentedOperation): void {
+  const { request, answers = {}, errors = {}, broken, instead = {} } = OPERATIONS[operationId] ?? {}
+  if (request) put(requestBody, 'application/json', request)
+  for (const [status, response] of Object.entries(responses)) {
+    if (Number(status) < 400) {
+      for (const [mediaType, examples] of Object.entries(answers)) put(response, mediaType, examples)
+      continue
+    }
+    const codes = errors[Number(status)] ?? CODES[status] ?? []
+    put(response, 'application/json', instead[Number(status)] ?? Object.fromEntries(codes.map((code) => [code, errorExample(code, broken)])))
+    if (HEADERS[status]) response.headers = HEADERS[status]
+  }
+}
+
+/**
+ * Says of a body none of whose keys is required that it may be left out; the library says of every body that it must be there.
+ * @param components the document's named schemas
+ */
+export function markOptionalBody ({ requestBody }: DocumentedOperation, components: Readonly<Record<string, object>>): void {
+  const name = requestBody?.content?.['application/json']?.schema?.$ref?.split('/').at(-1)
+  if (requestBody && name !== undefined) requestBody.required = 'required' in components[name]!
+}

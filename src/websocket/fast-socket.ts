@@ -1,0 +1,118 @@
+// A WebSocket without ws, as long as nothing happens but what payments are made of: then it is a connection and a reader, and costs and weighs little more.
+import type { Socket } from 'node:net'
+import type { WebSocket } from 'ws'
+import { closing } from './frame-writer.js'
+import type { Closing, ClosingSockets } from './closing-sockets.js'
+import { PlainReader, type Fallback, type Receiver } from './frame-parser.js'
+import type { Listener, TcpConnection } from './node/raw-connection.js'
+
+/** A socket as its session knows it. Messages go through it only where there is no network under it that may be written to. */
+export type ClientSocket =
+  Pick<WebSocket, 'readyState' | 'isPaused' | 'pause' | 'resume' | 'close'> & Partial<Pick<WebSocket, 'send' | 'ping' | 'pong' | 'bufferedAmount'>>
+
+/** `readyState`, in the words of the WebSocket standard. */
+const OPEN = 1
+const CLOSING = 2
+const CLOSED = 3
+/** The close codes where there was no close frame, and none in it (RFC 6455 §7.1.5). */
+const ABNORMAL = 1006
+const NO_STATUS = 1005
+
+/** What all of them have in common. */
+export interface PlainSocketOptions<Session extends Receiver> {
+  /** Bytes in a message, at most. */
+  readonly maxBytes: number
+  /** Has ws take over a connection whose handshake is done: from then on it answers, and says when the socket is closed. */
+  readonly adopt: (socket: PlainSocket<Session>, network: Socket) => WebSocket
+  /** The socket is closed, and ws was never there to say so. */
+  readonly closed: (socket: PlainSocket<Session>, code: number) => void
+  /** Ends the wait for a peer that was answered its close and does not end the connection. */
+  readonly closing: ClosingSockets
+}
+
+/** Whatever is not plain, be it a close from our side, fragments or an attack, is for ws, which is given the connection then and keeps it. */
+export class PlainSocket<Session extends Receiver> implements ClientSocket, Listener, Fallback, Closing {
+  /** Whoever its messages are for. */
+  session!: Session
+  readonly #options: PlainSocketOptions<Session>
+  #reader!: PlainReader
+  #ws: WebSocket | undefined
+  #state: WebSocket['readyState'] = OPEN
+  #code = ABNORMAL
+  /** What comes is ws's to read. */
+  #isLeft = false
+
+  /**
+   * @param connection one that nobody else reads
+   * @param address where it comes from
+   */
+  constructor (readonly connection: TcpConnection, readonly address: string, options: PlainSocketOptions<Session>) {
+    this.#options = options
+    connection.listener = this
+  }
+
+  get readyState (): WebSocket['readyState'] { return this.#ws ? this.#ws.readyState : this.#state }
+
+  get bufferedAmount (): number { return this.connection.writableLength }
+
+  get isPaused (): boolean { return this.#ws ? this.#ws.isPaused : this.connection.isPaused }
+
+  /** @param rest what has come behind the handshake */
+  begin (session: Session, rest: Buffer): void {
+    this.session = session
+    this.#reader = new PlainReader(this, this.#options.maxBytes, session, this)
+    if (rest.length > 0) this.hear(rest, rest.length)
+  }
+
+  hear (memory: Buffer, length: number): void {
+    if (this.#isLeft) this.#tell(Buffer.from(memory.subarray(0, length)))
+    else this.#reader.read(memory, length)
+  }
+
+  closed (): void {
+    if (this.#state === CLOSING) this.#options.closing.delete(this)
+    this.#state = CLOSED
+    if (!this.#ws) this.#options.closed(this, this.#code)
+  }
+
+  pause (): void {
+    if (this.#ws) this.#ws.pause()
+    else this.connection.pause()
+  }
+
+  resume (): void {
+    if (this.#ws) this.#ws.resume()
+    else this.connection.resume()
+  }
+
+  close (code: number, reason: string): void { this.#adopted()?.close(code, reason) }
+
+  /** Everything from here on is for ws. @param bytes are its own */
+  leave (bytes: Buffer): void {
+    this.#adopted()
+    this.#isLeft = true
+    this.#tell(bytes)
+  }
+
+  end (data: Buffer): boolean {
+    if (!this.connection.end(closing(data))) return false
+    this.#state = CLOSING
+    this.#code = data.length > 0 ? data.readUInt16BE(0) : NO_STATUS
+    this.#options.closing.add(this)
+    return true
+  }
+
+  terminate (): void { this.connection.destroy() }
+
+  /** @returns undefined where the connection is gone, which needs nobody to close it */
+  #adopted (): WebSocket | undefined {
+    if (this.#ws || this.connection.isOver) return this.#ws
+    const { isPaused } = this
+    this.#ws = this.#options.adopt(this, this.connection.openStream()!)
+    if (isPaused) this.#ws.pause()
+    return this.#ws
+  }
+
+  /** Tells ws as the stream would, for it takes its listener away when it has heard enough. */
+  #tell (bytes: Buffer): void { this.connection.openStream()?.emit('data', bytes) }
+}

@@ -1,0 +1,100 @@
+// The frames of a room in a few pieces of memory: the latest ones, byte for byte, whatever else the memory is used for before and after.
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import t from 'tap'
+import { FrameRing } from '../../../src/broker/memory/frame-ring.js'
+import { giveBack, takePiece } from '../../../src/broker/memory/buffer-pool.js'
+import { framed } from '../../../src/websocket/frame-writer.js'
+
+t.test('whatever is kept stays what it was, also beside rings that end, and what was read stays when it is kept no longer', async (t) => {
+  const seen = { dropped: 0, ended: 0, large: 0 }
+  const text = fc.oneof(fc.string({ unit: 'binary' }), fc.integer({ min: 0, max: 70_000 }).map((length) => 'ã'.repeat(length / 2)), fc.constantFrom('x'.repeat(125), 'x'.repeat(126), 'x'.repeat(500)))
+  const step = fc.oneof({ weight: 9, arbitrary: fc.record({ ring: fc.nat({ max: 2 }), text }) }, { weight: 1, arbitrary: fc.record({ ring: fc.nat({ max: 2 }) }) })
+  fc.assert(fc.property(fc.integer({ min: 1, max: 5 }), fc.array(step, { minLength: 1, maxLength: 40 }), (size, steps) => {
+    const begin = () => ({ ring: new FrameRing(size), pushed: [] as Buffer[], read: [] as Buffer[] })
+    const rings = [begin(), begin(), begin()]
+    for (const step of steps) {
+      const { ring, pushed, read } = rings[step.ring]!
+      if (!('text' in step)) {
+        ring.end()
+        rings[step.ring] = begin()
+        seen.ended++
+        continue
+      }
+      const frame = framed(step.text)
+      pushed.push(Buffer.from(frame))
+      ring.push(frame)
+      read.push(Buffer.from(ring.get(pushed.length)))
+      // What was pushed belongs to the one who pushed it.
+      frame.fill(0)
+      if (frame.length > 65_535) seen.large++
+      if (pushed.length > size) seen.dropped++
+      for (const { ring, pushed, read } of rings) {
+        assert.equal(ring.length, Math.min(size, pushed.length))
+        for (let number = pushed.length + 1 - ring.length; number <= pushed.length; number++) assert.deepEqual(Buffer.from(ring.get(number)), pushed[number - 1])
+        assert.deepEqual(read, pushed)
+      }
+    }
+  }), { numRuns: 200 })
+  for (const [what, count] of Object.entries(seen)) t.ok(count > 20, `${what}: ${count}`)
+})
+
+/** How much memory is taken meanwhile, anew or of what was given back: all that was there before is put aside. */
+function taken (run: () => void): number[] {
+  const aside = [1024, 2048, 4096, 8192, 16_384].flatMap((bytes) => Array.from({ length: 300 }, () => takePiece(bytes)))
+  const { allocUnsafeSlow } = Buffer
+  const sizes: number[] = []
+  Buffer.allocUnsafeSlow = (size) => {
+    sizes.push(size)
+    return allocUnsafeSlow(size)
+  }
+  try {
+    run()
+  } finally {
+    Buffer.allocUnsafeSlow = allocUnsafeSlow
+  }
+  for (const piece of aside) giveBack(piece)
+  return sizes
+}
+
+t.test('a room with few events takes little memory, one with many no more than it keeps', async (t) => {
+  const frame = framed('x'.repeat(396))
+  const ring = new FrameRing(100)
+  const push = (times: number) => () => { for (let n = 0; n < times; n++) ring.push(frame) }
+  t.strictSame(taken(push(2)), [1024])
+  t.strictSame(taken(push(2)), [1024])
+  t.strictSame(taken(push(96)), [2048, 4096, 8192, 16_384, 16_384])
+  const more = taken(push(200))
+  t.ok(more.length <= 2, `${more.length} more, since the oldest frames share their piece with others`)
+  t.ok(taken(push(5_000)).length <= 1, 'from then on it goes round, but for a piece that was put aside here')
+})
+
+t.test('what a room gives up serves the next one, up to a limit', async (t) => {
+  const rings = Array.from({ length: 300 }, () => new FrameRing(10))
+  const frames = Array.from({ length: 300 }, (_, n) => framed(`y${n}`))
+  const sizes = taken(() => {
+    for (const ring of rings) ring.push(frames[0]!)
+    for (const ring of rings.splice(0)) ring.end()
+    for (const frame of frames) {
+      const ring = new FrameRing(10)
+      ring.push(frame)
+      rings.push(ring)
+    }
+  })
+  t.equal(sizes.length, 300 + 44, '256 of them were kept')
+  t.ok(rings.every((ring, n) => ring.length === 1 && Buffer.from(ring.get(1)).equals(frames[n]!)))
+})
+
+t.test('a frame larger than any piece has one of its own, which nobody else gets', async (t) => {
+  const ring = new FrameRing(2)
+  const large = framed('x'.repeat(100_000))
+  t.strictSame(taken(() => ring.push(large)), [large.length])
+  t.ok(Buffer.from(ring.get(1)).equals(large))
+  t.strictSame(taken(() => {
+    ring.push(framed('small'))
+    ring.push(framed('small'))
+    ring.push(large)
+    ring.push(large)
+  }), [16_384, large.length, large.length])
+  t.ok(Buffer.from(ring.get(5)).equals(large))
+})

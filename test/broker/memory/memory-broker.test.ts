@@ -1,0 +1,80 @@
+// The memory broker keeps the contract, and forgets what has expired.
+import t from 'tap'
+import { MemoryBroker } from '../../../src/broker/memory/memory-broker.js'
+import { draftEvent } from '../../../src/protocol/codec.js'
+import { brokerContract, LOG_SIZE, RETENTION } from '../contract.js'
+
+function make () {
+  let time = 1_000_000
+  let epochs = 0
+  const changes: string[] = []
+  const broker = new MemoryBroker({
+    logSize: LOG_SIZE, retention: RETENTION, now: () => time, monotonic: () => time, newEpoch: () => `epoch ${++epochs}`, onRoom: (change, roomId) => changes.push(`${roomId} ${change}`)
+  })
+  return { broker, changes, tick: (ms: number) => { time += ms } }
+}
+
+t.test('the broker contract', (t) => {
+  brokerContract(t, async () => {
+    const { broker, tick } = make()
+    return {
+      broker,
+      pass: async (ms) => {
+        tick(ms)
+        await broker.tick()
+      }
+    }
+  })
+  t.end()
+})
+
+t.test('the sweep removes exactly the expired rooms and tells of each', async (t) => {
+  const { broker, changes, tick } = make()
+  const publish = (roomId: string) => broker.publish(roomId, draftEvent({ type: 'CLICKED_PAY', payload: { roomId } }, { source: 'device', timestamp: 1 }), true)
+  await publish('old')
+  await broker.subscribe('occupied')
+  tick(RETENTION - 1)
+  await publish('young')
+  tick(1)
+  t.equal(broker.size, 3)
+  t.equal(await broker.sweep(), 1)
+  t.equal(broker.size, 2)
+  t.strictSame(changes, ['old created', 'occupied created', 'young created', 'old removed'])
+  t.equal(await broker.sweep(), 0)
+  await broker.close()
+  t.equal(broker.size, 0)
+})
+
+t.test('a sweep of many rooms lets others through in between, and counts what it removed itself', async (t) => {
+  const { broker, changes, tick } = make()
+  const count = 3_500
+  for (let i = 0; i < count; i++) await broker.createRoom(`r${i}`, 1000)
+  tick(1000)
+  const [first, last] = ['r0', `r${count - 1}`]
+  const swept = broker.sweep()
+  t.notOk(changes.includes(`${last} removed`), 'not all in one turn')
+  t.ok(changes.includes(`${first} removed`))
+  t.match(broker.read(last), { code: 'ROOM_CLOSED' })
+  t.match(await broker.createRoom(last, 5000), { createdAt: Number }, 'opened again meanwhile, behind the others')
+  t.equal(await swept, count - 1)
+  t.equal(broker.size, 1)
+  t.equal(changes.filter((change) => change.endsWith('removed')).length, count)
+  tick(RETENTION)
+  await broker.sweep()
+  t.equal(await broker.subscribe(first), undefined, 'all that was closed is forgotten')
+})
+
+t.test('an ended room is gone for whoever asks before the sweep has been there', async (t) => {
+  const { broker, changes, tick } = make()
+  await broker.createRoom('r', 1000)
+  await broker.createRoom('s', 1000)
+  tick(1000)
+  t.strictSame(await broker.listRooms(10), { rooms: [] })
+  t.match(await broker.read('r'), { code: 'ROOM_CLOSED' })
+  t.strictSame(changes.slice(2), ['r removed'])
+  t.equal(await broker.sweep(), 1)
+  t.match(await broker.subscribe('s'), { code: 'ROOM_CLOSED' })
+  tick(RETENTION)
+  await broker.sweep()
+  t.equal(await broker.subscribe('s'), undefined, 'what was closed long ago is forgotten')
+})

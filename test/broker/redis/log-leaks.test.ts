@@ -1,0 +1,101 @@
+// What Redis refuses, and how it goes away, with marked payloads, passwords and keys: none of them is in the log.
+import { once } from 'node:events'
+import net from 'node:net'
+import t from 'tap'
+import { FORMATS, PASSWORD, publish, search, start } from '../../log-marks.js'
+import { startCluster, startRedis, withoutRedis, type RedisServer } from '../../redis.js'
+import { until } from '../../until.js'
+
+t.jobs = 2
+
+for (const NODE_ENV of FORMATS) {
+  t.test(`${NODE_ENV}: what Redis refuses, and Redis that is away`, { skip: withoutRedis, buffered: true }, async (t) => {
+    const redis = await startRedis(t)
+    await redis.client.config('SET', 'requirepass', PASSWORD)
+    const server = await start(t, { NODE_ENV, REDIS_URL: `redis://default:${encodeURIComponent(PASSWORD)}@127.0.0.1:${redis.port}` })
+    const { client } = redis
+    await client.auth(PASSWORD)
+    const isReady = async () => (await fetch(`${server.http}/ready`)).status === 200
+    await until(() => `it is ready; it said: ${server.output()}`, isReady)
+    t.equal(await publish(server), 201)
+
+    // One refusal in a second is logged: of all that is refused meanwhile, more than one is seen.
+    const refused = (code: string) => server.logs(new RegExp(`(?:${code}[^]{1,4000}evalsha[^]*?){2}`), () => publish(server))
+    const refusals: Record<string, [breakIt: () => Promise<unknown>, mend: () => Promise<unknown>]> = {
+      OOM: [() => client.config('SET', 'maxmemory', '1'), () => client.config('SET', 'maxmemory', '0')],
+      READONLY: [() => client.call('REPLICAOF', '127.0.0.1', '1'), () => client.call('REPLICAOF', 'NO', 'ONE')],
+      NOPERM: [() => client.call('ACL', 'SETUSER', 'default', '-evalsha'), () => client.call('ACL', 'SETUSER', 'default', '+evalsha')],
+      WRONGTYPE: [() => client.set('wsp:{r}', 'a text'), () => client.del('wsp:{r}')]
+    }
+    for (const [code, [breakIt, mend]] of Object.entries(refusals)) {
+      await breakIt()
+      await refused(code)
+      await mend()
+      await until('it is ready again', isReady)
+      search(t, server)
+      t.pass(code)
+    }
+
+    for (const [name, breakIt, mend] of outages(redis)) {
+      const before = server.output().length
+      await breakIt()
+      await server.logs(/Redis/, () => publish(server), before)
+      await mend()
+      await until(() => `it is ready again after ${name}; it said: ${server.output().slice(-2_000)}`, isReady, 60_000)
+      search(t, server)
+      t.pass(name)
+    }
+    await client.script('FLUSH')
+    await until('scripts are sent again', async () => await publish(server) === 201)
+    search(t, server)
+  })
+
+  t.test(`${NODE_ENV}: a room that another shard has`, { skip: withoutRedis, buffered: true }, async (t) => {
+    const { servers: [, second] } = await startCluster(t, 2)
+    const server = await start(t, { NODE_ENV, REDIS_URL: `redis://127.0.0.1:${second!.port}` })
+    // Each lies in the first half of the slots or in the second.
+    await server.logs(/MOVED[^]{1,4000}evalsha/, async () => { for (const room of ['a', 'b', 'c', 'd']) await publish(server, room) })
+    search(t, server)
+  })
+
+  t.test(`${NODE_ENV}: a server in place of Redis that quotes whatever it is sent`, { buffered: true }, async (t) => {
+    const quoting = net.createServer((socket) => {
+      socket.on('error', () => { /* cut off */ })
+      socket.on('data', (data) => {
+        // Each command is an array of texts (RESP); all of them are in the answer.
+        const commands = String(data).split(/(?=\*\d+\r\n\$)/).map((text) => text.split('\r\n').filter((line) => !/^[*$]\d+$/.test(line) && line !== ''))
+        for (const [name, ...args] of commands) {
+          const isSetUp = ['hello', 'client', 'info', 'auth'].includes(name!.toLowerCase()) && accepts
+          socket.write(isSetUp ? '$12\r\nredis_mode:x\r\n' : `-ERR unknown command \`${name}\`, with args beginning with: ${args.map((arg) => `\`${arg}\`, `).join('')}\r\n`)
+        }
+      })
+    }).listen(0, '127.0.0.1')
+    let accepts = false
+    await once(quoting, 'listening')
+    t.teardown(() => quoting.close())
+    const { port } = quoting.address() as net.AddressInfo
+    const server = await start(t, { NODE_ENV, REDIS_URL: `redis://default:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}` })
+    for (let i = 0; i < 5; i++) t.equal(await publish(server), 503, 'its password is refused, and quoted')
+    accepts = true
+    await server.logs(/unknown command[^]{1,4000}evalsha/, () => publish(server))
+    search(t, server)
+  })
+}
+
+/** Redis goes, stands still, and asks for another password. */
+function outages (redis: RedisServer): Array<[name: string, breakIt: () => Promise<unknown>, mend: () => Promise<unknown>]> {
+  const drop = () => redis.client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+  return [
+    ['another password', async () => {
+      await redis.client.config('SET', 'requirepass', 'another')
+      await redis.client.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+      await drop()
+    }, () => redis.client.config('SET', 'requirepass', PASSWORD)],
+    ['standing still', async () => { process.kill(redis.pid, 'SIGSTOP') }, async () => { process.kill(redis.pid, 'SIGCONT') }],
+    ['gone', () => redis.kill(), async () => {
+      await redis.start()
+      await until('it takes commands', async () => await redis.client.config('SET', 'requirepass', PASSWORD).then(() => true, () => false))
+      await redis.client.auth(PASSWORD)
+    }]
+  ]
+}

@@ -1,0 +1,40 @@
+// It tells what prom-client's own histogram would have told, to the letter.
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { Histogram, Registry } from 'prom-client'
+import t from 'tap'
+import { DurationTally } from '../../src/metrics/fast-histogram.js'
+
+t.test('the same durations make the same figures', async (t) => {
+  const seconds = fc.integer({ min: 1, max: 10_000_000 }).map((us) => us / 1e6)
+  const bounds = fc.uniqueArray(seconds, { minLength: 1, maxLength: 8 }).map((bounds) => bounds.sort((a, b) => a - b))
+  let beyond = 0
+  await fc.assert(fc.asyncProperty(bounds, fc.array(seconds, { maxLength: 30 }), async (buckets, durations) => {
+    const [ours, theirs] = [new Registry(), new Registry()]
+    const options = { name: 'a_seconds', help: 'How long.', buckets }
+    const tally = new DurationTally({ ...options, registers: [ours] })
+    const histogram = new Histogram({ ...options, registers: [theirs] })
+    // Those at a bound are within it.
+    for (const duration of [...durations, ...buckets]) {
+      tally.observe(duration)
+      histogram.observe(duration)
+      if (duration > buckets.at(-1)!) beyond++
+    }
+    assert.equal(await ours.metrics(), await theirs.metrics())
+    ours.resetMetrics()
+    tally.observe(0.5, 2)
+    const again = new Registry()
+    const anew = new Histogram({ ...options, registers: [again] })
+    for (let times = 0; times < 2; times++) anew.observe(0.5)
+    assert.equal(await ours.metrics(), await again.metrics())
+  }))
+  t.ok(beyond > 20, `${beyond} were beyond the last bound`)
+})
+
+t.test('a name is taken once', async (t) => {
+  const registry = new Registry()
+  const options = { name: 'a_seconds', help: 'How long.', buckets: [1], registers: [registry] }
+  const register = () => new DurationTally(options)
+  register()
+  t.throws(register, /already been registered/)
+})

@@ -1,0 +1,42 @@
+// Text that is looked for word by word, against the same text byte by byte.
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import t from 'tap'
+import { areSame, isAt, viewOf, written } from '../../src/protocol/byte-match.js'
+
+t.test('text is found where it is, whole, and nowhere else', async (t) => {
+  let found = 0
+  const few = fc.string({ unit: fc.constantFrom('a', 'b'), minLength: 4, maxLength: 14 })
+  fc.assert(fc.property(few, few, fc.nat({ max: 5 }), (memory, text, before) => {
+    const whole = Buffer.from(`${'a'.repeat(before)}${memory}`)
+    for (const bytes of [whole, Buffer.concat([Buffer.from('left'), whole]).subarray(4)]) {
+      for (let end = 0; end <= bytes.length; end++) {
+        for (let at = 0; at <= end; at++) {
+          const expected = bytes.subarray(at, end).indexOf(text) === 0
+          if (expected) found++
+          assert.equal(isAt(viewOf(bytes), at, end, written(text)), expected, `${text} at ${at} in ${bytes} up to ${end}`)
+        }
+      }
+    }
+  }), { numRuns: 800 })
+  t.ok(found > 100, `${found} times`)
+})
+
+t.test('bytes are the same where all of them are', async () => {
+  const few = fc.string({ unit: fc.constantFrom('a', 'b'), minLength: 4, maxLength: 13 })
+  fc.assert(fc.property(few, few, (first, second) => {
+    const bytes = Buffer.from(`${first}left${second}right`)
+    const view = new DataView(bytes.buffer, bytes.byteOffset)
+    const other = first.length + 4
+    for (let length = 4; length <= Math.min(first.length, second.length); length++) {
+      assert.equal(areSame(view, 0, view, other, length), first.slice(0, length) === second.slice(0, length), `${length} of ${first} and ${second}`)
+    }
+  }), { numRuns: 2_000 })
+})
+
+t.test('a view is of the bytes that are asked about', async (t) => {
+  const [first, second] = [Buffer.from('first'), Buffer.from('second')]
+  t.ok(isAt(viewOf(first), 0, 5, written('first')))
+  t.ok(isAt(viewOf(second), 0, 6, written('second')))
+  t.ok(isAt(viewOf(first), 1, 5, written('irst')))
+})

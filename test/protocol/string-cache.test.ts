@@ -1,0 +1,55 @@
+// Names that are found again: they are the ones in the bytes, and held to their rule, whatever else was read before.
+import assert from 'node:assert/strict'
+import { TypeCompiler } from '@sinclair/typebox/compiler'
+import fc from 'fast-check'
+import t from 'tap'
+import { DeviceId, RoomId } from '../../src/protocol/identifiers.js'
+import { KnownNames } from '../../src/protocol/string-cache.js'
+import { viewOf } from '../../src/protocol/byte-match.js'
+
+const rooms = TypeCompiler.Compile(RoomId)
+const reader = (check = rooms) => {
+  const names = new KnownNames(check)
+  return (name: string) => {
+    const bytes = Buffer.from(`"${name}"`)
+    return names.read(bytes, viewOf(bytes), 1, bytes.length - 1)
+  }
+}
+
+t.test('a name is read as it is, the first time and later, also where another one had its place', async (t) => {
+  const read = reader()
+  let taken = 0
+  const name = fc.oneof(
+    fc.constantFrom('', '.', '..', '...', 'a b', 'r', 'room-000001', 'room-000002', '4111111111111111', 'x'.repeat(64), 'x'.repeat(65), 'y'.repeat(65), 'x'.repeat(129)),
+    fc.stringMatching(/^[a-c.~ -]{0,4}$/)
+  )
+  fc.assert(fc.property(name, (name) => {
+    const expected = rooms.Check(name) && name !== '4111111111111111' ? name : undefined
+    if (expected !== undefined) taken++
+    for (let time = 0; time < 2; time++) assert.equal(read(name), expected)
+  }), { numRuns: 2_000 })
+  // More of them than there are places.
+  for (let time = 0; time < 2; time++) for (let n = 0; n < 10_000; n++) assert.equal(read(`room-${n}`), `room-${n}`)
+  t.ok(taken > 500, `${taken} of them were names`)
+})
+
+t.test('a name keeps nothing of the bytes that it was read from', async (t) => {
+  const names = new KnownNames(rooms)
+  const bytes = Buffer.from('room-1')
+  const read = () => names.read(bytes, viewOf(bytes), 0, 6)
+  t.equal(read(), 'room-1')
+  const first = read()
+  bytes.write('room-2')
+  t.equal(read(), 'room-2')
+  t.equal(first, 'room-1')
+  bytes.write('room-1')
+  t.equal(read(), first)
+})
+
+t.test('each kind has its rule', async (t) => {
+  const [room, device] = [reader(), reader(TypeCompiler.Compile(DeviceId))]
+  for (const name of ['my phone', '.', '..']) {
+    t.equal(device(name), name)
+    t.equal(room(name), undefined)
+  }
+})

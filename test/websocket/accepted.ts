@@ -1,0 +1,43 @@
+// Connections as a server accepts them, before there is a stream.
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import type { Test } from 'tap'
+import { acceptorOf, isComplete, type Handle } from '../../src/websocket/node/internals.js'
+
+/** Shows the next connection that a server, which listens, accepts, before anybody else sees it. */
+export function nextHandle (server: Server, see: (handle: Handle) => void = () => {}): Promise<Handle> {
+  const acceptor = acceptorOf(server)!
+  const { onconnection } = acceptor
+  return new Promise((resolve, reject) => {
+    acceptor.onconnection = (error, handle) => {
+      acceptor.onconnection = onconnection
+      if (isComplete(handle)) {
+        see(handle)
+        resolve(handle)
+      } else {
+        reject(new Error('This version of Node.js is not one of those that were tried.'))
+      }
+      onconnection!.call(acceptor, error, handle)
+    }
+  })
+}
+
+/** Both ends of a connection. Nobody reads the accepted one yet, so whoever does not begin to learns of a reset as it writes. */
+export async function accepted (t: Pick<Test, 'teardown'>, from: { localAddress?: string } = {}): Promise<{ handle: Handle, peer: Socket }> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const handles = new Promise<Handle>((resolve, reject) => {
+    acceptorOf(server)!.onconnection = (_error, handle) => {
+      if (isComplete(handle)) resolve(handle)
+      else reject(new Error('This version of Node.js is not one of those that were tried.'))
+    }
+  })
+  const peer = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', ...from }).setNoDelay().on('error', () => {})
+  const handle = await handles
+  t.teardown(() => {
+    peer.destroy()
+    handle.close(() => {})
+    server.close()
+  })
+  return { handle, peer }
+}

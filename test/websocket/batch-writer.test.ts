@@ -1,0 +1,259 @@
+// What is written to a socket: one write for all that a turn has for it, and in order whichever way it takes.
+import assert from 'node:assert/strict'
+import { Socket } from 'node:net'
+import { Writable } from 'node:stream'
+import { setImmediate as turn } from 'node:timers/promises'
+import fc from 'fast-check'
+import t, { type Test } from 'tap'
+import { bytesOf } from './bytes-of.js'
+import { framed } from '../../src/websocket/frame-writer.js'
+import type { Handle } from '../../src/websocket/node/internals.js'
+import { TcpConnection } from '../../src/websocket/node/raw-connection.js'
+import { beginTurn, endTurn } from '../../src/websocket/batch.js'
+import { StreamNetwork, Wire, type Network } from '../../src/websocket/batch-writer.js'
+import { until } from '../until.js'
+import { accepted } from './accepted.js'
+
+/** A stream that notes each write to what is under it. */
+function sink () {
+  const written: string[] = []
+  const stream = new Writable({
+    decodeStrings: false,
+    write: (chunk, _encoding, done) => { written.push(String(chunk)); done() },
+    writev: (chunks, done) => { written.push(chunks.map(({ chunk }) => String(chunk)).join('')); done() }
+  })
+  return { stream, written }
+}
+
+/** What a wire writes to, made of a connection. */
+const KINDS: Readonly<Record<string, (handle: Handle) => Network>> = {
+  'a connection that may never be a stream': (handle) => new TcpConnection(handle, { hear: () => {}, closed: () => {} }),
+  'a socket': (handle) => new StreamNetwork(new Socket({ handle } as object))
+}
+
+/** Such a network, its other end, and what went past the stream. */
+async function pair (t: Pick<Test, 'teardown'>, networkOf: (handle: Handle) => Network): Promise<{ network: Network, peer: Socket, direct: string[] }> {
+  const { handle, peer } = await accepted(t)
+  const direct: string[] = []
+  const inner = networkOf(handle)
+  const network: Network = {
+    get handle (): Network['handle'] {
+      const handle = inner.handle
+      return handle && {
+        writeBuffer: (request, bytes) => {
+          direct.push(Buffer.from(bytes).toString())
+          return handle.writeBuffer(request, bytes)
+        },
+        get writeQueueSize () { return handle.writeQueueSize }
+      }
+    },
+    get writableLength () { return inner.writableLength },
+    openStream: () => inner.openStream()
+  }
+  return { network, peer, direct }
+}
+
+const tick = () => new Promise<void>((resolve) => { process.nextTick(resolve) })
+
+t.test('a stream that is gone by the end of the tick holds up nobody', async (t) => {
+  const [gone, there] = [sink(), sink()]
+  for (const { stream } of [gone, there]) {
+    const wire = new Wire(new StreamNetwork(stream))
+    wire.write(Buffer.from('x'))
+    wire.write(Buffer.from('y'))
+  }
+  gone.stream.on('error', () => {})
+  gone.stream.destroy(new Error('reset'))
+  await tick()
+  t.strictSame([gone.written, there.written], [[], ['xy']])
+})
+
+t.test('what is held back within a turn is written as it ends, and what was held back before it', async (t) => {
+  const [before, within] = [sink(), sink()]
+  const [early, wire] = [before, within].map(({ stream }) => new Wire(new StreamNetwork(stream))) as [Wire, Wire]
+  early.write(Buffer.from('before'))
+  beginTurn()
+  wire.write(Buffer.from('one '))
+  wire.write(Buffer.from('two'))
+  t.strictSame([before.written, within.written], [[], []])
+  endTurn()
+  t.strictSame([before.written, within.written], [['before'], ['one two']])
+  t.equal(within.stream.writableCorked, 0)
+
+  beginTurn()
+  endTurn()
+  wire.write(Buffer.from('later'))
+  t.equal(within.written.length, 1)
+  await tick()
+  t.strictSame(within.written.slice(1), ['later'], 'outside of one, it is the tick that ends')
+})
+
+t.test('where no handle is known, all is written to the stream', async (t) => {
+  const { stream, written } = sink()
+  const through = new Wire(new StreamNetwork(stream))
+  beginTurn()
+  through.write(Buffer.from('a'))
+  through.write(Buffer.from('b'))
+  t.equal(through.waiting, 2)
+  through.flush()
+  endTurn()
+  t.strictSame(written, ['ab'])
+})
+
+for (const [kind, networkOf] of Object.entries(KINDS)) {
+  t.test(`${kind}: frames of a turn are one write past the stream, in one piece or in several`, async (t) => {
+    const { network, peer, direct } = await pair(t, networkOf)
+    const wire = new Wire(network)
+    let heard = ''
+    peer.on('data', (chunk) => { heard += String(chunk) })
+    const frames = Array.from({ length: 8 }, (_, n) => bytesOf(`{"n":${n}}`))
+    beginTurn()
+    for (const frame of frames) wire.write(frame)
+    t.equal(wire.waiting, Buffer.concat(frames).length, 'they are counted while they are held back')
+    t.strictSame(direct, [])
+    endTurn()
+    t.strictSame(direct, [frames.join('')])
+    t.equal(wire.waiting, 0)
+
+    beginTurn()
+    for (const frame of [frames[3]!, Buffer.from('a'), frames[1]!]) wire.write(frame)
+    endTurn()
+    t.strictSame(direct.slice(1), [`${frames[3]}a${frames[1]}`])
+
+    beginTurn()
+    for (const frame of [frames[4]!, frames[5]!, frames[4]!]) wire.write(frame)
+    endTurn()
+    t.strictSame(direct.slice(2), [`${frames[4]}${frames[5]}${frames[4]}`])
+
+    // Made as they are written, more than one piece of memory holds, and with others between them now and then.
+    for (let turn = 0; turn < 40; turn++) {
+      const texts = Array.from({ length: 10 }, (_, n) => `turn ${turn}, frame ${n} ${'.'.repeat(n * 10)}`)
+      beginTurn()
+      for (const [n, text] of texts.entries()) {
+        if (n > 0 && turn % 11 === n) framed('somebody else')
+        wire.write(framed(text))
+      }
+      endTurn()
+      t.equal(direct.at(-1), String(Buffer.concat(texts.map((text) => framed(text)))))
+    }
+    await until('all has come', () => heard === direct.join(''))
+  })
+
+  t.test(`${kind}: what comes while the peer is behind is written to the stream`, async (t) => {
+    const { network, peer, direct } = await pair(t, networkOf)
+    const wire = new Wire(network)
+    const much = Buffer.alloc(10_000_000, 'x')
+    for (const bytes of [much, Buffer.from('behind it'), Buffer.from(' and on')]) {
+      beginTurn()
+      wire.write(bytes)
+      endTurn()
+    }
+    t.equal(wire.waiting, much.length + 16)
+    t.equal(direct.length, 1, 'what comes behind it waits in the stream')
+    let heard = 0
+    let last = ''
+    peer.on('data', (chunk) => {
+      heard += chunk.length
+      last = String(chunk.subarray(-16))
+    })
+    await until('all has come', () => heard === much.length + 16)
+    await until('and is counted no more', () => wire.waiting === 0)
+    t.equal(last, 'behind it and on')
+    beginTurn()
+    wire.write(Buffer.from('directly again'))
+    endTurn()
+    t.equal(direct.at(-1), 'directly again')
+  })
+
+  t.test(`${kind}: a peer that ends its side gets what was under way`, async (t) => {
+    const { network, peer } = await pair(t, networkOf)
+    const wire = new Wire(network)
+    const much = Buffer.alloc(10_000_000, 'x')
+    beginTurn()
+    wire.write(much)
+    endTurn()
+    let heard = 0
+    peer.end()
+    await turn()
+    peer.on('data', (chunk) => { heard += chunk.length })
+    await until('all has come', () => heard === much.length)
+    await until('and it is over', () => peer.closed)
+  })
+
+  t.test(`${kind}: what was under way to a peer that is gone ends the connection`, async (t) => {
+    const { network, peer } = await pair(t, networkOf)
+    const wire = new Wire(network)
+    beginTurn()
+    wire.write(Buffer.alloc(10_000_000, 'x'))
+    endTurn()
+    network.openStream()!.on('error', () => {})
+    peer.resetAndDestroy()
+    await until('it is over', () => network.openStream()!.destroyed)
+    t.equal(network.handle, undefined)
+    wire.write(Buffer.from('too late'))
+  })
+
+  t.test(`${kind}: to a connection that is gone nothing is written, and that is no error`, async (t) => {
+    const { network, peer } = await pair(t, networkOf)
+    const wire = new Wire(network)
+    beginTurn()
+    wire.write(Buffer.from('x'))
+    peer.resetAndDestroy()
+    if (kind === 'a socket') network.openStream()!.on('error', (error) => t.fail(error.message)).destroy()
+    await until('it is over', () => network.handle === undefined)
+    endTurn()
+    let isPaced = false
+    wire.writePaced(Buffer.from('y'), () => { isPaced = true })
+    await until('nobody waits for it', () => isPaced)
+    wire.write(Buffer.from('z'))
+    await turn()
+  })
+
+  t.test(`${kind}: whatever is written in whichever way, it comes in order`, async (t) => {
+    const step = fc.oneof(
+      fc.constantFrom('turn', 'turn of many', 'tick', 'stream', 'stream within a turn', 'wait', 'peer stops', 'peer reads'),
+      fc.integer({ min: 100_000, max: 3_000_000 })
+    )
+    const seen = { direct: 0, behind: 0 }
+    let count = 0
+    await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async (steps) => {
+      const { network, peer, direct } = await pair(t, networkOf)
+      const wire = new Wire(network)
+      let heard = ''
+      peer.on('data', (chunk) => { heard += String(chunk) })
+      let written = ''
+      const next = (length = 3) => {
+        const text = `${count++} `.padEnd(length, 'x')
+        written += text
+        return Buffer.from(text)
+      }
+      for (const step of steps) {
+        if (step === 'tick') wire.write(next())
+        else if (step === 'wait') await turn()
+        else if (step === 'peer stops') peer.pause()
+        else if (step === 'peer reads') peer.resume()
+        else if (step === 'stream') {
+          wire.flush()
+          network.openStream()!.write(next())
+        } else {
+          beginTurn()
+          wire.write(next(typeof step === 'number' ? step : 3))
+          if (step !== 'turn') wire.write(next())
+          if (step === 'stream within a turn') {
+            wire.flush()
+            network.openStream()!.write(next())
+            wire.write(next())
+          }
+          endTurn()
+        }
+        if (network.writableLength > 0 && wire.waiting > network.writableLength) seen.behind++
+      }
+      peer.resume()
+      await until('all has come', () => heard.length === written.length && wire.waiting === 0)
+      assert.ok(heard === written)
+      seen.direct += direct.length
+      peer.destroy()
+    }), { numRuns: 150 })
+    for (const [what, times] of Object.entries(seen)) t.ok(times > 5, `${what}: ${times}`)
+  })
+}

@@ -1,0 +1,8 @@
+// Frames as tests look at them.
+import { framed } from '../../src/websocket/frame-writer.js'
+
+/** A framed text as a Buffer, in the very memory that it was framed in. */
+export function bytesOf (text: string): Buffer {
+  const { buffer, byteOffset, length } = framed(text)
+  return Buffer.from(buffer, byteOffset, length)
+}

@@ -1,0 +1,76 @@
+// Frames as they travel, against the library that the clients use.
+import type { Writable } from 'node:stream'
+import t from 'tap'
+import * as ws from 'ws'
+import { follows, framed, framedEvent, PING, pong, textOf } from '../../src/websocket/frame-writer.js'
+
+// Exported, though its types do not say so.
+const { Receiver } = ws as unknown as { Receiver: new (options: object) => Writable }
+
+const HEADS: Array<[number, number[]]> = [
+  [0, [0x81, 0]], [1, [0x81, 1]], [125, [0x81, 125]], [126, [0x81, 126, 0, 126]], [65535, [0x81, 126, 255, 255]], [65536, [0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]]
+]
+
+t.test('a frame says the length of its text in the shortest way there is', async (t) => {
+  for (const [length, head] of HEADS) {
+    const text = 'x'.repeat(length)
+    const frame = framed(text)
+    t.strictSame([...frame.subarray(0, frame.length - length)], head, `${length} bytes`)
+    t.equal(String(textOf(frame)), text)
+    t.ok(Buffer.from(frame).equals(framed(Buffer.from(text))), 'the same from its bytes')
+  }
+})
+
+t.test('a receiver gets what was framed, in order', async (t) => {
+  const texts = ['', 'a', 'ç "quoted" \u2028 😀', 'x'.repeat(125), 'x'.repeat(126), 'é'.repeat(40_000)]
+  const received: string[] = []
+  const receiver = new Receiver({ isServer: false })
+  receiver.on('message', (data: Buffer) => received.push(String(data)))
+  receiver.write(Buffer.concat(texts.map((text) => framed(text))))
+  await new Promise((resolve) => setImmediate(resolve))
+  t.strictSame(received, texts)
+})
+
+t.test('an event from its parts is what it is as one text', async (t) => {
+  const seqs = [0, 1, 9, 10, 99, 100, 65_535, 99_999, 1_000_000, 2 ** 31, 2 ** 32, 10 ** 15, Number.MAX_SAFE_INTEGER]
+  for (let n = 0; n < 2_000; n++) {
+    const [opening, seq, closing] = ['x'.repeat(n % 251), seqs[n % seqs.length]!, `,"at":${Math.floor(n / 7)}${'.'.repeat(n % 3 * 40)}}`]
+    // Others may be between those that end alike.
+    if (n % 5 === 0) framed('somebody else')
+    const whole = framed(`${opening},"n":${seq}${closing}`)
+    t.ok(Buffer.from(framedEvent(opening, ',"n":', seq, closing)).equals(whole), `${opening.length} characters, ${seq}, ${closing}`)
+  }
+  for (const length of [125, 126, 8_000, 9_000, 65_534, 65_535, 70_000]) {
+    const opening = 'x'.repeat(length - 2)
+    t.ok(Buffer.from(framedEvent(opening, '', 1, '}')).equals(framed(`${opening}1}`)), `${length} bytes`)
+  }
+})
+
+t.test('a frame follows another one where it begins at its end', async (t) => {
+  let before = framed('a')
+  let pieces = 0
+  for (let n = 0; n < 1_000; n++) {
+    const frame = framed('x'.repeat(n % 130))
+    const isNext = frame.buffer === before.buffer && frame.byteOffset === before.byteOffset + before.length
+    t.equal(follows(frame, before), isNext)
+    t.notOk(follows(frame, frame) || follows(before, frame) || follows(before, before))
+    if (!isNext) pieces++
+    before = frame
+  }
+  t.ok(pieces > 2, `in ${pieces} pieces of memory`)
+  const [first, , third] = [framed('1'), framed('2'), framed('3')]
+  t.notOk(follows(third, first), 'there is one between them')
+  const large = framed('x'.repeat(20_000))
+  t.notOk(follows(large, third), 'one of its own piece')
+  t.ok(follows(framed('4'), third), 'which takes nothing of the others')
+})
+
+t.test('a ping and the answer to one are what a receiver takes them for', async (t) => {
+  const received: string[] = []
+  const receiver = new Receiver({ isServer: false })
+  for (const kind of ['ping', 'pong']) receiver.on(kind, (data: Buffer) => received.push(`${kind} ${data.toString('latin1')}`))
+  const longest = 'x'.repeat(125)
+  receiver.write(Buffer.concat([PING, pong(Buffer.alloc(0)), pong(Buffer.from('\xff\x00', 'latin1')), pong(Buffer.from(longest)), PING]))
+  await new Promise((resolve) => setImmediate(resolve))
+  t.strictSame(received, ['ping ', 'pong ', 'pong \xff\x00', `pong ${longest}`, 'ping '])
+})

@@ -1,0 +1,71 @@
+// What is known of sockets from the inside is left alone where it is not as expected.
+import { once } from 'node:events'
+import { connect, createServer, Socket, type AddressInfo } from 'node:net'
+import { constants } from 'node:os'
+import { TLSSocket } from 'node:tls'
+import t from 'tap'
+import { acceptorOf, addressOfPeer, findInternals, handleOf, internals, isComplete, isKnown, isKnownHere, isTried, type Handle } from '../../../src/websocket/node/internals.js'
+import { accepted } from '../accepted.js'
+import { setReadLength } from '../read-length.js'
+
+t.test('this version of Node.js is one of those that were tried, so the fast path is taken on it; others are not', async (t) => {
+  t.ok(isTried(process.versions.node), `Node.js ${process.versions.node} is in TRIED`)
+  for (const version of ['120.0.0', '2.0.0', '19.9.0', '']) t.notOk(isTried(version), version)
+  t.ok(isKnownHere)
+})
+
+t.test('a socket is known where it is connected, and of the common kind', async (t) => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const peer = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  const [socket] = await once(server, 'connection') as [Socket]
+  t.teardown(() => peer.destroy())
+  t.ok(isKnown(socket))
+  t.ok(handleOf(socket))
+  t.notOk(isKnown(socket, isTried('120.0.0')), 'on a version that nobody has tried')
+  t.notOk(isKnown(new TLSSocket(socket)), 'one that encrypts')
+  t.notOk(isKnown(new Socket()), 'one that is not connected')
+  t.ok(acceptorOf(server)!.onconnection)
+  socket.destroy()
+  t.equal(handleOf(socket), undefined)
+  server.close()
+  t.equal(acceptorOf(server), undefined, 'of a server that does not listen')
+})
+
+t.test('a handle that lacks something is not as expected', async (t) => {
+  const { handle } = await accepted(t)
+  t.ok(isComplete(handle))
+  for (const method of ['useUserBuffer', 'readStart', 'writeBuffer', 'writeQueueSize', 'shutdown', 'getpeername', 'setNoDelay', 'close']) {
+    t.notOk(isComplete(Object.create(handle, { [method]: { value: undefined } }) as Handle), `without ${method}`)
+  }
+  for (const none of [null, undefined]) t.notOk(isComplete(none))
+})
+
+t.test('the address of a peer is for each its own, and none once it is gone', async (t) => {
+  const [one, other] = [await accepted(t), await accepted(t, { localAddress: '127.0.0.2' })]
+  t.equal(addressOfPeer(one.handle), '127.0.0.1')
+  t.equal(addressOfPeer(other.handle), '127.0.0.2')
+  t.equal(addressOfPeer(one.handle), '127.0.0.1')
+  other.handle.close(() => {})
+  t.equal(addressOfPeer(other.handle), undefined)
+})
+
+t.test('the length of a read is known: bytes, none, the end, and errors one after the other', async (t) => {
+  for (const length of [1, 65_536, 0, -4095, -constants.errno.ECONNRESET, -constants.errno.ETIMEDOUT, 5]) {
+    setReadLength(length)
+    t.equal(internals!.readLength(), length)
+    t.equal(internals!.readLength(), length, 'and may be asked for again')
+  }
+})
+
+t.test('sockets that treat their handle in another way than expected are not known from the inside', async (t) => {
+  t.ok(findInternals())
+  const others: Record<string, new (options: object) => Socket> = {
+    'refuses a handle that is not its own': class extends Socket { constructor () { super(); throw new Error('not a handle') } },
+    'ignores the handle': class extends Socket { constructor () { super(); this.on('error', () => {}) } override write () { return true } },
+    'reads in another way': class extends Socket { constructor (options: object) { super({ ...options, handle: { ...(options as { handle: object }).handle } } as object) } },
+    'writes in another way': class extends Socket { override write () { return true } },
+    'ends in another way': class extends Socket { override _final (done: () => void) { done() } }
+  }
+  for (const [what, SocketClass] of Object.entries(others)) t.equal(findInternals(SocketClass), undefined, what)
+})

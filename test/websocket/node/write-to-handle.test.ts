@@ -1,0 +1,84 @@
+// Bytes past the stream: they arrive whole and before what is written to the stream after them, and a socket that fails does so as it always did.
+import { once } from 'node:events'
+import { Socket } from 'node:net'
+import { buffer } from 'node:stream/consumers'
+import t from 'tap'
+import { writeDirectly, type Outcome, type Writer } from '../../../src/websocket/node/write-to-handle.js'
+import type { Handle } from '../../../src/websocket/node/internals.js'
+import { until } from '../../until.js'
+import { accepted } from '../accepted.js'
+
+const WRITER: Writer = { written: () => {}, failed: () => {} }
+
+/** Writes to a peer that does not read, until something stays under way. @returns all that was written */
+function fill (handle: Handle, writer = WRITER): { text: string, outcomes: Set<Outcome> } {
+  const outcomes = new Set<Outcome>()
+  let text = ''
+  for (let n = 0; n < 1_000 && !outcomes.has('under way'); n++) {
+    const part = `${n} `.repeat(20_000)
+    text += part
+    outcomes.add(writeDirectly(handle, Buffer.from(part), writer))
+  }
+  return { text, outcomes }
+}
+
+/** The stream of a connection, which does not read. */
+function streamOf (handle: Handle): Socket { return new Socket({ handle, pauseOnCreate: true } as object) }
+
+t.test('what the network takes at once is written, and arrives', async (t) => {
+  const { handle, peer } = await accepted(t)
+  const writer: Writer = { written: () => t.fail('it was written long ago'), failed: () => t.fail('it was written') }
+  for (const part of ['one ', 'two ', 'three']) t.equal(writeDirectly(handle, Buffer.from(part), writer), 'written')
+  const stream = streamOf(handle)
+  t.equal(stream.bytesWritten, 13)
+  stream.end()
+  t.equal(String(await buffer(peer)), 'one two three')
+})
+
+t.test('what a peer has no room for is under way, comes before what is written to the stream then, and its end is told', async (t) => {
+  const { handle, peer } = await accepted(t)
+  let written = 0
+  const { text, outcomes } = fill(handle, { written: () => { written++ }, failed: () => t.fail('it was written') })
+  t.strictSame([...outcomes], ['written', 'under way'])
+  streamOf(handle).end(' and the end')
+  t.equal(written, 0)
+  const other = await accepted(t)
+  t.equal(writeDirectly(other.handle, Buffer.from('x'), { ...WRITER, written: () => t.fail('that was another one') }), 'written', 'nobody else has to wait')
+  const heard = String(await buffer(peer))
+  t.ok(heard === `${text} and the end`, `${heard.length} bytes`)
+  t.equal(written, 1)
+})
+
+t.test('what is under way when the connection is gone has failed', async (t) => {
+  for (const how of ['reset', 'closed'] as const) {
+    const { handle, peer } = await accepted(t)
+    let failed = 0
+    t.ok(fill(handle, { written: () => t.fail('nobody read it'), failed: () => { failed++ } }).outcomes.has('under way'))
+    if (how === 'reset') peer.resetAndDestroy()
+    else handle.close(() => {})
+    await until('it has failed', () => failed === 1)
+    t.equal(writeDirectly(handle, Buffer.from('x'), WRITER), 'refused', how)
+  }
+})
+
+t.test('a write that fails was not written: a stream fails with it as it always did', async (t) => {
+  const { handle, peer } = await accepted(t)
+  peer.resetAndDestroy()
+  await until('the reset has come', () => writeDirectly(handle, Buffer.from('x'), WRITER) === 'refused')
+  const stream = streamOf(handle)
+  const failed = once(stream, 'error') as Promise<[NodeJS.ErrnoException]>
+  stream.write('x')
+  t.equal((await failed)[0].code, 'EPIPE')
+  const other = await accepted(t)
+  t.equal(writeDirectly(other.handle, Buffer.from('well'), WRITER), 'written', 'the next one is none the worse')
+  streamOf(other.handle).end()
+  t.equal(String(await buffer(other.peer)), 'well')
+})
+
+t.test('a request that Node.js returns and does not queue was written at once, or not at all', async (t) => {
+  const writer: Writer = { written: () => t.fail('told'), failed: () => t.fail('told') }
+  for (const [writeStatus, outcome] of [[0, 'written'], [-32, 'refused'], [null, 'refused']] as const) {
+    t.equal(writeDirectly({ writeBuffer: () => ({ writeStatus }), writeQueueSize: 0 }, Buffer.from('x'), writer), outcome, `status ${writeStatus}`)
+  }
+  t.equal(writeDirectly({ writeBuffer: () => undefined, writeQueueSize: 0 }, Buffer.from('x'), writer), 'refused', 'a handle that is gone')
+})
