@@ -1,6 +1,6 @@
 // What the card-data guard costs for each event, and how many plain numbers it takes for cards: `npm run bench:guard [-- --ids 1000000 --seed 1]`.
 import { parseArgs } from 'node:util'
-import { holdsCardNumber, isCardNumber, namesCardData } from '../src/protocol/card-data.js'
+import { holdsCardNumber, isCardNumber, isCardDataKey } from '../src/protocol/card-data.js'
 import { decodeFrame } from '../src/protocol/codec.js'
 import { LENGTHS, shareRefused } from '../test/protocol/numeric-ids.js'
 
@@ -32,7 +32,7 @@ function guardOf (frame: unknown): () => boolean {
     else if (Array.isArray(value)) value.forEach(collect)
     else if (typeof value === 'object' && value !== null) {
       for (const [key, child] of Object.entries(value)) {
-        work.push(() => namesCardData(key, child) || holdsCardNumber(key))
+        work.push(() => isCardDataKey(key, child) || holdsCardNumber(key))
         collect(child)
       }
     }

@@ -11,9 +11,9 @@ import { MemoryBroker } from '../src/broker/memory/memory-broker.js'
 import { SYSTEM_CLOCKS } from '../src/clock.js'
 import { Metrics } from '../src/metrics/metrics.js'
 import { Rooms } from '../src/rooms/rooms.js'
-import { Session } from '../src/sessions/socket-session.js'
-import { beginTurn, endTurn, turnClock } from '../src/websocket/batch.js'
-import type { Network } from '../src/websocket/batch-writer.js'
+import { SocketSession } from '../src/sessions/socket-session.js'
+import { beginBatch, endBatch, batchClock } from '../src/websocket/batch.js'
+import type { WritableConnection } from '../src/websocket/batch-writer.js'
 import { ROOT } from '../src/root.js'
 import { plainNode } from '../test/plain-node.js'
 import { seeded } from '../test/seeded.js'
@@ -76,11 +76,11 @@ export interface HotPath {
 /** A room whose log is full, with device 1, which watches, and device 2, which pays. */
 export async function hotPath ({ id, event = PAID }: { id: boolean, event?: object }): Promise<HotPath> {
   let clock = START
-  const clocks = { now: () => clock, monotonic: turnClock(SYSTEM_CLOCKS.monotonic) }
+  const clocks = { now: () => clock, monotonic: batchClock(SYSTEM_CLOCKS.monotonic) }
   const metrics = new Metrics()
   const broker = new MemoryBroker({ logSize: LOG_SIZE, retention: 3_600_000, ...clocks, newEpoch: () => 'iA9N7hkgUN3b' })
   const rooms = new Rooms({ broker, metrics, log: LOG, ...clocks, maxMembers: 50, maxRoomsPerSocket: 10, isOpen: true, presenceGrace: 0, resultsFrom: 'any' })
-  const open = (clientId: string, { socket, network }: Peer) => new Session(clientId, socket, network, {
+  const open = (clientId: string, { socket, network }: Peer) => new SocketSession(clientId, socket, network, {
     rooms, metrics, log: LOG, ...clocks, maxOutboxBytes: 1_048_576, messageRates: undefined, verify: undefined, joinTimeout: 0
   })
   const [watcher, payer] = [new Peer(), new Peer()]
@@ -92,13 +92,13 @@ export async function hotPath ({ id, event = PAID }: { id: boolean, event?: obje
     send: (message) => {
       clock++
       // As the reader does with what it reads.
-      beginTurn()
-      device2.receive(message)
-      endTurn()
+      beginBatch()
+      device2.onMessage(message)
+      endBatch()
     },
     writes: () => ({ watcher: watcher.takeWrites(), payer: payer.takeWrites() })
   }
-  device1.receive(Buffer.from(JSON.stringify({ type: 'JOIN_ROOM', payload: { ...ROOM, deviceId: 'device_1' } })))
+  device1.onMessage(Buffer.from(JSON.stringify({ type: 'JOIN_ROOM', payload: { ...ROOM, deviceId: 'device_1' } })))
   await turn()
   // The first event takes device 2 into the room. Once the log is full, each further one drops one.
   await each(path.messages(LOG_SIZE), path.send)
@@ -114,7 +114,7 @@ function fail (fields: object, sentence: string): never { throw new Error(senten
 /** The other end of a session's socket: it counts what is written, and keeps none of it. */
 class Peer {
   #writes = 0
-  readonly network: Network
+  readonly network: WritableConnection
   readonly socket: WebSocket
 
   constructor () {
@@ -123,7 +123,7 @@ class Peer {
       return 0
     }
     const openStream = () => { throw new Error('The network takes all that is written.') }
-    const network: Network = { handle: { writeBuffer: count, writeQueueSize: 0 }, writableLength: 0, openStream }
+    const network: WritableConnection = { handle: { writeBuffer: count, writeQueueSize: 0 }, writableLength: 0, openStream }
     // A socket of `ws` writes the head of a frame and then the message.
     const socket = { readyState: 1, bufferedAmount: 0, isPaused: false, send: () => { this.#writes += 2 }, close: () => {}, pause: () => {}, resume: () => {} }
     this.network = network

@@ -4,8 +4,8 @@ import { bench, do_not_optimize as keep, group, run } from 'mitata'
 import { EventLog } from '../src/broker/memory/event-log.js'
 import { fold, initialState } from '../src/payment/state.js'
 import { decodeFrame, draftEvent, eventText, type DraftOptions } from '../src/protocol/codec.js'
-import { checkShape } from '../src/protocol/limits.js'
-import { framed } from '../src/websocket/frame-writer.js'
+import { checkLimits } from '../src/protocol/limits.js'
+import { encodeTextFrame } from '../src/websocket/frame-writer.js'
 import { hotPath, LOG_SIZE, PAID, ROOM, START, uuids } from './hot-path.js'
 
 const { values } = parseArgs({ options: { only: { type: 'string', default: '' } } })
@@ -57,9 +57,9 @@ function parts (received: unknown, said: Parameters<typeof draftEvent>[0], optio
   const log = new EventLog('iA9N7hkgUN3b', LOG_SIZE)
   for (let i = 0; i < LOG_SIZE; i++) log.append(drafts[RING - LOG_SIZE + i]!)
   let next = 0
-  bench('guard', () => keep(checkShape(received)))
+  bench('guard', () => keep(checkLimits(received)))
   bench('draft', () => keep(draftEvent(said, options)))
   bench('fold', () => keep(fold(before, draft)))
-  bench('encode', () => keep(framed(eventText(draft, log.seq))))
+  bench('encode', () => keep(encodeTextFrame(eventText(draft, log.seq))))
   bench('append, with encode', () => keep(log.append(drafts[next++ % RING]!)))
 }

@@ -1,6 +1,6 @@
 // Refuses who may not do what a REST route does: decorates requests with `claims`, for who was let in.
 import fp from 'fastify-plugin'
-import { may, type Action, type Claims } from '../src/auth/policy.js'
+import { isAllowed, type Action, type Claims } from '../src/auth/policy.js'
 import { Failure } from '../src/errors.js'
 import { actionOf } from './credentials.js'
 
@@ -21,6 +21,6 @@ export default fp(async (app) => {
     const { credentials, params } = request
     if (credentials instanceof Failure) return reply.header('www-authenticate', 'Bearer').fail(credentials)
     const { roomId } = params as { roomId: string }
-    if (!may(credentials, { to: action, roomId } as Action, settings)) return reply.fail(new Failure('FORBIDDEN'))
+    if (!isAllowed(credentials, { to: action, roomId } as Action, settings)) return reply.fail(new Failure('FORBIDDEN'))
   })
 }, { name: 'auth', dependencies: ['credentials', 'errors', 'rate-limit', 'ws'] })

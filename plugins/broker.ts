@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import type { FastifyBaseLogger } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Broker } from '../src/broker/broker.js'
-import { measured } from '../src/metrics/instrument-broker.js'
+import { instrumentBroker } from '../src/metrics/instrument-broker.js'
 import { MemoryBroker } from '../src/broker/memory/memory-broker.js'
 import { RedisBroker, type RedisNews } from '../src/broker/redis/redis-broker.js'
 import type { Trouble } from '../src/broker/redis/trouble.js'
@@ -34,7 +34,7 @@ export default fp(async (app) => {
   // What happens in this process is part of the time to relay; timing it by itself would cost more than it says.
   const broker: Broker = redis === undefined
     ? new MemoryBroker({ ...options, now, onSweep: (removed, kept) => log.info({ removed, kept }, 'rooms swept') })
-    : measured(new RedisBroker({
+    : instrumentBroker(new RedisBroker({
       // Without `now`: rooms that many nodes share begin and end by the clock of Redis.
       ...options,
       connection: redis,

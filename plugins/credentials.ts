@@ -2,7 +2,7 @@
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { ApiKeys, bearerOf } from '../src/auth/api-keys.js'
-import { ANYONE, type Action, type Claims } from '../src/auth/policy.js'
+import { ANONYMOUS, type Action, type Claims } from '../src/auth/policy.js'
 import { Failure } from '../src/errors.js'
 
 declare module 'fastify' {
@@ -27,7 +27,7 @@ export default fp(async (app) => {
   if (!keys.required) log.warn('the API is open: set API_KEYS so that only your backends can use it')
 
   async function credentialsOf (authorization: string | undefined): Promise<Claims | Failure> {
-    if (!keys.required) return ANYONE
+    if (!keys.required) return ANONYMOUS
     const bearer = bearerOf(authorization)
     if (bearer === undefined) return new Failure('UNAUTHORIZED')
     // Whatever it looks like, a key is a key; otherwise only three parts with dots between them can be a token (RFC 7515 §7.1).

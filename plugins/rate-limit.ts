@@ -63,7 +63,7 @@ export default fp(async (app) => {
     max,
     timeWindow: WINDOW,
     // Whoever only guesses at keys is counted by address, however many they try.
-    keyGenerator: ({ headers: { authorization }, credentials, ip }) => credentials instanceof Failure || !KEY_HOLDERS.has(credentials.speaker)
+    keyGenerator: ({ headers: { authorization }, credentials, ip }) => credentials instanceof Failure || !KEY_HOLDERS.has(credentials.principal)
       ? `address:${networkOf(ip)}`
       : `key:${createHash('sha256').update(bearerOf(authorization)!).digest('base64url')}`,
     // Without Redis nobody is counted: better than nobody served.

@@ -1,10 +1,10 @@
 // The connection to Redis, where one is set: decorates `redis`. It comes and goes by itself; who uses it deals with its absence.
 import fp from 'fastify-plugin'
-import type { Connection } from '../src/broker/redis/clients.js'
+import type { RedisClients } from '../src/broker/redis/clients.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    redis: Connection | undefined
+    redis: RedisClients | undefined
   }
 }
 

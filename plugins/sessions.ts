@@ -1,16 +1,16 @@
 // The open sockets of this node: decorates `sessions`, whose heartbeat notices the dead ones, and those whose time is over.
 import fp from 'fastify-plugin'
-import { Sessions } from '../src/sessions/session-registry.js'
+import { SessionRegistry } from '../src/sessions/session-registry.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    sessions: Sessions
+    sessions: SessionRegistry
   }
 }
 
 export default fp(async (app) => {
   const { config, log, monotonic } = app
-  const sessions = new Sessions({
+  const sessions = new SessionRegistry({
     log, monotonic, heartbeat: config.HEARTBEAT_SECONDS * 1000, pongDeadline: config.HEARTBEAT_TIMEOUT_SECONDS * 1000
   })
   app.decorate('sessions', sessions)

@@ -2,7 +2,7 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import fp from 'fastify-plugin'
-import { illustrate, markOptionalBody, type DocumentedOperation } from '../src/contracts/rest-examples.js'
+import { addExamples, markOptionalBody, type DocumentedOperation } from '../src/contracts/rest-examples.js'
 import { ROOM_COMPONENTS } from '../src/protocol/rest-rooms.js'
 import { SERVER_COMPONENTS } from '../src/protocol/rest.js'
 import { VERSION } from '../src/root.js'
@@ -41,7 +41,7 @@ export default fp(async (app) => {
       if (!('openapiObject' in document)) return document.swaggerObject
       const { paths, components } = document.openapiObject
       for (const operation of Object.values(paths ?? {}).flatMap((item) => Object.values(item ?? {}) as DocumentedOperation[])) {
-        illustrate(operation)
+        addExamples(operation)
         markOptionalBody(operation, components?.schemas ?? {})
       }
       return document.openapiObject

@@ -8,15 +8,15 @@ import { WebSocket } from 'ws'
 import { addressesOf } from '../src/auth/address.js'
 import { allowedOrigins, proxies } from '../src/config.js'
 import { Failure } from '../src/errors.js'
-import { acceptance, HANDSHAKE_TIMEOUT, handshakeFault, readHandshake, webSocketUpgrades, type Handshake } from '../src/websocket/handshake.js'
-import { newId } from '../src/random-id.js'
+import { handshakeResponse, HANDSHAKE_TIMEOUT, checkHandshake, readHandshake, webSocketUpgrades, type Handshake } from '../src/websocket/handshake.js'
+import { shortId } from '../src/random-id.js'
 import { CLOSING_LIMIT, ClosingSockets } from '../src/websocket/closing-sockets.js'
 import { messageRates } from '../src/sessions/rate-limits.js'
 import { interceptConnections } from '../src/websocket/node/intercept.js'
-import { PlainSocket, type ClientSocket, type PlainSocketOptions } from '../src/websocket/fast-socket.js'
-import { Session } from '../src/sessions/socket-session.js'
-import { inTurn } from '../src/websocket/batch.js'
-import { StreamNetwork, type Network } from '../src/websocket/batch-writer.js'
+import { FastWebSocket, type WebSocketLike, type FastWebSocketOptions } from '../src/websocket/fast-socket.js'
+import { SocketSession } from '../src/sessions/socket-session.js'
+import { runBatch } from '../src/websocket/batch.js'
+import { StreamConnection, type WritableConnection } from '../src/websocket/batch-writer.js'
 
 /** How long requests and event streams have at a stop once all sockets are closed, ms. */
 const CLOSE_TIMEOUT = 1_500
@@ -29,7 +29,7 @@ const MIN_CHUNK = 16
 
 /** A socket with its session and the address that it came from: with them it needs no listeners of its own. */
 class SessionSocket extends WebSocket {
-  session!: Session
+  session!: SocketSession
   address!: string
   closing!: ClosingSockets
 
@@ -48,13 +48,13 @@ const NOTHING = Buffer.alloc(0)
 function onMessage (this: WebSocket, data: unknown, isBinary: boolean): void {
   const { session } = this as SessionSocket
   // ws answers a close that is right behind by itself, which must not overtake what we answer.
-  inTurn(() => {
-    if (isBinary) session.receiveBinary()
-    else session.receive(data as Buffer)
+  runBatch(() => {
+    if (isBinary) session.onBinaryMessage()
+    else session.onMessage(data as Buffer)
   })
 }
-function onPing (this: WebSocket, data: Buffer): void { inTurn(() => (this as SessionSocket).session.pinged(data)) }
-function onPong (this: WebSocket): void { (this as SessionSocket).session.ponged() }
+function onPing (this: WebSocket, data: Buffer): void { runBatch(() => (this as SessionSocket).session.onPing(data)) }
+function onPong (this: WebSocket): void { (this as SessionSocket).session.onPong() }
 
 export default fp(async (app) => {
   const { admission, config, metrics, rooms, sessions, tokens, log, now, monotonic } = app
@@ -119,21 +119,21 @@ export default fp(async (app) => {
   let open = 0
   let allGone = () => {}
 
-  function closed ({ session, address }: Pick<SessionSocket, 'session' | 'address'>, code: number): void {
-    admission.leave(address)
+  function onSocketClose ({ session, address }: Pick<SessionSocket, 'session' | 'address'>, code: number): void {
+    admission.release(address)
     sessions.remove(session)
-    session.end(code)
+    session.onClose(code)
     if (--open === 0) allGone()
   }
   function onClose (this: WebSocket, code: number): void {
     closing.delete(this)
-    closed(this as SessionSocket, code)
+    onSocketClose(this as SessionSocket, code)
   }
 
   // A peer that breaks the protocol: ws closes its socket with the fitting code, and the close is what we log.
   const onError = (error: NodeJS.ErrnoException) => log.debug({ code: error.code }, 'socket failed')
 
-  const plainOptions: PlainSocketOptions<Session> = {
+  const plainOptions: FastWebSocketOptions<SocketSession> = {
     maxBytes: config.MAX_MESSAGE_BYTES,
     adopt: ({ session, address }, network) => {
       const { options } = app.websocketServer
@@ -142,7 +142,7 @@ export default fp(async (app) => {
       socket.setSocket(network, NOTHING, options)
       return socket
     },
-    closed,
+    onClose: onSocketClose,
     closing
   }
 
@@ -155,9 +155,9 @@ export default fp(async (app) => {
     if (peer === undefined) return false
     const ip = addressOf(handshake.headers, peer)
     if (refusalOf(handshake, ip)) return false
-    const socket = new PlainSocket(connection, ip, plainOptions)
+    const socket = new FastWebSocket(connection, ip, plainOptions)
     // The answer and the greeting go out as one.
-    inTurn(() => socket.begin(enter(socket, connection, ip, acceptance(handshake)), bytes.subarray(handshake.end)))
+    runBatch(() => socket.start(enter(socket, connection, ip, handshakeResponse(handshake)), bytes.subarray(handshake.end)))
     return true
   })
 
@@ -170,14 +170,14 @@ export default fp(async (app) => {
 
   /** Why a handshake is answered with an error, a true HTTP one (RFC 6455 §10.2). */
   function refusalOf (request: Handshake, ip: string): Failure | undefined {
-    const fault = handshakeFault(request)
+    const fault = checkHandshake(request)
     if (fault !== undefined) return new Failure('INVALID_REQUEST', fault)
     // On its way out the server takes no upgrades any more, so one arrives here as a plain request.
     if (sessions.draining) return new Failure('UNAVAILABLE', 'The server is restarting; connect again.')
     // CORS does not stop sockets: a foreign page is refused here.
     const { origin } = request.headers
     if (origins && origin !== undefined && !origins.includes(origin)) return new Failure('FORBIDDEN', 'This origin may not connect.')
-    return admission.refusal(ip)
+    return admission.check(ip)
   }
 
   app.get('/', {
@@ -199,12 +199,12 @@ export default fp(async (app) => {
     if (reply?.socket) reply.detachSocket(reply.socket)
     socket.removeAllListeners('error')
     // An injected socket has none under it.
-    const network = raw.socket instanceof Socket ? new StreamNetwork(raw.socket) : undefined
+    const network = raw.socket instanceof Socket ? new StreamConnection(raw.socket) : undefined
     listen(socket as SessionSocket, enter(socket, network, ip), ip)
   })
 
   /** Says what becomes of all that ws tells of a socket. It is done in the tick of the handshake: a frame may have come in the same packet. */
-  function listen (socket: SessionSocket, session: Session, address: string): void {
+  function listen (socket: SessionSocket, session: SocketSession, address: string): void {
     socket.session = session
     socket.address = address
     socket.closing = closing
@@ -212,14 +212,14 @@ export default fp(async (app) => {
   }
 
   /** @param before goes out in front of the greeting */
-  function enter (socket: ClientSocket, network: Network | undefined, ip: string, before?: Buffer): Session {
-    const clientId = `client_${now()}_${newId()}`
-    const session = new Session(clientId, socket, network, options)
+  function enter (socket: WebSocketLike, network: WritableConnection | undefined, ip: string, before?: Buffer): SocketSession {
+    const clientId = `client_${now()}_${shortId()}`
+    const session = new SocketSession(clientId, socket, network, options)
     open++
-    admission.enter(ip)
+    admission.acquire(ip)
     sessions.add(session)
     log.info({ clientId, address: ip }, 'client connected')
-    session.open(before)
+    session.greet(before)
     return session
   }
 }, { name: 'ws', dependencies: ['admission', 'metrics', 'rooms', 'sessions', 'tokens', 'errors'] })

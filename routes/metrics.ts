@@ -7,7 +7,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
   const { broker, metrics, rooms, sessions } = app
 
   app.get('/metrics', {
-    config: { action: 'look' },
+    config: { action: 'inspect' },
     schema: {
       operationId: 'getMetrics',
       tags: ['Server'],

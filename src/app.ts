@@ -10,10 +10,10 @@ import { SYSTEM_CLOCKS } from './clock.js'
 import { proxies, type Config } from './config.js'
 import { codeForStatus, Failure } from './errors.js'
 import { isWebSocketUpgrade, shouldUpgradeCallback, upgradeConstraint } from './websocket/handshake.js'
-import { headFault, MAX_HEADERS, type HeadFault } from './http/request-head.js'
+import { checkRequestHead, MAX_HEADERS, type RequestHeadError } from './http/request-head.js'
 import { errorResponse } from './protocol/rest.js'
-import { newId } from './random-id.js'
-import { turnClock } from './websocket/batch.js'
+import { shortId } from './random-id.js'
+import { batchClock } from './websocket/batch.js'
 
 export interface AppOptions {
   readonly config: Config
@@ -65,7 +65,7 @@ export function buildApp ({ config, logger, ...given }: AppOptions): FastifyInst
       maxParamLength: 3 * 128,
       constraints: { upgrade: upgradeConstraint }
     },
-    genReqId: newId,
+    genReqId: shortId,
     trustProxy: trusted ?? false,
     schemaController: { compilersFactory: { buildValidator, buildSerializer } },
     // Bad URLs and too long params pass by the error handler; they get the same envelope here.
@@ -81,15 +81,15 @@ export function buildApp ({ config, logger, ...given }: AppOptions): FastifyInst
       const { _httpMessage: begun } = socket as typeof socket & { _httpMessage?: ServerResponse }
       if (!socket.writable || error.code === 'ECONNRESET' || begun?.headersSent) return socket.destroy()
       const { status, message } = CLIENT_ERRORS[error.code] ?? { status: 400, message: 'The request is not valid HTTP.' }
-      const body = JSON.stringify(errorResponse(new Failure(codeForStatus(status), message), newId(), now()))
+      const body = JSON.stringify(errorResponse(new Failure(codeForStatus(status), message), shortId(), now()))
       socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n${body}`)
       // Not at once, or what it still sends would wipe out the answer; but a peer that never closes its side must not stay.
       setTimeout(() => socket.destroy(), LINGER).unref()
     }
   })
   app.decorate('config', config)
-  app.decorate('now', turnClock(now))
-  app.decorate('monotonic', turnClock(monotonic))
+  app.decorate('now', batchClock(now))
+  app.decorate('monotonic', batchClock(monotonic))
   app.server.maxHeadersCount = MAX_HEADERS + 1
   if (trusted) {
     // Before all other hooks, since `request.ip` reads the header anew each time.
@@ -100,7 +100,7 @@ export function buildApp ({ config, logger, ...given }: AppOptions): FastifyInst
     })
   }
   app.addHook('onRequest', async ({ raw, id }, reply) => {
-    const fault = headFault(raw)
+    const fault = checkRequestHead(raw)
     if (fault) return reply.code(fault.status).header('connection', 'close').send(errorResponse(new Failure('INVALID_REQUEST', fault.message), id, now()))
   })
   app.register(autoload, { dir: join(import.meta.dirname, '..', 'plugins') })
@@ -108,7 +108,7 @@ export function buildApp ({ config, logger, ...given }: AppOptions): FastifyInst
   return app
 }
 
-const CLIENT_ERRORS: Record<string, HeadFault> = {
+const CLIENT_ERRORS: Record<string, RequestHeadError> = {
   HPE_HEADER_OVERFLOW: { status: 431, message: 'The headers are too large.' },
   ERR_HTTP_REQUEST_TIMEOUT: { status: 408, message: 'The request did not arrive in time.' }
 }

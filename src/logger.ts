@@ -60,7 +60,7 @@ function standardOutput (): DestinationStream {
   const output = pino.destination({ dest: 1, sync: true, maxLength: MAX_WAITING, contentMode: 'buffer' }) as unknown as EventEmitter & { write: (bytes: Buffer) => boolean }
   // A log that cannot be written is no reason to stop; the next line tries again, unless the reader of a pipe has gone.
   output.on('error', () => {})
-  return collected(output)
+  return batchLines(output)
 }
 
 /**
@@ -68,7 +68,7 @@ function standardOutput (): DestinationStream {
  * write, also as the process exits; a kill without notice loses as much. They wait as bytes: pino's lines are texts of dozens of pieces, which the garbage
  * collector would follow.
  */
-export function collected (output: { readonly write: (lines: Buffer) => unknown }): DestinationStream & { readonly flushSync: () => void } {
+export function batchLines (output: { readonly write: (lines: Buffer) => unknown }): DestinationStream & { readonly flushSync: () => void } {
   const lines = Buffer.allocUnsafeSlow(CHUNK)
   let length = 0
   const flushSync = () => {

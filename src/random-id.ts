@@ -8,7 +8,7 @@ const stock = Buffer.allocUnsafeSlow(512 * SIZE)
 let used = stock.length
 
 /** @returns twelve hexadecimal digits, 48 random bits */
-export function newId (): string {
+export function shortId (): string {
   if (used === stock.length) {
     randomFillSync(stock)
     used = 0

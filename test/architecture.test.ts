@@ -6,15 +6,19 @@ import { ROOT } from '../src/root.js'
 
 // From the innermost to the outermost. Errors stand first, since decoding a frame already answers with one of them.
 const LAYERS = [
-  /^src\/(errors|awaitable|bytes|clock)\.ts$/,
+  /^src\/(errors|maybe-promise|bytes|clock)\.ts$/,
+  /^src\/websocket\//,
   /^src\/protocol\//,
-  /^src\/(duration-tally|metrics)\.ts$/,
+  /^src\/metrics\//,
   /^src\/payment\//,
   /^src\/auth\//,
   /^src\/broker\//,
   /^src\/rooms\//,
+  /^src\/sessions\//,
   /^src\/client\//,
-  /^src\/(browser-module|config|handshake|http-head|log-fields|logger|random-id|root)\.ts$/,
+  /^src\/(config|log-fields|logger|random-id|root)\.ts$/,
+  /^src\/http\//,
+  /^src\/contracts\//,
   /^plugins\//,
   /^routes\//,
   /^src\/app\.ts$/,

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
 import t from 'tap'
 import type { Config } from '../src/config.js'
-import { createLogger, collected } from '../src/logger.js'
+import { createLogger, batchLines } from '../src/logger.js'
 
 const ISO = '\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}\\.\\d{3}Z'
 
@@ -86,7 +86,7 @@ t.test('without a destination it goes to standard output', async (t) => {
 
 t.test('what is said within a hundredth of a second is one write, but for what is more than a pipe takes', async (t) => {
   const written: string[] = []
-  const output = collected({ write: (lines) => { written.push(lines.toString()) } })
+  const output = batchLines({ write: (lines) => { written.push(lines.toString()) } })
   output.write('a\n')
   output.write('b\n')
   t.strictSame(written, [])
@@ -109,7 +109,7 @@ t.test('what is said within a hundredth of a second is one write, but for what i
 t.test('what was said last is written as the process exits', async (t) => {
   const written: string[] = []
   const before = process.listeners('exit')
-  const output = collected({ write: (lines) => { written.push(lines.toString()) } })
+  const output = batchLines({ write: (lines) => { written.push(lines.toString()) } })
   const [atExit] = process.listeners('exit').filter((listener) => !before.includes(listener))
   t.teardown(() => process.off('exit', atExit!))
   output.write('the end\n')
@@ -121,7 +121,7 @@ t.test('what was said last is written as the process exits', async (t) => {
 
 t.test('a fatal line is written at once', async (t) => {
   const written: string[] = []
-  const log = createLogger({ NODE_ENV: 'production', LOG_LEVEL: 'info' }, collected({ write: (lines) => { written.push(lines.toString()) } }))
+  const log = createLogger({ NODE_ENV: 'production', LOG_LEVEL: 'info' }, batchLines({ write: (lines) => { written.push(lines.toString()) } }))
   log.info('before')
   t.strictSame(written, [])
   log.fatal('the end')

@@ -5,8 +5,8 @@ import type { Claims } from './policy.js'
 /** Begins a key that only reads. A bearer token has no colon (RFC 6750 §2.1), so no key begins with it by chance. */
 const READ_ONLY = 'read:'
 
-const BACKEND: Claims = { speaker: 'backend' }
-const READER: Claims = { speaker: 'reader' }
+const BACKEND: Claims = { principal: 'backend' }
+const READER: Claims = { principal: 'reader' }
 
 /** Knows the accepted keys, as digests of one length, so that a comparison tells nothing of a key's length or beginning. */
 export class ApiKeys {

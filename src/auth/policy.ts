@@ -3,7 +3,7 @@ import type { PaymentEventType, Role } from '../protocol/events.js'
 
 /** Who showed a room token: one device, in one room, until the token expires. */
 export interface RoomClaims {
-  readonly speaker: Role
+  readonly principal: Role
   readonly roomId: string
   /** The only device that may use it; undefined: any. */
   readonly deviceId?: string | undefined
@@ -12,10 +12,10 @@ export interface RoomClaims {
 }
 
 /** Who speaks: somebody who showed nothing, where nothing is asked for; a device with a token; a backend with an API key, or with one that only reads. */
-export type Claims = { readonly speaker: 'anyone' | 'backend' | 'reader' } | RoomClaims
+export type Claims = { readonly principal: 'anyone' | 'backend' | 'reader' } | RoomClaims
 
 /** Somebody who need not prove anything. */
-export const ANYONE: Claims = { speaker: 'anyone' }
+export const ANONYMOUS: Claims = { principal: 'anyone' }
 
 export type Action =
   /** Enters a room and hears it. */
@@ -24,7 +24,7 @@ export type Action =
   /** Reads a room's events. */
   | { readonly to: 'read', readonly roomId: string }
   /** Looks at the rooms and the server from outside. */
-  | { readonly to: 'look' }
+  | { readonly to: 'inspect' }
   /** Creates and closes rooms, mints tokens, speaks as a backend. */
   | { readonly to: 'manage' }
 
@@ -38,23 +38,23 @@ type Rule = (claims: Claims, action: Action, settings: PolicySettings) => boolea
 const yes: Rule = () => true
 const no: Rule = () => false
 const ownRoom: Rule = (claims, action) => {
-  const { roomId, speaker, deviceId } = claims as RoomClaims
-  const { roomId: room, role = speaker, deviceId: device = deviceId } = action as { roomId?: string, role?: Role, deviceId?: string }
-  return room === roomId && role === speaker && (deviceId === undefined || device === deviceId)
+  const { roomId, principal, deviceId } = claims as RoomClaims
+  const { roomId: room, role = principal, deviceId: device = deviceId } = action as { roomId?: string, role?: Role, deviceId?: string }
+  return room === roomId && role === principal && (deviceId === undefined || device === deviceId)
 }
 const noResult: Rule = (_claims, action, { resultsFrom }) =>
   resultsFrom === 'any' || ((action as { type?: string }).type !== 'PAYMENT_SUCCESS' && (action as { type?: string }).type !== 'PAYMENT_ERROR')
 const both = (first: Rule, second: Rule): Rule => (...about) => first(...about) && second(...about)
 
-const TABLE: Record<Claims['speaker'], Record<Action['to'], Rule>> = {
-  anyone: { join: yes, publish: noResult, read: yes, look: yes, manage: yes },
-  device1: { join: ownRoom, publish: no, read: ownRoom, look: no, manage: no },
-  device2: { join: ownRoom, publish: both(ownRoom, noResult), read: ownRoom, look: no, manage: no },
-  reader: { join: yes, publish: no, read: yes, look: yes, manage: no },
-  backend: { join: yes, publish: yes, read: yes, look: yes, manage: yes }
+const TABLE: Record<Claims['principal'], Record<Action['to'], Rule>> = {
+  anyone: { join: yes, publish: noResult, read: yes, inspect: yes, manage: yes },
+  device1: { join: ownRoom, publish: no, read: ownRoom, inspect: no, manage: no },
+  device2: { join: ownRoom, publish: both(ownRoom, noResult), read: ownRoom, inspect: no, manage: no },
+  reader: { join: yes, publish: no, read: yes, inspect: yes, manage: no },
+  backend: { join: yes, publish: yes, read: yes, inspect: yes, manage: yes }
 }
 
 /** Whether somebody may do something. What the room is like, or whether it exists, plays no part: so a refusal tells nothing of it. */
-export function may (claims: Claims, action: Action, settings: PolicySettings): boolean {
-  return TABLE[claims.speaker][action.to](claims, action, settings)
+export function isAllowed (claims: Claims, action: Action, settings: PolicySettings): boolean {
+  return TABLE[claims.principal][action.to](claims, action, settings)
 }

@@ -75,5 +75,5 @@ export function secretsOf (list: string): string[] { return list.split(',').map(
 
 /** @param offset of the monotonic clock from the wall clock, ms */
 function claimsOf ({ room, role, deviceId, exp }: Static<typeof Payload>, offset: number): RoomClaims {
-  return { speaker: role, roomId: room, deviceId, endsAt: exp * 1000 + offset }
+  return { principal: role, roomId: room, deviceId, endsAt: exp * 1000 + offset }
 }

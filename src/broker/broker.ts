@@ -1,8 +1,8 @@
 // The room log and its fan-out: what every broker promises. Interfaces and types alone; memory-broker.ts and redis.ts implement them.
-import type { Awaitable } from '../maybe-promise.js'
+import type { MaybePromise } from '../maybe-promise.js'
 import type { Failure } from '../errors.js'
 import type { EventDraft } from '../protocol/codec.js'
-import type { Frame } from '../websocket/frame-writer.js'
+import type { WireFrame } from '../websocket/frame-writer.js'
 import type { PaymentState } from '../protocol/payment-state.js'
 import type { RoomMember } from '../protocol/server-frames.js'
 
@@ -12,7 +12,7 @@ export interface Position { readonly epoch: string, readonly seq: number }
 /** One event of a room's log, encoded: the same bytes go to every member, now or in a replay. */
 export interface LogEntry extends Position {
   /** As it travels; `textOf` has the message in it. */
-  readonly frame: Frame
+  readonly frame: WireFrame
   /** The client that sent it and does not get it back while it is live. */
   readonly origin?: string | undefined
 }
@@ -45,14 +45,14 @@ export interface RoomView extends Position, Lifetime {
   readonly recovered: boolean
   readonly entries: readonly LogEntry[]
   /** Who is in the room on other nodes. */
-  readonly elsewhere: readonly RoomMember[]
+  readonly remoteMembers: readonly RoomMember[]
 }
 
 /** A room in a list. */
 export interface RoomSummary extends Position, Lifetime {
   readonly roomId: string
   /** Who is in the room on other nodes. */
-  readonly elsewhere: readonly RoomMember[]
+  readonly remoteMembers: readonly RoomMember[]
   readonly state: PaymentState
   /** ms since the epoch; null before the first event. */
   readonly lastEventAt: number | null
@@ -73,7 +73,7 @@ export interface BrokerListener {
   /** Entries may be missing and cannot be told any more, or the log has begun anew: whoever is in the room has lost their position. */
   lost: (roomId: string) => void
   /** Who is in the room on other nodes, whenever that changes. */
-  elsewhere: (roomId: string, members: readonly RoomMember[]) => void
+  remoteMembers: (roomId: string, members: readonly RoomMember[]) => void
 }
 
 /**
@@ -94,22 +94,22 @@ export interface Broker {
    * Keeps the room alive and has its entries delivered here. Again changes nothing. A closed room is `ROOM_CLOSED`.
    * @param create open the room where it does not exist, as is the default; otherwise that is `ROOM_NOT_FOUND`
    */
-  subscribe: (roomId: string, create?: boolean) => Awaitable<void | Failure>
+  subscribe: (roomId: string, create?: boolean) => MaybePromise<void | Failure>
   /** Stops the delivery; the retention of a room without subscribers starts to run. */
-  unsubscribe: (roomId: string) => Awaitable<void>
+  unsubscribe: (roomId: string) => MaybePromise<void>
   /**
    * Says who is in the room on this node, all of them each time. Kept for as long as this node lives, whether it subscribes or not.
    * @param away who dropped and may be back: still there for the other nodes, but no receivers
    */
-  announce: (roomId: string, here: readonly RoomMember[], away: readonly RoomMember[]) => Awaitable<void>
+  announce: (roomId: string, here: readonly RoomMember[], away: readonly RoomMember[]) => MaybePromise<void>
   /**
    * One atomic step: is the key known? else next seq, append, trim, fold, renew the expiry, hand out.
    * @param create open the room where it does not exist; otherwise that is `ROOM_NOT_FOUND`
    * @returns what became of it, or `ROOM_CLOSED`, or `ID_CONFLICT` where its key was used for something else
    */
-  publish: (roomId: string, draft: EventDraft, create: boolean) => Awaitable<Published | Failure>
+  publish: (roomId: string, draft: EventDraft, create: boolean) => MaybePromise<Published | Failure>
   /** @returns the room as it is now, with the entries after `from` (none where it is left out), or `ROOM_NOT_FOUND`, or `ROOM_CLOSED` */
-  read: (roomId: string, from?: ReadFrom) => Awaitable<RoomView | Failure>
+  read: (roomId: string, from?: ReadFrom) => MaybePromise<RoomView | Failure>
   /**
    * Rooms from the oldest to the newest.
    * @param cursor where the page before ended

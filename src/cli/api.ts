@@ -1,7 +1,7 @@
 // The REST API, as far as a command needs it: opens rooms, mints tokens.
 import { addresses } from '../client/options.js'
 import type { Role } from '../client/index.js'
-import { EXIT, Fault, reasonOf } from './cli-error.js'
+import { EXIT, CliError, reasonOf } from './cli-error.js'
 import type { Terminal } from './terminal.js'
 
 export interface ApiOptions { readonly url: string, readonly roomId: string, readonly apiKey?: string | undefined, /** s */ readonly timeout: number }
@@ -20,7 +20,7 @@ export class Api {
   /** Opens the room, unless it is there. */
   async openRoom (): Promise<void> {
     await this.#post('../../rooms', { roomId: this.#options.roomId }).catch((error: unknown) => {
-      if (!(error instanceof Fault) || error.code !== 'ROOM_EXISTS') throw error
+      if (!(error instanceof CliError) || error.code !== 'ROOM_EXISTS') throw error
     })
   }
 
@@ -28,7 +28,7 @@ export class Api {
     return await this.#post('tokens', request) as RoomToken
   }
 
-  /** @param path from the room's events @throws {Fault} */
+  /** @param path from the room's events @throws {CliError} */
   async #post (path: string, body: object): Promise<unknown> {
     const { apiKey, timeout } = this.#options
     const address = new URL(path, addresses(this.#options).events)
@@ -38,8 +38,8 @@ export class Api {
       body: JSON.stringify(body),
       signal: AbortSignal.any([this.#signal, AbortSignal.timeout(timeout * 1000)])
     }).catch((error: unknown) => {
-      if (this.#signal.aborted) throw new Fault(EXIT.interrupted, 'interrupted')
-      throw new Fault(EXIT.unavailable, `no server at ${address.origin}: ${reasonOf(error)}`)
+      if (this.#signal.aborted) throw new CliError(EXIT.interrupted, 'interrupted')
+      throw new CliError(EXIT.unavailable, `no server at ${address.origin}: ${reasonOf(error)}`)
     })
     if (!response.ok) throw await refusalOf(response)
     return (await response.json() as { data: unknown }).data
@@ -47,7 +47,7 @@ export class Api {
 }
 
 /** What a server that does not do it says. */
-export async function refusalOf (response: { status: number, json: () => Promise<any> }): Promise<Fault> {
+export async function refusalOf (response: { status: number, json: () => Promise<any> }): Promise<CliError> {
   const { error, code } = await response.json().catch(() => ({})) as { error?: string, code?: string }
-  return new Fault(EXIT.refused, error ?? `the server answered with status ${response.status}: is it a ws-payment-server?`, code)
+  return new CliError(EXIT.refused, error ?? `the server answered with status ${response.status}: is it a ws-payment-server?`, code)
 }

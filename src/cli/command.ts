@@ -1,6 +1,6 @@
 // What a command is: its words, its options, and what it does with them; and how a command line becomes these.
 import { parseArgs } from 'node:util'
-import { misuse } from './cli-error.js'
+import { usageError } from './cli-error.js'
 import type { Terminal } from './terminal.js'
 
 export interface Option {
@@ -41,8 +41,8 @@ export function parse (name: string, { words, options }: Pick<Command, 'words' |
   const types = Object.entries(options).map(([key, { type }]) => [key, { type: type === 'boolean' ? 'boolean' as const : 'string' as const }] as const)
   const parsed = attempt(() => parseArgs({ args, allowPositionals: true, options: Object.fromEntries(types) }))
   const { positionals, values } = parsed
-  if (positionals.length < words.length) throw misuse(`${name} needs ${words.slice(positionals.length).join(' ')}`)
-  if (positionals.length > words.length) throw misuse(`${name} does not know what to do with '${positionals[words.length]}'`)
+  if (positionals.length < words.length) throw usageError(`${name} needs ${words.slice(positionals.length).join(' ')}`)
+  if (positionals.length > words.length) throw usageError(`${name} does not know what to do with '${positionals[words.length]}'`)
   const checked = Object.entries(values).map(([key, value]) => [key, check(key, options[key]!, value!)] as const)
   // Their types are those that the options say, which nothing but `command` knows.
   return { words: positionals, values: Object.fromEntries(checked) as Values<Options> }
@@ -53,16 +53,16 @@ function attempt<T> (run: () => T): T {
     return run()
   } catch (error) {
     // Its advice on words that begin with a dash helps nobody who merely mistyped.
-    throw misuse((error as Error).message.replace(/\. To specify a positional[^]*/, '').replaceAll('\n', ' '))
+    throw usageError((error as Error).message.replace(/\. To specify a positional[^]*/, '').replaceAll('\n', ' '))
   }
 }
 
 function check (key: string, { type, oneOf, min = 0, max = Infinity, whole = false }: Option, value: string | boolean): string | number | boolean {
   if (typeof value === 'boolean') return value
-  if (value === '') throw misuse(`--${key} is empty`)
-  if (oneOf && !oneOf.includes(value)) throw misuse(`--${key} must be ${oneOf.join(' or ')}`)
+  if (value === '') throw usageError(`--${key} is empty`)
+  if (oneOf && !oneOf.includes(value)) throw usageError(`--${key} must be ${oneOf.join(' or ')}`)
   if (type === 'string') return value
   const number = (whole ? /^\d+$/ : /^\d+(\.\d+)?$/).test(value) ? Number(value) : NaN
-  if (!(number >= min && number <= max)) throw misuse(`--${key} must be a ${whole ? 'whole ' : ''}number from ${min}${max === Infinity ? '' : ` to ${max}`}`)
+  if (!(number >= min && number <= max)) throw usageError(`--${key} must be a ${whole ? 'whole ' : ''}number from ${min}${max === Infinity ? '' : ` to ${max}`}`)
   return number
 }

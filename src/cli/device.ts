@@ -4,8 +4,8 @@ import { WebSocket } from 'ws'
 import { connect, type ConnectOptions, type Environment, type PaymentEventType, type Receipt, type Room, type RoomError } from '../client/index.js'
 import { parseFrame } from '../client/link.js'
 import { refusalOf } from './api.js'
-import { EXIT, Fault, reasonOf } from './cli-error.js'
-import { inTime } from './timeouts.js'
+import { EXIT, CliError, reasonOf } from './cli-error.js'
+import { withTimeout } from './timeouts.js'
 import type { Terminal } from './terminal.js'
 
 /** How long the server may take to close a socket, ms. */
@@ -30,14 +30,14 @@ export class Device {
   /** Why it is not in the room, as far as is known. */
   trouble = 'no answer'
   /** Its end, unless it is ours: undefined where the room is over, else why it cannot stay. */
-  readonly ended: Promise<Fault | undefined>
+  readonly ended: Promise<CliError | undefined>
   readonly #options: DeviceOptions
   readonly #signal: AbortSignal
   /** How far the log went when it came in. */
   #logged = 0
   readonly #sockets = new Set<WebSocket>()
   readonly #requests = new AbortController()
-  #end!: (fault: Fault | undefined) => void
+  #end!: (fault: CliError | undefined) => void
 
   constructor (options: DeviceOptions, { platform, signal }: Terminal) {
     this.#options = options
@@ -56,11 +56,11 @@ export class Device {
     this.room = connect({ ...rest, ...transport, ...platform })
     this.room.on('closed', ({ code, reason }) => {
       // Under the error's name it was over before we came.
-      this.#end(code === ROOM_CLOSED && reason !== 'ROOM_CLOSED' ? undefined : new Fault(EXIT.refused, this.trouble))
+      this.#end(code === ROOM_CLOSED && reason !== 'ROOM_CLOSED' ? undefined : new CliError(EXIT.refused, this.trouble))
     })
   }
 
-  /** Waits until it is in the room and has heard what is in the log. @throws {Fault} */
+  /** Waits until it is in the room and has heard what is in the log. @throws {CliError} */
   async enter (): Promise<void> {
     const { room } = this
     const entered = new Promise<void>((resolve) => {
@@ -70,11 +70,11 @@ export class Device {
     await this.#inTime(Promise.race([entered, this.ended.then((fault) => { if (fault) throw fault })]), 'not in the room')
   }
 
-  /** Tells the room an event, once it has entered: what it hears of an id before would count as the answer to it. @returns where it is in the log @throws {Fault} */
+  /** Tells the room an event, once it has entered: what it hears of an id before would count as the answer to it. @returns where it is in the log @throws {CliError} */
   async publish ({ type, payload, id }: Step): Promise<Receipt> {
     const answer = this.room.publish(type, payload, { id }).catch(async (error: RoomError) => {
       // That it was closed is not the reason.
-      throw (error.code === 'CLOSED' && await this.ended) || new Fault(EXIT.refused, error.message, error.code)
+      throw (error.code === 'CLOSED' && await this.ended) || new CliError(EXIT.refused, error.message, error.code)
     })
     return await this.#inTime(answer, `it is not known whether the event ${id} got there`)
   }
@@ -93,7 +93,7 @@ export class Device {
 
   #inTime<T> (promise: Promise<T>, consequence: string): Promise<T> {
     const { timeout, url } = this.#options
-    return inTime(promise, timeout, this.#signal, () => new Fault(EXIT.unavailable, `nothing from ${url} within ${timeout} s (${this.trouble}): ${consequence}`))
+    return withTimeout(promise, timeout, this.#signal, () => new CliError(EXIT.unavailable, `nothing from ${url} within ${timeout} s (${this.trouble}): ${consequence}`))
   }
 
   #keep (socket: WebSocket): void {

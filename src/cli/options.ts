@@ -2,7 +2,7 @@
 import { decodeJwt } from 'jose'
 import type { Role } from '../client/index.js'
 import type { Option } from './command.js'
-import { misuse } from './cli-error.js'
+import { usageError } from './cli-error.js'
 
 const URL_DEFAULT = 'ws://localhost:8080'
 /** How long to wait where nothing is said, s. */
@@ -21,7 +21,7 @@ export const SHARED = {
 
 /** Where the server is, and how long to wait for it. @throws {Fault} for an address that is none */
 export function serverOf ({ url = URL_DEFAULT, timeout = TIMEOUT }: { url?: string | undefined, timeout?: number | undefined }): { url: string, timeout: number } {
-  if (!URL.canParse(url) || !/^(ws|http)s?:\/\//.test(url)) throw misuse('--url must be an address such as ws://localhost:8080')
+  if (!URL.canParse(url) || !/^(ws|http)s?:\/\//.test(url)) throw usageError('--url must be an address such as ws://localhost:8080')
   return { url, timeout }
 }
 

@@ -2,7 +2,7 @@
 import { VERSION } from '../root.js'
 import { parse } from './command.js'
 import { COMMANDS } from './commands.js'
-import { EXIT, Fault, misuse } from './cli-error.js'
+import { EXIT, CliError, usageError } from './cli-error.js'
 import { helpOn, overview, PROGRAM, usage, withCommon } from './help.js'
 import { printable, type Terminal } from './terminal.js'
 
@@ -16,14 +16,14 @@ export async function run (args: string[], terminal: Terminal): Promise<number |
   const command = COMMANDS.get(name)
   try {
     if (first === '--help' || first === '-h') return print(terminal, overview(COMMANDS))
-    if (!command) throw misuse(`there is no command '${name}'`)
+    if (!command) throw usageError(`there is no command '${name}'`)
     // Whoever asks for help need not have got the rest right.
     if (words.includes('--help') || words.includes('-h')) return print(terminal, helpOn(name, command))
     if (words.includes('--version')) return print(terminal, `${VERSION}\n`)
     const parsed = parse(name, { ...command, options: withCommon(command.options) }, words)
     return await command.run(parsed.words, parsed.values, terminal)
   } catch (error) {
-    if (!(error instanceof Fault)) throw error
+    if (!(error instanceof CliError)) throw error
     terminal.stderr.write(`${PROGRAM}: ${printable(error.message)}${error.code === undefined ? '' : ` (${printable(error.code)})`}\n`)
     if (error.exit === EXIT.usage) terminal.stderr.write(command ? `usage: ${usage(name, command)}\nmore: ${PROGRAM} ${name} --help\n` : overview(COMMANDS))
     return error.exit

@@ -4,7 +4,7 @@ import type { PaymentEventType } from '../client/index.js'
 import { EVENTS, PAYMENT_EVENT_TYPES } from '../protocol/events.js'
 import { command, type Options, type Values } from './command.js'
 import { Device } from './device.js'
-import { misuse } from './cli-error.js'
+import { usageError } from './cli-error.js'
 import { identityOf, serverOf, SHARED } from './options.js'
 import { Printer } from './terminal.js'
 
@@ -28,7 +28,7 @@ export const send = command({
   example: 'payment_123 PAYMENT_SUCCESS --transaction-id tx_1 --amount 99.90',
   options: { ...PAYLOAD, id: { type: 'string', value: '<id>', help: 'the event\'s own: the same event with the same id is relayed once' }, url, 'device-id': deviceId, token, timeout, json },
   run: async ([roomId, type], { id = newId(), ...values }, terminal) => {
-    if (!isEvent(type!)) throw misuse(`the event must be one of ${PAYMENT_EVENT_TYPES.join(', ')}`)
+    if (!isEvent(type!)) throw usageError(`the event must be one of ${PAYMENT_EVENT_TYPES.join(', ')}`)
     const step = { type, payload: payloadOf(type, values), id }
     const device = new Device({ ...serverOf(values), ...identityOf(values, 'device2', terminal.env), roomId: roomId! }, terminal)
     try {
@@ -52,7 +52,7 @@ function payloadOf (type: PaymentEventType, values: Values<typeof PAYLOAD>): Rec
     return value === undefined ? [] : [{ option, key: option === 'transaction-id' ? 'transactionId' : option, value }]
   })
   return Object.fromEntries(given.map(({ option, key, value }) => {
-    if (!(key in EVENTS[type].schema.properties)) throw misuse(`${type} has no --${option}`)
+    if (!(key in EVENTS[type].schema.properties)) throw usageError(`${type} has no --${option}`)
     return [key, key === 'fields' ? String(value).split(',').map((field) => field.trim()) : value]
   }))
 }

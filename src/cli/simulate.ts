@@ -3,8 +3,8 @@ import type { Receipt } from '../client/index.js'
 import { Api } from './api.js'
 import { command } from './command.js'
 import { Device, type Step } from './device.js'
-import { EXIT, Fault } from './cli-error.js'
-import { stepsOf, walk } from './flow.js'
+import { EXIT, CliError } from './cli-error.js'
+import { stepsOf, runSteps } from './flow.js'
 import { identityOf, serverOf, SHARED } from './options.js'
 import { Printer } from './terminal.js'
 
@@ -53,7 +53,7 @@ export const simulate = command({
       const device = new Device({ ...server, ...identity, roomId, token: minted ?? identity.token }, { ...terminal, platform: { random: () => 0, ...terminal.platform } })
       try {
         await device.enter()
-        await walk(device, stepsOf(weather), weather, terminal.signal, (...news) => tell(roomId, ...news))
+        await runSteps(device, stepsOf(weather), weather, terminal.signal, (...news) => tell(roomId, ...news))
         done++
       } finally {
         await device.leave()
@@ -76,7 +76,7 @@ async function tokenFor (api: Api, deviceId: string): Promise<string | undefined
   try {
     return (await api.mintToken({ role: 'device2', deviceId })).token
   } catch (error) {
-    if (error instanceof Fault && error.exit === EXIT.refused && error.code === 'NOT_FOUND') return undefined
+    if (error instanceof CliError && error.exit === EXIT.refused && error.code === 'NOT_FOUND') return undefined
     throw error
   }
 }

@@ -1,13 +1,13 @@
 // Waiting that ends: with what was waited for, after a time, or when the user has had enough.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { EXIT, Fault } from './cli-error.js'
+import { EXIT, CliError } from './cli-error.js'
 
 /**
  * @param seconds how long to wait
  * @param late what it means if that was too short
- * @throws {Fault} `late`, or that it was interrupted
+ * @throws {CliError} `late`, or that it was interrupted
  */
-export async function inTime<T> (promise: Promise<T>, seconds: number, signal: AbortSignal, late: () => Fault): Promise<T> {
+export async function withTimeout<T> (promise: Promise<T>, seconds: number, signal: AbortSignal, late: () => CliError): Promise<T> {
   const over = new AbortController()
   const options = { signal: over.signal }
   try {
@@ -17,12 +17,12 @@ export async function inTime<T> (promise: Promise<T>, seconds: number, signal: A
   }
 }
 
-/** Lets time pass. @param ms how much @throws {Fault} where it is interrupted */
-export async function pause (ms: number, signal: AbortSignal): Promise<void> {
+/** Lets time pass. @param ms how much @throws {CliError} where it is interrupted */
+export async function delay (ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => { throw interrupted() })
 }
 
-const interrupted = () => new Fault(EXIT.interrupted, 'interrupted')
+const interrupted = () => new CliError(EXIT.interrupted, 'interrupted')
 
 function interruption (signal: AbortSignal, over: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {

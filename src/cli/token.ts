@@ -5,7 +5,7 @@ import { SYSTEM_CLOCKS } from '../clock.js'
 import { DeviceId, RoomId } from '../protocol/identifiers.js'
 import { Api, type RoomToken } from './api.js'
 import { command } from './command.js'
-import { misuse } from './cli-error.js'
+import { usageError } from './cli-error.js'
 import { ROLES, serverOf, SHARED } from './options.js'
 import { Printer, type Terminal } from './terminal.js'
 
@@ -30,12 +30,12 @@ export const token = command({
   run: async ([roomId], values, terminal) => {
     const { role, 'device-id': device, ttl } = values
     const { TOKEN_SECRET, API_KEY } = terminal.env
-    if (!role) throw misuse('token needs --role')
-    if (!Value.Check(RoomId, roomId)) throw misuse('the room must have 1–128 characters of A-Z a-z 0-9 . _ : ~ -')
-    if (device !== undefined && !Value.Check(DeviceId, device)) throw misuse('--device-id must have 1–128 characters, and no control characters')
+    if (!role) throw usageError('token needs --role')
+    if (!Value.Check(RoomId, roomId)) throw usageError('the room must have 1–128 characters of A-Z a-z 0-9 . _ : ~ -')
+    if (device !== undefined && !Value.Check(DeviceId, device)) throw usageError('--device-id must have 1–128 characters, and no control characters')
     const key = values['api-key'] ?? (TOKEN_SECRET ? undefined : API_KEY || undefined)
-    if (key === undefined && !TOKEN_SECRET) throw misuse('token needs TOKEN_SECRET or API_KEY in the environment, or --api-key')
-    if (key === undefined && values.create) throw misuse('--create needs --api-key')
+    if (key === undefined && !TOKEN_SECRET) throw usageError('token needs TOKEN_SECRET or API_KEY in the environment, or --api-key')
+    if (key === undefined && values.create) throw usageError('--create needs --api-key')
     if (key === undefined) return tell(await sign(TOKEN_SECRET!, { roomId, role, deviceId: device }, ttl), values.json, terminal)
     const api = new Api({ ...serverOf(values), roomId, apiKey: key }, terminal)
     if (values.create) await api.openRoom()
@@ -46,7 +46,7 @@ export const token = command({
 async function sign (secrets: string, request: Parameters<RoomTokens['sign']>[0], ttl = TTL): Promise<RoomToken> {
   const list = secretsOf(secrets)
   // A server with such a secret does not start.
-  if (list.length === 0 || list.some((secret) => Buffer.byteLength(secret) < MIN_SECRET_BYTES)) throw misuse(`TOKEN_SECRET must hold secrets of at least ${MIN_SECRET_BYTES} bytes each`)
+  if (list.length === 0 || list.some((secret) => Buffer.byteLength(secret) < MIN_SECRET_BYTES)) throw usageError(`TOKEN_SECRET must hold secrets of at least ${MIN_SECRET_BYTES} bytes each`)
   return await new RoomTokens(secrets, SYSTEM_CLOCKS).sign(request, ttl * 1000)
 }
 

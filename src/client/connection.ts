@@ -98,7 +98,7 @@ export class Connection {
 
   /** Gives the link up as dead. */
   fail (reason: string): void {
-    this.#unheard(this.transport === 'stream')
+    this.#noteSilentAttempt(this.transport === 'stream')
     this.#lost(0, reason)
   }
 
@@ -143,7 +143,7 @@ export class Connection {
       },
       closed: (code, reason) => {
         if (link === this.#candidate) return this.#tryLater()
-        this.#unheard(false)
+        this.#noteSilentAttempt(false)
         this.#lost(code, reason)
       }
     })
@@ -157,7 +157,7 @@ export class Connection {
         this.#listener.frame(frame)
       },
       closed: (code, reason) => {
-        this.#unheard(true)
+        this.#noteSilentAttempt(true)
         this.#lost(code, reason)
       }
     })
@@ -165,7 +165,7 @@ export class Connection {
   }
 
   /** A link through which nothing came: the other kind has its turn sooner. */
-  #unheard (isStream: boolean): void {
+  #noteSilentAttempt (isStream: boolean): void {
     if (this.#heard) return
     this.#streamFailed = isStream
     if (!isStream) this.#failedSockets++

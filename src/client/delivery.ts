@@ -2,7 +2,7 @@
 import type { Environment } from './environment.js'
 import { RoomError, type Receipt } from './frames.js'
 import type { Link } from './link.js'
-import { Outbox } from './pending-events.js'
+import { PendingEvents } from './pending-events.js'
 import type { DeviceRecord, Outgoing } from './record.js'
 import { delayAfter } from './reconnect.js'
 import { post } from './rest.js'
@@ -17,7 +17,7 @@ export interface DeliveryOptions {
   /** The link, while the room is joined over it. */
   readonly link: () => Link | undefined
   /** The link gives no answers. */
-  readonly dead: (reason: string) => void
+  readonly onDeadLink: (reason: string) => void
   /** One of our events is in the log. */
   readonly logged: (event: Outgoing, receipt: Receipt) => void
   /** An event was refused, and nobody waited to be told. */
@@ -27,7 +27,7 @@ export interface DeliveryOptions {
 export class Delivery {
   readonly #environment: Environment
   readonly #options: DeliveryOptions
-  readonly #outbox: Outbox
+  readonly #outbox: PendingEvents
   /** Being posted now. */
   readonly #posting = new Set<string>()
   /** The event that waits for its answer. One at a time: a refusal of one must not let the next one pass it by. */
@@ -38,7 +38,7 @@ export class Delivery {
   constructor (environment: Environment, record: DeviceRecord, options: DeliveryOptions) {
     this.#environment = environment
     this.#options = options
-    this.#outbox = new Outbox(record)
+    this.#outbox = new PendingEvents(record)
   }
 
   add (id: string, text: string): Promise<Receipt> {
@@ -56,7 +56,7 @@ export class Delivery {
     const [next] = this.#outbox.events
     if (!link || !next || this.#inFlight !== undefined) return
     this.#inFlight = next.id
-    this.#timer = this.#environment.setTimeout(() => this.#options.dead('no acknowledgement'), ACK_TIMEOUT)
+    this.#timer = this.#environment.setTimeout(() => this.#options.onDeadLink('no acknowledgement'), ACK_TIMEOUT)
     if (link.send) link.send(next.text)
     else void this.#post(next).then((fate) => { if (fate instanceof RoomError) this.refuse(next.id, fate) })
   }

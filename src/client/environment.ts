@@ -66,7 +66,7 @@ export function environment (given: Partial<Environment>): Environment {
     WebSocket: globals.WebSocket,
     fetch: (url, init) => fetch(url, init),
     // A page whose storage is blocked throws on the mere look at it.
-    storage: attempt(() => globals.sessionStorage),
+    storage: tryOrUndefined(() => globals.sessionStorage),
     window: globals.document && globals.window,
     document: globals.document,
     random: Math.random,
@@ -84,7 +84,7 @@ export function newId (source: { randomUUID?: () => string, getRandomValues: (by
 }
 
 /** What `run` gives, or undefined where it throws. */
-export function attempt<T> (run: () => T): T | undefined {
+export function tryOrUndefined<T> (run: () => T): T | undefined {
   try {
     return run()
   } catch {

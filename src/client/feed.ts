@@ -76,7 +76,7 @@ export class Feed {
   }
 
   /** Somebody came or went. A device counts once, by whichever connection. */
-  meet (type: string, { clientId, deviceId, role }: RoomMember): void {
+  applyPresence (type: string, { clientId, deviceId, role }: RoomMember): void {
     const others = this.members.filter((member) => member.deviceId !== deviceId)
     this.#meet(type === 'DEVICE_JOINED' ? [...others, { clientId, deviceId, role }] : others)
   }

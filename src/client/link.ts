@@ -1,5 +1,5 @@
 // What the room needs of a connection, be it a socket or an event stream.
-import { attempt } from './environment.js'
+import { tryOrUndefined } from './environment.js'
 import type { Frame } from './frames.js'
 
 export interface Link {
@@ -21,6 +21,6 @@ export interface LinkListener {
 
 /** A frame of the server, or undefined for what is none. */
 export function parseFrame (text: unknown): Frame | undefined {
-  const frame = attempt(() => JSON.parse(text as string) as Frame | null)
+  const frame = tryOrUndefined(() => JSON.parse(text as string) as Frame | null)
   return typeof frame?.type === 'string' && typeof frame.payload === 'object' && frame.payload !== null ? frame : undefined
 }

@@ -9,7 +9,7 @@ export const MAX_BYTES = 16_384
 
 interface Waiting { readonly promise: Promise<Receipt>, readonly resolve: (receipt: Receipt) => void, readonly reject: (error: RoomError) => void }
 
-export class Outbox {
+export class PendingEvents {
   readonly #record: DeviceRecord
   /** Those that somebody of this page waits for; after a reload nobody does. */
   readonly #waiting = new Map<string, Waiting>()
@@ -28,7 +28,7 @@ export class Outbox {
     if (!outgoing.some((event) => event.id === id)) outgoing.push({ id, text })
     this.#record.save()
     let waiting: Omit<Waiting, 'promise'>
-    const promise = quiet(new Promise<Receipt>((resolve, reject) => { waiting = { resolve, reject } }))
+    const promise = markHandled(new Promise<Receipt>((resolve, reject) => { waiting = { resolve, reject } }))
     this.#waiting.set(id, { promise, ...waiting! })
     return promise
   }
@@ -61,10 +61,10 @@ export class Outbox {
 }
 
 /** The promise of an event that was not taken. */
-export function refused (error: RoomError): Promise<never> { return quiet(Promise.reject(error)) }
+export function refused (error: RoomError): Promise<never> { return markHandled(Promise.reject(error)) }
 
 /** Who does not look at the promise is not to die of it: in Node an unhandled rejection ends the process. */
-function quiet<T> (promise: Promise<T>): Promise<T> {
+function markHandled<T> (promise: Promise<T>): Promise<T> {
   promise.catch(() => {})
   return promise
 }

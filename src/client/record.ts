@@ -1,5 +1,5 @@
 // What a device remembers across a reload of its page: its name, its position in the log, and what was not acknowledged.
-import { attempt, type StorageLike } from './environment.js'
+import { tryOrUndefined, type StorageLike } from './environment.js'
 import type { Position } from './frames.js'
 
 /** An event on its way: the text of its frame is also the body of its request, so both say exactly the same. */
@@ -19,7 +19,7 @@ export class DeviceRecord {
   constructor (storage: StorageLike | null | undefined, key: string, deviceId: () => string) {
     this.#storage = storage
     this.#key = key
-    const kept = attempt(() => JSON.parse(storage!.getItem(key)!) as Partial<DeviceRecord> | null)
+    const kept = tryOrUndefined(() => JSON.parse(storage!.getItem(key)!) as Partial<DeviceRecord> | null)
     this.deviceId = typeof kept?.deviceId === 'string' ? kept.deviceId : deviceId()
     if (typeof kept?.position?.epoch === 'string' && Number.isInteger(kept.position.seq)) this.position = kept.position
     if (Array.isArray(kept?.outgoing)) this.outgoing = kept.outgoing.filter((event) => typeof event?.id === 'string' && typeof event.text === 'string')
@@ -28,12 +28,12 @@ export class DeviceRecord {
 
   save (): void {
     const { deviceId, position, outgoing } = this
-    attempt(() => this.#storage?.setItem(this.#key, JSON.stringify({ deviceId, position, outgoing })))
+    tryOrUndefined(() => this.#storage?.setItem(this.#key, JSON.stringify({ deviceId, position, outgoing })))
   }
 
   /** From now on nothing is kept. */
   forget (): void {
-    attempt(() => this.#storage?.removeItem(this.#key))
+    tryOrUndefined(() => this.#storage?.removeItem(this.#key))
     this.#storage = undefined
   }
 }

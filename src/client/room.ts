@@ -8,7 +8,7 @@ import { addresses, streamAddress, type ConnectOptions } from './options.js'
 import { refused } from './pending-events.js'
 import { watchPage } from './page.js'
 import { DeviceRecord } from './record.js'
-import { Emitter, type Closing, type Heard, type Signals, type Status } from './signals.js'
+import { Emitter, type Closing, type EventArg, type RoomEventMap, type Status } from './signals.js'
 
 /** The close code of a room that is over. */
 const ROOM_CLOSED = 4505
@@ -41,7 +41,7 @@ export class Room {
       url: events,
       headers,
       link: () => this.#status === 'online' ? this.#connection.link : undefined,
-      dead: (reason) => this.#connection.fail(reason),
+      onDeadLink: (reason) => this.#connection.fail(reason),
       logged: (event, receipt) => this.#logged(event.text, receipt),
       refused: (error) => this.#emitter.emit('error', error)
     })
@@ -82,7 +82,7 @@ export class Room {
    * Listens to a signal (`event`, `state`, `status`, `members`, `gap`, `error`, `closed`) or to one type of event.
    * @returns ends the subscription
    */
-  on<T extends keyof Signals | PaymentEventType | (string & {})> (type: T, handler: (value: Heard<T>) => void): () => void {
+  on<T extends keyof RoomEventMap | PaymentEventType | (string & {})> (type: T, handler: (value: EventArg<T>) => void): () => void {
     return this.#emitter.on(type, handler)
   }
 
@@ -134,7 +134,7 @@ export class Room {
     else if (type === 'ACK') this.#acknowledged(payload as unknown as Ack)
     else if (type === 'ERROR') this.#refused(payload as unknown as Refusal)
     else if (type === 'ROOM_CLOSED') this.#end({ code: ROOM_CLOSED, reason: payload.reason as string })
-    else if (type === 'DEVICE_JOINED' || type === 'DEVICE_LEFT') this.#feed.meet(type, payload as unknown as RoomMember)
+    else if (type === 'DEVICE_JOINED' || type === 'DEVICE_LEFT') this.#feed.applyPresence(type, payload as unknown as RoomMember)
     else if (seq !== undefined && this.position) this.#logEntry({ epoch: this.position.epoch, seq }, { type, payload, ...rest } as Frame & { timestamp: number })
   }
 

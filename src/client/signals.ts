@@ -11,7 +11,7 @@ export interface Gap { readonly before: Position | undefined, readonly after: Po
 export interface Closing { readonly code: number, readonly reason: string }
 
 /** What can be listened to, beside the types of events. */
-export interface Signals {
+export interface RoomEventMap {
   /** Every event of the log that another device or a backend sent, once and in order. */
   event: RoomEvent
   state: PaymentState
@@ -23,25 +23,25 @@ export interface Signals {
   closed: Closing
 }
 
-export type Heard<T extends string> = T extends keyof Signals ? Signals[T] : T extends PaymentEventType ? RoomEvent<T> : RoomEvent
+export type EventArg<T extends string> = T extends keyof RoomEventMap ? RoomEventMap[T] : T extends PaymentEventType ? RoomEvent<T> : RoomEvent
 
 /** Names that a backend's own event types cannot take from the signals. */
-const RESERVED = new Set<string>(['event', 'state', 'status', 'members', 'gap', 'error', 'closed'] satisfies Array<keyof Signals>)
+const RESERVED = new Set<string>(['event', 'state', 'status', 'members', 'gap', 'error', 'closed'] satisfies Array<keyof RoomEventMap>)
 
 export class Emitter {
   readonly #handlers = new Map<string, Set<(value: any) => void>>()
 
   /** @returns ends the subscription */
-  on<T extends string> (type: T, handler: (value: Heard<T>) => void): () => void {
+  on<T extends string> (type: T, handler: (value: EventArg<T>) => void): () => void {
     const handlers = this.#handlers.get(type) ?? new Set()
     this.#handlers.set(type, handlers)
     // One function may be given twice; each subscription is its own.
-    const own = (value: Heard<T>) => handler(value)
+    const own = (value: EventArg<T>) => handler(value)
     handlers.add(own)
     return () => { handlers.delete(own) }
   }
 
-  emit<T extends keyof Signals> (type: T, value: Signals[T]): void { this.#call(type, value) }
+  emit<T extends keyof RoomEventMap> (type: T, value: RoomEventMap[T]): void { this.#call(type, value) }
 
   emitEvent (event: RoomEvent): void {
     this.emit('event', event)

@@ -16,7 +16,7 @@ interface OperationExamples {
   /** The rule that its 400 shows to be broken. */
   readonly broken?: ErrorDetail
   /** Another answer under the status of an error, which says what it is about. */
-  readonly instead?: Readonly<Record<number, Examples>>
+  readonly alternativeExamples?: Readonly<Record<number, Examples>>
 }
 
 const NOW = 1795504813040
@@ -43,7 +43,7 @@ const OPERATIONS: Readonly<Record<string, OperationExamples>> = {
   getHealth: { answers: json({ alive: of(Health, 'The process lives', { status: 'ok', timestamp: NOW }) }) },
   getReadiness: {
     answers: json({ ready: of(Readiness, 'Traffic may come', { status: 'ready', checks: { broker: 'up', draining: false, eventLoop: 'ok' } }) }),
-    instead: { 503: { draining: of(Readiness, 'The process is stopping', { status: 'not ready', checks: { broker: 'up', draining: true, eventLoop: 'ok' } }) } }
+    alternativeExamples: { 503: { draining: of(Readiness, 'The process is stopping', { status: 'not ready', checks: { broker: 'up', draining: true, eventLoop: 'ok' } }) } }
   },
   getMetrics: { answers: { 'text/plain': { figures: { summary: 'A few of them', value: '# HELP wsp_rooms Rooms with somebody in them on this node.\n# TYPE wsp_rooms gauge\nwsp_rooms 2\n' } } } },
   getServerStatus: {
@@ -190,8 +190,8 @@ function put (body: Body | undefined, mediaType: string, examples: Examples): vo
 }
 
 /** Adds the examples of an operation to what the routes' schemas say of it, and to its refusals the headers that come with them. */
-export function illustrate ({ operationId, requestBody, responses }: DocumentedOperation): void {
-  const { request, answers = {}, errors = {}, broken, instead = {} } = OPERATIONS[operationId] ?? {}
+export function addExamples ({ operationId, requestBody, responses }: DocumentedOperation): void {
+  const { request, answers = {}, errors = {}, broken, alternativeExamples = {} } = OPERATIONS[operationId] ?? {}
   if (request) put(requestBody, 'application/json', request)
   for (const [status, response] of Object.entries(responses)) {
     if (Number(status) < 400) {
@@ -199,7 +199,7 @@ export function illustrate ({ operationId, requestBody, responses }: DocumentedO
       continue
     }
     const codes = errors[Number(status)] ?? CODES[status] ?? []
-    put(response, 'application/json', instead[Number(status)] ?? Object.fromEntries(codes.map((code) => [code, errorExample(code, broken)])))
+    put(response, 'application/json', alternativeExamples[Number(status)] ?? Object.fromEntries(codes.map((code) => [code, errorExample(code, broken)])))
     if (HEADERS[status]) response.headers = HEADERS[status]
   }
 }

@@ -3,10 +3,10 @@
 /** Header lines of one request. Past its own limit Node drops them without a word, be it the one that says who is asking. */
 export const MAX_HEADERS = 100
 
-export interface HeadFault { readonly status: number, readonly message: string }
+export interface RequestHeadError { readonly status: number, readonly message: string }
 
 /** What is wrong with a request before anyone has asked what it wants. An injected one may have no header lines. */
-export function headFault ({ rawHeaders = [], httpVersion }: { rawHeaders?: string[], httpVersion: string }): HeadFault | undefined {
+export function checkRequestHead ({ rawHeaders = [], httpVersion }: { rawHeaders?: string[], httpVersion: string }): RequestHeadError | undefined {
   if (rawHeaders.length > 2 * MAX_HEADERS) return { status: 431, message: `The request has more than ${MAX_HEADERS} headers.` }
   const hosts = rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host').length
   // RFC 9112 §3.2: without one, or with two, it could mean another server than the one that a proxy thought it did.

@@ -4,7 +4,7 @@ import type { Histogram, Registry } from 'prom-client'
 
 interface Value { readonly metricName: string, readonly labels: { readonly le?: number | '+Inf' }, readonly value: number }
 
-export interface DurationTallyOptions {
+export interface FastHistogramOptions {
   readonly name: string
   readonly help: string
   /** Upper bounds, s, from the least to the most. */
@@ -13,7 +13,7 @@ export interface DurationTallyOptions {
 }
 
 /** What a registry of prom-client asks of a metric, and no labels. */
-export class DurationTally {
+export class FastHistogram {
   readonly name: string
   readonly help: string
   readonly type = 'histogram'
@@ -23,7 +23,7 @@ export class DurationTally {
   readonly #counts: Float64Array
   #sum = 0
 
-  constructor ({ name, help, buckets, registers }: DurationTallyOptions) {
+  constructor ({ name, help, buckets, registers }: FastHistogramOptions) {
     this.name = name
     this.help = help
     this.#bounds = buckets

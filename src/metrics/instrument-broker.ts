@@ -6,7 +6,7 @@ import type { Broker } from '../broker/broker.js'
 const TIMED = ['createRoom', 'subscribe', 'publish', 'read', 'listRooms', 'closeRoom'] as const
 
 /** Makes a broker observe the time of each of its operations, s, under its name. @returns the same broker */
-export function measured<B extends Broker> (broker: B, histogram: Histogram<'operation'>): B {
+export function instrumentBroker<B extends Broker> (broker: B, histogram: Histogram<'operation'>): B {
   return Object.assign(broker, Object.fromEntries(TIMED.map((operation) => {
     const run = broker[operation].bind(broker) as (...args: unknown[]) => Promise<unknown>
     const labels = { operation }

@@ -1,6 +1,6 @@
 // What is measured, in Prometheus' terms. Labels are bounded: never a room, a device or anything else that a client chose.
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
-import { DurationTally } from './fast-histogram.js'
+import { FastHistogram } from './fast-histogram.js'
 import { CLOSE } from '../errors.js'
 import type { Source } from '../protocol/events.js'
 
@@ -32,7 +32,7 @@ export class Metrics {
 
   readonly duplicates = new Counter({ name: 'wsp_duplicates_total', help: 'Events that were sent again and known by their id or key.', registers: this.#registers })
   readonly acknowledgements = new Counter({ name: 'wsp_acknowledgements_total', help: 'Events that were acknowledged over a socket.', registers: this.#registers })
-  readonly relay = new DurationTally({
+  readonly relay = new FastHistogram({
     name: 'wsp_relay_seconds', help: 'From the arrival of a device\'s event until it was handed to its last socket on this node.', buckets: BUCKETS, registers: this.#registers
   })
 

@@ -4,10 +4,10 @@
 const WORD = 4
 
 /** Text as it lies in memory, word by word; the last word is the one that ends with it. */
-export interface Written { readonly length: number, readonly words: Int32Array }
+export interface BytePattern { readonly length: number, readonly words: Int32Array }
 
 /** @param text is ASCII, four characters or more */
-export function written (text: string): Written {
+export function bytePattern (text: string): BytePattern {
   const bytes = Buffer.from(text)
   const last = bytes.length - WORD
   const words = Array.from({ length: Math.ceil(bytes.length / WORD) }, (_, i) => bytes.readInt32LE(Math.min(i * WORD, last)))
@@ -28,14 +28,14 @@ export function viewOf (bytes: Buffer): DataView {
 }
 
 /** Whether the same bytes are at two places. @param length of them, four or more */
-export function areSame (first: DataView, firstAt: number, second: DataView, secondAt: number, length: number): boolean {
+export function bytesEqual (first: DataView, firstAt: number, second: DataView, secondAt: number, length: number): boolean {
   const last = length - WORD
   for (let i = 0; i < last; i += WORD) if (first.getInt32(firstAt + i, true) !== second.getInt32(secondAt + i, true)) return false
   return first.getInt32(firstAt + last, true) === second.getInt32(secondAt + last, true)
 }
 
 /** Whether the text is at that place. @param end of the bytes that may be looked at */
-export function isAt (view: DataView, at: number, end: number, { length, words }: Written): boolean {
+export function matchesAt (view: DataView, at: number, end: number, { length, words }: BytePattern): boolean {
   if (at + length > end) return false
   const last = words.length - 1
   for (let i = 0; i < last; i++) if (view.getInt32(at + i * WORD, true) !== words[i]) return false

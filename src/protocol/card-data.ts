@@ -52,18 +52,18 @@ const CID = new RegExp(`^${SEPARATORS}${spelt('cid')}$`, 'i')
 /** Characters in a key that may be such a name. */
 const MAX_NAME = 64
 /** Keys that were looked at and are no such name: frames have the same few ones, over and over. */
-const harmless = new Set<string>()
-const MAX_HARMLESS = 1000
+const safeKeyCache = new Set<string>()
+const MAX_SAFE_KEYS = 1000
 
 /**
  * Whether a key is called like a card number, a security code, a track or a PIN, however it is spelt. Only a whole name counts: `pinned` is none.
  * @param value what the key stands for. `cid` is a security code on some cards and often something else, so it counts only with three or four digits in a string.
  */
-export function namesCardData (key: string, value: unknown): boolean {
-  if (key.length < 3 || key.length > MAX_NAME || harmless.has(key)) return false
+export function isCardDataKey (key: string, value: unknown): boolean {
+  if (key.length < 3 || key.length > MAX_NAME || safeKeyCache.has(key)) return false
   if (CARD_NAME.test(key)) return true
   if (CID.test(key)) return typeof value === 'string' && /^\d{3,4}$/.test(value)
-  if (harmless.size < MAX_HARMLESS) harmless.add(key)
+  if (safeKeyCache.size < MAX_SAFE_KEYS) safeKeyCache.add(key)
   return false
 }
 
@@ -85,7 +85,7 @@ export function isCardNumber (value: number): boolean {
  * check digit (Luhn, ISO/IEC 7812-1). Among other numbers it is seen where it is in one piece or grouped as on a card.
  */
 export function holdsCardNumber (text: string): boolean {
-  let others: Stretch[] | undefined
+  let others: TextRange[] | undefined
   // Thirteen digits cover one of every thirteen characters, so the others need not be looked at.
   for (let at = MIN_DIGITS - 1; at < text.length; at += MIN_DIGITS) {
     if (!PARTS[text.charCodeAt(at)]) continue
@@ -100,18 +100,18 @@ export function holdsCardNumber (text: string): boolean {
     }
     at = end
     if (digits < MIN_DIGITS) continue
-    const cards = digits === end - start ? ofCards(text, [{ start, end }]) : cardsIn(text, start, end)
+    const cards = digits === end - start ? ofCards(text, [{ start, end }]) : cardRanges(text, start, end)
     if (cards.length === 0) continue
-    others ??= othersIn(text)
+    others ??= nonCardRanges(text)
     for (const card of cards) if (!others.some((other) => other.start < card.end && other.end > card.start)) return true
   }
   return false
 }
 
-interface Stretch { readonly start: number, readonly end: number }
+interface TextRange { readonly start: number, readonly end: number }
 
 /** The card numbers in a stretch of digits, spaces and dashes: whole runs, and groups among other groups. */
-function cardsIn (text: string, from: number, to: number): Stretch[] {
+function cardRanges (text: string, from: number, to: number): TextRange[] {
   return runsIn(text, from, to).flatMap((run) => run.flatMap(({ start }, first) => {
     const fitting = GROUPINGS.filter((grouping) => first + grouping.length <= run.length &&
       grouping.every((length, i) => run[first + i]!.end - run[first + i]!.start === length))
@@ -120,11 +120,11 @@ function cardsIn (text: string, from: number, to: number): Stretch[] {
   }))
 }
 
-function ofCards (text: string, stretches: Stretch[]): Stretch[] { return stretches.filter(({ start, end }) => isCard(text, start, end)) }
+function ofCards (text: string, stretches: TextRange[]): TextRange[] { return stretches.filter(({ start, end }) => isCard(text, start, end)) }
 
 /** The groups of digits that single spaces or dashes part from each other, run by run. */
-function runsIn (text: string, from: number, to: number): Stretch[][] {
-  let run: Stretch[] = []
+function runsIn (text: string, from: number, to: number): TextRange[][] {
+  let run: TextRange[] = []
   const runs = [run]
   let before = from
   for (const { 0: digits, index } of text.slice(from, to).matchAll(/\d+/g)) {
@@ -161,7 +161,7 @@ const OTHERS = /(?<!\d)0\.\d+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<![0
 const MAX_PIX = 512
 
 /** What in a text is no card, whatever its digits are. */
-function othersIn (text: string): Stretch[] {
+function nonCardRanges (text: string): TextRange[] {
   const others = [...text.matchAll(OTHERS)].map(({ 0: other, index }) => ({ start: index, end: index + other.length }))
   // The last fields of a Pix code, 62 and 63, look like UnionPay around a short numeric txid.
   const id = text.search(/br\.gov\.bcb\.pix/i)

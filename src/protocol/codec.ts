@@ -5,11 +5,11 @@ import type { TObject } from '@sinclair/typebox'
 import { Failure } from '../errors.js'
 import { holdsCardNumber } from './card-data.js'
 import { COMMANDS, EVENTS, EVENT_TYPES, PAYMENT_EVENT_TYPES, type CommandType, type EventPayload, type EventType, type Source } from './events.js'
-import { framed, framedEvent, type Frame } from '../websocket/frame-writer.js'
+import { encodeTextFrame, encodeEventFrame, type WireFrame } from '../websocket/frame-writer.js'
 import { DeviceId, FrameId, RoomId } from './identifiers.js'
-import { PlainFrames } from './fast-decode.js'
+import { FastFrameDecoder } from './fast-decode.js'
 import type { ConnectionEstablished, RoomJoined } from './server-frames.js'
-import { checkShape, invalid, isObject, MAX_ITEMS, MAX_KEYS, MAX_STRING } from './limits.js'
+import { checkLimits, invalid, isObject, MAX_ITEMS, MAX_KEYS, MAX_STRING } from './limits.js'
 
 /** A client's frame after validation. `payload` is safe to serialise again. */
 export interface ClientFrame {
@@ -17,7 +17,7 @@ export interface ClientFrame {
   readonly payload: EventPayload
   readonly id: string | undefined
   /** The text up to the end of the payload as {@link draftEvent} would serialise it, ASCII, where that is what was sent. */
-  readonly opening?: string
+  readonly jsonPrefix?: string
 }
 
 /** A refused frame: why, and the frame's `id` where it had a usable one. */
@@ -28,7 +28,7 @@ const schemas: Record<string, TObject> = { ...Object.fromEntries(EVENT_TYPES.map
 const checks = new Map<string, TypeCheck<TObject>>(Object.entries(schemas).map(([type, schema]) => [type, TypeCompiler.Compile(schema)]))
 const frameId = TypeCompiler.Compile(FrameId)
 // What a join says is kept for long, and a string that was cut out of a text keeps all of it; but names are made of their own bytes.
-const plainFrames = new PlainFrames(
+const fastDecoder = new FastFrameDecoder(
   [...PAYMENT_EVENT_TYPES, 'JOIN_ROOM' as const].map((type) => [type, EVENTS[type].schema]), { roomId: RoomId, deviceId: DeviceId }, { keys: MAX_KEYS, items: MAX_ITEMS, string: MAX_STRING })
 
 /**
@@ -39,7 +39,7 @@ const plainFrames = new PlainFrames(
  * @returns the frame, or what is wrong with it; it never throws, whatever the bytes
  */
 export function decodeFrame (data: Buffer, start = 0, end = data.length): ClientFrame | RefusedFrame {
-  const plain = plainFrames.read(data, start, end)
+  const plain = fastDecoder.read(data, start, end)
   if (plain && (plain.id === undefined || frameId.Check(plain.id))) return plain as ClientFrame
   let frame: unknown
   try {
@@ -53,7 +53,7 @@ export function decodeFrame (data: Buffer, start = 0, end = data.length): Client
 /** Validates a parsed frame: its bounds, its envelope and its payload. For what came over a socket and over REST alike. */
 export function checkFrame (frame: unknown): ClientFrame | RefusedFrame {
   if (!isObject(frame)) return { failure: new Failure('INVALID_FRAME', 'The frame must be a JSON object.') }
-  const failure = checkShape(frame) ?? checkEnvelope(frame)
+  const failure = checkLimits(frame) ?? checkEnvelope(frame)
   const { id, type, payload = {} } = frame
   if (!failure) return { type: type as ClientFrame['type'], payload: payload as EventPayload, id: id as string | undefined }
   // Whatever is wrong, the offender is told which of its frames it was; but a card number is not repeated.
@@ -81,7 +81,7 @@ export interface DraftKey {
 }
 
 /** An event on its way into a room's log, already serialised but for the number that the log gives it. */
-export interface EventDraft extends Said {
+export interface EventDraft extends EventBody {
   readonly source: Source
   /** A backend said it and proved who it is, so a result is a fact and not a claim. */
   readonly verified: boolean
@@ -90,10 +90,10 @@ export interface EventDraft extends Said {
   /** What a repetition has in common with its first; the log knows an event by each of them. */
   readonly keys: readonly DraftKey[] | undefined
   /** See {@link DraftOptions}. */
-  readonly stamped: boolean
+  readonly hasServerTimestamp: boolean
   /** The outgoing text to the end of the payload, and from the timestamp on: only `seq` is spliced in, nothing is serialised twice. */
-  readonly opening: string
-  readonly closing: string
+  readonly jsonPrefix: string
+  readonly jsonSuffix: string
   /** The outgoing text is known to be ASCII. */
   readonly isAscii: boolean
   /** The client that sent it and does not get it back. */
@@ -101,12 +101,12 @@ export interface EventDraft extends Said {
 }
 
 /** What is said, validated. */
-export interface Said {
+export interface EventBody {
   readonly type: string
   readonly payload: EventPayload
   readonly id?: string | undefined
   /** See {@link ClientFrame}. */
-  readonly opening?: string | undefined
+  readonly jsonPrefix?: string | undefined
 }
 
 export interface DraftOptions {
@@ -117,13 +117,13 @@ export interface DraftOptions {
   /** Makes a repeated request one event (an HTTP `Idempotency-Key`). */
   readonly idempotencyKey?: string | undefined
   /** The server has put a `timestamp` into the payload, which a repetition need not have in common with its first. */
-  readonly stamped?: boolean
+  readonly hasServerTimestamp?: boolean
 }
 
 /** Serialises an event once, from its validated payload. */
-export function draftEvent (event: Said, options: DraftOptions): EventDraft {
-  const { type, payload, id, opening } = event
-  const { source, verified = false, timestamp, origin, stamped = false } = options
+export function draftEvent (event: EventBody, options: DraftOptions): EventDraft {
+  const { type, payload, id, jsonPrefix } = event
+  const { source, verified = false, timestamp, origin, hasServerTimestamp = false } = options
   // `type` is one of our own names or passed the eventType pattern, so it needs no escaping; an `id` may hold quotes.
   const stamp = stampOf(timestamp, source)
   return {
@@ -133,12 +133,12 @@ export function draftEvent (event: Said, options: DraftOptions): EventDraft {
     source,
     verified,
     timestamp,
-    opening: opening ?? `{"type":"${type}","payload":${JSON.stringify(payload)}`,
-    closing: id === undefined ? stamp : `${stamp.slice(0, -1)},"id":${JSON.stringify(id)}}`,
-    isAscii: opening !== undefined,
+    jsonPrefix: jsonPrefix ?? `{"type":"${type}","payload":${JSON.stringify(payload)}`,
+    jsonSuffix: id === undefined ? stamp : `${stamp.slice(0, -1)},"id":${JSON.stringify(id)}}`,
+    isAscii: jsonPrefix !== undefined,
     origin,
     keys: keysOf(id, verified, options.idempotencyKey),
-    stamped
+    hasServerTimestamp
   }
 }
 
@@ -160,22 +160,22 @@ function keysOf (id: string | undefined, verified: boolean, idempotencyKey: stri
 }
 
 /** An event as a log has it: what was said, and when it was taken in, ms since the epoch. */
-export interface LoggedEvent extends Said { readonly timestamp: number }
+export interface LoggedEvent extends EventBody { readonly timestamp: number }
 
 /** @param text of an event, as {@link eventText} gives it */
 export function readEvent (text: string): LoggedEvent { return JSON.parse(text) as LoggedEvent }
 
 /** Whether an event repeats one that is in the log under the same key. If not, the key stands for two things. */
-export function repeats (draft: EventDraft, logged: Said, key: DraftKey): boolean {
-  return statementOf(draft, draft, key) === statementOf(logged, draft, key)
+export function isSameEvent (draft: EventDraft, logged: EventBody, key: DraftKey): boolean {
+  return canonicalBody(draft, draft, key) === canonicalBody(logged, draft, key)
 }
 
 /** A digest of what was said under a key: the same name with another one is a conflict. For a log that cannot read its events. */
-export function fingerprintOf (draft: EventDraft, key: DraftKey): string { return hash('sha1', statementOf(draft, draft, key), 'base64') }
+export function fingerprintOf (draft: EventDraft, key: DraftKey): string { return hash('sha1', canonicalBody(draft, draft, key), 'base64') }
 
 /** All that a repetition must have in common with its first. */
-function statementOf ({ type, payload, id }: Said, { stamped }: EventDraft, { isRequest }: DraftKey): string {
-  const said = type + canonical(stamped ? { ...payload, timestamp: 0 } : payload)
+function canonicalBody ({ type, payload, id }: EventBody, { hasServerTimestamp }: EventDraft, { isRequest }: DraftKey): string {
+  const said = type + canonical(hasServerTimestamp ? { ...payload, timestamp: 0 } : payload)
   return isRequest ? `${id} ${said}` : said
 }
 
@@ -183,12 +183,12 @@ function statementOf ({ type, payload, id }: Said, { stamped }: EventDraft, { is
 export const SEQ = ',"seq":'
 
 /** What every member receives, as text. */
-export function eventText ({ opening, closing }: EventDraft, seq: number): string { return opening + SEQ + seq + closing }
+export function eventText ({ jsonPrefix, jsonSuffix }: EventDraft, seq: number): string { return jsonPrefix + SEQ + seq + jsonSuffix }
 
 /** The same in its frame, which is what members are sent and the log keeps. */
-export function eventFrame (draft: EventDraft, seq: number): Frame {
-  const { opening, closing, isAscii } = draft
-  return isAscii ? framedEvent(opening, SEQ, seq, closing) : framed(eventText(draft, seq))
+export function eventFrame (draft: EventDraft, seq: number): WireFrame {
+  const { jsonPrefix, jsonSuffix, isAscii } = draft
+  return isAscii ? encodeEventFrame(jsonPrefix, SEQ, seq, jsonSuffix) : encodeTextFrame(eventText(draft, seq))
 }
 
 /** A frame of the server's own (greeting, reply, error) as text. */

@@ -2,29 +2,29 @@
 import { Type, type TObject, type TString } from '@sinclair/typebox'
 import { TypeCompiler, type TypeCheck } from '@sinclair/typebox/compiler'
 import { asciiText } from '../bytes.js'
-import { holdsCardNumber, isCardNumber, namesCardData } from './card-data.js'
+import { holdsCardNumber, isCardNumber, isCardDataKey } from './card-data.js'
 import type { EventPayload } from './events.js'
-import { KnownNames } from './string-cache.js'
-import { isAt, viewOf, written, type Written } from './byte-match.js'
+import { InternedStrings } from './string-cache.js'
+import { matchesAt, viewOf, bytePattern, type BytePattern } from './byte-match.js'
 
 /** A frame that was read. Its payload is valid, its bounds are kept and no card data is in it; its id is still to be checked. */
-export interface PlainFrame {
+export interface FastFrame {
   readonly type: string
   readonly payload: EventPayload
   readonly id: string | undefined
   /** All up to the end of the payload as it came, ASCII: to the byte what JSON.stringify makes of it. */
-  readonly opening: string
+  readonly jsonPrefix: string
 }
 
 /** Bounds on what one frame holds. */
-export interface PlainBounds { readonly keys: number, readonly items: number, readonly string: number }
+export interface DecoderLimits { readonly keys: number, readonly items: number, readonly string: number }
 
 /** A key that the contract names, how it is written, and where its values are names, those that are known. */
-interface Key { readonly name: string, readonly written: Written, readonly names: KnownNames | undefined }
-interface Layout {
+interface Key { readonly name: string, readonly pattern: BytePattern, readonly names: InternedStrings | undefined }
+interface MessageTemplate {
   readonly type: string
   /** From the type to what is in the payload. */
-  readonly written: Written
+  readonly pattern: BytePattern
   /** What the contract names in the payload, in the order in which it is most often written. */
   readonly keys: readonly Key[]
   /** A bit for each of those that are names and must be there. */
@@ -34,13 +34,13 @@ interface Layout {
 }
 type Value = string | number | string[]
 
-const TYPE = written('{"type":"')
-const ID = written('"id":')
+const TYPE = bytePattern('{"type":"')
+const ID = bytePattern('"id":')
 const [QUOTE, COLON, COMMA, POINT, ZERO, NINE, END, LIST, LIST_END] = Buffer.from('":,.09}[]') as unknown as [number, number, number, number, number, number, number, number, number]
 
 /** What stands for itself in a JSON string. */
-const PLAIN = new Uint8Array(256).fill(1, 0x20, 0x7f)
-PLAIN[QUOTE] = PLAIN['\\'.charCodeAt(0)] = 0
+const UNESCAPED = new Uint8Array(256).fill(1, 0x20, 0x7f)
+UNESCAPED[QUOTE] = UNESCAPED['\\'.charCodeAt(0)] = 0
 
 /** Digits that a number may have so that it is written again as it came: a double keeps fifteen, and below 1e-6 it is written with an exponent. */
 const MAX_DIGITS = 15
@@ -50,9 +50,9 @@ const POWERS = Array.from({ length: MAX_DECIMALS + 1 }, (_, n) => 10 ** n)
 /** Keys that the contract does not name, as long as they stay where they were written, as numbers would not, and mean nothing to an object or an envelope. */
 const OTHER_KEY = /^(?!type$|payload$|id$)[A-Za-z]/
 
-export class PlainFrames {
-  readonly #layouts: readonly Layout[]
-  readonly #bounds: PlainBounds
+export class FastFrameDecoder {
+  readonly #templates: readonly MessageTemplate[]
+  readonly #bounds: DecoderLimits
   // Of the frame that is being read: its bytes, where it ends in them, the same as text, where that begins in them, and how many keys and items there were.
   #bytes: Buffer = Buffer.alloc(0)
   #view = viewOf(this.#bytes)
@@ -69,12 +69,12 @@ export class PlainFrames {
    * @param schemas of the payload, by type
    * @param names keys that have a name as their value, and the rule for it
    */
-  constructor (schemas: Iterable<readonly [string, TObject]>, names: Readonly<Record<string, TString>>, bounds: PlainBounds) {
-    const known = new Map(Object.entries(names).map(([key, schema]) => [key, new KnownNames(TypeCompiler.Compile(schema))]))
-    this.#layouts = Array.from(schemas, ([type, schema]): Layout => {
-      const keys = Object.keys(schema.properties).map((name): Key => ({ name, written: written(`"${name}":`), names: known.get(name) }))
+  constructor (schemas: Iterable<readonly [string, TObject]>, names: Readonly<Record<string, TString>>, bounds: DecoderLimits) {
+    const known = new Map(Object.entries(names).map(([key, schema]) => [key, new InternedStrings(TypeCompiler.Compile(schema))]))
+    this.#templates = Array.from(schemas, ([type, schema]): MessageTemplate => {
+      const keys = Object.keys(schema.properties).map((name): Key => ({ name, pattern: bytePattern(`"${name}":`), names: known.get(name) }))
       const required = keys.reduce((bits, { name, names }, i) => names && schema.required?.includes(name) ? bits | 1 << i : bits, 0)
-      return { type, written: written(`${type}","payload":{`), keys, required, check: TypeCompiler.Compile(Type.Omit(schema, [...known.keys()])) }
+      return { type, pattern: bytePattern(`${type}","payload":{`), keys, required, check: TypeCompiler.Compile(Type.Omit(schema, [...known.keys()])) }
     })
     this.#bounds = bounds
   }
@@ -84,10 +84,10 @@ export class PlainFrames {
    * @param end in the bytes, from `start`
    * @returns undefined for anything else, also for what may be card data: it is to be read, and refused, in the general way
    */
-  read (bytes: Buffer, start: number, end: number): PlainFrame | undefined {
+  read (bytes: Buffer, start: number, end: number): FastFrame | undefined {
     const view = viewOf(bytes)
-    if (!isAt(view, start, end, TYPE)) return undefined
-    const layout = this.#layoutAt(view, start + TYPE.length, end)
+    if (!matchesAt(view, start, end, TYPE)) return undefined
+    const layout = this.#templateAt(view, start + TYPE.length, end)
     if (!layout) return undefined
     this.#bytes = bytes
     this.#view = view
@@ -96,35 +96,35 @@ export class PlainFrames {
     this.#start = start
     this.#keys = 2
     this.#items = 0
-    const payload = this.#payload(start + TYPE.length + layout.written.length, layout)
+    const payload = this.#payload(start + TYPE.length + layout.pattern.length, layout)
     if (!payload) return undefined
     const payloadEnd = this.#end
     let id: string | undefined
     let at = payloadEnd
     while (bytes[at] === COMMA) {
       if (++this.#keys > this.#bounds.keys) return undefined
-      if (id === undefined && isAt(view, at + 1, end, ID)) {
+      if (id === undefined && matchesAt(view, at + 1, end, ID)) {
         const idAt = at + 1 + ID.length
         if (this.#string(idAt) === undefined) return undefined
         // A log keeps it, and a slice would keep all of the text.
         id = asciiText(bytes, idAt + 1, this.#end - 1)
-      } else if (this.#other(at + 1) === undefined) {
+      } else if (this.#readExtraKey(at + 1) === undefined) {
         return undefined
       }
       at = this.#end
     }
     if (bytes[at] !== END || at + 1 !== end || !layout.check.Check(payload)) return undefined
-    return { type: layout.type, payload: payload as EventPayload, id, opening: this.#slice(start, payloadEnd) }
+    return { type: layout.type, payload: payload as EventPayload, id, jsonPrefix: this.#slice(start, payloadEnd) }
   }
 
   /** A few bytes tell which it is, so trying them one after the other costs less than looking up a name. */
-  #layoutAt (view: DataView, at: number, end: number): Layout | undefined {
-    for (const layout of this.#layouts) if (isAt(view, at, end, layout.written)) return layout
+  #templateAt (view: DataView, at: number, end: number): MessageTemplate | undefined {
+    for (const layout of this.#templates) if (matchesAt(view, at, end, layout.pattern)) return layout
     return undefined
   }
 
   /** What is behind the opening bracket of the payload. */
-  #payload (start: number, { keys, required }: Layout): Record<string, unknown> | undefined {
+  #payload (start: number, { keys, required }: MessageTemplate): Record<string, unknown> | undefined {
     const bytes = this.#bytes
     const payload: Record<string, unknown> = {}
     let at = start
@@ -138,12 +138,12 @@ export class PlainFrames {
         if ((seen & 1 << key) !== 0) return undefined
         seen |= 1 << key
         next = key + 1
-        const { name, written: { length }, names } = keys[key]!
+        const { name, pattern: { length }, names } = keys[key]!
         const value = names ? this.#name(at + length, names) : this.#value(at + length)
         if (value === undefined) return undefined
         set(payload, name, value)
       } else {
-        const name = this.#other(at)
+        const name = this.#readExtraKey(at)
         if (name === undefined || Object.hasOwn(payload, name)) return undefined
         set(payload, name, this.#lastValue!)
       }
@@ -155,11 +155,11 @@ export class PlainFrames {
   }
 
   /** A key that the contract does not name, and its value, which is {@link #lastValue} then. @returns its name */
-  #other (at: number): string | undefined {
+  #readExtraKey (at: number): string | undefined {
     const name = this.#string(at)
     if (name === undefined || this.#bytes[this.#end] !== COLON || !OTHER_KEY.test(name)) return undefined
     const value = this.#lastValue = this.#value(this.#end + 1)
-    return value === undefined || namesCardData(name, value) ? undefined : name
+    return value === undefined || isCardDataKey(name, value) ? undefined : name
   }
 
   #value (at: number): Value | undefined {
@@ -171,18 +171,18 @@ export class PlainFrames {
     const bytes = this.#bytes
     if (bytes[at] !== QUOTE) return undefined
     let end = at + 1
-    while (PLAIN[bytes[end]!] === 1) end++
+    while (UNESCAPED[bytes[end]!] === 1) end++
     if (bytes[end] !== QUOTE || end - at - 1 > this.#bounds.string) return undefined
     const value = this.#slice(at + 1, end)
     this.#end = end + 1
     return holdsCardNumber(value) ? undefined : value
   }
 
-  #name (at: number, names: KnownNames): string | undefined {
+  #name (at: number, names: InternedStrings): string | undefined {
     const bytes = this.#bytes
     if (bytes[at] !== QUOTE) return undefined
     let end = at + 1
-    while (PLAIN[bytes[end]!] === 1) end++
+    while (UNESCAPED[bytes[end]!] === 1) end++
     this.#end = end + 1
     return bytes[end] === QUOTE ? names.read(bytes, this.#view, at + 1, end) : undefined
   }
@@ -224,8 +224,8 @@ export class PlainFrames {
 
 /** Which of the keys it is, -1 for none of them. Most often it is the next one. */
 function keyAt (view: DataView, at: number, end: number, keys: readonly Key[], next: number): number {
-  for (let i = next; i < keys.length; i++) if (isAt(view, at, end, keys[i]!.written)) return i
-  for (let i = 0; i < next; i++) if (isAt(view, at, end, keys[i]!.written)) return i
+  for (let i = next; i < keys.length; i++) if (matchesAt(view, at, end, keys[i]!.pattern)) return i
+  for (let i = 0; i < next; i++) if (matchesAt(view, at, end, keys[i]!.pattern)) return i
   return -1
 }
 

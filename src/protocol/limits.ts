@@ -1,6 +1,6 @@
 // What any JSON that comes in must keep to, also where the contract does not look: how much of it there is, and no card data.
 import { Failure } from '../errors.js'
-import { holdsCardNumber, isCardNumber, namesCardData } from './card-data.js'
+import { holdsCardNumber, isCardNumber, isCardDataKey } from './card-data.js'
 
 /** How deep objects and arrays may nest; JSON nested by the thousand parses, but breaks whatever walks it later. */
 export const MAX_DEPTH = 8
@@ -18,13 +18,13 @@ const CARD_NUMBER = 'holds what looks like a card number, which must not be sent
  * Bounds on a parsed frame or request, also on the keys that the contract does not name, since payloads travel on as they are; and no card data.
  * @returns what is wrong with its shape, otherwise `SENSITIVE_DATA` for the first card data in it; neither repeats any of that
  */
-export function checkShape (frame: unknown): Failure | undefined {
-  walk.begin()
-  return walk.visit(frame, 1) ?? walk.sensitive
+export function checkLimits (frame: unknown): Failure | undefined {
+  limitChecker.begin()
+  return limitChecker.visit(frame, 1) ?? limitChecker.sensitive
 }
 
 /** One way through a parsed text. */
-class Walk {
+class LimitChecker {
   sensitive: Failure | undefined
   #keys = 0
   #items = 0
@@ -41,14 +41,14 @@ class Walk {
   visit (value: unknown, depth: number): Failure | undefined {
     if (typeof value === 'string') {
       const rule = ruleFor(value)
-      if (rule !== undefined) return this.#broken(rule)
-      if (this.sensitive === undefined && holdsCardNumber(value)) this.sensitive = this.#broken(CARD_NUMBER, 'SENSITIVE_DATA')
+      if (rule !== undefined) return this.#violation(rule)
+      if (this.sensitive === undefined && holdsCardNumber(value)) this.sensitive = this.#violation(CARD_NUMBER, 'SENSITIVE_DATA')
       return undefined
     }
     if (typeof value === 'number') {
       // JSON can say 1e400; it parses to Infinity, and would travel on as null.
-      if (!Number.isFinite(value)) return this.#broken('expected a finite number')
-      if (this.sensitive === undefined && isCardNumber(value)) this.sensitive = this.#broken(CARD_NUMBER, 'SENSITIVE_DATA')
+      if (!Number.isFinite(value)) return this.#violation('expected a finite number')
+      if (this.sensitive === undefined && isCardNumber(value)) this.sensitive = this.#violation(CARD_NUMBER, 'SENSITIVE_DATA')
       return undefined
     }
     if (typeof value !== 'object' || value === null) return undefined
@@ -75,8 +75,8 @@ class Walk {
       if (ruleFor(key) !== undefined) return new Failure('INVALID_FRAME', `The frame holds a key that is longer than ${MAX_STRING} characters or holds a lone surrogate.`)
       this.#path.push(key)
       if (this.sensitive === undefined) {
-        if (namesCardData(key, child)) this.sensitive = this.#broken(CARD_NAME, 'SENSITIVE_DATA')
-        else if (holdsCardNumber(key)) this.sensitive = this.#broken(CARD_NUMBER, 'SENSITIVE_DATA')
+        if (isCardDataKey(key, child)) this.sensitive = this.#violation(CARD_NAME, 'SENSITIVE_DATA')
+        else if (holdsCardNumber(key)) this.sensitive = this.#violation(CARD_NUMBER, 'SENSITIVE_DATA')
       }
       const found = this.visit(child, depth + 1)
       if (found) return found
@@ -85,13 +85,13 @@ class Walk {
     return undefined
   }
 
-  #broken (rule: string, code: 'INVALID_FRAME' | 'SENSITIVE_DATA' = 'INVALID_FRAME'): Failure {
+  #violation (rule: string, code: 'INVALID_FRAME' | 'SENSITIVE_DATA' = 'INVALID_FRAME'): Failure {
     return invalid(this.#path.map((key) => holdsCardNumber(key) ? '[hidden]' : key).join('.'), rule, code)
   }
 }
 
 /** One for all: it is done before the next one begins, and a new one for each frame would be garbage. */
-const walk = new Walk()
+const limitChecker = new LimitChecker()
 
 function ruleFor (text: string): string | undefined {
   if (text.length > MAX_STRING) return `expected at most ${MAX_STRING} characters`

@@ -3,8 +3,8 @@ import { Type, type Static } from '@sinclair/typebox'
 import { PAYMENT_EVENT_TYPES, Role } from './events.js'
 import { DeviceId, FrameId, RoomId } from './identifiers.js'
 import { PaymentState } from './payment-state.js'
-import { enveloped } from './rest.js'
-import { Defaulted, Nullable, Ref, StringEnum } from './schema.js'
+import { successEnvelope } from './rest.js'
+import { WithDefault, Nullable, Ref, StringEnum } from './schema.js'
 import { RoomMember } from './server-frames.js'
 
 const Timestamp = Type.Integer({ description: 'Milliseconds since the epoch.', examples: [1705312200000] })
@@ -88,23 +88,23 @@ export const PublishResult = Type.Object({
 
 export const ListRoomsQuery = Type.Object({
   cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$', description: 'Where the page before ended.', examples: ['1'] })),
-  limit: Defaulted(Type.Integer({ minimum: 1, maximum: 1000, default: 100, description: 'How many at the most.', examples: [100] }))
+  limit: WithDefault(Type.Integer({ minimum: 1, maximum: 1000, default: 100, description: 'How many at the most.', examples: [100] }))
 })
 
 export const EventsQuery = Type.Object({
-  since: Defaulted(Type.Integer({ minimum: 0, default: 0, description: 'The `seq` after which events are wanted.', examples: [1] })),
+  since: WithDefault(Type.Integer({ minimum: 0, default: 0, description: 'The `seq` after which events are wanted.', examples: [1] })),
   epoch: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'The epoch of that `seq`; needed unless it is 0.', examples: ['yhKhDhBWRLJq'] })),
-  limit: Defaulted(Type.Integer({ minimum: 1, maximum: 1000, default: 1000, description: 'For JSON: how many at the most.', examples: [100] })),
+  limit: WithDefault(Type.Integer({ minimum: 1, maximum: 1000, default: 1000, description: 'For JSON: how many at the most.', examples: [100] })),
   deviceId: Type.Optional(DeviceId),
   role: Type.Optional(Role)
 })
 
-export const CreatedRoomResponse = enveloped(CreatedRoom)
-export const RoomTokenResponse = enveloped(RoomToken)
-export const RoomListResponse = enveloped(RoomList)
-export const RoomDetailsResponse = enveloped(RoomDetails)
-export const RoomEventsResponse = enveloped(RoomEvents)
-export const PublishResultResponse = enveloped(PublishResult)
+export const CreatedRoomResponse = successEnvelope(CreatedRoom)
+export const RoomTokenResponse = successEnvelope(RoomToken)
+export const RoomListResponse = successEnvelope(RoomList)
+export const RoomDetailsResponse = successEnvelope(RoomDetails)
+export const RoomEventsResponse = successEnvelope(RoomEvents)
+export const PublishResultResponse = successEnvelope(PublishResult)
 
 /** The named components of this file. */
 export const ROOM_COMPONENTS = [

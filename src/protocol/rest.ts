@@ -80,14 +80,14 @@ export const BroadcastResult = Type.Object({
 export const RoomParams = Type.Object({ roomId: RoomId })
 
 /** The success envelope around the schema of an answer's data, as a named component. */
-export const enveloped = <T extends TSchema & { $id?: string }>(data: T) => Type.Object({
+export const successEnvelope = <T extends TSchema & { $id?: string }>(data: T) => Type.Object({
   success: Type.Literal(true),
   data: Ref(data),
   timestamp: Timestamp
 }, { $id: `${data.$id}Response` })
 
-export const ServerStatusResponse = enveloped(ServerStatus)
-export const BroadcastResponse = enveloped(BroadcastResult)
+export const ServerStatusResponse = successEnvelope(ServerStatus)
+export const BroadcastResponse = successEnvelope(BroadcastResult)
 
 /** Makes a repeated request one: the same key and body get the first answer again, another body is a conflict. */
 export const IdempotencyHeaders = Type.Object({

@@ -11,7 +11,7 @@ export function Ref<T extends TSchema & { $id?: string }> (schema: T, descriptio
 }
 
 /** A key of a query that may be left out, for it has a default: whoever reads it finds it there. */
-export function Defaulted<T extends TSchema> (schema: T): T {
+export function WithDefault<T extends TSchema> (schema: T): T {
   return Type.Optional(schema) as TSchema as T
 }
 

@@ -4,24 +4,24 @@ import type { TString } from '@sinclair/typebox'
 import type { TypeCheck } from '@sinclair/typebox/compiler'
 import { asciiText } from '../bytes.js'
 import { holdsCardNumber } from './card-data.js'
-import { areSame } from './byte-match.js'
+import { bytesEqual } from './byte-match.js'
 
 /** Bytes that are looked at together: as in byte-match.ts, and said here again since V8 takes a constant of another module for a variable. */
 const WORD = 4
 /** Bits of a hash that say which place a name has. A later one takes the place of another. */
-const PLACE_BITS = 11
-const PLACES = 1 << PLACE_BITS
+const SLOT_BITS = 11
+const SLOTS = 1 << SLOT_BITS
 /** A longer one is not remembered, nor one that is shorter than a word. A UUID with something before it fits. */
 const LONGEST = 64
 /** An odd number whose multiples are all over the place. */
-const SPREAD = 0x9e3779b1
+const HASH_MULTIPLIER = 0x9e3779b1
 
 /** Names of one kind. */
-export class KnownNames {
+export class InternedStrings {
   readonly #check: TypeCheck<TString>
-  readonly #names: string[] = new Array<string>(PLACES).fill('')
+  readonly #names: string[] = new Array<string>(SLOTS).fill('')
   /** Their bytes, each at its place. */
-  readonly #bytes = Buffer.alloc(PLACES * LONGEST)
+  readonly #bytes = Buffer.alloc(SLOTS * LONGEST)
   readonly #view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset)
 
   /** @param check what a name must be like */
@@ -35,9 +35,9 @@ export class KnownNames {
   read (bytes: Buffer, view: DataView, start: number, end: number): string | undefined {
     const length = end - start
     if (length < WORD || length > LONGEST) return this.#checked(asciiText(bytes, start, end))
-    const place = placeOf(view, start, length)
+    const place = slotOf(view, start, length)
     const known = this.#names[place]!
-    if (known.length === length && areSame(view, start, this.#view, place * LONGEST, length)) return known
+    if (known.length === length && bytesEqual(view, start, this.#view, place * LONGEST, length)) return known
     const name = this.#checked(asciiText(bytes, start, end))
     if (name !== undefined) {
       this.#names[place] = name
@@ -50,9 +50,9 @@ export class KnownNames {
 }
 
 /** A hash of all bytes, of which the upper bits are the best. */
-function placeOf (view: DataView, start: number, length: number): number {
+function slotOf (view: DataView, start: number, length: number): number {
   const last = start + length - WORD
   let hash = view.getInt32(last, true)
-  for (let at = start; at < last; at += WORD) hash = Math.imul(hash, SPREAD) + view.getInt32(at, true) | 0
-  return Math.imul(hash, SPREAD) >>> 32 - PLACE_BITS
+  for (let at = start; at < last; at += WORD) hash = Math.imul(hash, HASH_MULTIPLIER) + view.getInt32(at, true) | 0
+  return Math.imul(hash, HASH_MULTIPLIER) >>> 32 - SLOT_BITS
 }

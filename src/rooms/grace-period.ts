@@ -3,7 +3,7 @@ import type { RoomMember } from '../protocol/server-frames.js'
 
 interface Departure { readonly roomId: string, readonly member: RoomMember, readonly dueAt: number }
 
-export interface DeparturesOptions {
+export interface GracePeriodOptions {
   /** How long a device may be away unnoticed, ms. */
   readonly grace: number
   /** ms; see src/clock.ts. */
@@ -13,18 +13,18 @@ export interface DeparturesOptions {
 }
 
 /** One timer for all rooms. */
-export class Departures {
+export class GracePeriod {
   readonly #rooms = new Map<string, Map<string, Departure>>()
   // The grace is the same for all, so the order of insertion is the order in which they fall due.
   readonly #due = new Set<Departure>()
-  readonly #options: DeparturesOptions
+  readonly #options: GracePeriodOptions
   #timer: NodeJS.Timeout | undefined
 
-  constructor (options: DeparturesOptions) { this.#options = options }
+  constructor (options: GracePeriodOptions) { this.#options = options }
 
   /** A device dropped. It is gone when the grace is over, unless it comes back. */
-  dropped (roomId: string, member: RoomMember): void {
-    this.returned(roomId, member.deviceId)
+  start (roomId: string, member: RoomMember): void {
+    this.cancel(roomId, member.deviceId)
     const departure = { roomId, member, dueAt: this.#options.monotonic() + this.#options.grace }
     const room = this.#rooms.get(roomId) ?? new Map<string, Departure>()
     this.#rooms.set(roomId, room.set(member.deviceId, departure))
@@ -33,7 +33,7 @@ export class Departures {
   }
 
   /** @returns whether the device was away within its grace, so that its return is no news */
-  returned (roomId: string, deviceId: string): boolean {
+  cancel (roomId: string, deviceId: string): boolean {
     const departure = this.#rooms.get(roomId)?.get(deviceId)
     if (departure) this.#remove(departure)
     return departure !== undefined
@@ -43,7 +43,7 @@ export class Departures {
   has (roomId: string, deviceId: string): boolean { return this.#rooms.get(roomId)?.has(deviceId) ?? false }
 
   /** The devices of a room that are away within their grace: for everyone else they are still there. */
-  away (roomId: string): RoomMember[] {
+  pending (roomId: string): RoomMember[] {
     const room = this.#rooms.get(roomId)
     return room ? [...room.values()].map(({ member }) => member) : []
   }

@@ -9,7 +9,7 @@ import type { Member } from './room.js'
  * @param members who is in the room, where the client asked for it
  */
 export function roomJoined (
-  { room: { roomId }, deviceId, recipient: { clientId } }: Member, { epoch, seq, state, recovered, entries }: RoomView,
+  { room: { roomId }, deviceId, subscriber: { clientId } }: Member, { epoch, seq, state, recovered, entries }: RoomView,
   timestamp: number, asked: boolean, members?: RoomMember[]
 ): RoomJoined {
   const joined: RoomJoined = { roomId, deviceId, clientId, timestamp, epoch, seq, state }

@@ -1,5 +1,5 @@
 // The way into a room's log: what is said becomes a draft, is appended by the broker, counted, and written down where it is worth a line.
-import type { Awaitable } from '../maybe-promise.js'
+import type { MaybePromise } from '../maybe-promise.js'
 import type { Broker, Published } from '../broker/broker.js'
 import { Failure } from '../errors.js'
 import type { Metrics } from '../metrics/metrics.js'
@@ -13,7 +13,7 @@ export interface PaymentEvent {
   readonly payload: EventPayload
   readonly id?: string | undefined
   /** How its text begins, where that is known; see the codec. */
-  readonly opening?: string | undefined
+  readonly jsonPrefix?: string | undefined
 }
 
 /** A backend's own message. */
@@ -45,7 +45,7 @@ export class Publisher {
    * @param create open the room where it does not exist
    * @param who said it, for the log
    */
-  event (roomId: string, event: PaymentEvent, said: DraftOptions, create: boolean, who: object): Awaitable<Published | Failure> {
+  publishEvent (roomId: string, event: PaymentEvent, said: DraftOptions, create: boolean, who: object): MaybePromise<Published | Failure> {
     const published = this.#options.broker.publish(roomId, draftEvent(event, said), create)
     // Not by way of a function, which is garbage on the hottest way there is.
     if (published instanceof Promise) return published.then((later) => this.#note(event, said, who, later))
@@ -57,7 +57,7 @@ export class Publisher {
     const { log, now } = this.#options
     const timestamp = now()
     const payload = { roomId, message, idSeguro, timestamp, source: 'api' }
-    const draft = draftEvent({ type: eventType, payload }, { source: 'api', timestamp, idempotencyKey, stamped: true })
+    const draft = draftEvent({ type: eventType, payload }, { source: 'api', timestamp, idempotencyKey, hasServerTimestamp: true })
     const published = await this.#options.broker.publish(roomId, draft, false)
     if (published instanceof Failure) return published
     // Its type is a backend's to choose, and so no label.

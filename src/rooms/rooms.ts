@@ -1,6 +1,6 @@
 // The rooms of this node: who is in each, how an event reaches them, and how a newcomer catches the first live one.
-import { whenThere, type Awaitable } from '../maybe-promise.js'
-import { ANYONE, may, type Claims, type PolicySettings } from '../auth/policy.js'
+import { mapMaybePromise, type MaybePromise } from '../maybe-promise.js'
+import { ANONYMOUS, isAllowed, type Claims, type PolicySettings } from '../auth/policy.js'
 import type { Broker, CloseCause, LogEntry, Published, ReadFrom, RoomView } from '../broker/broker.js'
 import type { Clocks } from '../clock.js'
 import { CLOSE, Failure } from '../errors.js'
@@ -9,9 +9,9 @@ import { encodeFrame } from '../protocol/codec.js'
 import { EVENTS, type Role } from '../protocol/events.js'
 import type { RoomClosed, RoomMember } from '../protocol/server-frames.js'
 import type { Log } from './log.js'
-import { Presence, type Introduction } from './presence.js'
+import { Presence, type MemberInfo } from './presence.js'
 import { Publisher, type Broadcast, type PaymentEvent } from './publisher.js'
-import type { Member, Recipient, Room } from './room.js'
+import type { Member, Subscriber, LocalRoom } from './room.js'
 
 /** Live entries that may wait for one newcomer's reply. */
 export const MAX_PENDING = 1000
@@ -22,7 +22,7 @@ export interface JoinRequest {
   /** `device1` where neither the request nor its claims say one. */
   readonly role?: Role | undefined
   readonly presence?: boolean | undefined
-  /** What the recipient has shown. */
+  /** What the subscriber has shown. */
   readonly claims: Claims
   /** The position after which logged events are wanted before the live ones. */
   readonly recover?: ReadFrom | undefined
@@ -34,17 +34,17 @@ export interface RoomsOptions extends PolicySettings, Clocks {
   readonly log: Log
   readonly maxMembers: number
   readonly maxRoomsPerSocket: number
-  /** Anybody may join, and opens a room by joining. Otherwise a recipient must join with what it has shown, and the room must be there. */
+  /** Anybody may join, and opens a room by joining. Otherwise a subscriber must join with what it has shown, and the room must be there. */
   readonly isOpen: boolean
   /** How long a device may be away unnoticed, ms. */
   readonly presenceGrace: number
 }
 
 /** Sends the reply to a join. */
-type Welcome = (member: Member, view: RoomView) => void
+type OnJoined = (member: Member, view: RoomView) => void
 
 export class Rooms {
-  readonly #local = new Map<string, Room>()
+  readonly #local = new Map<string, LocalRoom>()
   readonly #options: RoomsOptions
   readonly #presence: Presence
   readonly #publisher: Publisher
@@ -54,15 +54,15 @@ export class Rooms {
     this.#publisher = new Publisher(options)
     const { broker, now, monotonic, presenceGrace: grace } = options
     this.#presence = new Presence({
-      rooms: this.#local, now, monotonic, grace, announce: (roomId, here, away) => this.#settle(broker.announce(roomId, here, away), roomId)
+      rooms: this.#local, now, monotonic, grace, announce: (roomId, here, away) => this.#runInBackground(broker.announce(roomId, here, away), roomId)
     })
     broker.listen({
       entry: (roomId, entry) => this.#deliver(roomId, entry),
       closed: (roomId, cause) => this.#closed(roomId, cause),
       lost: (roomId) => this.#lost(roomId),
-      elsewhere: (roomId, members) => {
+      remoteMembers: (roomId, members) => {
         const room = this.#local.get(roomId)
-        if (room) this.#presence.elsewhere(room, members)
+        if (room) this.#presence.setRemoteMembers(room, members)
       }
     })
   }
@@ -77,47 +77,47 @@ export class Rooms {
   members (roomId: string, elsewhere?: readonly RoomMember[]): RoomMember[] { return this.#presence.members(roomId, elsewhere) }
 
   /**
-   * Takes a recipient into a room. Again for a member that is there already, only what it says of itself changes.
+   * Takes a subscriber into a room. Again for a member that is there already, only what it says of itself changes.
    * @param welcome sends the reply; it is called between the read and the first event, with no `await` on either side
    */
-  join (recipient: Recipient, request: JoinRequest, welcome: Welcome): Awaitable<Failure | undefined> {
+  join (subscriber: Subscriber, request: JoinRequest, welcome: OnJoined): MaybePromise<Failure | undefined> {
     const { roomId, recover, claims, role, deviceId } = request
     // Before anything is looked up: a stranger is not told whether there is such a room.
-    if (!may(claims, { to: 'join', roomId, role, deviceId }, this.#options)) return new Failure('FORBIDDEN')
-    const introduction = introductionOf(request)
-    const entered = this.#enter(recipient, roomId, claims, introduction)
+    if (!isAllowed(claims, { to: 'join', roomId, role, deviceId }, this.#options)) return new Failure('FORBIDDEN')
+    const introduction = memberInfoFrom(request)
+    const entered = this.#enter(subscriber, roomId, claims, introduction)
     if (entered instanceof Failure) return entered
     const { member, isNew } = entered
     // Subscribe and buffer before reading: an event between the two would be lost.
-    member.pending = []
-    const view = whenThere(this.#subscribed(member), (failure) => failure ?? this.#options.broker.read(roomId, recover))
-    return whenThere(view, (view) => this.#letIn(member, isNew, request, introduction, view, welcome))
+    member.buffered = []
+    const view = mapMaybePromise(this.#subscribed(member), (failure) => failure ?? this.#options.broker.read(roomId, recover))
+    return mapMaybePromise(view, (view) => this.#completeJoin(member, isNew, request, introduction, view, welcome))
   }
 
-  /** Takes a recipient out of one room, by its own wish. */
-  leave (recipient: Recipient, roomId: string): Failure | undefined {
-    const member = recipient.memberships.get(roomId)
+  /** Takes a subscriber out of one room, by its own wish. */
+  leave (subscriber: Subscriber, roomId: string): Failure | undefined {
+    const member = subscriber.memberships.get(roomId)
     if (!member) return new Failure('NOT_JOINED')
     this.#remove(member)
     this.#presence.left(member)
     return undefined
   }
 
-  /** A recipient's connection is gone: it leaves all its rooms. */
-  drop (recipient: Recipient): void {
-    for (const member of recipient.memberships.values()) {
+  /** A subscriber's connection is gone: it leaves all its rooms. */
+  drop (subscriber: Subscriber): void {
+    for (const member of subscriber.memberships.values()) {
       this.#remove(member)
       this.#presence.dropped(member)
     }
   }
 
   /** Publishes a device's event to the others in its room. On an open server a socket that never joined is taken in by its first event. */
-  publish (recipient: Recipient, event: PaymentEvent): Awaitable<Published | Failure> {
+  publish (subscriber: Subscriber, event: PaymentEvent): MaybePromise<Published | Failure> {
     const { type, payload: { roomId, deviceId } } = event
-    const member = recipient.memberships.get(roomId)
+    const member = subscriber.memberships.get(roomId)
     if (!member && !this.#options.isOpen) return new Failure('NOT_JOINED')
-    if (!may(member?.claims ?? ANYONE, { to: 'publish', roomId, type, deviceId }, this.#options)) return new Failure('FORBIDDEN')
-    return member ? this.#publishAs(member, event) : this.#publishFirst(recipient, event)
+    if (!isAllowed(member?.claims ?? ANONYMOUS, { to: 'publish', roomId, type, deviceId }, this.#options)) return new Failure('FORBIDDEN')
+    return member ? this.#publishAs(member, event) : this.#publishFirst(subscriber, event)
   }
 
   /**
@@ -126,11 +126,11 @@ export class Rooms {
    */
   async publishFromApi (event: PaymentEvent, claims: Claims, idempotencyKey?: string): Promise<Published | Failure> {
     const { type, payload: { roomId, deviceId } } = event
-    const { speaker } = claims
-    if (!may(claims, { to: 'publish', roomId, type, deviceId }, this.#options)) return new Failure('FORBIDDEN')
+    const { principal } = claims
+    if (!isAllowed(claims, { to: 'publish', roomId, type, deviceId }, this.#options)) return new Failure('FORBIDDEN')
     // Without a proof it is a device's word, whoever sent it: so `source: "api"` on a result means that it is verified.
-    const verified = speaker === 'backend'
-    return this.#publisher.event(roomId, event, { source: verified ? 'api' : 'device', verified, idempotencyKey, timestamp: this.#options.now() }, verified || this.#options.isOpen, { speaker })
+    const verified = principal === 'backend'
+    return this.#publisher.publishEvent(roomId, event, { source: verified ? 'api' : 'device', verified, idempotencyKey, timestamp: this.#options.now() }, verified || this.#options.isOpen, { principal })
   }
 
   /** Publishes a backend's message to everyone in a room that exists. */
@@ -148,96 +148,96 @@ export class Rooms {
 
   stop (): void { this.#presence.stop() }
 
-  #enter (recipient: Recipient, roomId: string, claims: Claims, { deviceId, role }: Introduction): { member: Member, isNew: boolean } | Failure {
-    const present = recipient.memberships.get(roomId)
+  #enter (subscriber: Subscriber, roomId: string, claims: Claims, { deviceId, role }: MemberInfo): { member: Member, isNew: boolean } | Failure {
+    const present = subscriber.memberships.get(roomId)
     if (present) return { member: present, isNew: false }
     const { broker, maxMembers, maxRoomsPerSocket, isOpen } = this.#options
-    if (recipient.memberships.size >= maxRoomsPerSocket) return new Failure('TOO_MANY_ROOMS')
+    if (subscriber.memberships.size >= maxRoomsPerSocket) return new Failure('TOO_MANY_ROOMS')
     let room = this.#local.get(roomId)
     if (room && room.members.size >= maxMembers) return new Failure('ROOM_FULL')
     if (!room) {
-      room = { roomId, members: new Set(), elsewhere: [], subscription: broker.subscribe(roomId, isOpen) }
+      room = { roomId, members: new Set(), remoteMembers: [], subscription: broker.subscribe(roomId, isOpen) }
       this.#local.set(roomId, room)
     }
-    const member: Member = { room, recipient, claims, deviceId: deviceId ?? recipient.clientId, role, introduced: false, presence: false, toldUpTo: 0, pending: undefined }
+    const member: Member = { room, subscriber, claims, deviceId: deviceId ?? subscriber.clientId, role, announced: false, presence: false, deliveredSeq: 0, buffered: undefined }
     room.members.add(member)
-    recipient.memberships.set(roomId, member)
+    subscriber.memberships.set(roomId, member)
     return { member, isNew: true }
   }
 
-  /** Takes in a recipient that only sends: it gets no reply, and is live at once. */
-  #joinSilently (recipient: Recipient, roomId: string, introduction: Introduction): Awaitable<Member | Failure> {
-    const entered = this.#enter(recipient, roomId, ANYONE, introduction)
+  /** Takes in a subscriber that only sends: it gets no reply, and is live at once. */
+  #joinImplicitly (subscriber: Subscriber, roomId: string, introduction: MemberInfo): MaybePromise<Member | Failure> {
+    const entered = this.#enter(subscriber, roomId, ANONYMOUS, introduction)
     if (entered instanceof Failure) return entered
     const { member } = entered
-    return whenThere(this.#subscribed(member), (failure) => {
+    return mapMaybePromise(this.#subscribed(member), (failure) => {
       if (failure) {
         this.#remove(member)
         return failure
       }
-      this.#presence.introduce(member, introduction)
+      this.#presence.announceMember(member, introduction)
       return member
     })
   }
 
-  #publishFirst (recipient: Recipient, event: PaymentEvent): Awaitable<Published | Failure> {
+  #publishFirst (subscriber: Subscriber, event: PaymentEvent): MaybePromise<Published | Failure> {
     const { type, payload: { roomId, deviceId } } = event
-    const joined = this.#joinSilently(recipient, roomId, { deviceId, role: EVENTS[type].sentBy })
-    return whenThere(joined, (member) => member instanceof Failure ? member : this.#publishAs(member, event))
+    const joined = this.#joinImplicitly(subscriber, roomId, { deviceId, role: EVENTS[type].sentBy })
+    return mapMaybePromise(joined, (member) => member instanceof Failure ? member : this.#publishAs(member, event))
   }
 
-  #publishAs ({ room: { roomId }, recipient: { clientId }, deviceId }: Member, event: PaymentEvent): Awaitable<Published | Failure> {
+  #publishAs ({ room: { roomId }, subscriber: { clientId }, deviceId }: Member, event: PaymentEvent): MaybePromise<Published | Failure> {
     // By the room's own name: the same text from the event would be compared, letter by letter, wherever the room is looked up.
-    return this.#publisher.event(roomId, event, { source: 'device', origin: clientId, timestamp: this.#options.now() }, true, { clientId, deviceId })
+    return this.#publisher.publishEvent(roomId, event, { source: 'device', origin: clientId, timestamp: this.#options.now() }, true, { clientId, deviceId })
   }
 
   /** What comes of a join once the room was read. */
-  #letIn (
-    member: Member, isNew: boolean, { recover, claims }: JoinRequest, introduction: Introduction, view: RoomView | Failure, welcome: Welcome
-  ): Awaitable<Failure | undefined> {
-    const { recipient, room: { roomId } } = member
-    // The room ended, or the recipient was too slow for it, while we waited: it was told so then.
-    if (recipient.memberships.get(roomId) !== member) return undefined
+  #completeJoin (
+    member: Member, isNew: boolean, { recover, claims }: JoinRequest, introduction: MemberInfo, view: RoomView | Failure, welcome: OnJoined
+  ): MaybePromise<Failure | undefined> {
+    const { subscriber, room: { roomId } } = member
+    // The room ended, or the subscriber was too slow for it, while we waited: it was told so then.
+    if (subscriber.memberships.get(roomId) !== member) return undefined
     if (view instanceof Failure) {
       if (isNew) this.#remove(member)
-      else this.#goLive(member)
+      else this.#flushBuffered(member)
       return view
     }
     // One that was live before, and does not ask to catch up, has not been told what came in since it asked.
-    if (isNew || recover) member.toldUpTo = view.seq
+    if (isNew || recover) member.deliveredSeq = view.seq
     if (recover) this.#options.metrics.recoveries.inc({ outcome: view.recovered ? 'recovered' : 'lost' })
     member.claims = claims
-    this.#presence.introduce(member, introduction)
-    this.#options.log.info({ roomId, clientId: recipient.clientId, deviceId: member.deviceId, role: member.role }, EVENTS.JOIN_ROOM.sentence)
+    this.#presence.announceMember(member, introduction)
+    this.#options.log.info({ roomId, clientId: subscriber.clientId, deviceId: member.deviceId, role: member.role }, EVENTS.JOIN_ROOM.sentence)
     welcome(member, view)
-    if (view.entries.length > 0 || member.pending!.length > 0) return this.#catchUp(member, view.entries)
-    member.pending = undefined
+    if (view.entries.length > 0 || member.buffered!.length > 0) return this.#catchUp(member, view.entries)
+    member.buffered = undefined
     return undefined
   }
 
   /** Tells a newcomer what there was, and then what came in meanwhile. */
   async #catchUp (member: Member, entries: readonly LogEntry[]): Promise<undefined> {
-    const { recipient, pending: live = [] } = member
+    const { subscriber, buffered: live = [] } = member
     for (const entry of entries) {
-      const pace = recipient.replay(entry)
+      const pace = subscriber.sendPaced(entry)
       if (pace) await pace
     }
     for (let entry = live.shift(); entry; entry = live.shift()) {
-      const pace = entry.seq > member.toldUpTo ? recipient.replay(entry) : undefined
+      const pace = entry.seq > member.deliveredSeq ? subscriber.sendPaced(entry) : undefined
       if (pace) await pace
     }
-    member.pending = undefined
+    member.buffered = undefined
     return undefined
   }
 
   /** A member whose second join failed goes on where it was, with what came in meanwhile. */
-  #goLive (member: Member): void {
-    for (const entry of member.pending ?? []) member.recipient.deliver(entry)
-    member.pending = undefined
+  #flushBuffered (member: Member): void {
+    for (const entry of member.buffered ?? []) member.subscriber.send(entry)
+    member.buffered = undefined
   }
 
-  #subscribed ({ room }: Member): Awaitable<Failure | undefined> {
-    return whenThere(room.subscription, (failure) => {
+  #subscribed ({ room }: Member): MaybePromise<Failure | undefined> {
+    return mapMaybePromise(room.subscription, (failure) => {
       if (failure) return failure
       room.subscription = undefined
       return undefined
@@ -245,27 +245,27 @@ export class Rooms {
   }
 
   #deliver (roomId: string, entry: LogEntry): void {
-    for (const { recipient, pending, toldUpTo } of this.#local.get(roomId)?.members ?? []) {
-      if (recipient.clientId === entry.origin || entry.seq <= toldUpTo) continue
-      if (!pending) recipient.deliver(entry)
-      else if (pending.length < MAX_PENDING) pending.push(entry)
+    for (const { subscriber, buffered, deliveredSeq } of this.#local.get(roomId)?.members ?? []) {
+      if (subscriber.clientId === entry.origin || entry.seq <= deliveredSeq) continue
+      if (!buffered) subscriber.send(entry)
+      else if (buffered.length < MAX_PENDING) buffered.push(entry)
       // Not all of it can be kept. Saying so is the promise; the client joins again with `recover`.
-      else recipient.close(CLOSE.POSITION_LOST)
+      else subscriber.close(CLOSE.POSITION_LOST)
     }
   }
 
   /** The room goes off this node with its last member. */
   #remove (member: Member): void {
     const { room } = member
-    member.recipient.memberships.delete(room.roomId)
+    member.subscriber.memberships.delete(room.roomId)
     room.members.delete(member)
     if (room.members.size > 0 || this.#local.get(room.roomId) !== room) return
     this.#local.delete(room.roomId)
-    this.#settle(this.#options.broker.unsubscribe(room.roomId), room.roomId)
+    this.#runInBackground(this.#options.broker.unsubscribe(room.roomId), room.roomId)
   }
 
   /** Lets the broker work by itself; what it cannot do it says in its answers, so a rejection is a bug. */
-  #settle (work: Awaitable<void>, roomId: string): void {
+  #runInBackground (work: MaybePromise<void>, roomId: string): void {
     if (work instanceof Promise) work.catch((err: unknown) => this.#options.log.error({ err, roomId }, 'room could not be kept up to date'))
   }
 
@@ -273,7 +273,7 @@ export class Rooms {
   #lost (roomId: string): void {
     const members = [...this.#local.get(roomId)?.members ?? []]
     if (members.length > 0) this.#options.log.warn({ roomId, clients: members.length }, 'position lost, clients told to join again')
-    for (const { recipient } of members) recipient.close(CLOSE.POSITION_LOST)
+    for (const { subscriber } of members) subscriber.close(CLOSE.POSITION_LOST)
   }
 
   #closed (roomId: string, reason: CloseCause): void {
@@ -283,15 +283,15 @@ export class Rooms {
     this.#local.delete(roomId)
     const closed: RoomClosed = { roomId, reason, timestamp: this.#options.now() }
     const frame = encodeFrame('ROOM_CLOSED', closed)
-    for (const { recipient } of room.members) {
-      recipient.memberships.delete(roomId)
-      recipient.notify(frame)
+    for (const { subscriber } of room.members) {
+      subscriber.memberships.delete(roomId)
+      subscriber.sendControl(frame)
     }
   }
 }
 
 /** Who a newcomer is: as it says, or else as its token says. */
-function introductionOf ({ claims, deviceId, role, presence }: JoinRequest): Introduction {
+function memberInfoFrom ({ claims, deviceId, role, presence }: JoinRequest): MemberInfo {
   const shown = 'roomId' in claims ? claims : undefined
-  return { deviceId: deviceId ?? shown?.deviceId, role: role ?? shown?.speaker ?? 'device1', presence }
+  return { deviceId: deviceId ?? shown?.deviceId, role: role ?? shown?.principal ?? 'device1', presence }
 }

@@ -2,31 +2,31 @@
 import { networkOf } from '../auth/address.js'
 import { Failure } from '../errors.js'
 
-export interface AdmissionOptions {
+export interface ConnectionLimitsOptions {
   /** 0: no limit. */
   readonly maxConnections: number
   /** 0: no limit. */
   readonly maxPerAddress: number
 }
 
-export class Admission {
-  readonly #options: AdmissionOptions
+export class ConnectionLimits {
+  readonly #options: ConnectionLimitsOptions
   readonly #perAddress = new Map<string, number>()
   #connections = 0
 
-  constructor (options: AdmissionOptions) { this.#options = options }
+  constructor (options: ConnectionLimitsOptions) { this.#options = options }
 
   /** Why one more connection from an address is not taken, if so. */
-  refusal (address: string): Failure | undefined {
+  check (address: string): Failure | undefined {
     const { maxConnections, maxPerAddress } = this.#options
     if (maxConnections > 0 && this.#connections >= maxConnections) return new Failure('UNAVAILABLE', 'The server has as many connections as it takes; try again later.')
     if (maxPerAddress > 0 && this.#of(networkOf(address)) >= maxPerAddress) return new Failure('RATE_LIMITED', 'This address has as many connections as it may have.')
     return undefined
   }
 
-  enter (address: string): void { this.#count(address, 1) }
+  acquire (address: string): void { this.#count(address, 1) }
 
-  leave (address: string): void { this.#count(address, -1) }
+  release (address: string): void { this.#count(address, -1) }
 
   #of (network: string): number { return this.#perAddress.get(network) ?? 0 }
 

@@ -3,9 +3,9 @@
 /** So many a second, and so many at once. */
 export interface Rate {
   /** Time that one costs, ms. */
-  readonly cost: number
+  readonly emissionInterval: number
   /** How much may be owed before the next one is refused, ms. */
-  readonly credit: number
+  readonly burstTolerance: number
 }
 
 /** What sums of times are off by, at the most, ms. */
@@ -13,26 +13,26 @@ const ROUNDING = 0.01
 
 /** @param burst how many may come at once, 1 or more */
 export function rateOf (perSecond: number, burst: number): Rate {
-  const cost = 1000 / perSecond
-  return { cost, credit: cost * (burst - 1) }
+  const emissionInterval = 1000 / perSecond
+  return { emissionInterval, burstTolerance: emissionInterval * (burst - 1) }
 }
 
 /** One who is held to a rate (the generic cell rate algorithm, ITU-T I.371: a bucket that need not be refilled). */
-export class Allowance {
+export class Gcra {
   readonly #rate: Rate
   /** When nothing is owed any more, ms by the monotonic clock. */
-  #paidAt = 0
+  #theoreticalArrival = 0
 
   constructor (rate: Rate) { this.#rate = rate }
 
   /** Takes one, if it may be taken. @param now ms by the monotonic clock */
   take (now: number): boolean {
-    const { cost, credit } = this.#rate
-    const owed = this.#paidAt - now
+    const { emissionInterval, burstTolerance } = this.#rate
+    const owed = this.#theoreticalArrival - now
     // More than can be owed: the clock was put back.
-    if (owed <= 0 || owed > credit + cost + ROUNDING) this.#paidAt = now
-    else if (owed > credit + ROUNDING) return false
-    this.#paidAt += cost
+    if (owed <= 0 || owed > burstTolerance + emissionInterval + ROUNDING) this.#theoreticalArrival = now
+    else if (owed > burstTolerance + ROUNDING) return false
+    this.#theoreticalArrival += emissionInterval
     return true
   }
 }

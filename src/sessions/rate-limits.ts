@@ -1,5 +1,5 @@
 // How one socket behaves: how many messages it sends, and how many that are none.
-import { Allowance, rateOf, type Rate } from './gcra.js'
+import { Gcra, rateOf, type Rate } from './gcra.js'
 
 /** How many times the allowed rate is taken for a flood. */
 const FLOOD = 5
@@ -15,26 +15,26 @@ export function messageRates (perSecond: number, burst: number): MessageRates | 
 }
 
 /** Each method counts one more of its kind. All times are ms by the monotonic clock. */
-export class Conduct {
-  readonly #messages: Allowance | undefined
-  readonly #arrivals: Allowance | undefined
-  #invalidFrames: Allowance | undefined
+export class SocketRateLimits {
+  readonly #messages: Gcra | undefined
+  readonly #arrivals: Gcra | undefined
+  #invalidFrames: Gcra | undefined
 
   constructor (rates: MessageRates | undefined) {
     if (!rates) return
-    this.#messages = new Allowance(rates.allowed)
-    this.#arrivals = new Allowance(rates.flood)
+    this.#messages = new Gcra(rates.allowed)
+    this.#arrivals = new Gcra(rates.flood)
   }
 
   /** Something arrived. @returns whether there is so much of it that the socket should be closed */
-  floods (time: number): boolean { return this.#arrivals?.take(time) === false }
+  isFlood (time: number): boolean { return this.#arrivals?.take(time) === false }
 
   /** A message is to be worked off. @returns whether it should be refused */
-  exceeds (time: number): boolean { return this.#messages?.take(time) === false }
+  isOverLimit (time: number): boolean { return this.#messages?.take(time) === false }
 
   /** A frame was invalid. @returns whether it was one too many */
-  offends (time: number): boolean {
-    this.#invalidFrames ??= new Allowance(INVALID_FRAMES)
+  isOverErrorLimit (time: number): boolean {
+    this.#invalidFrames ??= new Gcra(INVALID_FRAMES)
     return !this.#invalidFrames.take(time)
   }
 }

@@ -1,13 +1,13 @@
 // How long events took to their last socket. Those of one turn arrived and were written together, so the clock is read once for all of them.
-import type { DurationTally } from '../metrics/fast-histogram.js'
-import { atEndOfTurn, isTurn } from '../websocket/batch.js'
+import type { FastHistogram } from '../metrics/fast-histogram.js'
+import { onBatchEnd, inBatch } from '../websocket/batch.js'
 // What it puts off to the end of a turn, the writing, is to be done before this file's.
 import '../websocket/batch-writer.js'
 
 /** The events of this turn. */
-const relayed = { count: 0, arrivedAt: 0, tally: undefined as DurationTally | undefined, monotonic: () => 0 }
+const relayed = { count: 0, arrivedAt: 0, tally: undefined as FastHistogram | undefined, monotonic: () => 0 }
 
-atEndOfTurn(() => {
+onBatchEnd(() => {
   const { count, arrivedAt, tally, monotonic } = relayed
   if (count === 0) return
   relayed.count = 0
@@ -19,8 +19,8 @@ atEndOfTurn(() => {
  * @param arrivedAt ms by the clock
  * @param monotonic the clock, which within a turn stands still
  */
-export function countRelay (tally: DurationTally, arrivedAt: number, monotonic: () => number): void {
-  if (!isTurn()) return tally.observe((monotonic() - arrivedAt) / 1000)
+export function observeRelayLatency (tally: FastHistogram, arrivedAt: number, monotonic: () => number): void {
+  if (!inBatch()) return tally.observe((monotonic() - arrivedAt) / 1000)
   relayed.count++
   relayed.arrivedAt = arrivedAt
   relayed.tally = tally

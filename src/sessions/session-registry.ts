@@ -6,16 +6,16 @@ import type { Log } from '../rooms/log.js'
 /** Time between two batches of a drain on average, ms; half of it more or less, so that nodes that stop together do not keep step. */
 const BATCH_PAUSE = 50
 /** Time between two turns of the heartbeat at the least, ms. A ping and its pong take some 20 µs, so all of ten thousand sockets at once would hold every event up for 0.2 s. */
-const TURN = 100
+const BUCKET_INTERVAL = 100
 /** Turns at the most; where pings come seldom, so do turns. */
-const MAX_TURNS = 250
+const MAX_BUCKETS = 250
 /** How often deadlines are looked at, ms. */
 const DEADLINE_CHECK = 1_000
 /** Sockets that a drain closes at once, at the least. */
 const BATCH_SIZE = 100
 
 /** A connection as the heartbeat and the drain see it. */
-export interface Connection {
+export interface ManagedSession {
   readonly transport: 'socket' | 'stream'
   /** The number of the oldest ping that was not answered, 0 where there is none. */
   readonly unansweredPing: number
@@ -27,7 +27,7 @@ export interface Connection {
   close: (reason: CloseReason) => void
 }
 
-export interface SessionsOptions {
+export interface SessionRegistryOptions {
   readonly log: Log
   /** ms; see src/clock.ts. */
   readonly monotonic: () => number
@@ -37,44 +37,44 @@ export interface SessionsOptions {
   readonly pongDeadline: number
 }
 
-export class Sessions {
+export class SessionRegistry {
   /** No new sockets are wanted: the process is on its way out. */
   draining = false
   /** All of them, and the turn of the heartbeat that each has. */
-  readonly #sessions = new Map<Connection, Set<Connection>>()
-  readonly #turns: ReadonlyArray<Set<Connection>>
-  readonly #options: SessionsOptions
+  readonly #sessions = new Map<ManagedSession, Set<ManagedSession>>()
+  readonly #buckets: ReadonlyArray<Set<ManagedSession>>
+  readonly #options: SessionRegistryOptions
   readonly #heartbeat: NodeJS.Timeout
   readonly #deadlines: NodeJS.Timeout
   /** Turns that have been given out, and turns that have been. */
-  #given = 0
-  #beats = 0
+  #nextBucket = 0
+  #tick = 0
 
-  constructor (options: SessionsOptions) {
+  constructor (options: SessionRegistryOptions) {
     this.#options = options
     const { heartbeat } = options
-    this.#turns = Array.from({ length: Math.max(1, Math.min(MAX_TURNS, Math.round(heartbeat / TURN))) }, () => new Set())
-    this.#heartbeat = setInterval(() => this.#beat(), heartbeat / this.#turns.length).unref()
+    this.#buckets = Array.from({ length: Math.max(1, Math.min(MAX_BUCKETS, Math.round(heartbeat / BUCKET_INTERVAL))) }, () => new Set())
+    this.#heartbeat = setInterval(() => this.#onHeartbeat(), heartbeat / this.#buckets.length).unref()
     this.#deadlines = setInterval(() => this.#expire(), DEADLINE_CHECK).unref()
   }
 
   get size (): number { return this.#sessions.size }
 
   /** How many there are of each kind. */
-  counts (): Record<Connection['transport'], number> {
+  counts (): Record<ManagedSession['transport'], number> {
     let stream = 0
     for (const session of this.#sessions.keys()) if (session.transport === 'stream') stream++
     return { socket: this.size - stream, stream }
   }
 
   /** Turns are given out one after the other, not by the clock: after a restart all come at once. */
-  add (session: Connection): void {
-    const turn = this.#turns[this.#given++ % this.#turns.length]!
+  add (session: ManagedSession): void {
+    const turn = this.#buckets[this.#nextBucket++ % this.#buckets.length]!
     turn.add(session)
     this.#sessions.set(session, turn)
   }
 
-  remove (session: Connection): void {
+  remove (session: ManagedSession): void {
     this.#sessions.get(session)?.delete(session)
     this.#sessions.delete(session)
   }
@@ -106,17 +106,17 @@ export class Sessions {
   }
 
   /** Pings those whose turn it is. */
-  #beat (): void {
-    const turn = this.#turns[this.#beats % this.#turns.length]!
-    const number = ++this.#beats
+  #onHeartbeat (): void {
+    const turn = this.#buckets[this.#tick % this.#buckets.length]!
+    const number = ++this.#tick
     if (turn.size === 0) return
     for (const session of turn) session.ping(number)
     // After a blocked event loop this timer fires before the pongs that already arrived are read; one turn of the loop later they are.
-    setTimeout(() => setImmediate(() => dropSilent(turn, number)), this.#options.pongDeadline).unref()
+    setTimeout(() => setImmediate(() => closeUnresponsive(turn, number)), this.#options.pongDeadline).unref()
   }
 }
 
 /** Drops who has not answered this ping or an older one; a later ping may be on its way already. */
-function dropSilent (turn: Iterable<Connection>, number: number): void {
+function closeUnresponsive (turn: Iterable<ManagedSession>, number: number): void {
   for (const session of turn) if (session.unansweredPing > 0 && session.unansweredPing <= number) session.close(CLOSE.NO_PONG)
 }

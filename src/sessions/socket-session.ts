@@ -1,25 +1,25 @@
 // One socket's life: greeting, its frames one after the other, the replies, and the close.
-import { whenThere, type Awaitable } from '../maybe-promise.js'
-import { ANYONE, type Claims } from '../auth/policy.js'
+import { mapMaybePromise, type MaybePromise } from '../maybe-promise.js'
+import { ANONYMOUS, type Claims } from '../auth/policy.js'
 import type { LogEntry, Published } from '../broker/broker.js'
 import type { Clocks } from '../clock.js'
 import { CLOSE, Failure, type CloseReason } from '../errors.js'
 import type { Metrics } from '../metrics/metrics.js'
 import { decodeFrame, encodeFrame, encodeJoined, greeting, type ClientFrame, type RefusedFrame } from '../protocol/codec.js'
 import type { JoinRoom } from '../protocol/events.js'
-import { framed } from '../websocket/frame-writer.js'
+import { encodeTextFrame } from '../websocket/frame-writer.js'
 import type { Ack, ErrorFrame, Pong, RoomLeft } from '../protocol/server-frames.js'
-import { Conduct, type MessageRates } from './rate-limits.js'
+import { SocketRateLimits, type MessageRates } from './rate-limits.js'
 import { roomJoined } from '../rooms/joined.js'
 import { writesDebug, type Log } from '../rooms/log.js'
-import { Outbox } from './send-queue.js'
-import type { ClientSocket } from '../websocket/fast-socket.js'
+import { SendQueue } from './send-queue.js'
+import type { WebSocketLike } from '../websocket/fast-socket.js'
 import type { PaymentEvent } from '../rooms/publisher.js'
-import { countRelay } from './relay-latency.js'
-import type { Member, Recipient } from '../rooms/room.js'
+import { observeRelayLatency } from './relay-latency.js'
+import type { Member, Subscriber } from '../rooms/room.js'
 import type { Rooms } from '../rooms/rooms.js'
-import type { Connection } from './session-registry.js'
-import type { Network } from '../websocket/batch-writer.js'
+import type { ManagedSession } from './session-registry.js'
+import type { WritableConnection } from '../websocket/batch-writer.js'
 
 /** Frames of one socket that may wait for the one before; past it we stop reading from that socket. */
 export const INBOX_SIZE = 64
@@ -27,7 +27,7 @@ export const INBOX_SIZE = 64
 /** `readyState`, in the words of the WebSocket standard. */
 const OPEN = 1
 
-export interface SessionOptions extends Clocks {
+export interface SocketSessionOptions extends Clocks {
   readonly rooms: Rooms
   readonly metrics: Metrics
   readonly log: Log
@@ -40,83 +40,83 @@ export interface SessionOptions extends Clocks {
 }
 
 /** A received frame, and when it arrived, ms by the monotonic clock. */
-interface Arrival { readonly frame: ClientFrame | RefusedFrame, readonly at: number }
+interface ReceivedFrame { readonly frame: ClientFrame | RefusedFrame, readonly at: number }
 
-export class Session implements Recipient, Connection {
+export class SocketSession implements Subscriber, ManagedSession {
   readonly transport = 'socket'
   readonly memberships = new Map<string, Member>()
   /** The number of the oldest ping that no pong has answered, 0 where there is none. */
   unansweredPing = 0
   /** When to look whether it may stay, ms by the monotonic clock. */
   deadline = Infinity
-  readonly #socket: ClientSocket
-  readonly #options: SessionOptions
-  readonly #outbox: Outbox
+  readonly #socket: WebSocketLike
+  readonly #options: SocketSessionOptions
+  readonly #sendQueue: SendQueue
   /** What arrived while one before it was still being worked on. */
-  readonly #inbox: Arrival[] = []
+  readonly #inbox: ReceivedFrame[] = []
   readonly #openedAt: number
-  readonly #conduct: Conduct
+  readonly #rateLimits: SocketRateLimits
   /** It has shown a valid token. */
-  #proven = false
-  #working = false
+  #authenticated = false
+  #busy = false
   #ended = false
   /** The code that we closed with, where it was us. */
   #closedWith: number | undefined
 
   /** @param network the connection under the socket, where it may be written to */
-  constructor (readonly clientId: string, socket: ClientSocket, network: Network | undefined, options: SessionOptions) {
+  constructor (readonly clientId: string, socket: WebSocketLike, network: WritableConnection | undefined, options: SocketSessionOptions) {
     this.#socket = socket
     this.#options = options
     this.#openedAt = options.monotonic()
-    this.#outbox = new Outbox(socket, network, options.maxOutboxBytes, this)
+    this.#sendQueue = new SendQueue(socket, network, options.maxOutboxBytes, this)
     if (options.verify) this.deadline = this.#openedAt + options.joinTimeout
-    this.#conduct = new Conduct(options.messageRates)
+    this.#rateLimits = new SocketRateLimits(options.messageRates)
   }
 
   /** Greets the client. @param before bytes that are not ours and go out in front, in the same write */
-  open (before?: Uint8Array): void {
-    if (before) this.#outbox.sendFrame(before)
-    this.#outbox.sendFrame(framed(greeting(this.clientId, this.#options.now()), true))
+  greet (before?: Uint8Array): void {
+    if (before) this.#sendQueue.sendFrame(before)
+    this.#sendQueue.sendFrame(encodeTextFrame(greeting(this.clientId, this.#options.now()), true))
   }
 
   /**
    * Takes one text message from the socket. Frames are worked off strictly one after the other, so their order is the room's order.
    * @param bytes hold the message, UTF-8, from `start` to `end`; nothing of them is kept
    */
-  receive (bytes: Buffer, start = 0, end = bytes.length): void {
+  onMessage (bytes: Buffer, start = 0, end = bytes.length): void {
     if (this.#ended) return
     const at = this.#options.monotonic()
-    if (this.#floods(at)) return
+    if (this.#closeIfFlood(at)) return
     try {
       const arrival = { frame: decodeFrame(bytes, start, end), at }
-      if (!this.#working) this.#work(arrival)
+      if (!this.#busy) this.#drainInbox(arrival)
       else if (this.#inbox.push(arrival) >= INBOX_SIZE) this.#pause()
     } catch (err) {
-      this.#fail(err)
+      this.#onUnexpectedError(err)
     }
   }
 
   /** A message that is no text. */
-  receiveBinary (): void {
-    if (!this.#ended && !this.#floods(this.#options.monotonic())) this.close(CLOSE.UNSUPPORTED_DATA)
+  onBinaryMessage (): void {
+    if (!this.#ended && !this.#closeIfFlood(this.#options.monotonic())) this.close(CLOSE.UNSUPPORTED_DATA)
   }
 
-  deliver ({ frame }: LogEntry): void { this.#outbox.sendFrame(frame) }
+  send ({ frame }: LogEntry): void { this.#sendQueue.sendFrame(frame) }
 
-  replay ({ frame }: LogEntry): Promise<void> | undefined { return this.#outbox.sendPaced(frame) }
+  sendPaced ({ frame }: LogEntry): Promise<void> | undefined { return this.#sendQueue.sendPaced(frame) }
 
-  notify (frame: string): void { this.#outbox.send(frame) }
+  sendControl (frame: string): void { this.#sendQueue.send(frame) }
 
   /** The client's own pings cost us a pong each, so they count as messages do. @param data what the pong has to repeat (RFC 6455 §5.5.3) */
-  pinged (data: Buffer): void {
-    if (this.#ended || this.#floods(this.#options.monotonic())) return
-    this.#outbox.pong(data)
+  onPing (data: Buffer): void {
+    if (this.#ended || this.#closeIfFlood(this.#options.monotonic())) return
+    this.#sendQueue.pong(data)
   }
 
   /** A pong that nobody asked for counts as well. */
-  ponged (): void {
+  onPong (): void {
     if (this.unansweredPing > 0) this.unansweredPing = 0
-    else if (!this.#ended) this.#floods(this.#options.monotonic())
+    else if (!this.#ended) this.#closeIfFlood(this.#options.monotonic())
   }
 
   /** @param number counts the pings of all sessions, from 1 */
@@ -124,12 +124,12 @@ export class Session implements Recipient, Connection {
     // Its pong would not be read; a socket that is closing is sent no ping.
     if (this.#socket.isPaused || this.#socket.readyState !== OPEN) return
     this.unansweredPing ||= number
-    this.#outbox.ping()
+    this.#sendQueue.ping()
   }
 
   /** Its deadline has come. */
   expire (time: number): void {
-    if (!this.#proven) return this.close(CLOSE.NO_JOIN)
+    if (!this.#authenticated) return this.close(CLOSE.NO_JOIN)
     const ends = [...this.memberships.values()].map(({ claims }) => 'endsAt' in claims ? claims.endsAt : Infinity)
     this.deadline = Math.min(...ends)
     if (this.deadline <= time) this.close(CLOSE.TOKEN_EXPIRED)
@@ -146,62 +146,62 @@ export class Session implements Recipient, Connection {
     this.#closedWith = reason.code
     this.#inbox.length = 0
     if (reason === CLOSE.TOO_SLOW) this.#options.metrics.slowConsumers.inc({ transport: this.transport })
-    this.#outbox.close(reason)
+    this.#sendQueue.close(reason)
     this.#options.rooms.drop(this)
   }
 
   /** The socket is gone. What it sent before it went still counts: a phone's last event is often followed by its silence. */
-  end (code: number): void {
+  onClose (code: number): void {
     const { log, metrics, monotonic } = this.#options
     metrics.closed(this.#closedWith ?? code)
     log.info({ clientId: this.clientId, code, closedWith: this.#closedWith, rooms: this.memberships.size, openFor: Math.round(monotonic() - this.#openedAt) }, 'client disconnected')
     this.#ended = true
-    if (!this.#working) this.#options.rooms.drop(this)
+    if (!this.#busy) this.#options.rooms.drop(this)
   }
 
   /** Works off a message and all that wait behind it. An event is done at once where the broker answers at once; otherwise the rest waits for it. */
-  #work (first: Arrival | undefined): void {
+  #drainInbox (first: ReceivedFrame | undefined): void {
     for (let arrival = first; arrival; arrival = this.#inbox.length > 0 ? this.#inbox.shift() : undefined) {
       const work = this.#handle(arrival)
       if (!work) continue
-      this.#working = true
-      work.then(() => this.#goOn()).catch((err: unknown) => this.#options.log.error({ err, clientId: this.clientId }, 'session failed'))
+      this.#busy = true
+      work.then(() => this.#onFrameDone()).catch((err: unknown) => this.#options.log.error({ err, clientId: this.clientId }, 'session failed'))
       return
     }
   }
 
-  #goOn (): void {
-    this.#working = false
-    this.#work(this.#inbox.shift())
+  #onFrameDone (): void {
+    this.#busy = false
+    this.#drainInbox(this.#inbox.shift())
     if (this.#socket.isPaused && this.#inbox.length < INBOX_SIZE && this.#closedWith !== CLOSE.RATE_LIMIT.code) this.#socket.resume()
-    if (this.#ended && !this.#working) this.#options.rooms.drop(this)
+    if (this.#ended && !this.#busy) this.#options.rooms.drop(this)
   }
 
   /** @returns a promise where it has to wait, which does not reject */
-  #handle ({ frame, at }: Arrival): Promise<void> | undefined {
+  #handle ({ frame, at }: ReceivedFrame): Promise<void> | undefined {
     try {
-      if (this.#conduct.exceeds(at)) return this.#refuse(new Failure('RATE_LIMITED'), frame.id)
+      if (this.#rateLimits.isOverLimit(at)) return this.#sendError(new Failure('RATE_LIMITED'), frame.id)
       if ('failure' in frame) {
-        this.#refuse(frame.failure, frame.id)
-        return this.#strike()
+        this.#sendError(frame.failure, frame.id)
+        return this.#countInvalidFrame()
       }
-      const outcome = this.#obey(frame, at)
-      if (outcome instanceof Promise) return outcome.then((failure) => this.#conclude(failure, frame.id)).catch((err: unknown) => this.#fail(err))
+      const outcome = this.#dispatch(frame, at)
+      if (outcome instanceof Promise) return outcome.then((failure) => this.#conclude(failure, frame.id)).catch((err: unknown) => this.#onUnexpectedError(err))
       this.#conclude(outcome, frame.id)
     } catch (err) {
-      this.#fail(err)
+      this.#onUnexpectedError(err)
     }
     return undefined
   }
 
-  #conclude (failure: Failure | undefined, id: string | undefined): void { if (failure) this.#refuse(failure, id) }
+  #conclude (failure: Failure | undefined, id: string | undefined): void { if (failure) this.#sendError(failure, id) }
 
-  #fail (err: unknown): void {
+  #onUnexpectedError (err: unknown): void {
     this.#options.log.error({ err, clientId: this.clientId }, 'frame failed')
-    this.#refuse(new Failure('INTERNAL'))
+    this.#sendError(new Failure('INTERNAL'))
   }
 
-  #obey (frame: ClientFrame, arrivedAt: number): Awaitable<Failure | undefined> {
+  #dispatch (frame: ClientFrame, arrivedAt: number): MaybePromise<Failure | undefined> {
     switch (frame.type) {
       case 'JOIN_ROOM': return this.#enter(frame.payload as JoinRoom, frame.id)
       case 'LEAVE_ROOM': return this.#leave(frame.payload.roomId)
@@ -211,27 +211,27 @@ export class Session implements Recipient, Connection {
   }
 
   /** A join whose proof does not do is told so, and ends a socket that is in no room. */
-  #enter (request: JoinRoom, id: string | undefined): Awaitable<Failure | undefined> {
+  #enter (request: JoinRoom, id: string | undefined): MaybePromise<Failure | undefined> {
     const { verify } = this.#options
-    const claims = verify ? verify(request.token ?? '') : ANYONE
-    return whenThere(whenThere(claims, (claims) => this.#join(request, claims)), (failure) => {
+    const claims = verify ? verify(request.token ?? '') : ANONYMOUS
+    return mapMaybePromise(mapMaybePromise(claims, (claims) => this.#join(request, claims)), (failure) => {
       if (!failure?.close) return failure
-      this.#refuse(failure, id)
+      this.#sendError(failure, id)
       if (this.memberships.size === 0) this.close(failure.close)
-      else this.#strike()
+      else this.#countInvalidFrame()
       return undefined
     })
   }
 
-  #join ({ roomId, deviceId, role, recover, presence }: JoinRoom, claims: Claims | Failure): Awaitable<Failure | undefined> {
+  #join ({ roomId, deviceId, role, recover, presence }: JoinRoom, claims: Claims | Failure): MaybePromise<Failure | undefined> {
     if (claims instanceof Failure) return claims
     if ('endsAt' in claims) {
-      this.deadline = Math.min(this.#proven ? this.deadline : Infinity, claims.endsAt)
-      this.#proven = true
+      this.deadline = Math.min(this.#authenticated ? this.deadline : Infinity, claims.endsAt)
+      this.#authenticated = true
     }
     const { rooms, now } = this.#options
     return rooms.join(this, { roomId, deviceId, role, recover, presence, claims }, (member, view) => {
-      this.#outbox.send(encodeJoined(roomJoined(member, view, now(), recover !== undefined, presence ? rooms.members(roomId, view.elsewhere) : undefined)))
+      this.#sendQueue.send(encodeJoined(roomJoined(member, view, now(), recover !== undefined, presence ? rooms.members(roomId, view.remoteMembers) : undefined)))
     })
   }
 
@@ -248,7 +248,7 @@ export class Session implements Recipient, Connection {
     this.#reply('PONG', pong)
   }
 
-  #publish (event: PaymentEvent, arrivedAt: number): Awaitable<Failure | undefined> {
+  #publish (event: PaymentEvent, arrivedAt: number): MaybePromise<Failure | undefined> {
     const published = this.#options.rooms.publish(this, event)
     // Not by way of a function, which is garbage on the hottest way there is.
     if (published instanceof Promise) return published.then((later) => this.#acknowledge(event, arrivedAt, later))
@@ -258,7 +258,7 @@ export class Session implements Recipient, Connection {
   #acknowledge ({ id, payload: { roomId } }: PaymentEvent, arrivedAt: number, published: Published | Failure): Failure | undefined {
     if (published instanceof Failure) return published
     const { metrics, monotonic } = this.#options
-    countRelay(metrics.relay, arrivedAt, monotonic)
+    observeRelayLatency(metrics.relay, arrivedAt, monotonic)
     if (id === undefined) return undefined
     const { epoch, seq, duplicate } = published
     const ack: Ack = { id, roomId, epoch, seq, duplicate }
@@ -273,19 +273,19 @@ export class Session implements Recipient, Connection {
     this.unansweredPing = 0
   }
 
-  #floods (time: number): boolean {
-    if (!this.#conduct.floods(time)) return false
+  #closeIfFlood (time: number): boolean {
+    if (!this.#rateLimits.isFlood(time)) return false
     this.close(CLOSE.RATE_LIMIT)
     // The rest of the flood is not even read; the close timeout ends what is left.
     this.#pause()
     return true
   }
 
-  #strike (): undefined {
-    if (this.#conduct.offends(this.#options.monotonic())) this.close(CLOSE.INVALID_FRAMES)
+  #countInvalidFrame (): undefined {
+    if (this.#rateLimits.isOverErrorLimit(this.#options.monotonic())) this.close(CLOSE.INVALID_FRAMES)
   }
 
-  #refuse ({ code, message, retryable }: Failure, id?: string): undefined {
+  #sendError ({ code, message, retryable }: Failure, id?: string): undefined {
     const { log, metrics, now } = this.#options
     metrics.errors.inc({ code, over: 'socket' })
     if (writesDebug(log)) log.debug({ clientId: this.clientId, code }, 'frame refused')
@@ -293,5 +293,5 @@ export class Session implements Recipient, Connection {
     this.#reply('ERROR', refusal)
   }
 
-  #reply (type: string, payload: object): void { this.#outbox.send(encodeFrame(type, payload)) }
+  #reply (type: string, payload: object): void { this.#sendQueue.send(encodeFrame(type, payload)) }
 }

@@ -6,16 +6,16 @@ import { CLOSE, Failure, type CloseReason } from '../errors.js'
 import type { Metrics } from '../metrics/metrics.js'
 import { encodeJoined } from '../protocol/codec.js'
 import type { Role } from '../protocol/events.js'
-import { textOf } from '../websocket/frame-writer.js'
+import { payloadOf } from '../websocket/frame-writer.js'
 import { roomJoined } from '../rooms/joined.js'
-import type { Member, Recipient } from '../rooms/room.js'
+import type { Member, Subscriber } from '../rooms/room.js'
 import type { Rooms } from '../rooms/rooms.js'
-import type { Connection } from './session-registry.js'
+import type { ManagedSession } from './session-registry.js'
 
 /** How long a reader should wait before it connects again, ms. It is the browser that waits, so it is not jittered by us. */
 const RETRY = 2000
 
-export interface EventStreamOptions {
+export interface SseSessionOptions {
   readonly rooms: Rooms
   readonly metrics: Metrics
   /** ms since the epoch. */
@@ -24,7 +24,7 @@ export interface EventStreamOptions {
   readonly maxBytes: number
 }
 
-export class EventStream implements Recipient, Connection {
+export class SseSession implements Subscriber, ManagedSession {
   readonly transport = 'stream'
   readonly memberships = new Map<string, Member>()
   // A stream is not asked for a pong: a reader that is gone shows as a broken pipe.
@@ -33,13 +33,13 @@ export class EventStream implements Recipient, Connection {
   readonly deadline: number
   readonly #claims: Claims
   readonly #output: Writable
-  readonly #options: EventStreamOptions
+  readonly #options: SseSessionOptions
 
   /**
    * @param claims what its reader has shown
    * @param output the body of the answer
    */
-  constructor (readonly clientId: string, claims: Claims, output: Writable, options: EventStreamOptions) {
+  constructor (readonly clientId: string, claims: Claims, output: Writable, options: SseSessionOptions) {
     this.#claims = claims
     this.deadline = 'endsAt' in claims ? claims.endsAt : Infinity
     this.#output = output
@@ -59,17 +59,17 @@ export class EventStream implements Recipient, Connection {
       isJoined = true
       onJoined()
       this.#write(`retry: ${RETRY}\n\n`)
-      this.notify(encodeJoined(roomJoined(member, view, now(), true)))
+      this.sendControl(encodeJoined(roomJoined(member, view, now(), true)))
     })
     // The room ended while we waited for it; a second try is told so.
     return failure ?? (isJoined ? undefined : new Failure('UNAVAILABLE'))
   }
 
   // A frame is one line of JSON, so it needs no splitting into several `data:` fields.
-  deliver ({ epoch, seq, frame }: LogEntry): void { this.#write(`id: ${epoch}:${seq}\ndata: ${textOf(frame).toString('utf8')}\n\n`) }
+  send ({ epoch, seq, frame }: LogEntry): void { this.#write(`id: ${epoch}:${seq}\ndata: ${payloadOf(frame).toString('utf8')}\n\n`) }
 
-  replay (entry: LogEntry): Promise<void> | undefined {
-    this.deliver(entry)
+  sendPaced (entry: LogEntry): Promise<void> | undefined {
+    this.send(entry)
     const output = this.#output
     if (!output.writableNeedDrain) return undefined
     return new Promise((resolve) => {
@@ -81,7 +81,7 @@ export class EventStream implements Recipient, Connection {
     })
   }
 
-  notify (frame: string): void {
+  sendControl (frame: string): void {
     this.#write(`data: ${frame}\n\n`)
     // A stream is about one room; when that is over, so is the stream.
     if (this.memberships.size === 0) this.#output.end()

@@ -4,35 +4,35 @@ let isOpen = false
 let count = 0
 const onEnd: Array<() => void> = []
 
-/** Makes one turn of what is done until {@link endTurn}, which must be called then. */
-export function beginTurn (): void {
+/** Makes one turn of what is done until {@link endBatch}, which must be called then. */
+export function beginBatch (): void {
   isOpen = true
   count++
 }
 
 /** Does what was put off until now. */
-export function endTurn (): void {
+export function endBatch (): void {
   isOpen = false
   for (const run of onEnd) run()
 }
 
 /** Makes one turn of what is run. Where garbage counts, the two above do. */
-export function inTurn (run: () => void): void {
-  beginTurn()
+export function runBatch (run: () => void): void {
+  beginBatch()
   try {
     run()
   } finally {
-    endTurn()
+    endBatch()
   }
 }
 
-export function isTurn (): boolean { return isOpen }
+export function inBatch (): boolean { return isOpen }
 
 /** Has something done at the end of each turn, in the order of these calls. */
-export function atEndOfTurn (run: () => void): void { onEnd.push(run) }
+export function onBatchEnd (run: () => void): void { onEnd.push(run) }
 
 /** A clock that is read at most once in a turn: reading one costs about as much as looking up a room. */
-export function turnClock (read: () => number): () => number {
+export function batchClock (read: () => number): () => number {
   let turn = 0
   let time = 0
   return () => {

@@ -1,13 +1,13 @@
 // A WebSocket without ws, as long as nothing happens but what payments are made of: then it is a connection and a reader, and costs and weighs little more.
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
-import { closing } from './frame-writer.js'
+import { encodeClose } from './frame-writer.js'
 import type { Closing, ClosingSockets } from './closing-sockets.js'
-import { PlainReader, type Fallback, type Receiver } from './frame-parser.js'
-import type { Listener, TcpConnection } from './node/raw-connection.js'
+import { FrameParser, type Fallback, type FrameHandler } from './frame-parser.js'
+import type { RawConnectionListener, RawConnection } from './node/raw-connection.js'
 
 /** A socket as its session knows it. Messages go through it only where there is no network under it that may be written to. */
-export type ClientSocket =
+export type WebSocketLike =
   Pick<WebSocket, 'readyState' | 'isPaused' | 'pause' | 'resume' | 'close'> & Partial<Pick<WebSocket, 'send' | 'ping' | 'pong' | 'bufferedAmount'>>
 
 /** `readyState`, in the words of the WebSocket standard. */
@@ -19,34 +19,34 @@ const ABNORMAL = 1006
 const NO_STATUS = 1005
 
 /** What all of them have in common. */
-export interface PlainSocketOptions<Session extends Receiver> {
+export interface FastWebSocketOptions<Session extends FrameHandler> {
   /** Bytes in a message, at most. */
   readonly maxBytes: number
   /** Has ws take over a connection whose handshake is done: from then on it answers, and says when the socket is closed. */
-  readonly adopt: (socket: PlainSocket<Session>, network: Socket) => WebSocket
+  readonly adopt: (socket: FastWebSocket<Session>, network: Socket) => WebSocket
   /** The socket is closed, and ws was never there to say so. */
-  readonly closed: (socket: PlainSocket<Session>, code: number) => void
+  readonly onClose: (socket: FastWebSocket<Session>, code: number) => void
   /** Ends the wait for a peer that was answered its close and does not end the connection. */
   readonly closing: ClosingSockets
 }
 
 /** Whatever is not plain, be it a close from our side, fragments or an attack, is for ws, which is given the connection then and keeps it. */
-export class PlainSocket<Session extends Receiver> implements ClientSocket, Listener, Fallback, Closing {
+export class FastWebSocket<Session extends FrameHandler> implements WebSocketLike, RawConnectionListener, Fallback, Closing {
   /** Whoever its messages are for. */
   session!: Session
-  readonly #options: PlainSocketOptions<Session>
-  #reader!: PlainReader
+  readonly #options: FastWebSocketOptions<Session>
+  #parser!: FrameParser
   #ws: WebSocket | undefined
   #state: WebSocket['readyState'] = OPEN
   #code = ABNORMAL
   /** What comes is ws's to read. */
-  #isLeft = false
+  #handedOver = false
 
   /**
    * @param connection one that nobody else reads
    * @param address where it comes from
    */
-  constructor (readonly connection: TcpConnection, readonly address: string, options: PlainSocketOptions<Session>) {
+  constructor (readonly connection: RawConnection, readonly address: string, options: FastWebSocketOptions<Session>) {
     this.#options = options
     connection.listener = this
   }
@@ -58,21 +58,21 @@ export class PlainSocket<Session extends Receiver> implements ClientSocket, List
   get isPaused (): boolean { return this.#ws ? this.#ws.isPaused : this.connection.isPaused }
 
   /** @param rest what has come behind the handshake */
-  begin (session: Session, rest: Buffer): void {
+  start (session: Session, rest: Buffer): void {
     this.session = session
-    this.#reader = new PlainReader(this, this.#options.maxBytes, session, this)
-    if (rest.length > 0) this.hear(rest, rest.length)
+    this.#parser = new FrameParser(this, this.#options.maxBytes, session, this)
+    if (rest.length > 0) this.onData(rest, rest.length)
   }
 
-  hear (memory: Buffer, length: number): void {
-    if (this.#isLeft) this.#tell(Buffer.from(memory.subarray(0, length)))
-    else this.#reader.read(memory, length)
+  onData (memory: Buffer, length: number): void {
+    if (this.#handedOver) this.#emitData(Buffer.from(memory.subarray(0, length)))
+    else this.#parser.read(memory, length)
   }
 
-  closed (): void {
+  onClose (): void {
     if (this.#state === CLOSING) this.#options.closing.delete(this)
     this.#state = CLOSED
-    if (!this.#ws) this.#options.closed(this, this.#code)
+    if (!this.#ws) this.#options.onClose(this, this.#code)
   }
 
   pause (): void {
@@ -85,17 +85,17 @@ export class PlainSocket<Session extends Receiver> implements ClientSocket, List
     else this.connection.resume()
   }
 
-  close (code: number, reason: string): void { this.#adopted()?.close(code, reason) }
+  close (code: number, reason: string): void { this.#adopt()?.close(code, reason) }
 
   /** Everything from here on is for ws. @param bytes are its own */
-  leave (bytes: Buffer): void {
-    this.#adopted()
-    this.#isLeft = true
-    this.#tell(bytes)
+  onUnsupported (bytes: Buffer): void {
+    this.#adopt()
+    this.#handedOver = true
+    this.#emitData(bytes)
   }
 
-  end (data: Buffer): boolean {
-    if (!this.connection.end(closing(data))) return false
+  onCloseFrame (data: Buffer): boolean {
+    if (!this.connection.writeAndClose(encodeClose(data))) return false
     this.#state = CLOSING
     this.#code = data.length > 0 ? data.readUInt16BE(0) : NO_STATUS
     this.#options.closing.add(this)
@@ -105,8 +105,8 @@ export class PlainSocket<Session extends Receiver> implements ClientSocket, List
   terminate (): void { this.connection.destroy() }
 
   /** @returns undefined where the connection is gone, which needs nobody to close it */
-  #adopted (): WebSocket | undefined {
-    if (this.#ws || this.connection.isOver) return this.#ws
+  #adopt (): WebSocket | undefined {
+    if (this.#ws || this.connection.destroyed) return this.#ws
     const { isPaused } = this
     this.#ws = this.#options.adopt(this, this.connection.openStream()!)
     if (isPaused) this.#ws.pause()
@@ -114,5 +114,5 @@ export class PlainSocket<Session extends Receiver> implements ClientSocket, List
   }
 
   /** Tells ws as the stream would, for it takes its listener away when it has heard enough. */
-  #tell (bytes: Buffer): void { this.connection.openStream()?.emit('data', bytes) }
+  #emitData (bytes: Buffer): void { this.connection.openStream()?.emit('data', bytes) }
 }

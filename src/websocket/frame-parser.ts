@@ -1,44 +1,44 @@
 // Reads what clients send straight off the network, as far as it is plain: whole masked text messages, pings, pongs and a close. All else is left to ws.
 import { isUtf8 } from 'node:buffer'
-import { toggleMask } from './mask.js'
-import { beginTurn, endTurn } from './batch.js'
+import { applyMask } from './mask.js'
+import { beginBatch, endBatch } from './batch.js'
 
 /** The first byte of a frame: FIN, no extension, and the opcode (RFC 6455 §5.2). */
-const TEXT = 0x81
-const PING = 0x89
-const PONG = 0x8a
-const CLOSE = 0x88
+const FIN_TEXT = 0x81
+const FIN_PING = 0x89
+const FIN_PONG = 0x8a
+const FIN_CLOSE = 0x88
 
 const MASKED = 0x80
 /** Lengths from which two more bytes, and eight, say it. The latter are nobody's plain frame. */
-const MEDIUM = 126
-const LONG = 127
+const LENGTH_16 = 126
+const LENGTH_64 = 127
 const MASK_BYTES = 4
 
 /** Close codes that have a meaning, but not in a frame, and one that has none (RFC 6455 §7.4.1). */
 const NEVER_SENT: ReadonlySet<number> = new Set([1004, 1005, 1006])
 
 /** Whoever the messages are for. */
-export interface Receiver {
+export interface FrameHandler {
   /** Takes a text message, which is UTF-8. Nothing of the bytes may be kept. */
-  receive: (bytes: Buffer, start: number, end: number) => void
-  pinged: (data: Buffer) => void
-  ponged: () => void
+  onMessage: (bytes: Buffer, start: number, end: number) => void
+  onPing: (data: Buffer) => void
+  onPong: () => void
 }
 
 /** Where the bytes come from. */
-export interface Source { readonly isPaused: boolean }
+export interface Pausable { readonly isPaused: boolean }
 
 /** Whoever reads what is not plain. */
 export interface Fallback {
   /** Everything from here on is theirs. */
-  leave: (bytes: Buffer) => void
+  onUnsupported: (bytes: Buffer) => void
   /**
    * The peer has closed its socket, as it may. Nothing is held back for it.
    * @param data what is to be repeated to it: a code and a reason, or nothing
    * @returns whether that is done and all is over; otherwise the close is left to them as well
    */
-  end: (data: Buffer) => boolean
+  onCloseFrame: (data: Buffer) => boolean
 }
 
 /**
@@ -46,20 +46,20 @@ export interface Fallback {
  * ws would have taken; from the first byte that is not plain, ws reads, to the socket's end. So what becomes of an attack and of fragments is ws's
  * to say, and is said once.
  */
-export class PlainReader {
-  readonly #source: Source
+export class FrameParser {
+  readonly #source: Pausable
   readonly #maxBytes: number
-  readonly #receiver: Receiver
+  readonly #receiver: FrameHandler
   readonly #fallback: Fallback
   /** A frame of which some is still to come. */
-  #begun: Buffer | undefined
+  #partialFrame: Buffer | undefined
 
   /**
    * @param source the connection under a WebSocket without extensions
    * @param maxBytes bytes in a message, at most
    * @param receiver takes each message, ping and pong
    */
-  constructor (source: Source, maxBytes: number, receiver: Receiver, fallback: Fallback) {
+  constructor (source: Pausable, maxBytes: number, receiver: FrameHandler, fallback: Fallback) {
     this.#source = source
     this.#maxBytes = maxBytes
     this.#receiver = receiver
@@ -69,42 +69,42 @@ export class PlainReader {
   /** Takes a chunk. Whatever outlives the call must be a copy. @param length bytes of it, from its start */
   read (chunk: Buffer, length: number): void {
     // What a chunk gives rise to is one write to each socket.
-    beginTurn()
+    beginBatch()
     try {
       this.#readFrames(chunk, length)
     } finally {
-      endTurn()
+      endBatch()
     }
   }
 
   #readFrames (chunk: Buffer, length: number): void {
-    const begun = this.#begun
-    this.#begun = undefined
+    const begun = this.#partialFrame
+    this.#partialFrame = undefined
     const bytes = begun ? Buffer.concat([begun, chunk.subarray(0, length)]) : chunk
     const limit = begun ? bytes.length : length
     let at = 0
     while (at < limit) {
-      const end = endOfPlain(bytes, at, limit, this.#maxBytes)
+      const end = frameEnd(bytes, at, limit, this.#maxBytes)
       // In two parts it may well come, on its way over a network; in more of them, ws minds how many.
       const isPart = end > limit && !(begun && at === 0) && !this.#source.isPaused
       if (isPart) {
-        this.#begun = Buffer.from(bytes.subarray(at, limit))
+        this.#partialFrame = Buffer.from(bytes.subarray(at, limit))
         return
       }
-      if (end === 0 || end > limit) return this.#leaveToWs(bytes.subarray(at, limit))
-      if (bytes[at] === CLOSE) {
+      if (end === 0 || end > limit) return this.#handOver(bytes.subarray(at, limit))
+      if (bytes[at] === FIN_CLOSE) {
         // Behind it nothing comes. What is wrong with one is for ws to say.
-        if (end < limit || !this.#closes(bytes, at, end)) this.#leaveToWs(bytes.subarray(at, limit))
+        if (end < limit || !this.#closes(bytes, at, end)) this.#handOver(bytes.subarray(at, limit))
         return
       }
-      if (bytes[at] === TEXT) {
+      if (bytes[at] === FIN_TEXT) {
         const start = unmask(bytes, at, end)
-        if (start === 0) return this.#leaveToWs(bytes.subarray(at, limit))
-        this.#receiver.receive(bytes, start, end)
-      } else if (bytes[at] === PING) {
-        this.#receiver.pinged(unmaskedData(bytes, at, end))
+        if (start === 0) return this.#handOver(bytes.subarray(at, limit))
+        this.#receiver.onMessage(bytes, start, end)
+      } else if (bytes[at] === FIN_PING) {
+        this.#receiver.onPing(unmaskedData(bytes, at, end))
       } else {
-        this.#receiver.ponged()
+        this.#receiver.onPong()
       }
       at = end
     }
@@ -112,34 +112,34 @@ export class PlainReader {
 
   #closes (bytes: Buffer, at: number, end: number): boolean {
     const data = unmaskedData(Buffer.from(bytes.subarray(at, end)), 0, end - at)
-    if (!isClosing(data)) return false
-    endTurn()
-    return this.#fallback.end(data)
+    if (!isValidClosePayload(data)) return false
+    endBatch()
+    return this.#fallback.onCloseFrame(data)
   }
 
-  #leaveToWs (rest: Buffer): void {
+  #handOver (rest: Buffer): void {
     // It may answer by itself, with a close for one, and that must not overtake what is held back.
-    endTurn()
-    this.#fallback.leave(Buffer.from(rest))
+    endBatch()
+    this.#fallback.onUnsupported(Buffer.from(rest))
   }
 }
 
 /** Where the frame ends that begins at `at`, perhaps past the limit of the bytes; 0 where it is not plain, or where that cannot be told yet. */
-function endOfPlain (bytes: Buffer, at: number, limit: number, maxBytes: number): number {
+function frameEnd (bytes: Buffer, at: number, limit: number, maxBytes: number): number {
   if (at + 2 > limit) return 0
   const kind = bytes[at]
   const length = bytes[at + 1]! - MASKED
   if (length < 0) return 0
-  const isControl = kind === PING || kind === PONG || kind === CLOSE
-  if (kind !== TEXT && !isControl) return 0
-  if (length < MEDIUM) return length > maxBytes ? 0 : at + 2 + MASK_BYTES + length
-  if (length === LONG || isControl || at + 4 > limit) return 0
+  const isControl = kind === FIN_PING || kind === FIN_PONG || kind === FIN_CLOSE
+  if (kind !== FIN_TEXT && !isControl) return 0
+  if (length < LENGTH_16) return length > maxBytes ? 0 : at + 2 + MASK_BYTES + length
+  if (length === LENGTH_64 || isControl || at + 4 > limit) return 0
   const medium = bytes[at + 2]! << 8 | bytes[at + 3]!
   return medium > maxBytes ? 0 : at + 4 + MASK_BYTES + medium
 }
 
 /** Whether a close frame may hold this (RFC 6455 §5.5.1, §7.4). The codes between 1000 and 2999 are those that ws knows; what they are for is nobody's business here. */
-function isClosing (data: Buffer): boolean {
+function isValidClosePayload (data: Buffer): boolean {
   if (data.length < 2) return data.length === 0
   const code = data.readUInt16BE(0)
   const isCode = (code >= 1000 && code <= 1014 && !NEVER_SENT.has(code)) || (code >= 3000 && code <= 4999)
@@ -148,17 +148,17 @@ function isClosing (data: Buffer): boolean {
 
 /** Takes the mask off a whole text frame, in place (RFC 6455 §5.3). @returns where its text begins; 0 where that is no UTF-8, with the mask on it again */
 function unmask (bytes: Buffer, at: number, end: number): number {
-  const start = at + MASK_BYTES + (bytes[at + 1]! - MASKED < MEDIUM ? 2 : 4)
+  const start = at + MASK_BYTES + (bytes[at + 1]! - MASKED < LENGTH_16 ? 2 : 4)
   const mask = start - MASK_BYTES
   // ASCII need not be looked at again.
-  if (toggleMask(bytes, mask, start, end) || isUtf8(bytes.subarray(start, end))) return start
-  toggleMask(bytes, mask, start, end)
+  if (applyMask(bytes, mask, start, end) || isUtf8(bytes.subarray(start, end))) return start
+  applyMask(bytes, mask, start, end)
   return 0
 }
 
 /** The same for a control frame. @returns a copy of what is in it */
 function unmaskedData (bytes: Buffer, at: number, end: number): Buffer {
   const start = at + 2 + MASK_BYTES
-  toggleMask(bytes, start - MASK_BYTES, start, end)
+  applyMask(bytes, start - MASK_BYTES, start, end)
   return Buffer.from(bytes.subarray(start, end))
 }

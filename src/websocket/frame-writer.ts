@@ -7,40 +7,40 @@ const WHOLE_TEXT = 0x81
 /** Lengths up to which the first byte, and the next two, say it (RFC 6455 §5.2). */
 const SHORT = 125
 const MEDIUM = 0xffff
-const LONGEST_HEAD = 10
+const MAX_HEADER_BYTES = 10
 
 /** Frames are put one behind the other into pieces of this size, so that those that follow each other on their way to a socket are in one piece. */
-const SLAB = 16_384
-let slab = Buffer.allocUnsafeSlow(SLAB)
-let memory = slab.buffer
-let used = 0
+const CHUNK_BYTES = 16_384
+let chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES)
+let chunkMemory = chunk.buffer
+let offset = 0
 /** The frame that was made last, and the one before it where that is in the same piece. */
-let latest: Frame | undefined
-let before: Frame | undefined
+let lastFrame: WireFrame | undefined
+let previousFrame: WireFrame | undefined
 /** How an event in this piece ends, as text and as bytes. */
-let knownClosing: string | undefined
-let closingBytes: Uint8Array
+let lastSuffix: string | undefined
+let lastSuffixBytes: Uint8Array
 
 /** A frame, and as no frame changes any more, all who hold one may share it. */
-export type Frame = Uint8Array
+export type WireFrame = Uint8Array
 
 /**
  * @param text a message, also as UTF-8
  * @param isAscii it is a string that is known to be ASCII, whose bytes need not be made up
  */
-export function framed (text: string | Buffer, isAscii = false): Frame {
+export function encodeTextFrame (text: string | Buffer, isAscii = false): WireFrame {
   // Of a string, as many bytes as it may become at the most: counting them would cost as much as writing them.
-  const atMost = LONGEST_HEAD + (typeof text === 'string' && !isAscii ? text.length * 3 : text.length)
-  if (!reserve(atMost)) return framedAlone(Buffer.from(text))
-  const start = used
-  const guess = headLength(text.length)
+  const atMost = MAX_HEADER_BYTES + (typeof text === 'string' && !isAscii ? text.length * 3 : text.length)
+  if (!reserve(atMost)) return encodeLargeFrame(Buffer.from(text))
+  const start = offset
+  const guess = headerLength(text.length)
   const at = start + guess
-  const bytes = typeof text !== 'string' ? text.copy(slab, at) : isAscii ? writeAscii(slab, text, at) : slab.write(text, at)
-  const head = headLength(bytes)
+  const bytes = typeof text !== 'string' ? text.copy(chunk, at) : isAscii ? writeAscii(chunk, text, at) : chunk.write(text, at)
+  const head = headerLength(bytes)
   // A short text whose letters take more bytes than it has letters.
-  if (head !== guess) slab.copyWithin(start + head, at, at + bytes)
-  writeHead(slab, start, bytes)
-  return frameUpTo(start + head + bytes)
+  if (head !== guess) chunk.copyWithin(start + head, at, at + bytes)
+  writeHeader(chunk, start, bytes)
+  return takeFrame(start + head + bytes)
 }
 
 /**
@@ -48,28 +48,28 @@ export function framed (text: string | Buffer, isAscii = false): Frame {
  * once have in common, and that is copied from the one before.
  * @param key what the number is put behind
  */
-export function framedEvent (opening: string, key: string, seq: number, closing: string): Frame {
+export function encodeEventFrame (opening: string, key: string, seq: number, closing: string): WireFrame {
   const digits = digitsOf(seq)
   const bytes = opening.length + key.length + digits + closing.length
-  if (!reserve(LONGEST_HEAD + bytes)) return framedAlone(Buffer.from(opening + key + seq + closing))
-  let at = used + headLength(bytes)
-  writeHead(slab, used, bytes)
-  at += writeAscii(slab, opening, at)
-  for (let i = 0; i < key.length; i++) slab[at++] = key.charCodeAt(i)
+  if (!reserve(MAX_HEADER_BYTES + bytes)) return encodeLargeFrame(Buffer.from(opening + key + seq + closing))
+  let at = offset + headerLength(bytes)
+  writeHeader(chunk, offset, bytes)
+  at += writeAscii(chunk, opening, at)
+  for (let i = 0; i < key.length; i++) chunk[at++] = key.charCodeAt(i)
   at += digits
   let rest = seq
   for (let i = 1; i <= digits; i++) {
-    slab[at - i] = 0x30 + rest % 10
+    chunk[at - i] = 0x30 + rest % 10
     rest = Math.floor(rest / 10)
   }
-  if (closing === knownClosing) {
-    copyInto(slab, closingBytes, at)
+  if (closing === lastSuffix) {
+    copyInto(chunk, lastSuffixBytes, at)
   } else {
-    writeAscii(slab, closing, at)
-    knownClosing = closing
-    closingBytes = new Uint8Array(memory, at, closing.length)
+    writeAscii(chunk, closing, at)
+    lastSuffix = closing
+    lastSuffixBytes = new Uint8Array(chunkMemory, at, closing.length)
   }
-  return frameUpTo(at + closing.length)
+  return takeFrame(at + closing.length)
 }
 
 function digitsOf (n: number): number {
@@ -80,37 +80,37 @@ function digitsOf (n: number): number {
 
 /** Makes room for a frame in one piece. @returns false where it is so large that it would take the place of many */
 function reserve (bytes: number): boolean {
-  if (used + bytes <= SLAB) return true
-  if (bytes > SLAB / 2) return false
-  slab = Buffer.allocUnsafeSlow(SLAB)
-  memory = slab.buffer
-  used = 0
-  latest = knownClosing = undefined
+  if (offset + bytes <= CHUNK_BYTES) return true
+  if (bytes > CHUNK_BYTES / 2) return false
+  chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES)
+  chunkMemory = chunk.buffer
+  offset = 0
+  lastFrame = lastSuffix = undefined
   return true
 }
 
 /** The frame that was written behind all others. */
-function frameUpTo (end: number): Frame {
-  before = latest
+function takeFrame (end: number): WireFrame {
+  previousFrame = lastFrame
   // Not a Buffer by `subarray`, which takes more than twice as long.
-  latest = new Uint8Array(memory, used, end - used)
-  used = end
-  return latest
+  lastFrame = new Uint8Array(chunkMemory, offset, end - offset)
+  offset = end
+  return lastFrame
 }
 
 /** Whether a frame follows another one in memory, as far as it was made last: comparing their memories would be a call into the engine for each. */
-export function follows (frame: Frame, other: Frame): boolean { return frame === latest && other === before }
+export function isAdjacent (frame: WireFrame, other: WireFrame): boolean { return frame === lastFrame && other === previousFrame }
 
-function framedAlone (text: Buffer): Frame {
-  const head = headLength(text.length)
+function encodeLargeFrame (text: Buffer): WireFrame {
+  const head = headerLength(text.length)
   const frame = Buffer.allocUnsafeSlow(head + text.length)
-  writeHead(frame, 0, text.length)
+  writeHeader(frame, 0, text.length)
   text.copy(frame, head)
   return frame
 }
 
 /** @param bytes in the message */
-function writeHead (memory: Buffer, at: number, bytes: number): void {
+function writeHeader (memory: Buffer, at: number, bytes: number): void {
   memory[at] = WHOLE_TEXT
   if (bytes <= SHORT) {
     memory[at + 1] = bytes
@@ -125,21 +125,21 @@ function writeHead (memory: Buffer, at: number, bytes: number): void {
 }
 
 /** The message in a frame that was made here, UTF-8: the same bytes. */
-export function textOf (frame: Frame): Buffer {
-  const head = frame[1]! <= SHORT ? 2 : frame[1] === 126 ? 4 : LONGEST_HEAD
+export function payloadOf (frame: WireFrame): Buffer {
+  const head = frame[1]! <= SHORT ? 2 : frame[1] === 126 ? 4 : MAX_HEADER_BYTES
   return Buffer.from(frame.buffer, frame.byteOffset + head, frame.length - head)
 }
 
 /** A ping without data. */
-export const PING: Frame = Uint8Array.of(0x89, 0)
+export const PING_FRAME: WireFrame = Uint8Array.of(0x89, 0)
 
 /** The answer to a ping. @param data what it has to repeat, 125 bytes at the most (RFC 6455 §5.5) */
-export function pong (data: Uint8Array): Frame { return control(0x8a, data) }
+export function encodePong (data: Uint8Array): WireFrame { return encodeControl(0x8a, data) }
 
 /** A close. @param data the code, two bytes, and a reason; or nothing (RFC 6455 §5.5.1) */
-export function closing (data: Uint8Array): Frame { return control(0x88, data) }
+export function encodeClose (data: Uint8Array): WireFrame { return encodeControl(0x88, data) }
 
-function control (first: number, data: Uint8Array): Frame {
+function encodeControl (first: number, data: Uint8Array): WireFrame {
   const frame = new Uint8Array(2 + data.length)
   frame[0] = first
   frame[1] = data.length
@@ -147,4 +147,4 @@ function control (first: number, data: Uint8Array): Frame {
   return frame
 }
 
-function headLength (bytes: number): number { return bytes <= SHORT ? 2 : bytes <= MEDIUM ? 4 : LONGEST_HEAD }
+function headerLength (bytes: number): number { return bytes <= SHORT ? 2 : bytes <= MEDIUM ? 4 : MAX_HEADER_BYTES }

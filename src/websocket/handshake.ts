@@ -55,7 +55,7 @@ export interface Handshake {
  * What is wrong with a handshake (RFC 6455 §4.2.1), as a sentence. The library is more patient: it takes HTTP/1.0, and old
  * drafts of the protocol whose origin stands in another header than the one that we check.
  */
-export function handshakeFault ({ httpVersion, headers }: Handshake): string | undefined {
+export function checkHandshake ({ httpVersion, headers }: Handshake): string | undefined {
   if (httpVersion !== '1.1') return 'A WebSocket begins with HTTP/1.1.'
   if (String(headers['sec-websocket-version']) !== '13') return 'Sec-WebSocket-Version must be 13.'
   if (!/^[A-Za-z0-9+/]{22}==$/.test(headers['sec-websocket-key'] ?? '')) return 'Sec-WebSocket-Key must be 16 bytes in Base64.'
@@ -173,11 +173,11 @@ const MAX_HEAD = 4_096
 const HEAD = /GET \/(?:\?[!-~]*)? HTTP\/1\.1\r\n(?:[!#$%&'*+.^_`|~\w-]+:[\t -~]*\r\n)+\r\n/y
 
 /** What anyone asks of a handshake: here, in the plugin of sockets, or for the address behind a proxy. None of them may come twice. */
-const ASKED_FOR = ['host', 'connection', 'upgrade', 'sec-websocket-version', 'sec-websocket-key', 'origin', 'x-forwarded-for'] as const
+const RELEVANT_HEADERS = ['host', 'connection', 'upgrade', 'sec-websocket-version', 'sec-websocket-key', 'origin', 'x-forwarded-for'] as const
 /** Headers that change nothing here; but what they ask for is the library's to look at. */
-const NOT_PLAIN = ['content-length', 'transfer-encoding', 'expect', 'sec-websocket-protocol']
+const SLOW_PATH_HEADERS = ['content-length', 'transfer-encoding', 'expect', 'sec-websocket-protocol']
 /** Of each of the first its number, of each of the second none. */
-const NUMBERS: ReadonlyMap<string, number> = new Map([...ASKED_FOR.map((name, n) => [name, n] as const), ...NOT_PLAIN.map((name) => [name, -1] as const)])
+const NUMBERS: ReadonlyMap<string, number> = new Map([...RELEVANT_HEADERS.map((name, n) => [name, n] as const), ...SLOW_PATH_HEADERS.map((name) => [name, -1] as const)])
 
 /**
  * Reads a handshake as it should be, at the socket's route, whole and with nothing in it that could be read in two ways. What is not one may be a handshake
@@ -189,7 +189,7 @@ export function readHandshake (bytes: Buffer): (Handshake & { readonly end: numb
   HEAD.lastIndex = 0
   if (!HEAD.test(head)) return undefined
   const end = HEAD.lastIndex
-  const values: Array<string | undefined> = ASKED_FOR.map(() => undefined)
+  const values: Array<string | undefined> = RELEVANT_HEADERS.map(() => undefined)
   let lines = 0
   for (let at = head.indexOf('\r\n') + 2; at < end - 2; lines++) {
     const colon = head.indexOf(':', at)
@@ -211,7 +211,7 @@ export function readHandshake (bytes: Buffer): (Handshake & { readonly end: numb
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
 /** The answer to a handshake that has no fault. */
-export function acceptance ({ headers }: Handshake): Buffer {
+export function handshakeResponse ({ headers }: Handshake): Buffer {
   const accept = hash('sha1', headers['sec-websocket-key']! + GUID, 'base64')
   return Buffer.from(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`, 'latin1')
 }

@@ -2,7 +2,7 @@
 
 const MASK_BYTES = 4
 /** From as many bytes it pays to look for the words in them. */
-const LONG = 16
+const WORD_THRESHOLD = 16
 
 /** The same memory as bytes and as words, of which the platform says which byte comes first. */
 const key = new Int32Array(1)
@@ -27,13 +27,13 @@ function wordsOf (bytes: Buffer): Int32Array | undefined {
  * @param mask where the mask is in them
  * @returns whether all of them are ASCII now
  */
-export function toggleMask (bytes: Buffer, mask: number, start: number, end: number): boolean {
-  const words = end - start >= LONG ? wordsOf(bytes) : undefined
-  if (!words) return toggleBytes(bytes, mask, start, start, end) < 0x80
+export function applyMask (bytes: Buffer, mask: number, start: number, end: number): boolean {
+  const words = end - start >= WORD_THRESHOLD ? wordsOf(bytes) : undefined
+  if (!words) return applyMaskByBytes(bytes, mask, start, start, end) < 0x80
   // To where words begin, then word by word with the mask as it lies in them, and what is left.
   const first = start + MASK_BYTES - 1 >> 2
   const last = end >> 2
-  const bits = toggleBytes(bytes, mask, start, start, first << 2) | toggleBytes(bytes, mask, start, last << 2, end)
+  const bits = applyMaskByBytes(bytes, mask, start, start, first << 2) | applyMaskByBytes(bytes, mask, start, last << 2, end)
   for (let i = 0; i < MASK_BYTES; i++) keyBytes[i] = bytes[mask + ((first << 2) - start + i) % MASK_BYTES]!
   const word = key[0]!
   let wordBits = 0
@@ -42,7 +42,7 @@ export function toggleMask (bytes: Buffer, mask: number, start: number, end: num
 }
 
 /** @param start where the masked data begins @param from where to begin in it @returns the bits that any of the bytes has now */
-function toggleBytes (bytes: Buffer, mask: number, start: number, from: number, to: number): number {
+function applyMaskByBytes (bytes: Buffer, mask: number, start: number, from: number, to: number): number {
   let bits = 0
   for (let i = from; i < to; i++) bits |= bytes[i]! ^= bytes[mask + (i - start) % MASK_BYTES]!
   return bits

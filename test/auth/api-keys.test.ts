@@ -6,16 +6,16 @@ import { build } from '../build.js'
 t.test('several keys at once, and nothing but them', async (t) => {
   const keys = new ApiKeys('old-key, new-key,read:looker')
   t.equal(keys.required, true)
-  for (const key of ['old-key', 'new-key']) t.strictSame(keys.claimsOf(key), { speaker: 'backend' }, key)
-  t.strictSame(keys.claimsOf('looker'), { speaker: 'reader' })
+  for (const key of ['old-key', 'new-key']) t.strictSame(keys.claimsOf(key), { principal: 'backend' }, key)
+  t.strictSame(keys.claimsOf('looker'), { principal: 'reader' })
   for (const key of ['', 'old-ke', 'old-key2', 'old-key,new-key', ',', 'read:looker', 'read:', 'OLD-KEY']) t.equal(keys.claimsOf(key), undefined, key)
   t.equal(new ApiKeys(undefined).required, false)
   t.equal(new ApiKeys(' , ').required, false)
 })
 
 t.test('a key that is listed twice may do what it may where it is listed first', async (t) => {
-  t.strictSame(new ApiKeys('read:key,key').claimsOf('key'), { speaker: 'reader' })
-  t.strictSame(new ApiKeys('key,read:key').claimsOf('key'), { speaker: 'backend' })
+  t.strictSame(new ApiKeys('read:key,key').claimsOf('key'), { principal: 'reader' })
+  t.strictSame(new ApiKeys('key,read:key').claimsOf('key'), { principal: 'backend' })
 })
 
 t.test('a bearer header, and nothing but one', async (t) => {

@@ -1,62 +1,62 @@
 // Who may do what: the whole table.
 import t from 'tap'
-import { ANYONE, may, type Action, type Claims } from '../../src/auth/policy.js'
+import { ANONYMOUS, isAllowed, type Action, type Claims } from '../../src/auth/policy.js'
 import { PAYMENT_EVENT_TYPES } from '../../src/protocol/events.js'
 
 const OPEN = { resultsFrom: 'any' } as const
 const STRICT = { resultsFrom: 'backend' } as const
-const device = (speaker: 'device1' | 'device2', deviceId?: string): Claims => ({ speaker, roomId: 'r', endsAt: 0, deviceId })
-const backend: Claims = { speaker: 'backend' }
-const reader: Claims = { speaker: 'reader' }
+const device = (principal: 'device1' | 'device2', deviceId?: string): Claims => ({ principal, roomId: 'r', endsAt: 0, deviceId })
+const backend: Claims = { principal: 'backend' }
+const reader: Claims = { principal: 'reader' }
 const join = (rest: object = {}): Action => ({ to: 'join', roomId: 'r', ...rest })
 const publish = (rest: object = {}): Action => ({ to: 'publish', roomId: 'r', type: 'CLICKED_PAY', ...rest })
 
-t.test('what each speaker may do in its room, from outside, and as a backend', async (t) => {
+t.test('what each principal may do in its room, from outside, and as a backend', async (t) => {
   const rows: Array<[string, Claims, boolean[]]> = [
-    ['anyone on an open server', ANYONE, [true, true, true, true, true]],
+    ['anyone on an open server', ANONYMOUS, [true, true, true, true, true]],
     ['device 1', device('device1'), [true, false, true, false, false]],
     ['device 2', device('device2'), [true, true, true, false, false]],
     ['a key that only reads', reader, [true, false, true, true, false]],
     ['a backend', backend, [true, true, true, true, true]]
   ]
   for (const [name, claims, expected] of rows) {
-    const actions: Action[] = [join(), publish(), { to: 'read', roomId: 'r' }, { to: 'look' }, { to: 'manage' }]
-    t.strictSame(actions.map((action) => may(claims, action, OPEN)), expected, name)
+    const actions: Action[] = [join(), publish(), { to: 'read', roomId: 'r' }, { to: 'inspect' }, { to: 'manage' }]
+    t.strictSame(actions.map((action) => isAllowed(claims, action, OPEN)), expected, name)
   }
 })
 
 t.test('a token is for one room', async (t) => {
   for (const claims of [device('device1'), device('device2')]) {
     for (const action of [join({ roomId: 'other' }), publish({ roomId: 'other' }), { to: 'read', roomId: 'other' } as Action, join({ roomId: 'R' }), join({ roomId: '' })]) {
-      t.equal(may(claims, action, OPEN), false, `${claims.speaker} ${JSON.stringify(action)}`)
+      t.equal(isAllowed(claims, action, OPEN), false, `${claims.principal} ${JSON.stringify(action)}`)
     }
   }
 })
 
 t.test('a token is for one role, and the role need not be said', async (t) => {
-  t.equal(may(device('device1'), join({ role: 'device1' }), OPEN), true)
-  t.equal(may(device('device1'), join({ role: 'device2' }), OPEN), false)
-  t.equal(may(device('device2'), join({ role: 'device1' }), OPEN), false)
+  t.equal(isAllowed(device('device1'), join({ role: 'device1' }), OPEN), true)
+  t.equal(isAllowed(device('device1'), join({ role: 'device2' }), OPEN), false)
+  t.equal(isAllowed(device('device2'), join({ role: 'device1' }), OPEN), false)
 })
 
 t.test('a token that names a device is for that device', async (t) => {
   for (const action of [join, publish]) {
     const claims = device('device2', 'phone')
-    t.equal(may(claims, action({ deviceId: 'phone' }), OPEN), true)
-    t.equal(may(claims, action(), OPEN), true, 'it need not be said')
-    t.equal(may(claims, action({ deviceId: 'another' }), OPEN), false)
-    t.equal(may(device('device2'), action({ deviceId: 'another' }), OPEN), true, 'a token without one is for any')
+    t.equal(isAllowed(claims, action({ deviceId: 'phone' }), OPEN), true)
+    t.equal(isAllowed(claims, action(), OPEN), true, 'it need not be said')
+    t.equal(isAllowed(claims, action({ deviceId: 'another' }), OPEN), false)
+    t.equal(isAllowed(device('device2'), action({ deviceId: 'another' }), OPEN), true, 'a token without one is for any')
   }
 })
 
 t.test('results are a backend\'s word where the settings say so', async (t) => {
   for (const type of PAYMENT_EVENT_TYPES) {
     const isResult = type === 'PAYMENT_SUCCESS' || type === 'PAYMENT_ERROR'
-    for (const claims of [ANYONE, device('device2')]) {
-      t.equal(may(claims, publish({ type }), OPEN), true)
-      t.equal(may(claims, publish({ type }), STRICT), !isResult, `${claims.speaker}: ${type}`)
+    for (const claims of [ANONYMOUS, device('device2')]) {
+      t.equal(isAllowed(claims, publish({ type }), OPEN), true)
+      t.equal(isAllowed(claims, publish({ type }), STRICT), !isResult, `${claims.principal}: ${type}`)
     }
-    t.equal(may(backend, publish({ type }), STRICT), true)
-    for (const claims of [device('device1'), reader]) t.equal(may(claims, publish({ type }), OPEN), false, `${claims.speaker}: ${type}`)
+    t.equal(isAllowed(backend, publish({ type }), STRICT), true)
+    for (const claims of [device('device1'), reader]) t.equal(isAllowed(claims, publish({ type }), OPEN), false, `${claims.principal}: ${type}`)
   }
 })

@@ -28,12 +28,12 @@ async function codeOf (token: string, subject = tokens): Promise<string> {
 t.test('a token says room, role, device and end, and nothing more than that is known of it', async (t) => {
   const { token, expiresAt } = await tokens.sign({ roomId: 'r', role: 'device2', deviceId: 'téléphone' }, 60_000)
   t.equal(expiresAt, 1_795_500_060_000, 'rounded down to a second')
-  t.strictSame(await tokens.verify(token), { speaker: 'device2', roomId: 'r', deviceId: 'téléphone', endsAt: 5000 + expiresAt - NOW })
+  t.strictSame(await tokens.verify(token), { principal: 'device2', roomId: 'r', deviceId: 'téléphone', endsAt: 5000 + expiresAt - NOW })
   const [header, payload] = token.split('.').map((part) => Buffer.from(part, 'base64url').toString())
   t.strictSame(JSON.parse(header!), HEADER)
   t.strictSame(JSON.parse(payload!), { room: 'r', role: 'device2', deviceId: 'téléphone', iss: GOOD.iss, aud: GOOD.aud, iat: 1_795_500_000, exp: 1_795_500_060 })
   const anybodys = await tokens.sign({ roomId: 'r', role: 'device1' }, 60_000)
-  t.strictSame(await tokens.verify(anybodys.token), { speaker: 'device1', roomId: 'r', deviceId: undefined, endsAt: 5000 + expiresAt - NOW })
+  t.strictSame(await tokens.verify(anybodys.token), { principal: 'device1', roomId: 'r', deviceId: undefined, endsAt: 5000 + expiresAt - NOW })
   t.equal(await codeOf(forge(GOOD)), 'taken', 'one by hand is taken, so what follows is refused for what is wrong with it')
 })
 

@@ -9,7 +9,7 @@ import { PAYMENT_EVENT_TYPES } from '../../src/protocol/events.js'
 import { startRedis, withoutRedis } from '../redis.js'
 import { LOG_SIZE, RETENTION } from './contract.js'
 import { startBroker } from './redis/node.js'
-import { textOf } from '../../src/websocket/frame-writer.js'
+import { payloadOf } from '../../src/websocket/frame-writer.js'
 
 const text = fc.constantFrom('', 'pix', 'card', 'a"b\\', 'ç\u2028', '5')
 const event = fc.record({
@@ -40,7 +40,7 @@ t.test('the same answers, log and state', { skip: withoutRedis }, async (t) => {
       const view = await broker.read(roomId, { seq: 0 })
       if (view instanceof Failure) return [...told, view.code]
       const { seq, state, recovered, entries } = view
-      return [...told, { seq, state, recovered, entries: entries.map((entry) => [entry.seq, textOf(entry.frame).toString()]) }]
+      return [...told, { seq, state, recovered, entries: entries.map((entry) => [entry.seq, payloadOf(entry.frame).toString()]) }]
     }))
     t.strictSame(answers[1], answers[0])
   }), { numRuns: 200 })

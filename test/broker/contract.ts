@@ -4,7 +4,7 @@ import { until } from '../until.js'
 import type { Broker, Lifetime, LogEntry, Published, RoomSummary, RoomView } from '../../src/broker/broker.js'
 import { Failure } from '../../src/errors.js'
 import { draftEvent } from '../../src/protocol/codec.js'
-import { textOf } from '../../src/websocket/frame-writer.js'
+import { payloadOf } from '../../src/websocket/frame-writer.js'
 
 export interface ContractSubject {
   readonly broker: Broker
@@ -29,7 +29,7 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
       },
       closed: (roomId, cause) => { closed.push([roomId, cause]) },
       lost: (roomId) => { t.fail(`position lost in ${roomId}`) },
-      elsewhere: (roomId) => { t.fail(`somebody is elsewhere in ${roomId}`) }
+      remoteMembers: (roomId) => { t.fail(`somebody is elsewhere in ${roomId}`) }
     })
     const announce = (roomId: string, ...clientIds: string[]) =>
       broker.announce(roomId, clientIds.map((clientId) => ({ clientId, deviceId: clientId, role: 'device1' as const })), [])
@@ -69,7 +69,7 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     await broker.subscribe('r')
     const results = await Promise.all(Array.from({ length: 50 }, (_, n) => publish('r', { n })))
     t.strictSame(results.map((result) => (result as Published).seq), Array.from({ length: 50 }, (_, n) => n + 1))
-    t.strictSame(seen.map(([, { frame }]) => JSON.parse(textOf(frame).toString()).payload.n), Array.from({ length: 50 }, (_, n) => n))
+    t.strictSame(seen.map(([, { frame }]) => JSON.parse(payloadOf(frame).toString()).payload.n), Array.from({ length: 50 }, (_, n) => n))
   })
 
   t.test('a subscribed room\'s entries are handed out once, encoded, with their origin; others are only kept', async (t) => {
@@ -82,7 +82,7 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     t.equal(seen.length, 1)
     const [roomId, entry] = seen[0]!
     t.strictSame([roomId, entry.epoch, entry.seq, entry.origin], ['r', (await read('r')).epoch, 1, 'client_1'])
-    t.strictSame(JSON.parse(textOf(entry.frame).toString()), { type: 'CLICKED_PAY', payload: { roomId: 'r', note: 'olá' }, seq: 1, timestamp: 1000, source: 'device' })
+    t.strictSame(JSON.parse(payloadOf(entry.frame).toString()), { type: 'CLICKED_PAY', payload: { roomId: 'r', note: 'olá' }, seq: 1, timestamp: 1000, source: 'device' })
     t.equal((await read('quiet')).seq, 1)
   })
 
@@ -195,8 +195,8 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
   t.test('a request\'s key and an event\'s id are two name spaces', async (t) => {
     const { broker, published } = await subject(t)
     await published('r', {}, { id: 'x' })
-    const keyed = (message: string, timestamp: number, stamped = true) => broker.publish('r', draftEvent({ type: 'NOTE', payload: { roomId: 'r', message, timestamp } }, {
-      source: 'api', timestamp, idempotencyKey: 'x', stamped
+    const keyed = (message: string, timestamp: number, hasServerTimestamp = true) => broker.publish('r', draftEvent({ type: 'NOTE', payload: { roomId: 'r', message, timestamp } }, {
+      source: 'api', timestamp, idempotencyKey: 'x', hasServerTimestamp
     }), true)
     t.match(await keyed('same', 1), { seq: 2, duplicate: false })
     t.match(await keyed('same', 2), { seq: 2, isNew: false, duplicate: false, timestamp: 1 }, 'the first answer; what is said counts, not the time that was put into it')

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { parse } from '../../src/cli/command.js'
 import { COMMANDS } from '../../src/cli/commands.js'
-import { Fault, reasonOf } from '../../src/cli/cli-error.js'
+import { CliError, reasonOf } from '../../src/cli/cli-error.js'
 import { withCommon } from '../../src/cli/help.js'
 import { printable, Printer } from '../../src/cli/terminal.js'
 import { ROOT, VERSION } from '../../src/root.js'
@@ -140,5 +140,5 @@ t.test('an error of the network says what there is to say', async (t) => {
 t.test('help and version belong to every command, and hide none of its options', async (t) => {
   for (const [name, { options }] of COMMANDS) t.strictSame(Object.keys(options).filter((option) => ['help', 'version'].includes(option)), [], name)
   t.strictSame(Object.keys(withCommon({})), ['help', 'version'])
-  t.ok(new Fault(64, '') instanceof Error)
+  t.ok(new CliError(64, '') instanceof Error)
 })

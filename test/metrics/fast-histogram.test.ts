@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { Histogram, Registry } from 'prom-client'
 import t from 'tap'
-import { DurationTally } from '../../src/metrics/fast-histogram.js'
+import { FastHistogram } from '../../src/metrics/fast-histogram.js'
 
 t.test('the same durations make the same figures', async (t) => {
   const seconds = fc.integer({ min: 1, max: 10_000_000 }).map((us) => us / 1e6)
@@ -12,7 +12,7 @@ t.test('the same durations make the same figures', async (t) => {
   await fc.assert(fc.asyncProperty(bounds, fc.array(seconds, { maxLength: 30 }), async (buckets, durations) => {
     const [ours, theirs] = [new Registry(), new Registry()]
     const options = { name: 'a_seconds', help: 'How long.', buckets }
-    const tally = new DurationTally({ ...options, registers: [ours] })
+    const tally = new FastHistogram({ ...options, registers: [ours] })
     const histogram = new Histogram({ ...options, registers: [theirs] })
     // Those at a bound are within it.
     for (const duration of [...durations, ...buckets]) {
@@ -34,7 +34,7 @@ t.test('the same durations make the same figures', async (t) => {
 t.test('a name is taken once', async (t) => {
   const registry = new Registry()
   const options = { name: 'a_seconds', help: 'How long.', buckets: [1], registers: [registry] }
-  const register = () => new DurationTally(options)
+  const register = () => new FastHistogram(options)
   register()
   t.throws(register, /already been registered/)
 })

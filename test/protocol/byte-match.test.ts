@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
-import { areSame, isAt, viewOf, written } from '../../src/protocol/byte-match.js'
+import { bytesEqual, matchesAt, viewOf, bytePattern } from '../../src/protocol/byte-match.js'
 
 t.test('text is found where it is, whole, and nowhere else', async (t) => {
   let found = 0
@@ -14,7 +14,7 @@ t.test('text is found where it is, whole, and nowhere else', async (t) => {
         for (let at = 0; at <= end; at++) {
           const expected = bytes.subarray(at, end).indexOf(text) === 0
           if (expected) found++
-          assert.equal(isAt(viewOf(bytes), at, end, written(text)), expected, `${text} at ${at} in ${bytes} up to ${end}`)
+          assert.equal(matchesAt(viewOf(bytes), at, end, bytePattern(text)), expected, `${text} at ${at} in ${bytes} up to ${end}`)
         }
       }
     }
@@ -29,14 +29,14 @@ t.test('bytes are the same where all of them are', async () => {
     const view = new DataView(bytes.buffer, bytes.byteOffset)
     const other = first.length + 4
     for (let length = 4; length <= Math.min(first.length, second.length); length++) {
-      assert.equal(areSame(view, 0, view, other, length), first.slice(0, length) === second.slice(0, length), `${length} of ${first} and ${second}`)
+      assert.equal(bytesEqual(view, 0, view, other, length), first.slice(0, length) === second.slice(0, length), `${length} of ${first} and ${second}`)
     }
   }), { numRuns: 2_000 })
 })
 
 t.test('a view is of the bytes that are asked about', async (t) => {
   const [first, second] = [Buffer.from('first'), Buffer.from('second')]
-  t.ok(isAt(viewOf(first), 0, 5, written('first')))
-  t.ok(isAt(viewOf(second), 0, 6, written('second')))
-  t.ok(isAt(viewOf(first), 1, 5, written('irst')))
+  t.ok(matchesAt(viewOf(first), 0, 5, bytePattern('first')))
+  t.ok(matchesAt(viewOf(second), 0, 6, bytePattern('second')))
+  t.ok(matchesAt(viewOf(first), 1, 5, bytePattern('irst')))
 })

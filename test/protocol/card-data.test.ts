@@ -1,7 +1,7 @@
 // The guard against card data: which keys and numbers are refused, which look-alikes pass, and that a refusal repeats nothing.
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
-import { BRANDS, holdsCardNumber, isCardNumber, namesCardData } from '../../src/protocol/card-data.js'
+import { BRANDS, holdsCardNumber, isCardNumber, isCardDataKey } from '../../src/protocol/card-data.js'
 import type { ClientFrame, RefusedFrame } from '../../src/protocol/codec.js'
 import { seeded } from '../seeded.js'
 import { decode } from './frames.js'
@@ -127,16 +127,16 @@ t.test('keys that name card data, however they are spelt', async (t) => {
     'pan', 'PAN', 'cardPan', 'fullPan', 'primaryAccountNumber', 'cardNumber', 'card_number', 'card-number', 'CARDNUMBER', 'card number', 'cardNo', 'cardNum', 'ccNumber', 'creditCardNumber',
     'numeroCartao', 'numero_do_cartao', 'número do cartão', 'nu\u0301mero do carta\u0303o', 'NÚMERO DO CARTÃO', 'numCartao', 'nrCartao', 'numeroCartaoCredito', 'numero do cartão de débito',
     'track1', 'track2', 'Track_2', 'trackData', 'track2Data', 'track2EquivalentData', 'magStripe', 'magneticStripeData', 'pin', 'PIN', 'pinBlock', 'pin_block', 'cardPin', 'encryptedPinBlock', 'senhaCartao', 'senha do cartão'
-  ]) t.ok(namesCardData(key, true), key)
+  ]) t.ok(isCardDataKey(key, true), key)
   for (const key of [
     'pinned', 'company', 'spanish', 'shipping', 'opinion', 'spin', 'pins', 'pinCode', 'expand', 'span', 'panel', 'pandas', 'card', 'cards', 'cardBrand', 'cardHolder', 'cardLast4', 'number', 'numero',
     'accountNumber', 'orderNumber', 'code', 'codigo', 'verificationCode', 'security', 'track', 'trackId', 'tracking', 'trackingNumber', 'description', 'cvs', 'recover', 'cidade', 'acid', 'type', 'payload', 'roomId',
     'maskedPan', 'panToken', 'cvvValid', 'p', '', ' ', '_'.repeat(2048), `cvv${'_'.repeat(64)}`
-  ]) t.notOk(namesCardData(key, true), key.slice(0, 60))
-  for (const value of ['123', '1234']) t.ok(namesCardData('cid', value) && namesCardData('C_ID', value), `cid ${value}`)
-  for (const value of ['12', '12345', 'abc', 123, null, {}, 'GA1.2.3']) t.notOk(namesCardData('cid', value), `cid ${JSON.stringify(value)}`)
-  for (let i = 0; i < 2000; i++) namesCardData(`key ${i}`, i)
-  t.ok(namesCardData('cvv', 1) && !namesCardData('another key', 1), 'after many others too')
+  ]) t.notOk(isCardDataKey(key, true), key.slice(0, 60))
+  for (const value of ['123', '1234']) t.ok(isCardDataKey('cid', value) && isCardDataKey('C_ID', value), `cid ${value}`)
+  for (const value of ['12', '12345', 'abc', 123, null, {}, 'GA1.2.3']) t.notOk(isCardDataKey('cid', value), `cid ${JSON.stringify(value)}`)
+  for (let i = 0; i < 2000; i++) isCardDataKey(`key ${i}`, i)
+  t.ok(isCardDataKey('cvv', 1) && !isCardDataKey('another key', 1), 'after many others too')
 })
 
 const frame = (payload: object, top: object = {}) => JSON.stringify({ type: 'CLICKED_PAY', payload: { roomId: 'r', ...payload }, ...top })
@@ -232,7 +232,7 @@ t.test('no number that fails the check digit is', async () => {
 
 t.test('whatever the text, the answer is yes or no; whatever the JSON, a refusal repeats no card number', async () => {
   fc.assert(fc.property(fc.string({ unit: fc.constantFrom(...'0123456789 -\u00a0a.'), maxLength: 200 }), fc.anything(), (text, value) =>
-    typeof holdsCardNumber(text) === 'boolean' && typeof namesCardData(text, value) === 'boolean'), { numRuns: 3000 })
+    typeof holdsCardNumber(text) === 'boolean' && typeof isCardDataKey(text, value) === 'boolean'), { numRuns: 3000 })
   const part = fc.oneof(fc.string(), card.chain(grouped), fc.constantFrom('cvv', 'type', 'payload', 'id', 'roomId', 'CLICKED_PAY'))
   const { value } = fc.letrec((tie) => ({
     value: fc.oneof({ depthSize: 'small' }, part, card.map(Number), fc.double(), fc.array(tie('value'), { maxLength: 4 }), fc.dictionary(part, tie('value'), { maxKeys: 4 }))

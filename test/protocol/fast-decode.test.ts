@@ -2,9 +2,9 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { checkFrame, decodeFrame, draftEvent, eventFrame, eventText, type ClientFrame } from '../../src/protocol/codec.js'
-import { namesCardData } from '../../src/protocol/card-data.js'
+import { isCardDataKey } from '../../src/protocol/card-data.js'
 import { EVENTS, PAYMENT_EVENT_TYPES } from '../../src/protocol/events.js'
-import { framed, textOf } from '../../src/websocket/frame-writer.js'
+import { encodeTextFrame, payloadOf } from '../../src/websocket/frame-writer.js'
 import { decode, frame, refuses } from './frames.js'
 
 const openingOf = (type: string, payload: unknown) => `{"type":"${type}","payload":${JSON.stringify(payload)}`
@@ -77,7 +77,7 @@ t.test('what JSON.stringify would write otherwise is read in the general way', a
 })
 
 t.test('what is refused is refused as ever', async (t) => {
-  for (const type of PAYMENT_EVENT_TYPES) for (const key of Object.keys(EVENTS[type].schema.properties)) t.notOk(namesCardData(key, ''), `${key} is no name of card data`)
+  for (const type of PAYMENT_EVENT_TYPES) for (const key of Object.keys(EVENTS[type].schema.properties)) t.notOk(isCardDataKey(key, ''), `${key} is no name of card data`)
   refuses(t, frame({ deviceId: '4111111111111111' }), 'SENSITIVE_DATA')
   refuses(t, JSON.stringify({ type: 'PAYMENT_SUCCESS', payload: { roomId: 'r', amount: 4222222222222 } }), 'SENSITIVE_DATA')
   for (const payload of [{ cvv: '1' }, { cardNumber: 'x' }, { note: ['4111 1111 1111 1111'] }, { n4111111111111111: 'x' }, { cid: '123' }]) {
@@ -145,15 +145,15 @@ const nearlyPlain = fc.record({
 t.test('any frame is read as in the general way, and goes out the same', async (t) => {
   let plain = 0
   fc.assert(fc.property(nearlyPlain, (text) => {
-    const { opening, ...read } = decode(text) as ClientFrame
+    const { jsonPrefix, ...read } = decode(text) as ClientFrame
     const expected = general(text)
     t.same('failure' in read ? { ...read, failure: { ...read.failure as object } } : read, 'failure' in expected ? { ...expected, failure: { ...expected.failure } } : expected, text)
-    if (opening === undefined) return
+    if (jsonPrefix === undefined) return
     plain++
-    t.equal(opening, openingOf(read.type, read.payload), text)
-    const [fast, slow] = [{ ...read, opening }, read].map((event) => draftEvent(event, { source: 'device', timestamp: 5 }))
-    t.ok(Buffer.from(eventFrame(fast!, plain)).equals(framed(eventText(slow!, plain))))
-    t.equal(textOf(eventFrame(fast!, plain)).toString(), eventText(slow!, plain))
+    t.equal(jsonPrefix, openingOf(read.type, read.payload), text)
+    const [fast, slow] = [{ ...read, jsonPrefix }, read].map((event) => draftEvent(event, { source: 'device', timestamp: 5 }))
+    t.ok(Buffer.from(eventFrame(fast!, plain)).equals(encodeTextFrame(eventText(slow!, plain))))
+    t.equal(payloadOf(eventFrame(fast!, plain)).toString(), eventText(slow!, plain))
   }), { numRuns: 4_000 })
   t.ok(plain > 100, `${plain} of them were plain`)
 })

@@ -4,12 +4,12 @@ import { TypeCompiler } from '@sinclair/typebox/compiler'
 import fc from 'fast-check'
 import t from 'tap'
 import { DeviceId, RoomId } from '../../src/protocol/identifiers.js'
-import { KnownNames } from '../../src/protocol/string-cache.js'
+import { InternedStrings } from '../../src/protocol/string-cache.js'
 import { viewOf } from '../../src/protocol/byte-match.js'
 
 const rooms = TypeCompiler.Compile(RoomId)
 const reader = (check = rooms) => {
-  const names = new KnownNames(check)
+  const names = new InternedStrings(check)
   return (name: string) => {
     const bytes = Buffer.from(`"${name}"`)
     return names.read(bytes, viewOf(bytes), 1, bytes.length - 1)
@@ -34,7 +34,7 @@ t.test('a name is read as it is, the first time and later, also where another on
 })
 
 t.test('a name keeps nothing of the bytes that it was read from', async (t) => {
-  const names = new KnownNames(rooms)
+  const names = new InternedStrings(rooms)
   const bytes = Buffer.from('room-1')
   const read = () => names.read(bytes, viewOf(bytes), 0, 6)
   t.equal(read(), 'room-1')

@@ -3,9 +3,9 @@ import { Writable } from 'node:stream'
 import t from 'tap'
 import type { WebSocket } from 'ws'
 import { CLOSE, type CloseReason } from '../../src/errors.js'
-import { Outbox } from '../../src/sessions/send-queue.js'
-import { StreamNetwork } from '../../src/websocket/batch-writer.js'
-import { framed } from '../../src/websocket/frame-writer.js'
+import { SendQueue } from '../../src/sessions/send-queue.js'
+import { StreamConnection } from '../../src/websocket/batch-writer.js'
+import { encodeTextFrame } from '../../src/websocket/frame-writer.js'
 import { bytesOf } from '../websocket/bytes-of.js'
 
 const LIMIT = 1000
@@ -20,14 +20,14 @@ function setUp () {
     overflows.push(socket.bufferedAmount)
     reasons.add(reason)
   }
-  const outbox = new Outbox(socket as unknown as WebSocket, undefined, LIMIT, { close })
+  const outbox = new SendQueue(socket as unknown as WebSocket, undefined, LIMIT, { close })
   return { outbox, socket, sent, overflows, reasons }
 }
 
 t.test('frames go out in order, and as text also where they are bytes', async (t) => {
   const { outbox, sent, overflows } = setUp()
   outbox.send('{"n":1}')
-  outbox.sendFrame(framed('{"n":2}'))
+  outbox.sendFrame(encodeTextFrame('{"n":2}'))
   t.strictSame(sent, [['{"n":1}', { binary: false }], [Buffer.from('{"n":2}'), { binary: false }]])
   t.strictSame(overflows, [])
 })
@@ -47,10 +47,10 @@ t.test('up to the limit a slow peer gets everything; past it nothing is sent and
 
 t.test('what is told again goes at the pace of the peer', async (t) => {
   const { outbox, socket, sent } = setUp()
-  t.equal(outbox.sendPaced(framed('at once')), undefined)
+  t.equal(outbox.sendPaced(encodeTextFrame('at once')), undefined)
   socket.bufferedAmount = LIMIT / 2
   let isDone = false
-  const paced = outbox.sendPaced(framed('when it is taken'))!.then(() => { isDone = true })
+  const paced = outbox.sendPaced(encodeTextFrame('when it is taken'))!.then(() => { isDone = true })
   const [text, , taken] = sent.at(-1) as [Buffer, object, () => void]
   t.equal(String(text), 'when it is taken')
   await Promise.resolve()
@@ -59,7 +59,7 @@ t.test('what is told again goes at the pace of the peer', async (t) => {
   await paced
   t.ok(isDone)
   socket.readyState = 3
-  t.equal(outbox.sendPaced(framed('too late')), undefined)
+  t.equal(outbox.sendPaced(encodeTextFrame('too late')), undefined)
   t.equal(sent.length, 2)
 })
 
@@ -78,7 +78,7 @@ t.test('to a socket that is not open nothing is sent, and that is no overflow', 
     const { outbox, socket, sent, overflows } = setUp()
     Object.assign(socket, { readyState, bufferedAmount: LIMIT * 2 })
     outbox.send('too late')
-    outbox.sendFrame(framed('too late'))
+    outbox.sendFrame(encodeTextFrame('too late'))
     t.strictSame([sent, overflows], [[], []], state)
   }
 })
@@ -97,7 +97,7 @@ t.test('what one turn has for a socket is one write to its network, in order; th
     }
   })
   const socket = { readyState: 1 }
-  const outbox = new Outbox(socket as WebSocket, new StreamNetwork(network), LIMIT, { close: () => {} })
+  const outbox = new SendQueue(socket as WebSocket, new StreamConnection(network), LIMIT, { close: () => {} })
   outbox.sendFrame(Buffer.from('frame a'))
   outbox.send('b')
   outbox.pong(Buffer.from('c'))
@@ -117,7 +117,7 @@ t.test('frames past the limit find no room on a network either', async (t) => {
   const network = { handle: undefined, writableLength: LIMIT + 1, openStream: () => new Writable({ write: (chunk) => { written.push(chunk) } }) }
   const overflows: number[] = []
   const socket = { readyState: 1, bufferedAmount: 0, send: () => {} }
-  const outbox = new Outbox(socket as unknown as WebSocket, network, LIMIT, { close: () => { overflows.push(1) } })
-  outbox.sendFrame(framed('a'))
+  const outbox = new SendQueue(socket as unknown as WebSocket, network, LIMIT, { close: () => { overflows.push(1) } })
+  outbox.sendFrame(encodeTextFrame('a'))
   t.strictSame([written, overflows], [[], [1]])
 })

@@ -4,7 +4,7 @@ import type { Test } from 'tap'
 import t from 'tap'
 import type { CloseReason } from '../../src/errors.js'
 import type { Log } from '../../src/rooms/log.js'
-import { Sessions, type Connection } from '../../src/sessions/session-registry.js'
+import { SessionRegistry, type ManagedSession } from '../../src/sessions/session-registry.js'
 
 /** So short that all have the same turn; see the test of turns for others. */
 const HEARTBEAT = 100
@@ -14,7 +14,7 @@ const DEADLINE = 32
 const NO_HEARTBEAT = 3_600_000
 
 /** A connection that answers a ping when it is told to. */
-class Client implements Connection {
+class Client implements ManagedSession {
   readonly transport = 'socket'
   unansweredPing = 0
   deadline = Infinity
@@ -38,7 +38,7 @@ function setUp (t: Test, heartbeat = HEARTBEAT, pongDeadline = DEADLINE) {
   const write = (fields: object, sentence: string) => { lines.push([sentence, fields]) }
   const log: Log = { level: 'debug', debug: write, info: write, warn: write, error: write }
   const clock = { now: 1_000_000 }
-  const sessions = new Sessions({ log, monotonic: () => clock.now, heartbeat, pongDeadline })
+  const sessions = new SessionRegistry({ log, monotonic: () => clock.now, heartbeat, pongDeadline })
   t.teardown(() => sessions.stop())
   const add = (): Client => {
     const client = new Client()

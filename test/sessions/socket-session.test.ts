@@ -5,10 +5,10 @@ import { MemoryBroker } from '../../src/broker/memory/memory-broker.js'
 import { CLOSE } from '../../src/errors.js'
 import { Metrics } from '../../src/metrics/metrics.js'
 import { Rooms } from '../../src/rooms/rooms.js'
-import { Session } from '../../src/sessions/socket-session.js'
+import { SocketSession } from '../../src/sessions/socket-session.js'
 
 /** A session on a socket of the test, and everything that the session sends. */
-function session (socket: object): { session: Session, sent: string[], failed: unknown[] } {
+function session (socket: object): { session: SocketSession, sent: string[], failed: unknown[] } {
   const clocks = { now: () => 1000, monotonic: () => 1000 }
   const failed: unknown[] = []
   const log = { level: 'info', debug: () => {}, info: () => {}, warn: () => {}, error: (fields: object) => { failed.push(fields) } }
@@ -17,7 +17,7 @@ function session (socket: object): { session: Session, sent: string[], failed: u
   const rooms = new Rooms({ broker, metrics, log, ...clocks, maxMembers: 5, maxRoomsPerSocket: 5, isOpen: true, presenceGrace: 0, resultsFrom: 'any' })
   const sent: string[] = []
   const whole = Object.assign(socket, { bufferedAmount: 0, isPaused: false, send: (text: string) => { sent.push(String(text)) }, ping: () => { sent.push('ping') } })
-  const session = new Session('client_1', whole as unknown as WebSocket, undefined, {
+  const session = new SocketSession('client_1', whole as unknown as WebSocket, undefined, {
     rooms, metrics, log, ...clocks, maxOutboxBytes: 1_000_000, messageRates: undefined, verify: undefined, joinTimeout: 0
   })
   return { session, sent, failed }
@@ -25,8 +25,8 @@ function session (socket: object): { session: Session, sent: string[], failed: u
 
 t.test('a bug while bytes are read becomes INTERNAL, is logged once, and the next frame is taken', async (t) => {
   const { session: broken, sent, failed } = session({ readyState: 1, close: () => t.fail('closed') })
-  broken.receive(new Proxy(Buffer.alloc(1), { get () { throw new Error('a bug') } }), 0, 1)
-  broken.receive(Buffer.from('{"type":"PING","payload":{}}'))
+  broken.onMessage(new Proxy(Buffer.alloc(1), { get () { throw new Error('a bug') } }), 0, 1)
+  broken.onMessage(Buffer.from('{"type":"PING","payload":{}}'))
   t.match(sent.map((text) => JSON.parse(text)), [{ type: 'ERROR', payload: { code: 'INTERNAL' } }, { type: 'PONG' }])
   t.match(failed, [{ err: { message: 'a bug' }, clientId: 'client_1' }])
   t.equal(failed.length, 1)

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import type { Test } from 'tap'
-import { acceptorOf, isComplete, type Handle } from '../../src/websocket/node/internals.js'
+import { acceptorOf, isTcpHandle, type Handle } from '../../src/websocket/node/internals.js'
 
 /** Shows the next connection that a server, which listens, accepts, before anybody else sees it. */
 export function nextHandle (server: Server, see: (handle: Handle) => void = () => {}): Promise<Handle> {
@@ -11,7 +11,7 @@ export function nextHandle (server: Server, see: (handle: Handle) => void = () =
   return new Promise((resolve, reject) => {
     acceptor.onconnection = (error, handle) => {
       acceptor.onconnection = onconnection
-      if (isComplete(handle)) {
+      if (isTcpHandle(handle)) {
         see(handle)
         resolve(handle)
       } else {
@@ -28,7 +28,7 @@ export async function accepted (t: Pick<Test, 'teardown'>, from: { localAddress?
   await once(server, 'listening')
   const handles = new Promise<Handle>((resolve, reject) => {
     acceptorOf(server)!.onconnection = (_error, handle) => {
-      if (isComplete(handle)) resolve(handle)
+      if (isTcpHandle(handle)) resolve(handle)
       else reject(new Error('This version of Node.js is not one of those that were tried.'))
     }
   })

@@ -6,11 +6,11 @@ import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { bytesOf } from './bytes-of.js'
-import { framed } from '../../src/websocket/frame-writer.js'
+import { encodeTextFrame } from '../../src/websocket/frame-writer.js'
 import type { Handle } from '../../src/websocket/node/internals.js'
-import { TcpConnection } from '../../src/websocket/node/raw-connection.js'
-import { beginTurn, endTurn } from '../../src/websocket/batch.js'
-import { StreamNetwork, Wire, type Network } from '../../src/websocket/batch-writer.js'
+import { RawConnection } from '../../src/websocket/node/raw-connection.js'
+import { beginBatch, endBatch } from '../../src/websocket/batch.js'
+import { StreamConnection, BatchWriter, type WritableConnection } from '../../src/websocket/batch-writer.js'
 import { until } from '../until.js'
 import { accepted } from './accepted.js'
 
@@ -26,18 +26,18 @@ function sink () {
 }
 
 /** What a wire writes to, made of a connection. */
-const KINDS: Readonly<Record<string, (handle: Handle) => Network>> = {
-  'a connection that may never be a stream': (handle) => new TcpConnection(handle, { hear: () => {}, closed: () => {} }),
-  'a socket': (handle) => new StreamNetwork(new Socket({ handle } as object))
+const KINDS: Readonly<Record<string, (handle: Handle) => WritableConnection>> = {
+  'a connection that may never be a stream': (handle) => new RawConnection(handle, { onData: () => {}, onClose: () => {} }),
+  'a socket': (handle) => new StreamConnection(new Socket({ handle } as object))
 }
 
 /** Such a network, its other end, and what went past the stream. */
-async function pair (t: Pick<Test, 'teardown'>, networkOf: (handle: Handle) => Network): Promise<{ network: Network, peer: Socket, direct: string[] }> {
+async function pair (t: Pick<Test, 'teardown'>, networkOf: (handle: Handle) => WritableConnection): Promise<{ network: WritableConnection, peer: Socket, direct: string[] }> {
   const { handle, peer } = await accepted(t)
   const direct: string[] = []
   const inner = networkOf(handle)
-  const network: Network = {
-    get handle (): Network['handle'] {
+  const network: WritableConnection = {
+    get handle (): WritableConnection['handle'] {
       const handle = inner.handle
       return handle && {
         writeBuffer: (request, bytes) => {
@@ -58,7 +58,7 @@ const tick = () => new Promise<void>((resolve) => { process.nextTick(resolve) })
 t.test('a stream that is gone by the end of the tick holds up nobody', async (t) => {
   const [gone, there] = [sink(), sink()]
   for (const { stream } of [gone, there]) {
-    const wire = new Wire(new StreamNetwork(stream))
+    const wire = new BatchWriter(new StreamConnection(stream))
     wire.write(Buffer.from('x'))
     wire.write(Buffer.from('y'))
   }
@@ -70,18 +70,18 @@ t.test('a stream that is gone by the end of the tick holds up nobody', async (t)
 
 t.test('what is held back within a turn is written as it ends, and what was held back before it', async (t) => {
   const [before, within] = [sink(), sink()]
-  const [early, wire] = [before, within].map(({ stream }) => new Wire(new StreamNetwork(stream))) as [Wire, Wire]
+  const [early, wire] = [before, within].map(({ stream }) => new BatchWriter(new StreamConnection(stream))) as [BatchWriter, BatchWriter]
   early.write(Buffer.from('before'))
-  beginTurn()
+  beginBatch()
   wire.write(Buffer.from('one '))
   wire.write(Buffer.from('two'))
   t.strictSame([before.written, within.written], [[], []])
-  endTurn()
+  endBatch()
   t.strictSame([before.written, within.written], [['before'], ['one two']])
   t.equal(within.stream.writableCorked, 0)
 
-  beginTurn()
-  endTurn()
+  beginBatch()
+  endBatch()
   wire.write(Buffer.from('later'))
   t.equal(within.written.length, 1)
   await tick()
@@ -90,65 +90,65 @@ t.test('what is held back within a turn is written as it ends, and what was held
 
 t.test('where no handle is known, all is written to the stream', async (t) => {
   const { stream, written } = sink()
-  const through = new Wire(new StreamNetwork(stream))
-  beginTurn()
+  const through = new BatchWriter(new StreamConnection(stream))
+  beginBatch()
   through.write(Buffer.from('a'))
   through.write(Buffer.from('b'))
-  t.equal(through.waiting, 2)
+  t.equal(through.bufferedAmount, 2)
   through.flush()
-  endTurn()
+  endBatch()
   t.strictSame(written, ['ab'])
 })
 
 for (const [kind, networkOf] of Object.entries(KINDS)) {
   t.test(`${kind}: frames of a turn are one write past the stream, in one piece or in several`, async (t) => {
     const { network, peer, direct } = await pair(t, networkOf)
-    const wire = new Wire(network)
+    const wire = new BatchWriter(network)
     let heard = ''
     peer.on('data', (chunk) => { heard += String(chunk) })
     const frames = Array.from({ length: 8 }, (_, n) => bytesOf(`{"n":${n}}`))
-    beginTurn()
+    beginBatch()
     for (const frame of frames) wire.write(frame)
-    t.equal(wire.waiting, Buffer.concat(frames).length, 'they are counted while they are held back')
+    t.equal(wire.bufferedAmount, Buffer.concat(frames).length, 'they are counted while they are held back')
     t.strictSame(direct, [])
-    endTurn()
+    endBatch()
     t.strictSame(direct, [frames.join('')])
-    t.equal(wire.waiting, 0)
+    t.equal(wire.bufferedAmount, 0)
 
-    beginTurn()
+    beginBatch()
     for (const frame of [frames[3]!, Buffer.from('a'), frames[1]!]) wire.write(frame)
-    endTurn()
+    endBatch()
     t.strictSame(direct.slice(1), [`${frames[3]}a${frames[1]}`])
 
-    beginTurn()
+    beginBatch()
     for (const frame of [frames[4]!, frames[5]!, frames[4]!]) wire.write(frame)
-    endTurn()
+    endBatch()
     t.strictSame(direct.slice(2), [`${frames[4]}${frames[5]}${frames[4]}`])
 
     // Made as they are written, more than one piece of memory holds, and with others between them now and then.
     for (let turn = 0; turn < 40; turn++) {
       const texts = Array.from({ length: 10 }, (_, n) => `turn ${turn}, frame ${n} ${'.'.repeat(n * 10)}`)
-      beginTurn()
+      beginBatch()
       for (const [n, text] of texts.entries()) {
-        if (n > 0 && turn % 11 === n) framed('somebody else')
-        wire.write(framed(text))
+        if (n > 0 && turn % 11 === n) encodeTextFrame('somebody else')
+        wire.write(encodeTextFrame(text))
       }
-      endTurn()
-      t.equal(direct.at(-1), String(Buffer.concat(texts.map((text) => framed(text)))))
+      endBatch()
+      t.equal(direct.at(-1), String(Buffer.concat(texts.map((text) => encodeTextFrame(text)))))
     }
     await until('all has come', () => heard === direct.join(''))
   })
 
   t.test(`${kind}: what comes while the peer is behind is written to the stream`, async (t) => {
     const { network, peer, direct } = await pair(t, networkOf)
-    const wire = new Wire(network)
+    const wire = new BatchWriter(network)
     const much = Buffer.alloc(10_000_000, 'x')
     for (const bytes of [much, Buffer.from('behind it'), Buffer.from(' and on')]) {
-      beginTurn()
+      beginBatch()
       wire.write(bytes)
-      endTurn()
+      endBatch()
     }
-    t.equal(wire.waiting, much.length + 16)
+    t.equal(wire.bufferedAmount, much.length + 16)
     t.equal(direct.length, 1, 'what comes behind it waits in the stream')
     let heard = 0
     let last = ''
@@ -157,21 +157,21 @@ for (const [kind, networkOf] of Object.entries(KINDS)) {
       last = String(chunk.subarray(-16))
     })
     await until('all has come', () => heard === much.length + 16)
-    await until('and is counted no more', () => wire.waiting === 0)
+    await until('and is counted no more', () => wire.bufferedAmount === 0)
     t.equal(last, 'behind it and on')
-    beginTurn()
+    beginBatch()
     wire.write(Buffer.from('directly again'))
-    endTurn()
+    endBatch()
     t.equal(direct.at(-1), 'directly again')
   })
 
   t.test(`${kind}: a peer that ends its side gets what was under way`, async (t) => {
     const { network, peer } = await pair(t, networkOf)
-    const wire = new Wire(network)
+    const wire = new BatchWriter(network)
     const much = Buffer.alloc(10_000_000, 'x')
-    beginTurn()
+    beginBatch()
     wire.write(much)
-    endTurn()
+    endBatch()
     let heard = 0
     peer.end()
     await turn()
@@ -182,10 +182,10 @@ for (const [kind, networkOf] of Object.entries(KINDS)) {
 
   t.test(`${kind}: what was under way to a peer that is gone ends the connection`, async (t) => {
     const { network, peer } = await pair(t, networkOf)
-    const wire = new Wire(network)
-    beginTurn()
+    const wire = new BatchWriter(network)
+    beginBatch()
     wire.write(Buffer.alloc(10_000_000, 'x'))
-    endTurn()
+    endBatch()
     network.openStream()!.on('error', () => {})
     peer.resetAndDestroy()
     await until('it is over', () => network.openStream()!.destroyed)
@@ -195,13 +195,13 @@ for (const [kind, networkOf] of Object.entries(KINDS)) {
 
   t.test(`${kind}: to a connection that is gone nothing is written, and that is no error`, async (t) => {
     const { network, peer } = await pair(t, networkOf)
-    const wire = new Wire(network)
-    beginTurn()
+    const wire = new BatchWriter(network)
+    beginBatch()
     wire.write(Buffer.from('x'))
     peer.resetAndDestroy()
     if (kind === 'a socket') network.openStream()!.on('error', (error) => t.fail(error.message)).destroy()
     await until('it is over', () => network.handle === undefined)
-    endTurn()
+    endBatch()
     let isPaced = false
     wire.writePaced(Buffer.from('y'), () => { isPaced = true })
     await until('nobody waits for it', () => isPaced)
@@ -218,7 +218,7 @@ for (const [kind, networkOf] of Object.entries(KINDS)) {
     let count = 0
     await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async (steps) => {
       const { network, peer, direct } = await pair(t, networkOf)
-      const wire = new Wire(network)
+      const wire = new BatchWriter(network)
       let heard = ''
       peer.on('data', (chunk) => { heard += String(chunk) })
       let written = ''
@@ -236,7 +236,7 @@ for (const [kind, networkOf] of Object.entries(KINDS)) {
           wire.flush()
           network.openStream()!.write(next())
         } else {
-          beginTurn()
+          beginBatch()
           wire.write(next(typeof step === 'number' ? step : 3))
           if (step !== 'turn') wire.write(next())
           if (step === 'stream within a turn') {
@@ -244,12 +244,12 @@ for (const [kind, networkOf] of Object.entries(KINDS)) {
             network.openStream()!.write(next())
             wire.write(next())
           }
-          endTurn()
+          endBatch()
         }
-        if (network.writableLength > 0 && wire.waiting > network.writableLength) seen.behind++
+        if (network.writableLength > 0 && wire.bufferedAmount > network.writableLength) seen.behind++
       }
       peer.resume()
-      await until('all has come', () => heard.length === written.length && wire.waiting === 0)
+      await until('all has come', () => heard.length === written.length && wire.bufferedAmount === 0)
       assert.ok(heard === written)
       seen.direct += direct.length
       peer.destroy()

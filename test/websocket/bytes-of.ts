@@ -1,8 +1,8 @@
 // Frames as tests look at them.
-import { framed } from '../../src/websocket/frame-writer.js'
+import { encodeTextFrame } from '../../src/websocket/frame-writer.js'
 
 /** A framed text as a Buffer, in the very memory that it was framed in. */
 export function bytesOf (text: string): Buffer {
-  const { buffer, byteOffset, length } = framed(text)
+  const { buffer, byteOffset, length } = encodeTextFrame(text)
   return Buffer.from(buffer, byteOffset, length)
 }

@@ -4,9 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import { ClosingSockets } from '../../src/websocket/closing-sockets.js'
-import { PlainSocket } from '../../src/websocket/fast-socket.js'
-import type { Receiver } from '../../src/websocket/frame-parser.js'
-import { TcpConnection } from '../../src/websocket/node/raw-connection.js'
+import { FastWebSocket } from '../../src/websocket/fast-socket.js'
+import type { FrameHandler } from '../../src/websocket/frame-parser.js'
+import { RawConnection } from '../../src/websocket/node/raw-connection.js'
 import { CLOSE, closing, fragments, frame } from '../e2e/hostile/raw.js'
 import { until } from '../until.js'
 import { accepted } from './accepted.js'
@@ -14,15 +14,15 @@ import { accepted } from './accepted.js'
 type Adopting = new (address: null, protocols: undefined, options: object) => WebSocket & { setSocket: (network: Socket, head: Buffer, options: object) => void }
 
 /** A connection, the plain socket on it, and all that is heard: past ws, by ws, and of its end. */
-async function pair (t: Test): Promise<{ socket: PlainSocket<Receiver>, connection: TcpConnection, peer: Socket, heard: string[], answers: Buffer[], adopted: WebSocket[] }> {
+async function pair (t: Test): Promise<{ socket: FastWebSocket<FrameHandler>, connection: RawConnection, peer: Socket, heard: string[], answers: Buffer[], adopted: WebSocket[] }> {
   const { handle, peer } = await accepted(t)
   const sockets = new WebSocketServer({ noServer: true, closeTimeout: 200 } as object)
   const answers: Buffer[] = []
   peer.on('data', (bytes) => answers.push(bytes))
   const heard: string[] = []
   const adopted: WebSocket[] = []
-  const connection = new TcpConnection(handle, { hear: () => t.fail('heard by nobody'), closed: () => {} })
-  const socket = new PlainSocket<Receiver>(connection, '192.0.2.1', {
+  const connection = new RawConnection(handle, { onData: () => t.fail('heard by nobody'), onClose: () => {} })
+  const socket = new FastWebSocket<FrameHandler>(connection, '192.0.2.1', {
     maxBytes: 1000,
     adopt: (_socket, network) => {
       const { options } = sockets
@@ -32,13 +32,13 @@ async function pair (t: Test): Promise<{ socket: PlainSocket<Receiver>, connecti
       adopted.push(ws)
       return ws
     },
-    closed: (_socket, code) => { heard.push(`closed ${code}`) },
+    onClose: (_socket, code) => { heard.push(`closed ${code}`) },
     closing: new ClosingSockets()
   })
-  const receiver: Receiver = {
-    receive: (bytes, start, end) => heard.push(bytes.toString('utf8', start, end)), pinged: (data) => heard.push(`ping ${String(data)}`), ponged: () => heard.push('pong')
+  const receiver: FrameHandler = {
+    onMessage: (bytes, start, end) => heard.push(bytes.toString('utf8', start, end)), onPing: (data) => heard.push(`ping ${String(data)}`), onPong: () => heard.push('pong')
   }
-  socket.begin(receiver, frame('behind the handshake'))
+  socket.start(receiver, frame('behind the handshake'))
   return { socket, connection, peer, heard, answers, adopted }
 }
 
@@ -59,7 +59,7 @@ t.test('plain messages are heard without ws, and not while it is paused; its end
   await until('it is over', () => heard.includes('closed 1006'))
   t.strictSame(heard, ['a', 'b', 'c', 'closed 1006'])
   t.equal(socket.readyState, 3)
-  t.ok(connection.isOver)
+  t.ok(connection.destroyed)
   socket.close(1000, '')
   t.strictSame(adopted, [], 'nothing is left to be closed')
 })
@@ -139,7 +139,7 @@ t.test('ws takes over a socket that is paused as one, and pauses and resumes it 
   const { socket, connection, peer, heard, adopted } = await pair(t)
   heard.length = 0
   socket.pause()
-  socket.leave(fragments([Buffer.from('a'), Buffer.from('b')])[0]!)
+  socket.onUnsupported(fragments([Buffer.from('a'), Buffer.from('b')])[0]!)
   t.strictSame([adopted[0]!.isPaused, socket.isPaused, connection.isPaused], [true, true, true])
   peer.write(fragments([Buffer.from('a'), Buffer.from('b')])[1]!)
   await sleep(50)

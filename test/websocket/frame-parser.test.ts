@@ -6,7 +6,7 @@ import { connect, type AddressInfo, type Socket } from 'node:net'
 import fc from 'fast-check'
 import t from 'tap'
 import { WebSocketServer, type WebSocket } from 'ws'
-import { PlainReader } from '../../src/websocket/frame-parser.js'
+import { FrameParser } from '../../src/websocket/frame-parser.js'
 
 const MAX_BYTES = 1024
 const UPGRADE = [
@@ -47,15 +47,15 @@ async function serve (how: 'reader' | 'ws'): Promise<{ server: Server, opened: (
     network.off('data', byWs)
     let isLeft = false
     let goodbye: Buffer | undefined
-    const reader = new PlainReader({ get isPaused () { return network.isPaused() } }, MAX_BYTES, {
-      receive: (bytes, start, end) => hear(`text ${bytes.toString('utf8', start, end)}`), pinged: (data) => hear(`ping ${data.toString('latin1')}`), ponged: () => hear('pong')
+    const reader = new FrameParser({ get isPaused () { return network.isPaused() } }, MAX_BYTES, {
+      onMessage: (bytes, start, end) => hear(`text ${bytes.toString('utf8', start, end)}`), onPing: (data) => hear(`ping ${data.toString('latin1')}`), onPong: () => hear('pong')
     }, {
-      leave: (bytes) => {
+      onUnsupported: (bytes) => {
         assert.equal(isLeft, false)
         isLeft = true
         network.on('data', byWs).emit('data', bytes)
       },
-      end: (data) => {
+      onCloseFrame: (data) => {
         goodbye = data
         return false
       }

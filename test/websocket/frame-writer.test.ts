@@ -2,7 +2,7 @@
 import type { Writable } from 'node:stream'
 import t from 'tap'
 import * as ws from 'ws'
-import { follows, framed, framedEvent, PING, pong, textOf } from '../../src/websocket/frame-writer.js'
+import { isAdjacent, encodeTextFrame, encodeEventFrame, PING_FRAME, encodePong, payloadOf } from '../../src/websocket/frame-writer.js'
 
 // Exported, though its types do not say so.
 const { Receiver } = ws as unknown as { Receiver: new (options: object) => Writable }
@@ -14,10 +14,10 @@ const HEADS: Array<[number, number[]]> = [
 t.test('a frame says the length of its text in the shortest way there is', async (t) => {
   for (const [length, head] of HEADS) {
     const text = 'x'.repeat(length)
-    const frame = framed(text)
+    const frame = encodeTextFrame(text)
     t.strictSame([...frame.subarray(0, frame.length - length)], head, `${length} bytes`)
-    t.equal(String(textOf(frame)), text)
-    t.ok(Buffer.from(frame).equals(framed(Buffer.from(text))), 'the same from its bytes')
+    t.equal(String(payloadOf(frame)), text)
+    t.ok(Buffer.from(frame).equals(encodeTextFrame(Buffer.from(text))), 'the same from its bytes')
   }
 })
 
@@ -26,7 +26,7 @@ t.test('a receiver gets what was framed, in order', async (t) => {
   const received: string[] = []
   const receiver = new Receiver({ isServer: false })
   receiver.on('message', (data: Buffer) => received.push(String(data)))
-  receiver.write(Buffer.concat(texts.map((text) => framed(text))))
+  receiver.write(Buffer.concat(texts.map((text) => encodeTextFrame(text))))
   await new Promise((resolve) => setImmediate(resolve))
   t.strictSame(received, texts)
 })
@@ -36,33 +36,33 @@ t.test('an event from its parts is what it is as one text', async (t) => {
   for (let n = 0; n < 2_000; n++) {
     const [opening, seq, closing] = ['x'.repeat(n % 251), seqs[n % seqs.length]!, `,"at":${Math.floor(n / 7)}${'.'.repeat(n % 3 * 40)}}`]
     // Others may be between those that end alike.
-    if (n % 5 === 0) framed('somebody else')
-    const whole = framed(`${opening},"n":${seq}${closing}`)
-    t.ok(Buffer.from(framedEvent(opening, ',"n":', seq, closing)).equals(whole), `${opening.length} characters, ${seq}, ${closing}`)
+    if (n % 5 === 0) encodeTextFrame('somebody else')
+    const whole = encodeTextFrame(`${opening},"n":${seq}${closing}`)
+    t.ok(Buffer.from(encodeEventFrame(opening, ',"n":', seq, closing)).equals(whole), `${opening.length} characters, ${seq}, ${closing}`)
   }
   for (const length of [125, 126, 8_000, 9_000, 65_534, 65_535, 70_000]) {
     const opening = 'x'.repeat(length - 2)
-    t.ok(Buffer.from(framedEvent(opening, '', 1, '}')).equals(framed(`${opening}1}`)), `${length} bytes`)
+    t.ok(Buffer.from(encodeEventFrame(opening, '', 1, '}')).equals(encodeTextFrame(`${opening}1}`)), `${length} bytes`)
   }
 })
 
 t.test('a frame follows another one where it begins at its end', async (t) => {
-  let before = framed('a')
+  let before = encodeTextFrame('a')
   let pieces = 0
   for (let n = 0; n < 1_000; n++) {
-    const frame = framed('x'.repeat(n % 130))
+    const frame = encodeTextFrame('x'.repeat(n % 130))
     const isNext = frame.buffer === before.buffer && frame.byteOffset === before.byteOffset + before.length
-    t.equal(follows(frame, before), isNext)
-    t.notOk(follows(frame, frame) || follows(before, frame) || follows(before, before))
+    t.equal(isAdjacent(frame, before), isNext)
+    t.notOk(isAdjacent(frame, frame) || isAdjacent(before, frame) || isAdjacent(before, before))
     if (!isNext) pieces++
     before = frame
   }
   t.ok(pieces > 2, `in ${pieces} pieces of memory`)
-  const [first, , third] = [framed('1'), framed('2'), framed('3')]
-  t.notOk(follows(third, first), 'there is one between them')
-  const large = framed('x'.repeat(20_000))
-  t.notOk(follows(large, third), 'one of its own piece')
-  t.ok(follows(framed('4'), third), 'which takes nothing of the others')
+  const [first, , third] = [encodeTextFrame('1'), encodeTextFrame('2'), encodeTextFrame('3')]
+  t.notOk(isAdjacent(third, first), 'there is one between them')
+  const large = encodeTextFrame('x'.repeat(20_000))
+  t.notOk(isAdjacent(large, third), 'one of its own piece')
+  t.ok(isAdjacent(encodeTextFrame('4'), third), 'which takes nothing of the others')
 })
 
 t.test('a ping and the answer to one are what a receiver takes them for', async (t) => {
@@ -70,7 +70,7 @@ t.test('a ping and the answer to one are what a receiver takes them for', async 
   const receiver = new Receiver({ isServer: false })
   for (const kind of ['ping', 'pong']) receiver.on(kind, (data: Buffer) => received.push(`${kind} ${data.toString('latin1')}`))
   const longest = 'x'.repeat(125)
-  receiver.write(Buffer.concat([PING, pong(Buffer.alloc(0)), pong(Buffer.from('\xff\x00', 'latin1')), pong(Buffer.from(longest)), PING]))
+  receiver.write(Buffer.concat([PING_FRAME, encodePong(Buffer.alloc(0)), encodePong(Buffer.from('\xff\x00', 'latin1')), encodePong(Buffer.from(longest)), PING_FRAME]))
   await new Promise((resolve) => setImmediate(resolve))
   t.strictSame(received, ['ping ', 'pong ', 'pong \xff\x00', `pong ${longest}`, 'ping '])
 })

@@ -8,7 +8,7 @@ import fc from 'fast-check'
 import type { Test } from 'tap'
 import t from 'tap'
 import {
-  acceptance, afterResponses, HANDSHAKE_TIMEOUT, handshakeFault, limitHandshakes, readHandshake, shouldUpgradeCallback, upgradeConstraint, webSocketUpgrades
+  handshakeResponse, afterResponses, HANDSHAKE_TIMEOUT, checkHandshake, limitHandshakes, readHandshake, shouldUpgradeCallback, upgradeConstraint, webSocketUpgrades
 } from '../../src/websocket/handshake.js'
 import { until } from '../until.js'
 
@@ -78,10 +78,10 @@ t.test('a handshake as it should be is read from its bytes', async (t) => {
   const whole = head(LINES)
   const read = readHandshake(Buffer.concat([whole, rest]))
   t.equal(read!.end, whole.length)
-  t.equal(handshakeFault(read!), undefined)
+  t.equal(checkHandshake(read!), undefined)
   t.match(read!.headers, { origin: 'https://shop.example', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' })
   // RFC 6455 §1.3 has this key and its answer.
-  t.match(String(acceptance(read!)), /^HTTP\/1\.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=\r\n\r\n$/)
+  t.match(String(handshakeResponse(read!)), /^HTTP\/1\.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=\r\n\r\n$/)
   t.ok(readHandshake(changed(8, '__proto__: a', 'constructor: b', 'Accept: a', 'Accept: b')), 'with headers that nobody asks for')
   for (const url of ['/', '/?', '/?client=shop&x=%E0%A4%A']) t.ok(readHandshake(changed(0, `GET ${url} HTTP/1.1`)), url)
   t.equal(readHandshake(changed(6, 'ORIGIN:  \there \t '))!.headers.origin, 'here')
@@ -173,13 +173,13 @@ t.test('the router finds a route under its own kind of upgrade and no other', as
 
 t.test('a handshake is HTTP/1.1, version 13, and a key of 16 bytes; what is wrong with another one is named', async (t) => {
   const headers = { 'sec-websocket-version': '13', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' }
-  t.equal(handshakeFault({ httpVersion: '1.1', headers }), undefined)
-  t.match(handshakeFault({ httpVersion: '1.0', headers }), /HTTP\/1\.1/)
+  t.equal(checkHandshake({ httpVersion: '1.1', headers }), undefined)
+  t.match(checkHandshake({ httpVersion: '1.0', headers }), /HTTP\/1\.1/)
   for (const version of [undefined, '', '8', '013', '13.0', '13, 8']) {
-    t.match(handshakeFault({ httpVersion: '1.1', headers: { ...headers, 'sec-websocket-version': version } }), /^Sec-WebSocket-Version /, String(version))
+    t.match(checkHandshake({ httpVersion: '1.1', headers: { ...headers, 'sec-websocket-version': version } }), /^Sec-WebSocket-Version /, String(version))
   }
   for (const key of [undefined, '', 'short', 'A'.repeat(24), `${'A'.repeat(22)}== `, `${'-'.repeat(22)}==`]) {
-    t.match(handshakeFault({ httpVersion: '1.1', headers: { ...headers, 'sec-websocket-key': key } }), /^Sec-WebSocket-Key /, String(key))
+    t.match(checkHandshake({ httpVersion: '1.1', headers: { ...headers, 'sec-websocket-key': key } }), /^Sec-WebSocket-Key /, String(key))
   }
 })
 

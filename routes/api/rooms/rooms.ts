@@ -36,7 +36,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
   })
 
   app.get('', {
-    config: { action: 'look' },
+    config: { action: 'inspect' },
     schema: {
       operationId: 'listRooms',
       tags: ['Rooms'],
@@ -49,8 +49,8 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
   }, async ({ query: { cursor, limit } }, reply) => {
     const page = await app.broker.listRooms(limit, cursor === undefined ? undefined : Number(cursor))
     if (page instanceof Failure) return reply.fail(page) as never
-    const rooms = page.rooms.map(({ roomId, seq, state: { status }, createdAt, expiresAt, lastEventAt, elsewhere }) =>
-      ({ roomId, members: app.rooms.members(roomId, elsewhere).length, seq, status, createdAt, expiresAt, lastEventAt }))
+    const rooms = page.rooms.map(({ roomId, seq, state: { status }, createdAt, expiresAt, lastEventAt, remoteMembers }) =>
+      ({ roomId, members: app.rooms.members(roomId, remoteMembers).length, seq, status, createdAt, expiresAt, lastEventAt }))
     return success({ rooms, cursor: page.cursor === undefined ? null : String(page.cursor) }, app.now())
   })
 }

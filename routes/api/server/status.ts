@@ -7,7 +7,7 @@ import { VERSION } from '../../../src/root.js'
 const route: FastifyPluginAsyncTypebox = async (app) => {
   const startedAt = app.monotonic()
   app.get('/status', {
-    config: { action: 'look' },
+    config: { action: 'inspect' },
     schema: {
       operationId: 'getServerStatus',
       tags: ['Server'],

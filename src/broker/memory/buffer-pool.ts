@@ -7,18 +7,18 @@ export const LARGEST = 16_384
 /** Pieces of one size that wait for a room, at most: as much as a busy second takes, and no hoard. */
 const MAX_FREE = 256
 
-const free = new Map<number, Buffer[]>()
+const pool = new Map<number, Buffer[]>()
 
 /** @param bytes that it must have, at least. Up to the largest it gets a power of two of them, beyond that as many as it must. */
-export function takePiece (bytes: number): Buffer {
+export function acquire (bytes: number): Buffer {
   const size = bytes > LARGEST ? bytes : Math.max(SMALLEST, 2 ** Math.ceil(Math.log2(bytes)))
-  return free.get(size)?.pop() ?? Buffer.allocUnsafeSlow(size)
+  return pool.get(size)?.pop() ?? Buffer.allocUnsafeSlow(size)
 }
 
 /** Gives back a piece that nobody reads any more. */
-export function giveBack (piece: Buffer): void {
+export function release (piece: Buffer): void {
   if (piece.length > LARGEST) return
-  const pieces = free.get(piece.length)
-  if (!pieces) free.set(piece.length, [piece])
+  const pieces = pool.get(piece.length)
+  if (!pieces) pool.set(piece.length, [piece])
   else if (pieces.length < MAX_FREE) pieces.push(piece)
 }

@@ -1,6 +1,6 @@
 // The log of one room in memory: append, bounded length, read after a position. Pure data, no clock and no sockets.
-import { eventFrame, readEvent, repeats, type DraftKey, type EventDraft } from '../../protocol/codec.js'
-import { textOf } from '../../websocket/frame-writer.js'
+import { eventFrame, readEvent, isSameEvent, type DraftKey, type EventDraft } from '../../protocol/codec.js'
+import { payloadOf } from '../../websocket/frame-writer.js'
 import type { LogEntry, ReadFrom } from '../broker.js'
 import { FrameRing } from './frame-ring.js'
 
@@ -34,8 +34,8 @@ export class EventLog {
       const seq = this.#seqs.get(key.name)
       if (seq === undefined) continue
       // Repetitions are rare: what was said is read from the log then, and nothing is kept of it besides.
-      const logged = readEvent(textOf(this.#frames.get(seq)).toString())
-      if (!repeats(draft, logged, key)) return 'conflict'
+      const logged = readEvent(payloadOf(this.#frames.get(seq)).toString())
+      if (!isSameEvent(draft, logged, key)) return 'conflict'
       return { known: { seq, timestamp: logged.timestamp, receivers: this.#receivers[this.#placeOf(seq)]! }, key }
     }
     return undefined

@@ -1,7 +1,7 @@
 // The latest frames of a room, one behind the other in a few pieces of memory. As objects they would be what the garbage collector moves most.
 import { copyInto } from '../../bytes.js'
-import type { Frame } from '../../websocket/frame-writer.js'
-import { giveBack, LARGEST, takePiece } from './buffer-pool.js'
+import type { WireFrame } from '../../websocket/frame-writer.js'
+import { release, LARGEST, acquire } from './buffer-pool.js'
 
 interface Piece {
   readonly memory: Buffer
@@ -31,7 +31,7 @@ export class FrameRing {
   get length (): number { return this.#pieces.length }
 
   /** Keeps one more, instead of the oldest where there are enough. */
-  push (frame: Frame): void {
+  push (frame: WireFrame): void {
     const place = this.#count++ % this.#size
     if (this.#pieces.length === this.#size) this.#drop(this.#pieces[place]!)
     const piece = this.#pieceFor(frame.length)
@@ -45,29 +45,29 @@ export class FrameRing {
   }
 
   /** @param number of a frame that is kept @returns a copy of it */
-  get (number: number): Frame {
+  get (number: number): WireFrame {
     const place = (number - 1) % this.#size
     return new Uint8Array(this.#pieces[place]!.memory.subarray(this.#starts[place], this.#ends[place]))
   }
 
   /** Gives up all memory. Nothing may be asked of it after that. */
   end (): void {
-    for (const piece of new Set(this.#pieces)) giveBack(piece.memory)
+    for (const piece of new Set(this.#pieces)) release(piece.memory)
     this.#pieces.length = 0
     this.#piece = undefined
   }
 
   /** A frame is kept no longer. The piece that is being filled stays, though nothing may be left in it. */
   #drop (piece: Piece): void {
-    if (--piece.frames === 0 && piece !== this.#piece) giveBack(piece.memory)
+    if (--piece.frames === 0 && piece !== this.#piece) release(piece.memory)
   }
 
   #pieceFor (length: number): Piece {
     const piece = this.#piece
     if (piece && this.#filled + length <= piece.memory.length) return piece
-    if (piece?.frames === 0) giveBack(piece.memory)
+    if (piece?.frames === 0) release(piece.memory)
     // Each has as many bytes as all before it, up to the largest: a room with few events takes little.
-    const memory = takePiece(Math.max(length, Math.min(this.#taken, LARGEST)))
+    const memory = acquire(Math.max(length, Math.min(this.#taken, LARGEST)))
     this.#taken += memory.length
     this.#filled = 0
     const next = { memory, frames: 0 }

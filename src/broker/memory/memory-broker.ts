@@ -52,7 +52,7 @@ export class MemoryBroker implements Broker {
   /** Rooms that were ended, and until when that is remembered, ms by the monotonic clock. */
   readonly #closed = new Map<string, number>()
   readonly #options: MemoryBrokerOptions
-  #listener: BrokerListener = { entry: () => {}, closed: () => {}, lost: () => {}, elsewhere: () => {} }
+  #listener: BrokerListener = { entry: () => {}, closed: () => {}, lost: () => {}, remoteMembers: () => {} }
   #count = 0
 
   constructor (options: MemoryBrokerOptions) { this.#options = options }
@@ -115,7 +115,7 @@ export class MemoryBroker implements Broker {
     const { log, state } = room
     const { recovered, entries } = from ? log.readAfter(from) : NOT_ASKED
     const { createdAt, expiresAt } = this.#lifetime(room)
-    return { epoch: log.epoch, seq: log.seq, state, createdAt, expiresAt, recovered, entries, elsewhere: NOBODY }
+    return { epoch: log.epoch, seq: log.seq, state, createdAt, expiresAt, recovered, entries, remoteMembers: NOBODY }
   }
 
   async listRooms (limit: number, cursor = 0): Promise<{ rooms: RoomSummary[], cursor?: number }> {
@@ -126,7 +126,7 @@ export class MemoryBroker implements Broker {
       if (room.number <= cursor || this.#hasEnded(room)) continue
       if (rooms.length === limit) return { rooms, cursor: last }
       const { log: { epoch, seq }, state, lastEventAt, number } = room
-      rooms.push({ roomId, epoch, seq, state, ...this.#lifetime(room), lastEventAt, elsewhere: [] })
+      rooms.push({ roomId, epoch, seq, state, ...this.#lifetime(room), lastEventAt, remoteMembers: [] })
       last = number
     }
     return { rooms }

@@ -11,7 +11,7 @@ const MAX_PAUSE = 1_000
 const MASTER_LOOKUP_INTERVAL = 1_000
 
 /** The two ways to talk to Redis. In a cluster they are one object, which keeps its own connections per shard. */
-export interface Connection {
+export interface RedisClients {
   readonly commands: RoomRedis
   readonly subscriber: Redis | Cluster
   /** Each of them once. */
@@ -53,7 +53,7 @@ class OneDatabaseRedis extends Redis {
  * @param sentinel credentials of the Sentinels, where the address is one of Sentinel
  * @throws where the address is none
  */
-export function connect (url: string, sentinel: SentinelCredentials = {}): Connection {
+export function connect (url: string, sentinel: SentinelCredentials = {}): RedisClients {
   const address = parseAddress(url)
   if (typeof address === 'string') throw new Error(`the address of Redis ${address}`)
   const { kind, hosts, name } = address
@@ -107,7 +107,7 @@ function sentinelOptions ({ options: { tls } }: Address, { username, password }:
   }
 }
 
-function connectionOf (where: Pick<Connection, 'address' | 'sentinel'>, commands: Redis | Cluster, subscriber: Redis | Cluster): Connection {
+function connectionOf (where: Pick<RedisClients, 'address' | 'sentinel'>, commands: Redis | Cluster, subscriber: Redis | Cluster): RedisClients {
   const clients = [...new Set([commands, subscriber])]
   return {
     // The scripts became methods of it, which its own type does not tell.

@@ -3,7 +3,7 @@ import net from 'node:net'
 import tls from 'node:tls'
 import { Redis, type RedisOptions } from 'ioredis'
 import type { Address } from './address.js'
-import type { Connection, SentinelCredentials } from './clients.js'
+import type { RedisClients, SentinelCredentials } from './clients.js'
 import { LOST, troubleOf, type Trouble } from './trouble.js'
 
 /** A host, or a Unix socket, whose path is among the options. */
@@ -18,7 +18,7 @@ const SILENT: ReadonlySet<string> = new Set([LOST.code, 'ETIMEDOUT', 'ECONNRESET
  * Tries the hosts of an address, one after another, as the client does.
  * @returns what is wrong with the first of them; undefined where one can be used
  */
-export async function diagnose ({ address: { kind, hosts, name, options }, sentinel }: Pick<Connection, 'address' | 'sentinel'>): Promise<Trouble | undefined> {
+export async function diagnose ({ address: { kind, hosts, name, options }, sentinel }: Pick<RedisClients, 'address' | 'sentinel'>): Promise<Trouble | undefined> {
   let first: Trouble | undefined
   for (const host of hosts.length > 0 ? hosts : [{}]) {
     const trouble = kind === 'sentinel' ? await trySentinel(host, name, options, sentinel) : await tryServer(host, options, kind === 'cluster')

@@ -42,7 +42,7 @@ export class Members {
   clear (): void { this.#announcements.clear() }
 
   /** Who is in a room on other nodes that live. */
-  elsewhere (fields: MemberFields): Map<string, RoomMember[]> {
+  remoteMembers (fields: MemberFields): Map<string, RoomMember[]> {
     const { nodes, self } = this.#options
     const members = new Map<string, RoomMember[]>()
     for (let i = 0; i < fields.length; i += 2) {
@@ -57,10 +57,10 @@ export class Members {
    * @param json empty where it has none any more
    * @returns whether it was another node
    */
-  hear (elsewhere: Map<string, RoomMember[]>, node: string, json: string): boolean {
+  applyAnnouncement (elsewhere: Map<string, RoomMember[]>, node: string, json: string): boolean {
     const { nodes, self } = this.#options
     if (node === self) return false
-    nodes.saw(node)
+    nodes.markAlive(node)
     if (json === '') elsewhere.delete(node)
     else elsewhere.set(node, JSON.parse(json) as RoomMember[])
     return true

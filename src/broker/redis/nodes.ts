@@ -6,7 +6,7 @@ export const BEAT_INTERVAL = 5_000
 /** How long one sign of life lasts in Redis, ms. */
 const LEASE = 15_000
 /** How long a node may be missing there before we give it up, ms: after Redis was emptied, all of them are missing for a moment. */
-const PATIENCE = 20_000
+const NODE_EVICTION_MS = 20_000
 
 export interface NodesOptions {
   readonly self: string
@@ -35,11 +35,11 @@ export class Nodes {
   has (node: string): boolean { return node === this.#options.self || this.#seenAt.has(node) }
 
   /** A node was heard of. */
-  saw (node: string): void {
+  markAlive (node: string): void {
     if (node === this.#options.self) return
     const isNew = !this.has(node)
     this.#seenAt.set(node, this.#options.monotonic())
-    if (isNew) this.#relist()
+    if (isNew) this.#rebuildList()
   }
 
   /**
@@ -48,10 +48,10 @@ export class Nodes {
    */
   async beat (): Promise<string[]> {
     const { self, commands, key, channel, monotonic } = this.#options
-    for (const node of await commands.beatNode(key, self, LEASE, channel)) this.saw(node)
-    const gone = [...this.#seenAt].filter(([, at]) => monotonic() - at >= PATIENCE).map(([node]) => node)
+    for (const node of await commands.beatNode(key, self, LEASE, channel)) this.markAlive(node)
+    const gone = [...this.#seenAt].filter(([, at]) => monotonic() - at >= NODE_EVICTION_MS).map(([node]) => node)
     for (const node of gone) this.#seenAt.delete(node)
-    if (gone.length > 0) this.#relist()
+    if (gone.length > 0) this.#rebuildList()
     return gone
   }
 
@@ -61,5 +61,5 @@ export class Nodes {
     await commands.beatNode(key, self, 0, channel)
   }
 
-  #relist (): void { this.#list = ` ${[this.#options.self, ...this.#seenAt.keys()].join(' ')} ` }
+  #rebuildList (): void { this.#list = ` ${[this.#options.self, ...this.#seenAt.keys()].join(' ')} ` }
 }

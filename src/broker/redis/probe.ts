@@ -1,13 +1,13 @@
 // Whether Redis takes what rooms need, tried out: each command of theirs, on keys and a channel under the prefix, on every master.
 import { Cluster, Command } from 'ioredis'
-import type { Connection } from './clients.js'
+import type { RedisClients } from './clients.js'
 import { missing, troubleOf, type Trouble } from './trouble.js'
 
 /** Names that are tried to find one for each master of a cluster; a thousand masters take about ten thousand. */
 const MAX_NAMES = 100_000
 
 export interface ProbeOptions {
-  readonly connection: Connection
+  readonly connection: RedisClients
   /** Begins every key and channel. */
   readonly prefix: string
   /** The channel that belongs to a key. */

@@ -4,11 +4,11 @@ import { Failure } from '../../errors.js'
 import type { EventDraft } from '../../protocol/codec.js'
 import type { RoomMember } from '../../protocol/server-frames.js'
 import type { Broker, BrokerListener, Lifetime, Published, ReadFrom, RoomSummary, RoomView } from '../broker.js'
-import type { Connection } from './clients.js'
+import type { RedisClients } from './clients.js'
 import { diagnose } from './diagnosis.js'
 import { EvictionPolicy } from './eviction-policy.js'
 import { Health } from './health.js'
-import { listOf, LiveRooms } from './subscriptions.js'
+import { listOf, RoomSubscriptions } from './subscriptions.js'
 import { Members } from './members.js'
 import { BEAT_INTERVAL, Nodes } from './nodes.js'
 import { Probe } from './probe.js'
@@ -33,7 +33,7 @@ export type RedisNews =
   | { readonly what: 'failed', readonly error: unknown }
 
 export interface RedisBrokerOptions extends Omit<RoomStoreOptions, 'commands' | 'database' | 'onRefused'> {
-  readonly connection: Connection
+  readonly connection: RedisClients
   /** This node's name, which no node had before. No spaces. */
   readonly node: string
   readonly onRoom?: (change: 'created' | 'removed', roomId: string) => void
@@ -46,7 +46,7 @@ export class RedisBroker implements Broker {
   readonly #nodes: Nodes
   readonly #members: Members
   readonly #index: RoomIndex
-  readonly #live: LiveRooms
+  readonly #subscriptions: RoomSubscriptions
   readonly #probe: Probe
   readonly #health: Health
   readonly #policy: EvictionPolicy
@@ -76,15 +76,15 @@ export class RedisBroker implements Broker {
     const nodes = this.#nodes = new Nodes({ self: node, commands, key: store.key('@nodes'), channel: this.#registry, monotonic })
     const members = this.#members = new Members({ store, nodes, self: node })
     this.#index = new RoomIndex({ commands, key: store.key('@rooms'), roomKey: (roomId) => store.key(roomId) })
-    this.#live = new LiveRooms({
+    this.#subscriptions = new RoomSubscriptions({
       store,
       members,
       connection,
       retention,
       monotonic,
-      onBegan: (roomId) => this.#letRun(this.#began(roomId)),
+      onBegan: (roomId) => this.#runInBackground(this.#began(roomId)),
       onRenewed: (roomId) => store.run(() => this.#index.add(roomId, false)),
-      letRun: (work) => this.#letRun(work)
+      runInBackground: (work) => this.#runInBackground(work)
     })
     this.#probe = new Probe({ connection, prefix, channelOf: (tag) => store.channel(tag) })
     this.#policy = new EvictionPolicy({ commands, onOther: (policy) => this.#tell({ what: 'evicts', policy }) })
@@ -94,19 +94,19 @@ export class RedisBroker implements Broker {
         this.#connectionError = error
         this.#disconnected()
       })
-      client.on('ready', () => this.#letRun(this.#connected()))
+      client.on('ready', () => this.#runInBackground(this.#connected()))
       client.on('close', () => this.#disconnected())
     }
     // A cluster's subscribers come and go by themselves, and have all their channels when they say so.
-    subscriber.on('subscribersReady', () => this.#letRun(this.#live.checkAll()))
+    subscriber.on('subscribersReady', () => this.#runInBackground(this.#subscriptions.checkAll()))
     subscriber.on('smessageBuffer', (name: Buffer, message: Buffer) => {
       const channel = name.toString('latin1')
-      if (channel === this.#registry) nodes.saw(message.toString('latin1'))
-      else this.#live.hear(channel, message)
+      if (channel === this.#registry) nodes.markAlive(message.toString('latin1'))
+      else this.#subscriptions.onMessage(channel, message)
     })
   }
 
-  listen (listener: BrokerListener): void { this.#live.listener = listener }
+  listen (listener: BrokerListener): void { this.#subscriptions.listener = listener }
 
   ready (): boolean { return this.#health.trouble === undefined && this.#isConnected }
 
@@ -119,9 +119,9 @@ export class RedisBroker implements Broker {
     return lifetime
   }
 
-  subscribe (roomId: string, create = true): Promise<void | Failure> { return this.#live.subscribe(roomId, create) }
+  subscribe (roomId: string, create = true): Promise<void | Failure> { return this.#subscriptions.subscribe(roomId, create) }
 
-  async unsubscribe (roomId: string): Promise<void> { if (this.#live.unsubscribe(roomId)) await this.#store.leave(roomId) }
+  async unsubscribe (roomId: string): Promise<void> { if (this.#subscriptions.unsubscribe(roomId)) await this.#store.leave(roomId) }
 
   announce (roomId: string, here: readonly RoomMember[], away: readonly RoomMember[]): Promise<void> { return this.#members.announce(roomId, here, away) }
 
@@ -129,13 +129,13 @@ export class RedisBroker implements Broker {
     const answer = await this.#store.publish(roomId, draft, create, this.#nodes.list)
     if (answer instanceof Failure) return answer
     const { isNewRoom, ...published } = answer
-    if (isNewRoom) this.#letRun(this.#began(roomId))
-    if (published.isNew) this.#live.published(roomId, draft, published)
+    if (isNewRoom) this.#runInBackground(this.#began(roomId))
+    if (published.isNew) this.#subscriptions.published(roomId, draft, published)
     return published
   }
 
   async read (roomId: string, from?: ReadFrom): Promise<RoomView | Failure> {
-    const room = await this.#live.reconcile(roomId, await this.#store.read(roomId, from))
+    const room = await this.#subscriptions.reconcile(roomId, await this.#store.read(roomId, from))
     if (room instanceof Failure) return room
     const { recovered, entries } = room
     return { ...this.#summary(roomId, room), recovered, entries }
@@ -167,7 +167,7 @@ export class RedisBroker implements Broker {
   async closeRoom (roomId: string): Promise<void | Failure> {
     const failure = await this.#store.close(roomId)
     if (failure) return failure
-    this.#live.end(roomId, 'closed')
+    this.#subscriptions.end(roomId, 'closed')
     this.#options.onRoom?.('removed', roomId)
     await this.#store.run(() => this.#index.remove(roomId))
     return undefined
@@ -175,10 +175,10 @@ export class RedisBroker implements Broker {
 
   async tick (): Promise<void> {
     const time = this.#options.monotonic()
-    this.#live.expire()
+    this.#subscriptions.expire()
     if (!this.#isConnected) return this.#disconnected()
     if (!this.#subscribed) return this.#connected()
-    const work: Array<Promise<unknown>> = [this.#members.retry(), this.#live.tick()]
+    const work: Array<Promise<unknown>> = [this.#members.retry(), this.#subscriptions.tick()]
     if (time - this.#beatAt >= BEAT_INTERVAL || !this.#health.isSteady) work.push(this.#check())
     if (time - this.#sweptAt >= SWEEP_INTERVAL) {
       this.#sweptAt = time
@@ -191,7 +191,7 @@ export class RedisBroker implements Broker {
     this.#closing = true
     // Behind all that was sent before: when it is answered, that is done.
     await this.#store.run(() => this.#nodes.leave())
-    this.#live.clear()
+    this.#subscriptions.clear()
     this.#members.clear()
   }
 
@@ -200,7 +200,7 @@ export class RedisBroker implements Broker {
   #tell (news: RedisNews): void { if (!this.#closing) this.#options.onNews?.(news) }
 
   /** For work that nobody waits for. Redis' failures are dealt with in it, so what rejects here is a bug. */
-  #letRun (work: Promise<unknown>): void { work.catch((error: unknown) => this.#options.onNews?.({ what: 'failed', error })) }
+  #runInBackground (work: Promise<unknown>): void { work.catch((error: unknown) => this.#options.onNews?.({ what: 'failed', error })) }
 
   /** Both ways are there: hears all channels, registers, and then looks what was missed. */
   async #connected (): Promise<void> {
@@ -208,14 +208,14 @@ export class RedisBroker implements Broker {
     this.#connecting = true
     this.#refusal = undefined
     const { isCluster } = this.#options.connection
-    const failure = await this.#live.hearOf(this.#registry) ?? (isCluster ? undefined : await this.#live.resubscribe())
+    const failure = await this.#subscriptions.subscribeChannels(this.#registry) ?? (isCluster ? undefined : await this.#subscriptions.resubscribe())
     // Otherwise the connection was lost again, or the next tick tries it.
     if (failure) {
       if (this.#refusal) this.#failed(this.#refusal)
     } else if (this.#isConnected) {
       this.#subscribed = true
       await this.#check()
-      await this.#live.checkAll()
+      await this.#subscriptions.checkAll()
     }
     this.#connecting = false
   }
@@ -225,7 +225,7 @@ export class RedisBroker implements Broker {
     if (this.#closing || this.#isConnected) return
     this.#subscribed = false
     this.#health.lost()
-    if (this.#health.wantsCause) this.#letRun(this.#diagnose())
+    if (this.#health.wantsCause) this.#runInBackground(this.#diagnose())
   }
 
   async #diagnose (): Promise<void> {
@@ -270,13 +270,13 @@ export class RedisBroker implements Broker {
   }
 
   async #beat (): Promise<void> {
-    for (const node of await this.#nodes.beat()) this.#live.forgetNode(node)
+    for (const node of await this.#nodes.beat()) this.#subscriptions.forgetNode(node)
   }
 
   #up (): void {
     this.#connectionError = undefined
     this.#tell({ what: 'up' })
-    this.#letRun(this.#policy.check())
+    this.#runInBackground(this.#policy.check())
   }
 
   /** A command was refused: a probe follows with the next tick. An error that says nothing of other commands is told alone. */
@@ -303,6 +303,6 @@ export class RedisBroker implements Broker {
 
   #summary (roomId: string, room: StoredRoom): RoomSummary {
     const { epoch, seq, state, createdAt, lastEventAt, members } = room
-    return { roomId, epoch, seq, state, createdAt, expiresAt: this.#live.expiry(roomId, room), lastEventAt, elsewhere: listOf(this.#members.elsewhere(members)) }
+    return { roomId, epoch, seq, state, createdAt, expiresAt: this.#subscriptions.expiry(roomId, room), lastEventAt, remoteMembers: listOf(this.#members.remoteMembers(members)) }
   }
 }

@@ -1,7 +1,7 @@
 // What Redis is asked about a room, and its answers in our terms: the names of a room's keys, its scripts, and UNAVAILABLE for whatever goes wrong on the way.
 import { Failure, type ErrorCode } from '../../errors.js'
 import { fingerprintOf, SEQ, type EventDraft } from '../../protocol/codec.js'
-import { framed } from '../../websocket/frame-writer.js'
+import { encodeTextFrame } from '../../websocket/frame-writer.js'
 import type { PaymentState } from '../../protocol/payment-state.js'
 import type { Lifetime, LogEntry, Position, Published, ReadFrom } from '../broker.js'
 import type { RoomRedis } from './scripts.js'
@@ -115,9 +115,9 @@ export class RoomStore {
    * @returns what became of the event, and whether the room is new
    */
   async publish (roomId: string, draft: EventDraft, create: boolean, nodes: string): Promise<Published & { isNewRoom: boolean } | Failure> {
-    const { origin = '', opening, closing, timestamp, keys = [] } = draft
+    const { origin = '', jsonPrefix, jsonSuffix, timestamp, keys = [] } = draft
     const reply = await this.run((redis) => redis.publishEvent(
-      ...this.#about(roomId), create ? 1 : 0, this.#options.logSize, origin, opening + SEQ, closing, timestamp, nodes, ...describeFact(draft),
+      ...this.#about(roomId), create ? 1 : 0, this.#options.logSize, origin, jsonPrefix + SEQ, jsonSuffix, timestamp, nodes, ...describeFact(draft),
       ...keys.flatMap((key) => [key.name, fingerprintOf(draft, key), key.isRequest ? 1 : 0])
     ))
     if (reply instanceof Failure) return reply
@@ -174,7 +174,7 @@ export class RoomStore {
 
 /** An element of the log: origin and keys in one line, the message in the next. */
 function readElement (element: Buffer, epoch: string, seq: number): LogEntry {
-  return { epoch, seq, origin: element.toString('latin1', 0, element.indexOf(TAB)), frame: framed(element.subarray(element.indexOf(NEWLINE) + 1)) }
+  return { epoch, seq, origin: element.toString('latin1', 0, element.indexOf(TAB)), frame: encodeTextFrame(element.subarray(element.indexOf(NEWLINE) + 1)) }
 }
 
 /** What a room's channel tells: an entry, who is in the room on a node (JSON; empty: nobody), or that the room was closed. */
@@ -187,7 +187,7 @@ export function readMessage (message: Buffer): Message {
   switch (message.toString('latin1', 0, 1)) {
     case 'e': {
       const [epoch = '', seq, origin] = head.split('\t')
-      return { kind: 'entry', entry: { epoch, seq: Number(seq), origin, frame: framed(message.subarray(end + 1)) } }
+      return { kind: 'entry', entry: { epoch, seq: Number(seq), origin, frame: encodeTextFrame(message.subarray(end + 1)) } }
     }
     case 'm': return { kind: 'members', node: head, json: message.toString('utf8', end + 1) }
     default: return { kind: 'closed' }

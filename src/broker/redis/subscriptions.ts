@@ -3,20 +3,20 @@ import { Failure } from '../../errors.js'
 import { eventFrame, type EventDraft } from '../../protocol/codec.js'
 import type { RoomMember } from '../../protocol/server-frames.js'
 import type { BrokerListener, CloseCause, LogEntry, Position, Published } from '../broker.js'
-import type { Connection } from './clients.js'
+import type { RedisClients } from './clients.js'
 import type { Members } from './members.js'
 import { readMessage, type MemberFields, type RoomStore, type StoredRoom } from './store.js'
-import { Tail } from './room-cursor.js'
+import { RoomCursor } from './room-cursor.js'
 
 /** How often each room's position is compared with the log's, ms: the last event of a room is its result, and no later one would show its loss. */
 export const CHECK_INTERVAL = 10_000
 /** Channels in one command, and rooms in one look. */
 const BATCH = 500
 
-export interface LiveRoomsOptions {
+export interface RoomSubscriptionsOptions {
   readonly store: RoomStore
   readonly members: Members
-  readonly connection: Connection
+  readonly connection: RedisClients
   readonly retention: number
   /** ms; see src/clock.ts. */
   readonly monotonic: () => number
@@ -25,23 +25,23 @@ export interface LiveRoomsOptions {
   /** A room is kept from its end, so it should be in the index. */
   readonly onRenewed: (roomId: string) => Promise<unknown>
   /** Takes work that nobody waits for. */
-  readonly letRun: (work: Promise<unknown>) => void
+  readonly runInBackground: (work: Promise<unknown>) => void
 }
 
-export class LiveRooms {
-  listener: BrokerListener = { entry: () => {}, closed: () => {}, lost: () => {}, elsewhere: () => {} }
-  readonly #tails = new Map<string, Tail>()
-  readonly #options: LiveRoomsOptions
+export class RoomSubscriptions {
+  listener: BrokerListener = { entry: () => {}, closed: () => {}, lost: () => {}, remoteMembers: () => {} }
+  readonly #cursors = new Map<string, RoomCursor>()
+  readonly #options: RoomSubscriptionsOptions
 
-  constructor (options: LiveRoomsOptions) { this.#options = options }
+  constructor (options: RoomSubscriptionsOptions) { this.#options = options }
 
   /** @param create open the room where it does not exist */
   async subscribe (roomId: string, create: boolean): Promise<void | Failure> {
-    if (this.#tails.has(roomId)) return undefined
-    const tail = new Tail(roomId)
-    this.#tails.set(roomId, tail)
+    if (this.#cursors.has(roomId)) return undefined
+    const tail = new RoomCursor(roomId)
+    this.#cursors.set(roomId, tail)
     // The channel first: an event between the two would be lost.
-    const failure = await this.hearOf(this.#options.store.channel(roomId)) ?? await this.#open(tail, create)
+    const failure = await this.subscribeChannels(this.#options.store.channel(roomId)) ?? await this.#open(tail, create)
     if (!failure || !this.#isLive(tail)) return undefined
     this.#drop(tail)
     return failure
@@ -49,16 +49,16 @@ export class LiveRooms {
 
   /** @returns whether the room was subscribed */
   unsubscribe (roomId: string): boolean {
-    const tail = this.#tails.get(roomId)
+    const tail = this.#cursors.get(roomId)
     if (tail) this.#drop(tail)
     return tail !== undefined
   }
 
-  clear (): void { this.#tails.clear() }
+  clear (): void { this.#cursors.clear() }
 
   // --- what comes in ---
 
-  async hearOf (...channels: string[]): Promise<Failure | undefined> {
+  async subscribeChannels (...channels: string[]): Promise<Failure | undefined> {
     const { store, connection: { subscriber } } = this.#options
     const reply = await store.run(() => subscriber.ssubscribe(...channels))
     return reply instanceof Failure ? reply : undefined
@@ -66,39 +66,39 @@ export class LiveRooms {
 
   /** Subscribes to every room's channel again, on a connection that knows of none. */
   async resubscribe (): Promise<Failure | undefined> {
-    for (const roomIds of batches([...this.#tails.keys()])) {
-      const failure = await this.hearOf(...roomIds.map((roomId) => this.#options.store.channel(roomId)))
+    for (const roomIds of batches([...this.#cursors.keys()])) {
+      const failure = await this.subscribeChannels(...roomIds.map((roomId) => this.#options.store.channel(roomId)))
       if (failure) return failure
     }
     return undefined
   }
 
-  hear (channel: string, message: Buffer): void {
+  onMessage (channel: string, message: Buffer): void {
     const { store, members } = this.#options
-    const tail = this.#tails.get(store.roomOf(channel))
+    const tail = this.#cursors.get(store.roomOf(channel))
     if (!tail) return
     const told = readMessage(message)
     switch (told.kind) {
       case 'entry': return this.#receive(tail, told.entry)
       case 'closed': return this.end(tail.roomId, 'closed')
-      case 'members': if (members.hear(tail.elsewhere, told.node, told.json)) this.#tellElsewhere(tail)
+      case 'members': if (members.applyAnnouncement(tail.remoteMembers, told.node, told.json)) this.#emitRemoteMembers(tail)
     }
   }
 
   /** Our own event was accepted: it need not come back to us by the channel, whichever is first. */
   published (roomId: string, draft: EventDraft, { epoch, seq }: Published): void {
-    const tail = this.#openTail(roomId)
+    const tail = this.#openCursor(roomId)
     if (!tail) return
-    const verdict = tail.judge({ epoch, seq })
+    const verdict = tail.advance({ epoch, seq })
     if (verdict === 'next') this.listener.entry(roomId, { epoch, seq, origin: draft.origin, frame: eventFrame(draft, seq) })
-    else if (verdict === 'gap' && epoch !== tail.epoch) this.#options.letRun(this.#catchUp(tail))
+    else if (verdict === 'gap' && epoch !== tail.epoch) this.#options.runInBackground(this.#catchUp(tail))
     // Another node's event before ours is still in its channel; should it never come, the next tick fetches it.
-    else if (verdict === 'gap') tail.promised = Math.max(tail.promised, seq)
+    else if (verdict === 'gap') tail.highestKnownSeq = Math.max(tail.highestKnownSeq, seq)
   }
 
   /** Compares what somebody read of a room with its live end. @returns what that one may be told */
   async reconcile (roomId: string, room: StoredRoom | Failure): Promise<StoredRoom | Failure> {
-    const tail = this.#openTail(roomId)
+    const tail = this.#openCursor(roomId)
     if (!tail) return room
     if (room instanceof Failure) {
       // Redis forgot a room that somebody here is in: it is begun anew, and they are told. Whoever asked may ask again.
@@ -116,16 +116,16 @@ export class LiveRooms {
   /** Ends the rooms whose deadline has come. */
   expire (): void {
     const time = this.#options.monotonic()
-    for (const { roomId, deadline } of this.#tails.values()) if (deadline <= time) this.end(roomId, 'expired')
+    for (const { roomId, deadline } of this.#cursors.values()) if (deadline <= time) this.end(roomId, 'expired')
   }
 
   /** Fills known gaps, looks for unknown ones, and keeps occupied rooms from their end. */
   async tick (): Promise<void> {
     const time = this.#options.monotonic()
     const work: Array<Promise<unknown>> = []
-    for (const tail of this.#tails.values()) {
-      if (tail.early) continue
-      if (tail.lacks) work.push(this.#catchUp(tail))
+    for (const tail of this.#cursors.values()) {
+      if (tail.preOpenBuffer) continue
+      if (tail.hasGap) work.push(this.#catchUp(tail))
       else if (time - tail.checkedAt >= CHECK_INTERVAL) work.push(this.#check(tail))
       if (time - tail.renewedAt >= this.#options.retention / 4) work.push(this.#renew(tail))
     }
@@ -133,16 +133,16 @@ export class LiveRooms {
   }
 
   async checkAll (): Promise<void> {
-    for (const tails of batches([...this.#tails.values()].filter(({ early }) => !early))) await Promise.all(tails.map((tail) => this.#check(tail)))
+    for (const tails of batches([...this.#cursors.values()].filter(({ preOpenBuffer }) => !preOpenBuffer))) await Promise.all(tails.map((tail) => this.#check(tail)))
   }
 
   /** A node died, and with it its members. */
   forgetNode (node: string): void {
-    for (const tail of this.#tails.values()) if (tail.elsewhere.delete(node)) this.#tellElsewhere(tail)
+    for (const tail of this.#cursors.values()) if (tail.remoteMembers.delete(node)) this.#emitRemoteMembers(tail)
   }
 
   end (roomId: string, cause: CloseCause): void {
-    const tail = this.#tails.get(roomId)
+    const tail = this.#cursors.get(roomId)
     if (!tail) return
     this.#drop(tail)
     this.#options.members.forget(roomId)
@@ -151,39 +151,39 @@ export class LiveRooms {
 
   /** When a room ends, ms since the epoch: somebody here keeps one without a deadline from it. */
   expiry (roomId: string, { expiresAt, readAt }: StoredRoom): number {
-    return this.#tails.get(roomId)?.deadline === Infinity ? readAt + this.#options.retention : expiresAt
+    return this.#cursors.get(roomId)?.deadline === Infinity ? readAt + this.#options.retention : expiresAt
   }
 
   // --- the live end of one room ---
 
-  #isLive (tail: Tail): boolean { return this.#tails.get(tail.roomId) === tail }
+  #isLive (tail: RoomCursor): boolean { return this.#cursors.get(tail.roomId) === tail }
 
   /** The room's live end, once it has one to compare with. */
-  #openTail (roomId: string): Tail | undefined {
-    const tail = this.#tails.get(roomId)
-    return tail?.early ? undefined : tail
+  #openCursor (roomId: string): RoomCursor | undefined {
+    const tail = this.#cursors.get(roomId)
+    return tail?.preOpenBuffer ? undefined : tail
   }
 
   /** Lets go of the room and its channel. Should that fail, the connection is gone and the channel with it. */
-  #drop ({ roomId }: Tail): void {
+  #drop ({ roomId }: RoomCursor): void {
     const { connection: { subscriber }, store } = this.#options
-    this.#tails.delete(roomId)
+    this.#cursors.delete(roomId)
     subscriber.sunsubscribe(store.channel(roomId)).catch(() => {})
   }
 
-  #receive (tail: Tail, entry: LogEntry): void {
-    if (tail.early) {
-      tail.early.push(entry)
+  #receive (tail: RoomCursor, entry: LogEntry): void {
+    if (tail.preOpenBuffer) {
+      tail.preOpenBuffer.push(entry)
       return
     }
-    const verdict = tail.judge(entry)
+    const verdict = tail.advance(entry)
     if (verdict === 'next') this.listener.entry(tail.roomId, entry)
     // One channel keeps its order, so what is missing here was lost on its way.
-    else if (verdict === 'gap') this.#options.letRun(this.#catchUp(tail))
+    else if (verdict === 'gap') this.#options.runInBackground(this.#catchUp(tail))
   }
 
   /** Opens the room, or keeps it open; the live end begins there, or in another log. A room that somebody is in is opened again whoever may create one. */
-  async #open (tail: Tail, create = true): Promise<Failure | undefined> {
+  async #open (tail: RoomCursor, create = true): Promise<Failure | undefined> {
     const { store, monotonic, onBegan } = this.#options
     const { roomId } = tail
     // Before it is asked: so the room never ends later here than in Redis.
@@ -194,29 +194,29 @@ export class LiveRooms {
     if (!this.#isLive(tail)) return undefined
     tail.deadline = asked + room.left
     tail.renewedAt = asked
-    const { early } = tail
-    if (early) {
+    const { preOpenBuffer } = tail
+    if (preOpenBuffer) {
       tail.begin(room)
       tail.checkedAt = tail.renewedAt
-      for (const entry of early) this.#receive(tail, entry)
+      for (const entry of preOpenBuffer) this.#receive(tail, entry)
     } else if (room.epoch !== tail.epoch) {
       // At once: the first entry of the new log may be right behind.
       this.#lose(tail, room)
     }
     // Events that it shows and that were missed here are the check's to find.
-    if (this.#isLive(tail)) this.#setElsewhere(tail, room.members)
+    if (this.#isLive(tail)) this.#setRemoteMembers(tail, room.members)
     return undefined
   }
 
   /** Keeps an occupied room from its end, and mends what Redis may have forgotten about it. */
-  async #renew (tail: Tail): Promise<void> {
+  async #renew (tail: RoomCursor): Promise<void> {
     const { members, onRenewed } = this.#options
     if (await this.#open(tail) || !this.#isLive(tail)) return
     await Promise.all([onRenewed(tail.roomId), members.repeat(tail.roomId)])
   }
 
   /** Reads what is missing and lets it through, or says that it is lost. */
-  async #catchUp (tail: Tail): Promise<void> {
+  async #catchUp (tail: RoomCursor): Promise<void> {
     if (tail.catchingUp !== 'no') {
       tail.catchingUp = 'again'
       return
@@ -224,13 +224,13 @@ export class LiveRooms {
     const { store, monotonic } = this.#options
     do {
       tail.catchingUp = 'yes'
-      tail.behind = false
+      tail.needsCatchUp = false
       const room = await store.read(tail.roomId, tail)
       if (!this.#isLive(tail)) return
       if (room instanceof Failure) {
         if (room.code === 'ROOM_CLOSED') return this.end(tail.roomId, tail.deadline <= monotonic() ? 'expired' : 'closed')
         // Redis forgot the room; whoever is in it begins with a new log.
-        if (room.code !== 'ROOM_NOT_FOUND' || await this.#open(tail)) tail.behind = true
+        if (room.code !== 'ROOM_NOT_FOUND' || await this.#open(tail)) tail.needsCatchUp = true
         break
       }
       if (room.recovered) for (const entry of room.entries) this.#receive(tail, entry)
@@ -240,30 +240,30 @@ export class LiveRooms {
   }
 
   // The flag is set by others while we wait, which the compiler cannot know.
-  #isAgain ({ catchingUp }: Tail): boolean { return catchingUp === 'again' }
+  #isAgain ({ catchingUp }: RoomCursor): boolean { return catchingUp === 'again' }
 
   /** Compares positions, without reading the log where they are the same. */
-  async #check (tail: Tail): Promise<void> {
+  async #check (tail: RoomCursor): Promise<void> {
     tail.checkedAt = this.#options.monotonic()
     const position = await this.#options.store.position(tail.roomId)
     if (!this.#isLive(tail)) return
-    if (position instanceof Failure) tail.behind = true
+    if (position instanceof Failure) tail.needsCatchUp = true
     else if (!tail.isAt(position)) await this.#catchUp(tail)
   }
 
   /** What is between here and there cannot be told any more. */
-  #lose (tail: Tail, position: Position): void {
+  #lose (tail: RoomCursor, position: Position): void {
     tail.begin(position)
     this.listener.lost(tail.roomId)
   }
 
-  #setElsewhere (tail: Tail, fields: MemberFields): void {
-    const before = tail.elsewhere.size
-    tail.elsewhere = this.#options.members.elsewhere(fields)
-    if (before > 0 || tail.elsewhere.size > 0) this.#tellElsewhere(tail)
+  #setRemoteMembers (tail: RoomCursor, fields: MemberFields): void {
+    const before = tail.remoteMembers.size
+    tail.remoteMembers = this.#options.members.remoteMembers(fields)
+    if (before > 0 || tail.remoteMembers.size > 0) this.#emitRemoteMembers(tail)
   }
 
-  #tellElsewhere ({ roomId, elsewhere }: Tail): void { this.listener.elsewhere(roomId, listOf(elsewhere)) }
+  #emitRemoteMembers ({ roomId, remoteMembers }: RoomCursor): void { this.listener.remoteMembers(roomId, listOf(remoteMembers)) }
 }
 
 /** The members of all nodes. */

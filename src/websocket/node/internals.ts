@@ -4,10 +4,10 @@ import { Socket, type Server } from 'node:net'
 import type { Writable } from 'node:stream'
 
 /** Major versions of Node.js where all of this was seen to work, by the tests of those four. */
-const TRIED: ReadonlySet<string> = new Set(['20', '22', '24', '26'])
+const SUPPORTED_MAJORS: ReadonlySet<string> = new Set(['20', '22', '24', '26'])
 
 /** Whether a version of Node.js is one of those. */
-export function isTried (version: string): boolean { return TRIED.has(version.split('.')[0]!) }
+export function isSupported (version: string): boolean { return SUPPORTED_MAJORS.has(version.split('.')[0]!) }
 
 /** Node.js's object for one write, which is told when that is done, unless it was at once. */
 export interface WriteRequest {
@@ -87,10 +87,10 @@ export function findInternals (SocketClass: new (options: object) => Socket = So
 }
 
 /** Those of this process; undefined on a version that was not tried, or where they are not as expected. */
-export const internals = isTried(process.versions.node) ? findInternals() : undefined
+export const internals = isSupported(process.versions.node) ? findInternals() : undefined
 
 /** Whether all of it is as expected. */
-export const isKnownHere = internals !== undefined
+export const fastPathAvailable = internals !== undefined
 
 interface Peer { address?: string }
 
@@ -120,16 +120,16 @@ export interface Handle {
 const METHODS = ['useUserBuffer', 'readStart', 'writeBuffer', 'shutdown', 'getpeername', 'setNoDelay', 'close'] as const satisfies ReadonlyArray<keyof Handle>
 
 /** Whether a handle is as expected. That of a local socket, or of one that encrypts, is another one. */
-export function isComplete (handle: Partial<Handle> | null | undefined): handle is Handle {
+export function isTcpHandle (handle: Partial<Handle> | null | undefined): handle is Handle {
   return METHODS.every((method) => typeof handle?.[method] === 'function') && typeof handle!.writeQueueSize === 'number'
 }
 
-/** The handle of a socket that {@link isKnown}; undefined where it is gone. */
+/** The handle of a socket that {@link hasKnownHandle}; undefined where it is gone. */
 export function handleOf (network: Writable): Handle | undefined { return (network as { _handle?: Handle | null })._handle ?? undefined }
 
 /** Whether a stream is a socket whose inside is known. @param isVersionKnown for tests: the version of Node.js is */
-export function isKnown (network: Writable, isVersionKnown = isKnownHere): network is Socket {
-  return isVersionKnown && network.constructor === Socket && isComplete(handleOf(network))
+export function hasKnownHandle (network: Writable, isVersionKnown = fastPathAvailable): network is Socket {
+  return isVersionKnown && network.constructor === Socket && isTcpHandle(handleOf(network))
 }
 
 /** What the network last said of a peer. */

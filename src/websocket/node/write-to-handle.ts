@@ -2,17 +2,17 @@
 import { internals, type Handle, type WriteRequest } from './internals.js'
 
 /** Whoever writes. */
-export interface Writer {
+export interface WriteCallbacks {
   /** What was under way is written. */
-  written: () => void
+  onWritten: () => void
   /** What was under way cannot be. */
-  failed: () => void
+  onFailed: () => void
 }
 
 /** What became of a write. `refused` was not written at all: given to the stream, it becomes what it always would have. */
-export type Outcome = 'written' | 'under way' | 'refused'
+export type WriteOutcome = 'written' | 'under way' | 'refused'
 
-/** Written to by {@link writeDirectly}. */
+/** Written to by {@link writeToHandle}. */
 export type WritableHandle = Pick<Handle, 'writeBuffer' | 'writeQueueSize'>
 
 /** One that is done at once leaves nothing in its request, so it serves again; null where Node.js makes them. */
@@ -24,7 +24,7 @@ function newRequest (): WriteRequest | null { return internals?.WriteRequest ? n
  * Writes to a connection whose stream, if it has one, holds nothing. While it is `under way`, what is written to the stream comes after it.
  * @param bytes must stay as they are until they are written
  */
-export function writeDirectly (handle: WritableHandle, bytes: Uint8Array, writer: Writer): Outcome {
+export function writeToHandle (handle: WritableHandle, bytes: Uint8Array, writer: WriteCallbacks): WriteOutcome {
   const passed = request
   const result = handle.writeBuffer(passed, bytes)
   if (result === 0 && (passed === null || handle.writeQueueSize === 0)) return 'written'
@@ -37,8 +37,8 @@ export function writeDirectly (handle: WritableHandle, bytes: Uint8Array, writer
   // The network holds no more than a pointer to them.
   pending.buffer = bytes
   pending.oncomplete = (status) => {
-    if (status === 0) writer.written()
-    else writer.failed()
+    if (status === 0) writer.onWritten()
+    else writer.onFailed()
   }
   return 'under way'
 }

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { EventLog } from '../../../src/broker/memory/event-log.js'
 import { draftEvent, eventText, type EventDraft } from '../../../src/protocol/codec.js'
-import { framed, textOf } from '../../../src/websocket/frame-writer.js'
+import { encodeTextFrame, payloadOf } from '../../../src/websocket/frame-writer.js'
 
 const draft = (n: number, id?: string): EventDraft => draftEvent({ type: 'CLICKED_PAY', payload: { roomId: 'r', n }, id }, { source: 'device', timestamp: 1000 + n, origin: 'client_1' })
 
@@ -31,7 +31,7 @@ t.test('an event gets the next number, is encoded with it, and keeps its epoch a
     const event = draft(seq, `id ${seq}`)
     const entry = log.append(event)
     t.match(entry, { epoch: 'e1', seq, origin: 'client_1' })
-    t.strictSame(entry.frame, framed(eventText(event, seq)))
+    t.strictSame(entry.frame, encodeTextFrame(eventText(event, seq)))
     t.equal(log.seq, seq)
   }
 })
@@ -153,7 +153,7 @@ t.test('whatever is appended, it behaves as a plain list would', async (t) => {
       for (const epoch of ['e1', 'e0', undefined]) {
         for (let seq = -1; seq <= log.seq + 2; seq++) {
           const { recovered, entries } = log.readAfter({ epoch, seq })
-          assert.deepEqual({ recovered, entries: entries.map(({ seq, frame }) => [seq, JSON.parse(textOf(frame).toString()).payload.n]) }, model.readAfter(epoch, seq), `after ${epoch} ${seq}`)
+          assert.deepEqual({ recovered, entries: entries.map(({ seq, frame }) => [seq, JSON.parse(payloadOf(frame).toString()).payload.n]) }, model.readAfter(epoch, seq), `after ${epoch} ${seq}`)
         }
       }
     }

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
 import { FrameRing } from '../../../src/broker/memory/frame-ring.js'
-import { giveBack, takePiece } from '../../../src/broker/memory/buffer-pool.js'
-import { framed } from '../../../src/websocket/frame-writer.js'
+import { release, acquire } from '../../../src/broker/memory/buffer-pool.js'
+import { encodeTextFrame } from '../../../src/websocket/frame-writer.js'
 
 t.test('whatever is kept stays what it was, also beside rings that end, and what was read stays when it is kept no longer', async (t) => {
   const seen = { dropped: 0, ended: 0, large: 0 }
@@ -21,7 +21,7 @@ t.test('whatever is kept stays what it was, also beside rings that end, and what
         seen.ended++
         continue
       }
-      const frame = framed(step.text)
+      const frame = encodeTextFrame(step.text)
       pushed.push(Buffer.from(frame))
       ring.push(frame)
       read.push(Buffer.from(ring.get(pushed.length)))
@@ -41,7 +41,7 @@ t.test('whatever is kept stays what it was, also beside rings that end, and what
 
 /** How much memory is taken meanwhile, anew or of what was given back: all that was there before is put aside. */
 function taken (run: () => void): number[] {
-  const aside = [1024, 2048, 4096, 8192, 16_384].flatMap((bytes) => Array.from({ length: 300 }, () => takePiece(bytes)))
+  const aside = [1024, 2048, 4096, 8192, 16_384].flatMap((bytes) => Array.from({ length: 300 }, () => acquire(bytes)))
   const { allocUnsafeSlow } = Buffer
   const sizes: number[] = []
   Buffer.allocUnsafeSlow = (size) => {
@@ -53,12 +53,12 @@ function taken (run: () => void): number[] {
   } finally {
     Buffer.allocUnsafeSlow = allocUnsafeSlow
   }
-  for (const piece of aside) giveBack(piece)
+  for (const piece of aside) release(piece)
   return sizes
 }
 
 t.test('a room with few events takes little memory, one with many no more than it keeps', async (t) => {
-  const frame = framed('x'.repeat(396))
+  const frame = encodeTextFrame('x'.repeat(396))
   const ring = new FrameRing(100)
   const push = (times: number) => () => { for (let n = 0; n < times; n++) ring.push(frame) }
   t.strictSame(taken(push(2)), [1024])
@@ -71,7 +71,7 @@ t.test('a room with few events takes little memory, one with many no more than i
 
 t.test('what a room gives up serves the next one, up to a limit', async (t) => {
   const rings = Array.from({ length: 300 }, () => new FrameRing(10))
-  const frames = Array.from({ length: 300 }, (_, n) => framed(`y${n}`))
+  const frames = Array.from({ length: 300 }, (_, n) => encodeTextFrame(`y${n}`))
   const sizes = taken(() => {
     for (const ring of rings) ring.push(frames[0]!)
     for (const ring of rings.splice(0)) ring.end()
@@ -87,12 +87,12 @@ t.test('what a room gives up serves the next one, up to a limit', async (t) => {
 
 t.test('a frame larger than any piece has one of its own, which nobody else gets', async (t) => {
   const ring = new FrameRing(2)
-  const large = framed('x'.repeat(100_000))
+  const large = encodeTextFrame('x'.repeat(100_000))
   t.strictSame(taken(() => ring.push(large)), [large.length])
   t.ok(Buffer.from(ring.get(1)).equals(large))
   t.strictSame(taken(() => {
-    ring.push(framed('small'))
-    ring.push(framed('small'))
+    ring.push(encodeTextFrame('small'))
+    ring.push(encodeTextFrame('small'))
     ring.push(large)
     ring.push(large)
   }), [16_384, large.length, large.length])

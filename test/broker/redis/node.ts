@@ -7,7 +7,7 @@ import { draftEvent } from '../../../src/protocol/codec.js'
 import type { RoomMember } from '../../../src/protocol/server-frames.js'
 import { LOG_SIZE, RETENTION } from '../contract.js'
 import { until } from '../../until.js'
-import { textOf } from '../../../src/websocket/frame-writer.js'
+import { payloadOf } from '../../../src/websocket/frame-writer.js'
 
 let count = 0
 
@@ -70,10 +70,10 @@ export async function startNode (t: Test, url: string, options: NodeOptions = {}
     elsewhere: [] as Array<[string, readonly RoomMember[]]>
   }
   const listener: BrokerListener = {
-    entry: (roomId, { seq, frame }) => heard.events.push([roomId, seq, (JSON.parse(textOf(frame).toString()) as { payload: { n: unknown } }).payload.n]),
+    entry: (roomId, { seq, frame }) => heard.events.push([roomId, seq, (JSON.parse(payloadOf(frame).toString()) as { payload: { n: unknown } }).payload.n]),
     closed: (roomId, cause) => heard.closed.push([roomId, cause]),
     lost: (roomId) => heard.lost.push(roomId),
-    elsewhere: (roomId, members) => heard.elsewhere.push([roomId, members])
+    remoteMembers: (roomId, members) => heard.elsewhere.push([roomId, members])
   }
   broker.listen(listener)
   const publish = (n: unknown, { roomId = 'r', id, origin }: { roomId?: string, id?: string, origin?: string } = {}) =>

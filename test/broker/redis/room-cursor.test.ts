@@ -1,13 +1,13 @@
 // The live end of a room lets every entry through once and in order, whatever arrives from its two sides.
 import fc from 'fast-check'
 import t from 'tap'
-import { Tail } from '../../../src/broker/redis/room-cursor.js'
+import { RoomCursor } from '../../../src/broker/redis/room-cursor.js'
 
 t.test('what it lets through is an unbroken run, and it misses nothing that came in order', async () => {
   fc.assert(fc.property(fc.array(fc.integer({ min: 1, max: 8 }), { maxLength: 40 }), (arrivals) => {
-    const tail = new Tail('r')
+    const tail = new RoomCursor('r')
     tail.epoch = 'e'
-    const through = arrivals.filter((seq) => tail.judge({ epoch: 'e', seq }) === 'next')
+    const through = arrivals.filter((seq) => tail.advance({ epoch: 'e', seq }) === 'next')
     // The model: an entry goes through when it is the one after the last.
     let last = 0
     const expected = arrivals.filter((seq) => seq === last + 1 && ++last > 0)
@@ -16,13 +16,13 @@ t.test('what it lets through is an unbroken run, and it misses nothing that came
 })
 
 t.test('it tells a repetition from a gap, and another epoch is always a gap', async (t) => {
-  const tail = new Tail('r')
+  const tail = new RoomCursor('r')
   tail.epoch = 'e'
   tail.seq = 5
-  t.equal(tail.judge({ epoch: 'e', seq: 5 }), 'known')
-  t.equal(tail.judge({ epoch: 'e', seq: 7 }), 'gap')
-  t.equal(tail.judge({ epoch: 'f', seq: 6 }), 'gap')
-  t.equal(tail.judge({ epoch: 'e', seq: 6 }), 'next')
+  t.equal(tail.advance({ epoch: 'e', seq: 5 }), 'known')
+  t.equal(tail.advance({ epoch: 'e', seq: 7 }), 'gap')
+  t.equal(tail.advance({ epoch: 'f', seq: 6 }), 'gap')
+  t.equal(tail.advance({ epoch: 'e', seq: 6 }), 'next')
   t.ok(tail.isAt({ epoch: 'e', seq: 6 }))
   t.notOk(tail.isAt({ epoch: 'f', seq: 6 }))
   t.notOk(tail.isAt({ epoch: 'e', seq: 5 }))

@@ -7,14 +7,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { interceptConnections, type Take } from '../../../src/websocket/node/intercept.js'
+import { interceptConnections, type TryClaim } from '../../../src/websocket/node/intercept.js'
 import { until } from '../../until.js'
 
 const REQUEST = 'GET / HTTP/1.1\r\nHost: here\r\n\r\n'
 const TAKEN = 'mine'
 
 /** A server whose connections are looked at; with an answer for those that are requests. */
-async function serve (t: Test, take: Take, isVersionKnown?: boolean): Promise<{ server: Server, give: () => void, dial: () => Promise<Socket> }> {
+async function serve (t: Test, take: TryClaim, isVersionKnown?: boolean): Promise<{ server: Server, give: () => void, dial: () => Promise<Socket> }> {
   const server = createServer((request, response) => {
     let body = ''
     request.on('data', (chunk) => { body += String(chunk) }).on('end', () => response.end(`${request.method} ${body.length}`))
@@ -45,7 +45,7 @@ async function answer (peer: Socket, bytes: string, end: string): Promise<string
   return text
 }
 
-const never = (t: Test): Take => () => {
+const never = (t: Test): TryClaim => () => {
   t.fail('asked')
   return false
 }
@@ -58,7 +58,7 @@ t.test('who is taken is nobody else\'s; all others are HTTP\'s, with their first
     if (String(bytes) !== TAKEN) return false
     const stream = connection.openStream()!
     taken.push(stream)
-    connection.listener = { hear: (memory, length) => { stream.write(`back ${memory.toString('utf8', 0, length)}`) }, closed: () => {} }
+    connection.listener = { onData: (memory, length) => { stream.write(`back ${memory.toString('utf8', 0, length)}`) }, onClose: () => {} }
     stream.write('hello')
     return true
   })

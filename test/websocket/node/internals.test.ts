@@ -4,14 +4,14 @@ import { connect, createServer, Socket, type AddressInfo } from 'node:net'
 import { constants } from 'node:os'
 import { TLSSocket } from 'node:tls'
 import t from 'tap'
-import { acceptorOf, addressOfPeer, findInternals, handleOf, internals, isComplete, isKnown, isKnownHere, isTried, type Handle } from '../../../src/websocket/node/internals.js'
+import { acceptorOf, addressOfPeer, findInternals, handleOf, internals, isTcpHandle, hasKnownHandle, fastPathAvailable, isSupported, type Handle } from '../../../src/websocket/node/internals.js'
 import { accepted } from '../accepted.js'
 import { setReadLength } from '../read-length.js'
 
 t.test('this version of Node.js is one of those that were tried, so the fast path is taken on it; others are not', async (t) => {
-  t.ok(isTried(process.versions.node), `Node.js ${process.versions.node} is in TRIED`)
-  for (const version of ['120.0.0', '2.0.0', '19.9.0', '']) t.notOk(isTried(version), version)
-  t.ok(isKnownHere)
+  t.ok(isSupported(process.versions.node), `Node.js ${process.versions.node} is in TRIED`)
+  for (const version of ['120.0.0', '2.0.0', '19.9.0', '']) t.notOk(isSupported(version), version)
+  t.ok(fastPathAvailable)
 })
 
 t.test('a socket is known where it is connected, and of the common kind', async (t) => {
@@ -20,11 +20,11 @@ t.test('a socket is known where it is connected, and of the common kind', async 
   const peer = connect((server.address() as AddressInfo).port, '127.0.0.1')
   const [socket] = await once(server, 'connection') as [Socket]
   t.teardown(() => peer.destroy())
-  t.ok(isKnown(socket))
+  t.ok(hasKnownHandle(socket))
   t.ok(handleOf(socket))
-  t.notOk(isKnown(socket, isTried('120.0.0')), 'on a version that nobody has tried')
-  t.notOk(isKnown(new TLSSocket(socket)), 'one that encrypts')
-  t.notOk(isKnown(new Socket()), 'one that is not connected')
+  t.notOk(hasKnownHandle(socket, isSupported('120.0.0')), 'on a version that nobody has tried')
+  t.notOk(hasKnownHandle(new TLSSocket(socket)), 'one that encrypts')
+  t.notOk(hasKnownHandle(new Socket()), 'one that is not connected')
   t.ok(acceptorOf(server)!.onconnection)
   socket.destroy()
   t.equal(handleOf(socket), undefined)
@@ -34,11 +34,11 @@ t.test('a socket is known where it is connected, and of the common kind', async 
 
 t.test('a handle that lacks something is not as expected', async (t) => {
   const { handle } = await accepted(t)
-  t.ok(isComplete(handle))
+  t.ok(isTcpHandle(handle))
   for (const method of ['useUserBuffer', 'readStart', 'writeBuffer', 'writeQueueSize', 'shutdown', 'getpeername', 'setNoDelay', 'close']) {
-    t.notOk(isComplete(Object.create(handle, { [method]: { value: undefined } }) as Handle), `without ${method}`)
+    t.notOk(isTcpHandle(Object.create(handle, { [method]: { value: undefined } }) as Handle), `without ${method}`)
   }
-  for (const none of [null, undefined]) t.notOk(isComplete(none))
+  for (const none of [null, undefined]) t.notOk(isTcpHandle(none))
 })
 
 t.test('the address of a peer is for each its own, and none once it is gone', async (t) => {

@@ -5,17 +5,17 @@ import { constants } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { Handle } from '../../../src/websocket/node/internals.js'
-import { TcpConnection, type Listener } from '../../../src/websocket/node/raw-connection.js'
+import { RawConnection, type RawConnectionListener } from '../../../src/websocket/node/raw-connection.js'
 import { until } from '../../until.js'
 import { accepted } from '../accepted.js'
 import { setReadLength } from '../read-length.js'
 
 /** A connection, and all that is heard of it. */
-async function pair (t: Test): Promise<{ connection: TcpConnection, handle: Handle, peer: Socket, heard: () => string, closed: () => number }> {
+async function pair (t: Test): Promise<{ connection: RawConnection, handle: Handle, peer: Socket, heard: () => string, closed: () => number }> {
   const { handle, peer } = await accepted(t)
   let heard = ''
   let closed = 0
-  const connection = new TcpConnection(handle, { hear: (memory, length) => { heard += memory.toString('utf8', 0, length) }, closed: () => { closed++ } })
+  const connection = new RawConnection(handle, { onData: (memory, length) => { heard += memory.toString('utf8', 0, length) }, onClose: () => { closed++ } })
   return { connection, handle, peer, heard: () => heard, closed: () => closed }
 }
 
@@ -25,7 +25,7 @@ function failRead (handle: Handle, error: number): void {
   handle.onread!()
 }
 
-const ASIDE: ReadonlyArray<[name: string, prepare: (connection: TcpConnection) => void]> = [['without a stream', () => {}], ['with one', (connection) => { connection.openStream() }]]
+const ASIDE: ReadonlyArray<[name: string, prepare: (connection: RawConnection) => void]> = [['without a stream', () => {}], ['with one', (connection) => { connection.openStream() }]]
 
 for (const [name, prepare] of ASIDE) {
   t.test(`${name}, what two connections send at once comes whole, in order, each to its own`, async (t) => {
@@ -34,15 +34,15 @@ for (const [name, prepare] of ASIDE) {
     const sent = ['a', 'b'].map((letter) => Array.from({ length: 40 }, (_, n) => `${letter}${n} `.repeat(n * 100 + 1)))
     const peers = await Promise.all(heard.map(async (_, i) => {
       const { handle, peer } = await accepted(t)
-      const listener: Listener = {
-        hear: (memory, length, of) => {
+      const listener: RawConnectionListener = {
+        onData: (memory, length, of) => {
           t.equal(of, connection)
           memories.add(memory)
           heard[i] += memory.toString('utf8', 0, length)
         },
-        closed: () => {}
+        onClose: () => {}
       }
-      const connection = new TcpConnection(handle, listener)
+      const connection = new RawConnection(handle, listener)
       prepare(connection)
       return peer
     }))
@@ -60,10 +60,10 @@ for (const [name, prepare] of ASIDE) {
       const { connection, handle, peer, closed } = await pair(t)
       t.equal(connection.address, '127.0.0.1')
       prepare(connection)
-      t.notOk(connection.isOver)
+      t.notOk(connection.destroyed)
       go(peer, handle)
       await until('it is closed', () => closed() > 0)
-      t.ok(connection.isOver)
+      t.ok(connection.destroyed)
       t.equal(connection.handle, undefined)
       t.equal(connection.address, undefined)
       await sleep(20)
@@ -78,7 +78,7 @@ for (const [name, prepare] of ASIDE) {
     failRead(handle, 0)
     peer.write('x')
     await until('it has come', () => heard() === 'x')
-    t.notOk(connection.isOver)
+    t.notOk(connection.destroyed)
   })
 
   t.test(`${name}, paused it is not read, and resumed it goes on`, async (t) => {
@@ -118,7 +118,7 @@ t.test('its stream is one as ever, but for the bytes that come, and is made once
   await until('it has come', () => heard() === 'well')
   t.equal(stream.bytesRead, 4)
   stream.destroy()
-  t.ok(connection.isOver)
+  t.ok(connection.destroyed)
   await until('it is closed', () => closed() > 0)
   t.equal(connection.handle, undefined)
   t.equal(connection.openStream(), stream)
@@ -132,14 +132,14 @@ t.test('a connection that went without a stream has none', async (t) => {
   connection.pause()
   connection.resume()
   t.notOk(connection.isPaused)
-  connection.giveTo(() => t.fail('given'))
+  connection.handOff(() => t.fail('given'))
 })
 
 t.test('one that cannot be read is closed', async (t) => {
   const { handle } = await accepted(t)
   await new Promise<void>((resolve) => {
-    const connection = new TcpConnection(Object.assign(handle, { readStart: () => -constants.errno.EINVAL }), { hear: () => t.fail('heard'), closed: resolve })
-    t.ok(connection.isOver)
+    const connection = new RawConnection(Object.assign(handle, { readStart: () => -constants.errno.EINVAL }), { onData: () => t.fail('heard'), onClose: resolve })
+    t.ok(connection.destroyed)
   })
 })
 
@@ -149,16 +149,16 @@ t.test('given away it is a stream to whoever takes it, from a chunk that nobody 
     let heard = ''
     let stream: Socket | undefined
     const take = (given: Handle) => { stream = new Socket({ handle: given, allowHalfOpen: true } as object).on('data', (chunk: Buffer) => { heard += String(chunk) }) }
-    const closed = () => t.fail('it is not its own any more')
-    const connection = new TcpConnection(handle, { hear: (_memory, length, connection) => connection.giveTo(take, length), closed })
+    const onClose = () => t.fail('it is not its own any more')
+    const connection = new RawConnection(handle, { onData: (_memory, length, connection) => connection.handOff(take, length), onClose })
     if (first) {
       peer.write(first)
       await until('the first has come', () => heard.endsWith(first))
     } else {
-      connection.giveTo(take)
+      connection.handOff(take)
     }
-    t.ok(connection.isOver)
-    connection.giveTo(() => t.fail('given twice'))
+    t.ok(connection.destroyed)
+    connection.handOff(() => t.fail('given twice'))
     for (const text of ['two ', 'three']) {
       peer.write(text)
       await until('it has come', () => heard.endsWith(text))
@@ -177,8 +177,8 @@ t.test('given away it is a stream to whoever takes it, from a chunk that nobody 
 
 t.test('one that nobody takes after all is let go of', async (t) => {
   const { handle, peer } = await accepted(t)
-  const connection = new TcpConnection(handle, { hear: (_memory, length) => connection.giveTo((given) => given.close(() => {}), length), closed: () => t.fail('closed twice') })
+  const connection = new RawConnection(handle, { onData: (_memory, length) => connection.handOff((given) => given.close(() => {}), length), onClose: () => t.fail('closed twice') })
   peer.write('x')
   await once(peer.resume(), 'close')
-  t.ok(connection.isOver)
+  t.ok(connection.destroyed)
 })

@@ -4,11 +4,11 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import { Failure } from '../../../../src/errors.js'
 import { checkFrame } from '../../../../src/protocol/codec.js'
-import { textOf } from '../../../../src/websocket/frame-writer.js'
+import { payloadOf } from '../../../../src/websocket/frame-writer.js'
 import { EventsQuery, PublishRequest, PublishResultResponse, RoomEventsResponse, type RoomEvent } from '../../../../src/protocol/rest-rooms.js'
 import { errorResponses, IdempotencyHeaders, RoomParams, success } from '../../../../src/protocol/rest.js'
 import { Ref } from '../../../../src/protocol/schema.js'
-import { EventStream, recoverFrom, wantsStream } from '../../../../src/sessions/sse-session.js'
+import { SseSession, recoverFrom, wantsStream } from '../../../../src/sessions/sse-session.js'
 import type { PaymentEvent } from '../../../../src/rooms/publisher.js'
 
 const route: FastifyPluginAsyncTypebox = async (app) => {
@@ -39,14 +39,14 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
   }, async ({ params: { roomId }, query: { since, epoch, limit, deviceId, role }, headers, claims, id, ip }, reply) => {
     if (wantsStream(headers.accept)) {
       if (sessions.draining) return reply.fail(new Failure('UNAVAILABLE', 'The server is restarting; connect again.')) as never
-      const refusal = admission.refusal(ip)
+      const refusal = admission.check(ip)
       if (refusal) return reply.fail(refusal) as never
       const output = new PassThrough()
-      const stream = new EventStream(`stream_${id}`, claims, output, { rooms, metrics, now, maxBytes: config.OUTBOX_MAX_BYTES })
-      admission.enter(ip)
+      const stream = new SseSession(`stream_${id}`, claims, output, { rooms, metrics, now, maxBytes: config.OUTBOX_MAX_BYTES })
+      admission.acquire(ip)
       sessions.add(stream)
       output.once('close', () => {
-        admission.leave(ip)
+        admission.release(ip)
         sessions.remove(stream)
         rooms.drop(stream)
       })
@@ -59,7 +59,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
     }
     const view = await app.broker.read(roomId, { epoch, seq: since })
     if (view instanceof Failure) return reply.fail(view) as never
-    const events = view.entries.slice(0, limit).map(({ frame }) => JSON.parse(textOf(frame).toString()) as RoomEvent)
+    const events = view.entries.slice(0, limit).map(({ frame }) => JSON.parse(payloadOf(frame).toString()) as RoomEvent)
     return success({ epoch: view.epoch, seq: view.seq, recovered: view.recovered, events, more: events.length < view.entries.length }, now())
   })
 

@@ -8,7 +8,7 @@ import { Ref } from '../../../../src/protocol/schema.js'
 
 const route: FastifyPluginAsyncTypebox = async (app) => {
   app.get('', {
-    config: { action: 'look' },
+    config: { action: 'inspect' },
     schema: {
       operationId: 'getRoom',
       tags: ['Rooms'],
@@ -21,8 +21,8 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
   }, async ({ params: { roomId } }, reply) => {
     const view = await app.broker.read(roomId)
     if (view instanceof Failure) return reply.fail(view) as never
-    const { epoch, seq, state, createdAt, expiresAt, elsewhere } = view
-    return success({ roomId, epoch, seq, state, members: app.rooms.members(roomId, elsewhere), createdAt, expiresAt }, app.now())
+    const { epoch, seq, state, createdAt, expiresAt, remoteMembers } = view
+    return success({ roomId, epoch, seq, state, members: app.rooms.members(roomId, remoteMembers), createdAt, expiresAt }, app.now())
   })
 
   app.delete('', {
