@@ -9,6 +9,7 @@ import { Server } from './openapi-fuzz/answers.js'
 import { Contract } from './openapi-fuzz/contract.js'
 import { randomOf, type Random } from './openapi-fuzz/random.js'
 import { Requests, type Request } from './openapi-fuzz/requests.js'
+import { ROOMS } from './openapi-fuzz/values.js'
 import { Peer } from './peer.js'
 import { until } from './until.js'
 
@@ -19,6 +20,7 @@ const SEED = Number(process.env.FUZZ_SEED ?? 1)
 const MAX_FAULTS = 10
 
 const KEYS = { API_KEYS: 'key,read:reader' }
+const TOKENS = { ...KEYS, TOKEN_SECRET: 'a secret that has thirty-two bytes or more' }
 /** A socket without a network answers no pings, and should outlast many requests. */
 const QUIET = { HEARTBEAT_SECONDS: '3600' }
 const AS_KEYS = ['Bearer key', 'Bearer key', 'Bearer key', 'bearer key', 'Bearer reader']
@@ -33,13 +35,13 @@ interface Configuration {
 const CONFIGURATIONS: Readonly<Record<string, Configuration>> = {
   'an open server': { env: {} },
   'a server with API keys': { env: KEYS, credentials: async () => AS_KEYS },
-  'a server with room tokens': { env: { ...KEYS, TOKEN_SECRET: 'a secret that has thirty-two bytes or more', RESULTS_FROM: 'backend' }, credentials: async (app) => [...AS_KEYS, ...await tokensOf(app)] },
+  'a server with room tokens': { env: { ...TOKENS, RESULTS_FROM: 'backend' }, credentials: async (app) => [...AS_KEYS, ...await tokensOf(app)] },
   'a server with narrow limits': {
     env: { REQUESTS_PER_SECOND: '20', MAX_MESSAGE_BYTES: '256', ROOM_LOG_SIZE: '3', ALLOWED_ORIGINS: 'https://shop.example' }
   },
-  'a server whose rooms are full': { env: { MAX_ROOM_MEMBERS: '1', ...QUIET }, prepare: fillRoom },
-  'a server with as many connections as one address may have': { env: { MAX_CONNECTIONS_PER_IP: '1', ...QUIET }, prepare: fillRoom },
-  'a server whose broker is away half of the time': { env: {}, prepare: failAtRandom }
+  'a server whose rooms are full': { env: { MAX_ROOM_MEMBERS: '1', ...QUIET }, prepare: fillRooms },
+  'a server with as many connections as one address may have': { env: { MAX_CONNECTIONS_PER_IP: '1', ...QUIET }, prepare: fillRooms },
+  'a server whose broker is away half of the time': { env: TOKENS, credentials: async () => AS_KEYS, prepare: failAtRandom }
 }
 
 /** Tokens for a room of the requests, for another one, and one that has expired. */
@@ -50,9 +52,10 @@ async function tokensOf ({ tokens }: FastifyInstance): Promise<string[]> {
   return [...valid, expired].map(({ token }) => `Bearer ${token}`)
 }
 
-/** Somebody who stays in a room, for as long as nobody closes it. */
-async function fillRoom (t: Test, app: FastifyInstance): Promise<void> {
-  await (await Peer.inject(t, app)).join('r0')
+/** One socket in every room, until somebody closes them. */
+async function fillRooms (t: Test, app: FastifyInstance): Promise<void> {
+  const peer = await Peer.inject(t, app)
+  for (const roomId of ROOMS) await peer.join(roomId)
 }
 
 function failAtRandom (_t: Test, app: FastifyInstance, { chance }: Random): void {
@@ -61,6 +64,7 @@ function failAtRandom (_t: Test, app: FastifyInstance, { chance }: Random): void
     const real = broker[name]!.bind(broker)
     broker[name] = async (...args) => chance(0.5) ? new Failure('UNAVAILABLE') : real(...args)
   }
+  app.broker.ready = () => chance(0.5)
 }
 
 function shown ({ method, target, headers, body, over }: Request): string {

@@ -135,6 +135,7 @@ export class Requests {
     const { schema } = requestBody.content['application/json']
     if (!isOff) return !requestBody.required && chance(0.2) ? undefined : Buffer.from(JSON.stringify(this.#values.fitting(schema)))
     if (chance(0.25)) return pick([...BODIES, undefined])
+    if (chance(0.2)) return Buffer.from(pick(['null', '[]', '"x"', '5', 'true']))
     return Buffer.from(JSON.stringify(chance(0.8) ? this.#values.near(schema) : harmful(this.#random)))
   }
 }

@@ -5,7 +5,7 @@ import type { Random } from './random.js'
 type Schema = any
 
 /** Few, so that the requests of one run meet in the same rooms. */
-const ROOMS = ['r0', 'r1', 'r2', 'payment_123', 'a~b:c.d-e']
+export const ROOMS = ['r0', 'r1', 'r2', 'payment_123', 'a~b:c.d-e']
 const TEXTS = ['a', 'id-1', 'id-2', '7', 'Z.9', 'x y', 'PAID', 'é€', '日本', '👍🏽', 'm'.repeat(64), 'l'.repeat(300)]
 /** What payment events carry, and other keys beside it, each as it should be. */
 const PAYLOADS = [
