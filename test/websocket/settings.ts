@@ -5,6 +5,9 @@ export const SETTINGS = {
   MAX_MESSAGE_BYTES: String(MAX_MESSAGE_BYTES),
   OUTBOX_MAX_BYTES: '67108864',
   MESSAGES_PER_SECOND: '0',
+  // A case does not answer pings, and may take its time on a slow machine.
+  HEARTBEAT_SECONDS: '3600',
+  HEARTBEAT_TIMEOUT_SECONDS: '3600',
   LOG_LEVEL: 'info'
 }
 
