@@ -1,5 +1,5 @@
 // buildApp: the whole server as one Fastify instance, from settings to routes, without listening.
-import { STATUS_CODES, type ServerResponse } from 'node:http'
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import ajvCompiler, { type BuildCompilerFromPool, type RouteDefinition } from '@fastify/ajv-compiler'
 import autoload from '@fastify/autoload'
@@ -9,8 +9,8 @@ import { addressesOf } from './auth/address.js'
 import { SYSTEM_CLOCKS } from './clock.js'
 import { proxies, type Config } from './config.js'
 import { codeForStatus, Failure } from './errors.js'
-import { isWebSocketUpgrade, shouldUpgradeCallback, upgradeConstraint } from './websocket/handshake.js'
 import { checkRequestHead, MAX_HEADERS, type RequestHeadError } from './http/request-head.js'
+import { checkUpgrade, isWebSocketUpgrade, shouldUpgradeCallback, upgradeConstraint } from './websocket/handshake.js'
 import { errorResponse } from './protocol/rest.js'
 import { shortId } from './random-id.js'
 import { batchClock } from './websocket/batch.js'
@@ -71,8 +71,7 @@ export function buildApp ({ config, logger, ...given }: AppOptions): FastifyInst
     // Bad URLs and too long params pass by the error handler; they get the same envelope here.
     frameworkErrors: (error, request, reply) => {
       const status = error.statusCode ?? 400
-      // The router never saw it, so nobody else ends a handshake that is refused here.
-      if (isWebSocketUpgrade(request.raw)) reply.raw.once('finish', () => request.raw.socket.destroySoon())
+      endUpgrade(request.raw, reply.raw)
       void (reply as FastifyReply).code(status).send(errorResponse(new Failure(codeForStatus(status)), request.id, now()))
     },
     // What is not HTTP never becomes a request; its answer is written by hand.
@@ -100,12 +99,19 @@ export function buildApp ({ config, logger, ...given }: AppOptions): FastifyInst
     })
   }
   app.addHook('onRequest', async ({ raw, id }, reply) => {
-    const fault = checkRequestHead(raw)
-    if (fault) return reply.code(fault.status).header('connection', 'close').send(errorResponse(new Failure('INVALID_REQUEST', fault.message), id, now()))
+    const fault = checkRequestHead(raw) ?? checkUpgrade(raw)
+    if (!fault) return
+    endUpgrade(raw, reply.raw)
+    return reply.code(fault.status).header('connection', 'close').send(errorResponse(new Failure('INVALID_REQUEST', fault.message), id, now()))
   })
   app.register(autoload, { dir: join(import.meta.dirname, '..', 'plugins') })
   app.register(autoload, { dir: join(import.meta.dirname, '..', 'routes'), routeParams: true })
   return app
+}
+
+/** Closes an upgrade that is refused before its route saw it, once the answer is written: nobody else does. */
+function endUpgrade (request: IncomingMessage, response: ServerResponse): void {
+  if (isWebSocketUpgrade(request)) response.once('finish', () => request.socket.destroySoon())
 }
 
 const CLIENT_ERRORS: Record<string, RequestHeadError> = {

@@ -4,7 +4,7 @@ import { EventEmitter } from 'node:events'
 import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { MAX_HEADERS } from '../http/request-head.js'
+import { MAX_HEADERS, type RequestHeadError } from '../http/request-head.js'
 
 /** How long a handshake may take, from the upgrade request to the open socket, ms. HTTP's own timeouts stop at the upgrade. */
 export const HANDSHAKE_TIMEOUT = 8_000
@@ -43,6 +43,16 @@ export const upgradeConstraint = {
  */
 export function shouldUpgradeCallback (this: Server, request: IncomingMessage): boolean {
   return this.listenerCount('upgrade') > 0 && isWebSocketUpgrade(request)
+}
+
+/**
+ * Refuses a WebSocket upgrade that announces a body. Up to Node.js 24 its bytes are taken for the first frames; since 26 they are a body, and one that
+ * does not come ends in an HTTP answer on an open socket.
+ */
+export function checkUpgrade (request: Pick<IncomingMessage, 'headers' | 'httpVersion'>): RequestHeadError | undefined {
+  const { 'transfer-encoding': encoding, 'content-length': length = 0 } = request.headers
+  const hasBody = encoding !== undefined || Number(length) !== 0
+  return hasBody && isWebSocketUpgrade(request) ? { status: 400, message: 'An upgrade must have no body.' } : undefined
 }
 
 /** A handshake as far as anyone asks for it; a request of Node.js is one. */
