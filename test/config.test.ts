@@ -1,7 +1,7 @@
 // The settings: what holds when nothing is set, and what is said about a value that cannot be used.
 import { join } from 'node:path'
 import t from 'tap'
-import { allowedOrigins, proxies, ConfigError, ConfigSchema, loadConfig } from '../src/config.js'
+import { allowedOrigins, proxies, ConfigError, ConfigSchema, loadConfig, secretsIn } from '../src/config.js'
 
 /** The message about some bad settings. */
 function complaint (env: Record<string, string>, envFile?: string): string {
@@ -233,4 +233,10 @@ t.test('API_KEYS that hold no key would leave the API open', async (t) => {
 t.test('everything that is wrong is named at once', async (t) => {
   t.match(complaint({ PORT: 'x', RESULTS_FROM: 'backend', ALLOWED_ORIGINS: 'x', ROOM_LOG_SIZE: '0' }),
     /PORT must be integer.*RESULTS_FROM=backend needs API_KEYS.*ALLOWED_ORIGINS must be.*ROOM_LOG_SIZE must be >= 1/)
+})
+
+t.test('the texts that must not be written: keys, secrets, and the password of Redis in both spellings', async (t) => {
+  t.strictSame(secretsIn({}), [])
+  t.strictSame(secretsIn({ REDIS_URL: 'redis://redis.example:6379' }), [])
+  t.strictSame(secretsIn({ REDIS_URL: 'redis://user:p%40ss@h', API_KEYS: 'one, read:two', TOKEN_SECRET: 'old,new' }), ['p@ss', 'p%40ss', 'one', 'two', 'old', 'new'])
 })

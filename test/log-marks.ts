@@ -50,15 +50,18 @@ export function search (t: Test, { output }: Pick<ServerProcess, 'output'>, furt
   t.strictSame(output().split('\n').filter((line) => [...MARKS, ...further].some((mark) => line.includes(mark))), [], 'no mark is in the log')
 }
 
-/** Publishes marked events both ways; it may fail. @returns the status over REST */
+let published = 0
+
+/** Publishes marked events both ways, new ones each time, since a known one writes nothing; it may fail. @returns the status over REST */
 export async function publish ({ http, url }: Pick<Server, 'http' | 'url'>, roomId = 'r', token?: string): Promise<number> {
+  const id = `${EVENT_ID}-${++published}`
+  const headers = { authorization: `Bearer ${API_KEY}`, 'content-type': 'application/json', 'idempotency-key': `${IDEMPOTENCY_KEY}-${published}` }
+  const body = JSON.stringify({ type: 'CLICKED_PAY', payload: PAYLOAD, id: `${id}-rest` })
+  const { status } = await fetch(`${http}/api/rooms/${roomId}/events`, { method: 'POST', headers, body })
   const socket = await Peer.connect({ teardown: () => {} } as unknown as Test, url)
   if (token !== undefined) socket.send('JOIN_ROOM', { roomId, token })
-  socket.send('CLICKED_PAY', { roomId, ...PAYLOAD }, EVENT_ID)
-  const headers = { authorization: `Bearer ${API_KEY}`, 'content-type': 'application/json', 'idempotency-key': IDEMPOTENCY_KEY }
-  const body = JSON.stringify({ type: 'CLICKED_PAY', payload: PAYLOAD, id: EVENT_ID })
-  const answer = await fetch(`${http}/api/rooms/${roomId}/events`, { method: 'POST', headers, body })
+  socket.send('CLICKED_PAY', { roomId, ...PAYLOAD }, id)
   await Promise.race([socket.settled().catch(() => { /* it was closed for its token */ }), socket.closed])
   socket.socket.terminate()
-  return answer.status
+  return status
 }
