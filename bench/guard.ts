@@ -1,7 +1,7 @@
 // What the card-data guard costs for each event, and how many plain numbers it takes for cards: `npm run bench:guard [-- --ids 1000000 --seed 1]`.
 import { parseArgs } from 'node:util'
 import { holdsCardNumber, isCardNumber, isCardDataKey } from '../src/protocol/card-data.js'
-import { decodeFrame } from '../src/protocol/codec.js'
+import { decodeFrame } from '../src/protocol/decode.js'
 import { LENGTHS, shareRefused } from '../test/protocol/numeric-ids.js'
 
 const { values } = parseArgs({ options: { ids: { type: 'string', default: '1000000' }, seed: { type: 'string', default: '1' } } })

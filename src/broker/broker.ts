@@ -1,7 +1,7 @@
 // The room log and its fan-out: what every broker promises. Interfaces and types alone; memory-broker.ts and redis.ts implement them.
 import type { MaybePromise } from '../maybe-promise.js'
 import type { Failure } from '../errors.js'
-import type { EventDraft } from '../protocol/codec.js'
+import type { EventDraft } from './event-draft.js'
 import type { WireFrame } from '../websocket/frame-writer.js'
 import type { PaymentState } from '../protocol/payment-state.js'
 import type { RoomMember } from '../protocol/server-frames.js'

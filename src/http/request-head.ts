@@ -1,7 +1,5 @@
-// What a request must be before anyone asks what it wants.
-
-/** Header lines of one request. Past its own limit Node drops them without a word, be it the one that says who is asking. */
-export const MAX_HEADERS = 100
+// Checks of a request's head that come before routing.
+import { MAX_HEADERS } from '../websocket/handshake.js'
 
 export interface RequestHeadError { readonly status: number, readonly message: string }
 

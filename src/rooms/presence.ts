@@ -1,6 +1,6 @@
 // Who is in a room, here and on other nodes, and the news of it for those who asked. A device that drops and is back within the grace time was never away.
 import type { Clocks } from '../clock.js'
-import { encodeFrame } from '../protocol/codec.js'
+import { encodeFrame } from '../protocol/encode.js'
 import type { Role } from '../protocol/events.js'
 import type { DevicePresence, RoomMember } from '../protocol/server-frames.js'
 import { GracePeriod } from './grace-period.js'

@@ -3,7 +3,7 @@ import type { MaybePromise } from '../maybe-promise.js'
 import type { Broker, Published } from '../broker/broker.js'
 import { Failure } from '../errors.js'
 import type { Metrics } from '../metrics/metrics.js'
-import { draftEvent, type DraftOptions } from '../protocol/codec.js'
+import { draftEvent, type DraftOptions } from '../broker/event-draft.js'
 import { EVENTS, type EventPayload, type PaymentEventType, type Source } from '../protocol/events.js'
 import { writesDebug, type Log } from './log.js'
 
@@ -12,7 +12,7 @@ export interface PaymentEvent {
   readonly type: PaymentEventType
   readonly payload: EventPayload
   readonly id?: string | undefined
-  /** How its text begins, where that is known; see the codec. */
+  /** How its text begins, where that is known; see ClientFrame. */
   readonly jsonPrefix?: string | undefined
 }
 

@@ -5,7 +5,7 @@ import type { Broker, CloseCause, LogEntry, Published, ReadFrom, RoomView } from
 import type { Clocks } from '../clock.js'
 import { CLOSE, Failure } from '../errors.js'
 import type { Metrics } from '../metrics/metrics.js'
-import { encodeFrame } from '../protocol/codec.js'
+import { encodeFrame } from '../protocol/encode.js'
 import { EVENTS, type Role } from '../protocol/events.js'
 import type { RoomClosed, RoomMember } from '../protocol/server-frames.js'
 import type { Log } from './log.js'

@@ -4,10 +4,12 @@ import { EventEmitter } from 'node:events'
 import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { MAX_HEADERS, type RequestHeadError } from '../http/request-head.js'
 
 /** How long a handshake may take, from the upgrade request to the open socket, ms. HTTP's own timeouts stop at the upgrade. */
 export const HANDSHAKE_TIMEOUT = 8_000
+
+/** Header lines of one request. Past its own limit Node.js drops them without a word, be it the one that says who is asking. */
+export const MAX_HEADERS = 100
 
 /** One of the comma-separated tokens of `Upgrade`, and of `Connection`. */
 const WEBSOCKET = /(?:^|,)[ \t]*websocket[ \t]*(?:,|$)/i
@@ -49,7 +51,7 @@ export function shouldUpgradeCallback (this: Server, request: IncomingMessage): 
  * Refuses a WebSocket upgrade that announces a body. Up to Node.js 24 its bytes are taken for the first frames; since 26 they are a body, and one that
  * does not come ends in an HTTP answer on an open socket.
  */
-export function checkUpgrade (request: Pick<IncomingMessage, 'headers' | 'httpVersion'>): RequestHeadError | undefined {
+export function checkUpgrade (request: Pick<IncomingMessage, 'headers' | 'httpVersion'>): { status: number, message: string } | undefined {
   const { 'transfer-encoding': encoding, 'content-length': length = 0 } = request.headers
   const hasBody = encoding !== undefined || Number(length) !== 0
   return hasBody && isWebSocketUpgrade(request) ? { status: 400, message: 'An upgrade must have no body.' } : undefined

@@ -3,7 +3,7 @@ import type { Test } from 'tap'
 import { until } from '../until.js'
 import type { Broker, Lifetime, LogEntry, Published, RoomSummary, RoomView } from '../../src/broker/broker.js'
 import { Failure } from '../../src/errors.js'
-import { draftEvent } from '../../src/protocol/codec.js'
+import { draftEvent } from '../../src/broker/event-draft.js'
 import { payloadOf } from '../../src/websocket/frame-writer.js'
 
 export interface ContractSubject {

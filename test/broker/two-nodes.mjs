@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { buildApp } from '../../dist/src/app.js'
 import { loadConfig } from '../../dist/src/config.js'
 import { createLogger } from '../../dist/src/logger.js'
-import { draftEvent } from '../../dist/src/protocol/codec.js'
+import { draftEvent } from '../../dist/src/broker/event-draft.js'
 
 const config = loadConfig(process.env)
 const nodes = [buildApp({ config, logger: createLogger(config) }), buildApp({ config, logger: createLogger(config) })]
@@ -15,7 +15,7 @@ for (const node of nodes) {
 while (!nodes.every(({ broker }) => broker.ready())) await sleep(10)
 
 const [listening, publishing] = nodes
-const heard = new Promise((resolve) => { listening.broker.listen({ entry: resolve, closed () {}, lost () {}, elsewhere () {} }) })
+const heard = new Promise((resolve) => { listening.broker.listen({ entry: resolve, closed () {}, lost () {}, remoteMembers () {} }) })
 await listening.broker.subscribe('r', true)
 await publishing.broker.publish('r', draftEvent({ type: 'CLICKED_PAY', payload: { roomId: 'r' } }, { source: 'device', timestamp: Date.now() }), true)
 await heard

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { BRANDS, holdsCardNumber, isCardNumber, isCardDataKey } from '../../src/protocol/card-data.js'
-import type { ClientFrame, RefusedFrame } from '../../src/protocol/codec.js'
+import type { ClientFrame, RefusedFrame } from '../../src/protocol/decode.js'
 import { seeded } from '../seeded.js'
 import { decode } from './frames.js'
 import { LENGTHS, numericIds, shareRefused } from './numeric-ids.js'

@@ -1,7 +1,8 @@
 // Plain frames: what is read straight from its bytes is, to the byte, what JSON.parse and JSON.stringify would have made of it.
 import fc from 'fast-check'
 import t from 'tap'
-import { checkFrame, decodeFrame, draftEvent, eventFrame, eventText, type ClientFrame } from '../../src/protocol/codec.js'
+import { draftEvent, eventFrame, eventText } from '../../src/broker/event-draft.js'
+import { checkFrame, decodeFrame, type ClientFrame } from '../../src/protocol/decode.js'
 import { isCardDataKey } from '../../src/protocol/card-data.js'
 import { EVENTS, PAYMENT_EVENT_TYPES } from '../../src/protocol/events.js'
 import { encodeTextFrame, payloadOf } from '../../src/websocket/frame-writer.js'

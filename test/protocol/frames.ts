@@ -1,7 +1,7 @@
-// Frames for tests of the codec: a valid one but for what is said of it, and what becomes of them.
+// Frames for tests of decoding: a valid one but for the given change, and the outcome of decoding it.
 import type { Test } from 'tap'
 import type { ErrorCode } from '../../src/errors.js'
-import { decodeFrame, type ClientFrame, type RefusedFrame } from '../../src/protocol/codec.js'
+import { decodeFrame, type ClientFrame, type RefusedFrame } from '../../src/protocol/decode.js'
 
 export const decode = (data: Buffer | string): ClientFrame | RefusedFrame => decodeFrame(typeof data === 'string' ? Buffer.from(data) : data)
 /** A frame as text: a valid one, but for what is said of it. */

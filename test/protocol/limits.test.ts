@@ -1,6 +1,7 @@
 // What holds for the whole of a frame, whatever it is about: no key that reaches a prototype, and bounds on depth, keys, items and texts.
 import t from 'tap'
-import { draftEvent, eventText, type ClientFrame } from '../../src/protocol/codec.js'
+import { draftEvent, eventText } from '../../src/broker/event-draft.js'
+import type { ClientFrame } from '../../src/protocol/decode.js'
 import { MAX_DEPTH, MAX_ITEMS, MAX_KEYS, MAX_STRING } from '../../src/protocol/limits.js'
 import { decode, frame, raw, refuses, takes } from './frames.js'
 

@@ -1,5 +1,5 @@
 // The log of one room in memory: append, bounded length, read after a position. Pure data, no clock and no sockets.
-import { eventFrame, readEvent, isSameEvent, type DraftKey, type EventDraft } from '../../protocol/codec.js'
+import { eventFrame, readEvent, isSameEvent, type DraftKey, type EventDraft } from '../event-draft.js'
 import { payloadOf } from '../../websocket/frame-writer.js'
 import type { LogEntry, ReadFrom } from '../broker.js'
 import { FrameRing } from './frame-ring.js'

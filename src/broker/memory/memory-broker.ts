@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clocks } from '../../clock.js'
 import { Failure } from '../../errors.js'
 import { fold, initialState } from '../../payment/state.js'
-import type { EventDraft } from '../../protocol/codec.js'
+import type { EventDraft } from '../event-draft.js'
 import type { PaymentState } from '../../protocol/payment-state.js'
 import type { RoomMember } from '../../protocol/server-frames.js'
 import type { Broker, BrokerListener, CloseCause, Lifetime, Published, ReadFrom, RoomSummary, RoomView } from '../broker.js'
@@ -95,7 +95,7 @@ export class MemoryBroker implements Broker {
     if (found === 'conflict') return new Failure('ID_CONFLICT')
     if (found) {
       const { known: { seq, timestamp, receivers }, key } = found
-      return { epoch: log.epoch, seq, timestamp, receivers, duplicate: !key.isRequest, isNew: false, changed: false }
+      return { epoch: log.epoch, seq, timestamp, receivers, duplicate: key.kind === 'event', isNew: false, changed: false }
     }
     // A sender is in the room that it sends to.
     const receivers = draft.origin === undefined ? room.present : Math.max(0, room.present - 1)

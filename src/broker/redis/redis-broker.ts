@@ -1,7 +1,7 @@
 // The broker of many nodes: rooms and their logs in Redis, so that any node serves any room. What is atomic is a script (redis/scripts.ts), asked for
 // by redis/store.ts; what this node hears and tells is redis/subscriptions.ts; here they meet, and here Redis comes and goes.
 import { Failure } from '../../errors.js'
-import type { EventDraft } from '../../protocol/codec.js'
+import type { EventDraft } from '../event-draft.js'
 import type { RoomMember } from '../../protocol/server-frames.js'
 import type { Broker, BrokerListener, Lifetime, Published, ReadFrom, RoomSummary, RoomView } from '../broker.js'
 import type { RedisClients } from './clients.js'

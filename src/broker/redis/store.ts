@@ -1,6 +1,6 @@
 // What Redis is asked about a room, and its answers in our terms: the names of a room's keys, its scripts, and UNAVAILABLE for whatever goes wrong on the way.
 import { Failure, type ErrorCode } from '../../errors.js'
-import { fingerprintOf, SEQ, type EventDraft } from '../../protocol/codec.js'
+import { fingerprintOf, SEQ, type EventDraft } from '../event-draft.js'
 import { encodeTextFrame } from '../../websocket/frame-writer.js'
 import type { PaymentState } from '../../protocol/payment-state.js'
 import type { Lifetime, LogEntry, Position, Published, ReadFrom } from '../broker.js'
@@ -118,7 +118,7 @@ export class RoomStore {
     const { origin = '', jsonPrefix, jsonSuffix, timestamp, keys = [] } = draft
     const reply = await this.run((redis) => redis.publishEvent(
       ...this.#about(roomId), create ? 1 : 0, this.#options.logSize, origin, jsonPrefix + SEQ, jsonSuffix, timestamp, nodes, ...describeFact(draft),
-      ...keys.flatMap((key) => [key.name, fingerprintOf(draft, key), key.isRequest ? 1 : 0])
+      ...keys.flatMap((key) => [key.name, fingerprintOf(draft, key), key.kind === 'request' ? 1 : 0])
     ))
     if (reply instanceof Failure) return reply
     const [outcome, epoch, seq, at, receivers, changed, isNewRoom] = reply as [string, string, number, string, number, number, number]

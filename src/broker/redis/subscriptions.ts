@@ -1,6 +1,6 @@
 // The rooms that somebody is in on this node: every entry of theirs is told once and in order, and what may have been missed is read, or said to be lost.
 import { Failure } from '../../errors.js'
-import { eventFrame, type EventDraft } from '../../protocol/codec.js'
+import { eventFrame, type EventDraft } from '../event-draft.js'
 import type { RoomMember } from '../../protocol/server-frames.js'
 import type { BrokerListener, CloseCause, LogEntry, Position, Published } from '../broker.js'
 import type { RedisClients } from './clients.js'

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
 import { EventLog } from '../../../src/broker/memory/event-log.js'
-import { draftEvent, eventText, type EventDraft } from '../../../src/protocol/codec.js'
+import { draftEvent, eventText, type EventDraft } from '../../../src/broker/event-draft.js'
 import { encodeTextFrame, payloadOf } from '../../../src/websocket/frame-writer.js'
 
 const draft = (n: number, id?: string): EventDraft => draftEvent({ type: 'CLICKED_PAY', payload: { roomId: 'r', n }, id }, { source: 'device', timestamp: 1000 + n, origin: 'client_1' })
@@ -101,8 +101,8 @@ t.test('an event is known by each of its keys, and the request comes first', asy
   const log = new EventLog('e1', 2)
   const keyed = (id: string, idempotencyKey: string, n = 1) => draftEvent({ type: 'CLICKED_PAY', payload: { roomId: 'r', n }, id }, { source: 'device', timestamp: 1, idempotencyKey })
   log.append(keyed('a', 'k'))
-  t.match(log.find(keyed('a', 'k')), { known: { seq: 1 }, key: { isRequest: true } })
-  t.match(log.find(keyed('a', 'another')), { known: { seq: 1 }, key: { isRequest: false } })
+  t.match(log.find(keyed('a', 'k')), { known: { seq: 1 }, key: { kind: 'request' } })
+  t.match(log.find(keyed('a', 'another')), { known: { seq: 1 }, key: { kind: 'event' } })
   t.equal(log.find(keyed('b', 'k')), 'conflict')
   t.equal(log.find(keyed('a', 'another', 2)), 'conflict')
   log.append(draft(2))

@@ -1,7 +1,7 @@
 // The memory broker keeps the contract, and forgets what has expired.
 import t from 'tap'
 import { MemoryBroker } from '../../../src/broker/memory/memory-broker.js'
-import { draftEvent } from '../../../src/protocol/codec.js'
+import { draftEvent } from '../../../src/broker/event-draft.js'
 import { brokerContract, LOG_SIZE, RETENTION } from '../contract.js'
 
 function make () {

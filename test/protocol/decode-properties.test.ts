@@ -1,9 +1,9 @@
-// The codec under whatever comes in: a frame or a coded failure, never a throw, and nothing that goes out other than it came in.
+// Decoding of arbitrary input: a frame or a coded failure, never a throw, and nothing goes out other than it came in.
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import t from 'tap'
 import type { ErrorCode } from '../../src/errors.js'
-import { draftEvent, eventText } from '../../src/protocol/codec.js'
+import { draftEvent, eventText } from '../../src/broker/event-draft.js'
 import { COMMANDS, EVENT_TYPES } from '../../src/protocol/events.js'
 import { decode, frame } from './frames.js'
 

@@ -1,6 +1,8 @@
 // What a client may send, to the last character; what is said to it otherwise; and what the others receive.
 import t, { type Test } from 'tap'
-import { checkFrame, draftEvent, encodeFrame, encodeJoined, eventText, fingerprintOf, greeting, readEvent, isSameEvent, type ClientFrame, type DraftOptions, type EventDraft, type RefusedFrame } from '../../src/protocol/codec.js'
+import { draftEvent, eventText, fingerprintOf, readEvent, isSameEvent, type DraftOptions, type EventDraft } from '../../src/broker/event-draft.js'
+import { checkFrame, type ClientFrame, type RefusedFrame } from '../../src/protocol/decode.js'
+import { encodeFrame, encodeJoined, greeting } from '../../src/protocol/encode.js'
 import { EVENT_TYPES } from '../../src/protocol/events.js'
 import { decode, frame, named, raw, refuses, takes } from './frames.js'
 
