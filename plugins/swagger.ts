@@ -17,8 +17,8 @@ export default fp(async (app) => {
         version: VERSION,
         description: 'The REST API of the server between the two devices of a payment by link. Devices speak WebSocket at `/`, as asyncapi.yaml says; backends look in and speak through this API. ' +
           'Before a request reaches an operation it can also be refused as HTTP: 408, 417 and 431, in the same shape as every other error. ' +
-          'An address or a method without an operation is a 404 of that shape, unless its body or the address itself is refused before (400, 413, 414, 415). So is a request for another protocol ' +
-          'than the socket (`Upgrade: h2c` with `Connection: Upgrade`). `OPTIONS` is a 204 everywhere, for CORS.',
+          'An address or a method without an operation is a 404 of that shape, unless its body or the address itself is refused before (400, 413, 414, 415). ' +
+          '`OPTIONS` is a 204 everywhere, for CORS.',
         license: { name: 'MIT', identifier: 'MIT' },
         contact: { name: 'ws-payment-server' }
       },

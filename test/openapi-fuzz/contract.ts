@@ -45,8 +45,8 @@ export class Contract {
 
   /** Where the operation is that a request is for. The query does not tell, and percent-encoding is undone first. */
   #operationAt ({ method, target, headers }: Request): Place | undefined {
-    // Operations are HTTP: to another protocol there is nothing but the socket.
-    if (headers.upgrade !== undefined && /upgrade/.test(String(headers.connection))) return undefined
+    // An upgrade to a WebSocket is no operation's; one to another protocol is ignored.
+    if (/websocket/i.test(String(headers.upgrade)) && /upgrade/.test(String(headers.connection))) return undefined
     const path = decoded(target.split(/[?#]/)[0]!)
     const found = this.#paths.find(({ rule }) => path !== undefined && rule.test(path))
     // Where there is a GET there is a HEAD, but not of a stream.
