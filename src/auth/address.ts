@@ -1,5 +1,6 @@
 // Addresses of callers, for counting: an IPv4 address stands for a caller, and of IPv6 the network, since a caller has all of it (RFC 6177).
 import { isIP, isIPv4, isIPv6 } from 'node:net'
+import ipaddr from 'ipaddr.js'
 
 /**
  * Reduces `X-Forwarded-For` to addresses: proxies also write `192.0.2.1:5678` (Azure), `[2001:db8::1]:443` and quotes, and each port would count as a caller.
@@ -28,15 +29,13 @@ function addressIn (entry: string): string | undefined {
   return isIPv4(dotted) ? dotted : undefined
 }
 
-/** @param address as the connection or a trusted proxy says it @returns the address, or the first 64 bits of an IPv6 one */
+/**
+ * Reduces an address to what is counted as one caller.
+ * @param address as the connection or a trusted proxy reports it
+ * @returns an IPv4 address, also of one mapped into IPv6, or the first 64 bits of an IPv6 one; any other text as it is
+ */
 export function networkOf (address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1]
-  if (mapped !== undefined) return mapped
   if (!isIPv6(address)) return address
-  const [head = '', tail] = address.split('::')
-  const groups = head === '' ? [] : head.split(':')
-  // What `::` leaves out are zeros, as many as are missing of eight.
-  const rest = tail === undefined || tail === '' ? [] : tail.split(':')
-  while (groups.length + rest.length < 8) groups.push('0')
-  return [...groups, ...rest].slice(0, 4).map((group) => parseInt(group, 16).toString(16)).join(':') + '::/64'
+  const parsed = ipaddr.IPv6.parse(address)
+  return parsed.isIPv4MappedAddress() ? parsed.toIPv4Address().toString() : parsed.parts.slice(0, 4).map((part) => part.toString(16)).join(':') + '::/64'
 }

@@ -7,7 +7,7 @@ import t from 'tap'
 import { addressesOf, networkOf } from '../../src/auth/address.js'
 
 t.test('an IPv4 address stands for itself, however it is written', async (t) => {
-  for (const address of ['203.0.113.9', '::ffff:203.0.113.9', '::FFFF:203.0.113.9']) t.equal(networkOf(address), '203.0.113.9')
+  for (const address of ['203.0.113.9', '::ffff:203.0.113.9', '::FFFF:203.0.113.9', '::ffff:cb00:7109', '0:0:0:0:0:ffff:203.0.113.9']) t.equal(networkOf(address), '203.0.113.9')
 })
 
 t.test('an IPv6 address stands for its network of 64 bits', async (t) => {
