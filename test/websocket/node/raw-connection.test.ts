@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { Handle } from '../../../src/websocket/node/internals.js'
 import { RawConnection, type RawConnectionListener } from '../../../src/websocket/node/raw-connection.js'
+import { writeToHandle } from '../../../src/websocket/node/write-to-handle.js'
 import { until } from '../../until.js'
 import { accepted } from '../accepted.js'
 import { setReadLength } from '../read-length.js'
@@ -133,6 +134,65 @@ t.test('a connection that went without a stream has none', async (t) => {
   connection.resume()
   t.notOk(connection.isPaused)
   connection.handOff(() => t.fail('given'))
+})
+
+t.test('after its last bytes comes FIN, and what the peer still says is discarded until it ends its side too', async (t) => {
+  const { connection, peer, heard, closed } = await pair(t)
+  const ended = once(peer, 'end')
+  let answer = ''
+  peer.on('data', (chunk) => { answer += String(chunk) })
+  peer.allowHalfOpen = true
+  t.ok(connection.writeAndClose(Buffer.from('the last')))
+  t.ok(connection.destroyed)
+  t.notOk(connection.writeAndClose(Buffer.from('and another')), 'which is said once')
+  await ended
+  t.equal(answer, 'the last')
+  peer.write('too late')
+  await sleep(50)
+  t.equal(closed(), 0)
+  peer.end()
+  await until('it is closed', () => closed() === 1)
+  connection.destroy()
+  t.equal(heard(), '')
+})
+
+t.test('a peer that does not end its side is left, without a loss of what the kernel has', async (t) => {
+  const { connection, peer, closed } = await pair(t)
+  peer.pause()
+  connection.writeAndClose(Buffer.alloc(100_000, '*'))
+  connection.destroy()
+  await until('it is closed', () => closed() === 1)
+  let bytes = 0
+  peer.on('data', (chunk: Buffer) => { bytes += chunk.length }).resume()
+  await once(peer, 'end')
+  t.equal(bytes, 100_000)
+})
+
+t.test('its last bytes wait until a peer that is behind takes them', async (t) => {
+  const { connection, handle, peer } = await pair(t)
+  peer.pause()
+  const before = Buffer.alloc(20_000_000)
+  t.equal(writeToHandle(handle, before, { onWritten: () => {}, onFailed: () => t.fail('failed') }), 'under way')
+  connection.writeAndClose(Buffer.from('the last'))
+  t.equal(connection.writableLength, 8)
+  let bytes = 0
+  peer.on('data', (chunk: Buffer) => { bytes += chunk.length }).resume()
+  await once(peer, 'end')
+  t.equal(bytes, before.length + 8)
+  t.equal(connection.writableLength, 0)
+})
+
+t.test('one that can be written to no more is closed at once, and one that breaks meanwhile as well', async (t) => {
+  const refusing = await pair(t)
+  Object.assign(refusing.handle, { shutdown: () => -constants.errno.ENOTCONN })
+  t.ok(refusing.connection.writeAndClose(Buffer.from('the last')))
+  await until('it is closed', () => refusing.closed() === 1)
+  const breaking = await pair(t)
+  breaking.peer.pause()
+  writeToHandle(breaking.handle, Buffer.alloc(20_000_000), { onWritten: () => {}, onFailed: () => {} })
+  breaking.connection.writeAndClose(Buffer.from('the last'))
+  breaking.peer.resetAndDestroy()
+  await until('it is closed', () => breaking.closed() === 1)
 })
 
 t.test('one that cannot be read is closed', async (t) => {
