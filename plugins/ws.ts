@@ -13,6 +13,7 @@ import { shortId } from '../src/random-id.js'
 import { CLOSING_LIMIT, ClosingSockets } from '../src/websocket/closing-sockets.js'
 import { messageRates } from '../src/sessions/rate-limits.js'
 import { interceptConnections } from '../src/websocket/node/intercept.js'
+import { fastPathAvailable, hasKnownHandle } from '../src/websocket/node/internals.js'
 import { FastWebSocket, type WebSocketLike, type FastWebSocketOptions } from '../src/websocket/fast-socket.js'
 import { SocketSession } from '../src/sessions/socket-session.js'
 import { runBatch } from '../src/websocket/batch.js'
@@ -146,6 +147,11 @@ export default fp(async (app) => {
     closing
   }
 
+  const isFast = config.FAST_PATH === 'auto' && fastPathAvailable
+  metrics.fastPath.set(Number(isFast))
+  if (config.FAST_PATH === 'off') log.info('sockets go through http and ws: FAST_PATH=off')
+  else if (!isFast) log.warn({ node: process.versions.node }, 'sockets go through http and ws, for two to four times the CPU: the fast path does not know this version of Node.js')
+
   // A handshake that is in order needs none of what a request goes through, and no ws either. All others, which are to be told why, go that way.
   const giveConnections = interceptConnections(app.server, (connection, bytes) => {
     const handshake = readHandshake(bytes)
@@ -159,7 +165,7 @@ export default fp(async (app) => {
     // The answer and the greeting go out as one.
     runBatch(() => socket.start(enter(socket, connection, ip, handshakeResponse(handshake)), bytes.subarray(handshake.end)))
     return true
-  })
+  }, isFast)
 
   /** The same as Fastify's `request.ip`. */
   function addressOf (headers: Handshake['headers'], peer: string): string {
@@ -199,7 +205,7 @@ export default fp(async (app) => {
     if (reply?.socket) reply.detachSocket(reply.socket)
     socket.removeAllListeners('error')
     // An injected socket has none under it.
-    const network = raw.socket instanceof Socket ? new StreamConnection(raw.socket) : undefined
+    const network = raw.socket instanceof Socket ? new StreamConnection(raw.socket, isFast && hasKnownHandle(raw.socket)) : undefined
     listen(socket as SessionSocket, enter(socket, network, ip), ip)
   })
 

@@ -49,6 +49,7 @@ export const ConfigSchema = Type.Object({
   OUTBOX_MAX_BYTES: Type.Integer({ minimum: 1024, default: 1_048_576, description: 'Bytes that may wait for one slow socket (close 4001)' }),
   PRESENCE_GRACE_SECONDS: Type.Integer({ minimum: 0, maximum: 3600, default: 5, description: 'How long a device may be away before `DEVICE_LEFT`' }),
   SHUTDOWN_GRACE_SECONDS: seconds(10, 'How long a stop may take'),
+  FAST_PATH: StringEnum(['auto', 'off'], { default: 'auto', description: '`off`: every socket goes through `http` and `ws`, for two to four times the CPU; `auto`: only those that need it' }),
   OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(Type.String({ pattern: '^https?://[^\\s]+$', description: 'Address of an OpenTelemetry collector; set: REST requests are traced there' })),
   OTEL_SERVICE_NAME: Type.String({ minLength: 1, default: 'ws-payment-server', description: 'What the traces call this server' }),
   DOCS: Type.Boolean({ default: true, description: 'Swagger UI at `/docs`' }),

@@ -20,6 +20,7 @@ export class Metrics {
   readonly connections = new Gauge({ name: 'wsp_connections', help: 'Open connections of this node.', labelNames: ['transport'], registers: this.#registers })
   readonly rooms = new Gauge({ name: 'wsp_rooms', help: 'Rooms with somebody in them on this node.', registers: this.#registers })
   readonly brokerUp = new Gauge({ name: 'wsp_broker_up', help: 'Whether rooms can be read and written.', registers: this.#registers })
+  readonly fastPath = new Gauge({ name: 'wsp_fast_path', help: 'Whether new sockets take the server\'s own transport.', registers: this.#registers })
   /** By source and type. The labels of a counter are put together for each call; here that is done when somebody looks. */
   readonly #published: Record<Source, Map<string, { value: number }>> = { device: new Map(), api: new Map() }
   readonly events = new Counter({

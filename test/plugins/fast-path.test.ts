@@ -1,0 +1,20 @@
+// The setting FAST_PATH: the way that sockets take, and where it shows.
+import t from 'tap'
+import { listen } from '../build.js'
+import { Peer } from '../peer.js'
+
+for (const [FAST_PATH, upgradesExpected] of [['auto', 0], ['off', 2]] as const) {
+  t.test(`with FAST_PATH=${FAST_PATH}, ${upgradesExpected} of 2 sockets go through HTTP and ws`, async (t) => {
+    const { app, logs, url } = await listen(t, { env: { FAST_PATH } })
+    let upgrades = 0
+    app.server.on('upgrade', () => { upgrades++ })
+    const [shop, phone] = [await Peer.connect(t, url), await Peer.connect(t, url)]
+    await shop.join('r')
+    phone.send('PAYMENT_SUCCESS', { roomId: 'r', transactionId: 'tx' }, 'x')
+    t.match(await shop.next('PAYMENT_SUCCESS'), { seq: 1 })
+    await phone.next('ACK')
+    t.equal(upgrades, upgradesExpected)
+    t.match((await app.inject('/metrics')).body, new RegExp(`^wsp_fast_path ${Number(FAST_PATH === 'auto')}$`, 'm'))
+    t.equal(logs.filter(({ msg }) => msg.startsWith('sockets go through http and ws')).length, Number(FAST_PATH === 'off'), 'the log says so where they are slow')
+  })
+}
