@@ -1,21 +1,21 @@
-// What is written to a connection, in order: one write to the network for all that a turn has for it, or a tick where nothing is a turn.
+// Collects the frames for one connection and writes them with one syscall at the end of the batch, or of the tick outside a batch.
 import type { Writable } from 'node:stream'
 import { isAdjacent, type WireFrame } from './frame-writer.js'
 import { writeToHandle, type WritableHandle, type WriteCallbacks } from './node/write-to-handle.js'
 import { handleOf, hasKnownHandle } from './node/internals.js'
 import { onBatchEnd, inBatch } from './batch.js'
 
-/** A connection as far as it is written to. */
+/** Connection that a BatchWriter writes to. */
 export interface WritableConnection {
-  /** Takes bytes past the stream; undefined where it is not known how, and where the connection is gone. */
+  /** Handle that bypasses the stream; undefined if its kind is not supported or the connection is gone. */
   readonly handle: WritableHandle | undefined
-  /** Bytes that wait in the stream. */
+  /** Bytes in the stream's buffer; without a stream, bytes of the last write that the kernel has not taken yet. */
   readonly writableLength: number
-  /** The stream, which is made where there was none yet; undefined where the connection went before there was one. */
+  /** Returns the stream and creates it if there is none yet; undefined if the connection closed before it had one. */
   openStream: () => Writable | undefined
 }
 
-/** A connection that has been a stream from the start. */
+/** Connection that has been a stream from the start. */
 export class StreamConnection implements WritableConnection {
   readonly #stream: Writable
   readonly #isKnown: boolean
@@ -32,24 +32,24 @@ export class StreamConnection implements WritableConnection {
   openStream (): Writable { return this.#stream }
 }
 
-/** Wires and streams that hold back what is written to them. */
+/** Writers and streams with pending data. */
 const pendingWriters: BatchWriter[] = []
 const corkedStreams: Writable[] = []
-/** They are let go of as the tick ends. */
+/** A flush at the end of the tick is scheduled. */
 let isFlushScheduled = false
 
 onBatchEnd(flushAll)
 
 function flushAll (): void {
   for (const wire of pendingWriters) wire.flush()
-  // Setting the length to 0 would be a call into the engine.
+  // Not `length = 0`, which costs a runtime call.
   while (pendingWriters.length > 0) pendingWriters.pop()
   if (corkedStreams.length === 0) return
   for (const stream of corkedStreams) stream.uncork()
   corkedStreams.length = 0
 }
 
-/** Outside of a turn, what is held back goes out as the tick ends. */
+/** Schedules a flush at the end of the tick, for data written outside a batch. */
 function scheduleFlush (): void {
   if (isFlushScheduled) return
   isFlushScheduled = true
@@ -59,7 +59,7 @@ function scheduleFlush (): void {
   })
 }
 
-/** Lets a stream collect what is written to it, for one write to the network. */
+/** Corks a stream, so that its writes reach the network as one. */
 function cork (stream: Writable): void {
   if (stream.writableCorked > 0) return
   stream.cork()
@@ -68,25 +68,25 @@ function cork (stream: Writable): void {
 }
 
 /**
- * The way of whole frames to a network that ws writes to as well. They go past its stream where they can, and through it otherwise. They are never overtaken:
- * past the stream only goes what finds it empty, and whoever is about to write to the stream calls {@link BatchWriter.flush} first.
+ * Writes whole frames to a connection that ws writes to as well. Writes to the handle only while the stream's buffer is empty; otherwise through the stream.
+ * Code that writes to the stream must call {@link BatchWriter.flush} first, or order is lost.
  */
 export class BatchWriter implements WriteCallbacks {
   readonly #connection: WritableConnection
-  /** Frames that are held back, and the bytes in them. */
+  /** Pending frames, and their size in bytes. */
   #pending: WireFrame[] | undefined
   #pendingBytes = 0
-  /** They follow each other in memory, as the events of a burst do. */
+  /** The pending frames are adjacent in memory, as the events of a burst are. */
   #contiguous = true
-  /** Bytes that went past the stream and are still on their way into the network. */
+  /** Bytes written to the handle that the kernel has not taken yet. */
   #inFlightBytes = 0
 
   constructor (network: WritableConnection) { this.#connection = network }
 
-  /** Bytes that wait for the peer to read. */
+  /** Bytes queued for the peer: pending, in flight, and in the stream's buffer. */
   get bufferedAmount (): number { return this.#pendingBytes + this.#inFlightBytes + this.#connection.writableLength }
 
-  /** @param frame must stay as it is */
+  /** @param frame must not change afterwards */
   write (frame: WireFrame): void {
     if (this.#pendingBytes > 0) {
       const held = this.#pending!
@@ -107,7 +107,7 @@ export class BatchWriter implements WriteCallbacks {
     this.#pendingBytes += frame.length
   }
 
-  /** Writes a frame behind all others. @param done called when the network has it, or when it is gone */
+  /** Writes a frame after all others. @param done called when the frame was handed to the network, or when the connection is gone */
   writePaced (frame: WireFrame, done: () => void): void {
     this.flush()
     const stream = this.#connection.openStream()
@@ -115,7 +115,7 @@ export class BatchWriter implements WriteCallbacks {
     else done()
   }
 
-  /** Writes what is held back. */
+  /** Writes the pending frames. */
   flush (): void {
     if (this.#pendingBytes === 0) return
     const bytes = this.#joined()
@@ -124,7 +124,7 @@ export class BatchWriter implements WriteCallbacks {
     const { handle } = this.#connection
     const outcome = handle ? writeToHandle(handle, bytes, this) : 'refused'
     if (outcome === 'written') return
-    // While it is under way, all that comes behind it is the stream's to keep in order: frames, and the peer's end of the connection.
+    // While a write is in flight, the stream keeps the order of everything after it: later frames, and the peer's end of the connection.
     const stream = this.#connection.openStream()
     if (outcome === 'under way') this.#inFlightBytes = bytes.length
     else stream?.write(bytes)
@@ -134,7 +134,7 @@ export class BatchWriter implements WriteCallbacks {
 
   onFailed (): void { this.#connection.openStream()?.destroy() }
 
-  /** All that is held, in one. */
+  /** The pending frames as one buffer; adjacent frames are not copied. */
   #joined (): Uint8Array {
     const held = this.#pending!
     const first = held[0]!

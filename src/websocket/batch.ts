@@ -1,22 +1,23 @@
-// One turn of work: all that a chunk off the network gives rise to, done at once and without waiting. Within it time stands still.
+// A batch: the synchronous work caused by one network read.
+// The clock is read once per batch and all writes are flushed at its end. Process-wide state; batches must not nest.
 
 let isOpen = false
 let count = 0
 const onEnd: Array<() => void> = []
 
-/** Makes one turn of what is done until {@link endBatch}, which must be called then. */
+/** Starts a batch. The caller must call {@link endBatch}. */
 export function beginBatch (): void {
   isOpen = true
   count++
 }
 
-/** Does what was put off until now. */
+/** Ends the batch and runs the functions registered with {@link onBatchEnd}. */
 export function endBatch (): void {
   isOpen = false
   for (const run of onEnd) run()
 }
 
-/** Makes one turn of what is run. Where garbage counts, the two above do. */
+/** Runs a function as one batch. Code that must not allocate a closure calls {@link beginBatch} and {@link endBatch} instead. */
 export function runBatch (run: () => void): void {
   beginBatch()
   try {
@@ -28,10 +29,10 @@ export function runBatch (run: () => void): void {
 
 export function inBatch (): boolean { return isOpen }
 
-/** Has something done at the end of each turn, in the order of these calls. */
+/** Registers a function to run at the end of each batch, in order of registration. */
 export function onBatchEnd (run: () => void): void { onEnd.push(run) }
 
-/** A clock that is read at most once in a turn: reading one costs about as much as looking up a room. */
+/** Wraps a clock so that it is read at most once per batch: a read costs about as much as a room lookup. */
 export function batchClock (read: () => number): () => number {
   let turn = 0
   let time = 0

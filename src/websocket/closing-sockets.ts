@@ -1,19 +1,19 @@
-// Sockets that are closing. Each may take what is still on its way to it, and none stays for long; one timer for all of them.
+// Time limits for closing sockets: a socket may still deliver its queued bytes, but none stays for long. One timer serves all sockets.
 
-/** Time between two sweeps, ms. */
+/** Interval between two sweeps, ms. */
 const SWEEP_MS = 500
-/** Sweeps for a peer that has nothing to take any more but does not end the connection: 1.5 to 2 s. */
+/** Sweeps for a peer that has received all bytes but does not end the connection: 1.5 to 2 s. */
 const LINGER_SWEEPS = 4
 /**
- * Sweeps for a peer that closes and still has bytes to take: 30 s, about what an open socket has that does not answer pings. It is no limit on the time without
- * progress, since progress cannot be seen: the kernel takes more only once a third of its send buffer is free, which on a slow line is every few seconds.
+ * Sweeps for a closing peer with unsent bytes: 30 s, about as long as an open socket may leave a ping unanswered. The limit is not on the time without progress,
+ * because progress is not visible: the kernel takes more bytes only once a third of its send buffer is free, which on a slow line happens every few seconds.
  */
 const FLUSH_SWEEPS = 60
 
-/** The longest that a socket is closing, ms. */
+/** Longest time that a socket may be closing, ms. */
 export const CLOSING_LIMIT = FLUSH_SWEEPS * SWEEP_MS
 
-/** A socket that is closing, in the words of the WebSocket standard and of ws. */
+/** A closing socket; member names of the WebSocket standard and of ws. */
 export interface Closing {
   /** Bytes that the kernel has not taken yet. */
   readonly bufferedAmount: number
@@ -21,14 +21,14 @@ export interface Closing {
   terminate: () => void
 }
 
-/** The sockets of one server that are closing. */
+/** Closing sockets of one server. */
 export class ClosingSockets {
-  /** The sweeps that each of them has left. */
+  /** Remaining sweeps of each socket. */
   readonly #left = new Map<Closing, number>()
   #timer: NodeJS.Timeout | undefined
   #limit = FLUSH_SWEEPS
 
-  /** @param isOurs the server closed it: such a peer is not waited for while it takes what is on its way */
+  /** @param isOurs true if the server closed the socket: unsent bytes then do not extend the wait */
   add (socket: Closing, isOurs = false): void {
     this.#left.set(socket, isOurs ? LINGER_SWEEPS : this.#limit)
     this.#schedule()
@@ -36,7 +36,7 @@ export class ClosingSockets {
 
   delete (socket: Closing): void { this.#left.delete(socket) }
 
-  /** From now on, nobody has longer than 2 s: the server stops. */
+  /** Limits every wait to 2 s from now on, because the server is stopping. */
   hurry (): void { this.#limit = LINGER_SWEEPS }
 
   #schedule (): void { this.#timer ??= setTimeout(() => this.#sweep(), SWEEP_MS).unref() }

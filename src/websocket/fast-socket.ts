@@ -1,4 +1,5 @@
-// A WebSocket without ws, as long as nothing happens but what payments are made of: then it is a connection and a reader, and costs and weighs little more.
+// A WebSocket that handles unfragmented text, ping, pong and a peer's close itself, and creates a ws.WebSocket and hands the connection over for anything else.
+// Without ws a socket needs little more CPU and memory than its connection and its parser.
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
 import { encodeClose } from './frame-writer.js'
@@ -6,45 +7,45 @@ import type { Closing, ClosingSockets } from './closing-sockets.js'
 import { FrameParser, type Fallback, type FrameHandler } from './frame-parser.js'
 import type { RawConnectionListener, RawConnection } from './node/raw-connection.js'
 
-/** A socket as its session knows it. Messages go through it only where there is no network under it that may be written to. */
+/** Socket as its session sees it. Messages go through it only if there is no WritableConnection to write to. */
 export type WebSocketLike =
   Pick<WebSocket, 'readyState' | 'isPaused' | 'pause' | 'resume' | 'close'> & Partial<Pick<WebSocket, 'send' | 'ping' | 'pong' | 'bufferedAmount'>>
 
-/** `readyState`, in the words of the WebSocket standard. */
+/** `readyState` values of the WebSocket standard. */
 const OPEN = 1
 const CLOSING = 2
 const CLOSED = 3
-/** The close codes where there was no close frame, and none in it (RFC 6455 §7.1.5). */
+/** Close codes for a connection that ended without a close frame, and for a close frame without a code (RFC 6455 §7.1.5). */
 const ABNORMAL = 1006
 const NO_STATUS = 1005
 
-/** What all of them have in common. */
+/** Options shared by all sockets of a server. */
 export interface FastWebSocketOptions<Session extends FrameHandler> {
-  /** Bytes in a message, at most. */
+  /** Maximum size of a message, bytes. */
   readonly maxBytes: number
-  /** Has ws take over a connection whose handshake is done: from then on it answers, and says when the socket is closed. */
+  /** Makes ws take over a connection after the handshake. From then on ws answers the peer and reports the close. */
   readonly adopt: (socket: FastWebSocket<Session>, network: Socket) => WebSocket
-  /** The socket is closed, and ws was never there to say so. */
+  /** Called when the socket closes, unless ws has taken over: then ws reports the close. */
   readonly onClose: (socket: FastWebSocket<Session>, code: number) => void
-  /** Ends the wait for a peer that was answered its close and does not end the connection. */
+  /** Limits the wait for a peer that has received its close reply but does not end the connection. */
   readonly closing: ClosingSockets
 }
 
-/** Whatever is not plain, be it a close from our side, fragments or an attack, is for ws, which is given the connection then and keeps it. */
+/** Hands the connection to ws, for good, on everything outside the common case: a close by the server, fragments, malformed input. */
 export class FastWebSocket<Session extends FrameHandler> implements WebSocketLike, RawConnectionListener, Fallback, Closing {
-  /** Whoever its messages are for. */
+  /** Receives the messages. */
   session!: Session
   readonly #options: FastWebSocketOptions<Session>
   #parser!: FrameParser
   #ws: WebSocket | undefined
   #state: WebSocket['readyState'] = OPEN
   #code = ABNORMAL
-  /** What comes is ws's to read. */
+  /** Incoming bytes go to ws. */
   #handedOver = false
 
   /**
-   * @param connection one that nobody else reads
-   * @param address where it comes from
+   * @param connection must have no other reader
+   * @param address client address
    */
   constructor (readonly connection: RawConnection, readonly address: string, options: FastWebSocketOptions<Session>) {
     this.#options = options
@@ -57,7 +58,7 @@ export class FastWebSocket<Session extends FrameHandler> implements WebSocketLik
 
   get isPaused (): boolean { return this.#ws ? this.#ws.isPaused : this.connection.isPaused }
 
-  /** @param rest what has come behind the handshake */
+  /** @param rest bytes received after the handshake */
   start (session: Session, rest: Buffer): void {
     this.session = session
     this.#parser = new FrameParser(this, this.#options.maxBytes, session, this)
@@ -87,7 +88,7 @@ export class FastWebSocket<Session extends FrameHandler> implements WebSocketLik
 
   close (code: number, reason: string): void { this.#adopt()?.close(code, reason) }
 
-  /** Everything from here on is for ws. @param bytes are its own */
+  /** Hands this and all later input to ws. @param bytes belong to ws from now on */
   onUnsupported (bytes: Buffer): void {
     this.#adopt()
     this.#handedOver = true
@@ -104,7 +105,7 @@ export class FastWebSocket<Session extends FrameHandler> implements WebSocketLik
 
   terminate (): void { this.connection.destroy() }
 
-  /** @returns undefined where the connection is gone, which needs nobody to close it */
+  /** @returns undefined if the connection is gone and needs no close */
   #adopt (): WebSocket | undefined {
     if (this.#ws || this.connection.destroyed) return this.#ws
     const { isPaused } = this
@@ -113,6 +114,6 @@ export class FastWebSocket<Session extends FrameHandler> implements WebSocketLik
     return this.#ws
   }
 
-  /** Tells ws as the stream would, for it takes its listener away when it has heard enough. */
+  /** Emits 'data' instead of calling ws directly: ws removes its own listener after a close, and must then receive nothing more. */
   #emitData (bytes: Buffer): void { this.connection.openStream()?.emit('data', bytes) }
 }

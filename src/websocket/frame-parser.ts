@@ -1,63 +1,62 @@
-// Reads what clients send straight off the network, as far as it is plain: whole masked text messages, pings, pongs and a close. All else is left to ws.
+// Parses client frames directly from the connection: unfragmented masked text messages, pings, pongs and a close. Everything else is left to ws.
 import { isUtf8 } from 'node:buffer'
 import { applyMask } from './mask.js'
 import { beginBatch, endBatch } from './batch.js'
 
-/** The first byte of a frame: FIN, no extension, and the opcode (RFC 6455 §5.2). */
+/** First byte of a frame: FIN set, RSV bits clear (no extension), and the opcode (RFC 6455 §5.2). */
 const FIN_TEXT = 0x81
 const FIN_PING = 0x89
 const FIN_PONG = 0x8a
 const FIN_CLOSE = 0x88
 
 const MASKED = 0x80
-/** Lengths from which two more bytes, and eight, say it. The latter are nobody's plain frame. */
+/** Length codes that announce a 16-bit and a 64-bit extended payload length (RFC 6455 §5.2). A frame with a 64-bit length is left to ws. */
 const LENGTH_16 = 126
 const LENGTH_64 = 127
 const MASK_BYTES = 4
 
-/** Close codes that have a meaning, but not in a frame, and one that has none (RFC 6455 §7.4.1). */
+/** Reserved close codes that must not appear in a frame: 1005 and 1006 have a meaning outside of frames, 1004 has none (RFC 6455 §7.4.1). */
 const NEVER_SENT: ReadonlySet<number> = new Set([1004, 1005, 1006])
 
-/** Whoever the messages are for. */
+/** Receiver of the parsed frames. */
 export interface FrameHandler {
-  /** Takes a text message, which is UTF-8. Nothing of the bytes may be kept. */
+  /** Called for each text message, which is valid UTF-8. The buffer is reused after the call: keep no reference to it. */
   onMessage: (bytes: Buffer, start: number, end: number) => void
   onPing: (data: Buffer) => void
   onPong: () => void
 }
 
-/** Where the bytes come from. */
+/** Connection that the bytes come from. */
 export interface Pausable { readonly isPaused: boolean }
 
-/** Whoever reads what is not plain. */
+/** Handler of the input that the parser does not support. */
 export interface Fallback {
-  /** Everything from here on is theirs. */
+  /** Takes over from the first unsupported frame on. @param bytes from the start of that frame */
   onUnsupported: (bytes: Buffer) => void
   /**
-   * The peer has closed its socket, as it may. Nothing is held back for it.
-   * @param data what is to be repeated to it: a code and a reason, or nothing
-   * @returns whether that is done and all is over; otherwise the close is left to them as well
+   * Called for a valid close frame of the peer, after all pending frames are flushed.
+   * @param data payload to echo: a close code and a reason, or empty
+   * @returns true if the close was answered and the socket is done; false to pass the close frame to {@link Fallback.onUnsupported}
    */
   onCloseFrame: (data: Buffer) => boolean
 }
 
 /**
- * Takes the place of ws, whose reader is a stream behind the socket's own and does much that a whole plain message needs none of. What it takes in is what
- * ws would have taken; from the first byte that is not plain, ws reads, to the socket's end. So what becomes of an attack and of fragments is ws's
- * to say, and is said once.
+ * Replaces the Receiver of ws, a stream behind the socket's own whose work an unfragmented message mostly does not need. Accepts a strict subset of what ws
+ * accepts. At the first frame outside the subset ws takes over for good, so malformed input and fragments have one implementation.
  */
 export class FrameParser {
   readonly #source: Pausable
   readonly #maxBytes: number
   readonly #receiver: FrameHandler
   readonly #fallback: Fallback
-  /** A frame of which some is still to come. */
+  /** Start of a frame whose rest has not arrived yet. */
   #partialFrame: Buffer | undefined
 
   /**
-   * @param source the connection under a WebSocket without extensions
-   * @param maxBytes bytes in a message, at most
-   * @param receiver takes each message, ping and pong
+   * @param source connection of a WebSocket without extensions
+   * @param maxBytes maximum size of a message
+   * @param receiver receives each message, ping and pong
    */
   constructor (source: Pausable, maxBytes: number, receiver: FrameHandler, fallback: Fallback) {
     this.#source = source
@@ -66,9 +65,9 @@ export class FrameParser {
     this.#fallback = fallback
   }
 
-  /** Takes a chunk. Whatever outlives the call must be a copy. @param length bytes of it, from its start */
+  /** Parses a chunk. Bytes that outlive the call must be copied. @param length bytes of the chunk, from the start of the buffer */
   read (chunk: Buffer, length: number): void {
-    // What a chunk gives rise to is one write to each socket.
+    // One batch per chunk: one write to each socket.
     beginBatch()
     try {
       this.#readFrames(chunk, length)
@@ -85,7 +84,7 @@ export class FrameParser {
     let at = 0
     while (at < limit) {
       const end = frameEnd(bytes, at, limit, this.#maxBytes)
-      // In two parts it may well come, on its way over a network; in more of them, ws minds how many.
+      // A frame split over two chunks is normal on a network. ws handles more than two chunks, and limits their number.
       const isPart = end > limit && !(begun && at === 0) && !this.#source.isPaused
       if (isPart) {
         this.#partialFrame = Buffer.from(bytes.subarray(at, limit))
@@ -93,7 +92,7 @@ export class FrameParser {
       }
       if (end === 0 || end > limit) return this.#handOver(bytes.subarray(at, limit))
       if (bytes[at] === FIN_CLOSE) {
-        // Behind it nothing comes. What is wrong with one is for ws to say.
+        // No frame may follow a close. ws handles a close that is invalid or followed by other bytes.
         if (end < limit || !this.#closes(bytes, at, end)) this.#handOver(bytes.subarray(at, limit))
         return
       }
@@ -118,13 +117,13 @@ export class FrameParser {
   }
 
   #handOver (rest: Buffer): void {
-    // It may answer by itself, with a close for one, and that must not overtake what is held back.
+    // ws may answer by itself, for example with a close, which must not overtake pending frames.
     endBatch()
     this.#fallback.onUnsupported(Buffer.from(rest))
   }
 }
 
-/** Where the frame ends that begins at `at`, perhaps past the limit of the bytes; 0 where it is not plain, or where that cannot be told yet. */
+/** Index after the frame that begins at `at`, possibly past `limit`; 0 if the frame is unsupported or its header is incomplete. */
 function frameEnd (bytes: Buffer, at: number, limit: number, maxBytes: number): number {
   if (at + 2 > limit) return 0
   const kind = bytes[at]
@@ -138,7 +137,7 @@ function frameEnd (bytes: Buffer, at: number, limit: number, maxBytes: number): 
   return medium > maxBytes ? 0 : at + 4 + MASK_BYTES + medium
 }
 
-/** Whether a close frame may hold this (RFC 6455 §5.5.1, §7.4). The codes between 1000 and 2999 are those that ws knows; what they are for is nobody's business here. */
+/** True for a valid payload of a close frame (RFC 6455 §5.5.1, §7.4). Of the codes from 1000 to 2999, those known to ws are valid; their meaning does not matter here. */
 function isValidClosePayload (data: Buffer): boolean {
   if (data.length < 2) return data.length === 0
   const code = data.readUInt16BE(0)
@@ -146,17 +145,17 @@ function isValidClosePayload (data: Buffer): boolean {
   return isCode && isUtf8(data.subarray(2))
 }
 
-/** Takes the mask off a whole text frame, in place (RFC 6455 §5.3). @returns where its text begins; 0 where that is no UTF-8, with the mask on it again */
+/** Unmasks a whole text frame in place (RFC 6455 §5.3). @returns start of the text; 0 if the text is not UTF-8, in which case the frame is masked again */
 function unmask (bytes: Buffer, at: number, end: number): number {
   const start = at + MASK_BYTES + (bytes[at + 1]! - MASKED < LENGTH_16 ? 2 : 4)
   const mask = start - MASK_BYTES
-  // ASCII need not be looked at again.
+  // ASCII needs no UTF-8 check.
   if (applyMask(bytes, mask, start, end) || isUtf8(bytes.subarray(start, end))) return start
   applyMask(bytes, mask, start, end)
   return 0
 }
 
-/** The same for a control frame. @returns a copy of what is in it */
+/** Unmasks a control frame in place. @returns a copy of its payload */
 function unmaskedData (bytes: Buffer, at: number, end: number): Buffer {
   const start = at + 2 + MASK_BYTES
   applyMask(bytes, start - MASK_BYTES, start, end)

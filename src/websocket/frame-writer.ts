@@ -1,35 +1,36 @@
-// What travels to a client: a text message as one whole, unmasked WebSocket frame, which is made once for the log and for all who get it; pings and pongs.
+// Encodes frames for clients: a text message becomes one unmasked, unfragmented frame, encoded once for the log and all receivers. Also pings, pongs and closes.
 
 import { copyInto, writeAscii } from '../bytes.js'
 
-/** FIN and opcode 1: a whole text message in one frame. A server does not mask (RFC 6455 §5.1). */
+/** FIN and opcode 1: an unfragmented text message. A server does not mask (RFC 6455 §5.1). */
 const WHOLE_TEXT = 0x81
-/** Lengths up to which the first byte, and the next two, say it (RFC 6455 §5.2). */
+/** Maximum payload lengths that fit into the 7-bit field, and into the 16-bit extended field (RFC 6455 §5.2). */
 const SHORT = 125
 const MEDIUM = 0xffff
 const MAX_HEADER_BYTES = 10
 
-/** Frames are put one behind the other into pieces of this size, so that those that follow each other on their way to a socket are in one piece. */
+/** Chunk size. Frames are encoded one after the other into a chunk, so that frames sent in sequence to a socket are adjacent in memory. */
 const CHUNK_BYTES = 16_384
 let chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES)
 let chunkMemory = chunk.buffer
 let offset = 0
-/** The frame that was made last, and the one before it where that is in the same piece. */
+/** The last frame, and the one before it if that is in the same chunk. */
 let lastFrame: WireFrame | undefined
 let previousFrame: WireFrame | undefined
-/** How an event in this piece ends, as text and as bytes. */
+/** Suffix of the last event in this chunk, as text and as bytes. */
 let lastSuffix: string | undefined
 let lastSuffixBytes: Uint8Array
 
-/** A frame, and as no frame changes any more, all who hold one may share it. */
+/** Bytes of one frame. Frames never change, so all holders share the same bytes. */
 export type WireFrame = Uint8Array
 
 /**
- * @param text a message, also as UTF-8
- * @param isAscii it is a string that is known to be ASCII, whose bytes need not be made up
+ * Encodes a text message as a frame.
+ * @param text the message as a string, or as UTF-8
+ * @param isAscii true for a string that is known to be ASCII, which needs no UTF-8 encoding
  */
 export function encodeTextFrame (text: string | Buffer, isAscii = false): WireFrame {
-  // Of a string, as many bytes as it may become at the most: counting them would cost as much as writing them.
+  // Upper bound for a string: 3 bytes for each UTF-16 code unit. Counting the exact bytes would cost as much as writing them.
   const atMost = MAX_HEADER_BYTES + (typeof text === 'string' && !isAscii ? text.length * 3 : text.length)
   if (!reserve(atMost)) return encodeLargeFrame(Buffer.from(text))
   const start = offset
@@ -37,16 +38,16 @@ export function encodeTextFrame (text: string | Buffer, isAscii = false): WireFr
   const at = start + guess
   const bytes = typeof text !== 'string' ? text.copy(chunk, at) : isAscii ? writeAscii(chunk, text, at) : chunk.write(text, at)
   const head = headerLength(bytes)
-  // A short text whose letters take more bytes than it has letters.
+  // Multi-byte characters made the payload longer than the string, so the header is longer than guessed.
   if (head !== guess) chunk.copyWithin(start + head, at, at + bytes)
   writeHeader(chunk, start, bytes)
   return takeFrame(start + head + bytes)
 }
 
 /**
- * The same for an event that is all ASCII, from its parts: as one string it would be put together first and copied after that. How it ends, many that come at
- * once have in common, and that is copied from the one before.
- * @param key what the number is put behind
+ * Encodes an ASCII event from its parts: joining them first would copy the text twice. Events of a burst mostly share their suffix, whose bytes are copied from the
+ * previous event.
+ * @param key text in front of the sequence number
  */
 export function encodeEventFrame (opening: string, key: string, seq: number, closing: string): WireFrame {
   const digits = digitsOf(seq)
@@ -78,7 +79,7 @@ function digitsOf (n: number): number {
   return digits
 }
 
-/** Makes room for a frame in one piece. @returns false where it is so large that it would take the place of many */
+/** Reserves space for a frame in one chunk. @returns false if the frame does not fit and is larger than half a chunk: it gets its own buffer and displaces no others */
 function reserve (bytes: number): boolean {
   if (offset + bytes <= CHUNK_BYTES) return true
   if (bytes > CHUNK_BYTES / 2) return false
@@ -89,16 +90,16 @@ function reserve (bytes: number): boolean {
   return true
 }
 
-/** The frame that was written behind all others. */
+/** Returns the frame just written, from `offset` to `end`. */
 function takeFrame (end: number): WireFrame {
   previousFrame = lastFrame
-  // Not a Buffer by `subarray`, which takes more than twice as long.
+  // Not a Buffer from `subarray`, which takes more than twice as long.
   lastFrame = new Uint8Array(chunkMemory, offset, end - offset)
   offset = end
   return lastFrame
 }
 
-/** Whether a frame follows another one in memory, as far as it was made last: comparing their memories would be a call into the engine for each. */
+/** True if `frame` was encoded right after `other` in the same chunk. Checks only the last two frames by identity: reading `.buffer` of both would cost a runtime call each. */
 export function isAdjacent (frame: WireFrame, other: WireFrame): boolean { return frame === lastFrame && other === previousFrame }
 
 function encodeLargeFrame (text: Buffer): WireFrame {
@@ -109,7 +110,7 @@ function encodeLargeFrame (text: Buffer): WireFrame {
   return frame
 }
 
-/** @param bytes in the message */
+/** @param bytes length of the payload */
 function writeHeader (memory: Buffer, at: number, bytes: number): void {
   memory[at] = WHOLE_TEXT
   if (bytes <= SHORT) {
@@ -124,19 +125,19 @@ function writeHeader (memory: Buffer, at: number, bytes: number): void {
   }
 }
 
-/** The message in a frame that was made here, UTF-8: the same bytes. */
+/** Payload of a frame encoded by this file, UTF-8; shares the frame's memory. */
 export function payloadOf (frame: WireFrame): Buffer {
   const head = frame[1]! <= SHORT ? 2 : frame[1] === 126 ? 4 : MAX_HEADER_BYTES
   return Buffer.from(frame.buffer, frame.byteOffset + head, frame.length - head)
 }
 
-/** A ping without data. */
+/** Ping without a payload. */
 export const PING_FRAME: WireFrame = Uint8Array.of(0x89, 0)
 
-/** The answer to a ping. @param data what it has to repeat, 125 bytes at the most (RFC 6455 §5.5) */
+/** Encodes a pong. @param data payload of the ping to echo, at most 125 bytes (RFC 6455 §5.5) */
 export function encodePong (data: Uint8Array): WireFrame { return encodeControl(0x8a, data) }
 
-/** A close. @param data the code, two bytes, and a reason; or nothing (RFC 6455 §5.5.1) */
+/** Encodes a close. @param data two bytes of close code and a reason, or empty (RFC 6455 §5.5.1) */
 export function encodeClose (data: Uint8Array): WireFrame { return encodeControl(0x88, data) }
 
 function encodeControl (first: number, data: Uint8Array): WireFrame {

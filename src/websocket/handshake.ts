@@ -1,31 +1,31 @@
-// What happens to an upgrade before it is a socket: which requests are one, and how long it may take.
+// WebSocket upgrades until the socket opens: detection, validation and time limit of the handshake, and upgrades to other protocols.
 import { hash } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
-/** How long a handshake may take, from the upgrade request to the open socket, ms. HTTP's own timeouts stop at the upgrade. */
+/** Time limit of a handshake, from the upgrade request to the open socket, ms. HTTP's own timeouts stop at the upgrade. */
 export const HANDSHAKE_TIMEOUT = 8_000
 
-/** Header lines of one request. Past its own limit Node.js drops them without a word, be it the one that says who is asking. */
+/** Maximum header lines of a request. Past its own limit Node.js drops lines silently, even one that identifies the caller. */
 export const MAX_HEADERS = 100
 
-/** One of the comma-separated tokens of `Upgrade`, and of `Connection`. */
+/** `websocket` as one of the comma-separated tokens of `Upgrade`, and `upgrade` as one of `Connection`. */
 const WEBSOCKET = /(?:^|,)[ \t]*websocket[ \t]*(?:,|$)/i
 const UPGRADE = /(?:^|,)[ \t]*upgrade[ \t]*(?:,|$)/i
 
 /**
- * Tells a WebSocket upgrade from all other requests, an upgrade to another protocol among them. Both headers make it (RFC 6455 §4.1): a proxy that only copies
- * `Upgrade` sends a plain request. `websocket` may be one of several protocols on offer (§4.2.1), and HTTP/1.0 has no upgrades (RFC 9110 §7.8).
+ * Tells a WebSocket upgrade from all other requests, including upgrades to other protocols. Both headers are required (RFC 6455 §4.1): a proxy that copies only
+ * `Upgrade` sends a plain request. `websocket` may be one of several offered protocols (§4.2.1), and HTTP/1.0 has no upgrades (RFC 9110 §7.8).
  */
 export function isWebSocketUpgrade ({ httpVersion, headers: { upgrade, connection = '' } }: Pick<IncomingMessage, 'headers' | 'httpVersion'>): boolean {
   return upgrade !== undefined && httpVersion !== '1.0' && WEBSOCKET.test(upgrade) && UPGRADE.test(connection)
 }
 
 /**
- * A router constraint (find-my-way) that keeps WebSocket upgrades and other requests apart: a route that says `upgrade: 'websocket'`
- * sees these upgrades alone, every other route never sees one. So a WebSocket upgrade anywhere but at the socket's route is a true 404.
+ * Router constraint (find-my-way) that separates WebSocket upgrades from other requests: a route with `upgrade: 'websocket'` receives only these upgrades, and
+ * every other route receives none. A WebSocket upgrade at any other path is therefore a true 404.
  */
 export const upgradeConstraint = {
   name: 'upgrade',
@@ -35,21 +35,21 @@ export const upgradeConstraint = {
     return { get: (value: string) => routes.get(value) ?? null, set: (value: string, route: Route) => { routes.set(value, route) } }
   },
   validate: () => true,
-  // Undefined means "not an upgrade" to the router, though its types do not say so.
+  // To the router, undefined means "not an upgrade", although its types do not allow it.
   deriveConstraint: (request: Pick<IncomingMessage, 'headers' | 'httpVersion'>): string => (isWebSocketUpgrade(request) ? 'websocket' : undefined) as string
 }
 
 /**
- * Option of Node.js's HTTP servers, from 24.9 and late versions of 22 on: an upgrade to another protocol stays a plain request, as RFC 9110 §7.8 allows. Java's
- * HttpClient offers `h2c` with every request. Older versions know no such option; there {@link webSocketUpgrades} does it.
+ * Option of Node.js's HTTP servers, since 24.9 and late versions of 22: an upgrade to another protocol stays a plain request, as RFC 9110 §7.8 allows. Java's
+ * HttpClient offers `h2c` with every request. Older versions of Node.js ignore the option; {@link webSocketUpgrades} covers them.
  */
 export function shouldUpgradeCallback (this: Server, request: IncomingMessage): boolean {
   return this.listenerCount('upgrade') > 0 && isWebSocketUpgrade(request)
 }
 
 /**
- * Refuses a WebSocket upgrade that announces a body. Up to Node.js 24 its bytes are taken for the first frames; since 26 they are a body, and one that
- * does not come ends in an HTTP answer on an open socket.
+ * Refuses a WebSocket upgrade that announces a body. Up to Node.js 24 the body is parsed as the first frames; since 26 Node.js waits for it as a body, and if it
+ * never arrives, sends an HTTP response on the open WebSocket.
  */
 export function checkUpgrade (request: Pick<IncomingMessage, 'headers' | 'httpVersion'>): { status: number, message: string } | undefined {
   const { 'transfer-encoding': encoding, 'content-length': length = 0 } = request.headers
@@ -57,15 +57,16 @@ export function checkUpgrade (request: Pick<IncomingMessage, 'headers' | 'httpVe
   return hasBody && isWebSocketUpgrade(request) ? { status: 400, message: 'An upgrade must have no body.' } : undefined
 }
 
-/** A handshake as far as anyone asks for it; a request of Node.js is one. */
+/** The parts of a handshake request that are read. An IncomingMessage is one. */
 export interface Handshake {
   readonly httpVersion: string
   readonly headers: IncomingHttpHeaders
 }
 
 /**
- * What is wrong with a handshake (RFC 6455 §4.2.1), as a sentence. The library is more patient: it takes HTTP/1.0, and old
- * drafts of the protocol whose origin stands in another header than the one that we check.
+ * Validates a handshake (RFC 6455 §4.2.1). ws is less strict: it accepts HTTP/1.0, and old drafts of the protocol, which send the origin in another header than
+ * the one checked by this server.
+ * @returns the error as a sentence; undefined if the handshake is valid
  */
 export function checkHandshake ({ httpVersion, headers }: Handshake): string | undefined {
   if (httpVersion !== '1.1') return 'A WebSocket begins with HTTP/1.1.'
@@ -75,13 +76,13 @@ export function checkHandshake ({ httpVersion, headers }: Handshake): string | u
 }
 
 /**
- * Puts a hard limit on every handshake. Without it, one that the router refuses oddly, or whose hook hangs, stays open for ever.
+ * Puts a hard time limit on every handshake. Without it, a handshake that the router refuses in an unusual way, or whose hook hangs, would stay open forever.
  * @param timeout ms
- * @returns a function that takes the limit off a request whose handshake is done
+ * @returns a function that removes the limit from a request whose handshake is done
  */
 export function limitHandshakes (server: Server, timeout: number): (request: IncomingMessage) => void {
   const done = new WeakMap<IncomingMessage, () => void>()
-  // Before all other listeners: they may throw.
+  // Runs before all other listeners, because they may throw.
   server.prependListener('upgrade', (request: IncomingMessage, socket: Duplex) => {
     const timer = setTimeout(() => socket.destroy(), timeout).unref()
     const stop = () => clearTimeout(timer)
@@ -95,32 +96,32 @@ export function limitHandshakes (server: Server, timeout: number): (request: Inc
 }
 
 /**
- * Waits until all requests that came before an upgrade on its connection are answered: responses leave in the order of their requests (RFC 9112 §9.3.2).
- * @param next called at once where there are none, and never where the connection does not outlive them
+ * Waits until all earlier requests on the connection are answered: responses are sent in the order of their requests (RFC 9112 §9.3.2).
+ * @param next called at once if no response is outstanding; never called if the connection ends first
  */
 export function afterResponses (socket: Duplex, next: () => void): void {
-  // Undocumented, but it is what `ServerResponse.assignSocket` throws for; without it `next` is called at once.
+  // Undocumented property, which `ServerResponse.assignSocket` checks. If Node.js drops it, `next` is called at once.
   const response = (socket as { _httpMessage?: ServerResponse | null })._httpMessage
   if (!response) return next()
-  // Node.js has taken its own listener away with the upgrade, and an error that nobody listens to ends the process.
+  // Node.js removed its own error listener at the upgrade, and an 'error' event without a listener ends the process.
   const destroy = () => socket.destroy()
   socket.on('error', destroy)
   response.once('close', () => {
     socket.off('error', destroy)
-    // A response may end the connection, as `Connection: close` asks for.
+    // A response may end the connection, for example with `Connection: close`.
     if (socket.writable) afterResponses(socket, next)
   })
 }
 
 export interface WebSocketUpgrades {
-  /** Emits `upgrade` as the server does, for WebSocket upgrades alone. */
+  /** Emits `upgrade` like the server, but for WebSocket upgrades only. */
   readonly upgrades: EventEmitter
-  /** Takes the limit off a request whose handshake is done. */
+  /** Removes the time limit from a request whose handshake is done. */
   readonly handshakeDone: (request: IncomingMessage) => void
 }
 
 /**
- * Picks the WebSocket upgrades from all upgrades of a server, and limits them by {@link limitHandshakes}. The others are served as plain requests.
+ * Filters the WebSocket upgrades from all upgrades of a server and applies {@link limitHandshakes}. Other upgrades are served as plain requests.
  * @param timeout ms
  */
 export function webSocketUpgrades (server: Server, timeout: number): WebSocketUpgrades {
@@ -128,12 +129,12 @@ export function webSocketUpgrades (server: Server, timeout: number): WebSocketUp
   const upgrades = new EventEmitter()
   server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     if (isWebSocketUpgrade(request)) {
-      // ws takes no list of protocols.
+      // ws does not accept a list of protocols.
       request.headers.upgrade = 'websocket'
-      // ws answers at once, which fails while the connection has a response outstanding.
+      // ws responds at once, which fails while an earlier response is outstanding on the connection.
       afterResponses(socket, () => upgrades.emit('upgrade', request, socket, head))
     } else if (request.rawHeaders.length > 2 * MAX_HEADERS) {
-      // Node.js has dropped the headers past its limit. Without one that says how long the body is, the body would be read as requests.
+      // Node.js dropped the header lines past its limit. If one of them gave the length of the body, the body would be parsed as requests.
       socket.on('error', () => socket.destroy())
       server.emit('clientError', Object.assign(new Error('too many headers'), { code: 'HPE_HEADER_OVERFLOW' }), socket)
     } else serveWithoutUpgrade(server, { request, socket, head, onServed: () => handshakeDone(request) })
@@ -144,25 +145,25 @@ export function webSocketUpgrades (server: Server, timeout: number): WebSocketUp
 interface IgnoredUpgrade {
   readonly request: IncomingMessage
   readonly socket: Socket
-  /** The first bytes behind the request's head. */
+  /** First bytes after the request's head. */
   readonly head: Buffer
   readonly onServed: () => void
 }
 
 /**
- * Serves an upgrade as a plain request. Node.js has taken its parser off the connection by then, so the connection is accepted once more, with the
- * request's head in front of what is still unread, less `Upgrade`: body, keep-alive, pipelining and HTTP's timeouts are those of any other request.
+ * Serves an upgrade as a plain request. Node.js has already detached its HTTP parser, so the server accepts the connection once more, with the request's head,
+ * minus `Upgrade`, in front of the unread bytes. Body, keep-alive, pipelining and HTTP timeouts then work as for any other request.
  */
 function serveWithoutUpgrade (server: Server, { request, socket, head, onServed }: IgnoredUpgrade): void {
   const onError = () => socket.destroy()
   socket.on('error', onError)
-  // Before waiting: a peer that ends its side meanwhile would end the stream, which then takes nothing back.
+  // Unshift before waiting: if the peer ends its side meanwhile, the stream ends and takes nothing back.
   if (head.length > 0) socket.unshift(head)
   socket.unshift(headWithoutUpgrade(request))
   afterResponses(socket, () => {
     onServed()
     socket.off('error', onError)
-    // Node.js has counted an idle connection's time since the earlier answer.
+    // Node.js has counted the connection's idle time since the earlier response.
     socket.setTimeout(server.timeout)
     server.emit('connection', socket)
   })
@@ -176,25 +177,24 @@ function headWithoutUpgrade ({ method, url, httpVersion, rawHeaders }: IncomingM
   return Buffer.from([...lines, '', ''].join('\r\n'), 'latin1')
 }
 
-/** Bytes of a head that is read here. Browsers and phones need a few hundred; more than 16 KiB HTTP would not take either. */
+/** Maximum head parsed here, bytes. Browsers and phones send a few hundred; the HTTP parser accepts at most 16 KiB. */
 const MAX_HEAD = 4_096
 /**
- * A whole head, at the socket's route as a path (in absolute form it is one as well, but nobody sends that), with lines as RFC 9112 §5 has them, without what
- * is obsolete in it.
+ * A complete head for the socket's route in origin form (absolute form is valid, but no client sends it). Header lines follow RFC 9112 §5, without its obsolete
+ * syntax (obs-fold, obs-text).
  */
 const HEAD = /GET \/(?:\?[!-~]*)? HTTP\/1\.1\r\n(?:[!#$%&'*+.^_`|~\w-]+:[\t -~]*\r\n)+\r\n/y
 
-/** What anyone asks of a handshake: here, in the plugin of sockets, or for the address behind a proxy. None of them may come twice. */
+/** Headers read from a handshake: by this file, by the `ws` plugin, or for the client address behind a proxy. A head that repeats one of them is left to the HTTP server. */
 const RELEVANT_HEADERS = ['host', 'connection', 'upgrade', 'sec-websocket-version', 'sec-websocket-key', 'origin', 'x-forwarded-for'] as const
-/** Headers that change nothing here; but what they ask for is the library's to look at. */
+/** Headers with no effect in this file, but possibly one in the HTTP server or ws. A head with one of them is left to the HTTP server. */
 const SLOW_PATH_HEADERS = ['content-length', 'transfer-encoding', 'expect', 'sec-websocket-protocol']
-/** Of each of the first its number, of each of the second none. */
+/** Index of each relevant header in RELEVANT_HEADERS; -1 for each of SLOW_PATH_HEADERS. */
 const NUMBERS: ReadonlyMap<string, number> = new Map([...RELEVANT_HEADERS.map((name, n) => [name, n] as const), ...SLOW_PATH_HEADERS.map((name) => [name, -1] as const)])
 
 /**
- * Reads a handshake as it should be, at the socket's route, whole and with nothing in it that could be read in two ways. What is not one may be a handshake
- * all the same: that is for HTTP and the router to say.
- * @returns with the number of bytes in it; undefined where it is none
+ * Parses a complete and unambiguous handshake at the socket's route. Other input may still be a valid handshake: the HTTP server and the router decide.
+ * @returns the handshake and its length in bytes (`end`); undefined for any other input
  */
 export function readHandshake (bytes: Buffer): (Handshake & { readonly end: number }) | undefined {
   const head = bytes.toString('latin1', 0, MAX_HEAD)
@@ -219,10 +219,10 @@ export function readHandshake (bytes: Buffer): (Handshake & { readonly end: numb
   return { httpVersion: '1.1', headers, end }
 }
 
-/** What the protocol has for a server to put behind a client's key (RFC 6455 §1.3). */
+/** GUID that the server appends to the client's key (RFC 6455 §1.3). */
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
-/** The answer to a handshake that has no fault. */
+/** Response to a valid handshake. */
 export function handshakeResponse ({ headers }: Handshake): Buffer {
   const accept = hash('sha1', headers['sec-websocket-key']! + GUID, 'base64')
   return Buffer.from(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`, 'latin1')

@@ -1,16 +1,16 @@
-// The mask on what clients send (RFC 6455 §5.3): put on or taken off in place, four bytes at a time.
+// Masking of client frames (RFC 6455 §5.3): masks and unmasks in place, four bytes at a time.
 
 const MASK_BYTES = 4
-/** From as many bytes it pays to look for the words in them. */
+/** Unmask 4 bytes at a time only from this length on. */
 const WORD_THRESHOLD = 16
 
-/** The same memory as bytes and as words, of which the platform says which byte comes first. */
+/** Masking key as one 32-bit word and as bytes; the word has the platform's byte order. */
 const key = new Int32Array(1)
 const keyBytes = new Uint8Array(key.buffer)
-/** Any byte that is not ASCII has this bit. */
+/** High bit of each byte in a word, set only in non-ASCII bytes. */
 const HIGH_BITS = 0x80808080 | 0
 
-/** Sockets share the memory that they are read into, so it is nearly always the same. */
+/** Last buffer and its view as words. Sockets share one read buffer, so this cache nearly always hits. */
 let latest: Buffer | undefined
 let words: Int32Array | undefined
 
@@ -23,14 +23,14 @@ function wordsOf (bytes: Buffer): Int32Array | undefined {
 }
 
 /**
- * Changes bytes from masked to plain, or back.
- * @param mask where the mask is in them
- * @returns whether all of them are ASCII now
+ * Masks or unmasks bytes in place.
+ * @param mask index of the masking key in `bytes`
+ * @returns true if the resulting bytes are all ASCII
  */
 export function applyMask (bytes: Buffer, mask: number, start: number, end: number): boolean {
   const words = end - start >= WORD_THRESHOLD ? wordsOf(bytes) : undefined
   if (!words) return applyMaskByBytes(bytes, mask, start, start, end) < 0x80
-  // To where words begin, then word by word with the mask as it lies in them, and what is left.
+  // Single bytes up to the first word boundary, then whole words with the key rotated to match, then the remaining bytes.
   const first = start + MASK_BYTES - 1 >> 2
   const last = end >> 2
   const bits = applyMaskByBytes(bytes, mask, start, start, first << 2) | applyMaskByBytes(bytes, mask, start, last << 2, end)
@@ -41,7 +41,7 @@ export function applyMask (bytes: Buffer, mask: number, start: number, end: numb
   return bits < 0x80 && (wordBits & HIGH_BITS) === 0
 }
 
-/** @param start where the masked data begins @param from where to begin in it @returns the bits that any of the bytes has now */
+/** @param start start of the masked data @param from first index to process @returns bitwise OR of the resulting bytes */
 function applyMaskByBytes (bytes: Buffer, mask: number, start: number, from: number, to: number): number {
   let bits = 0
   for (let i = from; i < to; i++) bits |= bytes[i]! ^= bytes[mask + (i - start) % MASK_BYTES]!

@@ -1,32 +1,33 @@
-// Shows what a connection says first to somebody who may keep it, before HTTP hears of it: one that becomes a socket costs half if it was never a request.
+// Looks at the first bytes of every new TCP connection before Node's HTTP server does.
+// A well-formed WebSocket handshake is claimed here and costs half; everything else is handed to the HTTP server unchanged.
 import type { Server } from 'node:net'
 import { acceptorOf, isTcpHandle, fastPathAvailable, type Handle } from './internals.js'
 import { RawConnection, type RawConnectionListener } from './raw-connection.js'
 
-/** How often those that say nothing are looked for, ms. After one to two of these HTTP has them, which has limits of its own. */
+/** Idle sweep, ms: a connection silent for one to two sweeps is handed to the HTTP server, whose timeouts apply from then on. */
 const FIRST_BYTES_TIMEOUT_MS = 250
 
 /**
- * Takes a connection's first bytes, which must be copied where they are kept.
- * @returns whether it keeps the connection, which nobody else then reads or listens to; otherwise all goes on as if nobody had looked
+ * Decides on a connection's first bytes. The bytes must be copied to be kept.
+ * @returns true to claim the connection, which then has no other reader or listener; false to leave it to the server as if untouched
  */
 export type TryClaim = (connection: RawConnection, bytes: Buffer) => boolean
 
 /**
- * Puts `take` before all that takes a server's connections, from when it listens.
- * @param isKnown for tests: the inside of Node.js's sockets is
- * @returns a function that gives those that have not said anything yet to the server, and each one that comes later
+ * Calls `take` for each new connection, before the server's own handling. Starts when the server listens.
+ * @param isKnown false in tests where Node.js's internals are not as expected
+ * @returns a function that stops the interception: idle connections are handed to the server, and so is every later connection
  */
 export function interceptConnections (server: Server, take: TryClaim, isKnown = fastPathAvailable): () => void {
   let isOpen = isKnown
-  /** Makes one of the server's own of a connection. */
+  /** Makes the server accept a handle as a connection of its own. */
   let accept: (handle: Handle) => void
-  /** Those that have come lately, and those that came before them. */
+  /** Connections accepted since the last sweep, and those accepted before it. */
   let recent: RawConnection[] = []
   let before: RawConnection[] = []
   let timer: NodeJS.Timeout | undefined
 
-  /** Who listens here has not said anything yet, or is gone. */
+  /** Listener before the claim. A connection that still has this listener is idle, handed off or closed. */
   const first: RawConnectionListener = {
     onData: (memory, length, connection) => { if (!take(connection, memory.subarray(0, length))) connection.handOff(accept, length) },
     onClose: () => {}
@@ -47,7 +48,7 @@ export function interceptConnections (server: Server, take: TryClaim, isKnown = 
     accept = (handle) => onconnection.call(acceptor, 0, handle)
     acceptor.onconnection = (error, handle) => {
       if (!isOpen || error !== 0 || !isTcpHandle(handle)) return onconnection.call(acceptor, error, handle)
-      // As HTTP's own are: small writes do not wait for more.
+      // Same as the HTTP server's own connections: no Nagle delay for small writes.
       handle.setNoDelay(true)
       recent.push(new RawConnection(handle, first))
       timer ??= setTimeout(giveSilent, FIRST_BYTES_TIMEOUT_MS).unref()

@@ -1,42 +1,42 @@
-// Node.js's sockets from the inside, for what has no public name: used by intercept.ts, raw-connection.ts, write-to-handle.ts and batch-writer.ts. Where something is not
-// as expected, sockets are streams and nothing else. No deprecated name is used (`process.binding` would be one), so nothing is printed or thrown for one.
+// Access to undocumented internals of net.Socket and its libuv handle, for intercept.ts, raw-connection.ts, write-to-handle.ts and batch-writer.ts.
+// If an internal is not as expected, connections are plain net.Socket streams. No deprecated API (such as `process.binding`) is used, so there are no warnings.
 import { Socket, type Server } from 'node:net'
 import type { Writable } from 'node:stream'
 
-/** Major versions of Node.js where all of this was seen to work, by the tests of those four. */
+/** Major versions of Node.js on which the tests of those four files pass. */
 const SUPPORTED_MAJORS: ReadonlySet<string> = new Set(['20', '22', '24', '26'])
 
-/** Whether a version of Node.js is one of those. */
+/** True if the major version is one of SUPPORTED_MAJORS. */
 export function isSupported (version: string): boolean { return SUPPORTED_MAJORS.has(version.split('.')[0]!) }
 
-/** Node.js's object for one write, which is told when that is done, unless it was at once. */
+/** Node.js's request object for one write. `oncomplete` is called when the write ends, unless it completed synchronously. */
 export interface WriteRequest {
   oncomplete?: (status: number) => void
   buffer?: Uint8Array
-  /** Since Node.js 26: the status, where it came before `oncomplete` was set. */
+  /** Since Node.js 26: the status of a write that completed before `oncomplete` was set. */
   readonly writeStatus?: number | null
 }
 
-/** What a socket was told by Node.js, which keeps the same from the owner of a handle. */
+/** Internals that Node.js passes to a net.Socket but not to the owner of a handle. */
 export interface Internals {
   /**
-   * Bytes of the read that a handle's `onread` is being called for, at the start of its memory.
-   * @returns 0 where there was nothing to read, below 0 for the end or an error, as libuv numbers them
+   * Length of the current read, bytes; valid while a handle's `onread` runs. The bytes are at the start of the handle's buffer.
+   * @returns 0 if there was nothing to read, a negative libuv error code for the end or an error
    */
   readonly readLength: () => number
-  /** Class of the requests that are passed to `writeBuffer`; undefined since Node.js 26, which makes them itself where a write is not done at once. */
+  /** Class of the requests for `writeBuffer`; undefined since Node.js 26, which creates a request itself if a write does not complete synchronously. */
   readonly WriteRequest: (new () => WriteRequest) | undefined
-  /** Class of the requests that are passed to `shutdown`. */
+  /** Class of the requests for `shutdown`. */
   readonly ShutdownRequest: new () => object
 }
 
-/** UV_EOF, as libuv numbers it on every platform. */
+/** UV_EOF; the same number on every platform. */
 const END = -4095
 
 /**
- * Learns from a socket whose handle is ours. The length of a read is in an array that Node.js keeps to itself; a socket with the documented option `onread` is
- * told of it. The request of a write is what such a socket passes to its handle.
- * @returns undefined where sockets do not treat their handle as expected
+ * Finds the internals through a net.Socket on a fake handle. Node.js keeps the length of a read in a private array, but reports it to a socket with the documented
+ * option `onread`. The request classes are those of the requests that the socket passes to its handle.
+ * @returns undefined if net.Socket does not use its handle as expected
  */
 export function findInternals (SocketClass: new (options: object) => Socket = Socket): Internals | undefined {
   let length = 0
@@ -61,7 +61,7 @@ export function findInternals (SocketClass: new (options: object) => Socket = So
   }
   try {
     const socket = new SocketClass({ handle, onread: { buffer: Buffer.alloc(1), callback: told } })
-    // The end and errors are not for the callback; and the socket must outlive them.
+    // At the end and on errors net.Socket calls push() and destroy() instead of the callback. The replacements record the status and keep the socket alive.
     const push = () => told(END)
     const destroy = (error?: NodeJS.ErrnoException) => {
       told(error!.errno!)
@@ -86,31 +86,31 @@ export function findInternals (SocketClass: new (options: object) => Socket = So
   }
 }
 
-/** Those of this process; undefined on a version that was not tried, or where they are not as expected. */
+/** Internals of this process; undefined on an unsupported version of Node.js, or if they are not as expected. */
 export const internals = isSupported(process.versions.node) ? findInternals() : undefined
 
-/** Whether all of it is as expected. */
+/** True if all internals are as expected. */
 export const fastPathAvailable = internals !== undefined
 
 interface Peer { address?: string }
 
-/** A TCP connection as Node.js has it from libuv, below net.Socket. */
+/** libuv handle of a TCP connection, below net.Socket. */
 export interface Handle {
-  /** Called for each read, which may be the end or an error; {@link Internals.readLength} says which. */
+  /** Called for each read, including the end and errors; {@link Internals.readLength} tells them apart. */
   onread?: (this: unknown, chunk?: unknown) => void
-  /** Whether it is read, which net.Socket asks before it begins. */
+  /** True while the handle is being read; net.Socket checks it before it starts reading. */
   reading?: boolean
-  /** Has chunks written to this memory, each at its start, instead of one of their own. */
+  /** Makes libuv write every chunk to the start of this buffer instead of allocating one per chunk. */
   readonly useUserBuffer: (memory: Buffer) => void
   readonly readStart: () => number
   /**
    * @param request null where {@link Internals.WriteRequest} is undefined
-   * @returns 0 where nothing was wrong with it, an error below 0, the request that Node.js made for a write that is not done at once, or undefined once it is closed
+   * @returns 0 if the write was accepted, a negative libuv error code, the request that Node.js created for a write in flight, or undefined after close
    */
   readonly writeBuffer: (request: WriteRequest | null, bytes: Uint8Array) => number | WriteRequest | undefined
   /** Bytes that libuv has not written yet. */
   readonly writeQueueSize: number
-  /** Sends FIN once all that is being written is with the kernel. @returns below 0 for an error */
+  /** Sends FIN after the writes in flight. @returns a negative libuv error code on failure */
   readonly shutdown: (request: object) => number
   readonly getpeername: (peer: Peer) => number
   readonly setNoDelay: (isOn: boolean) => number
@@ -119,27 +119,27 @@ export interface Handle {
 
 const METHODS = ['useUserBuffer', 'readStart', 'writeBuffer', 'shutdown', 'getpeername', 'setNoDelay', 'close'] as const satisfies ReadonlyArray<keyof Handle>
 
-/** Whether a handle is as expected. That of a local socket, or of one that encrypts, is another one. */
+/** True if a handle has all expected methods. Handles of Unix domain sockets and of TLS are of other classes. */
 export function isTcpHandle (handle: Partial<Handle> | null | undefined): handle is Handle {
   return METHODS.every((method) => typeof handle?.[method] === 'function') && typeof handle!.writeQueueSize === 'number'
 }
 
-/** The handle of a socket that {@link hasKnownHandle}; undefined where it is gone. */
+/** Handle of a socket that passed {@link hasKnownHandle}; undefined once the socket is closed. */
 export function handleOf (network: Writable): Handle | undefined { return (network as { _handle?: Handle | null })._handle ?? undefined }
 
-/** Whether a stream is a socket whose inside is known. @param isVersionKnown for tests: the version of Node.js is */
+/** True if a stream is a plain net.Socket on a TCP handle. @param isVersionKnown false in tests of an unsupported version of Node.js */
 export function hasKnownHandle (network: Writable, isVersionKnown = fastPathAvailable): network is Socket {
   return isVersionKnown && network.constructor === Socket && isTcpHandle(handleOf(network))
 }
 
-/** What the network last said of a peer. */
+/** Result object of `getpeername`, reused for every call. */
 const peer: Peer = {}
 
-/** The address of a handle's peer; undefined where it is gone. */
+/** Address of a handle's peer; undefined if the peer is gone. */
 export function addressOfPeer (handle: Pick<Handle, 'getpeername'>): string | undefined { return handle.getpeername(peer) === 0 ? peer.address : undefined }
 
-/** What a server that listens accepts connections with. */
+/** Handle of a listening server, which accepts its connections. */
 export interface Acceptor { onconnection?: ((this: Acceptor, error: number, handle?: Partial<Handle>) => void) | undefined }
 
-/** That of a server; undefined where it does not listen. */
+/** Acceptor of a server; undefined if the server is not listening. */
 export function acceptorOf (server: Server): Acceptor | undefined { return (server as Server & { _handle?: Acceptor | null })._handle ?? undefined }

@@ -1,35 +1,35 @@
-// A TCP connection that a server has accepted, without the stream that Node.js makes of each: what a payment sends and hears needs none, and it is a fifth of
-// what a connection costs. It is made as soon as somebody asks for it, for whatever is not everyday: an upgrade by HTTP, ws, a peer that falls behind.
+// An accepted TCP connection, driven through its libuv handle.
+// No net.Socket is created (20 % of a connection's cost) until one is needed: HTTP upgrade, ws, or back-pressure.
 import { Socket } from 'node:net'
 import { writeToHandle, type WriteCallbacks } from './write-to-handle.js'
 import { addressOfPeer, handleOf, internals, type Handle } from './internals.js'
 import type { WritableConnection } from '../batch-writer.js'
 
-/** What the next chunk of any of them is written to, for a new piece for each is a tenth of what an event costs; as much as libuv reads at once. */
+/** Read buffer shared by all connections; 64 KiB is libuv's read size. Allocating one per read costs 10 % of an event. */
 const readBuffer = Buffer.allocUnsafeSlow(65_536)
 
-/** Whoever reads a connection. */
+/** Reader of a connection. */
 export interface RawConnectionListener {
   /**
-   * Takes a chunk, which is at the start of the memory. What it keeps of it must be a copy: the memory is written to again as soon as it returns.
+   * Called for each chunk, which is at the start of `memory`. Copy the bytes to keep them: the buffer is reused as soon as the call returns.
    * @param length bytes of the chunk
    */
   onData: (memory: Buffer, length: number, connection: RawConnection) => void
-  /** The connection is closed, by whichever side, unless it was given away. A peer that ends its side or cuts it is gone: phones do that all day, so it is no error. */
+  /** Called once when the connection closes, from either side; not after {@link RawConnection.handOff}. An end or a reset by the peer is not an error: phones do both all day. */
   onClose: () => void
 }
 
 export class RawConnection implements WritableConnection, WriteCallbacks {
   listener: RawConnectionListener
-  /** As long as it is open and no stream. */
+  /** Set while the connection is open and has no net.Socket. */
   #handle: Handle | undefined
   #stream: Socket | undefined
-  /** The handle after {@link writeAndClose}, until the connection is closed. */
+  /** Handle between {@link writeAndClose} and the close of the connection. */
   #ended: Handle | undefined
   /** Bytes of the last write that the kernel has not taken yet. */
   #unsent = 0
 
-  /** @param handle of which there is no socket */
+  /** @param handle must not belong to a net.Socket */
   constructor (handle: Handle, listener: RawConnectionListener) {
     this.#handle = handle
     this.listener = listener
@@ -43,12 +43,12 @@ export class RawConnection implements WritableConnection, WriteCallbacks {
 
   get writableLength (): number { return this.#stream ? this.#stream.writableLength : this.#unsent }
 
-  /** It is closed, or about to be. */
+  /** True once the connection is closing, closed or handed off. */
   get destroyed (): boolean { return this.#stream ? this.#stream.destroyed : this.#handle === undefined }
 
   get isPaused (): boolean { return this.#stream !== undefined && this.#stream.isPaused() }
 
-  /** The address of the peer, before there is a stream; undefined where it is gone. */
+  /** Address of the peer; undefined once there is a net.Socket, or if the peer is gone. */
   get address (): string | undefined { return this.#handle && addressOfPeer(this.#handle) }
 
   openStream (): Socket | undefined {
@@ -61,9 +61,9 @@ export class RawConnection implements WritableConnection, WriteCallbacks {
   resume (): void { this.#stream?.resume() }
 
   /**
-   * Writes the last bytes and FIN, then discards input until the peer ends its side as well (RFC 6455 §7.1.1). To close at once, with input unread or still to
-   * come, would reset the connection, and with that the kernel drops everything that it has not delivered. The wait has no limit: see {@link destroy}.
-   * @returns false where there is a stream, which may hold something that comes before
+   * Writes the last bytes and FIN, then discards input until the peer ends its side as well (RFC 6455 §7.1.1). Closing at once, with input unread or still to
+   * come, would reset the connection, and the kernel would drop all bytes that are not delivered yet. The wait has no limit: see {@link destroy}.
+   * @returns false if there is a net.Socket, whose buffer may hold earlier bytes
    */
   writeAndClose (last: Uint8Array): boolean {
     const handle = this.#handle
@@ -78,7 +78,7 @@ export class RawConnection implements WritableConnection, WriteCallbacks {
     return true
   }
 
-  /** Closes a connection after {@link writeAndClose} without waiting any longer. Bytes that the kernel has taken are still delivered, unless the peer sends something. */
+  /** Closes the connection after {@link writeAndClose} without further waiting. Bytes that the kernel has taken are still delivered, unless the peer sends something. */
   destroy (): void {
     const ended = this.#ended
     if (!ended) return
@@ -88,13 +88,13 @@ export class RawConnection implements WritableConnection, WriteCallbacks {
 
   onWritten (): void { this.#unsent = 0 }
 
-  /** The connection is broken; the next read says so. */
+  /** A failed write needs no handling: the next read reports the broken connection. */
   onFailed (): void {}
 
   /**
-   * Is done with a connection that has no stream yet, which from now on is somebody else's.
-   * @param length of a chunk that nobody has taken, 0 where there is none
-   * @param take makes a socket of it
+   * Hands a connection that has no net.Socket to a new owner. This object does not touch the connection any more.
+   * @param take creates a net.Socket on the handle
+   * @param length bytes of a chunk that was read but not processed; 0 if there is none
    */
   handOff (take: (handle: Handle) => void, length = 0): void {
     const handle = this.#handle
@@ -103,14 +103,14 @@ export class RawConnection implements WritableConnection, WriteCallbacks {
     const before = handle.onread
     take(handle)
     const { onread } = handle
-    // It has been closed instead: a server may have as many as it takes.
+    // The new owner has closed the handle instead of creating a net.Socket: a server at its `maxConnections` does.
     if (onread === before) return
-    // The network goes on to read into the memory; each chunk of it is copied as streams know them.
+    // libuv keeps reading into the shared read buffer. net.Socket expects each chunk in an ArrayBuffer of its own.
     handle.onread = function () {
       const length = internals!.readLength()
       onread!.call(this, length > 0 ? readBuffer.buffer.slice(0, length) : undefined)
     }
-    // The chunk is the last one that was read, so it is also what the socket takes its length from.
+    // Replay the unprocessed chunk. It was the last read, so the length that Node.js keeps internally is still that of this chunk.
     if (length > 0) handle.onread()
   }
 
@@ -125,14 +125,14 @@ export class RawConnection implements WritableConnection, WriteCallbacks {
     handle.close(() => this.listener.onClose())
   }
 
-  /** Makes the stream, which hears of the end of what is read but not of its bytes: what has come so far came this way as well. */
+  /** Creates the net.Socket. Its `onread` callback passes the bytes to the listener as before; the stream itself only sees the end and errors. */
   #streamOf (handle: Handle): Socket {
     this.#handle = undefined
     const onread = { buffer: readBuffer, callback: (length: number) => { this.listener.onData(readBuffer, length, this) } }
-    // `handle` is an option that Node.js itself makes its sockets with.
+    // Undocumented option `handle`, with which Node.js itself creates its sockets.
     return new Socket({ handle, onread } as object).on('error', ignore).on('close', () => this.listener.onClose())
   }
 }
 
-/** The close that follows says it. */
+/** The 'close' event follows every error and is enough. */
 function ignore (): void {}

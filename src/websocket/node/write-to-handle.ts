@@ -1,28 +1,28 @@
-// Writes to a connection past its stream, which does much that bytes need none of when the network takes them at once, as it nearly always does.
+// Writes to a connection's libuv handle and bypasses its stream, whose work is wasted when the kernel takes the bytes at once, as it nearly always does.
 import { internals, type Handle, type WriteRequest } from './internals.js'
 
-/** Whoever writes. */
+/** Callbacks of a write that did not complete synchronously. */
 export interface WriteCallbacks {
-  /** What was under way is written. */
+  /** The write in flight is done. */
   onWritten: () => void
-  /** What was under way cannot be. */
+  /** The write in flight has failed. */
   onFailed: () => void
 }
 
-/** What became of a write. `refused` was not written at all: given to the stream, it becomes what it always would have. */
+/** `written`: done. `under way`: in flight, a callback follows. `refused`: nothing was written; use the stream, which writes the bytes or reports the error. */
 export type WriteOutcome = 'written' | 'under way' | 'refused'
 
-/** Written to by {@link writeToHandle}. */
+/** The part of a handle that {@link writeToHandle} uses. */
 export type WritableHandle = Pick<Handle, 'writeBuffer' | 'writeQueueSize'>
 
-/** One that is done at once leaves nothing in its request, so it serves again; null where Node.js makes them. */
+/** Request of the next write. A write that completes synchronously leaves it unused, so it serves again. null where Node.js creates the requests. */
 let request = newRequest()
 
 function newRequest (): WriteRequest | null { return internals?.WriteRequest ? new internals.WriteRequest() : null }
 
 /**
- * Writes to a connection whose stream, if it has one, holds nothing. While it is `under way`, what is written to the stream comes after it.
- * @param bytes must stay as they are until they are written
+ * Writes to a connection whose stream, if there is one, has an empty buffer. After `under way`, bytes written to the stream follow these.
+ * @param bytes must not change until they are written
  */
 export function writeToHandle (handle: WritableHandle, bytes: Uint8Array, writer: WriteCallbacks): WriteOutcome {
   const passed = request
@@ -30,11 +30,11 @@ export function writeToHandle (handle: WritableHandle, bytes: Uint8Array, writer
   if (result === 0 && (passed === null || handle.writeQueueSize === 0)) return 'written'
   request = newRequest()
   const pending = result === 0 ? passed : result
-  // An error, or nothing at all from a handle that is gone.
+  // A libuv error code, or undefined from a closed handle.
   if (!pending || typeof pending === 'number') return 'refused'
-  // A request that is not in the queue is over already.
+  // The request is not in the queue, so it has completed already.
   if (handle.writeQueueSize === 0) return pending.writeStatus === 0 ? 'written' : 'refused'
-  // The network holds no more than a pointer to them.
+  // libuv holds only a pointer: keep the bytes from being garbage collected.
   pending.buffer = bytes
   pending.oncomplete = (status) => {
     if (status === 0) writer.onWritten()
