@@ -1,4 +1,4 @@
-// How many connections this node takes, in all and from one address.
+// Limits on the connections of this node, in total and per address.
 import { networkOf } from '../auth/address.js'
 import { Failure } from '../errors.js'
 
@@ -16,7 +16,7 @@ export class ConnectionLimits {
 
   constructor (options: ConnectionLimitsOptions) { this.#options = options }
 
-  /** Why one more connection from an address is not taken, if so. */
+  /** @returns the failure if a limit refuses one more connection from this address */
   check (address: string): Failure | undefined {
     const { maxConnections, maxPerAddress } = this.#options
     if (maxConnections > 0 && this.#connections >= maxConnections) return new Failure('UNAVAILABLE', 'The server has as many connections as it takes; try again later.')

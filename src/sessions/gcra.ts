@@ -1,35 +1,35 @@
-// How often something may happen: a token bucket in two numbers, for things of which there are many.
+// Rate limiting by the generic cell rate algorithm (GCRA): a token bucket in two numbers, small because every socket has several.
 
-/** So many a second, and so many at once. */
+/** Sustained rate and burst of a limit. */
 export interface Rate {
-  /** Time that one costs, ms. */
+  /** Time that one arrival costs, ms. */
   readonly emissionInterval: number
-  /** How much may be owed before the next one is refused, ms. */
+  /** Maximum debt at which an arrival is still accepted, ms. */
   readonly burstTolerance: number
 }
 
-/** What sums of times are off by, at the most, ms. */
+/** Maximum rounding error of a sum of times, ms. */
 const ROUNDING = 0.01
 
-/** @param burst how many may come at once, 1 or more */
+/** @param burst number of arrivals accepted at once, at least 1 */
 export function rateOf (perSecond: number, burst: number): Rate {
   const emissionInterval = 1000 / perSecond
   return { emissionInterval, burstTolerance: emissionInterval * (burst - 1) }
 }
 
-/** One who is held to a rate (the generic cell rate algorithm, ITU-T I.371: a bucket that need not be refilled). */
+/** Limiter of one source (generic cell rate algorithm, ITU-T I.371: a token bucket that needs no refill). */
 export class Gcra {
   readonly #rate: Rate
-  /** When nothing is owed any more, ms by the monotonic clock. */
+  /** Theoretical arrival time of the algorithm: when the debt is paid, ms by the monotonic clock. */
   #theoreticalArrival = 0
 
   constructor (rate: Rate) { this.#rate = rate }
 
-  /** Takes one, if it may be taken. @param now ms by the monotonic clock */
+  /** Counts an arrival if the rate allows it. @param now ms by the monotonic clock @returns false if the arrival is refused */
   take (now: number): boolean {
     const { emissionInterval, burstTolerance } = this.#rate
     const owed = this.#theoreticalArrival - now
-    // More than can be owed: the clock was put back.
+    // A debt larger than possible means that the clock was set back.
     if (owed <= 0 || owed > burstTolerance + emissionInterval + ROUNDING) this.#theoreticalArrival = now
     else if (owed > burstTolerance + ROUNDING) return false
     this.#theoreticalArrival += emissionInterval

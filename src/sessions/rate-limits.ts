@@ -1,15 +1,15 @@
-// How one socket behaves: how many messages it sends, and how many that are none.
+// Rate limits of one socket: messages, and invalid frames.
 import { Gcra, rateOf, type Rate } from './gcra.js'
 
-/** How many times the allowed rate is taken for a flood. */
+/** A flood is this many times the allowed rate. */
 const FLOOD = 5
-/** Frames that are no frames at all, or joins that prove nothing: ten at once, and ten a minute. */
+/** Limit of invalid frames and of joins with a rejected token: ten at once, and ten a minute. */
 const INVALID_FRAMES = rateOf(10 / 60, 10)
 
-/** How many messages a socket may send: past the first rate they are refused, past the second the socket is closed. */
+/** Message rates of a socket: above `allowed` messages are refused, above `flood` the socket is closed. */
 export interface MessageRates { readonly allowed: Rate, readonly flood: Rate }
 
-/** @returns undefined for no limit, which is what 0 a second means */
+/** @returns undefined for no limit, which is what `perSecond` 0 means */
 export function messageRates (perSecond: number, burst: number): MessageRates | undefined {
   return perSecond === 0 ? undefined : { allowed: rateOf(perSecond, burst), flood: rateOf(perSecond * FLOOD, burst * FLOOD) }
 }
@@ -26,13 +26,13 @@ export class SocketRateLimits {
     this.#arrivals = new Gcra(rates.flood)
   }
 
-  /** Something arrived. @returns whether there is so much of it that the socket should be closed */
+  /** Counts an arrival: a message, a ping or an unsolicited pong. @returns true if the socket should be closed */
   isFlood (time: number): boolean { return this.#arrivals?.take(time) === false }
 
-  /** A message is to be worked off. @returns whether it should be refused */
+  /** Counts a message that is about to be processed. @returns true if the message should be refused */
   isOverLimit (time: number): boolean { return this.#messages?.take(time) === false }
 
-  /** A frame was invalid. @returns whether it was one too many */
+  /** Counts an invalid frame. @returns true if the limit is exceeded */
   isOverErrorLimit (time: number): boolean {
     this.#invalidFrames ??= new Gcra(INVALID_FRAMES)
     return !this.#invalidFrames.take(time)

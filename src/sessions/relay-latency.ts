@@ -1,10 +1,10 @@
-// How long events took to their last socket. Those of one turn arrived and were written together, so the clock is read once for all of them.
+// Relay latency of events: from arrival to the write to the last socket. Events of one batch arrive and are written together, so the clock is read once per batch.
 import type { FastHistogram } from '../metrics/fast-histogram.js'
 import { onBatchEnd, inBatch } from '../websocket/batch.js'
-// What it puts off to the end of a turn, the writing, is to be done before this file's.
+// Imported for its onBatchEnd callback, which writes the frames and must run before the callback of this file.
 import '../websocket/batch-writer.js'
 
-/** The events of this turn. */
+/** Events relayed in the current batch. */
 const relayed = { count: 0, arrivedAt: 0, tally: undefined as FastHistogram | undefined, monotonic: () => 0 }
 
 onBatchEnd(() => {
@@ -15,9 +15,9 @@ onBatchEnd(() => {
 })
 
 /**
- * Counts an event that was relayed.
- * @param arrivedAt ms by the clock
- * @param monotonic the clock, which within a turn stands still
+ * Records the latency of an event that was relayed.
+ * @param arrivedAt arrival time, ms by the monotonic clock
+ * @param monotonic the clock, whose value is constant within a batch
  */
 export function observeRelayLatency (tally: FastHistogram, arrivedAt: number, monotonic: () => number): void {
   if (!inBatch()) return tally.observe((monotonic() - arrivedAt) / 1000)

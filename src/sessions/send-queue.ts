@@ -1,27 +1,27 @@
-// Bounded sends to one socket: a peer that does not read may cost this many bytes and one frame, and no more.
+// Bounded send queue of one socket: a peer that does not read costs at most `maxBytes` and one frame.
 import { CLOSE, type CloseReason } from '../errors.js'
 import { encodeTextFrame, PING_FRAME, encodePong, payloadOf, type WireFrame } from '../websocket/frame-writer.js'
 import type { WebSocketLike } from '../websocket/fast-socket.js'
 import { BatchWriter, type WritableConnection } from '../websocket/batch-writer.js'
 
-// The option object is shared: a new one for each send would be garbage on the hottest line of the server.
+// Shared options object: a new one per send would be garbage on the hottest path of the server.
 const TEXT = { binary: false }
 const OPEN = 1
 
 interface Closable { close: (reason: CloseReason) => void }
 
-/** All that is sent to a socket goes through here, so that it keeps its order. */
+/** All sends to a socket go through its queue, which keeps their order. */
 export class SendQueue {
   readonly #socket: WebSocketLike
-  /** Passes by the socket, which without extensions would only put the same few bytes before each message again. */
+  /** Bypasses the socket, which without extensions would only prepend the same few header bytes to each message again. */
   readonly #writer: BatchWriter | undefined
   readonly #maxBytes: number
   readonly #owner: Closable
 
   /**
-   * @param network the connection under the socket, where there is one to write to; without it everything goes through the socket
-   * @param maxBytes bytes that may wait for the peer to read them
-   * @param owner closed as too slow when a frame finds no room
+   * @param network connection under the socket; if undefined, all sends go through the socket
+   * @param maxBytes maximum bytes queued for the peer
+   * @param owner closed with TOO_SLOW when the queue is full
    */
   constructor (socket: WebSocketLike, network: WritableConnection | undefined, maxBytes: number, owner: Closable) {
     this.#socket = socket
@@ -30,14 +30,14 @@ export class SendQueue {
     this.#owner = owner
   }
 
-  /** Queues one text message. On a socket that is closing it does nothing. */
+  /** Queues one text message. Does nothing if the socket is closing. */
   send (text: string): void {
     if (!this.#hasRoom()) return
     if (this.#writer) this.#writer.write(encodeTextFrame(text))
     else this.#socket.send!(text, TEXT)
   }
 
-  /** The same for a message that is in its frame already. */
+  /** Queues one message that is already encoded as a frame. */
   sendFrame (frame: WireFrame): void {
     if (!this.#hasRoom()) return
     if (this.#writer) this.#writer.write(frame)
@@ -45,8 +45,8 @@ export class SendQueue {
   }
 
   /**
-   * Queues one frame of many. What is replayed at once may be more than a peer may fall behind by.
-   * @returns a promise to wait for before the next one, where half of what may wait is waiting
+   * Queues one frame of a replay. A replay may be larger than `maxBytes`, so it must be paced.
+   * @returns a promise to await before the next frame, if half of `maxBytes` is queued
    */
   sendPaced (frame: WireFrame): Promise<void> | undefined {
     if (this.#socket.readyState !== OPEN) return undefined
@@ -54,7 +54,7 @@ export class SendQueue {
       this.sendFrame(frame)
       return undefined
     }
-    // Called when the frame was handed to the network, or when the socket is gone.
+    // Resolves when the frame was handed to the network, or when the socket is gone.
     return new Promise((resolve) => {
       if (this.#writer) this.#writer.writePaced(frame, resolve)
       else this.#socket.send!(payloadOf(frame), TEXT, () => resolve())
@@ -67,14 +67,13 @@ export class SendQueue {
     else this.#socket.ping!()
   }
 
-  /** Queues the answer to a ping. */
   pong (data: Buffer): void {
     if (!this.#hasRoom()) return
     if (this.#writer) this.#writer.write(encodePong(data))
     else this.#socket.pong!(data)
   }
 
-  /** Sends the close frame, behind all that was queued. */
+  /** Sends the close frame after all queued frames. */
   close ({ code, reason }: CloseReason): void {
     this.#writer?.flush()
     this.#socket.close(code, reason)

@@ -1,52 +1,52 @@
-// All connections of this node, sockets and event streams: one heartbeat for all of them, each in its turn, and the drain before the process ends.
+// All connections of this node, sockets and event streams: one heartbeat that pings them in buckets, and the drain at shutdown.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CLOSE, type CloseReason } from '../errors.js'
 import type { Log } from '../rooms/log.js'
 
-/** Time between two batches of a drain on average, ms; half of it more or less, so that nodes that stop together do not keep step. */
+/** Average pause between two batches of a drain, ms; varies by ±50 %, so that nodes that stop together do not run in step. */
 const BATCH_PAUSE = 50
-/** Time between two turns of the heartbeat at the least, ms. A ping and its pong take some 20 µs, so all of ten thousand sockets at once would hold every event up for 0.2 s. */
+/** Minimum interval between two buckets, ms. A ping and its pong take about 20 µs, so pinging ten thousand sockets at once would delay every event by 0.2 s. */
 const BUCKET_INTERVAL = 100
-/** Turns at the most; where pings come seldom, so do turns. */
+/** Upper bound of buckets; with a long HEARTBEAT_SECONDS each bucket just fires less often. */
 const MAX_BUCKETS = 250
-/** How often deadlines are looked at, ms. */
+/** Interval between two checks of the deadlines, ms. */
 const DEADLINE_CHECK = 1_000
-/** Sockets that a drain closes at once, at the least. */
+/** Minimum number of connections that a drain closes per batch. */
 const BATCH_SIZE = 100
 
-/** A connection as the heartbeat and the drain see it. */
+/** Connection as the heartbeat and the drain see it. */
 export interface ManagedSession {
   readonly transport: 'socket' | 'stream'
-  /** The number of the oldest ping that was not answered, 0 where there is none. */
+  /** Number of the oldest unanswered ping; 0 if there is none. */
   readonly unansweredPing: number
   ping: (number: number) => void
-  /** When to look whether it may stay, ms by the monotonic clock. */
+  /** Time at which to check if the connection may stay, ms by the monotonic clock. */
   readonly deadline: number
-  /** Called once the deadline has come: closes the connection, or puts the deadline off. */
+  /** Called once the deadline has passed: closes the connection or moves the deadline. */
   expire: (time: number) => void
   close: (reason: CloseReason) => void
 }
 
 export interface SessionRegistryOptions {
   readonly log: Log
-  /** ms; see src/clock.ts. */
+  /** Monotonic clock, ms; see src/clock.ts. */
   readonly monotonic: () => number
-  /** Time between pings, ms. */
+  /** Interval between two pings of a session, ms. */
   readonly heartbeat: number
-  /** How long to wait for a pong, ms. */
+  /** Time to wait for a pong, ms. */
   readonly pongDeadline: number
 }
 
 export class SessionRegistry {
-  /** No new sockets are wanted: the process is on its way out. */
+  /** True from the start of the drain: the process is stopping, and new sockets are refused. */
   draining = false
-  /** All of them, and the turn of the heartbeat that each has. */
+  /** All sessions, each with its heartbeat bucket. */
   readonly #sessions = new Map<ManagedSession, Set<ManagedSession>>()
   readonly #buckets: ReadonlyArray<Set<ManagedSession>>
   readonly #options: SessionRegistryOptions
   readonly #heartbeat: NodeJS.Timeout
   readonly #deadlines: NodeJS.Timeout
-  /** Turns that have been given out, and turns that have been. */
+  /** Number of buckets assigned so far, and number of buckets pinged so far. */
   #nextBucket = 0
   #tick = 0
 
@@ -60,14 +60,14 @@ export class SessionRegistry {
 
   get size (): number { return this.#sessions.size }
 
-  /** How many there are of each kind. */
+  /** Number of sessions by transport. */
   counts (): Record<ManagedSession['transport'], number> {
     let stream = 0
     for (const session of this.#sessions.keys()) if (session.transport === 'stream') stream++
     return { socket: this.size - stream, stream }
   }
 
-  /** Turns are given out one after the other, not by the clock: after a restart all come at once. */
+  /** Adds a session to the next bucket. Buckets are assigned round-robin, not by the clock: after a restart all clients connect at once. */
   add (session: ManagedSession): void {
     const turn = this.#buckets[this.#nextBucket++ % this.#buckets.length]!
     turn.add(session)
@@ -80,7 +80,7 @@ export class SessionRegistry {
   }
 
   /**
-   * Tells every client to come back elsewhere (1012), in batches, so that they do not all arrive there at once.
+   * Asks every client to reconnect (close code 1012), in batches, so that the clients do not all arrive at another node at once.
    * @param within time for all batches, ms
    */
   async drain (within: number): Promise<void> {
@@ -94,7 +94,7 @@ export class SessionRegistry {
     if (sessions.length > 0) this.#options.log.info({ clients: sessions.length }, 'clients told to reconnect')
   }
 
-  /** Stops the heartbeat, and the watch over deadlines. */
+  /** Stops the heartbeat and the deadline checks. */
   stop (): void {
     clearInterval(this.#heartbeat)
     clearInterval(this.#deadlines)
@@ -105,18 +105,18 @@ export class SessionRegistry {
     for (const session of this.#sessions.keys()) if (session.deadline <= time) session.expire(time)
   }
 
-  /** Pings those whose turn it is. */
+  /** Pings the sessions of the next bucket. */
   #onHeartbeat (): void {
     const turn = this.#buckets[this.#tick % this.#buckets.length]!
     const number = ++this.#tick
     if (turn.size === 0) return
     for (const session of turn) session.ping(number)
-    // After a blocked event loop this timer fires before the pongs that already arrived are read; one turn of the loop later they are.
+    // After a blocked event loop this timer fires before pongs that have already arrived are read; setImmediate lets the loop read them first.
     setTimeout(() => setImmediate(() => closeUnresponsive(turn, number)), this.#options.pongDeadline).unref()
   }
 }
 
-/** Drops who has not answered this ping or an older one; a later ping may be on its way already. */
+/** Closes sessions that have not answered this ping or an older one; a later ping may already be in flight. */
 function closeUnresponsive (turn: Iterable<ManagedSession>, number: number): void {
   for (const session of turn) if (session.unansweredPing > 0 && session.unansweredPing <= number) session.close(CLOSE.NO_PONG)
 }

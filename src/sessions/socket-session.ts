@@ -1,4 +1,4 @@
-// One socket's life: greeting, its frames one after the other, the replies, and the close.
+// Session of one WebSocket: greeting, messages processed one after the other, replies, and the close.
 import { mapMaybePromise, type MaybePromise } from '../maybe-promise.js'
 import { ANONYMOUS, type Claims } from '../auth/policy.js'
 import type { LogEntry, Published } from '../broker/broker.js'
@@ -22,10 +22,10 @@ import type { Rooms } from '../rooms/rooms.js'
 import type { ManagedSession } from './session-registry.js'
 import type { WritableConnection } from '../websocket/batch-writer.js'
 
-/** Frames of one socket that may wait for the one before; past it we stop reading from that socket. */
+/** Number of messages queued behind the one in progress at which the session stops reading from the socket. */
 export const INBOX_SIZE = 64
 
-/** `readyState`, in the words of the WebSocket standard. */
+/** `readyState` value of the WebSocket standard. */
 const OPEN = 1
 
 export interface SocketSessionOptions extends Clocks {
@@ -34,37 +34,37 @@ export interface SocketSessionOptions extends Clocks {
   readonly log: Log
   readonly maxOutboxBytes: number
   readonly messageRates: MessageRates | undefined
-  /** Says what a token allows; undefined where none is asked for. */
+  /** Verifies a token; undefined if the server requires no tokens. */
   readonly verify: ((token: string) => Promise<Claims | Failure>) | undefined
-  /** How long a socket has to show a valid token, where one is asked for, ms. */
+  /** Time for a socket to present a valid token if the server requires one, ms. */
   readonly joinTimeout: number
 }
 
-/** A received frame, and when it arrived, ms by the monotonic clock. */
+/** A received message, decoded, and its arrival time, ms by the monotonic clock. */
 interface ReceivedFrame { readonly frame: ClientFrame | RefusedFrame, readonly at: number }
 
 export class SocketSession implements Subscriber, ManagedSession {
   readonly transport = 'socket'
   readonly memberships = new Map<string, Member>()
-  /** The number of the oldest ping that no pong has answered, 0 where there is none. */
+  /** Number of the oldest unanswered ping; 0 if there is none. */
   unansweredPing = 0
-  /** When to look whether it may stay, ms by the monotonic clock. */
+  /** Time at which to check if the socket may stay, ms by the monotonic clock. */
   deadline = Infinity
   readonly #socket: WebSocketLike
   readonly #options: SocketSessionOptions
   readonly #sendQueue: SendQueue
-  /** What arrived while one before it was still being worked on. */
+  /** Messages received while an earlier one was in progress. */
   readonly #inbox: ReceivedFrame[] = []
   readonly #openedAt: number
   readonly #rateLimits: SocketRateLimits
-  /** It has shown a valid token. */
+  /** The socket has presented a valid token. */
   #authenticated = false
   #busy = false
   #ended = false
-  /** The code that we closed with, where it was us. */
+  /** Close code sent by the server; undefined if the server has not closed the socket. */
   #closedWith: number | undefined
 
-  /** @param network the connection under the socket, where it may be written to */
+  /** @param network connection under the socket, if frames can be written to it directly */
   constructor (readonly clientId: string, socket: WebSocketLike, network: WritableConnection | undefined, options: SocketSessionOptions) {
     this.#socket = socket
     this.#options = options
@@ -74,15 +74,15 @@ export class SocketSession implements Subscriber, ManagedSession {
     this.#rateLimits = new SocketRateLimits(options.messageRates)
   }
 
-  /** Greets the client. @param before bytes that are not ours and go out in front, in the same write */
+  /** Greets the client. @param before bytes to send in front of the greeting in the same write, such as the handshake response */
   greet (before?: Uint8Array): void {
     if (before) this.#sendQueue.sendFrame(before)
     this.#sendQueue.sendFrame(encodeTextFrame(greeting(this.clientId, this.#options.now()), true))
   }
 
   /**
-   * Takes one text message from the socket. Frames are worked off strictly one after the other, so their order is the room's order.
-   * @param bytes hold the message, UTF-8, from `start` to `end`; nothing of them is kept
+   * Receives one text message from the socket. Messages are processed strictly one after the other, so their order is also their order in the room.
+   * @param bytes hold the message, UTF-8, from `start` to `end`; no reference to the bytes is kept
    */
   onMessage (bytes: Buffer, start = 0, end = bytes.length): void {
     if (this.#ended) return
@@ -97,7 +97,7 @@ export class SocketSession implements Subscriber, ManagedSession {
     }
   }
 
-  /** A message that is no text. */
+  /** Closes the socket: binary messages are not supported. */
   onBinaryMessage (): void {
     if (!this.#ended && !this.#closeIfFlood(this.#options.monotonic())) this.close(CLOSE.UNSUPPORTED_DATA)
   }
@@ -108,27 +108,27 @@ export class SocketSession implements Subscriber, ManagedSession {
 
   sendControl (frame: string): void { this.#sendQueue.send(frame) }
 
-  /** The client's own pings cost us a pong each, so they count as messages do. @param data what the pong has to repeat (RFC 6455 §5.5.3) */
+  /** Answers a ping. A ping costs the server a pong, so pings count as messages do. @param data payload to echo (RFC 6455 §5.5.3) */
   onPing (data: Buffer): void {
     if (this.#ended || this.#closeIfFlood(this.#options.monotonic())) return
     this.#sendQueue.pong(data)
   }
 
-  /** A pong that nobody asked for counts as well. */
+  /** Unsolicited pongs count as messages, too. */
   onPong (): void {
     if (this.unansweredPing > 0) this.unansweredPing = 0
     else if (!this.#ended) this.#closeIfFlood(this.#options.monotonic())
   }
 
-  /** @param number counts the pings of all sessions, from 1 */
+  /** @param number of the heartbeat tick, from 1; the same for all sessions of a bucket */
   ping (number: number): void {
-    // Its pong would not be read; a socket that is closing is sent no ping.
+    // The pong of a paused socket would not be read, and a closing socket gets no pings.
     if (this.#socket.isPaused || this.#socket.readyState !== OPEN) return
     this.unansweredPing ||= number
     this.#sendQueue.ping()
   }
 
-  /** Its deadline has come. */
+  /** Closes the socket if no valid token was presented in time or a token has expired; otherwise moves the deadline. */
   expire (time: number): void {
     if (!this.#authenticated) return this.close(CLOSE.NO_JOIN)
     const ends = [...this.memberships.values()].map(({ claims }) => 'endsAt' in claims ? claims.endsAt : Infinity)
@@ -136,12 +136,12 @@ export class SocketSession implements Subscriber, ManagedSession {
     if (this.deadline <= time) this.close(CLOSE.TOKEN_EXPIRED)
   }
 
-  /** The server has closed the socket, not the client. */
+  /** True if the server closed the socket, not the client. */
   get isClosedByServer (): boolean { return this.#closedWith !== undefined }
 
-  /** Ends the session from our side. What the client still sends is not read. */
+  /** Closes the socket from the server's side. Messages that the client still sends are ignored. */
   close (reason: CloseReason): void {
-    // It is closing already; the first reason is the one that the client is told.
+    // The socket is already closing, and the client gets the first reason.
     if (this.#closedWith !== undefined || this.#socket.readyState !== OPEN) return
     this.#ended = true
     this.#closedWith = reason.code
@@ -151,7 +151,7 @@ export class SocketSession implements Subscriber, ManagedSession {
     this.#options.rooms.drop(this)
   }
 
-  /** The socket is gone. What it sent before it went still counts: a phone's last event is often followed by its silence. */
+  /** Socket closed. Messages already received are still processed: a phone often disconnects right after its last event. */
   onClose (code: number): void {
     const { log, metrics, monotonic } = this.#options
     metrics.closed(this.#closedWith ?? code)
@@ -160,7 +160,7 @@ export class SocketSession implements Subscriber, ManagedSession {
     if (!this.#busy) this.#options.rooms.drop(this)
   }
 
-  /** Works off a message and all that wait behind it. An event is done at once where the broker answers at once; otherwise the rest waits for it. */
+  /** Processes a message and all messages queued behind it. Synchronous while the broker answers synchronously; otherwise the queue waits for the answer. */
   #drainInbox (first: ReceivedFrame | undefined): void {
     for (let arrival = first; arrival; arrival = this.#inbox.length > 0 ? this.#inbox.shift() : undefined) {
       const work = this.#handle(arrival)
@@ -178,7 +178,7 @@ export class SocketSession implements Subscriber, ManagedSession {
     if (this.#ended && !this.#busy) this.#options.rooms.drop(this)
   }
 
-  /** @returns a promise where it has to wait, which does not reject */
+  /** @returns a promise if the message is still in progress; the promise never rejects */
   #handle ({ frame, at }: ReceivedFrame): Promise<void> | undefined {
     try {
       if (this.#rateLimits.isOverLimit(at)) return this.#sendError(new Failure('RATE_LIMITED'), frame.id)
@@ -211,7 +211,7 @@ export class SocketSession implements Subscriber, ManagedSession {
     }
   }
 
-  /** A join whose proof does not do is told so, and ends a socket that is in no room. */
+  /** Joins a room. If the token is rejected, replies with the error; then closes the socket, or counts an invalid frame if the socket is already in a room. */
   #enter (request: JoinRoom, id: string | undefined): MaybePromise<Failure | undefined> {
     const { verify } = this.#options
     const claims = verify ? verify(request.token ?? '') : ANONYMOUS
@@ -251,7 +251,7 @@ export class SocketSession implements Subscriber, ManagedSession {
 
   #publish (event: PaymentEvent, arrivedAt: number): MaybePromise<Failure | undefined> {
     const published = this.#options.rooms.publish(this, event)
-    // Not by way of a function, which is garbage on the hottest way there is.
+    // No helper that takes a closure: a closure per event would be garbage on the hottest path.
     if (published instanceof Promise) return published.then((later) => this.#acknowledge(event, arrivedAt, later))
     return this.#acknowledge(event, arrivedAt, published)
   }
@@ -268,7 +268,7 @@ export class SocketSession implements Subscriber, ManagedSession {
     return undefined
   }
 
-  /** Stops reading; a pong that is not read is none that was not sent. */
+  /** Stops reading. Pongs are then not read either, so the last ping no longer counts as unanswered. */
   #pause (): void {
     this.#socket.pause()
     this.unansweredPing = 0
@@ -277,7 +277,7 @@ export class SocketSession implements Subscriber, ManagedSession {
   #closeIfFlood (time: number): boolean {
     if (!this.#rateLimits.isFlood(time)) return false
     this.close(CLOSE.RATE_LIMIT)
-    // The rest of the flood is not even read; the close timeout ends what is left.
+    // Do not read the rest of the flood; the close timeout ends the connection.
     this.#pause()
     return true
   }

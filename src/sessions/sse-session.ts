@@ -1,4 +1,4 @@
-// A room as server-sent events (WHATWG HTML §9.2): for networks that block WebSockets, and for backends.
+// A room as server-sent events (WHATWG HTML §9.2), for networks that block WebSockets and for backends.
 import type { Writable } from 'node:stream'
 import type { Claims } from '../auth/policy.js'
 import type { LogEntry, ReadFrom } from '../broker/broker.js'
@@ -12,7 +12,7 @@ import type { Member, Subscriber } from '../rooms/room.js'
 import type { Rooms } from '../rooms/rooms.js'
 import type { ManagedSession } from './session-registry.js'
 
-/** How long a reader should wait before it connects again, ms. It is the browser that waits, so it is not jittered by us. */
+/** Reconnection time sent to the client, ms. The browser does the waiting, so the server adds no jitter. */
 const RETRY = 2000
 
 export interface SseSessionOptions {
@@ -20,24 +20,24 @@ export interface SseSessionOptions {
   readonly metrics: Metrics
   /** ms since the epoch. */
   readonly now: () => number
-  /** Bytes that may wait for a slow reader. */
+  /** Maximum bytes queued for a slow reader. */
   readonly maxBytes: number
 }
 
 export class SseSession implements Subscriber, ManagedSession {
   readonly transport = 'stream'
   readonly memberships = new Map<string, Member>()
-  // A stream is not asked for a pong: a reader that is gone shows as a broken pipe.
+  // Event streams have no pongs: a lost reader shows as a broken pipe.
   readonly unansweredPing = 0
-  /** When the token that opened it expires, ms by the monotonic clock. */
+  /** Expiry of the token that opened the stream, ms by the monotonic clock. */
   readonly deadline: number
   readonly #claims: Claims
   readonly #output: Writable
   readonly #options: SseSessionOptions
 
   /**
-   * @param claims what its reader has shown
-   * @param output the body of the answer
+   * @param claims of the stream's reader
+   * @param output body of the response
    */
   constructor (readonly clientId: string, claims: Claims, output: Writable, options: SseSessionOptions) {
     this.#claims = claims
@@ -47,8 +47,8 @@ export class SseSession implements Subscriber, ManagedSession {
   }
 
   /**
-   * Joins the room; the first message is the same `ROOM_JOINED` that a socket gets, and logged events follow from the position that was asked for.
-   * @param onJoined begins to send the output; called once the room let us in, so that a refusal can still be an answer of its own
+   * Joins the room. The first message is the same `ROOM_JOINED` that a socket gets; logged events follow from the requested position.
+   * @param onJoined starts the response; called once the join has succeeded, so that a refusal can still be a plain HTTP response
    */
   async open (
     roomId: string, { deviceId, role, recover }: { deviceId?: string | undefined, role?: Role | undefined, recover: ReadFrom }, onJoined: () => void
@@ -61,11 +61,11 @@ export class SseSession implements Subscriber, ManagedSession {
       this.#write(`retry: ${RETRY}\n\n`)
       this.sendControl(encodeJoined(roomJoined(member, view, now(), true)))
     })
-    // The room ended while we waited for it; a second try is told so.
+    // The room ended during the join; a retry gets the reason.
     return failure ?? (isJoined ? undefined : new Failure('UNAVAILABLE'))
   }
 
-  // A frame is one line of JSON, so it needs no splitting into several `data:` fields.
+  // A message is one line of JSON, so it fits into a single `data:` field.
   send ({ epoch, seq, frame }: LogEntry): void { this.#write(`id: ${epoch}:${seq}\ndata: ${payloadOf(frame).toString('utf8')}\n\n`) }
 
   sendPaced (entry: LogEntry): Promise<void> | undefined {
@@ -83,18 +83,18 @@ export class SseSession implements Subscriber, ManagedSession {
 
   sendControl (frame: string): void {
     this.#write(`data: ${frame}\n\n`)
-    // A stream is about one room; when that is over, so is the stream.
+    // A stream belongs to one room and ends with it.
     if (this.memberships.size === 0) this.#output.end()
   }
 
-  /** A comment, so that no proxy takes the silence for an end. */
+  /** Sends a comment, so that no proxy takes the silence for an end. */
   ping (): void { this.#write(': ping\n\n') }
 
   expire (): void { this.close(CLOSE.TOKEN_EXPIRED) }
 
-  /** Ends the stream; the reader comes back by itself, with the last id that it saw. */
+  /** Ends the stream. The client reconnects by itself, with the last event id that it received. */
   close (reason: CloseReason): void {
-    // A reader that does not read would not see the end either.
+    // A reader that is too slow would not receive a regular end either.
     if (reason === CLOSE.TOO_SLOW) {
       this.#options.metrics.slowConsumers.inc({ transport: this.transport })
       this.#output.destroy()
@@ -111,13 +111,13 @@ export class SseSession implements Subscriber, ManagedSession {
   }
 }
 
-/** Where a stream resumes: `Last-Event-ID` is what the browser saw last, so it outranks the address, which is that of the first request. */
+/** Position from which a stream resumes. `Last-Event-ID` is the last event that the browser received, so it outranks the URL, which is still that of the first request. */
 export function recoverFrom (lastEventId: string | undefined, fromAddress: ReadFrom): ReadFrom {
   const [, epoch, seq] = /^([\w-]+):(\d{1,15})$/.exec(lastEventId ?? '') ?? []
   return epoch === undefined ? fromAddress : { epoch, seq: Number(seq) }
 }
 
-/** Whether an `Accept` header asks for a stream by name, and not with a weight of nothing (RFC 9110 §12.5.1). */
+/** True if an `Accept` header names `text/event-stream` with a weight other than 0 (RFC 9110 §12.5.1). */
 export function wantsStream (accept: string | undefined): boolean {
   return (accept ?? '').split(',').some((range) => {
     const [type, ...parameters] = range.split(';').map((part) => part.trim().toLowerCase())
