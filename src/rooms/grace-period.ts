@@ -1,28 +1,28 @@
-// Devices that dropped and may be back: the news of it is held back for the grace time.
+// Grace period of dropped devices: a departure is announced only if the device has not returned when the period ends.
 import type { RoomMember } from '../protocol/server-frames.js'
 
 interface Departure { readonly roomId: string, readonly member: RoomMember, readonly dueAt: number }
 
 export interface GracePeriodOptions {
-  /** How long a device may be away unnoticed, ms. */
+  /** Length of the grace period, ms. */
   readonly grace: number
-  /** ms; see src/clock.ts. */
+  /** Monotonic clock, ms; see src/clock.ts. */
   readonly monotonic: () => number
-  /** Called when a device is really gone. */
+  /** Called when a device has not returned within its grace period. */
   readonly onLeft: (roomId: string, member: RoomMember) => void
 }
 
-/** One timer for all rooms. */
+/** One timer serves all rooms. */
 export class GracePeriod {
   readonly #rooms = new Map<string, Map<string, Departure>>()
-  // The grace is the same for all, so the order of insertion is the order in which they fall due.
+  // All grace periods have the same length, so insertion order is also the order of expiry.
   readonly #due = new Set<Departure>()
   readonly #options: GracePeriodOptions
   #timer: NodeJS.Timeout | undefined
 
   constructor (options: GracePeriodOptions) { this.#options = options }
 
-  /** A device dropped. It is gone when the grace is over, unless it comes back. */
+  /** Starts the grace period of a dropped device. `onLeft` is called at its end, unless the device returns. */
   start (roomId: string, member: RoomMember): void {
     this.cancel(roomId, member.deviceId)
     const departure = { roomId, member, dueAt: this.#options.monotonic() + this.#options.grace }
@@ -32,23 +32,23 @@ export class GracePeriod {
     this.#schedule()
   }
 
-  /** @returns whether the device was away within its grace, so that its return is no news */
+  /** Ends the grace period of a device that returned. @returns true if there was one, in which case the return is not announced */
   cancel (roomId: string, deviceId: string): boolean {
     const departure = this.#rooms.get(roomId)?.get(deviceId)
     if (departure) this.#remove(departure)
     return departure !== undefined
   }
 
-  /** Whether a device is away within its grace. */
+  /** True if a device is in its grace period. */
   has (roomId: string, deviceId: string): boolean { return this.#rooms.get(roomId)?.has(deviceId) ?? false }
 
-  /** The devices of a room that are away within their grace: for everyone else they are still there. */
+  /** Devices of a room that are in their grace period; the other members still see them as present. */
   pending (roomId: string): RoomMember[] {
     const room = this.#rooms.get(roomId)
     return room ? [...room.values()].map(({ member }) => member) : []
   }
 
-  /** The room is over: nobody comes back to it. */
+  /** Drops the grace periods of a room that has ended: no device returns to it. */
   forget (roomId: string): void {
     for (const departure of this.#rooms.get(roomId)?.values() ?? []) this.#remove(departure)
   }

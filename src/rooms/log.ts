@@ -1,4 +1,4 @@
-// What the rooms need of a logger: pino's shape, fields first and then a short sentence.
+// Logger that the rooms need: pino's signature, fields first and then a short sentence.
 
 type Write = (fields: object, sentence: string) => void
 
@@ -10,7 +10,7 @@ export interface Log {
   readonly error: Write
 }
 
-/** Whether debug lines are written; asked once, so that per-event lines cost nothing where they are off. */
+/** True if debug lines are written. Checked before the fields are built, so that per-event lines cost nothing when they are off. */
 export function writesDebug (log: Log): boolean {
   return log.level === 'debug' || log.level === 'trace'
 }

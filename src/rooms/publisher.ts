@@ -1,4 +1,4 @@
-// The way into a room's log: what is said becomes a draft, is appended by the broker, counted, and written down where it is worth a line.
+// Publishes events to a room's log: drafts an event, appends it through the broker, counts it, and logs the notable ones.
 import type { MaybePromise } from '../maybe-promise.js'
 import type { Broker, Published } from '../broker/broker.js'
 import { Failure } from '../errors.js'
@@ -7,16 +7,16 @@ import { draftEvent, type DraftOptions } from '../broker/event-draft.js'
 import { EVENTS, type EventPayload, type PaymentEventType, type Source } from '../protocol/events.js'
 import { writesDebug, type Log } from './log.js'
 
-/** An event that a device or a backend publishes, validated. */
+/** Validated event of a device or a backend. */
 export interface PaymentEvent {
   readonly type: PaymentEventType
   readonly payload: EventPayload
   readonly id?: string | undefined
-  /** How its text begins, where that is known; see ClientFrame. */
+  /** Start of the event's JSON text, if known; see ClientFrame. */
   readonly jsonPrefix?: string | undefined
 }
 
-/** A backend's own message. */
+/** Custom message of a backend. */
 export interface Broadcast {
   readonly eventType: string
   readonly message: string
@@ -41,18 +41,18 @@ export class Publisher {
   }
 
   /**
-   * @param roomId of the event
-   * @param create open the room where it does not exist
-   * @param who said it, for the log
+   * @param roomId room of the event
+   * @param create opens the room if it does not exist
+   * @param who log fields of the sender
    */
   publishEvent (roomId: string, event: PaymentEvent, said: DraftOptions, create: boolean, who: object): MaybePromise<Published | Failure> {
     const published = this.#options.broker.publish(roomId, draftEvent(event, said), create)
-    // Not by way of a function, which is garbage on the hottest way there is.
+    // No helper that takes a closure: a closure per event would be garbage on the hottest path.
     if (published instanceof Promise) return published.then((later) => this.#note(event, said, who, later))
     return this.#note(event, said, who, published)
   }
 
-  /** @param idempotencyKey makes a repeated request one message */
+  /** @param idempotencyKey makes repeated requests one message */
   async broadcast (roomId: string, { eventType, message, idSeguro }: Broadcast, idempotencyKey?: string): Promise<Published | Failure> {
     const { log, now } = this.#options
     const timestamp = now()
@@ -60,7 +60,7 @@ export class Publisher {
     const draft = draftEvent({ type: eventType, payload }, { source: 'api', timestamp, idempotencyKey, hasServerTimestamp: true })
     const published = await this.#options.broker.publish(roomId, draft, false)
     if (published instanceof Failure) return published
-    // Its type is a backend's to choose, and so no label.
+    // A backend chooses the event type, so it must not become a metric label.
     this.#count(published, 'BROADCAST', 'api')
     if (published.isNew) log.info({ roomId, type: eventType, seq: published.seq, sentToClients: published.receivers }, 'message broadcast')
     return published
@@ -70,7 +70,7 @@ export class Publisher {
     if (published instanceof Failure) return published
     const { seq, duplicate, receivers, changed } = published
     this.#count(published, type, source)
-    // A payment that gets somewhere is worth a line; every single event is not, and its fields are not built when nobody reads them.
+    // Log an event only if it changed the payment's state. The debug fields of other events are not built while debug lines are off.
     if (changed) this.#options.log.info({ roomId, ...who, seq }, EVENTS[type].sentence)
     if (this.#debug) this.#options.log.debug({ roomId, ...who, type, seq, duplicate, receivers }, 'event relayed')
     return published

@@ -1,4 +1,4 @@
-// A room as this node knows it, who is in it, and what a room needs of a client.
+// Types of a room on this node, of its members, and of the subscribers that the rooms send to.
 import type { MaybePromise } from '../maybe-promise.js'
 import type { Claims } from '../auth/policy.js'
 import type { LogEntry } from '../broker/broker.js'
@@ -6,45 +6,45 @@ import type { CloseReason, Failure } from '../errors.js'
 import type { Role } from '../protocol/events.js'
 import type { RoomMember } from '../protocol/server-frames.js'
 
-/** A client as its rooms see it: a socket, or an event stream. */
+/** Client as its rooms see it: a socket or an event stream. */
 export interface Subscriber {
   readonly clientId: string
   readonly memberships: Map<string, Member>
-  /** A live event. */
+  /** Sends a live event. */
   send: (entry: LogEntry) => void
-  /** An event of those that are told again, at the pace of the recipient. @returns what to wait for before the next one, if anything */
+  /** Sends a replayed event at the subscriber's pace. @returns a promise to await before the next event, if the subscriber is behind */
   sendPaced: (entry: LogEntry) => Promise<void> | undefined
-  /** A frame that is in no log. */
+  /** Sends a message that is in no log. */
   sendControl: (frame: string) => void
   close: (reason: CloseReason) => void
 }
 
-/** One recipient in one room. */
+/** One subscriber in one room. */
 export interface Member {
   readonly room: LocalRoom
   readonly subscriber: Subscriber
-  /** What it has shown; a later join may bring something newer. */
+  /** Claims of the last join; a later join may bring newer ones. */
   claims: Claims
   deviceId: string
   role: Role
-  /** It was introduced, so it counts as being there. Until then it may yet be refused. */
+  /** The member was announced and counts as present. Before that, its join may still be refused. */
   announced: boolean
-  /** It asked for news of who comes and goes. */
+  /** The member asked for `DEVICE_JOINED` and `DEVICE_LEFT`. */
   presence: boolean
-  /** The last event that it was told of when it joined. The broker may still hand out some of those. */
+  /** `seq` up to which the join covers the log. The broker may still deliver entries up to it, which are skipped. */
   deliveredSeq: number
-  /** Live entries that wait until the newcomer has its reply; undefined once it is live. */
+  /** Live entries buffered until the joining member has its reply and its replay; undefined once the member is live. */
   buffered: LogEntry[] | undefined
 }
 
 export interface LocalRoom {
   readonly roomId: string
   readonly members: Set<Member>
-  /** Who is in it on other nodes. */
+  /** Members on other nodes. */
   remoteMembers: readonly RoomMember[]
-  /** Settles once the broker delivers the room's entries here; undefined from then on. */
+  /** Settles once the broker delivers the room's entries to this node; undefined from then on. */
   subscription: MaybePromise<void | Failure>
 }
 
-/** A member as the others may know it. */
+/** Member as shown to the other members. */
 export function describe ({ subscriber: { clientId }, deviceId, role }: Member): RoomMember { return { clientId, deviceId, role } }

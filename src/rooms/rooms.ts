@@ -1,4 +1,4 @@
-// The rooms of this node: who is in each, how an event reaches them, and how a newcomer catches the first live one.
+// Rooms of this node: membership, delivery of events to members, and joins that miss no event between replay and live delivery.
 import { mapMaybePromise, type MaybePromise } from '../maybe-promise.js'
 import { ANONYMOUS, isAllowed, type Claims, type PolicySettings } from '../auth/policy.js'
 import type { Broker, CloseCause, LogEntry, Published, ReadFrom, RoomView } from '../broker/broker.js'
@@ -13,18 +13,18 @@ import { Presence, type MemberInfo } from './presence.js'
 import { Publisher, type Broadcast, type PaymentEvent } from './publisher.js'
 import type { Member, Subscriber, LocalRoom } from './room.js'
 
-/** Live entries that may wait for one newcomer's reply. */
+/** Maximum number of live entries buffered for one joining member. */
 export const MAX_PENDING = 1000
 
 export interface JoinRequest {
   readonly roomId: string
   readonly deviceId?: string | undefined
-  /** `device1` where neither the request nor its claims say one. */
+  /** Defaults to the role in the claims, then to `device1`. */
   readonly role?: Role | undefined
   readonly presence?: boolean | undefined
-  /** What the subscriber has shown. */
+  /** Claims of the subscriber. */
   readonly claims: Claims
-  /** The position after which logged events are wanted before the live ones. */
+  /** Position to catch up from: the logged events after it are sent before the live ones. */
   readonly recover?: ReadFrom | undefined
 }
 
@@ -34,9 +34,9 @@ export interface RoomsOptions extends PolicySettings, Clocks {
   readonly log: Log
   readonly maxMembers: number
   readonly maxRoomsPerSocket: number
-  /** Anybody may join, and opens a room by joining. Otherwise a subscriber must join with what it has shown, and the room must be there. */
+  /** True: every subscriber may join, and joining opens a room. False: a subscriber must join with its claims, and the room must exist. */
   readonly isOpen: boolean
-  /** How long a device may be away unnoticed, ms. */
+  /** Grace period of a dropped device, ms. */
   readonly presenceGrace: number
 }
 
@@ -67,22 +67,22 @@ export class Rooms {
     })
   }
 
-  /** Rooms with a client in them now. */
+  /** Number of rooms with a member on this node. */
   get size (): number { return this.#local.size }
 
   /**
-   * Everybody in a room, with the devices that are away within their grace.
-   * @param elsewhere who is in it on other nodes, where the room was just read
+   * Members of a room on all nodes, including devices in their grace period.
+   * @param elsewhere members on other nodes, if the caller has just read the room
    */
   members (roomId: string, elsewhere?: readonly RoomMember[]): RoomMember[] { return this.#presence.members(roomId, elsewhere) }
 
   /**
-   * Takes a subscriber into a room. Again for a member that is there already, only what it says of itself changes.
-   * @param welcome sends the reply; it is called between the read and the first event, with no `await` on either side
+   * Adds a subscriber to a room. For an existing member, updates its device, role, presence setting and claims, and replays the log if asked.
+   * @param welcome sends the reply; called between the read and the first event, with no `await` on either side
    */
   join (subscriber: Subscriber, request: JoinRequest, welcome: OnJoined): MaybePromise<Failure | undefined> {
     const { roomId, recover, claims, role, deviceId } = request
-    // Before anything is looked up: a stranger is not told whether there is such a room.
+    // Check before any lookup: a refusal must not reveal if the room exists.
     if (!isAllowed(claims, { to: 'join', roomId, role, deviceId }, this.#options)) return new Failure('FORBIDDEN')
     const introduction = memberInfoFrom(request)
     const entered = this.#enter(subscriber, roomId, claims, introduction)
@@ -94,7 +94,7 @@ export class Rooms {
     return mapMaybePromise(view, (view) => this.#completeJoin(member, isNew, request, introduction, view, welcome))
   }
 
-  /** Takes a subscriber out of one room, by its own wish. */
+  /** Removes a subscriber from one room at its own request. */
   leave (subscriber: Subscriber, roomId: string): Failure | undefined {
     const member = subscriber.memberships.get(roomId)
     if (!member) return new Failure('NOT_JOINED')
@@ -103,7 +103,7 @@ export class Rooms {
     return undefined
   }
 
-  /** A subscriber's connection is gone: it leaves all its rooms. */
+  /** Removes a subscriber whose connection is gone from all its rooms. */
   drop (subscriber: Subscriber): void {
     for (const member of subscriber.memberships.values()) {
       this.#remove(member)
@@ -111,7 +111,7 @@ export class Rooms {
     }
   }
 
-  /** Publishes a device's event to the others in its room. On an open server a socket that never joined is taken in by its first event. */
+  /** Publishes a device's event to the other members of its room. On an open server, the first event of a subscriber that never joined also joins it. */
   publish (subscriber: Subscriber, event: PaymentEvent): MaybePromise<Published | Failure> {
     const { type, payload: { roomId, deviceId } } = event
     const member = subscriber.memberships.get(roomId)
@@ -121,27 +121,27 @@ export class Rooms {
   }
 
   /**
-   * Publishes a payment event that came over REST to everyone in its room. It opens a room that is not there where it comes from a backend, or where anybody may.
-   * @param idempotencyKey makes a repeated request one event, where it has no `id`
+   * Publishes a payment event received over REST to all members of its room. Opens a missing room if the event comes from a backend or the server is open.
+   * @param idempotencyKey makes repeated requests one event, even if the event has no `id`
    */
   async publishFromApi (event: PaymentEvent, claims: Claims, idempotencyKey?: string): Promise<Published | Failure> {
     const { type, payload: { roomId, deviceId } } = event
     const { principal } = claims
     if (!isAllowed(claims, { to: 'publish', roomId, type, deviceId }, this.#options)) return new Failure('FORBIDDEN')
-    // Without a proof it is a device's word, whoever sent it: so `source: "api"` on a result means that it is verified.
+    // Without a backend's claims the event counts as a device's claim, no matter who sent it. `source: "api"` on a result therefore means that the result is verified.
     const verified = principal === 'backend'
     return this.#publisher.publishEvent(roomId, event, { source: verified ? 'api' : 'device', verified, idempotencyKey, timestamp: this.#options.now() }, verified || this.#options.isOpen, { principal })
   }
 
-  /** Publishes a backend's message to everyone in a room that exists. */
+  /** Publishes a backend's message to all members of an existing room. */
   broadcast (roomId: string, message: Broadcast, idempotencyKey?: string): Promise<Published | Failure> {
     return this.#publisher.broadcast(roomId, message, idempotencyKey)
   }
 
-  /** Ends a room for everyone in it. */
+  /** Closes a room for all its members. */
   async close (roomId: string): Promise<void | Failure> {
     const failure = await this.#options.broker.closeRoom(roomId)
-    // Whoever was away within their grace does not come back to a room of the same name.
+    // Devices in their grace period must not count as returning to a later room of the same name.
     if (!failure) this.#presence.forget(roomId)
     return failure
   }
@@ -165,7 +165,7 @@ export class Rooms {
     return { member, isNew: true }
   }
 
-  /** Takes in a subscriber that only sends: it gets no reply, and is live at once. */
+  /** Joins a subscriber that only sends: it gets no reply and is live at once. */
   #joinImplicitly (subscriber: Subscriber, roomId: string, introduction: MemberInfo): MaybePromise<Member | Failure> {
     const entered = this.#enter(subscriber, roomId, ANONYMOUS, introduction)
     if (entered instanceof Failure) return entered
@@ -187,23 +187,23 @@ export class Rooms {
   }
 
   #publishAs ({ room: { roomId }, subscriber: { clientId }, deviceId }: Member, event: PaymentEvent): MaybePromise<Published | Failure> {
-    // By the room's own name: the same text from the event would be compared, letter by letter, wherever the room is looked up.
+    // Use the room's own string for `roomId`: each lookup with the equal string of the event would compare the two character by character.
     return this.#publisher.publishEvent(roomId, event, { source: 'device', origin: clientId, timestamp: this.#options.now() }, true, { clientId, deviceId })
   }
 
-  /** What comes of a join once the room was read. */
+  /** Second half of join(): runs when the broker's read has returned. */
   #completeJoin (
     member: Member, isNew: boolean, { recover, claims }: JoinRequest, introduction: MemberInfo, view: RoomView | Failure, welcome: OnJoined
   ): MaybePromise<Failure | undefined> {
     const { subscriber, room: { roomId } } = member
-    // The room ended, or the subscriber was too slow for it, while we waited: it was told so then.
+    // The room ended, or the subscriber was closed as too slow, during the read. The subscriber has already been notified.
     if (subscriber.memberships.get(roomId) !== member) return undefined
     if (view instanceof Failure) {
       if (isNew) this.#remove(member)
       else this.#flushBuffered(member)
       return view
     }
-    // One that was live before, and does not ask to catch up, has not been told what came in since it asked.
+    // A member that re-joins without `recover` keeps its old position: events buffered since then are still to be delivered.
     if (isNew || recover) member.deliveredSeq = view.seq
     if (recover) this.#options.metrics.recoveries.inc({ outcome: view.recovered ? 'recovered' : 'lost' })
     member.claims = claims
@@ -215,7 +215,7 @@ export class Rooms {
     return undefined
   }
 
-  /** Tells a newcomer what there was, and then what came in meanwhile. */
+  /** Sends the replay to a joining member, then the live entries buffered meanwhile. */
   async #catchUp (member: Member, entries: readonly LogEntry[]): Promise<undefined> {
     const { subscriber, buffered: live = [] } = member
     for (const entry of entries) {
@@ -230,7 +230,7 @@ export class Rooms {
     return undefined
   }
 
-  /** A member whose second join failed goes on where it was, with what came in meanwhile. */
+  /** Makes a member whose re-join failed live again, and sends the entries buffered meanwhile. */
   #flushBuffered (member: Member): void {
     for (const entry of member.buffered ?? []) member.subscriber.send(entry)
     member.buffered = undefined
@@ -249,12 +249,12 @@ export class Rooms {
       if (subscriber.clientId === entry.origin || entry.seq <= deliveredSeq) continue
       if (!buffered) subscriber.send(entry)
       else if (buffered.length < MAX_PENDING) buffered.push(entry)
-      // Not all of it can be kept. Saying so is the promise; the client joins again with `recover`.
+      // The buffer is full, and lost entries must be reported: the client joins again with `recover`.
       else subscriber.close(CLOSE.POSITION_LOST)
     }
   }
 
-  /** The room goes off this node with its last member. */
+  /** Removes a member, and with its last member the room, from this node. */
   #remove (member: Member): void {
     const { room } = member
     member.subscriber.memberships.delete(room.roomId)
@@ -264,12 +264,12 @@ export class Rooms {
     this.#runInBackground(this.#options.broker.unsubscribe(room.roomId), room.roomId)
   }
 
-  /** Lets the broker work by itself; what it cannot do it says in its answers, so a rejection is a bug. */
+  /** Runs broker work in the background. The broker returns expected failures as values, so a rejection is a bug. */
   #runInBackground (work: MaybePromise<void>, roomId: string): void {
     if (work instanceof Promise) work.catch((err: unknown) => this.#options.log.error({ err, roomId }, 'room could not be kept up to date'))
   }
 
-  /** Entries may be missing: whoever is in the room joins again, and is then told what there is. */
+  /** Closes all members of a room whose entries may be incomplete, so that the clients join again and catch up. */
   #lost (roomId: string): void {
     const members = [...this.#local.get(roomId)?.members ?? []]
     if (members.length > 0) this.#options.log.warn({ roomId, clients: members.length }, 'position lost, clients told to join again')
@@ -290,7 +290,7 @@ export class Rooms {
   }
 }
 
-/** Who a newcomer is: as it says, or else as its token says. */
+/** Device and role as the request says, or else as the token says. */
 function memberInfoFrom ({ claims, deviceId, role, presence }: JoinRequest): MemberInfo {
   const shown = 'roomId' in claims ? claims : undefined
   return { deviceId: deviceId ?? shown?.deviceId, role: role ?? shown?.principal ?? 'device1', presence }
