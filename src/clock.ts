@@ -1,9 +1,9 @@
-// The two clocks of a process. The wall clock may be put back or forward at any moment, so nothing that lasts is measured by it.
+// Wall clock and monotonic clock of the process. The wall clock may be set back or forward at any moment, so durations are never measured with it.
 
 export interface Clocks {
-  /** ms since the epoch: for times that are told to others. */
+  /** Wall clock, ms since the epoch: for timestamps that leave the process. */
   readonly now: () => number
-  /** ms since some moment in the past, which only ever grows: for every rate, deadline and duration of this process. */
+  /** Monotonic clock, ms since an arbitrary start; never goes back. For every rate, deadline and duration within this process. */
   readonly monotonic: () => number
 }
 

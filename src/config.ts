@@ -1,4 +1,4 @@
-// The settings: one schema, read from the environment once and validated at start.
+// Settings: one schema of environment variables, read once and validated at start.
 import { existsSync, readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { parseEnv } from 'node:util'
@@ -11,7 +11,7 @@ import { StringEnum } from './protocol/schema.js'
 
 const seconds = (fallback: number, description: string) => Type.Integer({ minimum: 1, maximum: 2_147_483, default: fallback, description })
 
-/** Each property is an environment variable; `description` and `default` are what the README's table says. */
+/** Each property is an environment variable; `description` and `default` match the table in the README. */
 export const ConfigSchema = Type.Object({
   PORT: Type.Integer({ minimum: 0, maximum: 65535, default: 8080, description: 'Port to listen on; 0 takes a free one' }),
   HOST: Type.String({ minLength: 1, default: '0.0.0.0', description: 'Address to listen on' }),
@@ -57,19 +57,19 @@ export const ConfigSchema = Type.Object({
 })
 export type Config = Readonly<Static<typeof ConfigSchema>> & { readonly LOG_LEVEL: string, readonly PLAYGROUND: boolean }
 
-/** The browser origins that may use this server, or undefined where any may. */
+/** @returns the browser origins that may use this server, or undefined if any origin may */
 export function allowedOrigins ({ ALLOWED_ORIGINS }: Pick<Config, 'ALLOWED_ORIGINS'>): string[] | undefined {
   return ALLOWED_ORIGINS === '*' ? undefined : ALLOWED_ORIGINS.split(',').map((origin) => origin.trim())
 }
 
-/** The proxies that tell the truth about who they speak for, or undefined where there are none. */
+/** @returns the proxies whose `X-Forwarded-For` is trusted, or undefined if there are none */
 export function proxies ({ TRUST_PROXY }: { readonly TRUST_PROXY?: string | undefined }): string[] | undefined {
   return TRUST_PROXY?.split(',').map((network) => network.trim())
 }
 
 type Secrets = Pick<Config, 'REDIS_URL' | 'REDIS_SENTINEL_PASSWORD' | 'API_KEYS' | 'TOKEN_SECRET'>
 
-/** The texts in the settings that must not be written anywhere: API keys, secrets of tokens, and the passwords of Redis, as they are and as the address spells them. */
+/** @returns the secrets in the settings, which must never be logged: API keys, token secrets, and Redis passwords, decoded and as spelt in the URL */
 export function secretsIn ({ REDIS_URL = '', REDIS_SENTINEL_PASSWORD, API_KEYS = '', TOKEN_SECRET = '' }: Secrets): string[] {
   const address = parseAddress(REDIS_URL)
   const password = typeof address === 'string' ? undefined : address.options.password
@@ -78,14 +78,14 @@ export function secretsIn ({ REDIS_URL = '', REDIS_SENTINEL_PASSWORD, API_KEYS =
   return [password, spelled, REDIS_SENTINEL_PASSWORD, ...keys, ...secretsOf(TOKEN_SECRET)].filter((text): text is string => text !== undefined && text !== '')
 }
 
-/** A setting that cannot be used. Its message names the variable and the rule, never the value. */
+/** Invalid settings. The message names each variable and its rule, never the value. */
 export class ConfigError extends Error {}
 
 /**
- * Reads the settings. An empty variable counts as one that is not set. White space around a value is dropped: one that was read from a file often ends with a
- * line break. A value of nothing else breaks its rule, and does not count as unset: `API_KEYS` would leave the API open.
+ * Reads and validates the settings. An empty variable counts as unset. White space around a value is trimmed: a value read from a file often ends with a line
+ * break. A value of white space alone breaks its rule and does not count as unset: an unset `API_KEYS` would leave the API open.
  * @param env usually `process.env`
- * @param envFile a file in `.env` form that fills in what `env` lacks, except in production; it need not exist
+ * @param envFile file in `.env` format with values for variables missing from `env`; ignored in production, and need not exist
  * @throws {ConfigError} naming every variable that breaks its rule
  */
 export function loadConfig (env: NodeJS.ProcessEnv, envFile?: string): Config {
@@ -113,7 +113,7 @@ function withoutEmpty (variables: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== ''))
 }
 
-/** Numbers in digits alone: coercion would also take `Infinity`, `1e9` and `0x1F90`. */
+/** Accepts integers in decimal digits only: coercion would also accept `Infinity`, `1e9` and `0x1F90`. */
 function checkIntegers (data: NodeJS.ProcessEnv): string[] {
   const isInteger = (key: string) => (ConfigSchema.properties as Record<string, TSchema>)[key]!.type === 'integer'
   return Object.entries(data).filter(([key, value]) => isInteger(key) && !/^-?\d{1,15}$/.test(value!)).map(([key]) => `${key} must be integer`)
@@ -126,7 +126,7 @@ function isNetwork (text: string): boolean {
   return version !== 0 && Number(bits) <= (version === 4 ? 32 : 128)
 }
 
-/** A password that nothing would be asked with is a mistake: the Sentinels would be asked without one. */
+/** Checks the Redis settings together. Sentinel credentials that no connection would use are an error: the Sentinels would be queried without a password. */
 function checkRedis ({ REDIS_URL, REDIS_SENTINEL_USERNAME, REDIS_SENTINEL_PASSWORD }: NodeJS.ProcessEnv): string[] {
   const address = REDIS_URL === undefined ? undefined : parseAddress(REDIS_URL)
   if (typeof address === 'string') return [`REDIS_URL ${address}`]
@@ -135,13 +135,13 @@ function checkRedis ({ REDIS_URL, REDIS_SENTINEL_USERNAME, REDIS_SENTINEL_PASSWO
   return []
 }
 
-/** Rules that the schema cannot say. */
+/** Checks rules that the schema cannot express. */
 function checkTogether ({ NODE_ENV = 'development', RESULTS_FROM, API_KEYS, TOKEN_SECRET, TRUST_PROXY, ALLOWED_ORIGINS = '*', ...redis }: NodeJS.ProcessEnv): string[] {
   const problems = checkRedis(redis)
-  // `"production"`, as `docker --env-file` passes it on, `Production` and `prod` would be development, and nobody would be told.
+  // `"production"` in quotes, as `docker --env-file` passes it on, `Production` and `prod` would silently run in development mode.
   if (NODE_ENV !== 'production' && /^prod/i.test(NODE_ENV.replace(/[^a-z]/gi, ''))) problems.push('NODE_ENV must be written production, without quotes; another name must not begin with prod')
   if (!(proxies({ TRUST_PROXY }) ?? []).every(isNetwork)) problems.push('TRUST_PROXY must be a list of addresses such as 10.0.0.1, networks such as 10.0.0.0/8, or loopback, linklocal, uniquelocal')
-  // Separators alone would look like keys to whoever set them, and leave the API open.
+  // A value of separators alone would look like keys to the operator, and leave the API open.
   if (API_KEYS !== undefined && keysOf(API_KEYS).every((key) => key.startsWith('read:'))) problems.push('API_KEYS must hold at least one key that may do everything')
   if (keysOf(API_KEYS ?? '').some((key) => /\s/.test(key) || key === 'read:')) problems.push('API_KEYS must not hold an empty key, or one with spaces: no header could carry it')
   const secrets = secretsOf(TOKEN_SECRET ?? '')
@@ -150,7 +150,7 @@ function checkTogether ({ NODE_ENV = 'development', RESULTS_FROM, API_KEYS, TOKE
   }
   if (TOKEN_SECRET !== undefined && API_KEYS === undefined) problems.push('TOKEN_SECRET needs API_KEYS: without a key anybody could have a token minted')
   if (RESULTS_FROM === 'backend' && API_KEYS === undefined) problems.push('RESULTS_FROM=backend needs API_KEYS: without a key nobody is known to be a backend')
-  // An origin is scheme, host and port (RFC 6454 §6.2); anything else would silently match nothing, and `null` would match every sandbox.
+  // An origin is scheme, host and port (RFC 6454 §6.2). Any other text would silently match no origin, and `null` would match every sandboxed page.
   const isOrigin = (text: string) => URL.canParse(text) && new URL(text).origin === text
   if (!(allowedOrigins({ ALLOWED_ORIGINS }) ?? []).every(isOrigin)) problems.push('ALLOWED_ORIGINS must be * or a list of origins such as https://shop.example')
   return problems

@@ -1,6 +1,6 @@
-// The one catalogue of what can go wrong for a client: code → sentence, HTTP status, close code, whether a retry can help.
+// Catalogue of all errors that a client can receive: code → message, HTTP status, close code, retryability.
 
-/** Why a socket is closed by the server. The range tells the client what to do: 4000–4499 reconnect, 4500–4999 do not. */
+/** Close codes and reasons that the server sends. The range tells the client what to do: 4000–4499 reconnect, 4500–4999 do not. */
 export const CLOSE = {
   UNSUPPORTED_DATA: { code: 1003, reason: 'text frames only' },
   RESTARTING: { code: 1012, reason: 'server restarting' },
@@ -18,12 +18,12 @@ export const CLOSE = {
 export type CloseReason = typeof CLOSE[keyof typeof CLOSE]
 
 interface ErrorRule {
-  /** Shown to the client where nothing more exact is known. */
+  /** Default message for the client, used if no more specific one is given. */
   readonly message: string
   readonly status: number
-  /** How it ends a socket that it keeps out of its first room. */
+  /** Close code for a socket that this error keeps out of its first room. */
   readonly close?: CloseReason
-  /** Whether the same request can succeed later. */
+  /** True if the same request can succeed later. */
   readonly retryable: boolean
 }
 
@@ -58,10 +58,10 @@ export const ERRORS = {
 export type ErrorCode = keyof typeof ERRORS
 export const ERROR_CODES = Object.keys(ERRORS) as ErrorCode[]
 
-/** One broken rule: which key, and what was expected of it. */
+/** One broken rule: the key, and the rule that its value breaks. */
 export interface ErrorDetail { key: string, rule: string }
 
-/** An expected failure. It is a value, returned and never thrown: what throws is a bug, and becomes `INTERNAL`. */
+/** An expected failure, returned as a value and never thrown: a thrown error is a bug and becomes `INTERNAL`. */
 export class Failure {
   constructor (
     readonly code: ErrorCode,
@@ -85,7 +85,7 @@ const BY_STATUS: Record<number, ErrorCode> = {
   503: 'UNAVAILABLE'
 }
 
-/** The code for an HTTP status that a library chose. Other 4xx are `INVALID_REQUEST`; everything else is `INTERNAL`. */
+/** Maps an HTTP status chosen by a library to an error code. Other 4xx are `INVALID_REQUEST`; all other statuses are `INTERNAL`. */
 export function codeForStatus (status: number): ErrorCode {
   return BY_STATUS[status] ?? (status >= 400 && status < 500 ? 'INVALID_REQUEST' : 'INTERNAL')
 }

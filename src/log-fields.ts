@@ -1,47 +1,47 @@
-// The arguments of a log call, reduced to what may be written: errors to an allow-list of their keys, texts without secrets.
+// Reduces the arguments of a log call to loggable data: errors to an allow-list of keys, text without secrets and personal data.
 import { isNativeError } from 'node:util/types'
 
-/** Fields of the everyday lines, whose texts are validated names: reading each of them would make a line a third more expensive. */
+/** Fields of frequent lines whose strings are validated identifiers: scanning each of them would make a line a third more expensive. */
 const IDENTIFIERS: ReadonlySet<string> = new Set(['roomId', 'clientId', 'deviceId', 'role', 'type', 'address'])
 
-/** Keys of an error that are written where they hold a name or a number of this form. Everything else that a library puts on its errors is left out. */
+/** Error properties that are logged if they hold a number or a text that matches NAME. All other properties that a library sets on its errors are dropped. */
 const ERROR_KEYS = ['code', 'statusCode', 'errno', 'syscall', 'address', 'hostname', 'port'] as const
 const NAME = /^[\w$.:%|-]{1,64}$/
 
-/** Characters of an error's message. */
+/** Maximum length of an error message, characters. */
 const MAX_MESSAGE = 300
-/** Frames of a stack, and characters of each: a module may be named by its source (`data:`). */
+/** Maximum stack frames, and characters of each: a frame may name a module by its whole source (`data:` URL). */
 const MAX_FRAMES = 20
 const MAX_FRAME = 300
-/** Levels of causes below an error, and of objects below a field. */
+/** Maximum depth of causes below an error, and of objects below a field. */
 const MAX_DEPTH = 4
-/** Members of an `AggregateError`, and of any array. */
+/** Maximum members of an `AggregateError`, and of any array. */
 const MAX_MEMBERS = 10
 
-/** Shorter secrets are ordinary words, and are looked for as whole words only. */
+/** Secrets with fewer characters may be ordinary words, and match as whole words only. */
 const MIN_UNMISTAKABLE = 8
 
 const REDACTED = '[redacted]'
 
-/** A signed token (its first part is short, and an end keeps the search linear), the query of an address, and the user and password of one. */
+/** Matches a JWT (the length limit on its header keeps the search linear), the query string of a URL, and the user and password of a URL. */
 const CREDENTIALS = /eyJ[\w-]{5,512}\.[\w-]+\.[\w-]*|(?<=[\w/*])\?[\w.~%-]+=[^\s"']*|(?<=:\/\/)[^\s/]*(?=@)/g
 
-/** Libraries quote their input in messages: `Unexpected token 'x', "…" is not valid JSON`, `unknown command 'EVALSHA', with args beginning with: '…'`. */
+/** Quoted input in a library's message, to its end: `Unexpected token 'x', "…" is not valid JSON`, `unknown command 'EVALSHA', with args beginning with: '…'`. */
 const QUOTATION = /(?:["`{]|\[(?!redacted\])|(?<!\w)')[^]*$/
 
-/** E-mail addresses (64 characters before the `@`, RFC 5321 §4.5.3.1.1), the numbers of people and companies (CPF, CNPJ), and every long number. */
+/** E-mail addresses (up to 64 characters before the `@`, RFC 5321 §4.5.3.1.1), Brazilian tax numbers (CPF, CNPJ), and every number of nine or more digits. */
 const PERSONAL = /[^\s@]{1,64}@[^\s@]+|\d{3}\.\d{3}\.\d{3}-\d{2}|\d{2}\.\d{3}\.\d{3}\/\d{4}-\d{2}|\d{9,}/g
 
 const FRAME = /^ {4}at .*$/gm
 
-/** Reduces log calls for one process. What needs no reduction is passed on as it is, since a relayed event may be a line. */
+/** Reduces the log calls of one process. Arguments that need no reduction are returned uncopied, since every relayed event may log a line. */
 export class LogFields {
   readonly #secrets: RegExp | undefined
   readonly #shortest: number
 
-  /** @param secrets texts of the settings that must not be written */
+  /** @param secrets values in the settings that must not be logged */
   constructor (secrets: readonly string[]) {
-    // The longest first: one may begin with another.
+    // Longest first: one secret may begin with another.
     const patterns = [...secrets].sort((a, b) => b.length - a.length).map((secret) => {
       const literal = secret.replace(/[\\^$.*+?()[\]{}|/-]/g, String.raw`\$&`)
       return secret.length < MIN_UNMISTAKABLE ? String.raw`(?<!\w)${literal}(?!\w)` : literal
@@ -50,7 +50,7 @@ export class LogFields {
     this.#shortest = Math.min(...secrets.map(({ length }) => length))
   }
 
-  /** @param args of a pino method: fields or an error and then a sentence, or a sentence; and what the sentence's placeholders stand for */
+  /** @param args arguments of a pino method: fields or an error and then a message, or a message alone; then the values of the message's placeholders */
   ofCall (args: readonly unknown[]): unknown[] {
     const [first, sentence] = args
     if (args.length === 2 && typeof sentence === 'string' && isPlain(first)) return [this.of(first), this.#sentence(sentence, first)]
@@ -60,7 +60,7 @@ export class LogFields {
     return [{ err }, ...(texts.length > 0 ? texts : [err.message])]
   }
 
-  /** @param fields of a line or of a child logger; anything that is no plain object is named by its class */
+  /** @param fields fields of a line or bindings of a child logger; a class instance is logged as its class name */
   of (fields: unknown): unknown {
     if (typeof fields !== 'object' || fields === null) return this.#value(fields, 0)
     if (!isPlain(fields)) return { value: this.#value(fields, 0) }
@@ -86,7 +86,7 @@ export class LogFields {
     }
   }
 
-  /** A sentence is sometimes the message of the error beside it. */
+  /** Reduces the message of a line, which is sometimes a copy of the message of its error. */
   #sentence (sentence: string, { err }: { err?: unknown }): string {
     return err !== undefined && (err as Error | null)?.message === sentence ? this.#messageText(sentence) : this.#text(sentence)
   }
@@ -95,13 +95,13 @@ export class LogFields {
     if (typeof value === 'string') return this.#text(value)
     if (typeof value !== 'object' || value === null || value instanceof Date) return value
     if (this.#isError(value)) return this.#error(value, depth)
-    // A class may hold anything, a request's body or a command's arguments, and may write itself as it likes (`toJSON`).
+    // A class instance may hold anything, such as a request body or command arguments, and may define its own `toJSON`.
     if (depth >= MAX_DEPTH || !(Array.isArray(value) || isPlain(value))) return `[${className(value) ?? 'Object'}]`
     if (Array.isArray(value)) return value.slice(0, MAX_MEMBERS).map((member) => this.#value(member, depth + 1))
     return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, this.#value(member, depth + 1)]))
   }
 
-  /** A thrown value may be any object; one with a stack is an error, wherever it was made. */
+  /** A thrown value may be any object; one with a stack counts as an error, including one from another realm. */
   #isError (value: unknown): value is Error {
     if (typeof value !== 'object' || value === null) return false
     return isNativeError(value) || value instanceof Error || typeof (value as Error).stack === 'string'
@@ -115,7 +115,7 @@ export class LogFields {
       const value = (error as Record<string, unknown>)[key]
       if (Number.isFinite(value) || (typeof value === 'string' && NAME.test(value))) written[key] = this.#value(value, depth)
     }
-    // A command of Redis: its name without its arguments.
+    // Log a Redis command by its name, without its arguments.
     const commandName = (command as { name?: unknown } | null | undefined)?.name
     if (typeof commandName === 'string' && NAME.test(commandName)) written.command = this.#text(commandName)
     if (typeof stack === 'string') written.stack = this.#stack(`${type}: ${written.message}`, stack, message)
@@ -133,13 +133,13 @@ export class LogFields {
     return `${type}: ${message}`
   }
 
-  /** The frames alone: an original stack begins with the message as it was thrown. */
+  /** Keeps the stack frames only: an original stack begins with the unreduced message. */
   #stack (head: string, stack: string, message: unknown): string {
     const frames = (typeof message === 'string' ? stack.replace(message, () => '') : stack).match(FRAME) ?? []
     return this.#text([head, ...frames.slice(0, MAX_FRAMES).map((frame) => frame.slice(0, MAX_FRAME))].join('\n'))
   }
 
-  /** A message up to where it begins to quote. */
+  /** Cuts an error message at its first quotation and redacts personal data. */
   #messageText (message: unknown): string {
     if (typeof message !== 'string') return ''
     return this.#text(message).replace(QUOTATION, '…').replace(PERSONAL, REDACTED).slice(0, MAX_MESSAGE)
@@ -155,7 +155,7 @@ export class LogFields {
   }
 }
 
-/** Undefined for an object without a prototype. */
+/** @returns undefined for an object without a prototype */
 function className (value: object): string | undefined { return (value.constructor as { name?: string } | undefined)?.name }
 
 function isPlain (value: unknown): value is Record<string, unknown> {

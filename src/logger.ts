@@ -1,4 +1,4 @@
-// The process's logger: JSON lines in production, otherwise lines for people in the seed's format.
+// Logger of the process: JSON lines in production, otherwise human-readable lines in the format of the original specification.
 import type { EventEmitter } from 'node:events'
 import type { Writable } from 'node:stream'
 import { levels, pino, type Bindings, type ChildLoggerOptions, type DestinationStream, type Logger, type LoggerOptions } from 'pino'
@@ -7,19 +7,19 @@ import { writeUtf8 } from './bytes.js'
 import { secretsIn, type Config } from './config.js'
 import { LogFields } from './log-fields.js'
 
-/** Bytes of lines that are put together for one write at the most; a pipe takes as much at once. */
+/** Maximum bytes of lines in one write; a pipe accepts as much at once. */
 const CHUNK = 65_536
 
-/** How long a line may wait for others, ms. */
+/** Maximum time that a line waits for others, ms. */
 const WAIT = 10
 
-/** Bytes of lines that are kept while standard output takes none, a full disk for example; what is more is lost. */
+/** Maximum bytes of lines buffered while standard output accepts none, for example on a full disk; further lines are dropped. */
 const MAX_WAITING = 1_048_576
 
 type LogSettings = Pick<Config, 'NODE_ENV' | 'LOG_LEVEL' | 'REDIS_URL' | 'API_KEYS' | 'TOKEN_SECRET'>
 
 /**
- * @param destination where lines go, standard output where it is left out
+ * @param destination stream for the lines; default: standard output
  * @returns a pino logger; pretty lines read `[INFO] 2024-01-15T10:30:00.000Z - sentence {"field":"value"}`
  */
 export function createLogger (settings: LogSettings, destination: Writable | DestinationStream = standardOutput()): Logger {
@@ -27,7 +27,7 @@ export function createLogger (settings: LogSettings, destination: Writable | Des
   const fields = new LogFields(secretsIn(settings))
   if (NODE_ENV === 'production') return reducing(fields, { level: LOG_LEVEL }, destination)
   const pretty = prettyFactory({
-    // Without them its format knows no names for the levels.
+    // pino-pretty needs these for levelLabel in messageFormat: without them levels have no names.
     customLevels: levels.values,
     singleLine: true,
     ignore: 'pid,hostname,time,level',
@@ -37,12 +37,12 @@ export function createLogger (settings: LogSettings, destination: Writable | Des
   return reducing(fields, { level: LOG_LEVEL, timestamp: () => `,"time":"${new Date().toISOString()}"` }, { write: (line) => destination.write(pretty(line)) })
 }
 
-/** A logger that writes of each call, and of what a child logger is given, only what {@link LogFields} leaves of it; so do its children. */
+/** Creates a logger that passes the arguments of each call and the bindings of each child logger through {@link LogFields}; child loggers do the same. */
 function reducing (fields: LogFields, options: LoggerOptions, destination: DestinationStream): Logger {
   const asItIs = (value: unknown) => value
   const logger: Logger = pino({
     ...options,
-    // Reduced already. Without them pino and Fastify would use their own.
+    // LogFields has reduced these fields already. Without identity serializers pino and Fastify would apply their own.
     serializers: { err: asItIs, req: asItIs, res: asItIs },
     hooks: { logMethod (args, method) { method.apply(this, fields.ofCall(args) as typeof args) } }
   }, destination)
@@ -55,18 +55,18 @@ function reducing (fields: LogFields, options: LoggerOptions, destination: Desti
 }
 
 function standardOutput (): DestinationStream {
-  // Synchronous: lines that are written while the process ends must still come out, and in order.
-  // It takes bytes then; its types know text alone.
+  // Synchronous: lines written while the process exits must still be output, and in order.
+  // In contentMode 'buffer' the destination accepts bytes; its types declare text only.
   const output = pino.destination({ dest: 1, sync: true, maxLength: MAX_WAITING, contentMode: 'buffer' }) as unknown as EventEmitter & { write: (bytes: Buffer) => boolean }
-  // A log that cannot be written is no reason to stop; the next line tries again, unless the reader of a pipe has gone.
+  // An unwritable log must not stop the process; the next line tries again, unless the reader of a pipe has gone.
   output.on('error', () => {})
   return batchLines(output)
 }
 
 /**
- * Collects lines: a write is a call into the system and more, which together cost as much as relaying an event. What a hundredth of a second has to say is one
- * write, also as the process exits; a kill without notice loses as much. They wait as bytes: pino's lines are texts of dozens of pieces, which the garbage
- * collector would follow.
+ * Batches log lines: a system call and its overhead per line cost as much as relaying an event. The lines of 10 ms become one write; process exit writes the
+ * rest, and a SIGKILL loses at most 10 ms of lines. Lines are buffered as bytes: pino builds each from dozens of string pieces, which the garbage collector
+ * would have to trace.
  */
 export function batchLines (output: { readonly write: (lines: Buffer) => unknown }): DestinationStream & { readonly flushSync: () => void } {
   const lines = Buffer.allocUnsafeSlow(CHUNK)
@@ -79,7 +79,7 @@ export function batchLines (output: { readonly write: (lines: Buffer) => unknown
   }
   process.on('exit', flushSync)
   const write = (line: string) => {
-    // In UTF-8 it may be three times as long.
+    // UTF-8 takes up to three bytes per UTF-16 unit.
     if (line.length * 3 > CHUNK - length) flushSync()
     if (line.length * 3 > CHUNK) {
       output.write(Buffer.from(line))
@@ -88,6 +88,6 @@ export function batchLines (output: { readonly write: (lines: Buffer) => unknown
     if (length === 0) setTimeout(flushSync, WAIT).unref()
     length += writeUtf8(lines, line, length)
   }
-  // pino calls the latter at a fatal line.
+  // pino calls flushSync() after a fatal line.
   return { write, flushSync }
 }

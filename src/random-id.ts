@@ -1,9 +1,9 @@
-// Names for what the server has to tell apart: its clients and its requests.
+// Short random ids for clients and requests.
 import { randomFillSync } from 'node:crypto'
 
-/** Bytes in a name. */
+/** Bytes in an id. */
 const SIZE = 6
-/** Random bytes that were not used yet; drawn many at a time, since each draw takes longer than all the rest of a name. */
+/** Unused random bytes, drawn for 512 ids at a time: each draw takes longer than the rest of an id. */
 const stock = Buffer.allocUnsafeSlow(512 * SIZE)
 let used = stock.length
 

@@ -1,4 +1,4 @@
-// The project's root folder, found from wherever this file runs: the source tree, or one level deeper in dist.
+// Root folder of the project, found from this file's location: the source tree, or one level deeper in dist.
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
@@ -9,5 +9,5 @@ function findRoot (from: string): string {
 
 export const ROOT = findRoot(import.meta.dirname)
 
-/** The version in package.json. */
+/** Version in package.json. */
 export const VERSION = (JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }).version

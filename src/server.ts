@@ -1,10 +1,10 @@
-// The process: settings, listening, signals, and a close that leaves nobody waiting.
+// Entry point of the server process: settings, listening, signals, and graceful shutdown.
 import closeWithGrace from 'close-with-grace'
 import { buildApp } from './app.js'
 import { ConfigError, loadConfig, type Config } from './config.js'
 import { createLogger } from './logger.js'
 
-/** sysexits.h: EX_CONFIG, something is wrong with the settings. */
+/** Exit code for invalid settings: EX_CONFIG of sysexits.h. */
 const EX_CONFIG = 78
 
 const config = readConfig()
@@ -21,14 +21,14 @@ const graceful = closeWithGrace({ delay: config.SHUTDOWN_GRACE_SECONDS * 1000, l
 await app.listen({
   port: config.PORT,
   host: config.HOST,
-  // Thousands of clients may come back at once; the default of 511 would turn some of them away (the kernel caps it by net.core.somaxconn).
+  // Thousands of clients may reconnect at once; the default backlog of 511 would reject some of them (the kernel caps it at net.core.somaxconn).
   backlog: 4096,
   listenTextResolver: (address) => `server started at ${address.replace('http', 'ws')}, API at ${address}`
 }).catch(async (err: unknown) => {
   logger.fatal({ err }, 'server could not start')
   process.exitCode = 1
   await app.close().catch((err: unknown) => logger.fatal({ err }, 'server could not stop'))
-  // Not earlier: what fails meanwhile would be printed by Node.js as a whole, past the log.
+  // Uninstall last: Node.js would print an error thrown before this point in full, bypassing the log.
   graceful.uninstall()
 })
 
