@@ -1,12 +1,12 @@
-// Addresses of callers, for counting: an IPv4 address stands for a caller, and of IPv6 the network, since a caller has all of it (RFC 6177).
+// Client addresses for rate and connection limits: one client per IPv4 address or per IPv6 /64 network, since a client owns the whole network (RFC 6177).
 import { isIP, isIPv4, isIPv6 } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
 /**
- * Reduces `X-Forwarded-For` to addresses: proxies also write `192.0.2.1:5678` (Azure), `[2001:db8::1]:443` and quotes, and each port would count as a caller.
- * An entry that is no address (`unknown`) is dropped with all before it, so the caller counts as the proxy that wrote the entry.
- * @param header its value
- * @returns comma-separated addresses; empty where there is none
+ * Reduces `X-Forwarded-For` to addresses: proxies also write `192.0.2.1:5678` (Azure), `[2001:db8::1]:443` and quotes, and each port would count as a client.
+ * An entry without an address (`unknown`) is dropped with all entries before it, so the client counts as the proxy that wrote the entry.
+ * @param header value of the header
+ * @returns comma-separated addresses; empty if there are none
  */
 export function addressesOf (header: string): string {
   if (isIP(header) !== 0) return header
@@ -20,7 +20,7 @@ export function addressesOf (header: string): string {
   return addresses.reverse().join(', ')
 }
 
-/** The address in one entry, without port, brackets and quotes. */
+/** Parses the address in one entry, without port, brackets and quotes. */
 function addressIn (entry: string): string | undefined {
   const text = entry.replace(/^"(.*)"$/, '$1')
   if (isIP(text) !== 0) return text

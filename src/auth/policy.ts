@@ -1,35 +1,35 @@
-// Who may do what, as one pure table.
+// Authorization policy: a pure table of the actions allowed to each kind of principal.
 import type { PaymentEventType, Role } from '../protocol/events.js'
 
-/** Who showed a room token: one device, in one room, until the token expires. */
+/** Claims of a verified room token: one role, in one room, until the token expires. */
 export interface RoomClaims {
   readonly principal: Role
   readonly roomId: string
-  /** The only device that may use it; undefined: any. */
+  /** The only device that may use the token; undefined: any device. */
   readonly deviceId?: string | undefined
-  /** When the token expires, ms by the monotonic clock: a connection that it let in stays so long, however the wall clock is set meanwhile. */
+  /** Expiry, ms of the monotonic clock: a step of the wall clock does not change the lifetime of a connection that the token admitted. */
   readonly endsAt: number
 }
 
-/** Who speaks: somebody who showed nothing, where nothing is asked for; a device with a token; a backend with an API key, or with one that only reads. */
+/** Authenticated principal: `anyone` where no credentials are required, a device with a room token, a `backend` with an API key, a `reader` with a read-only key. */
 export type Claims = { readonly principal: 'anyone' | 'backend' | 'reader' } | RoomClaims
 
-/** Somebody who need not prove anything. */
+/** Claims of a client where no credentials are required. */
 export const ANONYMOUS: Claims = { principal: 'anyone' }
 
 export type Action =
-  /** Enters a room and hears it. */
+  /** Enters a room and receives its events. */
   | { readonly to: 'join', readonly roomId: string, readonly role?: Role | undefined, readonly deviceId?: string | undefined }
   | { readonly to: 'publish', readonly roomId: string, readonly type: PaymentEventType, readonly deviceId?: string | undefined }
   /** Reads a room's events. */
   | { readonly to: 'read', readonly roomId: string }
-  /** Looks at the rooms and the server from outside. */
+  /** Reads the list and details of rooms, and the server's status and metrics. */
   | { readonly to: 'inspect' }
-  /** Creates and closes rooms, mints tokens, speaks as a backend. */
+  /** Creates and closes rooms, mints tokens, broadcasts as a backend. */
   | { readonly to: 'manage' }
 
 export interface PolicySettings {
-  /** Whose word on the result counts: anybody's, or only a backend's. */
+  /** Accepted senders of a payment result: any principal, or only a backend. */
   readonly resultsFrom: 'any' | 'backend'
 }
 
@@ -54,7 +54,7 @@ const TABLE: Record<Claims['principal'], Record<Action['to'], Rule>> = {
   backend: { join: yes, publish: yes, read: yes, inspect: yes, manage: yes }
 }
 
-/** Whether somebody may do something. What the room is like, or whether it exists, plays no part: so a refusal tells nothing of it. */
+/** Checks an action against the policy. The room's state and existence play no part, so a refusal reveals nothing about the room. */
 export function isAllowed (claims: Claims, action: Action, settings: PolicySettings): boolean {
   return TABLE[claims.principal][action.to](claims, action, settings)
 }

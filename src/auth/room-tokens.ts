@@ -1,4 +1,4 @@
-// Room tokens: signed by us for one role in one room, and checked again when a device shows one (JWT, RFC 7519, as RFC 8725 advises).
+// Room tokens: signs a JWT (RFC 7519) for one role in one room, and verifies it when a device presents it; follows the best practices of RFC 8725.
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import { Type, type Static } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
@@ -9,14 +9,14 @@ import { Role } from '../protocol/events.js'
 import { DeviceId, RoomId } from '../protocol/identifiers.js'
 import type { RoomClaims } from './policy.js'
 
-/** The one algorithm that is taken: what a token says of itself decides nothing. */
+/** The only accepted algorithm: the `alg` header of a token does not select one. */
 const ALGORITHM = 'HS256'
 const ISSUER = 'ws-payment-server'
 const AUDIENCE = 'ws-payment-server/room'
-/** RFC 8725 §3.11: a type of its own, so that no other token under the same secret passes for one. */
+/** Explicit `typ` (RFC 8725 §3.11): no other kind of token under the same secret passes as a room token. */
 const TYPE = 'room+jwt'
 
-/** RFC 7518 §3.2: as long as what the hash puts out, bytes. */
+/** Minimum length of a secret, bytes: the output size of the hash (RFC 7518 §3.2). */
 export const MIN_SECRET_BYTES = 32
 
 const Payload = Type.Object({ room: RoomId, role: Role, deviceId: Type.Optional(DeviceId), exp: Type.Integer() })
@@ -25,7 +25,7 @@ const payloadCheck = TypeCompiler.Compile(Payload)
 export interface RoomTokenRequest {
   readonly roomId: string
   readonly role: Role
-  /** The only device that may use it. */
+  /** The only device that may use the token; undefined: any device. */
   readonly deviceId?: string | undefined
 }
 
@@ -33,13 +33,13 @@ export class RoomTokens {
   readonly #keys: KeyObject[]
   readonly #clocks: Clocks
 
-  /** @param secrets comma-separated: the first signs, all verify, so that they can be rotated */
+  /** @param secrets comma-separated, for rotation: the first signs, all verify */
   constructor (secrets: string, clocks: Clocks) {
     this.#keys = secretsOf(secrets).map((secret) => createSecretKey(Buffer.from(secret)))
     this.#clocks = clocks
   }
 
-  /** @param ttl ms; the end is rounded down to a second, as a JWT says it */
+  /** @param ttl ms; the expiry is rounded down to a second, the unit of `exp` in a JWT */
   async sign ({ roomId, role, deviceId }: RoomTokenRequest, ttl: number): Promise<{ token: string, expiresAt: number }> {
     const now = this.#clocks.now()
     const seconds = Math.floor((now + ttl) / 1000)
@@ -50,7 +50,7 @@ export class RoomTokens {
     return { token, expiresAt: seconds * 1000 }
   }
 
-  /** @returns what the token allows, or `INVALID_TOKEN`, or `TOKEN_EXPIRED` for one that was valid */
+  /** @returns the claims of the token, or the failure `TOKEN_EXPIRED` for a token that was valid, otherwise `INVALID_TOKEN` */
   async verify (token: string): Promise<RoomClaims | Failure> {
     const now = this.#clocks.now()
     const offset = this.#clocks.monotonic() - now
@@ -62,7 +62,7 @@ export class RoomTokens {
         return payloadCheck.Check(payload) ? claimsOf(payload, offset) : new Failure('INVALID_TOKEN')
       } catch (error) {
         if (error instanceof errors.JWTExpired) return new Failure('TOKEN_EXPIRED')
-        // Another secret may have signed it; whatever else is wrong with it, it is wrong under each.
+        // Another secret may have signed the token. Any other error is the same under every secret.
         if (!(error instanceof errors.JWSSignatureVerificationFailed)) return new Failure('INVALID_TOKEN')
       }
     }
@@ -70,10 +70,10 @@ export class RoomTokens {
   }
 }
 
-/** The secrets of a comma-separated list. */
+/** Splits a comma-separated list of secrets. */
 export function secretsOf (list: string): string[] { return list.split(',').map((secret) => secret.trim()).filter((secret) => secret !== '') }
 
-/** @param offset of the monotonic clock from the wall clock, ms */
+/** @param offset monotonic clock minus wall clock, ms */
 function claimsOf ({ room, role, deviceId, exp }: Static<typeof Payload>, offset: number): RoomClaims {
   return { principal: role, roomId: room, deviceId, endsAt: exp * 1000 + offset }
 }
