@@ -1,13 +1,13 @@
-// The client's modules as a browser can load them: the ones that were built, or in development the TypeScript made into them.
+// Loads the client library's ES modules for browsers: compiled files, or in development TypeScript that is transpiled on request.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** What was compiled last of each file, since it is slow and a page asks for it each time it is loaded. */
+/** Last transpiled text of each file: transpiling is slow, and a page requests its modules on every load. */
 const compiled = new Map<string, { readonly source: string, readonly text: string }>()
 
 /**
- * The text of the ES module `name.js` in a folder that holds either compiled files or their sources.
- * @returns undefined where there is neither
+ * Returns the text of the ES module `name.js`, from a folder that holds either compiled files or their sources.
+ * @returns undefined if there is neither
  */
 export async function browserModule (folder: string, name: string): Promise<string | undefined> {
   const built = await read(join(folder, `${name}.js`))
@@ -22,7 +22,7 @@ export async function browserModule (folder: string, name: string): Promise<stri
   return text
 }
 
-/** Where sources run there is a compiler, too; what was built needs none, and does not load it. */
+/** Transpiles TypeScript. The compiler is imported on demand: it is installed wherever sources run, and a build needs none. */
 async function compile (source: string): Promise<string> {
   const { default: ts } = await import('typescript')
   return ts.transpileModule(source, { compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext, verbatimModuleSyntax: true } }).outputText
