@@ -1,5 +1,5 @@
-// A histogram of durations as Prometheus defines one, for what happens at every event: prom-client's looks for its row by the names of its labels each time,
-// a twentieth of what an event costs. Here that is done when somebody looks.
+// Prometheus histogram for durations that are observed at every event. The histogram of prom-client looks up its time series by label names on each observation,
+// 5 % of the cost of an event; this one builds its time series only when it is scraped.
 import type { Histogram, Registry } from 'prom-client'
 
 interface Value { readonly metricName: string, readonly labels: { readonly le?: number | '+Inf' }, readonly value: number }
@@ -7,19 +7,19 @@ interface Value { readonly metricName: string, readonly labels: { readonly le?: 
 export interface FastHistogramOptions {
   readonly name: string
   readonly help: string
-  /** Upper bounds, s, from the least to the most. */
+  /** Upper bounds of the buckets, s, ascending. */
   readonly buckets: readonly number[]
   readonly registers: readonly Registry[]
 }
 
-/** What a registry of prom-client asks of a metric, and no labels. */
+/** Implements the parts of a metric that a registry of prom-client uses, without labels. */
 export class FastHistogram {
   readonly name: string
   readonly help: string
   readonly type = 'histogram'
   readonly labelNames: readonly string[] = []
   readonly #bounds: readonly number[]
-  /** How many fell into each bucket and not into the one before it; the last one has no bound. */
+  /** Observations per bucket, not cumulative; the last bucket is `+Inf`. */
   readonly #counts: Float64Array
   #sum = 0
 
@@ -33,7 +33,7 @@ export class FastHistogram {
 
   /**
    * @param duration s
-   * @param times how many things took so long
+   * @param times number of observations with this duration
    */
   observe (duration: number, times = 1): void {
     let bucket = 0

@@ -1,11 +1,11 @@
-// Times what a broker is asked, whatever broker it is.
+// Measures the duration of a broker's operations, for any implementation of Broker.
 import type { Histogram } from 'prom-client'
 import type { Broker } from '../broker/broker.js'
 
-/** What is worth knowing the time of. */
+/** Operations that are measured. */
 const TIMED = ['createRoom', 'subscribe', 'publish', 'read', 'listRooms', 'closeRoom'] as const
 
-/** Makes a broker observe the time of each of its operations, s, under its name. @returns the same broker */
+/** Wraps the operations of a broker so that the histogram observes the duration of each, s, under the operation's name. @returns the same broker */
 export function instrumentBroker<B extends Broker> (broker: B, histogram: Histogram<'operation'>): B {
   return Object.assign(broker, Object.fromEntries(TIMED.map((operation) => {
     const run = broker[operation].bind(broker) as (...args: unknown[]) => Promise<unknown>

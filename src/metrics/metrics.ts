@@ -1,16 +1,16 @@
-// What is measured, in Prometheus' terms. Labels are bounded: never a room, a device or anything else that a client chose.
+// Prometheus metrics of this node. Label values are bounded: never a room, a device or any other value that a client chooses.
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { FastHistogram } from './fast-histogram.js'
 import { CLOSE } from '../errors.js'
 import type { Source } from '../protocol/events.js'
 
-/** Close codes that are counted by themselves; a client may close with any other (RFC 6455 §7.4). */
+/** Close codes with a label value of their own. A client may close with any other code (RFC 6455 §7.4), which counts as `other`. */
 const CODES: ReadonlySet<number> = new Set([1000, 1001, 1002, 1005, 1006, 1007, 1009, ...Object.values(CLOSE).map(({ code }) => code)])
 
-/** s; a relay takes tens of microseconds in one process, and a millisecond over Redis. */
+/** Histogram buckets, s: a relay takes tens of microseconds within one process, and a millisecond over Redis. */
 const BUCKETS = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1]
 
-/** Time between two looks at the event loop's lag, which is part of what is then reported, ms. Each look wakes a process that has nothing else to do. */
+/** Sampling interval of the event loop lag, ms; the reported lag includes it. Each sample wakes an otherwise idle process. */
 const LAG_PRECISION = 50
 
 export class Metrics {
@@ -21,7 +21,7 @@ export class Metrics {
   readonly rooms = new Gauge({ name: 'wsp_rooms', help: 'Rooms with somebody in them on this node.', registers: this.#registers })
   readonly brokerUp = new Gauge({ name: 'wsp_broker_up', help: 'Whether rooms can be read and written.', registers: this.#registers })
   readonly fastPath = new Gauge({ name: 'wsp_fast_path', help: 'Whether new sockets take the server\'s own transport.', registers: this.#registers })
-  /** By source and type. The labels of a counter are put together for each call; here that is done when somebody looks. */
+  /** Event counts by source and type. A Counter builds its labels on each call; here they are built only when the registry is scraped. */
   readonly #published: Record<Source, Map<string, { value: number }>> = { device: new Map(), api: new Map() }
   readonly events = new Counter({
     name: 'wsp_events_total',
@@ -43,19 +43,19 @@ export class Metrics {
   readonly broker = new Histogram({ name: 'wsp_broker_seconds', help: 'Time of the broker\'s operations, over Redis.', labelNames: ['operation'], buckets: BUCKETS, registers: this.#registers })
   readonly #closes = new Counter({ name: 'wsp_closes_total', help: 'Sockets that were closed, by the code that ended them.', labelNames: ['code'], registers: this.#registers })
 
-  /** Adds what the process itself can tell: CPU, memory, garbage collection, event loop lag. */
+  /** Adds the default metrics of the process: CPU, memory, garbage collection, event loop lag. */
   measureProcess (): void { collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: LAG_PRECISION }) }
 
   stop (): void { this.registry.clear() }
 
-  /** An event was appended to a log. */
+  /** Counts an event that was appended to a log. */
   published (type: string, source: Source): void {
     const count = this.#published[source].get(type)
     if (count) count.value++
     else this.#published[source].set(type, { value: 1 })
   }
 
-  /** A socket was closed. */
+  /** Counts a closed socket by its close code. */
   closed (code: number): void { this.#closes.inc({ code: CODES.has(code) ? String(code) : 'other' }) }
 
   #countEvents (): void {
