@@ -1,27 +1,27 @@
-// The payment as its events tell it: a pure fold, (state, event) → state.
+// Payment state derived from events: a pure fold (reducer), (state, event) → state.
 import { isDeepStrictEqual } from 'node:util'
 import { PROGRESS, type PaymentState } from '../protocol/payment-state.js'
 
-/** What the fold needs to know of an event. Its payload was validated: a documented key that is there has its documented type. */
+/** Input of the fold: the relevant part of an event. The payload has been validated: a documented key that is present has its documented type. */
 export interface PaymentFact {
   readonly type: string
   readonly payload: Readonly<Record<string, unknown>>
   readonly timestamp: number
-  /** A backend said it with an API key, so a result is a fact and not a claim. */
+  /** True if a backend sent the event with an API key: its result is a fact, not a claim. */
   readonly verified?: boolean
 }
 
-/** A state that is being put together. */
+/** Mutable PaymentState, used while the next state is built. */
 type Changed = { -readonly [Key in keyof PaymentState]: PaymentState[Key] }
 
-/** The state of a payment of which nothing is known yet. */
+/** State of a payment before its first event. */
 export function initialState (createdAt: number): PaymentState {
   return { step: null, status: 'pending', updatedAt: createdAt }
 }
 
 /**
  * Folds one event into the state. A success is final; an error may still be followed by a success; a verified result
- * outranks any claim. An event that changes nothing returns the very same object.
+ * outranks any unverified one. An event that changes nothing returns the same object.
  */
 export function fold (state: PaymentState, fact: PaymentFact): PaymentState {
   const { type, payload, timestamp } = fact
@@ -38,11 +38,11 @@ export function fold (state: PaymentState, fact: PaymentFact): PaymentState {
   return next
 }
 
-/** The keys of a result that are kept. */
+/** Payload keys of a result event that are kept in the outcome. */
 const OF_SUCCESS = ['transactionId', 'amount', 'currency']
 const OF_ERROR = ['error', 'code']
 
-/** What a result says of the payment. */
+/** Builds the outcome of a payment from its result event. */
 export function outcomeOf ({ type, payload, verified = false }: PaymentFact): NonNullable<PaymentState['outcome']> {
   const outcome: Record<string, unknown> = {}
   for (const key of type === 'PAYMENT_SUCCESS' ? OF_SUCCESS : OF_ERROR) if (payload[key] !== undefined) outcome[key] = payload[key]
@@ -55,7 +55,7 @@ function foldResult (state: PaymentState, fact: PaymentFact): PaymentState {
   const status = type === 'PAYMENT_SUCCESS' ? 'succeeded' : 'failed'
   const outranks = verified && !state.outcome?.verified
   const equals = verified === (state.outcome?.verified ?? false)
-  // Between two results of one rank a success stands, and its first telling is the one that counts.
+  // Between two results of equal rank a success stands, and the first success counts.
   if (!outranks && !(equals && state.status !== 'succeeded')) return state
   const outcome = outcomeOf(fact)
   if (status === state.status && isDeepStrictEqual(outcome, state.outcome)) return state
@@ -65,7 +65,7 @@ function foldResult (state: PaymentState, fact: PaymentFact): PaymentState {
   return next
 }
 
-/** Key by key: what `{ ...state }` makes is of another shape each time, and V8 would have to look for its keys whenever they are read. */
+/** Copies key by key: `{ ...state }` yields an object of another hidden class each time, and V8 would have to look up its keys on every read. */
 function copyOf ({ step, status, method, fields, outcome }: PaymentState, updatedAt: number): Changed {
   const copy: Changed = { step, status, updatedAt }
   if (method !== undefined) copy.method = method
