@@ -1,4 +1,4 @@
-// Bytes of a client's text message → a validated frame, or a failure with a code.
+// Decodes the bytes of a client's text message into a validated message, or a failure with an error code.
 import { TypeCompiler, type TypeCheck } from '@sinclair/typebox/compiler'
 import type { TObject } from '@sinclair/typebox'
 import { Failure } from '../errors.js'
@@ -8,32 +8,32 @@ import { FastFrameDecoder } from './fast-decode.js'
 import { DeviceId, FrameId, RoomId } from './identifiers.js'
 import { checkLimits, invalid, isObject, MAX_ITEMS, MAX_KEYS, MAX_STRING } from './limits.js'
 
-/** A client's frame after validation. `payload` is safe to serialise again. */
+/** A validated client message. `payload` is safe to serialise again. */
 export interface ClientFrame {
   readonly type: EventType | CommandType
   readonly payload: EventPayload
   readonly id: string | undefined
-  /** The text up to the end of the payload as `draftEvent` (broker/event-draft.ts) would serialise it, ASCII, where that is what was sent. */
+  /** ASCII text of the message up to the end of the payload; set only if it is exactly what `draftEvent` (broker/event-draft.ts) would serialise. */
   readonly jsonPrefix?: string
 }
 
-/** A refused frame: why, and the frame's `id` where it had a usable one. */
+/** A rejected client message: the failure, and the message's `id` if it is valid. */
 export interface RefusedFrame { readonly failure: Failure, readonly id?: string }
 
-// One compiled schema per event: a union would only say "Expected union value". A Map, because `EVENTS['toString']` exists.
+// One compiled schema per type: a union would only report "Expected union value". A Map, because `EVENTS['toString']` exists.
 const schemas: Record<string, TObject> = { ...Object.fromEntries(EVENT_TYPES.map((type) => [type, EVENTS[type].schema])), ...COMMANDS }
 const checks = new Map<string, TypeCheck<TObject>>(Object.entries(schemas).map(([type, schema]) => [type, TypeCompiler.Compile(schema)]))
 const frameId = TypeCompiler.Compile(FrameId)
-// What a join says is kept for long, and a string that was cut out of a text keeps all of it; but names are made of their own bytes.
+// JOIN_ROOM is safe here although its ids are kept for long: a sliced string retains the whole text, but room and device ids are built from their own bytes.
 const fastDecoder = new FastFrameDecoder(
   [...PAYMENT_EVENT_TYPES, 'JOIN_ROOM' as const].map((type) => [type, EVENTS[type].schema]), { roomId: RoomId, deviceId: DeviceId }, { keys: MAX_KEYS, items: MAX_ITEMS, string: MAX_STRING })
 
 /**
- * Reads one client frame.
- * @param data holds the text message as it arrived, UTF-8; nothing of it is kept
- * @param start where the message begins in it
- * @param end where it ends
- * @returns the frame, or what is wrong with it; it never throws, whatever the bytes
+ * Decodes one client message. Never throws, for any bytes.
+ * @param data buffer with the text message, UTF-8; no reference to it is kept
+ * @param start offset of the message in the buffer
+ * @param end end of the message in the buffer, exclusive
+ * @returns the message, or the failure
  */
 export function decodeFrame (data: Buffer, start = 0, end = data.length): ClientFrame | RefusedFrame {
   const plain = fastDecoder.read(data, start, end)
@@ -47,17 +47,17 @@ export function decodeFrame (data: Buffer, start = 0, end = data.length): Client
   return checkFrame(frame)
 }
 
-/** Validates a parsed frame: its bounds, its envelope and its payload. For what came over a socket and over REST alike. */
+/** Validates a parsed message: its limits, envelope and payload. Used for sockets and REST alike. */
 export function checkFrame (frame: unknown): ClientFrame | RefusedFrame {
   if (!isObject(frame)) return { failure: new Failure('INVALID_FRAME', 'The frame must be a JSON object.') }
   const failure = checkLimits(frame) ?? checkEnvelope(frame)
   const { id, type, payload = {} } = frame
   if (!failure) return { type: type as ClientFrame['type'], payload: payload as EventPayload, id: id as string | undefined }
-  // Whatever is wrong, the offender is told which of its frames it was; but a card number is not repeated.
+  // A valid id is returned with the failure, so that the sender can match the two; an id with a card number is never repeated.
   return frameId.Check(id) && !holdsCardNumber(id) ? { failure, id } : { failure }
 }
 
-/** What is wrong with a frame's id, its type, or what its type asks of the payload. */
+/** Checks the id, the type, and the payload against the schema of the type. */
 function checkEnvelope ({ id, type, payload = {} }: Record<string, unknown>): Failure | undefined {
   if (id !== undefined && !frameId.Check(id)) return invalid('id', 'must be a string of 1–64 printable ASCII characters')
   if (typeof type !== 'string') return invalid('type', 'must be a string')

@@ -1,4 +1,4 @@
-// What a client may send: the eight events in one table (what each carries, who sends it, how it reads in a log), and the commands.
+// Schemas of client messages: the eight events in one table (payload, sending device, log message), and the commands.
 import { Type, type Static, type TObject } from '@sinclair/typebox'
 import { DeviceId, RoomId } from './identifiers.js'
 import { StringEnum } from './schema.js'
@@ -9,12 +9,12 @@ const text = Type.String({ maxLength: 2048 })
 export const Role = StringEnum(['device1', 'device2'], { title: 'Role', description: 'device1 made the link and watches; device2 opened it and pays.' })
 export type Role = Static<typeof Role>
 
-/** Where a client's knowledge of a room's log ends. `seq: 0` needs no epoch: it asks for everything there is. */
+/** Last position in a room's log that a client knows. `seq: 0` needs no epoch: it requests the whole log. */
 export const Recover = Type.Object({
   epoch: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })), seq: Type.Integer({ minimum: 0 })
 }, { title: 'Recover', description: 'Where the client\'s knowledge of the log ends. `seq: 0` needs no epoch: it asks for everything there is.' })
 
-// Keys that the contract does not name are carried along, so none of these schemas closes its object.
+// Keys outside the contract are relayed unchanged, so none of these schemas sets `additionalProperties: false`.
 export const JoinRoom = Type.Object({
   ...device,
   role: Type.Optional(Role),
@@ -43,13 +43,13 @@ export type JoinRoom = Static<typeof JoinRoom>
 
 interface EventRule {
   readonly schema: TObject
-  /** The device that the seed shows sending it; it is the role of a socket whose first frame this is. */
+  /** The device that sends it in the original specification; the role of a socket whose first message this is. */
   readonly sentBy: 'device1' | 'device2'
-  /** What an operator reads when the payment gets this far. */
+  /** Log message for operators when the payment reaches this event. */
   readonly sentence: string
 }
 
-/** Every event that a client may send. A frame whose `type` is not a key of this table is refused with `UNKNOWN_EVENT`. */
+/** Every event that a client may send. A message whose `type` is neither a key of this table nor of COMMANDS is rejected with `UNKNOWN_EVENT`. */
 export const EVENTS = {
   JOIN_ROOM: { schema: JoinRoom, sentBy: 'device1', sentence: 'client joined the room' },
   ENTERED_SUMMARY: { schema: EnteredSummary, sentBy: 'device2', sentence: 'payer entered the summary' },
@@ -64,14 +64,14 @@ export const EVENTS = {
 export type EventType = keyof typeof EVENTS
 /** The seven events that are relayed and logged: all but `JOIN_ROOM`. */
 export type PaymentEventType = Exclude<EventType, 'JOIN_ROOM'>
-/** What every payload has in common; the rest depends on the event. */
+/** Keys common to all payloads; the rest depends on the event. */
 export type EventPayload = Record<string, unknown> & { roomId: RoomId, deviceId?: string }
-/** Who an event comes from: a socket, or a backend over REST. */
+/** Origin of an event: `api` for a backend (a broadcast, or an event sent with an API key), `device` for any other sender. */
 export type Source = 'device' | 'api'
 
 export const EVENT_TYPES = Object.keys(EVENTS) as EventType[]
 export const PAYMENT_EVENT_TYPES = EVENT_TYPES.filter((type): type is PaymentEventType => type !== 'JOIN_ROOM')
 
-/** What a client may ask of the server that is no event: it concerns the asker alone. */
+/** Client messages that are not events: they concern only their sender and are never relayed. */
 export const COMMANDS = { LEAVE_ROOM: LeaveRoom, PING: Ping } as const
 export type CommandType = keyof typeof COMMANDS

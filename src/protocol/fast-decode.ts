@@ -1,4 +1,4 @@
-// The usual frame, read straight from its bytes: as JSON.stringify writes it, flat, with plain ASCII strings, lists of those, and short numbers.
+// Decodes typical messages straight from their bytes: flat JSON as JSON.stringify writes it, with unescaped ASCII strings, arrays of those, and short numbers.
 import { Type, type TObject, type TString } from '@sinclair/typebox'
 import { TypeCompiler, type TypeCheck } from '@sinclair/typebox/compiler'
 import { asciiText } from '../bytes.js'
@@ -7,29 +7,29 @@ import type { EventPayload } from './events.js'
 import { InternedStrings } from './string-cache.js'
 import { matchesAt, viewOf, bytePattern, type BytePattern } from './byte-match.js'
 
-/** A frame that was read. Its payload is valid, its bounds are kept and no card data is in it; its id is still to be checked. */
+/** A decoded message. Its payload is valid, within the limits and free of card data; its id is not yet validated. */
 export interface FastFrame {
   readonly type: string
   readonly payload: EventPayload
   readonly id: string | undefined
-  /** All up to the end of the payload as it came, ASCII: to the byte what JSON.stringify makes of it. */
+  /** ASCII text of the message up to the end of the payload: byte for byte the output of JSON.stringify. */
   readonly jsonPrefix: string
 }
 
-/** Bounds on what one frame holds. */
+/** Limits on the content of one message. */
 export interface DecoderLimits { readonly keys: number, readonly items: number, readonly string: number }
 
-/** A key that the contract names, how it is written, and where its values are names, those that are known. */
+/** A payload key of the contract, its byte pattern, and the string cache of its values if they are room or device ids. */
 interface Key { readonly name: string, readonly pattern: BytePattern, readonly names: InternedStrings | undefined }
 interface MessageTemplate {
   readonly type: string
-  /** From the type to what is in the payload. */
+  /** Bytes from the type to the opening brace of the payload. */
   readonly pattern: BytePattern
-  /** What the contract names in the payload, in the order in which it is most often written. */
+  /** Payload keys of the contract, in the order in which they are most often sent. */
   readonly keys: readonly Key[]
-  /** A bit for each of those that are names and must be there. */
+  /** Bitmask of the keys that hold an id and are required. */
   readonly required: number
-  /** Of the payload, but for the names. */
+  /** Validates the payload except for the ids, which InternedStrings validates. */
   readonly check: TypeCheck<TObject>
 }
 type Value = string | number | string[]
@@ -38,22 +38,22 @@ const TYPE = bytePattern('{"type":"')
 const ID = bytePattern('"id":')
 const [QUOTE, COLON, COMMA, POINT, ZERO, NINE, END, LIST, LIST_END] = Buffer.from('":,.09}[]') as unknown as [number, number, number, number, number, number, number, number, number]
 
-/** What stands for itself in a JSON string. */
+/** ASCII characters that need no escape in a JSON string. */
 const UNESCAPED = new Uint8Array(256).fill(1, 0x20, 0x7f)
 UNESCAPED[QUOTE] = UNESCAPED['\\'.charCodeAt(0)] = 0
 
-/** Digits that a number may have so that it is written again as it came: a double keeps fifteen, and below 1e-6 it is written with an exponent. */
+/** Maximum digits of a number that is serialised exactly as sent: a double keeps fifteen, and a value below 1e-6 is written with an exponent. */
 const MAX_DIGITS = 15
 const MAX_DECIMALS = 6
 const POWERS = Array.from({ length: MAX_DECIMALS + 1 }, (_, n) => 10 ** n)
 
-/** Keys that the contract does not name, as long as they stay where they were written, as numbers would not, and mean nothing to an object or an envelope. */
+/** Extra keys allowed on the fast path: not array-index-like (V8 would reorder them), not special to an object (`__proto__`), and not type, payload or id. */
 const OTHER_KEY = /^(?!type$|payload$|id$)[A-Za-z]/
 
 export class FastFrameDecoder {
   readonly #templates: readonly MessageTemplate[]
   readonly #bounds: DecoderLimits
-  // Of the frame that is being read: its bytes, where it ends in them, the same as text, where that begins in them, and how many keys and items there were.
+  // The current message: its bytes, its end in them, its text, the offset of the text in the bytes, and the number of keys and items read so far.
   #bytes: Buffer = Buffer.alloc(0)
   #view = viewOf(this.#bytes)
   #limit = 0
@@ -61,13 +61,13 @@ export class FastFrameDecoder {
   #start = 0
   #keys = 0
   #items = 0
-  /** What {@link #other} read last, and where what was read last ends. */
+  /** Value that {@link #readExtraKey} read last, and the end offset of the value that was read last. */
   #lastValue: Value | undefined
   #end = 0
 
   /**
-   * @param schemas of the payload, by type
-   * @param names keys that have a name as their value, and the rule for it
+   * @param schemas payload schemas by type
+   * @param names keys whose value is a room or device id, and the schema of that id
    */
   constructor (schemas: Iterable<readonly [string, TObject]>, names: Readonly<Record<string, TString>>, bounds: DecoderLimits) {
     const known = new Map(Object.entries(names).map(([key, schema]) => [key, new InternedStrings(TypeCompiler.Compile(schema))]))
@@ -80,9 +80,10 @@ export class FastFrameDecoder {
   }
 
   /**
-   * Reads a whole frame: `{"type":…,"payload":{…}}`, perhaps with an `id` and other keys behind.
-   * @param end in the bytes, from `start`
-   * @returns undefined for anything else, also for what may be card data: it is to be read, and refused, in the general way
+   * Decodes a whole message: `{"type":…,"payload":{…}}`, optionally followed by an `id` and other keys.
+   * @param start offset of the message in the bytes
+   * @param end end of the message in the bytes, exclusive
+   * @returns undefined for anything else, including possible card data: the general decoder reads such a message, or rejects it
    */
   read (bytes: Buffer, start: number, end: number): FastFrame | undefined {
     const view = viewOf(bytes)
@@ -106,7 +107,7 @@ export class FastFrameDecoder {
       if (id === undefined && matchesAt(view, at + 1, end, ID)) {
         const idAt = at + 1 + ID.length
         if (this.#string(idAt) === undefined) return undefined
-        // A log keeps it, and a slice would keep all of the text.
+        // Built from its own bytes: a log keeps the id, and a sliced string would retain the whole text.
         id = asciiText(bytes, idAt + 1, this.#end - 1)
       } else if (this.#readExtraKey(at + 1) === undefined) {
         return undefined
@@ -117,13 +118,13 @@ export class FastFrameDecoder {
     return { type: layout.type, payload: payload as EventPayload, id, jsonPrefix: this.#slice(start, payloadEnd) }
   }
 
-  /** A few bytes tell which it is, so trying them one after the other costs less than looking up a name. */
+  /** Tries the templates in turn: the first few bytes tell them apart, so this costs less than a lookup by type. */
   #templateAt (view: DataView, at: number, end: number): MessageTemplate | undefined {
     for (const layout of this.#templates) if (matchesAt(view, at, end, layout.pattern)) return layout
     return undefined
   }
 
-  /** What is behind the opening bracket of the payload. */
+  /** Reads the payload after its opening brace. */
   #payload (start: number, { keys, required }: MessageTemplate): Record<string, unknown> | undefined {
     const bytes = this.#bytes
     const payload: Record<string, unknown> = {}
@@ -133,7 +134,7 @@ export class FastFrameDecoder {
     for (;;) {
       if (++this.#keys > this.#bounds.keys) return undefined
       const key = keyAt(this.#view, at, this.#limit, keys, next)
-      // A second one of a name takes the place of the first, and JSON.stringify writes it there.
+      // Leave repeated keys to the general decoder: the second value replaces the first, and JSON.stringify writes it in the first one's place.
       if (key >= 0) {
         if ((seen & 1 << key) !== 0) return undefined
         seen |= 1 << key
@@ -154,7 +155,7 @@ export class FastFrameDecoder {
     }
   }
 
-  /** A key that the contract does not name, and its value, which is {@link #lastValue} then. @returns its name */
+  /** Reads a key outside the contract, and its value into {@link #lastValue}. @returns the name of the key */
   #readExtraKey (at: number): string | undefined {
     const name = this.#string(at)
     if (name === undefined || this.#bytes[this.#end] !== COLON || !OTHER_KEY.test(name)) return undefined
@@ -214,7 +215,7 @@ export class FastFrameDecoder {
     }
     if (whole + decimals > MAX_DIGITS) return undefined
     this.#end = at
-    // Both are exact, so the quotient is the double that is next to what was written.
+    // Both operands are exact, so the quotient is the double nearest to the sent decimal.
     const value = digits / POWERS[decimals]!
     return isCardNumber(value) ? undefined : value
   }
@@ -222,14 +223,14 @@ export class FastFrameDecoder {
   #slice (from: number, to: number): string { return this.#text.slice(from - this.#start, to - this.#start) }
 }
 
-/** Which of the keys it is, -1 for none of them. Most often it is the next one. */
+/** @returns the index of the key at this offset, or -1; the search begins with the most likely key, `next` */
 function keyAt (view: DataView, at: number, end: number, keys: readonly Key[], next: number): number {
   for (let i = next; i < keys.length; i++) if (matchesAt(view, at, end, keys[i]!.pattern)) return i
   for (let i = 0; i < next; i++) if (matchesAt(view, at, end, keys[i]!.pattern)) return i
   return -1
 }
 
-/** Sets a key. Each of the contract's names has a place of its own in the code, where V8 remembers the objects that get it; at one place for all it could not. */
+/** Sets a key. Each key of the contract has an assignment of its own, so that V8's inline cache holds its hidden classes; one shared assignment would overflow it. */
 function set (payload: Record<string, unknown>, name: string, value: Value): void {
   switch (name) {
     case 'roomId': payload.roomId = value; break

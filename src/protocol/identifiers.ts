@@ -1,11 +1,11 @@
-// The names that clients choose (rooms, devices, frames), and the rule for each of them.
+// Schemas of the identifiers that clients choose: room, device and message ids.
 import { Type, type Static } from '@sinclair/typebox'
 
 /** 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`. */
 export const RoomId = Type.String({
   minLength: 1,
   maxLength: 128,
-  // Dots alone mean another place in an address, and are taken away on the way.
+  // `.` and `..` are relative path segments in a URL, and are removed when it is normalised.
   pattern: '^(?!\\.{1,2}$)[A-Za-z0-9._:~-]+$',
   description: 'The payment\'s room: 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.',
   examples: ['payment_123']

@@ -1,40 +1,40 @@
-// What any JSON that comes in must keep to, also where the contract does not look: how much of it there is, and no card data.
+// Limits on all incoming JSON, including keys outside the contract: depth, number of keys and items, string length, and no card data.
 import { Failure } from '../errors.js'
 import { holdsCardNumber, isCardNumber, isCardDataKey } from './card-data.js'
 
-/** How deep objects and arrays may nest; JSON nested by the thousand parses, but breaks whatever walks it later. */
+/** Maximum nesting of objects and arrays; JSON nested thousands of levels deep parses, but breaks code that traverses it later. */
 export const MAX_DEPTH = 8
-/** Keys in one frame, over all its objects. */
+/** Maximum keys in one message, over all its objects. */
 export const MAX_KEYS = 64
-/** Array items in one frame, over all its arrays. */
+/** Maximum array items in one message, over all its arrays. */
 export const MAX_ITEMS = 256
-/** Characters (UTF-16 units) in one string, keys included. */
+/** Maximum characters (UTF-16 units) in one string, keys included. */
 export const MAX_STRING = 2048
 
 const CARD_NAME = 'is the name of card data, which must not be sent here'
 const CARD_NUMBER = 'holds what looks like a card number, which must not be sent here'
 
 /**
- * Bounds on a parsed frame or request, also on the keys that the contract does not name, since payloads travel on as they are; and no card data.
- * @returns what is wrong with its shape, otherwise `SENSITIVE_DATA` for the first card data in it; neither repeats any of that
+ * Checks a parsed message or request against the limits and for card data. Keys outside the contract are checked too, since payloads are relayed unchanged.
+ * @returns the first broken limit, otherwise `SENSITIVE_DATA` for the first card data; neither failure repeats card data
  */
 export function checkLimits (frame: unknown): Failure | undefined {
   limitChecker.begin()
   return limitChecker.visit(frame, 1) ?? limitChecker.sensitive
 }
 
-/** One way through a parsed text. */
+/** Traverses one parsed text. */
 class LimitChecker {
   sensitive: Failure | undefined
   #keys = 0
   #items = 0
-  /** The keys that lead to where it is. */
+  /** Keys from the root to the current value. */
   readonly #path: string[] = []
 
   begin (): void {
     this.sensitive = undefined
     this.#keys = this.#items = 0
-    // Only a way that ended early left something there.
+    // Keys remain only after a traversal that ended early.
     if (this.#path.length > 0) this.#path.length = 0
   }
 
@@ -46,7 +46,7 @@ class LimitChecker {
       return undefined
     }
     if (typeof value === 'number') {
-      // JSON can say 1e400; it parses to Infinity, and would travel on as null.
+      // JSON allows 1e400; it parses to Infinity, and would be relayed as null.
       if (!Number.isFinite(value)) return this.#violation('expected a finite number')
       if (this.sensitive === undefined && isCardNumber(value)) this.sensitive = this.#violation(CARD_NUMBER, 'SENSITIVE_DATA')
       return undefined
@@ -67,7 +67,7 @@ class LimitChecker {
   }
 
   #visitKeys (value: Record<string, unknown>, depth: number): Failure | undefined {
-    // JSON.parse makes every spelling of `__proto__` an own key, so comparing parsed keys catches the escaped ones too.
+    // JSON.parse makes every spelling of `__proto__` an own key, so comparing parsed keys also catches escaped spellings.
     for (const key in value) {
       if (++this.#keys > MAX_KEYS) return new Failure('INVALID_FRAME', `The frame holds more than ${MAX_KEYS} keys.`)
       const child = value[key]
@@ -90,7 +90,7 @@ class LimitChecker {
   }
 }
 
-/** One for all: it is done before the next one begins, and a new one for each frame would be garbage. */
+/** Shared by all checks: they are synchronous and never overlap, and a new instance per message would be garbage. */
 const limitChecker = new LimitChecker()
 
 function ruleFor (text: string): string | undefined {
@@ -99,7 +99,7 @@ function ruleFor (text: string): string | undefined {
   return undefined
 }
 
-/** A failure that says which key is to blame, and what its rule is. */
+/** Creates a failure that names the offending key and its rule. */
 export function invalid (key: string, rule: string, code: 'INVALID_FRAME' | 'SENSITIVE_DATA' = 'INVALID_FRAME'): Failure {
   return new Failure(code, `${key}: ${rule}`, [{ key, rule }])
 }

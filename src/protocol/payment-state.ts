@@ -1,8 +1,8 @@
-// Where a payment stands, as it travels in ROOM_JOINED and over REST.
+// Schema of a payment's state, as sent in ROOM_JOINED and over REST.
 import { Type, type Static } from '@sinclair/typebox'
 import { Nullable, StringEnum } from './schema.js'
 
-/** The events that move a payment forward without deciding it. */
+/** Events that move a payment forward without deciding its result. */
 export const PROGRESS = ['ENTERED_SUMMARY', 'CLICKED_PROCEED', 'PAYMENT_METHOD_CHANGED', 'DATA_FILLED', 'CLICKED_PAY'] as const
 
 const Outcome = Type.Object({
@@ -14,7 +14,7 @@ const Outcome = Type.Object({
   verified: Type.Boolean({ description: 'true: a backend said so with an API key; false: a phone claims it.' })
 }, { title: 'PaymentOutcome' })
 
-/** Where a payment stands. */
+/** Progress and result of a payment. */
 export const PaymentState = Type.Object({
   step: Nullable(StringEnum(PROGRESS, { title: 'PaymentStep' }), { description: 'The last progress event; null before the first one.' }),
   method: Type.Optional(Type.String()),

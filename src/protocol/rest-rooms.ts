@@ -1,4 +1,4 @@
-// What travels over REST about rooms: creating, looking, closing, their events.
+// Schemas of the REST API for rooms: create, list, read, mint tokens, and read and publish events.
 import { Type, type Static } from '@sinclair/typebox'
 import { PAYMENT_EVENT_TYPES, Role } from './events.js'
 import { DeviceId, FrameId, RoomId } from './identifiers.js'
@@ -106,7 +106,7 @@ export const RoomDetailsResponse = successEnvelope(RoomDetails)
 export const RoomEventsResponse = successEnvelope(RoomEvents)
 export const PublishResultResponse = successEnvelope(PublishResult)
 
-/** The named components of this file. */
+/** Named OpenAPI components of this file. */
 export const ROOM_COMPONENTS = [
   PaymentState, RoomMember, CreateRoomRequest, CreatedRoom, CreatedRoomResponse, CreateTokenRequest, RoomToken, RoomTokenResponse,
   RoomSummary, RoomList, RoomListResponse, RoomDetails, RoomDetailsResponse, RoomEvent, RoomEvents, RoomEventsResponse, PublishRequest, PublishResult, PublishResultResponse

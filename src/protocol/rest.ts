@@ -1,4 +1,4 @@
-// What travels over REST: the one envelope around every answer, the server's own answers, and the broadcast.
+// Schemas of the REST API: the envelope of every response, the server's status, and the broadcast.
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import { ERROR_CODES, type Failure } from '../errors.js'
 import { RoomId } from './identifiers.js'
@@ -53,7 +53,7 @@ export const ServerStatus = Type.Object({
 }, { $id: 'ServerStatus' })
 export type ServerStatus = Static<typeof ServerStatus>
 
-/** The `type` of a backend's own message. */
+/** The `type` of a backend's broadcast. */
 export const BroadcastType = Type.String({
   minLength: 1,
   maxLength: 64,
@@ -79,7 +79,7 @@ export const BroadcastResult = Type.Object({
 
 export const RoomParams = Type.Object({ roomId: RoomId })
 
-/** The success envelope around the schema of an answer's data, as a named component. */
+/** Wraps the schema of a response's data in the success envelope, as a named component. */
 export const successEnvelope = <T extends TSchema & { $id?: string }>(data: T) => Type.Object({
   success: Type.Literal(true),
   data: Ref(data),
@@ -89,14 +89,14 @@ export const successEnvelope = <T extends TSchema & { $id?: string }>(data: T) =
 export const ServerStatusResponse = successEnvelope(ServerStatus)
 export const BroadcastResponse = successEnvelope(BroadcastResult)
 
-/** Makes a repeated request one: the same key and body get the first answer again, another body is a conflict. */
+/** Makes a request idempotent: the same key and body get the first response again, another body is a conflict. */
 export const IdempotencyHeaders = Type.Object({
   'idempotency-key': Type.Optional(Type.String({
     minLength: 1, maxLength: 255, description: 'The same key with the same body is done once and answered alike; with another body it is a 409.', examples: ['order-1234-paid']
   }))
 })
 
-/** The named components of this file. */
+/** Named OpenAPI components of this file. */
 export const SERVER_COMPONENTS = [
   ErrorResponse, ServerInfo, Health, Readiness, ServerStatus, ServerStatusResponse, BroadcastRequest, BroadcastResult, BroadcastResponse
 ]
@@ -116,17 +116,17 @@ const ERROR_ANSWERS = {
   503: 'The rooms cannot be reached; try again, an event with the same id or key.'
 }
 
-/** The error answers of a route, for its `response` schema. */
+/** Error responses of a route, for its `response` schema. */
 export function errorResponses<const S extends keyof typeof ERROR_ANSWERS> (...statuses: S[]): Record<S, typeof ErrorResponse> {
   return Object.fromEntries(statuses.map((status) => [status, Ref(ErrorResponse, ERROR_ANSWERS[status])])) as Record<S, typeof ErrorResponse>
 }
 
-/** A success as every REST answer wraps it. */
+/** Wraps data in the success envelope of the REST API. */
 export function success<T> (data: T, timestamp: number): { success: true, data: T, timestamp: number } {
   return { success: true, data, timestamp }
 }
 
-/** An error as every REST answer wraps it. */
+/** Wraps a failure in the error envelope of the REST API. */
 export function errorResponse ({ code, message, details }: Failure, requestId: string, timestamp: number): ErrorResponse {
   return { success: false, error: message, code, ...(details && { details: [...details] }), requestId, timestamp }
 }

@@ -1,4 +1,4 @@
-// What the server says of its own accord or in reply, as schemas: greeting, replies, presence, the end of a room, errors.
+// Schemas of the server's own messages: greeting, replies, presence, the end of a room, errors.
 import { Type, type Static, type TObject } from '@sinclair/typebox'
 import { ERROR_CODES } from '../errors.js'
 import { COMMANDS, EVENT_TYPES, Role } from './events.js'
@@ -8,7 +8,7 @@ import { StringEnum } from './schema.js'
 
 const Timestamp = Type.Integer({ description: 'Milliseconds since the epoch.' })
 
-/** The first frame on every socket. */
+/** The first message on every socket. */
 export const ConnectionEstablished = Type.Object({
   clientId: Type.String(),
   message: Type.String(),
@@ -17,12 +17,12 @@ export const ConnectionEstablished = Type.Object({
 })
 export type ConnectionEstablished = Static<typeof ConnectionEstablished>
 
-/** What a backend's own message carries. Its `type` is what the backend chose. */
+/** Payload of a backend's broadcast. Its `type` is chosen by the backend. */
 export const BroadcastPayload = Type.Object({
   roomId: RoomId, message: Type.String(), idSeguro: Type.String(), timestamp: Timestamp, source: Type.Literal('api')
 })
 
-/** What every event in a room's log carries beside `type` and `payload`. */
+/** Keys of every event in a room's log besides `type` and `payload`. */
 export const LOGGED = {
   seq: Type.Integer({ minimum: 1, description: 'The event\'s number in its room: 1, 2, 3 …' }),
   timestamp: Type.Integer({ description: 'When the server accepted it, milliseconds since the epoch.' }),
@@ -30,7 +30,7 @@ export const LOGGED = {
   id: Type.Optional(FrameId)
 }
 
-/** Somebody in a room. */
+/** A member of a room. */
 export const RoomMember = Type.Object({
   clientId: Type.String({ examples: ['client_1705312205000_1f2e3d4c5b6a'] }), deviceId: DeviceId, role: Role
 }, { $id: 'RoomMember' })
@@ -51,13 +51,13 @@ export const RoomJoined = Type.Object({
 })
 export type RoomJoined = Static<typeof RoomJoined>
 
-/** A frame that carried an `id` is in the room's log. */
+/** Confirms that an event with an `id` is in the room's log. */
 export const Ack = Type.Object({
   id: FrameId, roomId: RoomId, epoch: Type.String(), seq: Type.Integer({ minimum: 1 }), duplicate: Type.Boolean({ description: 'It was there already; nothing was relayed again.' })
 })
 export type Ack = Static<typeof Ack>
 
-/** `DEVICE_JOINED` and `DEVICE_LEFT`, to members that asked for presence. Not in the log. */
+/** `DEVICE_JOINED` and `DEVICE_LEFT`, sent to members that asked for presence. Not logged. */
 export const DevicePresence = Type.Object({ roomId: RoomId, clientId: Type.String(), deviceId: DeviceId, role: Role, timestamp: Timestamp })
 export type DevicePresence = Static<typeof DevicePresence>
 
@@ -69,11 +69,11 @@ export type RoomLeft = Static<typeof RoomLeft>
 export const Pong = Type.Object({ timestamp: Timestamp })
 export type Pong = Static<typeof Pong>
 
-/** The room is over: a backend closed it, or its time ran out. */
+/** The room has ended: a backend closed it, or it expired. */
 export const RoomClosed = Type.Object({ roomId: RoomId, reason: StringEnum(['closed', 'expired'], { title: 'RoomClosedReason' }), timestamp: Timestamp })
 export type RoomClosed = Static<typeof RoomClosed>
 
-/** What was wrong with a frame, to its sender only; the socket stays open. */
+/** Error in a client's message, to its sender only; the socket stays open. */
 export const ErrorFrame = Type.Object({
   message: Type.String(),
   timestamp: Timestamp,
@@ -83,7 +83,7 @@ export const ErrorFrame = Type.Object({
 })
 export type ErrorFrame = Static<typeof ErrorFrame>
 
-/** Every frame that is the server's own: its payload, and when it comes. */
+/** All messages of the server itself by type: the payload schema, and the occasion. */
 export const SERVER_FRAMES = {
   CONNECTION_ESTABLISHED: { schema: ConnectionEstablished, when: 'The first frame on every socket.' },
   ROOM_JOINED: { schema: RoomJoined, when: 'The answer to `JOIN_ROOM`, to its sender only.' },
@@ -97,5 +97,5 @@ export const SERVER_FRAMES = {
 } as const satisfies Record<string, { schema: TObject, when: string }>
 export type ServerFrameType = keyof typeof SERVER_FRAMES
 
-/** Every `type` that the protocol owns; a backend may not broadcast under these names. */
+/** Every `type` that the protocol owns; a backend's broadcast must not use one of them. */
 export const RESERVED_TYPES: ReadonlySet<string> = new Set([...EVENT_TYPES, ...Object.keys(COMMANDS), ...Object.keys(SERVER_FRAMES)])

@@ -1,36 +1,36 @@
-// Names that were read before. Every frame says its room and its device, and they are the same in one frame after the other: to find a name again costs less
-// than to make a text of it, to check that, and to hash it where it is looked up.
+// Direct-mapped cache from bytes to interned strings, for room and device ids. Every message repeats both ids; a hit skips decoding and validation, and the
+// cached string already has its hash for later lookups.
 import type { TString } from '@sinclair/typebox'
 import type { TypeCheck } from '@sinclair/typebox/compiler'
 import { asciiText } from '../bytes.js'
 import { holdsCardNumber } from './card-data.js'
 import { bytesEqual } from './byte-match.js'
 
-/** Bytes that are looked at together: as in byte-match.ts, and said here again since V8 takes a constant of another module for a variable. */
+/** Bytes compared at a time, as in byte-match.ts; repeated here since V8 treats a constant imported from another module as a variable. */
 const WORD = 4
-/** Bits of a hash that say which place a name has. A later one takes the place of another. */
+/** Bits of a hash that select the slot of a string. A newer string replaces an older one in the same slot. */
 const SLOT_BITS = 11
 const SLOTS = 1 << SLOT_BITS
-/** A longer one is not remembered, nor one that is shorter than a word. A UUID with something before it fits. */
+/** Longest cached string, bytes; strings shorter than one word are not cached either. A UUID with a prefix fits. */
 const LONGEST = 64
-/** An odd number whose multiples are all over the place. */
+/** Fibonacci hashing constant (2^32 / φ). */
 const HASH_MULTIPLIER = 0x9e3779b1
 
-/** Names of one kind. */
+/** Cache of the ids of one kind. */
 export class InternedStrings {
   readonly #check: TypeCheck<TString>
   readonly #names: string[] = new Array<string>(SLOTS).fill('')
-  /** Their bytes, each at its place. */
+  /** Bytes of the cached strings, each in its slot. */
   readonly #bytes = Buffer.alloc(SLOTS * LONGEST)
   readonly #view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset)
 
-  /** @param check what a name must be like */
+  /** @param check validates an id of this kind */
   constructor (check: TypeCheck<TString>) { this.#check = check }
 
   /**
-   * The name in some bytes, which are ASCII: the same string as the last time, as a rule.
-   * @param view of the bytes
-   * @returns undefined where it must not be a name of this kind, or may be a card number
+   * Reads an id from ASCII bytes, from the cache if it holds the id.
+   * @param view DataView of the bytes
+   * @returns undefined if the id is invalid, or may be a card number
    */
   read (bytes: Buffer, view: DataView, start: number, end: number): string | undefined {
     const length = end - start
@@ -49,7 +49,7 @@ export class InternedStrings {
   #checked (name: string): string | undefined { return this.#check.Check(name) && !holdsCardNumber(name) ? name : undefined }
 }
 
-/** A hash of all bytes, of which the upper bits are the best. */
+/** Multiplicative hash of all bytes; its upper bits, which are mixed best, select the slot. */
 function slotOf (view: DataView, start: number, length: number): number {
   const last = start + length - WORD
   let hash = view.getInt32(last, true)
