@@ -1,4 +1,4 @@
-// The socket's contract as AsyncAPI 3.0, from the schemas that validate its frames.
+// AsyncAPI 3.0 document of the socket, generated from the schemas that validate its messages.
 import { isDeepStrictEqual } from 'node:util'
 import { Type, type TObject, type TSchema } from '@sinclair/typebox'
 import { CLOSE, ERRORS } from '../errors.js'
@@ -9,21 +9,21 @@ import { FrameId } from '../protocol/identifiers.js'
 import { BroadcastType } from '../protocol/rest.js'
 import { BroadcastPayload, LOGGED, SERVER_FRAMES, type ServerFrameType } from '../protocol/server-frames.js'
 
-/** A frame of the protocol, as it is published. */
+/** A message of the protocol, as published. */
 interface Message {
-  /** Its `type`. A broadcast's type is the backend's to choose, so it goes by a name of ours. */
+  /** The `type` of the message. The type of a broadcast is chosen by the backend, so a fixed name stands here. */
   readonly name: string
   readonly summary: string
-  /** The whole frame. */
+  /** Schema of the whole message. */
   readonly schema: TObject
-  /** Where the `id` is that links an event and its answer. */
+  /** JSON pointer to the `id` that correlates an event with its reply. */
   readonly id?: string
 }
 
 const named = <T extends TSchema>(schema: T, $id: string): T => ({ ...schema, $id })
 const ownId = Type.Optional(FrameId)
 
-/** `PAYMENT_SUCCESS` as the name of a class: `PaymentSuccess`. */
+/** Converts a type to a class name: `PAYMENT_SUCCESS` to `PaymentSuccess`. */
 const nameOf = (type: string) => type.toLowerCase().replace(/(?:^|_)(.)/g, (_, letter: string) => letter.toUpperCase())
 const relayed = (type: EventType) => `Relayed${nameOf(type)}`
 
@@ -57,7 +57,7 @@ function serverMessage (type: ServerFrameType): Message {
 const COMMAND_TYPES = Object.keys(COMMANDS) as CommandType[]
 const SERVER_TYPES = Object.keys(SERVER_FRAMES) as ServerFrameType[]
 
-/** Every frame, by the name under which it is published. */
+/** All messages, by published name. */
 const MESSAGES: Readonly<Record<string, Message>> = {
   ...Object.fromEntries(EVENT_TYPES.map((type) => [nameOf(type), eventMessage(type)])),
   ...Object.fromEntries(COMMAND_TYPES.map((type) => [nameOf(type), commandMessage(type)])),
@@ -70,7 +70,7 @@ const MESSAGES: Readonly<Record<string, Message>> = {
   ...Object.fromEntries(SERVER_TYPES.map((type) => [nameOf(type), serverMessage(type)]))
 }
 
-/** Whether a client that is closed with a code shall come back, by the rule that the codes' ranges are. */
+/** True if a client must reconnect after this close code: 1012, or the range 4000–4499. */
 const reconnects = (code: number) => code === CLOSE.RESTARTING.code || (code >= 4000 && code < 4500)
 const CLOSES = Object.values(CLOSE).map(({ code, reason }) => ({ code, reason, reconnect: reconnects(code) }))
 const CLOSE_TABLE = ['| Code | Reason | Reconnect |', '| --- | --- | --- |', ...CLOSES.map(({ code, reason, reconnect }) => `| ${code} | ${reason} | ${reconnect ? 'yes' : 'no'} |`)].join('\n')
@@ -142,8 +142,8 @@ function operation ({ action, summary, description, messages, reply, isGuarded }
 }
 
 /**
- * A schema as plain JSON. Each schema in it with an `$id`, or else a `title`, becomes a component of that name: generators call their classes and enums by it.
- * @throws where two different schemas have one name
+ * Converts a schema to plain JSON. Each schema in it with an `$id`, or else a `title`, becomes a component of that name: generators name classes and enums by it.
+ * @throws if two different schemas have the same name
  */
 function published (schema: unknown, components: Record<string, unknown>): unknown {
   if (Array.isArray(schema)) return schema.map((item) => published(item, components))
@@ -157,8 +157,8 @@ function published (schema: unknown, components: Record<string, unknown>): unkno
 }
 
 /**
- * The AsyncAPI document of the socket at `/`.
- * @param version of the server
+ * Builds the AsyncAPI document of the socket at `/`.
+ * @param version version of the server
  */
 export function asyncapi (version: string): Record<string, unknown> {
   const schemas: Record<string, unknown> = {}

@@ -1,4 +1,4 @@
-// What the frames look like: at least one example of each, by the name under which asyncapi.ts publishes it.
+// Examples of all messages, at least one each, by the name under which asyncapi.ts publishes the message.
 import { EVENT_TYPES } from '../protocol/events.js'
 
 interface FrameExample { readonly name: string, readonly summary: string, readonly payload: Readonly<Record<string, unknown>> }
@@ -14,7 +14,7 @@ const PENDING = { step: null, status: 'pending', updatedAt: NOW }
 
 const example = (name: string, summary: string, frame: FrameExample['payload']): FrameExample => ({ name, summary, payload: frame })
 
-/** What the payer's events carry, in their order. */
+/** Types and payloads of the payer's events, in the order of a payment. */
 const PAYLOADS = {
   EnteredSummary: ['ENTERED_SUMMARY', FROM_PAYER],
   ClickedProceed: ['CLICKED_PROCEED', FROM_PAYER],

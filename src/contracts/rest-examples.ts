@@ -1,4 +1,4 @@
-// What the API's answers look like: the examples of every operation, and the headers of its refusals, put into the OpenAPI document.
+// Examples of every REST operation, and headers of its error responses, added to the OpenAPI document.
 import type { Static, TSchema } from '@sinclair/typebox'
 import { ERRORS, type ErrorCode, type ErrorDetail } from '../errors.js'
 import { CreatedRoom, CreateRoomRequest, CreateTokenRequest, PublishRequest, PublishResult, RoomDetails, RoomEvents, RoomList, RoomToken } from '../protocol/rest-rooms.js'
@@ -9,13 +9,13 @@ type Examples = Readonly<Record<string, Example>>
 
 interface OperationExamples {
   readonly request?: Examples
-  /** Of its success, by media type. */
+  /** Examples of the success response, by media type. */
   readonly answers?: Readonly<Record<string, Examples>>
-  /** Which errors it has for a status, where they are not the ones that every operation has for it. */
+  /** Error codes by status, where they differ from the default {@link CODES}. */
   readonly errors?: Readonly<Record<number, readonly ErrorCode[]>>
-  /** The rule that its 400 shows to be broken. */
+  /** The broken rule in the example of the 400 response. */
   readonly broken?: ErrorDetail
-  /** Another answer under the status of an error, which says what it is about. */
+  /** Examples of an error status whose response is not the error envelope, by status. */
   readonly alternativeExamples?: Readonly<Record<number, Examples>>
 }
 
@@ -23,9 +23,9 @@ const NOW = 1795504813040
 const EPOCH = 'yhKhDhBWRLJq'
 const TOKEN = 'eyJhbGciOiJIUzI1NiIsInR5cCI6InJvb20rand0In0.eyJyb29tIjoicGF5bWVudF8xMjMifQ.c2lnbmF0dXJl'
 
-/** An example of what a schema describes, with the types of that schema. */
+/** Creates an example whose value is typed by its schema. */
 const of = <T extends TSchema>(_schema: T, summary: string, value: Static<T>): Example => ({ summary, value })
-/** The same in the envelope of a success. */
+/** Creates an example in the success envelope, typed by the schema of its data. */
 const answer = <T extends TSchema>(schema: T, summary: string, data: Static<T>): Example => of(schema, summary, success(data, NOW))
 const json = (examples: Examples) => ({ 'application/json': examples })
 
@@ -149,7 +149,7 @@ const OPERATIONS: Readonly<Record<string, OperationExamples>> = {
   }
 }
 
-/** The errors that an operation has for a status, unless it says otherwise. */
+/** Default error codes of an operation, by status. */
 const CODES: Readonly<Record<string, readonly ErrorCode[]>> = {
   400: ['INVALID_REQUEST'],
   401: ['UNAUTHORIZED'],
@@ -181,7 +181,7 @@ function errorExample (code: ErrorCode, broken: ErrorDetail | undefined): Exampl
 
 interface Media { schema?: { $ref?: string }, examples?: Examples }
 interface Body { content?: Record<string, Media> }
-/** What is read and written of an operation in an OpenAPI document. */
+/** The parts of an OpenAPI operation that this module reads and writes. */
 export interface DocumentedOperation { operationId: string, requestBody?: Body & { required?: boolean }, responses: Record<string, Body & { headers?: object }> }
 
 function put (body: Body | undefined, mediaType: string, examples: Examples): void {
@@ -189,7 +189,7 @@ function put (body: Body | undefined, mediaType: string, examples: Examples): vo
   if (media) media.examples = examples
 }
 
-/** Adds the examples of an operation to what the routes' schemas say of it, and to its refusals the headers that come with them. */
+/** Adds examples to a documented operation, and to its error responses the headers that they carry. */
 export function addExamples ({ operationId, requestBody, responses }: DocumentedOperation): void {
   const { request, answers = {}, errors = {}, broken, alternativeExamples = {} } = OPERATIONS[operationId] ?? {}
   if (request) put(requestBody, 'application/json', request)
@@ -205,8 +205,8 @@ export function addExamples ({ operationId, requestBody, responses }: Documented
 }
 
 /**
- * Says of a body none of whose keys is required that it may be left out; the library says of every body that it must be there.
- * @param components the document's named schemas
+ * Marks a request body as optional if none of its keys is required; @fastify/swagger marks every body as required.
+ * @param components named schemas of the document
  */
 export function markOptionalBody ({ requestBody }: DocumentedOperation, components: Readonly<Record<string, object>>): void {
   const name = requestBody?.content?.['application/json']?.schema?.$ref?.split('/').at(-1)
