@@ -1,4 +1,4 @@
-// The room log and its fan-out: what every broker promises. Interfaces and types alone; memory-broker.ts and redis.ts implement them.
+// The Broker interface: room logs and their fan-out. Types only; memory/memory-broker.ts and redis/redis-broker.ts implement it.
 import type { MaybePromise } from '../maybe-promise.js'
 import type { Failure } from '../errors.js'
 import type { EventDraft } from './event-draft.js'
@@ -6,123 +6,123 @@ import type { WireFrame } from '../websocket/frame-writer.js'
 import type { PaymentState } from '../protocol/payment-state.js'
 import type { RoomMember } from '../protocol/server-frames.js'
 
-/** A place in a room's log. `seq` counts 1, 2, 3 … within one `epoch`; a log that was lost and begun again has another epoch. */
+/** A position in a room's log. `seq` counts 1, 2, 3 … within one `epoch`; a log that was lost and started again has a new epoch. */
 export interface Position { readonly epoch: string, readonly seq: number }
 
-/** One event of a room's log, encoded: the same bytes go to every member, now or in a replay. */
+/** One encoded event of a room's log. Every member gets the same bytes, live or in a replay. */
 export interface LogEntry extends Position {
-  /** As it travels; `textOf` has the message in it. */
+  /** The encoded WebSocket frame; `payloadOf` returns the message in it. */
   readonly frame: WireFrame
-  /** The client that sent it and does not get it back while it is live. */
+  /** Client id of the sender, which does not receive its own event live. */
   readonly origin?: string | undefined
 }
 
-/** What became of a published event. */
+/** Outcome of publish(). */
 export interface Published extends Position {
-  /** It was appended now. Otherwise the room knew it, and the rest is what was answered the first time. */
+  /** True if this call appended the event. False if the log already had it; `seq`, `timestamp` and `receivers` are then those of the first answer. */
   readonly isNew: boolean
-  /** The room knew the event by its id; false where it was the request that was repeated, which gets its first answer. */
+  /** True if the log already had the event's own id. False for a repeated HTTP request (Idempotency-Key), which gets its first answer. */
   readonly duplicate: boolean
-  /** ms since the epoch, when it was accepted. */
+  /** Time of acceptance, ms since the epoch. */
   readonly timestamp: number
-  /** Members of the room, on all nodes, but for the sender. */
+  /** Members of the room on all nodes, without the sender. */
   readonly receivers: number
-  /** It moved the payment's state. */
+  /** True if the event changed the payment's state. */
   readonly changed: boolean
 }
 
-/** When a room began and when it will end, ms since the epoch. */
+/** Start and end of a room, ms since the epoch. */
 export interface Lifetime {
   readonly createdAt: number
-  /** The end if nothing happens. It is put off while somebody is in the room, but never past the room's own deadline. */
+  /** End of the room if nothing happens. Postponed while the room has a subscriber, but never past the room's own deadline. */
   readonly expiresAt: number
 }
 
-/** One atomic look at a room: where its log ends, the payment's state there, and the events that were asked for. */
+/** Snapshot of a room from one atomic read: the end of its log, the payment's state there, and the requested events. */
 export interface RoomView extends Position, Lifetime {
   readonly state: PaymentState
-  /** The log holds an unbroken run from the asked position to its end. When false, `entries` is all that is retained. */
+  /** True if `entries` runs without a gap from the requested position to the end of the log. If false, `entries` is everything that the log retains. */
   readonly recovered: boolean
   readonly entries: readonly LogEntry[]
-  /** Who is in the room on other nodes. */
+  /** Members on other nodes. */
   readonly remoteMembers: readonly RoomMember[]
 }
 
-/** A room in a list. */
+/** A room in a listing. */
 export interface RoomSummary extends Position, Lifetime {
   readonly roomId: string
-  /** Who is in the room on other nodes. */
+  /** Members on other nodes. */
   readonly remoteMembers: readonly RoomMember[]
   readonly state: PaymentState
   /** ms since the epoch; null before the first event. */
   readonly lastEventAt: number | null
 }
 
-/** Where to read from: after a position, or everything since the beginning (`seq: 0` needs no epoch). */
+/** Position to read after; `seq: 0` reads from the beginning and needs no epoch. */
 export interface ReadFrom { readonly epoch?: string | undefined, readonly seq: number }
 
-/** Why a room ended while somebody was in it. */
+/** Reason for the end of a room that still had a subscriber. */
 export type CloseCause = 'closed' | 'expired'
 
-/** Told what happens in subscribed rooms. There is one: this node's rooms. */
+/** Receives the events of subscribed rooms. A broker has one listener: this node's Rooms. */
 export interface BrokerListener {
-  /** An entry: each once, in the log's order, and as a rule before its `publish` answers. */
+  /** A log entry: each exactly once, in log order, and usually before its `publish` resolves. */
   entry: (roomId: string, entry: LogEntry) => void
-  /** The room is over; its subscription has ended. */
+  /** The room has ended, and its subscription with it. */
   closed: (roomId: string, cause: CloseCause) => void
-  /** Entries may be missing and cannot be told any more, or the log has begun anew: whoever is in the room has lost their position. */
+  /** Entries may be missing for good, or the log has started again: every member of the room has lost its position. */
   lost: (roomId: string) => void
-  /** Who is in the room on other nodes, whenever that changes. */
+  /** Members on other nodes, on every change. */
   remoteMembers: (roomId: string, members: readonly RoomMember[]) => void
 }
 
 /**
- * Keeps rooms and their logs. A room begins with `createRoom`, `subscribe` or a creating `publish`, and ends when a backend
- * closes it, at its deadline, or when its retention has passed with no subscriber. Every call may fail with `UNAVAILABLE`:
- * then it may or may not have been done, and is safe to repeat (an event, with the same key). What a device waits for is answered at once by a
- * broker that need not wait.
+ * Stores rooms and their logs. A room starts with `createRoom`, `subscribe` or a creating `publish`. It ends when a backend closes it, at its deadline, or when its
+ * retention has passed without a subscriber. Any call may fail with `UNAVAILABLE`: the operation may or may not have been executed, and is safe to repeat
+ * (`publish`: with the same key). Calls that a device waits for return `MaybePromise`, so that a broker without I/O answers synchronously.
  */
 export interface Broker {
   listen: (listener: BrokerListener) => void
   /**
-   * Opens a room before anybody is in it.
-   * @param ttl ms until it ends, occupied or not; without it the retention of an empty room counts
-   * @returns its lifetime, or `ROOM_EXISTS`
+   * Opens a room before its first member joins.
+   * @param ttl ms until the room ends, occupied or not; if omitted, the room ends when its retention has passed without a subscriber
+   * @returns the room's lifetime, or `ROOM_EXISTS`
    */
   createRoom: (roomId: string, ttl?: number) => Promise<Lifetime | Failure>
   /**
-   * Keeps the room alive and has its entries delivered here. Again changes nothing. A closed room is `ROOM_CLOSED`.
-   * @param create open the room where it does not exist, as is the default; otherwise that is `ROOM_NOT_FOUND`
+   * Keeps the room alive and delivers its entries to this node's listener. Idempotent. A closed room fails with `ROOM_CLOSED`.
+   * @param create open the room if it does not exist (the default); otherwise a missing room fails with `ROOM_NOT_FOUND`
    */
   subscribe: (roomId: string, create?: boolean) => MaybePromise<void | Failure>
-  /** Stops the delivery; the retention of a room without subscribers starts to run. */
+  /** Stops the delivery. The retention of a room without subscribers starts to run. */
   unsubscribe: (roomId: string) => MaybePromise<void>
   /**
-   * Says who is in the room on this node, all of them each time. Kept for as long as this node lives, whether it subscribes or not.
-   * @param away who dropped and may be back: still there for the other nodes, but no receivers
+   * Replaces this node's list of the room's members, for the other nodes. The list is kept for as long as this node lives, subscribed or not.
+   * @param here all connected members
+   * @param away disconnected members within their grace period: other nodes still list them, but they do not count as receivers
    */
   announce: (roomId: string, here: readonly RoomMember[], away: readonly RoomMember[]) => MaybePromise<void>
   /**
-   * One atomic step: is the key known? else next seq, append, trim, fold, renew the expiry, hand out.
-   * @param create open the room where it does not exist; otherwise that is `ROOM_NOT_FOUND`
-   * @returns what became of it, or `ROOM_CLOSED`, or `ID_CONFLICT` where its key was used for something else
+   * Publishes an event in one atomic step: check the keys, assign the next seq, append, trim, fold the state, renew the expiry, emit the entry.
+   * @param create open the room if it does not exist; otherwise a missing room fails with `ROOM_NOT_FOUND`
+   * @returns the outcome, or `ROOM_CLOSED`, or `ID_CONFLICT` if a key was used for a different event
    */
   publish: (roomId: string, draft: EventDraft, create: boolean) => MaybePromise<Published | Failure>
-  /** @returns the room as it is now, with the entries after `from` (none where it is left out), or `ROOM_NOT_FOUND`, or `ROOM_CLOSED` */
+  /** @returns a snapshot of the room with the entries after `from` (none if omitted), or `ROOM_NOT_FOUND`, or `ROOM_CLOSED` */
   read: (roomId: string, from?: ReadFrom) => MaybePromise<RoomView | Failure>
   /**
-   * Rooms from the oldest to the newest.
-   * @param cursor where the page before ended
-   * @returns at most `limit` rooms, and the cursor of the next page where there may be one
+   * Lists rooms from the oldest to the newest.
+   * @param cursor the cursor of the previous page
+   * @returns at most `limit` rooms, and the cursor of the next page if there may be one
    */
   listRooms: (limit: number, cursor?: number) => Promise<{ rooms: RoomSummary[], cursor?: number } | Failure>
-  /** Ends a room for everyone. It is remembered for a retention, so that a late event is told `ROOM_CLOSED` instead of opening it again. */
+  /** Ends a room for all its members. A closed room is remembered for one retention, so that a late event gets `ROOM_CLOSED` instead of opening the room again. */
   closeRoom: (roomId: string) => Promise<void | Failure>
-  /** What is due by the clock: ended rooms are told and forgotten. Called about once a second. */
+  /** Does the time-based work: ends and forgets rooms that are due, and notifies the listener. Called about once a second. */
   tick: () => Promise<void>
-  /** Whether rooms can be read and written; true for a broker that lives in this process. */
+  /** True if rooms can be read and written; always true for a broker in this process. */
   ready: () => boolean
-  /** Why they cannot, in words without a host or a name; undefined while they can. */
+  /** Reason why rooms cannot be read or written, in words without a host or a name; undefined while they can. */
   unreadyReason: () => string | undefined
   close: () => Promise<void>
 }

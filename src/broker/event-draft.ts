@@ -1,37 +1,37 @@
-// An event on its way into a room's log: serialised once, but for the sequence number that the log assigns.
+// Event drafts: an event on its way into a room's log, serialised once except for the sequence number that the log assigns.
 import { hash } from 'node:crypto'
 import { stringify as stableStringify } from 'safe-stable-stringify'
 import type { EventPayload, Source } from '../protocol/events.js'
 import { encodeEventFrame, encodeTextFrame, type WireFrame } from '../websocket/frame-writer.js'
 
-/** A name under which the log remembers an event. */
+/** A deduplication key under which the log remembers an event. */
 export interface DraftKey {
   readonly name: string
-  /** `request`: an HTTP Idempotency-Key, whose repetition gets the first answer. `event`: the event's own id, whose repetition is a duplicate. */
+  /** `request`: an HTTP Idempotency-Key; a repetition gets the first answer. `event`: the event's own id; a repetition is a duplicate. */
   readonly kind: 'request' | 'event'
 }
 
-/** An event on its way into a room's log, already serialised but for the number that the log gives it. */
+/** An event to publish, serialised except for the `seq` that the log assigns. */
 export interface EventDraft extends EventBody {
   readonly source: Source
-  /** A backend said it and proved who it is, so a result is a fact and not a claim. */
+  /** True if a backend published the event and proved its identity: its result is then a fact, not a claim. */
   readonly verified: boolean
-  /** ms since the epoch, when the server accepted it. */
+  /** Time of acceptance by the server, ms since the epoch. */
   readonly timestamp: number
-  /** What a repetition has in common with its first; the log knows an event by each of them. */
+  /** Deduplication keys; the log recognises a repeated event by any of them. */
   readonly keys: readonly DraftKey[] | undefined
   /** See {@link DraftOptions}. */
   readonly hasServerTimestamp: boolean
-  /** The outgoing text to the end of the payload, and from the timestamp on: only `seq` is spliced in, nothing is serialised twice. */
+  /** Outgoing JSON up to the end of the payload, and from the timestamp on. Only `seq` is inserted between them, so nothing is serialised twice. */
   readonly jsonPrefix: string
   readonly jsonSuffix: string
-  /** The outgoing text is known to be ASCII. */
+  /** True if the outgoing JSON is known to be ASCII. */
   readonly isAscii: boolean
-  /** The client that sent it and does not get it back. */
+  /** Client id of the sender, which does not receive its own event live. */
   readonly origin: string | undefined
 }
 
-/** What is said, validated. */
+/** A validated event. */
 export interface EventBody {
   readonly type: string
   readonly payload: EventPayload
@@ -45,9 +45,9 @@ export interface DraftOptions {
   readonly verified?: boolean | undefined
   readonly timestamp: number
   readonly origin?: string | undefined
-  /** Makes a repeated request one event (an HTTP `Idempotency-Key`). */
+  /** HTTP `Idempotency-Key`: a repeated request with the same key publishes one event. */
   readonly idempotencyKey?: string | undefined
-  /** The server has put a `timestamp` into the payload, which a repetition need not have in common with its first. */
+  /** True if the server added `timestamp` to the payload. A repetition may differ from the first event in this value. */
   readonly hasServerTimestamp?: boolean
 }
 
@@ -55,7 +55,7 @@ export interface DraftOptions {
 export function draftEvent (event: EventBody, options: DraftOptions): EventDraft {
   const { type, payload, id, jsonPrefix } = event
   const { source, verified = false, timestamp, origin, hasServerTimestamp = false } = options
-  // `type` is one of our own names or passed the eventType pattern, so it needs no escaping; an `id` may hold quotes.
+  // `type` is one of our own event names or has passed the eventType pattern, so it needs no escaping; an `id` may contain quotes.
   const stamp = stampOf(timestamp, source)
   return {
     type,
@@ -75,7 +75,7 @@ export function draftEvent (event: EventBody, options: DraftOptions): EventDraft
 
 let lastStamp = { timestamp: 0, source: 'device', text: '' }
 
-/** When an event was accepted and where it comes from, to the end of the text. Many events of a busy server have it in common. */
+/** JSON suffix with the timestamp and source of an event. Cached, because many events of a busy server share it. */
 function stampOf (timestamp: number, source: Source): string {
   if (timestamp !== lastStamp.timestamp || source !== lastStamp.source) lastStamp = { timestamp, source, text: `,"timestamp":${timestamp},"source":"${source}"}` }
   return lastStamp.text
@@ -85,38 +85,38 @@ function keysOf (id: string | undefined, verified: boolean, idempotencyKey: stri
   if (id === undefined && idempotencyKey === undefined) return undefined
   const keys: DraftKey[] = []
   if (idempotencyKey !== undefined) keys.push({ name: `request ${idempotencyKey}`, kind: 'request' })
-  // Devices and backends have name spaces of their own: a phone cannot take the id under which a backend will confirm.
+  // Devices and backends have separate namespaces: a device cannot take the id under which a backend will confirm.
   if (id !== undefined) keys.push({ name: `${verified ? 'backend' : 'device'} ${id}`, kind: 'event' })
   return keys
 }
 
-/** An event as a log has it: what was said, and when it was taken in, ms since the epoch. */
+/** An event as read from the log, with its time of acceptance in ms since the epoch. */
 export interface LoggedEvent extends EventBody { readonly timestamp: number }
 
-/** @param text of an event, as {@link eventText} gives it */
+/** @param text JSON of an event, as returned by {@link eventText} */
 export function readEvent (text: string): LoggedEvent { return JSON.parse(text) as LoggedEvent }
 
-/** Whether an event repeats one that is in the log under the same key. If not, the key stands for two things. */
+/** True if the draft repeats the event that the log has under the same key. False: the key was used for two different events. */
 export function isSameEvent (draft: EventDraft, logged: EventBody, key: DraftKey): boolean {
   return canonicalBody(draft, draft, key) === canonicalBody(logged, draft, key)
 }
 
-/** A digest of what was said under a key: the same name with another one is a conflict. For a log that cannot read its events. */
+/** Digest of an event under a key, for a log that cannot read its events: the same key with another digest is a conflict. */
 export function fingerprintOf (draft: EventDraft, key: DraftKey): string { return hash('sha1', canonicalBody(draft, draft, key), 'base64') }
 
-/** All that a repetition must have in common with its first. */
+/** Canonical text of everything that a repetition must share with the first event. */
 function canonicalBody ({ type, payload, id }: EventBody, { hasServerTimestamp }: EventDraft, { kind }: DraftKey): string {
   const body = `${type} ${stableStringify(hasServerTimestamp ? { ...payload, timestamp: 0 } : payload)}`
   return kind === 'request' ? `${id} ${body}` : body
 }
 
-/** What the number of an event is put behind. */
+/** JSON key in front of the event's sequence number. */
 export const SEQ = ',"seq":'
 
-/** What every member receives, as text. */
+/** The JSON message that every member receives. */
 export function eventText ({ jsonPrefix, jsonSuffix }: EventDraft, seq: number): string { return jsonPrefix + SEQ + seq + jsonSuffix }
 
-/** The same in its frame, which is what members are sent and the log keeps. */
+/** The same message as a WebSocket frame, which the log keeps and members receive. */
 export function eventFrame (draft: EventDraft, seq: number): WireFrame {
   const { jsonPrefix, jsonSuffix, isAscii } = draft
   return isAscii ? encodeEventFrame(jsonPrefix, SEQ, seq, jsonSuffix) : encodeTextFrame(eventText(draft, seq))

@@ -1,21 +1,21 @@
-// Memory for the logs of rooms, in pieces that go from one to another. What lives long and dies is the dearest garbage; this is never any.
+// Buffer pool for room logs. Long-lived buffers that die in old space are the most expensive garbage, so rooms reuse each other's.
 
-/** Bytes of the smallest piece and of the largest; between them are the powers of two. */
+/** Smallest and largest pooled buffer, bytes; sizes in between are powers of two. */
 const SMALLEST = 1024
 export const LARGEST = 16_384
 
-/** Pieces of one size that wait for a room, at most: as much as a busy second takes, and no hoard. */
+/** Upper bound of free buffers per size: as many as a busy second needs, without hoarding memory. */
 const MAX_FREE = 256
 
 const pool = new Map<number, Buffer[]>()
 
-/** @param bytes that it must have, at least. Up to the largest it gets a power of two of them, beyond that as many as it must. */
+/** @param bytes minimum length. Up to LARGEST the length is rounded up to a power of two; beyond it the length is exact and the buffer is not pooled. */
 export function acquire (bytes: number): Buffer {
   const size = bytes > LARGEST ? bytes : Math.max(SMALLEST, 2 ** Math.ceil(Math.log2(bytes)))
   return pool.get(size)?.pop() ?? Buffer.allocUnsafeSlow(size)
 }
 
-/** Gives back a piece that nobody reads any more. */
+/** Returns a buffer to the pool. The caller must hold no reference to its bytes. */
 export function release (piece: Buffer): void {
   if (piece.length > LARGEST) return
   const pieces = pool.get(piece.length)

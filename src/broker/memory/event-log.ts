@@ -4,36 +4,36 @@ import { payloadOf } from '../../websocket/frame-writer.js'
 import type { LogEntry, ReadFrom } from '../broker.js'
 import { FrameRing } from './frame-ring.js'
 
-/** What the log knows of an event: its place, and what was answered. */
+/** A logged event as the lookup returns it: its position, and the values of the first answer. */
 export interface Known { readonly seq: number, readonly timestamp: number, readonly receivers: number }
 
-/** A bounded, gapless run of a room's latest events. Keys are remembered for exactly as long as their entries. */
+/** A bounded, gapless run of a room's latest events. Deduplication keys are remembered for exactly as long as their entries. */
 export class EventLog {
   seq = 0
   readonly #frames: FrameRing
-  /** Of each kept event, at the place of its seq modulo the size: who sent it, how many got it, and by which keys it is known. */
+  /** Sender, number of receivers and deduplication keys of each kept event, at index (seq - 1) modulo the size. */
   readonly #origins: Array<string | undefined> = []
   readonly #receivers: number[] = []
   readonly #keys: Array<readonly DraftKey[] | undefined> = []
-  /** The seq that each key named first. Many a room never has one. */
+  /** Sequence number by key name. Created with the first key, since many rooms never have one. */
   #seqs: Map<string, number> | undefined
 
   /**
-   * @param epoch names this log; positions of another epoch mean nothing here
-   * @param size how many entries are kept
+   * @param epoch identifies this log; positions of another epoch have no meaning here
+   * @param size number of entries to keep
    */
   constructor (readonly epoch: string, readonly size: number) { this.#frames = new FrameRing(size) }
 
   /**
-   * Whether the log knows the event already.
-   * @returns what it knows, and by which key; or `conflict` where the key named something else; or undefined for a new event
+   * Looks up the draft's deduplication keys.
+   * @returns the logged event and the key that matched; `conflict` if the key belongs to a different event; undefined for a new event
    */
   find (draft: EventDraft): { known: Known, key: DraftKey } | 'conflict' | undefined {
     if (!draft.keys || !this.#seqs) return undefined
     for (const key of draft.keys) {
       const seq = this.#seqs.get(key.name)
       if (seq === undefined) continue
-      // Repetitions are rare: what was said is read from the log then, and nothing is kept of it besides.
+      // Repetitions are rare: the logged event is parsed on demand, and nothing besides the log is kept for the comparison.
       const logged = readEvent(payloadOf(this.#frames.get(seq)).toString())
       if (!isSameEvent(draft, logged, key)) return 'conflict'
       return { known: { seq, timestamp: logged.timestamp, receivers: this.#receivers[this.#placeOf(seq)]! }, key }
@@ -42,8 +42,8 @@ export class EventLog {
   }
 
   /**
-   * Gives the event the next seq, keeps it, and drops what is beyond the log's size.
-   * @param receivers how many get it, for the answer to a repetition
+   * Assigns the next seq to the event, stores it, and drops the entry that no longer fits the log's size.
+   * @param receivers number of receivers, kept for the answer to a repetition
    */
   append (draft: EventDraft, receivers = 0): LogEntry {
     const seq = ++this.seq
@@ -64,8 +64,8 @@ export class EventLog {
   }
 
   /**
-   * Everything after a position. Only an unbroken run from `seq + 1` to the top of the same epoch is a recovery; otherwise
-   * the whole retained log is returned, and `recovered` says so.
+   * Reads the entries after a position. `recovered` is true only if the log holds an unbroken run from `seq + 1` to the end of the same epoch; otherwise the
+   * whole retained log is returned.
    */
   readAfter ({ epoch, seq }: ReadFrom): { recovered: boolean, entries: LogEntry[] } {
     const last = this.seq - this.#frames.length
@@ -76,7 +76,7 @@ export class EventLog {
     return { recovered, entries }
   }
 
-  /** Gives up its memory. Nothing may be asked of it after that. */
+  /** Releases the log's memory. The log must not be used afterwards. */
   end (): void { this.#frames.end() }
 
   #entry (seq: number): LogEntry { return { epoch: this.epoch, seq, frame: this.#frames.get(seq), origin: this.#origins[this.#placeOf(seq)] } }

@@ -1,36 +1,36 @@
-// The latest frames of a room, one behind the other in a few pieces of memory. As objects they would be what the garbage collector moves most.
+// The latest frames of a room, packed into a few pooled buffers. As one object each, frames would be most of what the garbage collector moves.
 import { copyInto } from '../../bytes.js'
 import type { WireFrame } from '../../websocket/frame-writer.js'
 import { release, LARGEST, acquire } from './buffer-pool.js'
 
 interface Piece {
   readonly memory: Buffer
-  /** How many of the kept frames are in it. */
+  /** Number of kept frames in `memory`. */
   frames: number
 }
 
-/** Frames are counted from 1. What comes in and goes out is copied, so the memory is the ring's alone and is used again. */
+/** Frames are numbered from 1. Every frame is copied in and copied out, so the ring owns its buffers and reuses them. */
 export class FrameRing {
   readonly #size: number
-  /** Of each kept frame, at the place of its number modulo the size: the piece that it is in, and where. */
+  /** Piece, start and end of each kept frame, at index (number - 1) modulo the size. */
   readonly #pieces: Piece[] = []
   readonly #starts: number[] = []
   readonly #ends: number[] = []
-  /** How many there have been. */
+  /** Number of frames pushed so far. */
   #count = 0
-  /** The piece that is being filled, and how far. */
+  /** The piece that is being filled, and the number of bytes used in it. */
   #piece: Piece | undefined
   #filled = 0
-  /** Bytes of all pieces that there ever were. */
+  /** Total bytes of all pieces acquired so far. */
   #taken = 0
 
-  /** @param size how many frames are kept, 1 or more */
+  /** @param size number of frames to keep, 1 or more */
   constructor (size: number) { this.#size = size }
 
-  /** How many are kept. */
+  /** Number of kept frames. */
   get length (): number { return this.#pieces.length }
 
-  /** Keeps one more, instead of the oldest where there are enough. */
+  /** Appends a frame. A full ring drops its oldest frame. */
   push (frame: WireFrame): void {
     const place = this.#count++ % this.#size
     if (this.#pieces.length === this.#size) this.#drop(this.#pieces[place]!)
@@ -44,20 +44,20 @@ export class FrameRing {
     this.#ends[place] = this.#filled
   }
 
-  /** @param number of a frame that is kept @returns a copy of it */
+  /** @param number the number of a kept frame @returns a copy of the frame */
   get (number: number): WireFrame {
     const place = (number - 1) % this.#size
     return new Uint8Array(this.#pieces[place]!.memory.subarray(this.#starts[place], this.#ends[place]))
   }
 
-  /** Gives up all memory. Nothing may be asked of it after that. */
+  /** Releases all buffers. The ring must not be used afterwards. */
   end (): void {
     for (const piece of new Set(this.#pieces)) release(piece.memory)
     this.#pieces.length = 0
     this.#piece = undefined
   }
 
-  /** A frame is kept no longer. The piece that is being filled stays, though nothing may be left in it. */
+  /** Drops one frame of a piece. An empty piece is released, unless it is the one being filled. */
   #drop (piece: Piece): void {
     if (--piece.frames === 0 && piece !== this.#piece) release(piece.memory)
   }
@@ -66,7 +66,7 @@ export class FrameRing {
     const piece = this.#piece
     if (piece && this.#filled + length <= piece.memory.length) return piece
     if (piece?.frames === 0) release(piece.memory)
-    // Each has as many bytes as all before it, up to the largest: a room with few events takes little.
+    // Each piece is as large as all earlier ones together, up to LARGEST: a room with few events uses little memory.
     const memory = acquire(Math.max(length, Math.min(this.#taken, LARGEST)))
     this.#taken += memory.length
     this.#filled = 0

@@ -1,4 +1,4 @@
-// The embedded broker: rooms and their logs in this process's memory. The default, and the model for the contract suite.
+// MemoryBroker: rooms and their logs in this process's memory. The default broker, and the model for the contract suite.
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clocks } from '../../clock.js'
 import { Failure } from '../../errors.js'
@@ -10,46 +10,46 @@ import type { Broker, BrokerListener, CloseCause, Lifetime, Published, ReadFrom,
 import { EventLog } from './event-log.js'
 
 export interface MemoryBrokerOptions extends Clocks {
-  /** Events kept in a room. */
+  /** Number of events kept per room. */
   readonly logSize: number
-  /** How long a room is kept once nobody is in it, ms. */
+  /** Time that a room is kept without a subscriber, ms. */
   readonly retention: number
-  /** A name that was never used before, for the epoch of a new log. */
+  /** Returns a name that was never used before, for the epoch of a new log. */
   readonly newEpoch: () => string
-  /** Told of each room that begins or ends. */
+  /** Called for each room that starts or ends. */
   readonly onRoom?: (change: 'created' | 'removed', roomId: string) => void
-  /** Told of a sweep that found something. */
+  /** Called after each sweep that removed a room. */
   readonly onSweep?: (removed: number, kept: number) => void
 }
 
 interface MemoryRoom {
-  /** Counts the rooms of this broker, so that a list can go on where it stopped. */
+  /** Creation number of the room within this broker; the cursor of listRooms(). */
   readonly number: number
   readonly log: EventLog
   readonly createdAt: number
-  /** The room ends then, occupied or not, ms by the monotonic clock; Infinity where it was created without a ttl. */
+  /** Fixed end of the room, occupied or not, ms by the monotonic clock; Infinity if it was created without a ttl. */
   readonly deadline: number
   state: PaymentState
   lastEventAt: number | null
   subscribed: boolean
-  /** How many are in it. */
+  /** Number of connected members. */
   present: number
-  /** When the retention of a room without a deadline ends, as long as nobody is subscribed, ms by the monotonic clock. */
+  /** End of the retention of a room without a deadline, as long as it has no subscriber, ms by the monotonic clock. */
   emptyUntil: number
-  /** The deadline, or that end, as it is told: ms since the epoch. */
+  /** The deadline or the end of the retention by the wall clock, for clients, ms since the epoch. */
   expiresAt: number
 }
 
-/** Rooms that a sweep looks at before it lets events through, some 0.1 ms. */
+/** Rooms that a sweep checks before it yields to the event loop, about 0.1 ms. */
 const SWEPT_AT_ONCE = 1_000
 
-/** What is read of a log where nobody asks for its entries, and who is in a room on the other nodes, which there are none of. */
+/** `NOT_ASKED`: log part of a read without `from`. `NOBODY`: members on other nodes, which an in-process broker never has. */
 const NOT_ASKED = { recovered: false, entries: [] }
 const NOBODY: readonly RoomMember[] = []
 
 export class MemoryBroker implements Broker {
   readonly #rooms = new Map<string, MemoryRoom>()
-  /** Rooms that were ended, and until when that is remembered, ms by the monotonic clock. */
+  /** Closed rooms, and the time until which they are remembered, ms by the monotonic clock. */
   readonly #closed = new Map<string, number>()
   readonly #options: MemoryBrokerOptions
   #listener: BrokerListener = { entry: () => {}, closed: () => {}, lost: () => {}, remoteMembers: () => {} }
@@ -57,7 +57,7 @@ export class MemoryBroker implements Broker {
 
   constructor (options: MemoryBrokerOptions) { this.#options = options }
 
-  /** Rooms that are kept, occupied or not. */
+  /** Number of rooms, occupied or not. */
   get size (): number { return this.#rooms.size }
 
   listen (listener: BrokerListener): void { this.#listener = listener }
@@ -97,7 +97,7 @@ export class MemoryBroker implements Broker {
       const { known: { seq, timestamp, receivers }, key } = found
       return { epoch: log.epoch, seq, timestamp, receivers, duplicate: key.kind === 'event', isNew: false, changed: false }
     }
-    // A sender is in the room that it sends to.
+    // The sender is itself a member of the room.
     const receivers = draft.origin === undefined ? room.present : Math.max(0, room.present - 1)
     const entry = log.append(draft, receivers)
     const before = room.state
@@ -121,7 +121,7 @@ export class MemoryBroker implements Broker {
   async listRooms (limit: number, cursor = 0): Promise<{ rooms: RoomSummary[], cursor?: number }> {
     const rooms: RoomSummary[] = []
     let last = cursor
-    // A Map keeps the order of insertion, which is the order of the numbers.
+    // A Map iterates in insertion order, which is the order of the numbers.
     for (const [roomId, room] of this.#rooms) {
       if (room.number <= cursor || this.#hasEnded(room)) continue
       if (rooms.length === limit) return { rooms, cursor: last }
@@ -152,11 +152,11 @@ export class MemoryBroker implements Broker {
     if (removed > 0) this.#options.onSweep?.(removed, this.size)
   }
 
-  /** Ends the rooms whose time has passed, and forgets the ones that ended long ago, some at a time: events do not wait for it. @returns how many were ended */
+  /** Ends rooms that are due and forgets old closed rooms. Yields every SWEPT_AT_ONCE rooms, so that events do not wait. @returns number of ended rooms */
   async sweep (): Promise<number> {
     let removed = 0
     let looked = 0
-    // What is added to a Map or taken from it meanwhile does not disturb who walks along it.
+    // A Map may be modified during iteration.
     for (const [roomId, room] of this.#rooms) {
       if (this.#hasEnded(room)) {
         this.#end(roomId, room, 'expired')
@@ -171,7 +171,7 @@ export class MemoryBroker implements Broker {
     return removed
   }
 
-  /** A room whose time has passed is gone to whoever asks, whether or not the sweep has been there. */
+  /** Returns the room unless its end has passed: a lookup ends an overdue room without waiting for the sweep. */
   #find (roomId: string): MemoryRoom | undefined {
     const room = this.#rooms.get(roomId)
     if (!room || !this.#hasEnded(room)) return room
@@ -208,7 +208,7 @@ export class MemoryBroker implements Broker {
     return room
   }
 
-  /** Puts the end of an empty room off to a full retention from now. A room with a deadline keeps it. */
+  /** Restarts the retention of an empty room. A room with a deadline keeps it. */
   #renew (room: MemoryRoom): void {
     if (room.deadline !== Infinity) return
     const { now, monotonic, retention } = this.#options
@@ -230,7 +230,7 @@ export class MemoryBroker implements Broker {
     const { monotonic, retention, onRoom } = this.#options
     this.#rooms.delete(roomId)
     room.log.end()
-    // A room that merely fell empty may be opened again by whoever comes; one that was ended may not.
+    // The next caller may reopen a room that merely expired empty, but not one that was closed or reached its deadline.
     if (cause === 'closed' || room.deadline !== Infinity) this.#closed.set(roomId, monotonic() + retention)
     if (room.subscribed) this.#listener.closed(roomId, cause)
     onRoom?.('removed', roomId)

@@ -1,28 +1,28 @@
-// The address of Redis in one line: a server, a Unix socket, Sentinel or a cluster. Without the client itself, which a server that needs no Redis never loads.
+// Parses REDIS_URL: a server, a Unix socket, Sentinel or a cluster. Imports only types of ioredis, so that a server without Redis never loads it.
 import { isIPv6 } from 'node:net'
 import type { RedisOptions } from 'ioredis'
 
 export interface Address {
   readonly kind: 'server' | 'sentinel' | 'cluster'
-  /** Of the server, the Sentinels, or some nodes of the cluster; none where `options.path` is a Unix socket. */
+  /** Addresses of the server, the Sentinels, or some nodes of the cluster; empty if `options.path` is a Unix socket. */
   readonly hosts: ReadonlyArray<{ host: string, port: number }>
-  /** The master's name, for Sentinel; otherwise empty. */
+  /** Name of the master for Sentinel; otherwise empty. */
   readonly name: string
   readonly options: RedisOptions
 }
 
 const ADDRESS = /^(?<scheme>rediss?)(?:\+(?<kind>sentinel|cluster|unix))?:\/\/(?:(?<username>[^:@/]*)(?::(?<password>[^@/]*))?@)?(?<list>[^/?#@]*)(?:\/(?<path>[^?#]*))?(?:\?(?<query>.*))?$/
 
-/** The largest number that Redis can give a database. */
+/** Highest database number of Redis. */
 const MAX_DATABASE = 2_147_483_647
 
 const FORMS = 'must be redis://host:6379, redis+sentinel://host:26379,…/name, redis+cluster://host:6379,… or redis+unix:///path; rediss for TLS'
 
 /**
- * Reads an address: `redis://user:password@host:6379/0`, `redis+sentinel://host:26379,host:26379/master-name`,
+ * Parses an address: `redis://user:password@host:6379/0`, `redis+sentinel://host:26379,host:26379/master-name`,
  * `redis+cluster://host:6379,host:6379` or `redis+unix:///path/to/redis.sock?db=0`; with `rediss` for `redis` over TLS.
  * User, password and the path of a socket may be percent-encoded.
- * @returns where it is none, the rule that it breaks: a sentence whose subject is the setting, without anything of the address
+ * @returns the address, or the rule that the text violates: the predicate of a sentence about the setting, without any part of the address
  */
 export function parseAddress (url: string): Address | string {
   const { scheme, kind = 'server', username, password, list = '', path = '', query } = ADDRESS.exec(url)?.groups ?? {}
@@ -50,7 +50,7 @@ export function parseAddress (url: string): Address | string {
   return { kind: 'server', hosts, name: '', options: { ...options, db: database } }
 }
 
-/** @returns undefined where one of them is no host, or its port no port */
+/** @returns undefined if an entry has an invalid host or port */
 function hostsOf (list: string, defaultPort: number): Address['hosts'] | undefined {
   const hosts = list.split(',').map((text) => {
     const [, ipv6 = '', name = '', port = defaultPort] = /^(?:\[([^\]]*)\]|([\w.-]+))(?::(\d{1,5}))?$/.exec(text) ?? []
@@ -59,12 +59,12 @@ function hostsOf (list: string, defaultPort: number): Address['hosts'] | undefin
   return hosts.every(({ host, port }) => host !== '' && port > 0 && port < 65536) ? hosts : undefined
 }
 
-/** @returns undefined where it is no number of a database; 0 where nothing is said */
+/** @returns the database number, 0 for an empty text; undefined if the text is no database number */
 function databaseOf (text: string | undefined): number | undefined {
   return text !== undefined && /^\d{0,10}$/.test(text) && Number(text) <= MAX_DATABASE ? Number(text) : undefined
 }
 
-/** @returns null where the percent-encoding is broken */
+/** @returns null if the percent-encoding is invalid */
 function decoded (text: string | undefined): string | undefined | null {
   try {
     return text === undefined ? undefined : decodeURIComponent(text)

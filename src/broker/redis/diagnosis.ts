@@ -1,4 +1,4 @@
-// Finds out why Redis cannot be reached, by one attempt of its own: behind Sentinel and in a cluster the client keeps the cause to itself.
+// Finds the reason why Redis cannot be reached, with one connection attempt of its own: with Sentinel or a cluster, ioredis does not report the cause.
 import net from 'node:net'
 import tls from 'node:tls'
 import { Redis, type RedisOptions } from 'ioredis'
@@ -6,17 +6,17 @@ import type { Address } from './address.js'
 import type { RedisClients, SentinelCredentials } from './clients.js'
 import { LOST, troubleOf, type Trouble } from './trouble.js'
 
-/** A host, or a Unix socket, whose path is among the options. */
+/** Host and port; empty for a Unix socket, whose path is in the options. */
 type Host = Partial<Address['hosts'][number]>
 
-/** How long one step may take, ms. */
+/** Timeout of one step, ms. */
 const PATIENCE = 1_500
-/** The codes of a connection that ends, or goes on for ever, without a word. */
+/** Error codes of a connection that closes or hangs without a reason. */
 const SILENT: ReadonlySet<string> = new Set([LOST.code, 'ETIMEDOUT', 'ECONNRESET', 'EPIPE', 'ECONNABORTED', 'EPROTO'])
 
 /**
- * Tries the hosts of an address, one after another, as the client does.
- * @returns what is wrong with the first of them; undefined where one can be used
+ * Tries the hosts of an address one after another, as the client does.
+ * @returns the trouble with the first host; undefined if any host can be used
  */
 export async function diagnose ({ address: { kind, hosts, name, options }, sentinel }: Pick<RedisClients, 'address' | 'sentinel'>): Promise<Trouble | undefined> {
   let first: Trouble | undefined
@@ -30,7 +30,7 @@ export async function diagnose ({ address: { kind, hosts, name, options }, senti
 
 async function tryServer (host: Host, options: RedisOptions, isCluster: boolean): Promise<Trouble | undefined> {
   return attempt(host, options, async (redis) => {
-    // Refused while it loads its data.
+    // PING fails while Redis loads its data.
     await redis.ping()
     if (!isCluster) return undefined
     await redis.cluster('SLOTS')
@@ -50,18 +50,18 @@ async function trySentinel (host: Host, name: string, options: RedisOptions, sen
   return master ? tryServer(master, options, false) : trouble
 }
 
-/** Connects, asks something, and disconnects. */
+/** Connects, runs `ask`, and disconnects. */
 async function attempt (host: Host, options: RedisOptions, ask: (redis: Redis) => Promise<Trouble | undefined>): Promise<Trouble | undefined> {
   const redis = new Redis({
     ...options, ...host, lazyConnect: true, enableReadyCheck: false, retryStrategy: null, connectTimeout: PATIENCE, socketTimeout: PATIENCE, maxRetriesPerRequest: 0, disableClientInfo: true, replyMapping: 'legacy'
   })
-  // The promise that rejects says less: "Connection is closed".
+  // The promise rejects with less detail than the `error` event: "Connection is closed".
   let cause: unknown
   redis.on('error', (error: unknown) => { cause ??= error })
   try {
     await redis.connect()
     const trouble = await ask(redis)
-    // A database that is not there is told by an event alone.
+    // ioredis reports a missing database only by an `error` event.
     return cause === undefined ? trouble : troubleOf(cause)
   } catch (error) {
     const trouble = troubleOf(cause ?? error)
@@ -71,12 +71,12 @@ async function attempt (host: Host, options: RedisOptions, ask: (redis: Redis) =
   }
 }
 
-/** A port that speaks TLS where the address says that it does not, or the other way round: neither side is told so by the other. */
+/** Detects a port that speaks TLS while REDIS_URL does not, or the reverse: neither side reports the mismatch to the other. */
 async function otherProtocol ({ host, port }: Host, { tls: isTls }: RedisOptions): Promise<Trouble | undefined> {
   if (host === undefined || port === undefined) return undefined
   const target = { host, port }
   if (!isTls) {
-    // Nothing is sent over it, so that its certificate may be anybody's.
+    // Nothing is sent over this connection, so any certificate is accepted.
     const speaksTls = await connects(tls.connect({ ...target, rejectUnauthorized: false }), 'secureConnect')
     return speaksTls ? { kind: 'unreachable', code: 'TLS', reason: 'its port speaks TLS: REDIS_URL must begin with rediss' } : undefined
   }

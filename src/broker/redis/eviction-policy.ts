@@ -1,9 +1,9 @@
-// Whether Redis may drop rooms that are in use once its memory is full: any eviction policy but noeviction does.
+// Checks whether a full Redis may drop rooms that are in use: any eviction policy but noeviction does.
 import { Cluster, type Redis } from 'ioredis'
 
 export interface EvictionPolicyOptions {
   readonly commands: Redis | Cluster
-  /** Told of each policy other than `noeviction` once, by its name. */
+  /** Called once for each policy other than `noeviction`, with its name. */
   readonly onOther: (policy: string) => void
 }
 
@@ -13,7 +13,7 @@ export class EvictionPolicy {
 
   constructor (options: EvictionPolicyOptions) { this.#options = options }
 
-  /** Asks every master. INFO tells it, since services that run Redis seldom give the right to CONFIG. */
+  /** Asks every master by INFO, since managed Redis services seldom permit CONFIG. */
   async check (): Promise<void> {
     const { commands, onOther } = this.#options
     const masters = commands instanceof Cluster ? commands.nodes('master') : [commands]

@@ -1,37 +1,37 @@
-// Whether Redis can be used, from probes and lost connections: it changes neither at the first refusal nor at the first success, and each change is told once.
+// Health of Redis, from probes and lost connections: a single refusal or a single success does not change it, and each change is reported once.
 import { CONNECTING, LOST, type Trouble } from './trouble.js'
 
-/** Failed probes in a row from which on Redis counts as down. */
+/** Consecutive failed probes after which Redis counts as down. */
 const FAILURES = 2
-/** Probes in a row that must succeed after a refusal, or on a connection that keeps breaking. */
+/** Consecutive successful probes required after a refusal, or on a connection that keeps breaking. */
 const SUCCESSES = 3
-/** A third loss of the connection within so long makes one that keeps breaking, ms. */
+/** Window in which a third lost connection makes one that keeps breaking, ms. */
 const LOSSES_WITHIN = 60_000
-/** How often a Redis that cannot be reached is told again, ms. */
+/** Interval at which an unreachable Redis is reported again, ms. */
 const REPEAT_INTERVAL = 60_000
-/** The least time between two lines while it is down, ms: a cause that changes to and fro would fill the log. */
+/** Minimum time between two reports while Redis is down, ms: an alternating cause would fill the log. */
 const CHANGE_INTERVAL = 10_000
 
 export interface HealthOptions {
-  /** ms, of any clock. */
+  /** Milliseconds of any clock. */
   readonly now: () => number
   readonly onUp: () => void
-  /** Redis went down, or is down for another cause, or still cannot be reached. */
+  /** Called when Redis goes down, when the cause changes, and again while Redis stays unreachable. */
   readonly onDown: (trouble: Trouble) => void
 }
 
 export class Health {
   readonly #options: HealthOptions
-  /** Why it is down; undefined while it is up. */
+  /** Cause while Redis is down; undefined while it is up. */
   #trouble: Trouble | undefined = CONNECTING
-  /** What the last probe failed with, or another command since. */
+  /** Failure of the last probe, or of a command since then. */
   #suspicion: Trouble | undefined
   #failures = 0
   #successes = 0
-  /** Successes in a row until it is up. */
+  /** Consecutive successes required to count as up. */
   #needed = 1
   #losses: number[] = []
-  /** What was told last since it went down. */
+  /** The last report since Redis went down. */
   #told: { readonly trouble: Trouble, readonly at: number } | undefined
   readonly #begunAt: number
 
@@ -40,27 +40,27 @@ export class Health {
     this.#begunAt = options.now()
   }
 
-  /** Why Redis cannot be used; undefined while it can. */
+  /** Reason why Redis cannot be used; undefined while it can. */
   get trouble (): Trouble | undefined { return this.#trouble }
 
-  /** Up, and the last probe was fine. */
+  /** True if Redis is up, the last probe succeeded and no command was refused since. */
   get isSteady (): boolean { return !this.#trouble && !this.#suspicion }
 
-  /** Nothing was told yet of this time that it is down, or it is time to look for the cause again. */
+  /** True if Redis is down and this outage was not reported yet, or its cause is due to be looked up again. */
   get wantsCause (): boolean { return this.#trouble !== undefined && (!this.#told || this.#options.now() - this.#told.at >= REPEAT_INTERVAL) }
 
   succeeded (): void {
     this.#failures = 0
     this.#suspicion = undefined
     if (!this.#trouble || ++this.#successes < this.#needed) return
-    // Its end would be told and its beginning not.
+    // Report the start of the outage too, or the log would show only its end.
     if (!this.#told && this.#trouble !== CONNECTING) this.#options.onDown(this.#trouble)
     this.#trouble = undefined
     this.#told = undefined
     this.#options.onUp()
   }
 
-  /** A command was refused, which a probe has to confirm. */
+  /** Records a refused command, which a probe has to confirm. */
   suspect (trouble: Trouble): void { this.#suspicion = trouble }
 
   failed (trouble: Trouble): void {
@@ -72,7 +72,7 @@ export class Health {
     this.#tell()
   }
 
-  /** The connection is gone. A refusal that came just before is the cause: the client leaves a replica by itself. */
+  /** Records a lost connection. A refusal just before it is the cause: the client leaves a replica by itself. */
   lost (): void {
     this.#successes = 0
     if (this.#trouble) return
@@ -83,11 +83,11 @@ export class Health {
     if (this.#suspicion) this.#tell()
   }
 
-  /** @param cause why there is no connection, as far as that was found out */
+  /** @param cause reason for the missing connection, if known */
   explain (cause: Trouble | undefined): void {
     if (!this.#trouble) return
     if (cause) this.#trouble = cause
-    // To connect for the first time takes a moment.
+    // The first connection takes a moment.
     if (this.#trouble !== CONNECTING || this.#options.now() - this.#begunAt >= CHANGE_INTERVAL) this.#tell()
   }
 

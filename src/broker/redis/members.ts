@@ -1,4 +1,4 @@
-// Who is in a room on which node: what this node says of itself, again until it was heard, and what the others said.
+// Members of rooms by node: announces this node's members, retries until Redis accepts the announcement, and applies those of other nodes.
 import type { RoomMember } from '../../protocol/server-frames.js'
 import type { Nodes } from './nodes.js'
 import type { MemberFields, RoomStore } from './store.js'
@@ -8,12 +8,12 @@ interface Announcement { readonly here: readonly RoomMember[], readonly away: re
 export interface MembersOptions {
   readonly store: RoomStore
   readonly nodes: Nodes
-  /** This node. */
+  /** Name of this node. */
   readonly self: string
 }
 
 export class Members {
-  /** What this node last said of each room that somebody is in here, or away from within their grace. */
+  /** Latest announcement for each room with members here, connected or away within their grace period. */
   readonly #announcements = new Map<string, Announcement>()
   readonly #options: MembersOptions
 
@@ -25,23 +25,23 @@ export class Members {
     await this.#send(roomId, announcement)
   }
 
-  /** Says again what Redis could not take. */
+  /** Repeats the announcements that Redis did not accept. */
   async retry (): Promise<void> {
     await Promise.all([...this.#announcements].map(async ([roomId, announcement]) => { if (!announcement.sent) await this.#send(roomId, announcement) }))
   }
 
-  /** Says it again although it was heard: Redis may have forgotten it. */
+  /** Repeats an announcement that Redis accepted before: Redis may have lost it. */
   async repeat (roomId: string): Promise<void> {
     const announcement = this.#announcements.get(roomId)
     if (announcement) await this.#send(roomId, announcement)
   }
 
-  /** The room is over. */
+  /** Forgets a room that has ended. */
   forget (roomId: string): void { this.#announcements.delete(roomId) }
 
   clear (): void { this.#announcements.clear() }
 
-  /** Who is in a room on other nodes that live. */
+  /** Members of a room on other live nodes, by node. */
   remoteMembers (fields: MemberFields): Map<string, RoomMember[]> {
     const { nodes, self } = this.#options
     const members = new Map<string, RoomMember[]>()
@@ -53,9 +53,9 @@ export class Members {
   }
 
   /**
-   * Takes what a node said of itself into the members of a room.
-   * @param json empty where it has none any more
-   * @returns whether it was another node
+   * Applies the announcement of a node to a room's members.
+   * @param json empty if the node has no members left
+   * @returns true if the announcement is another node's
    */
   applyAnnouncement (elsewhere: Map<string, RoomMember[]>, node: string, json: string): boolean {
     const { nodes, self } = this.#options

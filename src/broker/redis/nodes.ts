@@ -1,19 +1,19 @@
-// Which nodes live: each says so every few seconds, and one that stops is gone for the others within a minute.
+// Registry of live nodes: each node sends a heartbeat every few seconds, and one that stops is removed by the others within a minute.
 import type { RoomRedis } from './scripts.js'
 
-/** Time between two signs of life, ms. */
+/** Interval between two heartbeats, ms. */
 export const BEAT_INTERVAL = 5_000
-/** How long one sign of life lasts in Redis, ms. */
+/** Validity of one heartbeat in Redis, ms. */
 const LEASE = 15_000
-/** How long a node may be missing there before we give it up, ms: after Redis was emptied, all of them are missing for a moment. */
+/** Time that a node may be missing in Redis before this node removes it, ms: after Redis was emptied, all nodes are missing for a moment. */
 const NODE_EVICTION_MS = 20_000
 
 export interface NodesOptions {
   readonly self: string
   readonly commands: RoomRedis
-  /** The registry's key. */
+  /** Key of the registry. */
   readonly key: string
-  /** Where a node that is new says its name. */
+  /** Channel on which a new node announces its name. */
   readonly channel: string
   /** ms; see src/clock.ts. */
   readonly monotonic: () => number
@@ -22,7 +22,7 @@ export interface NodesOptions {
 export class Nodes {
   readonly #seenAt = new Map<string, number>()
   readonly #options: NodesOptions
-  /** The living ones, as the publishing script wants them: each between spaces. */
+  /** Live nodes in the form that the publishing script expects: each between spaces. */
   #list: string
 
   constructor (options: NodesOptions) {
@@ -34,7 +34,7 @@ export class Nodes {
 
   has (node: string): boolean { return node === this.#options.self || this.#seenAt.has(node) }
 
-  /** A node was heard of. */
+  /** Records that a node is alive. */
   markAlive (node: string): void {
     if (node === this.#options.self) return
     const isNew = !this.has(node)
@@ -43,8 +43,8 @@ export class Nodes {
   }
 
   /**
-   * Says that this node lives, and looks who else does.
-   * @returns those that were given up
+   * Sends this node's heartbeat and reads the live nodes.
+   * @returns the nodes that were removed
    */
   async beat (): Promise<string[]> {
     const { self, commands, key, channel, monotonic } = this.#options
@@ -55,7 +55,7 @@ export class Nodes {
     return gone
   }
 
-  /** Takes this node out. */
+  /** Removes this node from the registry. */
   async leave (): Promise<void> {
     const { self, commands, key, channel } = this.#options
     await commands.beatNode(key, self, 0, channel)

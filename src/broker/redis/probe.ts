@@ -1,29 +1,29 @@
-// Whether Redis takes what rooms need, tried out: each command of theirs, on keys and a channel under the prefix, on every master.
+// Probes whether Redis accepts every command that rooms need, on keys and a channel under the prefix, on every master.
 import { Cluster, Command } from 'ioredis'
 import type { RedisClients } from './clients.js'
 import { missing, troubleOf, type Trouble } from './trouble.js'
 
-/** Names that are tried to find one for each master of a cluster; a thousand masters take about ten thousand. */
+/** Upper bound of the names tried to find one for each master of a cluster; a thousand masters take about ten thousand. */
 const MAX_NAMES = 100_000
 
 export interface ProbeOptions {
   readonly connection: RedisClients
-  /** Begins every key and channel. */
+  /** Prefix of every key and channel. */
   readonly prefix: string
-  /** The channel that belongs to a key. */
+  /** Returns the channel for a hash tag. */
   readonly channelOf: (tag: string) => string
 }
 
 export class Probe {
   readonly #options: ProbeOptions
-  /** A hash tag by the master that serves it, `host:port`. */
+  /** Hash tag for each master, by the master's `host:port`. */
   #tags = new Map<string, string>()
-  /** The first run is made twice: a script goes to Redis as EVAL at first and as EVALSHA from then on, which are two rights. */
+  /** False before the first run, which probes twice: a script is sent as EVAL at first and as EVALSHA from then on, which are two ACL rights. */
   #hasRun = false
 
   constructor (options: ProbeOptions) { this.#options = options }
 
-  /** @returns what is refused, first what the ACL does not give; undefined where rooms can be read and written, on every master */
+  /** @returns the refusal, missing ACL rights first; undefined if rooms can be read and written on every master */
   async run (): Promise<Trouble | undefined> {
     const found = this.#hasRun ? undefined : await this.#runOnce()
     this.#hasRun = true
@@ -46,7 +46,7 @@ export class Probe {
     const channel = channelOf(tag)
     try {
       const failed = await commands.probe(key, `${key}:list`, `${key}:set`, `${key}:text`, channel)
-      // What a subscriber needs to let go of a room: nothing waits for it elsewhere, so that nothing would say so.
+      // SUNSUBSCRIBE needs a right of its own. RoomSubscriptions ignores its failure, so only this probe reports a missing right.
       await subscriber.sunsubscribe(channel)
       return refusedBy(failed, channel)
     } catch (error) {
@@ -54,7 +54,7 @@ export class Probe {
     }
   }
 
-  /** A tag for each master, found by trying names. They are kept while the slots are where they were. */
+  /** Finds a hash tag for each master by trying names. Tags are kept until their slots move. */
   #tagsOf (cluster: Cluster): ReadonlyMap<string, string> {
     const masterOf = (tag: string) => cluster.slots[new Command('get', [`{${tag}}`]).getSlot()]?.[0]
     const masters = new Set(cluster.slots.map(([master]) => master))
@@ -69,7 +69,7 @@ export class Probe {
   }
 }
 
-/** @param failed command and error, in turn */
+/** @param failed command and error, alternating */
 function refusedBy (failed: readonly string[], channel: string): Trouble | undefined {
   const rights: string[] = []
   let first: Trouble | undefined

@@ -1,5 +1,5 @@
-// The broker of many nodes: rooms and their logs in Redis, so that any node serves any room. What is atomic is a script (redis/scripts.ts), asked for
-// by redis/store.ts; what this node hears and tells is redis/subscriptions.ts; here they meet, and here Redis comes and goes.
+// RedisBroker: rooms and their logs in Redis, so that any node serves any room. Atomic steps are scripts (scripts.ts), called by store.ts; subscriptions.ts delivers
+// entries to this node. This file connects the two, and handles the loss and return of Redis.
 import { Failure } from '../../errors.js'
 import type { EventDraft } from '../event-draft.js'
 import type { RoomMember } from '../../protocol/server-frames.js'
@@ -16,14 +16,14 @@ import { RoomIndex } from './room-index.js'
 import { RoomStore, type RoomStoreOptions, type StoredRoom } from './store.js'
 import { LOST, troubleOf, type Trouble } from './trouble.js'
 
-/** How often rooms that ended are struck off the index, ms. */
+/** Interval at which ended rooms are removed from the index, ms. */
 export const SWEEP_INTERVAL = 10_000
-/** How often an error of a single command is told, ms. */
+/** Minimum time between two reports of an error of a single command, ms. */
 const ERROR_INTERVAL = 60_000
 
 /**
- * What there is to tell of Redis. `up` and `down`: it can be used, or it cannot (again after a minute where it cannot be reached, and for another cause).
- * `refused`: it answered a single command with an error that says nothing of others. `evicts`: its eviction policy may drop rooms that are in use. `failed`: a bug, here.
+ * Changes in the state of Redis. `up`, `down`: Redis can or cannot be used (`down` again every minute while Redis is unreachable, and when the cause changes).
+ * `refused`: a single command failed with an error that says nothing about others. `evicts`: the eviction policy may drop rooms in use. `failed`: a bug in this process.
  */
 export type RedisNews =
   | { readonly what: 'up' }
@@ -34,7 +34,7 @@ export type RedisNews =
 
 export interface RedisBrokerOptions extends Omit<RoomStoreOptions, 'commands' | 'database' | 'onRefused'> {
   readonly connection: RedisClients
-  /** This node's name, which no node had before. No spaces. */
+  /** Name of this node, which no node had before. No spaces. */
   readonly node: string
   readonly onRoom?: (change: 'created' | 'removed', roomId: string) => void
   readonly onNews?: (news: RedisNews) => void
@@ -50,9 +50,9 @@ export class RedisBroker implements Broker {
   readonly #probe: Probe
   readonly #health: Health
   readonly #policy: EvictionPolicy
-  /** The channel on which new nodes appear. */
+  /** Channel on which new nodes announce themselves. */
   readonly #registry: string
-  /** The subscriber has all its channels. */
+  /** True if the subscriber is subscribed to all its channels. */
   #subscribed = false
   #connecting = false
   #checking = false
@@ -60,10 +60,10 @@ export class RedisBroker implements Broker {
   #closing = false
   #beatAt = -Infinity
   #sweptAt = -Infinity
-  /** What a command was refused with since the connection was made. */
+  /** Refusal of a command since the connection was made. */
   #refusal: Trouble | undefined
   #errorAt = -Infinity
-  /** What the client said of its connection since Redis was last up. */
+  /** Connection error of the client since Redis was last up. */
   #connectionError: unknown
 
   constructor (options: RedisBrokerOptions) {
@@ -71,7 +71,7 @@ export class RedisBroker implements Broker {
     const { connection, prefix, node, monotonic, retention } = options
     const { commands, subscriber, clients } = connection
     const store = this.#store = new RoomStore({ ...options, commands, database: connection.database, onRefused: (error) => this.#refused(error) })
-    // No room has an @ in its name, so none has these keys and channels.
+    // Room ids contain no @, so these keys and channels collide with no room's.
     this.#registry = store.channel('@nodes')
     const nodes = this.#nodes = new Nodes({ self: node, commands, key: store.key('@nodes'), channel: this.#registry, monotonic })
     const members = this.#members = new Members({ store, nodes, self: node })
@@ -97,7 +97,7 @@ export class RedisBroker implements Broker {
       client.on('ready', () => this.#runInBackground(this.#connected()))
       client.on('close', () => this.#disconnected())
     }
-    // A cluster's subscribers come and go by themselves, and have all their channels when they say so.
+    // A cluster's subscribers reconnect by themselves, and have all their channels when they emit this event.
     subscriber.on('subscribersReady', () => this.#runInBackground(this.#subscriptions.checkAll()))
     subscriber.on('smessageBuffer', (name: Buffer, message: Buffer) => {
       const channel = name.toString('latin1')
@@ -114,7 +114,7 @@ export class RedisBroker implements Broker {
 
   async createRoom (roomId: string, ttl?: number): Promise<Lifetime | Failure> {
     const lifetime = await this.#store.create(roomId, ttl)
-    // Whoever is told that it is there finds it in every node's list.
+    // Index the room before the answer, so that the caller finds it in every node's list.
     if (!(lifetime instanceof Failure)) await this.#began(roomId)
     return lifetime
   }
@@ -189,7 +189,7 @@ export class RedisBroker implements Broker {
 
   async close (): Promise<void> {
     this.#closing = true
-    // Behind all that was sent before: when it is answered, that is done.
+    // Redis answers in order: with this reply, all earlier commands are done.
     await this.#store.run(() => this.#nodes.leave())
     this.#subscriptions.clear()
     this.#members.clear()
@@ -199,17 +199,17 @@ export class RedisBroker implements Broker {
 
   #tell (news: RedisNews): void { if (!this.#closing) this.#options.onNews?.(news) }
 
-  /** For work that nobody waits for. Redis' failures are dealt with in it, so what rejects here is a bug. */
+  /** Runs work that no caller awaits. The work handles failures of Redis itself, so a rejection is a bug. */
   #runInBackground (work: Promise<unknown>): void { work.catch((error: unknown) => this.#options.onNews?.({ what: 'failed', error })) }
 
-  /** Both ways are there: hears all channels, registers, and then looks what was missed. */
+  /** Both connections are ready: subscribes to all channels, registers this node, and then checks for missed entries. */
   async #connected (): Promise<void> {
     if (this.#connecting || !this.#isConnected) return
     this.#connecting = true
     this.#refusal = undefined
     const { isCluster } = this.#options.connection
     const failure = await this.#subscriptions.subscribeChannels(this.#registry) ?? (isCluster ? undefined : await this.#subscriptions.resubscribe())
-    // Otherwise the connection was lost again, or the next tick tries it.
+    // Without a refusal, the connection was lost again or the next tick retries.
     if (failure) {
       if (this.#refusal) this.#failed(this.#refusal)
     } else if (this.#isConnected) {
@@ -221,7 +221,7 @@ export class RedisBroker implements Broker {
   }
 
   #disconnected (): void {
-    // One of a cluster's connections had an error; the cluster is there.
+    // While the cluster is connected, an error of one of its connections changes nothing.
     if (this.#closing || this.#isConnected) return
     this.#subscribed = false
     this.#health.lost()
@@ -234,17 +234,17 @@ export class RedisBroker implements Broker {
     const found = await diagnose(this.#options.connection)
     this.#diagnosing = false
     const told = troubleOf(this.#connectionError)
-    // By now it may be connected again, and then it is for the probes to say whether it can be used.
+    // If the connection is back by now, the probes decide whether Redis can be used.
     if (!this.#isConnected) this.#health.explain(found ?? (told.kind === 'unreachable' ? told : undefined))
   }
 
-  /** A sign of life, and whether rooms can be read and written. */
+  /** Sends a heartbeat, and probes whether rooms can be read and written. */
   async #check (): Promise<void> {
     if (this.#checking) return
     this.#checking = true
     this.#beatAt = this.#options.monotonic()
     const { subscriber, isCluster } = this.#options.connection
-    // Where packets vanish the channels would merely fall silent; a question that is not answered ends the connection. A cluster's are its own.
+    // If the network drops packets, the channels only fall silent; an unanswered PING closes the connection. A cluster manages its subscribers itself.
     const [refused, ...others] = await Promise.all([this.#probe.run(), this.#try(this.#beat()), isCluster ? undefined : this.#try(subscriber.ping())])
     this.#checking = false
     const trouble = refused ?? others.find((other) => other)
@@ -254,10 +254,13 @@ export class RedisBroker implements Broker {
 
   #failed (trouble: Trouble): void { if (this.#isEvidence(trouble)) this.#health.failed(trouble) }
 
-  /** Without a connection every command fails, which says nothing of Redis: its close is told by itself. In a cluster it is one shard's, and told by nothing else. */
+  /**
+   * Without a connection every command fails, which says nothing about Redis: the client's `close` event reports the loss. In a cluster the error
+   * belongs to one shard, and nothing else reports it.
+   */
   #isEvidence ({ code }: Trouble): boolean { return this.#isConnected && !this.#closing && (this.#options.connection.isCluster || code !== LOST.code) }
 
-  /** @returns why work failed. Its refusal may close the connection before all of a check is done. */
+  /** @returns the trouble if work failed. It is recorded at once, since a refusal may close the connection before the check is complete. */
   async #try (work: Promise<unknown>): Promise<Trouble | undefined> {
     try {
       await work
@@ -279,9 +282,9 @@ export class RedisBroker implements Broker {
     this.#runInBackground(this.#policy.check())
   }
 
-  /** A command was refused: a probe follows with the next tick. An error that says nothing of other commands is told alone. */
+  /** Handles a refused command: the next tick probes Redis. An error that says nothing about other commands is only reported. */
   #refused (error: unknown): void {
-    // One is enough to look into it; a full Redis refuses thousands.
+    // One refusal is enough to start a probe; a full Redis refuses thousands.
     if (this.#closing || (this.#subscribed && !this.#health.isSteady)) return
     const trouble = troubleOf(error)
     if (!this.#isEvidence(trouble)) return

@@ -1,36 +1,36 @@
-// The live end of one room on this node: takes entries from two sides (the channel, and our own publishing) and lets each through once, in order.
+// Cursor of one subscribed room: receives entries from the room's channel and from our own publishes, and passes each on once and in order.
 import type { RoomMember } from '../../protocol/server-frames.js'
 import type { LogEntry, Position } from '../broker.js'
 
-/** What becomes of an entry: it is next; it was there already; or something before it is missing. */
+/** Verdict on an entry. `next`: deliver it. `known`: it was delivered before. `gap`: an entry before it is missing, or its epoch is another one. */
 export type Verdict = 'next' | 'known' | 'gap'
 
 export class RoomCursor implements Position {
   epoch = ''
-  /** The last entry that was let through. */
+  /** Sequence number of the last delivered entry. */
   seq = 0
-  /** A later entry than that is known to be in the log. */
+  /** Highest sequence number that our own publishes returned beyond a gap; 0 if there was none. */
   highestKnownSeq = 0
-  /** What came in before the room was opened; undefined from then on. */
+  /** Entries received before the room was opened in Redis; undefined afterwards. */
   preOpenBuffer: LogEntry[] | undefined = []
-  /** When the room ends, ms by the monotonic clock, where it has a deadline. */
+  /** End of the room, ms by the monotonic clock; Infinity if it has no deadline. */
   deadline = Infinity
-  /** A read is under way to fill a gap, and whether another gap showed meanwhile. */
+  /** `yes`: a read is in flight to fill a gap. `again`: another gap appeared meanwhile. */
   catchingUp: 'no' | 'yes' | 'again' = 'no'
-  /** A gap could not be filled yet. */
+  /** True if a gap could not be filled yet. */
   needsCatchUp = false
-  /** ms by the monotonic clock. */
+  /** Times of the last check and the last renewal, ms by the monotonic clock. */
   checkedAt = 0
   renewedAt = 0
-  /** Who is in the room on other nodes, by node. */
+  /** Members on other nodes, by node. */
   remoteMembers = new Map<string, RoomMember[]>()
 
   constructor (readonly roomId: string) {}
 
-  /** Something before the end is missing, and nothing that comes by itself may show it. */
+  /** True if entries are missing and possibly no later message reveals the gap. */
   get hasGap (): boolean { return this.needsCatchUp || this.highestKnownSeq > this.seq }
 
-  /** From here on, whatever was before. */
+  /** Continues from a position, regardless of the previous one. */
   begin ({ epoch, seq }: Position): void {
     this.epoch = epoch
     this.seq = seq
@@ -38,7 +38,7 @@ export class RoomCursor implements Position {
     this.preOpenBuffer = undefined
   }
 
-  /** Whether the end is where the log's is. */
+  /** True if the cursor stands at the given position. */
   isAt ({ epoch, seq }: Position): boolean { return epoch === this.epoch && seq === this.seq }
 
   advance ({ epoch, seq }: Position): Verdict {

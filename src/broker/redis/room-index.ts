@@ -1,4 +1,4 @@
-// All rooms in the order in which they began: for lists. It may name rooms that have ended since; whoever finds one strikes it off.
+// Index of all rooms in the order of their start, for listings. May still name ended rooms; a caller that finds one removes it.
 import type { RoomRedis } from './scripts.js'
 
 /** Rooms that are checked at once. */
@@ -6,20 +6,20 @@ const BATCH = 10_000
 
 export interface RoomIndexOptions {
   readonly commands: RoomRedis
-  /** The index' key, with a hash tag. */
+  /** Key of the index, with a hash tag. */
   readonly key: string
-  /** The key of a room's hash. */
+  /** Returns the key of a room's hash. */
   readonly roomKey: (roomId: string) => string
 }
 
 export class RoomIndex {
   readonly #options: RoomIndexOptions
-  /** Where the last sweep stopped. */
+  /** Number of the room at which the last sweep stopped. */
   #sweptTo = 0
 
   constructor (options: RoomIndexOptions) { this.#options = options }
 
-  /** @param isNew the room begins now, also where an older one of that name is listed */
+  /** @param isNew the room starts now, even if an older room of that name is listed */
   async add (roomId: string, isNew: boolean): Promise<void> {
     const { commands, key } = this.#options
     await commands.enlistRoom(key, `${key}:count`, roomId, isNew ? 1 : 0)
@@ -29,23 +29,23 @@ export class RoomIndex {
     if (roomIds.length > 0) await this.#options.commands.zrem(this.#options.key, ...roomIds)
   }
 
-  /** @returns at most `limit` rooms after a number, with theirs */
+  /** @returns at most `limit` rooms with a number above `after` */
   async page (after: number, limit: number): Promise<Array<{ roomId: string, number: number }>> {
     const flat = await this.#options.commands.zrangebyscore(this.#options.key, `(${after}`, '+inf', 'WITHSCORES', 'LIMIT', 0, limit)
     return Array.from({ length: flat.length / 2 }, (_, i) => ({ roomId: flat[2 * i]!, number: Number(flat[2 * i + 1]) }))
   }
 
   /**
-   * Strikes off rooms that are gone. One node at a time does it, and each call goes on where that node's last one stopped.
-   * @param share the part of the index that is looked at, 0–1
-   * @param lock ms for which no other node does the same
+   * Removes ended rooms from the index. One node sweeps at a time, and each call continues where that node's last one stopped.
+   * @param share fraction of the index to check, 0–1
+   * @param lock time for which no other node sweeps, ms
    */
   async sweep (share: number, lock: number): Promise<void> {
     const { commands, key, roomKey } = this.#options
     if (await commands.set(`${key}:sweeper`, 1, 'PX', lock, 'NX') !== 'OK') return
     for (let left = 100 + Math.ceil(await commands.zcard(key) * share); left > 0; left -= BATCH) {
       const rooms = await this.page(this.#sweptTo, Math.min(BATCH, left))
-      // At its end the next sweep begins anew.
+      // After the end of the index, the next sweep starts at its beginning.
       this.#sweptTo = rooms.at(-1)?.number ?? 0
       const exist = await Promise.all(rooms.map(({ roomId }) => commands.exists(roomKey(roomId))))
       await this.remove(...rooms.filter((_, i) => exist[i] === 0).map(({ roomId }) => roomId))

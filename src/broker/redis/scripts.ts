@@ -1,11 +1,11 @@
-// What happens to a room inside Redis, each as one atomic script over the keys of that room alone (they share a hash tag).
+// Lua scripts of the Redis broker. Each runs atomically; a room's scripts touch only the keys of that room, which share a hash tag.
 import type { Cluster, Redis } from 'ioredis'
 
 /**
- * A room is a hash: `epoch`, `fence`, `seq`, `created`, `until`, `fixed` (it was given a deadline), the payment's state, and `k:<key>` for every
- * known key of an event. Once it was closed the hash holds `ended` and `until` alone. Its log is a list, its members a hash of one field per node.
+ * Start of every room script. A room is a hash: `epoch`, `fence`, `seq`, `created`, `until`, `last`, `fixed` (the room has a deadline), the payment's state, and
+ * `k:<key>` for every deduplication key. The hash of a closed room holds only `ended` and `until`. The log is a list; the members are a hash with one field per node.
  *
- * KEYS: room, log, members. ARGV: now (ms; empty: by the clock of Redis), retention (ms), an unused epoch, the room's channel, and then what the script says.
+ * KEYS: room, log, members. ARGV: now (ms; empty: the clock of Redis), retention (ms), an unused epoch, the room's channel, then the script's own arguments.
  */
 const PRELUDE = `
 local room, log, members = KEYS[1], KEYS[2], KEYS[3]
@@ -65,7 +65,7 @@ local function look()
 end
 `
 
-/** → `[code]`, or `['OK', created, until]`. Says: ttl (ms, or empty). */
+/** Creates a room. Returns `[code]`, or `['OK', created, until]`. Own arguments: ttl (ms, or empty). */
 const CREATE = `
 local failure = look()
 if not failure then return { 'ROOM_EXISTS' } end
@@ -73,7 +73,7 @@ open(tonumber(ARGV[5]))
 return { 'OK', now, redis.call('HGET', room, 'until') }
 `
 
-/** → `[code]`, or `['OK', epoch, seq, left, isNew, members]`, where left is ms until the deadline, or empty. Says: whether to open the room. */
+/** Opens or renews a room. Returns `[code]`, or `['OK', epoch, seq, left, isNew, members]`; `left` is ms until the deadline, or empty. Own arguments: 1 to create. */
 const OPEN = `
 local failure, epoch, ends, fixed = look()
 if failure and not (ARGV[5] == '1' and failure == 'ROOM_NOT_FOUND') then return { failure } end
@@ -86,13 +86,13 @@ end
 return { 'OK', epoch, redis.call('HGET', room, 'seq'), fixed and ends - now or '', failure and 1 or 0, redis.call('HGETALL', members) }
 `
 
-/** Nobody of this node is in the room any more: its retention begins anew. → nothing */
+/** Restarts the room's retention after this node's last member has left. Returns nothing. */
 const LEAVE = `
 local failure, epoch, ends, fixed = look()
 if not failure then renew(fixed) end
 `
 
-/** → nothing. Says: node, how many of its members are there, all of them as JSON (empty: it has none any more). */
+/** Announces the members of a node. Returns nothing. Own arguments: node, number of connected members, JSON of all its members (empty: none left). */
 const ANNOUNCE = `
 if look() then return end
 if ARGV[7] == '' then redis.call('HDEL', members, ARGV[5]) else redis.call('HSET', members, ARGV[5], ARGV[6] .. '\\t' .. ARGV[7]) end
@@ -101,9 +101,9 @@ redis.call('SPUBLISH', channel, 'm' .. ARGV[5] .. '\\n' .. ARGV[7])
 `
 
 /**
- * → `[code]`, or `['NEW' | 'DUPLICATE' | 'REPEATED', epoch, seq, timestamp, receivers, changed, isNewRoom]`. Says: whether to open the room, log size,
- * origin, head and tail of the frame, timestamp, live nodes, kind of fact and three values of it, and for each key its name, fingerprint and whether it
- * names a request.
+ * Publishes an event. Returns `[code]`, or `['NEW' | 'DUPLICATE' | 'REPEATED', epoch, seq, timestamp, receivers, changed, isNewRoom]`. Own arguments: 1 to create the
+ * room, log size, origin, head and tail of the message, timestamp, live nodes, kind of fact and its three values; then for each deduplication key its name, its
+ * fingerprint, and 1 if it is an Idempotency-Key.
  */
 const PUBLISH = `
 local create, size, origin, head, tail, timestamp, nodes = ARGV[5] == '1', tonumber(ARGV[6]), ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
@@ -178,8 +178,8 @@ return { 'NEW', epoch, seq, timestamp, receivers, changed, failure and 1 or 0 }
 `
 
 /**
- * → `[code]`, or `['OK', epoch, seq, created, until, last, rank, outcome, step, method, fields, updated, members, recovered, entries, now]`. Says: whether
- * entries are wanted, and the position (epoch and seq) after which.
+ * Reads a room. Returns `[code]`, or `['OK', epoch, seq, created, until, last, rank, outcome, step, method, fields, updated, members, recovered, entries, now]`.
+ * Own arguments: 1 to read entries, and the position (epoch and seq) to read after.
  */
 const READ = `
 local wanted, asked, from = ARGV[5] == '1', ARGV[6], tonumber(ARGV[7])
@@ -197,7 +197,7 @@ return { 'OK', epoch, found[1], found[2], found[3], found[4], found[5], found[6]
   redis.call('HGETALL', members), recovered and 1 or 0, entries, now }
 `
 
-/** → `[code]`, or `['OK']`. */
+/** Closes a room. Returns `[code]`, or `['OK']`. */
 const CLOSE = `
 local failure = look()
 if failure then return { failure } end
@@ -208,15 +208,15 @@ redis.call('SPUBLISH', channel, 'c')
 return { 'OK' }
 `
 
-/** The index of all rooms, in the order in which they began. KEYS: index, counter. ARGV: room, whether it begins now. → nothing */
+/** Adds a room to the index, which is ordered by the start of the rooms. KEYS: index, counter. ARGV: room, 1 if it starts now. Returns nothing. */
 const ENLIST = `
 if ARGV[2] == '0' and redis.call('ZSCORE', KEYS[1], ARGV[1]) then return end
 redis.call('ZADD', KEYS[1], redis.call('INCR', KEYS[2]), ARGV[1])
 `
 
 /**
- * The nodes that live: this one for another while, by the clock of Redis. One that was not there is told to the others by the registry's channel.
- * KEYS: registry. ARGV: node, for how long (ms; 0 removes it), channel. → the names
+ * Renews this node's lease in the registry, by the clock of Redis, and removes expired nodes. A new node is announced on the registry's channel.
+ * KEYS: registry. ARGV: node, lease (ms; 0 removes the node), channel. Returns the names of the live nodes.
  */
 const BEAT = `
 local time = redis.call('TIME')
@@ -231,8 +231,8 @@ return redis.call('ZRANGE', KEYS[1], 0, -1)
 `
 
 /**
- * Counts a request. A window that ends later than it can was begun before the clock of Redis was put back, and is over.
- * KEYS: count. ARGV: window (ms). → [requests in the window, ms until it ends]
+ * Counts a request. A window that ends later than possible was started before the clock of Redis was set back, and is over.
+ * KEYS: count. ARGV: window (ms). Returns [requests in the window, ms until it ends].
  */
 const COUNT = `
 local window = tonumber(ARGV[1])
@@ -244,9 +244,9 @@ return { 1, window }
 `
 
 /**
- * Each command that rooms, their index, the registry and the rate limit need, tried on keys of its own. The first is a write, which Redis refuses where it is
- * full or a replica; every one says whether the ACL gives the right to it. KEYS: a hash, a list, a sorted set, a text. ARGV: channel.
- * → command and error of each that failed, in turn
+ * Tries each command that rooms, their index, the registry and the rate limit need, on keys of its own. The first command is a write, which a full Redis or a
+ * replica refuses; every command fails if the ACL does not permit it. KEYS: a hash, a list, a sorted set, a string. ARGV: channel.
+ * Returns command and error of each failure, alternating.
  */
 const PROBE = `
 local hash, list, set, text = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -285,7 +285,7 @@ try('DEL', hash, list, set, text)
 return failed
 `
 
-/** For the client's `scripts` option. */
+/** The client's `scripts` option. */
 export const SCRIPTS = {
   createRoom: { numberOfKeys: 3, lua: PRELUDE + CREATE },
   openRoom: { numberOfKeys: 3, lua: PRELUDE + OPEN },
@@ -303,7 +303,7 @@ export const SCRIPTS = {
 type Argument = string | number
 type Reply = Array<string | number | null>
 
-/** A client that knows the scripts. `Buffer` in a name: the reply's strings are Buffers. */
+/** Redis client with the scripts as methods. `Buffer` in a method's name: strings of the reply are Buffers. */
 export type RoomRedis = (Redis | Cluster) & {
   createRoom: (...args: Argument[]) => Promise<Reply>
   openRoom: (...args: Argument[]) => Promise<[...Reply, string[]]>

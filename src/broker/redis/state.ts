@@ -1,9 +1,9 @@
-// The payment's state as the room's hash holds it: what a script is told of an event, and what is read back.
+// The payment's state in the room's hash: encodes an event for the publishing script, and decodes the stored fields.
 import { outcomeOf, type PaymentFact } from '../../payment/state.js'
 import type { PaymentState } from '../../protocol/payment-state.js'
 import { PROGRESS } from '../../protocol/payment-state.js'
 
-/** The fields of a room's hash that make up its state, as they were read. */
+/** Fields of a room's hash that hold the payment's state, as read. */
 export interface StateFields {
   readonly rank: string | null
   readonly outcome: string | null
@@ -13,7 +13,7 @@ export interface StateFields {
   readonly updated: string | null
 }
 
-/** What the publishing script is told: the kind of fact and three values of it. The script follows the rules of the fold with these alone. */
+/** Arguments of the publishing script: the kind of fact and three values of it. The script applies the rules of the fold to these alone. */
 export function describeFact (fact: PaymentFact): [kind: string, a: string | number, b: string, c: string] {
   const { type, payload: { method, fields }, verified = false } = fact
   if (type === 'PAYMENT_SUCCESS' || type === 'PAYMENT_ERROR') {
@@ -21,13 +21,13 @@ export function describeFact (fact: PaymentFact): [kind: string, a: string | num
     return ['result', rank, JSON.stringify(outcomeOf(fact)), '']
   }
   if (!(PROGRESS as readonly string[]).includes(type)) return ['', '', '', '']
-  // Quoted, so that an empty method is one.
+  // Quoted as JSON, so that an empty method differs from none.
   return ['step', type,
     type === 'PAYMENT_METHOD_CHANGED' && method !== undefined ? JSON.stringify(method) : '',
     type === 'DATA_FILLED' && fields !== undefined ? JSON.stringify(fields) : '']
 }
 
-/** @param createdAt ms since the epoch, which is the state's time until something happens */
+/** @param createdAt ms since the epoch; `updatedAt` of the state until something happens */
 export function stateFrom ({ rank, outcome, step, method, fields, updated }: StateFields, createdAt: number): PaymentState {
   return {
     step: step as PaymentState['step'],

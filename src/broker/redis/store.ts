@@ -1,4 +1,4 @@
-// What Redis is asked about a room, and its answers in our terms: the names of a room's keys, its scripts, and UNAVAILABLE for whatever goes wrong on the way.
+// Requests to Redis about a room: key names, script calls and decoded replies. Every error of Redis or of the connection becomes UNAVAILABLE.
 import { Failure, type ErrorCode } from '../../errors.js'
 import { fingerprintOf, SEQ, type EventDraft } from '../event-draft.js'
 import { encodeTextFrame } from '../../websocket/frame-writer.js'
@@ -9,48 +9,48 @@ import { describeFact, stateFrom } from './state.js'
 
 export interface RoomStoreOptions {
   readonly commands: RoomRedis
-  /** Begins every key and every channel. */
+  /** Prefix of every key and every channel. */
   readonly prefix: string
-  /** The number of the database, which is part of every channel: unlike keys, channels are the same ones in all databases. */
+  /** Database number. Part of every channel's name: unlike keys, channels are shared by all databases. */
   readonly database: number
-  /** Events kept in a room. */
+  /** Number of events kept per room. */
   readonly logSize: number
-  /** How long a room is kept once nobody is in it, ms. */
+  /** Time that a room is kept without members, ms. */
   readonly retention: number
-  /** ms by which rooms begin and end; the clock of Redis, which all nodes share, where it is left out. */
+  /** Clock by which rooms start and end, ms; if omitted, the clock of Redis, which all nodes share. */
   readonly now?: () => number
   /** ms; see src/clock.ts. */
   readonly monotonic: () => number
-  /** A name that was never used before, for the epoch of a new log. */
+  /** Returns a name that was never used before, for the epoch of a new log. */
   readonly newEpoch: () => string
-  /** Told what Redis refuses although it is there. */
+  /** Called with the error of a command that Redis refuses while it is connected. */
   readonly onRefused: (error: unknown) => void
 }
 
-/** A room that was opened, or kept open. */
+/** A room that was opened or renewed. */
 export interface OpenedRoom extends Position {
   readonly isNew: boolean
-  /** How long until it ends whatever happens, ms; Infinity where it has no deadline. */
+  /** Time until the room's deadline, ms; Infinity if it has none. */
   readonly left: number
   readonly members: MemberFields
 }
 
-/** A room and, where they were asked for, its events. */
+/** A room and, if requested, its events. */
 export interface StoredRoom extends Position, Lifetime {
   readonly state: PaymentState
   /** ms since the epoch; null before the first event. */
   readonly lastEventAt: number | null
   readonly members: MemberFields
-  /** When it was read by the clock of Redis, ms since the epoch. */
+  /** Time of the read by the clock of Redis, ms since the epoch. */
   readonly readAt: number
   readonly recovered: boolean
   readonly entries: LogEntry[]
 }
 
-/** The members hash as it was read: node, `count TAB json`, node, … */
+/** Fields of the members hash as read: node, `count TAB json`, node, … */
 export type MemberFields = readonly string[]
 
-/** What a script answers in place of OK. */
+/** Codes that a script returns in place of OK. */
 const REFUSALS: ReadonlySet<string> = new Set<ErrorCode>(['ROOM_NOT_FOUND', 'ROOM_CLOSED', 'ROOM_EXISTS', 'ID_CONFLICT'])
 const NEWLINE = 0x0a
 const TAB = 0x09
@@ -60,16 +60,16 @@ export class RoomStore {
 
   constructor (options: RoomStoreOptions) { this.#options = options }
 
-  /** The room's hash. All keys of a room share its name as their hash tag, so they are on one shard. */
+  /** Key of the room's hash. The room id is the hash tag of all keys of a room, so they are on one shard. */
   key (roomId: string): string { return `${this.#options.prefix}:{${roomId}}` }
 
-  /** The room's channel, on the same shard. */
+  /** Channel of the room, on the same shard. */
   channel (roomId: string): string { return `${this.#options.prefix}:db${this.#options.database}:{${roomId}}` }
 
-  /** The room of a channel. */
+  /** Room id of a channel. */
   roomOf (channel: string): string { return channel.slice(channel.indexOf('{') + 1, channel.lastIndexOf('}')) }
 
-  /** Runs commands; whatever Redis or the way to it has against them becomes UNAVAILABLE, and a script's refusal becomes its code. */
+  /** Runs commands. Any error of Redis or of the connection becomes UNAVAILABLE; the code of a script becomes a Failure with that code. */
   async run<T> (call: (redis: RoomRedis) => Promise<T>): Promise<T | Failure> {
     const { commands, onRefused } = this.#options
     if (commands.status !== 'ready') return new Failure('UNAVAILABLE')
@@ -78,7 +78,7 @@ export class RoomStore {
       const code = Array.isArray(reply) ? String(reply[0]) : ''
       return REFUSALS.has(code) ? new Failure(code as ErrorCode) : reply
     } catch (error) {
-      // Without a connection every command fails, which is no refusal.
+      // Without a connection every command fails, which is not a refusal.
       if (commands.status === 'ready') onRefused(error)
       return new Failure('UNAVAILABLE')
     }
@@ -90,8 +90,8 @@ export class RoomStore {
   }
 
   /**
-   * Puts the room's end off where it has no deadline.
-   * @param create open the room where it does not exist
+   * Opens the room, or renews its retention if it has no deadline.
+   * @param create open the room if it does not exist
    */
   async open (roomId: string, create: boolean): Promise<OpenedRoom | Failure> {
     const reply = await this.run((redis) => redis.openRoom(...this.#about(roomId), create ? 1 : 0))
@@ -103,16 +103,16 @@ export class RoomStore {
   async leave (roomId: string): Promise<void> { await this.run((redis) => redis.leaveRoom(...this.#about(roomId))) }
 
   /**
-   * @param count how many members are on the node
-   * @param json all of them and those that are away; empty where there are none
+   * @param count number of connected members on the node
+   * @param json all members of the node, connected or away; empty if there are none
    */
   async announce (roomId: string, node: string, count: number, json: string): Promise<Failure | undefined> {
     return await this.run((redis) => redis.announceMembers(...this.#about(roomId), node, count, json)) ?? undefined
   }
 
   /**
-   * @param nodes those that live, each between spaces
-   * @returns what became of the event, and whether the room is new
+   * @param nodes live nodes, each between spaces
+   * @returns the outcome, and whether the room is new
    */
   async publish (roomId: string, draft: EventDraft, create: boolean, nodes: string): Promise<Published & { isNewRoom: boolean } | Failure> {
     const { origin = '', jsonPrefix, jsonSuffix, timestamp, keys = [] } = draft
@@ -134,7 +134,7 @@ export class RoomStore {
     }
   }
 
-  /** Where the room's log ends, without reading it; another epoch than any log's where there is none. */
+  /** End of the room's log, without reading the log; `epoch` is empty if there is no room. */
   async position (roomId: string): Promise<Position | Failure> {
     const found = await this.run((redis) => redis.hmget(this.key(roomId), 'epoch', 'seq'))
     return found instanceof Failure ? found : { epoch: found[0] ?? '', seq: Number(found[1]) }
@@ -164,7 +164,7 @@ export class RoomStore {
     return reply instanceof Failure ? reply : undefined
   }
 
-  /** What every script of a room begins with. */
+  /** Keys and first arguments of every room script. */
   #about (roomId: string): Array<string | number> {
     const { now, retention, newEpoch } = this.#options
     const key = this.key(roomId)
@@ -172,15 +172,15 @@ export class RoomStore {
   }
 }
 
-/** An element of the log: origin and keys in one line, the message in the next. */
+/** Decodes an element of the log: origin and keys on the first line, the message on the next. */
 function readElement (element: Buffer, epoch: string, seq: number): LogEntry {
   return { epoch, seq, origin: element.toString('latin1', 0, element.indexOf(TAB)), frame: encodeTextFrame(element.subarray(element.indexOf(NEWLINE) + 1)) }
 }
 
-/** What a room's channel tells: an entry, who is in the room on a node (JSON; empty: nobody), or that the room was closed. */
+/** A message on a room's channel: an entry, the members of a node (JSON; empty: none), or the end of a closed room. */
 export type Message = { readonly kind: 'entry', readonly entry: LogEntry } | { readonly kind: 'members', readonly node: string, readonly json: string } | { readonly kind: 'closed' }
 
-/** Reads a message as the scripts wrote it: a letter for its kind, the rest of its first line, and what follows that. */
+/** Decodes a message of the scripts: a letter for its kind, the rest of its first line, and the lines after it. */
 export function readMessage (message: Buffer): Message {
   const end = message.indexOf(NEWLINE)
   const head = message.toString('latin1', 1, end === -1 ? message.length : end)

@@ -1,4 +1,4 @@
-// The rooms that somebody is in on this node: every entry of theirs is told once and in order, and what may have been missed is read, or said to be lost.
+// The rooms that this node is subscribed to: delivers every entry once and in order; reads entries that may have been missed, or reports them as lost.
 import { Failure } from '../../errors.js'
 import { eventFrame, type EventDraft } from '../event-draft.js'
 import type { RoomMember } from '../../protocol/server-frames.js'
@@ -8,9 +8,9 @@ import type { Members } from './members.js'
 import { readMessage, type MemberFields, type RoomStore, type StoredRoom } from './store.js'
 import { RoomCursor } from './room-cursor.js'
 
-/** How often each room's position is compared with the log's, ms: the last event of a room is its result, and no later one would show its loss. */
+/** Interval at which each room's position is compared with its log, ms: the last event of a room is its result, and no later event would reveal its loss. */
 export const CHECK_INTERVAL = 10_000
-/** Channels in one command, and rooms in one look. */
+/** Channels per command, and rooms checked at once. */
 const BATCH = 500
 
 export interface RoomSubscriptionsOptions {
@@ -20,11 +20,11 @@ export interface RoomSubscriptionsOptions {
   readonly retention: number
   /** ms; see src/clock.ts. */
   readonly monotonic: () => number
-  /** A room began. */
+  /** Called when a room starts. */
   readonly onBegan: (roomId: string) => void
-  /** A room is kept from its end, so it should be in the index. */
+  /** Called when a room is renewed, so that it can be restored in the index. */
   readonly onRenewed: (roomId: string) => Promise<unknown>
-  /** Takes work that nobody waits for. */
+  /** Takes work that no caller awaits. */
   readonly runInBackground: (work: Promise<unknown>) => void
 }
 
@@ -35,12 +35,12 @@ export class RoomSubscriptions {
 
   constructor (options: RoomSubscriptionsOptions) { this.#options = options }
 
-  /** @param create open the room where it does not exist */
+  /** @param create open the room if it does not exist */
   async subscribe (roomId: string, create: boolean): Promise<void | Failure> {
     if (this.#cursors.has(roomId)) return undefined
     const tail = new RoomCursor(roomId)
     this.#cursors.set(roomId, tail)
-    // The channel first: an event between the two would be lost.
+    // Subscribe before opening: an event between the two would be lost.
     const failure = await this.subscribeChannels(this.#options.store.channel(roomId)) ?? await this.#open(tail, create)
     if (!failure || !this.#isLive(tail)) return undefined
     this.#drop(tail)
@@ -56,7 +56,7 @@ export class RoomSubscriptions {
 
   clear (): void { this.#cursors.clear() }
 
-  // --- what comes in ---
+  // --- incoming messages ---
 
   async subscribeChannels (...channels: string[]): Promise<Failure | undefined> {
     const { store, connection: { subscriber } } = this.#options
@@ -64,7 +64,7 @@ export class RoomSubscriptions {
     return reply instanceof Failure ? reply : undefined
   }
 
-  /** Subscribes to every room's channel again, on a connection that knows of none. */
+  /** Subscribes to every room's channel again, on a connection that has no subscriptions. */
   async resubscribe (): Promise<Failure | undefined> {
     for (const roomIds of batches([...this.#cursors.keys()])) {
       const failure = await this.subscribeChannels(...roomIds.map((roomId) => this.#options.store.channel(roomId)))
@@ -85,41 +85,41 @@ export class RoomSubscriptions {
     }
   }
 
-  /** Our own event was accepted: it need not come back to us by the channel, whichever is first. */
+  /** Delivers our own accepted event, unless its copy from the channel came first; the later one of the two is dropped. */
   published (roomId: string, draft: EventDraft, { epoch, seq }: Published): void {
     const tail = this.#openCursor(roomId)
     if (!tail) return
     const verdict = tail.advance({ epoch, seq })
     if (verdict === 'next') this.listener.entry(roomId, { epoch, seq, origin: draft.origin, frame: eventFrame(draft, seq) })
     else if (verdict === 'gap' && epoch !== tail.epoch) this.#options.runInBackground(this.#catchUp(tail))
-    // Another node's event before ours is still in its channel; should it never come, the next tick fetches it.
+    // Another node's earlier event is still in its channel; if it never arrives, the next tick reads it.
     else if (verdict === 'gap') tail.highestKnownSeq = Math.max(tail.highestKnownSeq, seq)
   }
 
-  /** Compares what somebody read of a room with its live end. @returns what that one may be told */
+  /** Compares the result of a read with the room's cursor. @returns the result for the caller of the read */
   async reconcile (roomId: string, room: StoredRoom | Failure): Promise<StoredRoom | Failure> {
     const tail = this.#openCursor(roomId)
     if (!tail) return room
     if (room instanceof Failure) {
-      // Redis forgot a room that somebody here is in: it is begun anew, and they are told. Whoever asked may ask again.
+      // Redis lost a room that has members here: reopen it, which tells its members that their position is lost. The caller may retry.
       if (room.code !== 'ROOM_NOT_FOUND') return room
       await this.#catchUp(tail)
       return new Failure('UNAVAILABLE')
     }
-    // Another log, before its first entry said so here: nobody may take the old one's late entries for its own.
+    // The epoch changed before an entry of the new log arrived: declare the old position lost, so that late entries of the old log are dropped.
     if (room.epoch !== tail.epoch) this.#lose(tail, room)
     return room
   }
 
-  // --- what is due ---
+  // --- periodic work ---
 
-  /** Ends the rooms whose deadline has come. */
+  /** Ends the rooms whose deadline has passed. */
   expire (): void {
     const time = this.#options.monotonic()
     for (const { roomId, deadline } of this.#cursors.values()) if (deadline <= time) this.end(roomId, 'expired')
   }
 
-  /** Fills known gaps, looks for unknown ones, and keeps occupied rooms from their end. */
+  /** Fills known gaps, checks for unknown ones, and renews the retention of occupied rooms. */
   async tick (): Promise<void> {
     const time = this.#options.monotonic()
     const work: Array<Promise<unknown>> = []
@@ -136,7 +136,7 @@ export class RoomSubscriptions {
     for (const tails of batches([...this.#cursors.values()].filter(({ preOpenBuffer }) => !preOpenBuffer))) await Promise.all(tails.map((tail) => this.#check(tail)))
   }
 
-  /** A node died, and with it its members. */
+  /** Removes the members of a dead node from all rooms. */
   forgetNode (node: string): void {
     for (const tail of this.#cursors.values()) if (tail.remoteMembers.delete(node)) this.#emitRemoteMembers(tail)
   }
@@ -149,22 +149,22 @@ export class RoomSubscriptions {
     this.listener.closed(roomId, cause)
   }
 
-  /** When a room ends, ms since the epoch: somebody here keeps one without a deadline from it. */
+  /** End of a room, ms since the epoch. A subscribed room without a deadline always has a full retention left. */
   expiry (roomId: string, { expiresAt, readAt }: StoredRoom): number {
     return this.#cursors.get(roomId)?.deadline === Infinity ? readAt + this.#options.retention : expiresAt
   }
 
-  // --- the live end of one room ---
+  // --- cursor of one room ---
 
   #isLive (tail: RoomCursor): boolean { return this.#cursors.get(tail.roomId) === tail }
 
-  /** The room's live end, once it has one to compare with. */
+  /** The room's cursor, once the room is open in Redis. */
   #openCursor (roomId: string): RoomCursor | undefined {
     const tail = this.#cursors.get(roomId)
     return tail?.preOpenBuffer ? undefined : tail
   }
 
-  /** Lets go of the room and its channel. Should that fail, the connection is gone and the channel with it. */
+  /** Unsubscribes from the room and its channel. If the command fails, the connection is gone and the channel with it. */
   #drop ({ roomId }: RoomCursor): void {
     const { connection: { subscriber }, store } = this.#options
     this.#cursors.delete(roomId)
@@ -178,15 +178,18 @@ export class RoomSubscriptions {
     }
     const verdict = tail.advance(entry)
     if (verdict === 'next') this.listener.entry(tail.roomId, entry)
-    // One channel keeps its order, so what is missing here was lost on its way.
+    // A channel keeps its order, so the missing entries were lost on their way.
     else if (verdict === 'gap') this.#options.runInBackground(this.#catchUp(tail))
   }
 
-  /** Opens the room, or keeps it open; the live end begins there, or in another log. A room that somebody is in is opened again whoever may create one. */
+  /**
+   * Opens or renews the room. The cursor starts there, or starts again at a new epoch.
+   * @param create open a missing room. The default applies to a room that has members, which is reopened even if members may not create rooms
+   */
   async #open (tail: RoomCursor, create = true): Promise<Failure | undefined> {
     const { store, monotonic, onBegan } = this.#options
     const { roomId } = tail
-    // Before it is asked: so the room never ends later here than in Redis.
+    // Read the clock before the request, so that the room never ends later here than in Redis.
     const asked = monotonic()
     const room = await store.open(roomId, create)
     if (room instanceof Failure) return room
@@ -200,22 +203,22 @@ export class RoomSubscriptions {
       tail.checkedAt = tail.renewedAt
       for (const entry of preOpenBuffer) this.#receive(tail, entry)
     } else if (room.epoch !== tail.epoch) {
-      // At once: the first entry of the new log may be right behind.
+      // In the same tick: the first entry of the new log may follow directly.
       this.#lose(tail, room)
     }
-    // Events that it shows and that were missed here are the check's to find.
+    // If the room's seq shows that events were missed here, the next check finds them.
     if (this.#isLive(tail)) this.#setRemoteMembers(tail, room.members)
     return undefined
   }
 
-  /** Keeps an occupied room from its end, and mends what Redis may have forgotten about it. */
+  /** Renews an occupied room, and restores its index entry and members, which Redis may have lost. */
   async #renew (tail: RoomCursor): Promise<void> {
     const { members, onRenewed } = this.#options
     if (await this.#open(tail) || !this.#isLive(tail)) return
     await Promise.all([onRenewed(tail.roomId), members.repeat(tail.roomId)])
   }
 
-  /** Reads what is missing and lets it through, or says that it is lost. */
+  /** Reads the missing entries and delivers them, or reports them as lost. */
   async #catchUp (tail: RoomCursor): Promise<void> {
     if (tail.catchingUp !== 'no') {
       tail.catchingUp = 'again'
@@ -229,7 +232,7 @@ export class RoomSubscriptions {
       if (!this.#isLive(tail)) return
       if (room instanceof Failure) {
         if (room.code === 'ROOM_CLOSED') return this.end(tail.roomId, tail.deadline <= monotonic() ? 'expired' : 'closed')
-        // Redis forgot the room; whoever is in it begins with a new log.
+        // Redis lost the room: its members continue with a new log.
         if (room.code !== 'ROOM_NOT_FOUND' || await this.#open(tail)) tail.needsCatchUp = true
         break
       }
@@ -239,10 +242,10 @@ export class RoomSubscriptions {
     tail.catchingUp = 'no'
   }
 
-  // The flag is set by others while we wait, which the compiler cannot know.
+  // A function, because the compiler cannot know that `catchingUp` changes during an await.
   #isAgain ({ catchingUp }: RoomCursor): boolean { return catchingUp === 'again' }
 
-  /** Compares positions, without reading the log where they are the same. */
+  /** Compares positions, and reads the log only if they differ. */
   async #check (tail: RoomCursor): Promise<void> {
     tail.checkedAt = this.#options.monotonic()
     const position = await this.#options.store.position(tail.roomId)
@@ -251,7 +254,7 @@ export class RoomSubscriptions {
     else if (!tail.isAt(position)) await this.#catchUp(tail)
   }
 
-  /** What is between here and there cannot be told any more. */
+  /** Moves the cursor to a position and reports the entries before it as lost. */
   #lose (tail: RoomCursor, position: Position): void {
     tail.begin(position)
     this.listener.lost(tail.roomId)
@@ -266,7 +269,7 @@ export class RoomSubscriptions {
   #emitRemoteMembers ({ roomId, remoteMembers }: RoomCursor): void { this.listener.remoteMembers(roomId, listOf(remoteMembers)) }
 }
 
-/** The members of all nodes. */
+/** Members of all nodes as one list. */
 export function listOf (members: ReadonlyMap<string, RoomMember[]>): RoomMember[] { return [...members.values()].flat() }
 
 function batches<T> (items: readonly T[]): T[][] {

@@ -1,17 +1,17 @@
-// Why Redis cannot be used: an error of Redis, of the network or of the client in plain words. Its message never leaves this file: it may quote a payload.
+// Reasons why Redis cannot be used: turns errors of Redis, the network or the client into plain words. Raw messages stay in this file: they may quote a payload.
 
-/** `unreachable`: there is no usable connection. `refused`: Redis answers, and turns down what rooms need. `error`: any other error of a command. */
+/** `unreachable`: no usable connection. `refused`: Redis answers, but refuses a command that rooms need. `error`: any other error of a command. */
 export interface Trouble {
   readonly kind: 'unreachable' | 'refused' | 'error'
-  /** The code word of Redis or of the operating system, `OOM` or `ECONNREFUSED`. */
+  /** Error code of Redis or of the operating system, such as `OOM` or `ECONNREFUSED`. */
   readonly code: string
-  /** A clause about Redis: "it refuses writes: out of memory (maxmemory)". No host, no name, no secret. */
+  /** A clause about Redis: "it refuses writes: out of memory (maxmemory)". Contains no host, name or secret. */
   readonly reason: string
-  /** The shard of a cluster, `host:port`. */
+  /** Shard of a cluster, `host:port`. */
   readonly shard?: string
 }
 
-/** The connection is gone, and nothing has said why. */
+/** The connection closed without a known cause. */
 export const LOST: Trouble = { kind: 'unreachable', code: 'CLOSED', reason: 'the connection was lost' }
 
 /** Not connected yet. */
@@ -19,7 +19,7 @@ export const CONNECTING: Trouble = { kind: 'unreachable', code: 'CONNECTING', re
 
 type Row = readonly [pattern: RegExp, kind: Trouble['kind'], code: string, reason: string]
 
-/** The first row that matches `code message` counts. */
+/** Known errors; the first row that matches `code message` applies. */
 const ROWS: readonly Row[] = [
   [/\b(ENOTFOUND|EAI_AGAIN)\b/, 'unreachable', '', 'its host name is unknown'],
   [/\bECONNREFUSED\b/, 'unreachable', '', 'the connection is refused: nothing listens on that port'],
@@ -52,24 +52,24 @@ const ROWS: readonly Row[] = [
   [/Connection is closed|Stream isn't writeable|isn't ready|Protocol error/, 'unreachable', LOST.code, LOST.reason]
 ]
 
-/** The same for rights that the ACL does not give, with the name of what is missing. */
+/** Errors of Redis that name a command which the ACL does not permit, or which Redis does not know. */
 const COMMAND = /no permissions to run the '([\w|]+)' command/
 const UNKNOWN_COMMAND = /unknown command '?([\w|]+)/i
-/** What Redis says of a command inside a script; 7.0 does not name it, and neither names a key. */
+/** ACL errors of a command inside a script. Redis 7.0 does not name the command, and no version names the key. */
 const IN_SCRIPT = /user executing the script can't|no permissions/i
 
-/** Names what is missing: `INFO`, `CLUSTER SLOTS`. */
+/** Display form of a command: `INFO`, `CLUSTER SLOTS`. */
 const shown = (command: string): string => command.replace('|', ' ').toUpperCase()
 
-/** Rights that the user of REDIS_URL does not have. @param rights commands as Redis names them, or "keys" and "channels" with their pattern */
+/** Trouble for rights that the user of REDIS_URL lacks. @param rights commands as Redis names them, or "keys" and "channels" with their pattern */
 export function missing (rights: readonly string[]): Trouble {
   return { kind: 'refused', code: 'NOPERM', reason: `the ACL does not give the right to ${[...new Set(rights)].join(', ')}` }
 }
 
 /**
- * Why a command or a connection failed.
- * @param error as the client gave it
- * @param rights what was asked for, for an error that does not name it
+ * Explains the failure of a command or a connection.
+ * @param error the client's error
+ * @param rights the requested rights, for an error that does not name them
  */
 export function troubleOf (error: unknown, rights = 'a command, a key or a channel'): Trouble {
   const { code, message = '', lastNodeError } = (error ?? {}) as { code?: unknown, message?: string, lastNodeError?: unknown }
