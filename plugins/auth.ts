@@ -1,4 +1,4 @@
-// Refuses who may not do what a REST route does: decorates requests with `claims`, for who was let in.
+// Authorises REST requests: refuses a caller without the right to a route's action, and decorates requests with `claims`, the identity of the caller.
 import fp from 'fastify-plugin'
 import { isAllowed, type Action, type Claims } from '../src/auth/policy.js'
 import { Failure } from '../src/errors.js'
@@ -6,7 +6,7 @@ import { actionOf } from './credentials.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who is speaking. On an open server nobody has proved to be a backend. */
+    /** Identity of the caller. On an open server the principal is anonymous, never a proven backend. */
     claims: Claims
   }
 }

@@ -1,4 +1,4 @@
-// The room log: decorates `broker`, in this process or in Redis as the settings say, and lets it do what is due.
+// Decorates `broker`: the room log, in this process or in Redis depending on the configuration. Runs its tick.
 import { randomBytes } from 'node:crypto'
 import type { FastifyBaseLogger } from 'fastify'
 import fp from 'fastify-plugin'
@@ -8,7 +8,7 @@ import { MemoryBroker } from '../src/broker/memory/memory-broker.js'
 import { RedisBroker, type RedisNews } from '../src/broker/redis/redis-broker.js'
 import type { Trouble } from '../src/broker/redis/trouble.js'
 
-/** Time between two ticks, ms. A room that ended in between is already gone for whoever asks; its members are told by the tick. */
+/** Interval between two ticks, ms. A room that ended in between is already gone for every caller; its members are notified by the tick. */
 export const TICK_INTERVAL = 1_000
 
 declare module 'fastify' {
@@ -20,7 +20,7 @@ declare module 'fastify' {
 export default fp(async (app) => {
   const { config, redis, log, now, monotonic } = app
   const newName = () => randomBytes(9).toString('base64url')
-  // Over Redis one is offered with each event, so that it must cost nothing: names of this process, counted.
+  // With Redis every event offers a new epoch, so an epoch must cost nothing: a counter behind a name of this process.
   const name = newName()
   let epochs = 0
   const newEpoch = () => `${name}${(++epochs).toString(36)}`
@@ -31,11 +31,11 @@ export default fp(async (app) => {
     newEpoch,
     onRoom: (change: string, roomId: string) => log.info({ roomId }, `room ${change}`)
   }
-  // What happens in this process is part of the time to relay; timing it by itself would cost more than it says.
+  // Calls to the in-process broker are part of the relay time; measuring each of them would cost more than it tells.
   const broker: Broker = redis === undefined
     ? new MemoryBroker({ ...options, now, onSweep: (removed, kept) => log.info({ removed, kept }, 'rooms swept') })
     : instrumentBroker(new RedisBroker({
-      // Without `now`: rooms that many nodes share begin and end by the clock of Redis.
+      // No `now`: rooms shared by many nodes start and end by the clock of Redis.
       ...options,
       connection: redis,
       prefix: config.REDIS_PREFIX,
@@ -53,7 +53,7 @@ export default fp(async (app) => {
   })
 }, { name: 'broker', dependencies: ['metrics', 'redis'] })
 
-/** Reasons and code words, never the library's errors: they hold the commands, and with them payloads. */
+/** Logs reasons and codes, never the library's errors: they hold the commands, and with them payloads. */
 function logNews (log: FastifyBaseLogger, hosts: readonly string[], news: RedisNews): void {
   switch (news.what) {
     case 'up': return log.info('Redis is there')

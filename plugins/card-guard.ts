@@ -1,4 +1,4 @@
-// No card data over REST: what a request carries in its address, its body and the headers that are kept has the bounds of a frame, and is refused alike.
+// Refuses card data over REST: URL parameters, query, body and the headers that are kept have the limits of a WebSocket message, and are refused alike.
 import fp from 'fastify-plugin'
 import { Failure } from '../src/errors.js'
 import { checkLimits } from '../src/protocol/limits.js'
@@ -8,7 +8,7 @@ export default fp(async (app) => {
     if (!url?.startsWith('/api/')) return
     const kept = { 'idempotency-key': headers['idempotency-key'], 'last-event-id': headers['last-event-id'] }
     const failure = checkLimits(params) ?? checkLimits(query) ?? checkLimits(kept) ?? checkLimits(body)
-    // There are no frames here.
+    // REST has no frames, so the code becomes INVALID_REQUEST.
     if (failure) return reply.fail(failure.code === 'INVALID_FRAME' ? new Failure('INVALID_REQUEST', failure.message, failure.details) : failure)
   })
 }, { name: 'card-guard', dependencies: ['errors', 'ws'] })

@@ -1,4 +1,4 @@
-// How many connections are taken: decorates `admission`, asked before a socket or an event stream is opened.
+// Decorates `admission`: the connection limits, checked before a socket or an event stream is opened.
 import fp from 'fastify-plugin'
 import { ConnectionLimits } from '../src/sessions/connection-limits.js'
 

@@ -1,4 +1,4 @@
-// Who calls the REST API: decorates requests with `credentials`, before anyone is counted or refused.
+// Identifies REST callers: decorates requests with `credentials`, before any request is counted or refused.
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { ApiKeys, bearerOf } from '../src/auth/api-keys.js'
@@ -7,16 +7,16 @@ import { Failure } from '../src/errors.js'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** What a route does. What is under /api/ and does not say so manages, which asks for the most; what says nothing elsewhere is for everybody. */
+    /** The route's action. Under /api/ the default is `manage`, which requires the most; any other route without an action is public. */
     action?: Exclude<Action['to'], 'join'>
   }
   interface FastifyRequest {
-    /** What the caller has shown: an API key, a room token, nothing where nothing is asked for. Or why that does not do. */
+    /** Claims of the caller's API key or room token, anonymous claims on an open server, or the failure that its credentials cause. */
     credentials: Claims | Failure
   }
 }
 
-/** What a request is about to do; undefined where nobody need be known. */
+/** Action of a request; undefined if the caller need not be identified. */
 export function actionOf ({ routeOptions: { url, config: { action } } }: FastifyRequest): Exclude<Action['to'], 'join'> | undefined {
   return action ?? (url?.startsWith('/api/') ? 'manage' : undefined)
 }
@@ -30,7 +30,7 @@ export default fp(async (app) => {
     if (!keys.required) return ANONYMOUS
     const bearer = bearerOf(authorization)
     if (bearer === undefined) return new Failure('UNAUTHORIZED')
-    // Whatever it looks like, a key is a key; otherwise only three parts with dots between them can be a token (RFC 7515 §7.1).
+    // API keys first: a key may have any form. Of other texts, only three parts with dots between them can be a token (RFC 7515 §7.1).
     const claims = keys.claimsOf(bearer)
     if (claims) return claims
     return tokens && bearer.split('.').length === 3 ? tokens.verify(bearer) : new Failure('UNAUTHORIZED')

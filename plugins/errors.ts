@@ -1,4 +1,4 @@
-// Every error a client can meet over HTTP, in the one envelope; `reply.fail` answers with an expected failure.
+// HTTP error handling: every error response has the same envelope. Decorates replies with `fail`, which answers with an expected failure.
 import { isUtf8 } from 'node:buffer'
 import fp from 'fastify-plugin'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
@@ -12,13 +12,13 @@ declare module 'fastify' {
   }
 }
 
-/** When a caller with as many connections as it may have should try again, s. */
+/** `Retry-After` for a caller at its connection limit, s. */
 const RETRY_AFTER = 1
 
 export default fp(async (app) => {
   app.decorateReply('fail', function (failure: Failure) {
     app.metrics.errors.inc({ code: failure.code, over: 'rest' })
-    // As the limit of requests says it of itself: nobody knows when one of an address's connections ends.
+    // For the connection limit: the end of a caller's connections cannot be predicted. The request limit sets this header itself.
     if (failure.code === 'RATE_LIMITED') this.header('retry-after', RETRY_AFTER)
     return this.code(failure.status).send(errorResponse(failure, this.request.id, app.now()))
   })
@@ -26,16 +26,16 @@ export default fp(async (app) => {
   app.setErrorHandler((error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
     const status = error.statusCode ?? 500
     if (status >= 500) request.log.error({ err: error }, 'request failed')
-    // A library's status may be finer than our code's own (408, 411 …); it is kept.
+    // A library's status may be more specific than our code's own (408, 411 …), so it is kept.
     return reply.code(status).send(errorResponse(failureOf(error, status), request.id, app.now()))
   })
 
-  // Only JSON is taken; Fastify's own parser for plain text would let it through to the validation.
+  // Only JSON is accepted; Fastify's default parser for plain text would pass the body on to the validation.
   app.removeContentTypeParser('text/plain')
-  // And JSON is UTF-8 (RFC 8259 §8.1), as over the socket: the default would put other characters in place of broken ones.
+  // JSON is UTF-8 (RFC 8259 §8.1), as over the socket; the default parser would replace invalid bytes.
   const parseJson = app.getDefaultJsonParser('error', 'error')
   app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
-    // A client may name a type and send nothing. No body is the same with and without a type; the schema of the route says whether there has to be one.
+    // A client may send a content type without a body. No body means the same with and without a type; the route's schema decides if one is required.
     if (body.length === 0) return done(null, undefined)
     if (!isUtf8(body)) return done(Object.assign(new SyntaxError('not UTF-8'), { statusCode: 400 }))
     parseJson(request, body.toString('utf8'), done)
@@ -53,7 +53,7 @@ function failureOf (error: FastifyError, status: number): Failure {
     const details = error.validation.map((problem) => detailOf(problem, error.validationContext!))
     return new Failure('INVALID_REQUEST', details.map(({ key, rule }) => `${key} ${rule}`).join('; '), details)
   }
-  // The message of a bug is for the log, not for strangers.
+  // The message of a bug is for the log, not for callers.
   if (status >= 500) return new Failure(codeForStatus(status))
   if (error instanceof SyntaxError || error.code === 'FST_ERR_CTP_INVALID_JSON_BODY') return new Failure('INVALID_JSON')
   const code = codeForStatus(status)
@@ -64,7 +64,7 @@ type Problem = NonNullable<FastifyError['validation']>[number] & { parentSchema?
 
 function detailOf ({ instancePath, message = '', keyword, params, parentSchema }: Problem, context: string): ErrorDetail {
   if (keyword === 'required') return { key: String(params.missingProperty), rule: 'is required' }
-  // A regular expression explains nothing; the description of what it checks does.
+  // A regular expression explains nothing; the description of the schema does.
   const rule = keyword === 'pattern' && parentSchema?.description ? `must be: ${parentSchema.description}` : message
   return { key: instancePath.slice(1).replaceAll('/', '.') || context, rule }
 }

@@ -1,4 +1,4 @@
-// Security headers on every answer, with what Swagger UI needs to work.
+// Security headers on every response, compatible with Swagger UI.
 import helmet from '@fastify/helmet'
 import fp from 'fastify-plugin'
 
@@ -6,13 +6,13 @@ export default fp(async (app) => {
   await app.register(helmet, {
     contentSecurityPolicy: {
       directives: {
-        // Where TLS ends in front of us it is the proxy's to ask for; on a plain host it would break every page.
+        // Left to a proxy that terminates TLS; on a host without TLS it would break every page.
         upgradeInsecureRequests: null
       }
     },
-    // Whether this host and all below it are reached by TLS alone, who ends TLS knows.
+    // Left to the proxy that terminates TLS: only its operator knows if this host and all its subdomains are reached by TLS alone.
     strictTransportSecurity: false,
-    // The API answers pages of other origins, as CORS allows; this header would refuse them before that is asked.
+    // The API answers pages of other origins, as CORS permits; the default would refuse them before the CORS check.
     crossOriginResourcePolicy: { policy: 'cross-origin' }
   })
 }, { name: 'helmet', dependencies: ['ws'] })

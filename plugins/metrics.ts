@@ -1,4 +1,4 @@
-// What is measured: decorates `metrics`, which /metrics shows.
+// Decorates `metrics`: the Prometheus metrics that /metrics exposes.
 import fp from 'fastify-plugin'
 import { Metrics } from '../src/metrics/metrics.js'
 

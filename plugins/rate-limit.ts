@@ -1,4 +1,4 @@
-// How many REST requests one caller may make: per API key, or per address without one. Counted in Redis for all nodes together, where there is one.
+// Rate limit of REST requests: per API key, or per address without one. Counted in Redis for all nodes together, if Redis is configured.
 import { createHash } from 'node:crypto'
 import rateLimit, { type FastifyRateLimitStore, type FastifyRateLimitStoreCtor } from '@fastify/rate-limit'
 import fp from 'fastify-plugin'
@@ -9,21 +9,21 @@ import { Failure } from '../src/errors.js'
 
 const KEY_HOLDERS: ReadonlySet<string> = new Set(['backend', 'reader'])
 
-/** A count begins anew after so long, ms. */
+/** Length of a counting window, ms. */
 const WINDOW = 1_000
 
-/** Addresses and keys that are counted at once; past it whoever was not seen for the longest time is forgotten. */
+/** Upper bound of addresses and keys counted at once; beyond it the least recently used one is forgotten. */
 const MAX_COUNTED = 10_000
 
 interface Window { current: number, since: number }
 
 type Told = (error: Error | null, result?: { current: number, ttl: number }) => void
 
-// The library makes its store itself, so what a store needs is closed over.
+// @fastify/rate-limit constructs its store itself, so a store takes its dependencies from a closure.
 
 /**
- * Counts in this process. The library's own store goes by the wall clock, and hands out one object that goes on counting before it is read, so
- * that of a burst in one turn of the event loop all would be refused, also those within the limit.
+ * Store in this process. The library's own store uses the wall clock, and returns one object that continues to count before it is read: in a burst within one
+ * tick of the event loop all requests would be refused, even those within the limit.
  */
 function storeInProcess (monotonic: () => number): FastifyRateLimitStoreCtor {
   const windows = new Map<string, Window>()
@@ -33,7 +33,7 @@ function storeInProcess (monotonic: () => number): FastifyRateLimitStoreCtor {
       const known = windows.get(key)
       const window = known && time - known.since < timeWindow ? known : { current: 0, since: time }
       window.current++
-      // Put in anew, so that the Map's order is that of use.
+      // Deleted and set again, so that the Map is ordered by use.
       windows.delete(key)
       windows.set(key, window)
       if (windows.size > MAX_COUNTED) windows.delete(windows.keys().next().value!)
@@ -44,7 +44,7 @@ function storeInProcess (monotonic: () => number): FastifyRateLimitStoreCtor {
   }
 }
 
-/** Counts in Redis. With the library's own store a window would last for as long as the clock of Redis was put back in it. */
+/** Store in Redis. With the library's own store, a window would be longer by the time that the clock of Redis was set back in it. */
 function storeInRedis (redis: RoomRedis, prefix: string): FastifyRateLimitStoreCtor {
   return class Store implements FastifyRateLimitStore {
     incr (key: string, callback: Told, timeWindow = WINDOW): void {
@@ -62,11 +62,11 @@ export default fp(async (app) => {
     global: false,
     max,
     timeWindow: WINDOW,
-    // Whoever only guesses at keys is counted by address, however many they try.
+    // A caller that guesses keys is counted by address, however many keys it tries.
     keyGenerator: ({ headers: { authorization }, credentials, ip }) => credentials instanceof Failure || !KEY_HOLDERS.has(credentials.principal)
       ? `address:${networkOf(ip)}`
       : `key:${createHash('sha256').update(bearerOf(authorization)!).digest('base64url')}`,
-    // Without Redis nobody is counted: better than nobody served.
+    // Without Redis no request is counted, which is better than none served.
     skipOnError: true,
     store: redis ? storeInRedis(redis.commands, `${REDIS_PREFIX}:rate:`) : storeInProcess(monotonic),
     addHeaders: { 'x-ratelimit-limit': false, 'x-ratelimit-remaining': false, 'x-ratelimit-reset': false, 'retry-after': true },

@@ -1,20 +1,20 @@
-// Whether traffic may come here: decorates `readiness`, asked by /ready.
+// Decorates `readiness`: the checks that /ready reports.
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import fp from 'fastify-plugin'
 import type { Readiness } from '../src/protocol/rest.js'
 
-/** Time between two looks at the event loop, which is part of the delay that is measured, ms. Each look wakes the process. */
+/** Sampling interval of the event loop, ms. It is part of the measured delay, and each sample wakes the process. */
 const RESOLUTION = 100
 
-/** Median delay of the event loop past which this node asks for no more traffic, ns. One long pause does not move a median. */
+/** Median event-loop delay above which this node is not ready, ns. One long pause does not move a median. */
 const MAX_DELAY = 250e6
 
-/** Turns of the event loop below which nothing can be said of it: one long task at start-up is no overload. */
+/** Samples below which the event loop is not judged: one long task at start-up is no overload. */
 const MIN_SAMPLES = 5
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** The checks as of now; the event loop is judged since the last time that it could be. */
+    /** Current result of the checks. The event loop is judged by the samples since its last judgement. */
     readiness: () => Readiness
   }
 }

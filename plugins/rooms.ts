@@ -1,4 +1,4 @@
-// The rooms of this node: decorates `rooms`.
+// Decorates `rooms`: the rooms of this node.
 import fp from 'fastify-plugin'
 import { Rooms } from '../src/rooms/rooms.js'
 

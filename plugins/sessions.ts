@@ -1,4 +1,4 @@
-// The open sockets of this node: decorates `sessions`, whose heartbeat notices the dead ones, and those whose time is over.
+// Decorates `sessions`: the open connections of this node. Its heartbeat closes unresponsive ones, and those whose deadline has passed.
 import fp from 'fastify-plugin'
 import { SessionRegistry } from '../src/sessions/session-registry.js'
 

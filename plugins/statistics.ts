@@ -1,7 +1,7 @@
-// A line of figures every ten minutes, so that an operator sees the trend without asking.
+// Logs a line of statistics every ten minutes, so that operators see the trend.
 import fp from 'fastify-plugin'
 
-/** ms */
+/** Interval between two lines, ms. */
 export const STATISTICS_INTERVAL = 600_000
 
 export default fp(async (app) => {

@@ -1,4 +1,4 @@
-// OpenAPI 3.1 from the routes' schemas, and Swagger UI at /docs. Loaded before the routes, or it would not see them.
+// OpenAPI 3.1 document from the routes' schemas, and Swagger UI at /docs. Registered before the routes, which it would not see otherwise.
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import fp from 'fastify-plugin'
@@ -22,7 +22,7 @@ export default fp(async (app) => {
         license: { name: 'MIT', identifier: 'MIT' },
         contact: { name: 'ws-payment-server' }
       },
-      // Relative, so that the same document is right wherever it is served.
+      // Relative, so that the document is valid wherever it is served.
       servers: [{ url: '/', description: 'This server' }],
       tags: [
         { name: 'Server', description: 'The process: what it is, whether it lives, what it is doing.' },
@@ -46,7 +46,7 @@ export default fp(async (app) => {
       }
       return document.openapiObject
     },
-    // Components by their own names instead of def-0, def-1 …
+    // Components keep their own names instead of def-0, def-1 …
     refResolver: { buildLocalReference: (json, _baseUri, _fragment, i) => typeof json.$id === 'string' ? json.$id : `def-${i}` }
   })
   if (app.config.DOCS) await app.register(swaggerUi, { routePrefix: '/docs' })

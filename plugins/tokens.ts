@@ -1,10 +1,10 @@
-// Room tokens, where a secret is set: decorates `tokens`.
+// Decorates `tokens`: room tokens, if TOKEN_SECRET is set.
 import fp from 'fastify-plugin'
 import { RoomTokens } from '../src/auth/room-tokens.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Undefined where anybody may join any room. */
+    /** Undefined if any caller may join any room. */
     tokens: RoomTokens | undefined
   }
 }

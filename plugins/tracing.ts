@@ -1,11 +1,11 @@
-// Traces of REST requests by OpenTelemetry, where OTEL_EXPORTER_OTLP_ENDPOINT is set. Otherwise nothing of it is loaded, and it need not be installed.
+// OpenTelemetry traces of REST requests, if OTEL_EXPORTER_OTLP_ENDPOINT is set. Otherwise no tracing package is loaded or has to be installed.
 import fp from 'fastify-plugin'
 import { VERSION } from '../src/root.js'
 
-/** What has to be installed beside the server, since most who run it do without. */
+/** Packages to install beside the server; optional, since most deployments do without traces. */
 const PACKAGES = '@fastify/otel @opentelemetry/api @opentelemetry/exporter-trace-otlp-http @opentelemetry/resources @opentelemetry/sdk-trace-node'
 
-/** ms */
+/** Timeout of an export, ms. */
 const EXPORT_TIMEOUT = 2_000
 
 export default fp(async (app) => {
@@ -15,7 +15,7 @@ export default fp(async (app) => {
     import('@fastify/otel'), import('@opentelemetry/exporter-trace-otlp-http'), import('@opentelemetry/resources'), import('@opentelemetry/sdk-trace-node')
   ]).catch((error: unknown) => { throw new Error(`OTEL_EXPORTER_OTLP_ENDPOINT needs npm install ${PACKAGES}`, { cause: error }) })
 
-  // Headers, timeouts and the sampler are read from the standard OTEL_… variables by the libraries themselves.
+  // The libraries read headers, timeouts and the sampler from the standard OTEL_… variables.
   const provider = new NodeTracerProvider({
     resource: resourceFromAttributes({ 'service.name': name, 'service.version': VERSION }),
     spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter({ url: `${endpoint.replace(/\/$/, '')}/v1/traces`, timeoutMillis: EXPORT_TIMEOUT }))]
@@ -23,12 +23,12 @@ export default fp(async (app) => {
   provider.register()
   const instrumentation = new FastifyOtelInstrumentation({
     instrumentHooks: false,
-    // A probe every few seconds says nothing, and a socket is no request: its span would last as long as it does.
+    // Probes arrive every few seconds and say nothing; a socket is no request, and its span would last as long as the socket.
     ignorePaths: ({ url }: { url: string }) => !url.startsWith('/api/')
   })
   instrumentation.setTracerProvider(provider)
   await app.register(instrumentation.plugin())
-  // What the collector does not take within that time is lost; it does not hold up the end.
+  // Spans that the collector does not accept within EXPORT_TIMEOUT are lost; they do not delay the shutdown.
   app.addHook('onClose', async () => {
     await provider.shutdown().catch((err: unknown) => app.log.warn({ err }, 'the last traces could not be sent'))
   })

@@ -1,4 +1,4 @@
-// The socket route: upgrades at `/` become sessions, and on close every one of them is told to come back.
+// The socket route: upgrades at `/` become sessions, and at shutdown every socket is closed with the advice to reconnect (1012).
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import proxyAddr from '@fastify/proxy-addr'
@@ -19,36 +19,36 @@ import { SocketSession } from '../src/sessions/socket-session.js'
 import { runBatch } from '../src/websocket/batch.js'
 import { StreamConnection, type WritableConnection } from '../src/websocket/batch-writer.js'
 
-/** How long requests and event streams have at a stop once all sockets are closed, ms. */
+/** Time that requests and event streams have at shutdown after all sockets are closed, ms. */
 const CLOSE_TIMEOUT = 1_500
 
-/** Frames that one message may come in. Even a careless proxy cuts a message into a few. */
+/** Maximum number of fragments per message. Even a careless proxy splits a message into a few. */
 const MAX_FRAGMENTS = 256
 
-/** Bytes in a chunk off the network, on average, below which a peer is dribbling: every chunk that waits for the rest of its frame costs far more than it holds. */
+/** Minimum average size of a network chunk, bytes. Below it a peer dribbles: every chunk that waits for the rest of its frame costs far more memory than its content. */
 const MIN_CHUNK = 16
 
-/** A socket with its session and the address that it came from: with them it needs no listeners of its own. */
+/** A ws socket with its session and remote address, so that all sockets share the same listener functions. */
 class SessionSocket extends WebSocket {
   session!: SocketSession
   address!: string
   closing!: ClosingSockets
 
-  /** ws itself calls it too, when the peer closes or breaks the protocol. */
+  /** Also called by ws itself, when the peer closes or breaks the protocol. */
   override close (code?: number, reason?: string | Buffer): void {
     if (this.readyState === WebSocket.OPEN) this.closing.add(this, this.session.isClosedByServer)
     super.close(code, reason)
   }
 }
 
-/** How ws makes one of its sockets of a connection whose handshake is done; @types/ws does not know it. */
+/** Constructor of a ws socket for a connection whose handshake is done, as ws calls it; missing in @types/ws. */
 type Adopting = new (address: null, protocols: undefined, options: object) => SessionSocket & { setSocket: (network: Socket, head: Buffer, options: object) => void }
 
 const NOTHING = Buffer.alloc(0)
 
 function onMessage (this: WebSocket, data: unknown, isBinary: boolean): void {
   const { session } = this as SessionSocket
-  // ws answers a close that is right behind by itself, which must not overtake what we answer.
+  // A batch, so that our replies are written before ws answers a close frame that follows directly.
   runBatch(() => {
     if (isBinary) session.onBinaryMessage()
     else session.onMessage(data as Buffer)
@@ -73,26 +73,26 @@ export default fp(async (app) => {
     joinTimeout: config.JOIN_TIMEOUT_SECONDS * 1000
   }
 
-  // @types/ws does not know `closeTimeout` yet, and knows no class of sockets but the library's own.
+  // @types/ws lacks `closeTimeout`, and allows no socket class but the library's own.
   const serverOptions = {
-    // What the library takes upgrades from; the server itself emits those to other protocols, too.
+    // Source of upgrades for the library: WebSocket upgrades only. The server itself also emits those to other protocols.
     server: upgrades,
     WebSocket: SessionSocket,
     maxPayload: config.MAX_MESSAGE_BYTES,
     maxFragments: MAX_FRAGMENTS,
     maxBufferedChunks: Math.ceil(config.MAX_MESSAGE_BYTES / MIN_CHUNK),
-    // ClosingSockets ends the wait, mostly far earlier.
+    // ClosingSockets ends the wait, usually far earlier.
     closeTimeout: CLOSING_LIMIT,
     perMessageDeflate: false,
-    // The session answers pings, within its outbox: ws would cut off whoever has several unanswered, without a close frame.
+    // The session answers pings within the bound of its send queue: ws would cut off a peer with several unanswered ones, without a close frame.
     autoPong: false,
-    // The default would echo the first subprotocol that is offered, whatever a client put there.
+    // The default would echo the first offered subprotocol, which is any text that a client chooses.
     handleProtocols: () => false as const
   }
   await app.register(websocket, {
     options: serverOptions as object,
     preClose: (done) => {
-      // A handshake that begins now would hold the close up.
+      // A handshake that starts now would delay the close.
       app.server.removeAllListeners('upgrade')
       giveConnections()
       closeSockets().then(() => done(), done)
@@ -104,11 +104,11 @@ export default fp(async (app) => {
       allGone = resolve
       if (open === 0) resolve()
     })
-    // Half of the grace for the batches; a peer that does not answer its close is cut after 2 s.
+    // The batches take half of the grace period; a peer that does not answer its close frame is cut after 2 s.
     closing.hurry()
     await sessions.drain(config.SHUTDOWN_GRACE_SECONDS * 1000 / 2)
     await gone
-    // Requests and streams that nobody reads or finishes must not hold up the end.
+    // Requests and streams that are never read or finished must not delay the shutdown.
     setTimeout(() => app.server.closeAllConnections(), CLOSE_TIMEOUT).unref()
   }
 
@@ -116,7 +116,7 @@ export default fp(async (app) => {
   const trusted = proxies(config)
   const isTrusted = trusted && proxyAddr.compile(trusted)
   const replies = new WeakMap<IncomingMessage, ServerResponse>()
-  /** Sockets, and whoever waits until there are none. */
+  /** Number of open sockets, and the callback for when there are none. */
   let open = 0
   let allGone = () => {}
 
@@ -131,7 +131,7 @@ export default fp(async (app) => {
     onSocketClose(this as SessionSocket, code)
   }
 
-  // A peer that breaks the protocol: ws closes its socket with the fitting code, and the close is what we log.
+  // The peer broke the protocol: ws closes the socket with the matching code, and the close is logged.
   const onError = (error: NodeJS.ErrnoException) => log.debug({ code: error.code }, 'socket failed')
 
   const plainOptions: FastWebSocketOptions<SocketSession> = {
@@ -152,35 +152,35 @@ export default fp(async (app) => {
   if (config.FAST_PATH === 'off') log.info('sockets go through http and ws: FAST_PATH=off')
   else if (!isFast) log.warn({ node: process.versions.node }, 'sockets go through http and ws, for two to four times the CPU: the fast path does not know this version of Node.js')
 
-  // A handshake that is in order needs none of what a request goes through, and no ws either. All others, which are to be told why, go that way.
+  // Fast path: a valid handshake needs neither an HTTP request nor ws. Every other one goes through HTTP, which answers with the reason.
   const giveConnections = interceptConnections(app.server, (connection, bytes) => {
     const handshake = readHandshake(bytes)
     if (!handshake) return false
     const peer = connection.address
-    // It has cut the connection meanwhile.
+    // The peer has closed the connection meanwhile.
     if (peer === undefined) return false
     const ip = addressOf(handshake.headers, peer)
     if (refusalOf(handshake, ip)) return false
     const socket = new FastWebSocket(connection, ip, plainOptions)
-    // The answer and the greeting go out as one.
+    // A batch, so that the handshake response and the greeting go out as one write.
     runBatch(() => socket.start(enter(socket, connection, ip, handshakeResponse(handshake)), bytes.subarray(handshake.end)))
     return true
   }, isFast)
 
-  /** The same as Fastify's `request.ip`. */
+  /** Same value as Fastify's `request.ip`. */
   function addressOf (headers: Handshake['headers'], peer: string): string {
     const forwardedFor = headers['x-forwarded-for']
     if (!isTrusted || typeof forwardedFor !== 'string') return peer
     return proxyAddr({ headers: { 'x-forwarded-for': addressesOf(forwardedFor) }, socket: { remoteAddress: peer } } as unknown as IncomingMessage, isTrusted)
   }
 
-  /** Why a handshake is answered with an error, a true HTTP one (RFC 6455 §10.2). */
+  /** Reason to answer a handshake with an HTTP error (RFC 6455 §10.2); undefined if the handshake is accepted. */
   function refusalOf (request: Handshake, ip: string): Failure | undefined {
     const fault = checkHandshake(request)
     if (fault !== undefined) return new Failure('INVALID_REQUEST', fault)
-    // On its way out the server takes no upgrades any more, so one arrives here as a plain request.
+    // While the server drains it takes no upgrades, so an upgrade arrives here as a plain request.
     if (sessions.draining) return new Failure('UNAVAILABLE', 'The server is restarting; connect again.')
-    // CORS does not stop sockets: a foreign page is refused here.
+    // CORS does not apply to WebSockets, so a foreign page is refused here.
     const { origin } = request.headers
     if (origins && origin !== undefined && !origins.includes(origin)) return new Failure('FORBIDDEN', 'This origin may not connect.')
     return admission.check(ip)
@@ -200,16 +200,16 @@ export default fp(async (app) => {
     }
   }, (socket: WebSocket, { raw, ip }) => {
     handshakeDone(raw)
-    // Request and reply would live as long as the socket, and weigh as much as all the rest of it; the library's listener holds both.
+    // Request and reply would live as long as the socket, and weigh as much as the rest of it; the library's `error` listener holds both.
     const reply = replies.get(raw)
     if (reply?.socket) reply.detachSocket(reply.socket)
     socket.removeAllListeners('error')
-    // An injected socket has none under it.
+    // A socket of `injectWS` has no `net.Socket`.
     const network = raw.socket instanceof Socket ? new StreamConnection(raw.socket, isFast && hasKnownHandle(raw.socket)) : undefined
     listen(socket as SessionSocket, enter(socket, network, ip), ip)
   })
 
-  /** Says what becomes of all that ws tells of a socket. It is done in the tick of the handshake: a frame may have come in the same packet. */
+  /** Attaches the listeners to a ws socket, synchronously: a frame may arrive in the same packet as the handshake. */
   function listen (socket: SessionSocket, session: SocketSession, address: string): void {
     socket.session = session
     socket.address = address
@@ -217,7 +217,7 @@ export default fp(async (app) => {
     socket.on('error', onError).on('message', onMessage).on('ping', onPing).on('pong', onPong).on('close', onClose)
   }
 
-  /** @param before goes out in front of the greeting */
+  /** @param before bytes to send in front of the greeting */
   function enter (socket: WebSocketLike, network: WritableConnection | undefined, ip: string, before?: Buffer): SocketSession {
     const clientId = `client_${now()}_${shortId()}`
     const session = new SocketSession(clientId, socket, network, options)
