@@ -1,4 +1,4 @@
-// GET /health: the process lives. It says nothing of anything else, so that nobody restarts a node for its broker's sake.
+// GET /health: liveness of the process. It covers nothing else, so that an outage of the broker causes no restart of a node.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { errorResponses, Health } from '../src/protocol/rest.js'
 import { Ref } from '../src/protocol/schema.js'

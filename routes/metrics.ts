@@ -1,4 +1,4 @@
-// GET /metrics: the figures for Prometheus.
+// GET /metrics: metrics in the Prometheus text format.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import { errorResponses } from '../src/protocol/rest.js'

@@ -1,4 +1,4 @@
-// /playground: a page to try out a payment with both devices, and the modules that it loads. No part of the API.
+// /playground: a page to try out a payment with both devices, and the modules that it loads. Not part of the API.
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import fastifyStatic from '@fastify/static'
@@ -13,7 +13,7 @@ const route: FastifyPluginAsync = async (app) => {
   if (!app.config.PLAYGROUND) return
   await app.register(fastifyStatic, { root: join(ROOT, 'pages', 'playground'), prefix: '/playground/', dotfiles: 'ignore' })
 
-  // Relative, so that it is right behind a proxy that serves all this under a path.
+  // Relative, so that the redirect works behind a proxy that serves this app under a path.
   app.get('/playground', { schema: { hide: true } }, (_request, reply) => reply.redirect('playground/'))
 
   app.get('/playground/qr/index.js', { schema: { hide: true } }, (_request, reply) => reply.sendFile('index.js', QR))

@@ -1,4 +1,4 @@
-// GET /ready: whether traffic may come here.
+// GET /ready: readiness of this node for traffic.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { errorResponses, Readiness } from '../src/protocol/rest.js'
 import { Ref } from '../src/protocol/schema.js'

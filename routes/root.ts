@@ -1,4 +1,4 @@
-// GET /: what this is and where to look next.
+// GET /: name, version and endpoints of this server.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { errorResponses, ServerInfo } from '../src/protocol/rest.js'
 import { Ref } from '../src/protocol/schema.js'

@@ -1,4 +1,4 @@
-// GET /docs/asyncapi.json and .yaml: the socket's contract, beside that of the REST API.
+// GET /docs/asyncapi.json and .yaml: the AsyncAPI document of the socket protocol.
 import type { FastifyPluginAsync } from 'fastify'
 import { stringify } from 'yaml'
 import { asyncapi } from '../../src/contracts/asyncapi.js'
@@ -7,7 +7,7 @@ import { VERSION } from '../../src/root.js'
 const route: FastifyPluginAsync = async (app) => {
   if (!app.config.DOCS) return
   const document = asyncapi(VERSION)
-  // It takes tens of milliseconds: too long for a start that nobody asks it of, and for every request.
+  // Serialised on the first request: it takes tens of milliseconds, too long for every start and for every request.
   let yaml: string | undefined
 
   app.get('/asyncapi.json', { schema: { hide: true } }, async () => document)

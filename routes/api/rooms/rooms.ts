@@ -1,4 +1,4 @@
-// /api/rooms: creates a room before anyone joins, and lists the rooms there are.
+// /api/rooms: creates a room before its first member joins, and lists the rooms.
 import { randomBytes } from 'node:crypto'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Failure } from '../../../src/errors.js'
@@ -16,7 +16,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
   }
 
   app.post('', {
-    // Every key of the body has a default, so the body may be left out. A null is not left out, and is no object.
+    // Every key of the body has a default, so the body may be omitted. `null` is not omitted, and not an object.
     preValidation: async (request) => { if (request.body === undefined) request.body = {} },
     schema: {
       operationId: 'createRoom',

@@ -1,4 +1,4 @@
-// GET /api/server/status: what the server is doing now.
+// GET /api/server/status: uptime, connections and rooms of this node.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { errorResponses, ServerStatusResponse, success } from '../../../src/protocol/rest.js'
 import { Ref } from '../../../src/protocol/schema.js'

@@ -1,4 +1,4 @@
-// /api/rooms/:roomId/events: a room's events, as a list or as a stream, and publishing one.
+// /api/rooms/:roomId/events: lists or streams a room's events, and publishes one.
 import { PassThrough } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
@@ -16,7 +16,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
 
   app.get('/events', {
     config: { action: 'read' },
-    // A HEAD would open a stream that nobody reads, and that nothing ends.
+    // A HEAD request would open a stream that is never read and never ends.
     exposeHeadRoute: false,
     schema: {
       operationId: 'listRoomEvents',

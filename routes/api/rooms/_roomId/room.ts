@@ -1,4 +1,4 @@
-// /api/rooms/:roomId: one room, its payment and who is in it; and its end.
+// /api/rooms/:roomId: reads a room with its payment state and its members, and closes it.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import { Failure } from '../../../../src/errors.js'

@@ -1,4 +1,4 @@
-// /api/rooms/:roomId/tokens: mints what a device shows when it joins.
+// /api/rooms/:roomId/tokens: issues a room token, which a device sends when it joins.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Failure } from '../../../../src/errors.js'
 import { CreateTokenRequest, RoomTokenResponse } from '../../../../src/protocol/rest-rooms.js'

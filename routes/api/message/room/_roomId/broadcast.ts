@@ -1,4 +1,4 @@
-// POST /api/message/room/:roomId/broadcast: a backend's message to every socket in a room.
+// POST /api/message/room/:roomId/broadcast: sends a backend's message to every socket in a room.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Failure } from '../../../../../src/errors.js'
 import { BroadcastRequest, BroadcastResponse, errorResponses, IdempotencyHeaders, RoomParams, success } from '../../../../../src/protocol/rest.js'
