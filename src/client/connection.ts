@@ -1,6 +1,6 @@
-// Keeps a link to the server: tries again when it is lost, and goes over to an event stream where no socket gets through.
-// No library does it: partysocket and reconnecting-websocket have neither full jitter nor our close ranges nor an eye for the back/forward
-// cache, and they queue frames that must instead wait for the reply to a join.
+// Keeps a link to the server: reconnects after a loss, and falls back to an event stream when no WebSocket gets through.
+// Written here because partysocket and reconnecting-websocket have no full jitter, do not know our ranges of close codes and ignore the back/forward
+// cache, and because they queue messages, which here must wait for the reply to a join.
 import type { Environment } from './environment.js'
 import type { Frame } from './frames.js'
 import type { Link } from './link.js'
@@ -9,13 +9,13 @@ import type { Closing } from './signals.js'
 import { openSocket, type SocketTimes } from './socket.js'
 import { openStream } from './stream.js'
 
-/** How long joining may take, ms. */
+/** Time limit for joining, ms. */
 const JOIN_TIMEOUT = 10_000
-/** A link that held this long was a good one: the next attempt counts as the first, ms. */
+/** Time after a join from which the link counts as stable, ms: the failure count then starts again at 0. */
 const STABLE_AFTER = 10_000
-/** How long a stream may be silent, ms: two of the server's comments and some. */
+/** Idle timeout of an event stream, ms: more than two of the server's SSE comments, sent every 25 s by default. */
 const STREAM_IDLE = 60_000
-/** While there is a stream, a socket is tried about this often, ms. */
+/** Longest time between two attempts at a WebSocket while a stream is in use, ms; jitter takes off up to half. */
 const SOCKET_RETRY = 60_000
 
 export interface ConnectionOptions extends SocketTimes {
@@ -26,23 +26,23 @@ export interface ConnectionOptions extends SocketTimes {
 }
 
 export interface ConnectionListener {
-  /** Before each attempt. What it rejects with fails the attempt. */
+  /** Runs before each attempt. A rejection fails the attempt. */
   prepare: () => Promise<void> | void
   /** A socket is open: the room must be joined. A stream joins by itself. */
   opened: () => void
   frame: (frame: Frame) => void
-  /** The link is gone, and will be tried again. */
+  /** The link is lost, and the connection will try again. */
   lost: () => void
-  /** It is over for good. */
+  /** The connection has ended for good. */
   ended: (closing: Closing) => void
 }
 
 export class Connection {
-  /** The link that is used now, if any. */
+  /** The link in use, if any. */
   link: Link | undefined
-  /** A socket that is being tried while a stream is used. */
+  /** A socket that is tried while a stream is in use. */
   #candidate: Link | undefined
-  /** Changes with each attempt and each end: what began under another number is stale. */
+  /** Generation counter. It changes with each attempt and each end: work started under another number is stale. */
   #attempt = 0
   #failures = 0
   #failedSockets = 0
@@ -51,7 +51,7 @@ export class Connection {
   #suspended = false
   #retry: unknown
   #deadline: unknown
-  /** Runs from the join until the link has held long enough. */
+  /** Timer from the join until the link counts as stable. */
   #proof: unknown
 
   readonly #environment: Environment
@@ -66,7 +66,7 @@ export class Connection {
 
   get transport (): 'socket' | 'stream' | undefined { return this.link && (this.link.send ? 'socket' : 'stream') }
 
-  /** Tries now, whatever was being waited for or used. */
+  /** Connects now: drops the current link and cancels a pending retry. */
   async connect (): Promise<void> {
     this.#drop()
     const attempt = this.#attempt
@@ -84,7 +84,7 @@ export class Connection {
     this.expectJoin()
   }
 
-  /** Unless `joined` is called in time, the link is dead. */
+  /** Starts the join deadline: unless `joined` is called in time, the link counts as dead. */
   expectJoin (): void {
     this.#environment.clearTimeout(this.#deadline)
     this.#deadline = this.#environment.setTimeout(() => this.fail('not joined in time'), JOIN_TIMEOUT)
@@ -92,24 +92,24 @@ export class Connection {
 
   joined (): void {
     this.#environment.clearTimeout(this.#deadline)
-    // A timer, and no look at the clock: that may have been set meanwhile.
+    // A timer instead of two readings of the clock: the clock may be set in between.
     this.#proof ??= this.#environment.setTimeout(() => { this.#failures = 0 }, STABLE_AFTER)
   }
 
-  /** Gives the link up as dead. */
+  /** Drops the link as dead, and reconnects. */
   fail (reason: string): void {
     this.#noteSilentAttempt(this.transport === 'stream')
     this.#lost(0, reason)
   }
 
-  /** Asks a socket whether it lives; anything else begins anew at once. */
+  /** Probes an open socket; a link that cannot be probed is replaced at once. */
   wake (): void {
     if (this.#suspended) return
     if (this.link?.probe) this.link.probe()
     else void this.connect()
   }
 
-  /** Lets go until `resume`. */
+  /** Closes the link until `resume` is called. */
   suspend (): void {
     this.end()
     this.#listener.lost()
@@ -130,7 +130,7 @@ export class Connection {
     const link: Link = openSocket(this.#environment, this.#options.socketUrl, this.#options, {
       opened: () => { if (link === this.link) this.#listener.opened() },
       frame: (frame) => {
-        // With the server's greeting: a socket that merely opened may still swallow everything.
+        // Switch to the candidate only on the server's greeting: a socket that merely opened may still swallow everything.
         if (link === this.#candidate) {
           this.#candidate = undefined
           this.#drop()
@@ -164,7 +164,7 @@ export class Connection {
     this.#tryLater()
   }
 
-  /** A link through which nothing came: the other kind has its turn sooner. */
+  /** Counts an attempt over which no message arrived, so that the other transport is tried sooner. */
   #noteSilentAttempt (isStream: boolean): void {
     if (this.#heard) return
     this.#streamFailed = isStream

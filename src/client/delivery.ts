@@ -1,4 +1,4 @@
-// Gets our own events into the room's log: in order, one at a time, over whatever link there is, and as the page goes over both ways.
+// Delivers the client's own events to the room's log: in order and one at a time over the link, and also by HTTP when the page is hidden or the room left.
 import type { Environment } from './environment.js'
 import { RoomError, type Receipt } from './frames.js'
 import type { Link } from './link.js'
@@ -7,20 +7,20 @@ import type { DeviceRecord, Outgoing } from './record.js'
 import { delayAfter } from './reconnect.js'
 import { post } from './rest.js'
 
-/** How long an event may be unanswered before the link counts as dead, ms. */
+/** Time limit for the acknowledgement of an event, after which the link counts as dead, ms. */
 const ACK_TIMEOUT = 10_000
 
 export interface DeliveryOptions {
-  /** The address that events are posted to. */
+  /** URL that events are posted to. */
   readonly url: string
   readonly headers: () => Record<string, string>
-  /** The link, while the room is joined over it. */
+  /** Returns the link while the room is joined over it. */
   readonly link: () => Link | undefined
-  /** The link gives no answers. */
+  /** Called when the link does not acknowledge an event in time. */
   readonly onDeadLink: (reason: string) => void
-  /** One of our events is in the log. */
+  /** Called when an own event is in the log. */
   readonly logged: (event: Outgoing, receipt: Receipt) => void
-  /** An event was refused, and nobody waited to be told. */
+  /** Called when an event is refused and no caller has its promise, because the event was published before a reload. */
   readonly refused: (error: RoomError) => void
 }
 
@@ -28,9 +28,9 @@ export class Delivery {
   readonly #environment: Environment
   readonly #options: DeliveryOptions
   readonly #outbox: PendingEvents
-  /** Being posted now. */
+  /** Ids of the events that are being posted over HTTP. */
   readonly #posting = new Set<string>()
-  /** The event that waits for its answer. One at a time: a refusal of one must not let the next one pass it by. */
+  /** Id of the event that awaits its acknowledgement. One at a time: if it is refused, the next event must not overtake it. */
   #inFlight: string | undefined
   #refusals = 0
   #timer: unknown
@@ -47,10 +47,10 @@ export class Delivery {
     return promise
   }
 
-  /** Whether an event of ours with this id waits for its answer. */
+  /** @returns whether an own event with this id awaits its acknowledgement */
   has (id: string | undefined): id is string { return this.#outbox.events.some((event) => event.id === id) }
 
-  /** Sends the next event, if the last one was answered. */
+  /** Sends the next event, unless one is in flight. */
   flush (): void {
     const link = this.#options.link()
     const [next] = this.#outbox.events
@@ -61,12 +61,15 @@ export class Delivery {
     else void this.#post(next).then((fate) => { if (fate instanceof RoomError) this.refuse(next.id, fate) })
   }
 
-  /** The page may be gone the next moment: everything goes out at once, over the link and as requests that outlive the page. The server tells them apart by their ids. */
+  /**
+   * Sends all pending events at once, over the link and as HTTP requests that outlive the page: a hidden page may be discarded at any moment.
+   * The server drops the duplicates by their ids.
+   */
   sendAll (): void {
     const link = this.#options.link()
     for (const event of [...this.#outbox.events]) {
       if (event.id !== this.#inFlight) link?.send?.(event.text)
-      // Its refusal says nothing: without a token a page may be heard over the socket alone.
+      // A refusal of the request is ignored: without a token, the server may accept a page's events over the socket only.
       if (!this.#posting.has(event.id)) void this.#post(event)
     }
   }
@@ -80,13 +83,13 @@ export class Delivery {
     this.flush()
   }
 
-  /** An event was refused: for now, and it is sent again, or for good. */
+  /** Handles a refusal: a retryable event is sent again later, any other is given up. */
   refuse (id: string, error: RoomError): void {
     const { setTimeout, random } = this.#environment
     if (error.retryable) {
       if (id !== this.#inFlight) return
       this.#answered(id)
-      // It stays in flight until then, so that nothing is sent before it.
+      // The event stays in flight until then, so that no later event overtakes it.
       this.#inFlight = id
       this.#timer = setTimeout(() => {
         this.#inFlight = undefined
@@ -100,13 +103,13 @@ export class Delivery {
     this.flush()
   }
 
-  /** A refusal without a name: the server does not repeat an id that breaks its rules, so it is that of the event in flight. */
+  /** Handles an error without an id. The server does not repeat an invalid id, so the error is about the event in flight. */
   refuseUnnamed (error: RoomError): void { if (this.#inFlight !== undefined && !error.retryable) this.refuse(this.#inFlight, error) }
 
-  /** The link is gone; what was in flight is sent again over the next one. */
+  /** Called when the link is lost: the event in flight is sent again over the next link. */
   lost (): void { if (this.#inFlight !== undefined) this.#answered(this.#inFlight) }
 
-  /** No more is sent. What waits stays recorded, but for the event that the socket was closed for. */
+  /** Stops sending. Pending events stay stored, except the event in flight if the socket was closed because of it (`isFault`). */
   end (error: RoomError, isFault: boolean): void {
     if (isFault && this.#inFlight !== undefined) this.#outbox.settle(this.#inFlight, error)
     this.lost()

@@ -1,6 +1,6 @@
-// What the client takes from the platform it runs on, and the stand-ins a test or an old platform gives it instead.
+// Interfaces to the platform that the client runs on. Tests and older platforms can pass implementations of their own.
 
-/** As much of a WebSocket as is used: the browser's, Node's and the one of `ws` all have it. */
+/** Subset of the WebSocket API that the client uses. The browser's, Node.js's and that of `ws` all have it. */
 export interface SocketLike {
   readonly readyState: number
   onopen: ((event: any) => void) | null
@@ -27,7 +27,7 @@ export interface ResponseLike {
   json: () => Promise<any>
 }
 
-/** `sessionStorage`, or anything that keeps strings. Each method may throw. */
+/** `sessionStorage`, or any other store of strings. Each method may throw. */
 export interface StorageLike {
   getItem: (key: string) => string | null
   setItem: (key: string, value: string) => void
@@ -38,34 +38,34 @@ export interface TargetLike {
   addEventListener: (type: string, listener: (event: any) => void, options: { signal: AbortSignal }) => void
 }
 
-/** The platform. Every part can be given to `connect`; what is not given is the global one. */
+/** The platform. Each part can be passed to `connect`; parts that are left out are the global ones. */
 export interface Environment {
-  /** Node 20 has none: give it the one of `ws`. */
+  /** Node.js 20 has no global WebSocket: pass the class of `ws`. */
   readonly WebSocket: (new (url: string) => SocketLike) | undefined
   readonly fetch: (url: string, init: RequestLike) => Promise<ResponseLike>
-  /** Keeps the position and what was not acknowledged; null or undefined: only for the life of the object. */
+  /** Stores the position and the pending events. With null or undefined they last only as long as the client object. */
   readonly storage: StorageLike | null | undefined
   readonly window: TargetLike | undefined
   readonly document: TargetLike & { readonly visibilityState: string } | undefined
-  /** From 0 up to but not including 1. */
+  /** Returns a random number from 0 up to but not including 1. */
   readonly random: () => number
-  /** ms since the epoch. */
+  /** Returns the current time, ms since the epoch. */
   readonly now: () => number
   readonly setTimeout: (run: () => void, ms: number) => unknown
   readonly clearTimeout: (timer: any) => void
-  /** A new name that nobody else has, at most 64 printable ASCII characters. */
+  /** Returns a new unique id of at most 64 printable ASCII characters. */
   readonly newId: () => string
 }
 
 type Globals = Partial<Pick<Environment, 'WebSocket' | 'window' | 'document'>> & { sessionStorage?: StorageLike }
 
-/** The platform the client runs on, with the given parts in place of its own. */
+/** Returns the platform that the client runs on, with the given parts in place of its own. */
 export function environment (given: Partial<Environment>): Environment {
   const globals = globalThis as unknown as Globals
   return {
     WebSocket: globals.WebSocket,
     fetch: (url, init) => fetch(url, init),
-    // A page whose storage is blocked throws on the mere look at it.
+    // A page whose storage is blocked throws when `sessionStorage` is read.
     storage: tryOrUndefined(() => globals.sessionStorage),
     window: globals.document && globals.window,
     document: globals.document,
@@ -78,12 +78,15 @@ export function environment (given: Partial<Environment>): Environment {
   }
 }
 
-/** `randomUUID` is there on secure origins alone; on plain http the same 122 random bits and more come from `getRandomValues`. */
+/**
+ * Returns a random id. `randomUUID` exists only in secure contexts; on plain HTTP, `getRandomValues` supplies 128 random bits, against the 122
+ * of a UUID.
+ */
 export function newId (source: { randomUUID?: () => string, getRandomValues: (bytes: Uint8Array) => Uint8Array } = crypto): string {
   return source.randomUUID?.() ?? [...source.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
-/** What `run` gives, or undefined where it throws. */
+/** Returns the result of `run`, or undefined if it throws. */
 export function tryOrUndefined<T> (run: () => T): T | undefined {
   try {
     return run()
@@ -92,7 +95,7 @@ export function tryOrUndefined<T> (run: () => T): T | undefined {
   }
 }
 
-/** Options that were passed on as `undefined` count as not given. */
+/** Removes options that were passed as `undefined`: they count as not given. */
 function definedOf<T extends object> (given: T): Partial<T> {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Partial<T>
 }

@@ -1,4 +1,4 @@
-// What the room tells the application: events once and in order, the payment's state, who is there, and where something is missing.
+// Delivers the room to the application: each event once and in order, the payment's state, the members, and gaps in the log.
 import type { Environment } from './environment.js'
 import type { Frame, PaymentState, Position, RoomEvent, RoomMember } from './frames.js'
 import { fold, sameState } from './payment.js'
@@ -6,10 +6,10 @@ import type { DeviceRecord } from './record.js'
 import { Sequence } from './sequence.js'
 import type { Emitter } from './signals.js'
 
-/** How long an event may wait for its predecessor before the log is asked again, ms. */
+/** Time an event may wait for its predecessor before the room is joined again, ms. */
 const GAP_TIMEOUT = 1_000
 
-/** The reply to a join. */
+/** Payload of ROOM_JOINED, the reply to a join. */
 export interface Joined extends Position {
   readonly state: PaymentState
   readonly recovered?: boolean
@@ -17,7 +17,7 @@ export interface Joined extends Position {
   readonly members?: RoomMember[]
 }
 
-/** One entry of the log; our own are not told to ourselves. */
+/** An entry of the log. Own entries change the state, but are not emitted as events. */
 interface Entry { readonly frame: Pick<Frame, 'type' | 'payload'> & { timestamp: number, source?: string }, readonly isOwn: boolean }
 
 export class Feed {
@@ -28,12 +28,12 @@ export class Feed {
   readonly #record: DeviceRecord
   readonly #resync: () => void
   readonly #sequence: Sequence<Entry>
-  /** The last event that is in the state. */
+  /** Sequence number of the last event that is folded into the state. */
   #stateSeq = 0
   #timer: unknown
   #ended = false
 
-  /** @param resync joins again, for what is missing here */
+  /** @param resync joins again to fetch missing entries and the server's state */
   constructor (environment: Environment, emitter: Emitter, record: DeviceRecord, resync: () => void) {
     this.#environment = environment
     this.#emitter = emitter
@@ -42,17 +42,17 @@ export class Feed {
     this.#sequence = new Sequence(record.position)
   }
 
-  /** The last event that was handled; undefined before the first join. */
+  /** Position of the last event that was handled; undefined before the first join. */
   get position (): Position | undefined { return this.#record.position }
 
-  /** What the server knows of the room outranks what we do. */
+  /** Applies the reply to a join. The server's state takes precedence over the local one. */
   joined ({ epoch, seq, state, recovered = false, replayed = 0, members }: Joined): void {
     const before = this.position
     this.#sequence.start({ epoch, seq }, recovered, replayed)
     const after = this.#record.position = this.#sequence.position!
     this.#record.save()
     if (!recovered) this.#emitter.emit('gap', { before, after })
-    // An event of ours that went in by a request may be further than the reply that was on its way meanwhile.
+    // An own event published over HTTP meanwhile may be newer than this reply, whose state must then not replace the local one.
     if (!recovered || seq >= this.#stateSeq) {
       this.#stateSeq = seq
       this.#become(state)
@@ -60,7 +60,7 @@ export class Feed {
     if (members) this.#meet(members)
   }
 
-  /** Takes an entry of the log, from wherever it came. */
+  /** Takes an entry of the log: live, replayed, or an own event that was acknowledged. */
   take (seq: number, frame: Entry['frame'], isOwn: boolean): void {
     for (const { seq: at, entry } of this.#sequence.take(seq, { frame, isOwn })) {
       // A handler may have closed the room.
@@ -75,7 +75,7 @@ export class Feed {
     }
   }
 
-  /** Somebody came or went. A device counts once, by whichever connection. */
+  /** Applies DEVICE_JOINED or DEVICE_LEFT. A device counts once, however many connections it has. */
   applyPresence (type: string, { clientId, deviceId, role }: RoomMember): void {
     const others = this.members.filter((member) => member.deviceId !== deviceId)
     this.#meet(type === 'DEVICE_JOINED' ? [...others, { clientId, deviceId, role }] : others)
@@ -94,12 +94,12 @@ export class Feed {
     if (isNews) this.#stateSeq = seq
     if (isNews && !isBackends) this.state = fold(before, frame)
     if (!isOwn) this.#emitter.emitEvent({ ...frame, seq, epoch } as RoomEvent)
-    // A handler may have read the state already, but is told of it only after the event itself.
+    // The state is emitted after the event itself, although a handler of the event can already read it.
     if (this.state !== before) this.#emitter.emit('state', this.state!)
-    // Kept when the event was handled: a page that dies in between gets it again.
+    // Saved after the handlers have run: a page that dies in between receives the event again.
     this.#record.position = { epoch, seq }
     this.#record.save()
-    // Whether a backend's word is verified, and so outranks what a device claims, the server alone can say.
+    // Only the server knows whether a backend's result is verified and so outranks a device's claim: fetch its state.
     if (isNews && isBackends) this.#resync()
   }
 

@@ -1,33 +1,33 @@
-// What travels, as the client sees it: types alone, taken from the protocol.
+// Messages as the client sees them: types derived from the protocol, and the error of a refusal.
 import type { EVENTS, PaymentEventType, Role, Source } from '../protocol/events.js'
 import type { PaymentState } from '../protocol/payment-state.js'
 import type { Ack, ErrorFrame, RoomMember } from '../protocol/server-frames.js'
 
 export type { Ack, PaymentEventType, PaymentState, Role, RoomMember, Source }
 
-/** A place in the room's log: `seq` counts 1, 2, 3 … within one `epoch`. */
+/** A position in the room's log: `seq` counts 1, 2, 3 … within one `epoch`. */
 export interface Position { readonly epoch: string, readonly seq: number }
 
-/** Where an event of ours is in the room's log. */
+/** Position of an own event in the room's log; `duplicate` if the id was logged before. */
 export type Receipt = Readonly<Pick<Ack, 'epoch' | 'seq' | 'duplicate'>>
 
-/** The documented payload of an event, without what the client fills in itself. */
+/** Documented payload of an event, without the keys that the client fills in. */
 export type PayloadOf<T extends PaymentEventType> = Omit<typeof EVENTS[T]['schema']['static'], 'roomId' | 'deviceId'>
 
-/** An event of the room's log, as it is handed to the application. An API broadcast has a type of the backend's choosing. */
+/** An event of the room's log, as delivered to the application. The type of an API broadcast is chosen by the backend. */
 export interface RoomEvent<T extends string = string> {
   readonly type: T
   readonly payload: Readonly<Record<string, unknown>> & { readonly roomId: string, readonly deviceId?: string } &
     (T extends PaymentEventType ? Readonly<PayloadOf<T>> : unknown)
   readonly epoch: string
   readonly seq: number
-  /** ms since the epoch, when the server accepted it. */
+  /** Time at which the server accepted the event, ms since the epoch. */
   readonly timestamp: number
   readonly source: Source
   readonly id?: string
 }
 
-/** Any frame of the server; which keys its payload has depends on its type. */
+/** Any message of the server. The keys of its payload depend on its type. */
 export interface Frame {
   readonly type: string
   readonly payload: Record<string, unknown> & { roomId: string }
@@ -37,9 +37,9 @@ export interface Frame {
   readonly id?: string
 }
 
-/** Why something was refused. `code` is one of the server's, or `CLOSED`, `OUTBOX_FULL`, `TOO_LARGE` or `UNREACHABLE`, which are the client's own. */
+/** Reason for a refusal. `code` is one of the server's, or one of the client's own: `CLOSED`, `OUTBOX_FULL`, `TOO_LARGE` or `UNREACHABLE`. */
 export class RoomError extends Error {
-  /** @param retryable whether the same thing can succeed later */
+  /** @param retryable whether the same call can succeed later */
   constructor (readonly code: ErrorFrame['code'] | 'CLOSED' | 'OUTBOX_FULL' | 'TOO_LARGE' | 'UNREACHABLE', message: string, readonly retryable = false) {
     super(message)
     this.name = 'RoomError'

@@ -1,8 +1,8 @@
-// The client for browsers and Node: `connect` joins a payment's room and stays in it, whatever the network does.
+// Entry point of the client for browsers and Node.js: `connect` joins a payment's room and rejoins it after every connection loss.
 import type { ConnectOptions } from './options.js'
 import { Room } from './room.js'
 
-/** @throws TypeError where the address is none */
+/** @throws {TypeError} if `url` is not a valid URL */
 export function connect (options: ConnectOptions): Room { return new Room(options) }
 
 export { RoomError } from './frames.js'

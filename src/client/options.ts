@@ -1,34 +1,34 @@
-// What an application says when it connects, and the addresses that follow from it.
+// Options of `connect`, and the URLs derived from them.
 import type { Environment } from './environment.js'
 import type { Position, Role } from './frames.js'
 
 export interface ConnectOptions extends Partial<Environment> {
-  /** Where the server is, `ws:`, `wss:`, `http:` or `https:`; in a page it may be relative. A path is kept. */
+  /** URL of the server: `ws:`, `wss:`, `http:` or `https:`; in a page it may be relative. A path is kept. */
   readonly url: string
   readonly roomId: string
-  /** `device1` made the link and watches; `device2` opened it and pays. */
+  /** `device1` made the payment link and watches; `device2` opened the link and pays. */
   readonly role: Role
-  /** The device's own name. Without one it gets a random name, which a reload keeps. Two clients of one page in one room need two names. */
+  /** Device id. The default is a random id that survives a reload. Two clients of one page in one room need two ids. */
   readonly deviceId?: string | undefined
-  /** A room token, or a function that gives a fresh one for each attempt to connect. */
+  /** Room token, or a function that returns a fresh one for each attempt to connect. */
   readonly token?: string | (() => string | Promise<string>) | undefined
-  /** Asks who else is in the room, for `members`. Not over an event stream. */
+  /** Asks the server for the members of the room, see `members`. Not available over an event stream. */
   readonly presence?: boolean | undefined
-  /** Time between two pings, ms; 20 s. */
+  /** Time between two pings, ms. Default: 20 s. */
   readonly pingInterval?: number | undefined
-  /** How long to wait for the answer to one, ms; 5 s. */
+  /** Time limit for the answer to a ping, ms. Default: 5 s. */
   readonly pongTimeout?: number | undefined
-  /** Sockets that may fail in a row before an event stream is tried; 3. */
+  /** Number of sockets that may fail in a row before an event stream is tried. Default: 3. */
   readonly socketAttempts?: number | undefined
 }
 
 export interface Addresses {
   readonly socket: string
-  /** Of the room's events. */
+  /** URL of the room's events. */
   readonly events: string
 }
 
-/** @throws TypeError for an address that is none */
+/** @throws {TypeError} if `url` is not a valid URL */
 export function addresses ({ url, roomId }: Pick<ConnectOptions, 'url' | 'roomId'>): Addresses {
   const { href } = new URL(url, (globalThis as { location?: { href: string } }).location?.href)
   return {
@@ -37,7 +37,7 @@ export function addresses ({ url, roomId }: Pick<ConnectOptions, 'url' | 'roomId
   }
 }
 
-/** The address of the room as an event stream, after a position. */
+/** Returns the URL of the room's event stream, starting after a position. */
 export function streamAddress (events: string, deviceId: string, role: Role, position: Position | undefined): string {
   return `${events}?${new URLSearchParams({ deviceId, role, since: String(position?.seq ?? 0), ...(position && { epoch: position.epoch }) })}`
 }

@@ -1,25 +1,25 @@
-// The life of the page around the room: hidden, kept in the back/forward cache, shown again, without network.
+// Lifecycle of the page around the room: hidden, stored in the back/forward cache, restored, network changed.
 import type { Environment, TargetLike } from './environment.js'
 
 export interface PageListener {
-  /** It may never be seen again: the payer switched to the bank's app, or the page is going. */
+  /** The page may never be visible again: the payer switched to the bank's app, or the page is unloading. */
   hidden: () => void
-  /** It is going, perhaps into the back/forward cache, which takes no page with an open connection. */
+  /** The page is unloading, perhaps into the back/forward cache, which accepts no page with an open connection. */
   suspended: () => void
-  /** It came back out of the cache. */
+  /** The page is restored from the back/forward cache. */
   resumed: () => void
-  /** It is seen again, or the network changed: whether the link lives must be asked. */
+  /** The page is visible again, or the network changed: the link must be probed. */
   awake: () => void
 }
 
-/** Listens to the page, where there is one. @returns ends it */
+/** Watches the page, if there is one. @returns a function that stops watching */
 export function watchPage ({ window, document }: Pick<Environment, 'window' | 'document'>, listener: PageListener): () => void {
   const stop = new AbortController()
   const listen = (target: TargetLike | undefined, type: string, handler: () => void) => target?.addEventListener(type, handler, stop)
   listen(window, 'pagehide', listener.suspended)
   listen(window, 'pageshow', listener.resumed)
   listen(window, 'online', listener.awake)
-  // What the browser says of the network is asked of the link: a server on this machine is still there.
+  // The browser's `offline` is not trusted, and the link is probed instead: a server on the same machine is still reachable.
   listen(window, 'offline', listener.awake)
   listen(document, 'visibilitychange', () => document!.visibilityState === 'hidden' ? listener.hidden() : listener.awake())
   return () => stop.abort()

@@ -1,4 +1,4 @@
-// The payment between two joins: the server's fold of the live events, in small. Each join brings the server's own state.
+// Payment state between two joins: a small version of the server's fold, over the live events. Each join brings the server's own state.
 import type { PaymentState } from './frames.js'
 
 const PROGRESS = ['ENTERED_SUMMARY', 'CLICKED_PROCEED', 'PAYMENT_METHOD_CHANGED', 'DATA_FILLED', 'CLICKED_PAY']
@@ -6,8 +6,8 @@ const PROGRESS = ['ENTERED_SUMMARY', 'CLICKED_PROCEED', 'PAYMENT_METHOD_CHANGED'
 interface Fact { readonly type: string, readonly payload: Readonly<Record<string, unknown>>, readonly timestamp: number }
 
 /**
- * Folds one live event of a device into the state. A success is final, an error may be followed by one. An event that
- * changes nothing returns the very same object. Whether a backend's result is verified only the server can say.
+ * Folds one live event of a device into the state. A success is final; an error may be followed by a success. An event that changes nothing
+ * returns the same object. A backend's result is not folded here, because only the server knows whether it is verified.
  */
 export function fold (state: PaymentState, fact: Fact): PaymentState {
   const next = advance(state, fact)

@@ -1,24 +1,24 @@
-// Events that the server has not acknowledged: kept in order, across reloads, until they are in the log or cannot get there.
+// Events that the server has not acknowledged: kept in order and across reloads until they are logged or refused for good.
 import { RoomError, type Receipt } from './frames.js'
 import type { DeviceRecord, Outgoing } from './record.js'
 
-/** Events that may wait. */
+/** Largest number of pending events. */
 export const MAX_WAITING = 100
-/** The largest event that is taken, bytes of UTF-8: the server closes the socket on a frame above its limit. */
+/** Size of the largest event accepted, bytes of UTF-8: the server closes the socket on a message above its limit. */
 export const MAX_BYTES = 16_384
 
 interface Waiting { readonly promise: Promise<Receipt>, readonly resolve: (receipt: Receipt) => void, readonly reject: (error: RoomError) => void }
 
 export class PendingEvents {
   readonly #record: DeviceRecord
-  /** Those that somebody of this page waits for; after a reload nobody does. */
+  /** Promises of the events published since the page was loaded; an event stored before a reload has none. */
   readonly #waiting = new Map<string, Waiting>()
 
   constructor (record: DeviceRecord) { this.#record = record }
 
   get events (): readonly Outgoing[] { return this.#record.outgoing }
 
-  /** Takes an event in; the promise settles with its fate. The same id again is the same event. */
+  /** Adds an event; the promise settles with the result. The same id again is the same event. */
   add (id: string, text: string): Promise<Receipt> {
     const known = this.#waiting.get(id)
     if (known) return known.promise
@@ -34,8 +34,8 @@ export class PendingEvents {
   }
 
   /**
-   * An event's fate is known.
-   * @returns the event, or undefined where it was not waiting; and whether anybody was told
+   * Removes an event whose result is known, and settles its promise.
+   * @returns the event, and in `told` whether it had a promise; undefined if the event was not pending
    */
   settle (id: string, fate: Receipt | RoomError): { event: Outgoing, told: boolean } | undefined {
     const { outgoing } = this.#record
@@ -46,7 +46,7 @@ export class PendingEvents {
     return { event: event!, told: this.#tell(id, fate) }
   }
 
-  /** Nobody is to wait any longer. The events stay recorded: they may be in the log or not. */
+  /** Rejects all promises. The events stay stored: they may be in the log or not. */
   abandon (error: RoomError): void {
     for (const id of this.#waiting.keys()) this.#tell(id, error)
   }
@@ -60,10 +60,10 @@ export class PendingEvents {
   }
 }
 
-/** The promise of an event that was not taken. */
+/** Returns the rejected promise of an event that was not accepted. */
 export function refused (error: RoomError): Promise<never> { return markHandled(Promise.reject(error)) }
 
-/** Who does not look at the promise is not to die of it: in Node an unhandled rejection ends the process. */
+/** Marks a rejection as handled, for callers that ignore the promise: in Node.js an unhandled rejection ends the process. */
 function markHandled<T> (promise: Promise<T>): Promise<T> {
   promise.catch(() => {})
   return promise

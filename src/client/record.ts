@@ -1,8 +1,8 @@
-// What a device remembers across a reload of its page: its name, its position in the log, and what was not acknowledged.
+// Data of a device that survives a reload of its page: device id, position in the log, and pending events.
 import { tryOrUndefined, type StorageLike } from './environment.js'
 import type { Position } from './frames.js'
 
-/** An event on its way: the text of its frame is also the body of its request, so both say exactly the same. */
+/** A pending event. `text` is both the WebSocket message and the body of the HTTP request, so both are identical. */
 export interface Outgoing { readonly id: string, readonly text: string }
 
 export class DeviceRecord {
@@ -13,8 +13,8 @@ export class DeviceRecord {
   readonly #key: string
 
   /**
-   * Reads what was kept under this key. A storage that fails, or holds something else, is as good as an empty one.
-   * @param deviceId the device's name, where it had none
+   * Reads the data stored under this key. A storage that throws or holds anything else counts as empty.
+   * @param deviceId creates the device id if none is stored
    */
   constructor (storage: StorageLike | null | undefined, key: string, deviceId: () => string) {
     this.#storage = storage
@@ -31,7 +31,7 @@ export class DeviceRecord {
     tryOrUndefined(() => this.#storage?.setItem(this.#key, JSON.stringify({ deviceId, position, outgoing })))
   }
 
-  /** From now on nothing is kept. */
+  /** Deletes the stored data, and stores nothing from now on. */
   forget (): void {
     tryOrUndefined(() => this.#storage?.removeItem(this.#key))
     this.#storage = undefined

@@ -1,13 +1,14 @@
-// Publishing without a socket: one request per event, with the very text of its frame.
+// Publishes events over HTTP instead of a socket: one request per event, with the same text as the WebSocket message.
 import type { Environment } from './environment.js'
 import { RoomError, type Receipt } from './frames.js'
 
-// What may yet succeed: too early, too often, a server in trouble, a token that is renewed, a room that has a place again.
+// Statuses after which a retry can succeed, such as an expired token (401), too early (425) and too many requests (429). A 5xx, and ROOM_FULL, which
+// ends when a member leaves, are retryable, too.
 const RETRYABLE = new Set([401, 404, 408, 425, 429])
 
 /**
- * Publishes one event. `keepalive`, since its page may be closed before the answer is there.
- * @returns its receipt, or why there is none; it never rejects
+ * Publishes one event. The request has `keepalive`, since the page may be closed before the response arrives.
+ * @returns the receipt, or the error; the promise never rejects
  */
 export async function post ({ fetch }: Environment, url: string, headers: Record<string, string>, body: string): Promise<Receipt | RoomError> {
   try {

@@ -1,4 +1,4 @@
-// One device in one room: joins, and joins again after every loss; hands on what arrives, and takes what is to be told.
+// One device in one room: joins, rejoins after every connection loss, emits the room's events and publishes the device's own.
 import { Connection } from './connection.js'
 import { Delivery } from './delivery.js'
 import { environment, type Environment } from './environment.js'
@@ -10,7 +10,7 @@ import { watchPage } from './page.js'
 import { DeviceRecord } from './record.js'
 import { Emitter, type Closing, type EventArg, type RoomEventMap, type Status } from './signals.js'
 
-/** The close code of a room that is over. */
+/** Close code of a room that was closed. */
 const ROOM_CLOSED = 4505
 
 interface Refusal { readonly id?: string, readonly code: RoomError['code'], readonly message: string, readonly retryable: boolean }
@@ -26,7 +26,7 @@ export class Room {
   readonly #stopWatching: () => void
   #status: Status = 'connecting'
   #token: string | undefined
-  /** A join was sent and not answered: an error without an id is its. */
+  /** True from a join until its reply: an error without an id then belongs to the join. */
   #isJoining = false
 
   constructor (options: ConnectOptions) {
@@ -69,28 +69,28 @@ export class Room {
   get roomId (): string { return this.#options.roomId }
   get deviceId (): string { return this.#record.deviceId }
   get status (): Status { return this.#status }
-  /** Where the payment stands; undefined until the first join. Until the next one, `updatedAt` of our own events is by our own clock. */
+  /** Payment state; undefined until the first join. Until the next join, `updatedAt` of own events is by the local clock. */
   get state (): PaymentState | undefined { return this.#feed.state }
-  /** The last event of the log that was handled here; undefined until the first join. */
+  /** Position of the last event of the log that was handled here; undefined until the first join. */
   get position (): Position | undefined { return this.#feed.position }
-  /** Who is in the room, where `presence` was asked for. */
+  /** Members of the room, if `presence` was requested. */
   get members (): readonly RoomMember[] { return this.#feed.members }
-  /** What it is connected by now. */
+  /** Transport in use, if any. */
   get transport (): 'socket' | 'stream' | undefined { return this.#connection.transport }
 
   /**
    * Listens to a signal (`event`, `state`, `status`, `members`, `gap`, `error`, `closed`) or to one type of event.
-   * @returns ends the subscription
+   * @returns a function that ends the subscription
    */
   on<T extends keyof RoomEventMap | PaymentEventType | (string & {})> (type: T, handler: (value: EventArg<T>) => void): () => void {
     return this.#emitter.on(type, handler)
   }
 
   /**
-   * Tells the room an event, however long that takes: it survives lost connections and a reload of the page.
-   * @param options.id the event's own name; the same name is the same event, told once
-   * @returns where it is in the log. Rejects with a `RoomError` when no retry can help, and when the room is closed before the
-   * answer; then it is not known whether the event got there.
+   * Publishes an event, however long that takes: the event survives lost connections and a reload of the page.
+   * @param options.id id of the event; an event that is published again with the same id is logged once
+   * @returns position of the event in the log. Rejects with a `RoomError` if no retry can help, and if the room is closed before the
+   * acknowledgement; in that case the event may be in the log or not.
    */
   publish<T extends PaymentEventType> (type: T, payload?: PayloadOf<T> & Record<string, unknown>, { id = this.#environment.newId() }: { id?: string } = {}): Promise<Receipt> {
     if (this.#status === 'closed') return refused(new RoomError('CLOSED', 'The room is closed.'))
@@ -99,7 +99,7 @@ export class Room {
     return promise
   }
 
-  /** Leaves the room. What was not acknowledged is sent a last time now, and again by the next client of this device. */
+  /** Leaves the room. Pending events are sent a last time now, and again by the next client of this device. */
   close (): void {
     if (this.#status === 'closed') return
     this.#delivery.sendAll()
@@ -122,7 +122,7 @@ export class Room {
     }))
   }
 
-  /** Joins again where we are: the reply brings what is missing, and the state. */
+  /** Joins again from the current position: the reply brings the missing entries and the state. */
   #resync (): void {
     if (this.#status !== 'online' || this.#isJoining) return
     if (this.#connection.transport === 'socket') this.#join()
@@ -148,14 +148,14 @@ export class Room {
     this.#delivery.flush()
   }
 
-  /** An event of ours may come back: replayed after its acknowledgement was lost, or because it went in by a request. */
+  /** Takes an entry of the log. An own event may come back: replayed after its acknowledgement was lost, or because it was published over HTTP. */
   #logEntry (at: Position, frame: Frame & { timestamp: number }): void {
     if (this.#delivery.has(frame.id)) this.#delivery.acknowledge(frame.id, { ...at, duplicate: false })
     else this.#feed.take(at.seq, frame, false)
   }
 
   #logged (text: string, { epoch, seq }: Receipt): void {
-    // Before the first join there is no state for it to change; that join will tell it.
+    // Before the first join there is no state to change; the reply to that join includes this event.
     if (!this.state) return
     if (epoch === this.position?.epoch) this.#feed.take(seq, { ...JSON.parse(text), timestamp: this.#environment.now() }, true)
     else this.#resync()
@@ -188,7 +188,7 @@ export class Room {
     this.#stopWatching()
     this.#connection.end()
     this.#feed.end()
-    // 1003, 1007, 1009: the frame itself was at fault, and would be so again.
+    // 1003, 1007, 1009: the message itself was at fault, and would be at fault again.
     this.#delivery.end(new RoomError('CLOSED', `The room was closed: ${closing.reason}`), closing.code > 1000 && closing.code < 1010)
     if (closing.code === ROOM_CLOSED) this.#record.forget()
     this.#become('closed')

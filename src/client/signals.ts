@@ -1,16 +1,16 @@
-// Who listens to what: a typed emitter whose listeners cannot disturb the room or each other.
+// Typed event emitter: an exception in a listener disturbs neither the room nor other listeners.
 import type { PaymentEventType, PaymentState, Position, RoomError, RoomEvent, RoomMember } from './frames.js'
 
-/** `connecting` until the first join or failure; `offline` while it is being tried again; `closed` is for good. */
+/** `connecting` until the first join or failure; `offline` while the client reconnects; `closed` is final. */
 export type Status = 'connecting' | 'online' | 'offline' | 'closed'
 
-/** Events may have been missed between the two positions; the state is right, and what the log still holds follows. */
+/** Events between the two positions may have been missed. The state is right, and the entries that are still in the log follow. */
 export interface Gap { readonly before: Position | undefined, readonly after: Position }
 
-/** Why it is over: `code` is the socket's, `reason` the server's words, or `closed`, `expired` for the room, or `client` for `close()`. */
+/** Reason for the end. `code` is the socket's close code; `reason` is the server's text, `closed` or `expired` for the room, or `client` for `close()`. */
 export interface Closing { readonly code: number, readonly reason: string }
 
-/** What can be listened to, beside the types of events. */
+/** Signals that can be listened to, besides the types of events. */
 export interface RoomEventMap {
   /** Every event of the log that another device or a backend sent, once and in order. */
   event: RoomEvent
@@ -18,24 +18,24 @@ export interface RoomEventMap {
   status: Status
   members: readonly RoomMember[]
   gap: Gap
-  /** What nobody else is told: a join that was refused, an event from before a reload that was refused. */
+  /** Errors that no promise reports: a refused join, or a refused event that was published before a reload. */
   error: RoomError
   closed: Closing
 }
 
 export type EventArg<T extends string> = T extends keyof RoomEventMap ? RoomEventMap[T] : T extends PaymentEventType ? RoomEvent<T> : RoomEvent
 
-/** Names that a backend's own event types cannot take from the signals. */
+/** Names of the signals: an event type of a backend with such a name does not trigger the signal. */
 const RESERVED = new Set<string>(['event', 'state', 'status', 'members', 'gap', 'error', 'closed'] satisfies Array<keyof RoomEventMap>)
 
 export class Emitter {
   readonly #handlers = new Map<string, Set<(value: any) => void>>()
 
-  /** @returns ends the subscription */
+  /** @returns a function that ends the subscription */
   on<T extends string> (type: T, handler: (value: EventArg<T>) => void): () => void {
     const handlers = this.#handlers.get(type) ?? new Set()
     this.#handlers.set(type, handlers)
-    // One function may be given twice; each subscription is its own.
+    // A wrapper for each subscription, since the same function may be passed twice.
     const own = (value: EventArg<T>) => handler(value)
     handlers.add(own)
     return () => { handlers.delete(own) }
@@ -53,7 +53,7 @@ export class Emitter {
       try {
         handler(value)
       } catch (error) {
-        // Reported as the platform reports any uncaught error, but not in the middle of our own work.
+        // Rethrown in a microtask: the platform reports it as an uncaught error, and the room's own work goes on.
         queueMicrotask(() => { throw error })
       }
     }

@@ -1,4 +1,4 @@
-// The WebSocket as a link: it notices a silent death, since a browser shows no protocol pings.
+// WebSocket link with pings of its own: a browser does not expose protocol pings, and a dead connection would go unnoticed.
 import type { Environment } from './environment.js'
 import { parseFrame, type Link, type LinkListener } from './link.js'
 
@@ -8,11 +8,11 @@ const PING = '{"type":"PING","payload":{}}'
 export interface SocketTimes {
   /** Time between two pings, ms. */
   readonly pingInterval: number
-  /** How long to wait for the answer to one, ms. */
+  /** Time limit for the answer to a ping, ms. */
   readonly pongTimeout: number
 }
 
-/** Opens a socket. That it cannot even be tried is told like any other failure. */
+/** Opens a socket. If the constructor throws, `closed` is called as for any other failure. */
 export function openSocket ({ WebSocket, setTimeout, clearTimeout }: Environment, url: string, times: SocketTimes, listener: LinkListener): Link {
   let over = false
   let nextPing: unknown
@@ -33,7 +33,7 @@ export function openSocket ({ WebSocket, setTimeout, clearTimeout }: Environment
     clearTimeout(nextPing)
     nextPing = setTimeout(probe, times.pingInterval)
     socket.send(PING)
-    // Unless something is heard in time, the link is dead, whatever the socket says of itself.
+    // Any message counts as an answer. Without one in time the link is dead, even if `readyState` is still OPEN.
     deadline ??= setTimeout(() => {
       socket.close()
       fail(0, 'no answer')
@@ -45,7 +45,7 @@ export function openSocket ({ WebSocket, setTimeout, clearTimeout }: Environment
     try {
       return new WebSocket!(url)
     } catch (error) {
-      // Such as an insecure socket from a secure page.
+      // For example an insecure socket (`ws:`) from a secure page.
       setTimeout(() => fail(0, String(error)), 0)
       return undefined
     }
@@ -63,7 +63,7 @@ export function openSocket ({ WebSocket, setTimeout, clearTimeout }: Environment
       const frame = parseFrame(data)
       if (frame) listener.frame(frame)
     }
-    // The close that follows tells it; but without a listener the socket of `ws` would throw.
+    // The close event that follows reports the error, but the socket of `ws` throws if it has no error listener.
     socket.onerror = () => {}
     socket.onclose = ({ code, reason }) => fail(code, String(reason))
   }

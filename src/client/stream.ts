@@ -1,9 +1,9 @@
 // Server-sent events as a link, for networks that let no WebSocket through.
-// Read with fetch and not with EventSource: that one can send no token but in the address, reconnects by rules of its own, and is not in Node.
+// Read with fetch instead of EventSource, which can send a token only in the URL, reconnects by rules of its own, and is not in Node.js.
 import type { Environment } from './environment.js'
 import { parseFrame, type Link, type LinkListener } from './link.js'
 
-/** Opens a stream. Its first frame is the reply to a join. @param idleTimeout how long it may say nothing, not even a comment, ms */
+/** Opens a stream. Its first message is the reply to a join. @param idleTimeout longest time without any data, not even an SSE comment, ms */
 export function openStream ({ fetch, setTimeout, clearTimeout }: Environment, url: string, headers: Record<string, string>, idleTimeout: number, listener: LinkListener): Link {
   const abort = new AbortController()
   let over = false
@@ -37,7 +37,7 @@ export function openStream ({ fetch, setTimeout, clearTimeout }: Environment, ur
       for (const message of messages) {
         const data = message.split('\n').filter((line) => line.startsWith('data:')).map((line) => line.slice(5)).join('\n')
         const frame = parseFrame(data)
-        // Whoever gets a frame may have closed the link by it.
+        // The listener may have closed the link on an earlier message.
         if (frame && !over) listener.frame(frame)
       }
     }
