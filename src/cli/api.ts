@@ -1,4 +1,4 @@
-// The REST API, as far as a command needs it: opens rooms, mints tokens.
+// REST calls of the commands: creates rooms and mints tokens.
 import { addresses } from '../client/options.js'
 import type { Role } from '../client/index.js'
 import { EXIT, CliError, reasonOf } from './cli-error.js'
@@ -17,7 +17,7 @@ export class Api {
     this.#signal = signal
   }
 
-  /** Opens the room, unless it is there. */
+  /** Creates the room, unless it exists. */
   async openRoom (): Promise<void> {
     await this.#post('../../rooms', { roomId: this.#options.roomId }).catch((error: unknown) => {
       if (!(error instanceof CliError) || error.code !== 'ROOM_EXISTS') throw error
@@ -28,7 +28,7 @@ export class Api {
     return await this.#post('tokens', request) as RoomToken
   }
 
-  /** @param path from the room's events @throws {CliError} */
+  /** @param path relative to the URL of the room's events @throws {CliError} */
   async #post (path: string, body: object): Promise<unknown> {
     const { apiKey, timeout } = this.#options
     const address = new URL(path, addresses(this.#options).events)
@@ -46,7 +46,7 @@ export class Api {
   }
 }
 
-/** What a server that does not do it says. */
+/** Returns the error of a response that reports a failure. */
 export async function refusalOf (response: { status: number, json: () => Promise<any> }): Promise<CliError> {
   const { error, code } = await response.json().catch(() => ({})) as { error?: string, code?: string }
   return new CliError(EXIT.refused, error ?? `the server answered with status ${response.status}: is it a ws-payment-server?`, code)

@@ -1,18 +1,18 @@
-// What a command is: its words, its options, and what it does with them; and how a command line becomes these.
+// Definition of a command (arguments, options, handler), and the parser for its command line.
 import { parseArgs } from 'node:util'
 import { usageError } from './cli-error.js'
 import type { Terminal } from './terminal.js'
 
 export interface Option {
   readonly type: 'string' | 'number' | 'boolean'
-  /** Stands for its value in the help. */
+  /** Placeholder for the value in the help. */
   readonly value?: string
   readonly help: string
   readonly oneOf?: readonly string[]
-  /** 0 where it is left out. */
+  /** Smallest number allowed. Default: 0. */
   readonly min?: number
   readonly max?: number
-  /** A number without a fraction. */
+  /** Allows whole numbers only. */
   readonly whole?: boolean
 }
 export type Options = Readonly<Record<string, Option>>
@@ -22,21 +22,21 @@ export type Values<O extends Options> = { readonly [K in keyof O]?: ValueOf<O[K]
 
 export interface Command<O extends Options = Options> {
   readonly summary: string
-  /** What follows its name, such as `<room>`. */
+  /** Arguments after the command's name, such as `<room>`. */
   readonly words: readonly string[]
   readonly options: O
-  /** What else its help says. */
+  /** Additional paragraph of the help. */
   readonly note?: string
-  /** What follows its name in an example. */
+  /** Arguments of the example in the help. */
   readonly example: string
-  /** @returns the exit code, or undefined where the process goes on by itself. @throws {Fault} */
+  /** @returns the exit code, or undefined if the process keeps running @throws {CliError} */
   readonly run: (words: string[], values: Values<O>, terminal: Terminal) => Promise<number | undefined>
 }
 
-/** A command whose values have the types that its options say. */
+/** Defines a command whose values have the types that its options declare. */
 export function command<const O extends Options> (rule: Command<O>): Command { return rule as unknown as Command }
 
-/** Reads what follows a command's name. @throws {Fault} where it makes no sense */
+/** Parses the arguments after a command's name. @throws {CliError} if they are invalid */
 export function parse (name: string, { words, options }: Pick<Command, 'words' | 'options'>, args: string[]): { words: string[], values: Values<Options> } {
   const types = Object.entries(options).map(([key, { type }]) => [key, { type: type === 'boolean' ? 'boolean' as const : 'string' as const }] as const)
   const parsed = attempt(() => parseArgs({ args, allowPositionals: true, options: Object.fromEntries(types) }))
@@ -44,7 +44,7 @@ export function parse (name: string, { words, options }: Pick<Command, 'words' |
   if (positionals.length < words.length) throw usageError(`${name} needs ${words.slice(positionals.length).join(' ')}`)
   if (positionals.length > words.length) throw usageError(`${name} does not know what to do with '${positionals[words.length]}'`)
   const checked = Object.entries(values).map(([key, value]) => [key, check(key, options[key]!, value!)] as const)
-  // Their types are those that the options say, which nothing but `command` knows.
+  // The cast is safe: `check` has converted each value to the type of its option.
   return { words: positionals, values: Object.fromEntries(checked) as Values<Options> }
 }
 
@@ -52,7 +52,7 @@ function attempt<T> (run: () => T): T {
   try {
     return run()
   } catch (error) {
-    // Its advice on words that begin with a dash helps nobody who merely mistyped.
+    // Node's advice on arguments that begin with a dash is removed: it does not help with a mistyped option.
     throw usageError((error as Error).message.replace(/\. To specify a positional[^]*/, '').replaceAll('\n', ' '))
   }
 }

@@ -1,4 +1,4 @@
-// The commands, by their names.
+// Table of the commands by name.
 import type { Command } from './command.js'
 import { join } from './join.js'
 import { send } from './send.js'

@@ -1,4 +1,4 @@
-// A device of the command line's own in a room: the client, with what a process needs beside it to end in time and to say why.
+// Client of a command in a room: adds timeouts and a reason for each failure, so that the process ends in time.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import { connect, type ConnectOptions, type Environment, type PaymentEventType, type Receipt, type Room, type RoomError } from '../client/index.js'
@@ -8,32 +8,32 @@ import { EXIT, CliError, reasonOf } from './cli-error.js'
 import { withTimeout } from './timeouts.js'
 import type { Terminal } from './terminal.js'
 
-/** How long the server may take to close a socket, ms. */
+/** Time limit for the server to close a socket, ms. */
 const LEAVE_TIMEOUT = 500
-/** Answers to a stream that say no more than: not now. */
+/** Statuses of the event stream after which a retry can succeed. */
 const PASSING = new Set([408, 425, 429])
-/** The client's code for a room that is over. */
+/** Close code of a room that was closed, as the client reports it. */
 const ROOM_CLOSED = 4505
 
 export interface DeviceOptions extends Pick<ConnectOptions, 'url' | 'roomId' | 'role' | 'deviceId' | 'token' | 'presence'> {
-  /** How long to wait for the server, s. */
+  /** Time limit for the server, s. */
   readonly timeout: number
-  /** Over server-sent events, as backends do it, and over no socket. */
+  /** Connects over server-sent events, as backends do, and not over a socket. */
   readonly stream?: boolean
 }
 
-/** An event that a device tells. */
+/** An event to publish. */
 export interface Step { readonly type: PaymentEventType, readonly payload: Record<string, unknown>, readonly id: string }
 
 export class Device {
   readonly room: Room
-  /** Why it is not in the room, as far as is known. */
+  /** Last known reason for not being in the room. */
   trouble = 'no answer'
-  /** Its end, unless it is ours: undefined where the room is over, else why it cannot stay. */
+  /** Resolves when the room has ended: with undefined if it was closed, otherwise with the reason why the device cannot stay. Meaningless after `leave`. */
   readonly ended: Promise<CliError | undefined>
   readonly #options: DeviceOptions
   readonly #signal: AbortSignal
-  /** How far the log went when it came in. */
+  /** Sequence number of the log's last event at the time of the join. */
   #logged = 0
   readonly #sockets = new Set<WebSocket>()
   readonly #requests = new AbortController()
@@ -51,16 +51,16 @@ export class Device {
       }
     }
     const { stream, ...rest } = options
-    // Undefined would be the platform's own.
+    // `undefined` would select the platform's own WebSocket.
     const transport = { WebSocket: stream ? null as never : Socket, fetch: this.#fetch, storage: null }
     this.room = connect({ ...rest, ...transport, ...platform })
     this.room.on('closed', ({ code, reason }) => {
-      // Under the error's name it was over before we came.
+      // With the reason ROOM_CLOSED, an error code, the room was over before the device joined.
       this.#end(code === ROOM_CLOSED && reason !== 'ROOM_CLOSED' ? undefined : new CliError(EXIT.refused, this.trouble))
     })
   }
 
-  /** Waits until it is in the room and has heard what is in the log. @throws {CliError} */
+  /** Waits until the device is in the room and has received the events in the log. @throws {CliError} */
   async enter (): Promise<void> {
     const { room } = this
     const entered = new Promise<void>((resolve) => {
@@ -70,19 +70,23 @@ export class Device {
     await this.#inTime(Promise.race([entered, this.ended.then((fault) => { if (fault) throw fault })]), 'not in the room')
   }
 
-  /** Tells the room an event, once it has entered: what it hears of an id before would count as the answer to it. @returns where it is in the log @throws {CliError} */
+  /**
+   * Publishes an event. To be called after `enter`: an entry with the same id that is received before would count as the acknowledgement.
+   * @returns position in the log
+   * @throws {CliError}
+   */
   async publish ({ type, payload, id }: Step): Promise<Receipt> {
     const answer = this.room.publish(type, payload, { id }).catch(async (error: RoomError) => {
-      // That it was closed is not the reason.
+      // CLOSED is not the reason; `ended` resolves with the reason.
       throw (error.code === 'CLOSED' && await this.ended) || new CliError(EXIT.refused, error.message, error.code)
     })
     return await this.#inTime(answer, `it is not known whether the event ${id} got there`)
   }
 
-  /** Loses its connection, as a phone does in a tunnel, and comes back by itself. */
+  /** Drops the connection, as in a tunnel; the client reconnects by itself. */
   drop (): void { for (const socket of this.#sockets) socket.terminate() }
 
-  /** Leaves the room. Whatever the server does, it does not take long. */
+  /** Leaves the room, after at most LEAVE_TIMEOUT even if the server does not answer. */
   async leave (): Promise<void> {
     this.#requests.abort()
     const closed = [...this.#sockets].map((socket) => new Promise((resolve) => { socket.once('close', resolve) }))
@@ -120,7 +124,7 @@ export class Device {
     if (response.ok || init.method === 'POST') return response
     const refusal = await refusalOf(response)
     this.trouble = refusal.message
-    // The client would try again for ever.
+    // The client would retry for ever.
     if (response.status < 500 && !PASSING.has(response.status)) {
       this.#end(refusal)
       this.room.close()

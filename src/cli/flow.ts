@@ -1,4 +1,4 @@
-// A payer's way through a payment, with all that can go wrong on it.
+// Steps of a simulated payment, with the faults that can be added.
 import { randomInt } from 'node:crypto'
 import { newId } from '../client/environment.js'
 import type { Receipt } from '../client/index.js'
@@ -6,13 +6,13 @@ import type { Device, Step } from './device.js'
 import { delay } from './timeouts.js'
 
 export interface SimulationOptions {
-  /** `once`: an error, then a success; `always`: an error and no more. */
+  /** `once`: an error, then a success; `always`: an error and no success. */
   readonly fail?: 'once' | 'always' | undefined
-  /** Between two steps the connection is lost. */
+  /** Drops the connection between two steps. */
   readonly drop?: boolean | undefined
-  /** Each event is sent twice, with its id. */
+  /** Sends each event twice, with the same id. */
   readonly duplicate?: boolean | undefined
-  /** Each event is overtaken by the next one. */
+  /** Swaps the events two by two. */
   readonly reorder?: boolean | undefined
   /** Time between two steps, ms. */
   readonly pause: number
@@ -27,15 +27,15 @@ const PROGRESS: ReadonlyArray<Omit<Step, 'id'>> = [
 ]
 const FAILURE: Omit<Step, 'id'> = { type: 'PAYMENT_ERROR', payload: { error: 'Payment declined', code: 'DECLINED' } }
 
-/** What the phone tells, in the order in which it does. */
+/** Returns the events of the payer's phone, in the order in which they are published. */
 export function stepsOf ({ fail, reorder }: Pick<SimulationOptions, 'fail' | 'reorder'>): Step[] {
   const success: Omit<Step, 'id'> = { type: 'PAYMENT_SUCCESS', payload: { transactionId: `tx_${randomInt(1e6)}`, amount: 99.9, currency: 'BRL' } }
   const steps = [...PROGRESS, ...(fail ? [FAILURE] : []), ...(fail === 'always' ? [] : [success])].map((step) => ({ ...step, id: newId() }))
-  // Neighbours change places, two by two; the last one of an odd number has none.
+  // Neighbours swap places; the last event of an odd number stays.
   return reorder ? steps.map((step, at) => steps[at ^ 1] ?? step) : steps
 }
 
-/** Walks the steps. @param told hears of each event that is in the log @throws {Fault} */
+/** Publishes the steps. @param told called for each event that is in the log @throws {CliError} */
 export async function runSteps (
   device: Device, steps: Step[], weather: SimulationOptions, signal: AbortSignal, told: (step: Step, receipt: Receipt, again: boolean) => void
 ): Promise<void> {

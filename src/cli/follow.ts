@@ -1,9 +1,9 @@
-// Prints what a device hears of its room, until the room is over or the user has had enough.
+// Prints the events of a device's room until the room is closed or the user interrupts.
 import type { PaymentState, RoomEvent, RoomMember } from '../client/index.js'
 import type { Device } from './device.js'
 import { Printer, type Terminal } from './terminal.js'
 
-/** @returns the exit code @throws {Fault} where it is not let in, or not any longer */
+/** @returns the exit code @throws {CliError} if the device is refused, or cannot stay */
 export async function follow (device: Device, json: boolean | undefined, terminal: Terminal): Promise<number> {
   const printer = new Printer(terminal, json)
   tellAll(device, printer)
@@ -16,7 +16,7 @@ export async function follow (device: Device, json: boolean | undefined, termina
     })
     const fault = await Promise.race([stopped, device.ended])
     if (fault) throw fault
-    // Interrupting is how one leaves, so it is no failure.
+    // An interrupt is the usual way to leave, so it is no failure.
     if (!signal.aborted) printer.tell('closed', { roomId: device.room.roomId }, 'closed', 'the room is over')
     return 0
   } finally {
@@ -36,7 +36,7 @@ function tellAll (device: Device, printer: Printer): void {
     } else if (status === 'offline') printer.tell('status', { status, trouble: device.trouble }, status, `trying again (${device.trouble})`, 'red')
   })
   room.on('event', (event) => printer.tell('event', event, `#${event.seq}`, eventLine(event), 'cyan'))
-  // What is known upon joining is told with the join.
+  // State and members at the time of a join are printed with the `online` status.
   room.on('state', (state) => { if (room.status === 'online') printer.tell('state', { state }, 'state', stateLine(state), 'bold') })
   room.on('members', (members) => { if (room.status === 'online') tellMembers(members) })
   room.on('gap', ({ before, after }) => printer.tell('gap', { before, after }, 'gap', `events may be missing before #${after.seq + 1}`, 'yellow'))

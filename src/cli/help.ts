@@ -1,23 +1,23 @@
-// What --help says.
+// Text of --help.
 import type { Command, Options } from './command.js'
 
 export const PROGRAM = 'ws-payment-server'
 
 const COMMON: Options = { help: { type: 'boolean', help: 'prints this' }, version: { type: 'boolean', help: 'prints the version' } }
 
-/** A command's own options, and those that every command has. */
+/** Returns a command's own options and the common ones. */
 export const withCommon = (options: Options): Options => ({ ...options, ...COMMON })
 
-/** How a command is called. */
+/** Returns the usage line of a command. */
 export const usage = (name: string, { words }: Command): string => [PROGRAM, name, ...words, '[options]'].join(' ')
 
-/** Everything about one command. */
+/** Returns the help for one command. */
 export function helpOn (name: string, command: Command): string {
   const rows = Object.entries(withCommon(command.options)).map(([key, { value, help }]): [string, string] => [`--${key}${value ? ` ${value}` : ''}`, help])
   return `${usage(name, command)}\n\n${name} ${command.summary}.\n${command.note ? `\n${command.note}\n` : ''}\nOptions:\n${table(rows)}\n\nExample:\n  ${PROGRAM} ${name} ${command.example}\n`
 }
 
-/** What there is. */
+/** Returns the list of all commands. */
 export function overview (commands: ReadonlyMap<string, Command>): string {
   const rows = [...commands].map(([name, { words, summary }]): [string, string] => [[name, ...words].join(' '), summary])
   return `${PROGRAM} [command] [options]\n\nCommands:\n${table(rows)}\n\n${PROGRAM} <command> --help says more. Settings of the server come from the environment.\n`

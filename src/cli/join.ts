@@ -1,4 +1,4 @@
-// join: into a room as a device, and prints what happens there.
+// join: joins a room as a device and prints its events.
 import { command } from './command.js'
 import { Device } from './device.js'
 import { follow } from './follow.js'

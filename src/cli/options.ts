@@ -1,11 +1,11 @@
-// The options that several commands share, and what they mean together.
+// Options shared by several commands, and the values derived from them.
 import { decodeJwt } from 'jose'
 import type { Role } from '../client/index.js'
 import type { Option } from './command.js'
 import { usageError } from './cli-error.js'
 
 const URL_DEFAULT = 'ws://localhost:8080'
-/** How long to wait where nothing is said, s. */
+/** Default time limit for the server, s. */
 const TIMEOUT = 5
 
 export const ROLES = ['device1', 'device2'] as const
@@ -19,13 +19,13 @@ export const SHARED = {
   'api-key': { type: 'string', value: '<key>', help: 'the API key, where the server asks for one; or API_KEY in the environment' }
 } as const satisfies Record<string, Option>
 
-/** Where the server is, and how long to wait for it. @throws {Fault} for an address that is none */
+/** Returns the server's URL and the time limit. @throws {CliError} if the URL is invalid */
 export function serverOf ({ url = URL_DEFAULT, timeout = TIMEOUT }: { url?: string | undefined, timeout?: number | undefined }): { url: string, timeout: number } {
   if (!URL.canParse(url) || !/^(ws|http)s?:\/\//.test(url)) throw usageError('--url must be an address such as ws://localhost:8080')
   return { url, timeout }
 }
 
-/** Who speaks: as the options say, else as the token says. A token says it to anybody; only the server looks whether it is true. */
+/** Returns the device's identity: from the options, else from the token. The token is only decoded here; the server verifies it. */
 export function identityOf (
   { 'device-id': name, role, token }: { 'device-id'?: string | undefined, role?: Role | undefined, token?: string | undefined }, fallback: Role, env: NodeJS.ProcessEnv
 ): { deviceId: string, role: Role, token: string | undefined } {
@@ -40,7 +40,7 @@ function claimsOf (token: string): Record<string, unknown> {
   try {
     return decodeJwt(token)
   } catch {
-    // The server says what is wrong with it.
+    // The server reports the error.
     return {}
   }
 }

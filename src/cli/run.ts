@@ -1,4 +1,4 @@
-// The command line: finds the command, lets it run, and turns what became of it into an exit code.
+// Command line dispatcher: finds the command, runs it, and maps the result to an exit code.
 import { VERSION } from '../root.js'
 import { parse } from './command.js'
 import { COMMANDS } from './commands.js'
@@ -7,8 +7,8 @@ import { helpOn, overview, PROGRAM, usage, withCommon } from './help.js'
 import { printable, type Terminal } from './terminal.js'
 
 /**
- * @param args what follows the program's name
- * @returns the exit code, or undefined where the process goes on by itself
+ * @param args arguments after the program's name
+ * @returns the exit code, or undefined if the process keeps running
  */
 export async function run (args: string[], terminal: Terminal): Promise<number | undefined> {
   const [first = 'start', ...rest] = args
@@ -17,7 +17,7 @@ export async function run (args: string[], terminal: Terminal): Promise<number |
   try {
     if (first === '--help' || first === '-h') return print(terminal, overview(COMMANDS))
     if (!command) throw usageError(`there is no command '${name}'`)
-    // Whoever asks for help need not have got the rest right.
+    // Checked before parsing: --help works on a command line that is otherwise invalid.
     if (words.includes('--help') || words.includes('-h')) return print(terminal, helpOn(name, command))
     if (words.includes('--version')) return print(terminal, `${VERSION}\n`)
     const parsed = parse(name, { ...command, options: withCommon(command.options) }, words)

@@ -1,4 +1,4 @@
-// send: tells a room one event as the payer's phone, and waits until it is in the log.
+// send: publishes one event as the payer's phone, and waits for the acknowledgement.
 import { newId } from '../client/environment.js'
 import type { PaymentEventType } from '../client/index.js'
 import { EVENTS, PAYMENT_EVENT_TYPES } from '../protocol/events.js'
@@ -10,7 +10,7 @@ import { Printer } from './terminal.js'
 
 const { url, timeout, json, 'device-id': deviceId, token } = SHARED
 
-/** The options that go into the payload, under the names that they have there. */
+/** Options that set a key of the payload. */
 const PAYLOAD = {
   'transaction-id': { type: 'string', value: '<id>', help: 'of PAYMENT_SUCCESS' },
   amount: { type: 'number', value: '<n>', help: 'of PAYMENT_SUCCESS, such as 99.90' },
@@ -45,7 +45,7 @@ export const send = command({
 
 const isEvent = (type: string): type is PaymentEventType => (PAYMENT_EVENT_TYPES as readonly string[]).includes(type)
 
-/** Only what the event is documented to carry: another one is a slip. */
+/** Builds the payload. A key that the event type does not document is an error. */
 function payloadOf (type: PaymentEventType, values: Values<typeof PAYLOAD>): Record<string, unknown> {
   const given = Object.keys(PAYLOAD).flatMap((option) => {
     const value = values[option as keyof typeof PAYLOAD]

@@ -1,4 +1,4 @@
-// simulate: phones that pay, in as many rooms as are wanted, through fair and foul weather.
+// simulate: phones that pay, in any number of rooms, with optional faults.
 import type { Receipt } from '../client/index.js'
 import { Api } from './api.js'
 import { command } from './command.js'
@@ -49,7 +49,7 @@ export const simulate = command({
     const pay = async (roomId: string) => {
       const identity = identityOf(values, 'device2', terminal.env)
       const minted = key === undefined ? undefined : await tokenFor(new Api({ ...server, roomId, apiKey: key }, terminal), identity.deviceId)
-      // It comes back soon: there is nobody else here who would come back with it.
+      // Always the shortest reconnect delay: no other clients reconnect together with this one.
       const device = new Device({ ...server, ...identity, roomId, token: minted ?? identity.token }, { ...terminal, platform: { random: () => 0, ...terminal.platform } })
       try {
         await device.enter()
@@ -70,7 +70,7 @@ export const simulate = command({
   }
 })
 
-/** A token for a phone in a room that is there then, or undefined where the server asks for none. */
+/** Creates the room, and mints a token for its payer; returns undefined if the server does not use tokens. */
 async function tokenFor (api: Api, deviceId: string): Promise<string | undefined> {
   await api.openRoom()
   try {

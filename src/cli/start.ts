@@ -1,4 +1,4 @@
-// start: the server itself, in this process.
+// start: runs the server in this process.
 import { ConfigSchema } from '../config.js'
 import { command } from './command.js'
 

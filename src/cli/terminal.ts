@@ -1,4 +1,4 @@
-// What a command sees of the process that it runs in, and how it prints: lines for people on a terminal, JSON lines for programs.
+// Interface of a command to its process, and the printer: text lines on a terminal, JSON lines for programs.
 import { styleText } from 'node:util'
 import type { Environment } from '../client/index.js'
 
@@ -8,26 +8,26 @@ export interface Terminal {
   readonly env: NodeJS.ProcessEnv
   readonly stdout: Output
   readonly stderr: Output
-  /** Aborted once the user wants it to stop. */
+  /** Aborted when the user interrupts. */
   readonly signal: AbortSignal
-  /** Becomes the server, with the settings in `process.env`. */
+  /** Starts the server in this process, configured by `process.env`. */
   readonly serve: () => Promise<unknown>
-  /** What the client is given in place of its own clock and chance. */
+  /** Overrides for the client, such as its clock and random numbers. */
   readonly platform?: Partial<Environment>
 }
 
 type Style = Parameters<typeof styleText>[0]
 const LABEL_WIDTH = 8
-// Control characters, and those that turn the direction of writing: a payload must not steer the terminal of who looks at it.
+// Control characters and bidirectional formatting characters: a payload must not control the terminal of its reader.
 const STEERING = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu
 
-/** A text without the power to do anything to a terminal. */
+/** Escapes the characters that can control a terminal. */
 export function printable (text: string): string {
   return text.replace(STEERING, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 export class Printer {
-  /** For programs: where it was asked for, and wherever nobody looks at it. */
+  /** JSON lines: requested by an option, and whenever stdout is not a terminal. */
   readonly isJson: boolean
   readonly #output: Output
   readonly #hasColours: boolean
@@ -39,20 +39,20 @@ export class Printer {
     this.#hasColours = !env.NO_COLOR && env.TERM !== 'dumb'
   }
 
-  /** Tells one thing. @param facts the line for programs, beside its `kind` @param label what it is, and @param text the line for people */
+  /** Prints one line. @param facts fields of the JSON line, besides `kind` @param label heading of the text line @param text text line */
   tell (kind: string, facts: object, label: string, text: string, style: Style = 'dim'): void {
     this.finish()
     this.#output.write(`${this.isJson ? printable(JSON.stringify({ kind, ...facts })) : this.#paint(style, label.padEnd(LABEL_WIDTH)) + printable(text)}\n`)
   }
 
-  /** Shows how far it is, in place of what it showed before. */
+  /** Prints the progress, in place of the previous one. */
   progress (text: string): void {
     if (this.isJson) return
     this.#isUnfinished = true
     this.#output.write(`\r\u001b[K${printable(text)}`)
   }
 
-  /** Lets the progress line stand. */
+  /** Ends the progress line, which stays visible. */
   finish (): void {
     if (this.#isUnfinished) this.#output.write('\n')
     this.#isUnfinished = false

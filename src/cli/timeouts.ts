@@ -1,11 +1,11 @@
-// Waiting that ends: with what was waited for, after a time, or when the user has had enough.
+// Promise timeouts: resolve, time out, or abort on SIGINT.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EXIT, CliError } from './cli-error.js'
 
 /**
- * @param seconds how long to wait
- * @param late what it means if that was too short
- * @throws {CliError} `late`, or that it was interrupted
+ * @param seconds time limit
+ * @param late creates the error of a timeout
+ * @throws {CliError} the error of `late`, or `interrupted`
  */
 export async function withTimeout<T> (promise: Promise<T>, seconds: number, signal: AbortSignal, late: () => CliError): Promise<T> {
   const over = new AbortController()
@@ -17,7 +17,7 @@ export async function withTimeout<T> (promise: Promise<T>, seconds: number, sign
   }
 }
 
-/** Lets time pass. @param ms how much @throws {CliError} where it is interrupted */
+/** Waits. @param ms duration @throws {CliError} if interrupted */
 export async function delay (ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => { throw interrupted() })
 }

@@ -1,4 +1,4 @@
-// token: mints a room token, by the secret in the environment or through the API.
+// token: mints a room token, with TOKEN_SECRET in the environment or through the API.
 import { Value } from '@sinclair/typebox/value'
 import { MIN_SECRET_BYTES, RoomTokens, secretsOf } from '../auth/room-tokens.js'
 import { SYSTEM_CLOCKS } from '../clock.js'
@@ -10,7 +10,7 @@ import { ROLES, serverOf, SHARED } from './options.js'
 import { Printer, type Terminal } from './terminal.js'
 
 const { url, timeout, json, 'device-id': deviceId, 'api-key': apiKey } = SHARED
-/** Life of a token that is minted here, s. */
+/** Default lifetime of a token that is minted with TOKEN_SECRET, s. */
 const TTL = 900
 
 export const token = command({
@@ -45,12 +45,12 @@ export const token = command({
 
 async function sign (secrets: string, request: Parameters<RoomTokens['sign']>[0], ttl = TTL): Promise<RoomToken> {
   const list = secretsOf(secrets)
-  // A server with such a secret does not start.
+  // The server does not start with such a secret.
   if (list.length === 0 || list.some((secret) => Buffer.byteLength(secret) < MIN_SECRET_BYTES)) throw usageError(`TOKEN_SECRET must hold secrets of at least ${MIN_SECRET_BYTES} bytes each`)
   return await new RoomTokens(secrets, SYSTEM_CLOCKS).sign(request, ttl * 1000)
 }
 
-/** The token alone, so that it can be put into a variable. */
+/** Prints the token alone, so that a script can assign it to a variable. */
 function tell (minted: RoomToken, json: boolean | undefined, terminal: Terminal): number {
   if (json) new Printer(terminal, json).tell('token', { token: minted.token, expiresAt: minted.expiresAt }, '', '')
   else terminal.stdout.write(`${minted.token}\n`)

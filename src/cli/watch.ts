@@ -12,7 +12,7 @@ export const watch = command({
   example: 'payment_123 --json',
   options: { url, 'api-key': apiKey, timeout, json },
   run: async ([roomId], values, terminal) => {
-    // The API takes a key where it takes a token.
+    // The API accepts an API key in place of a room token.
     const token = values['api-key'] ?? (terminal.env.API_KEY || undefined)
     const device = new Device({ ...serverOf(values), roomId: roomId!, role: 'device1', deviceId: 'backend', token, stream: true }, terminal)
     return await follow(device, values.json, terminal)
