@@ -1,5 +1,5 @@
 // @ts-check
-// One device: the client on a network that can be cut, and what both pages show of the connection.
+// One device: the client on a simulated network, and the connection's status, timeline and controls, which both pages show.
 import { connect } from './client/index.js'
 import { button } from './elements.js'
 import { say } from './i18n.js'
@@ -8,13 +8,13 @@ import { BASE } from './server.js'
 import { showStatus, Timeline } from './timeline.js'
 
 /**
- * Joins the room, and shows on the page how that goes.
+ * Joins the room, and shows the connection and the events on the page.
  * @param {Pick<import('./client/index.js').ConnectOptions, 'roomId' | 'role' | 'deviceId' | 'token' | 'storage' | 'presence'>} options
  * @param {{ chip: HTMLElement, log: HTMLElement, controls: HTMLElement }} page
  */
 export function openDevice (options, { chip, log, controls }) {
   const timeline = new Timeline(log)
-  /** The events that the last join brought. */
+  /** Range of the events that the last join replayed. */
   let replay = { epoch: '', after: 0, until: 0 }
   let lostAt = 0
   let hasJoined = false
@@ -22,11 +22,11 @@ export function openDevice (options, { chip, log, controls }) {
 
   const network = new Network((frame, line) => {
     if (frame.type === 'ROOM_JOINED') joined(frame.payload, line)
-    // Sent before a reload, and answered to the page after it: nobody waits for it here any more.
+    // Acknowledgement of an event that was sent before a reload: this page has no promise for it.
     if (frame.type === 'ACK' && !device.own.has(frame.payload.id)) timeline.event({ type: sent.get(frame.payload.id), seq: frame.payload.seq }, ['afterReload'])
   }, ({ id, type }) => { if (id) sent.set(id, type) })
 
-  // Tried often before a stream is: what is lost here is lost on purpose.
+  // More socket attempts than the default before a stream is tried, since connections are lost on purpose here.
   const room = connect({ url: BASE, socketAttempts: 10, pongTimeout: 3_000, ...options, ...network.parts })
   const device = { room, network, timeline, own: new Set(), close }
 

@@ -1,5 +1,5 @@
 // @ts-check
-// Device 1: watches the payment. Shows where it stands, who is there and what happened.
+// Device 1: watches the payment, and shows its steps, the members and the events.
 import { openDevice } from './device.js'
 import { byId, element } from './elements.js'
 import { inEveryLanguage, money, words } from './i18n.js'
@@ -39,7 +39,7 @@ export function openShop ({ roomId, tokens }) {
     role: 'device1',
     deviceId: DEVICE_ID,
     token: tokens && freshTokens(roomId, tokens.device1),
-    // Nothing is kept across a reload, so that the whole payment is replayed and shown again.
+    // No storage: after a reload the whole payment is replayed and shown again.
     storage: null,
     presence: true
   }, { chip: byId('status1'), log: byId('timeline1'), controls: byId('network1') })
@@ -60,7 +60,7 @@ export function openShop ({ roomId, tokens }) {
   return device
 }
 
-/** The token that came with the payment; for each later connection a new one. @param {string} roomId @param {string} first */
+/** Returns a token function: first the token that came with the payment, then a new one for each later connection. @param {string} roomId @param {string} first */
 function freshTokens (roomId, first) {
   /** @type {string | undefined} */
   let next = first
@@ -69,7 +69,7 @@ function freshTokens (roomId, first) {
     next = undefined
     if (token) return token
     const { status, body } = await call('POST', `api/rooms/${roomId}/tokens`, { role: 'device1' })
-    // Without the key, say after a reload, the old one may still do.
+    // Without the API key, for example after a reload, the first token may still be valid.
     return status === 201 ? body.data.token : first
   }
 }

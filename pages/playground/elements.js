@@ -1,19 +1,19 @@
 // @ts-check
-// Elements of the page in fewer words.
+// Shorthands to find and create elements of the page.
 import { say } from './i18n.js'
 
 /** @typedef {[key: string, values?: Record<string, unknown>]} Words */
 
 /**
  * @param {string} id
- * @returns {any} the element, which is there
+ * @returns {any} the element, which must exist
  */
 export const byId = (id) => document.getElementById(id)
 
 /**
- * A new element. Strings among the children become text, never markup.
+ * Creates an element. Strings among the children become text, never markup.
  * @param {string} tag
- * @param {Record<string, any> & { say?: Words | undefined }} [attributes] `say` puts in words of the page's language
+ * @param {Record<string, any> & { say?: Words | undefined }} [attributes] `say` sets a text in the page's language
  * @param {...(Node | string)} children
  */
 export function element (tag, { say: words, ...attributes } = {}, ...children) {
@@ -36,12 +36,12 @@ export function button (words, onClick, attributes = {}) {
 }
 
 /**
- * Puts a text into the clipboard, and says so on the button.
+ * Copies a text to the clipboard, and confirms that on the button.
  * @param {HTMLElement} button
  * @param {string} text
  */
 export async function copy (button, text) {
-  // Only secure origins have a clipboard to write to; elsewhere the old way still works.
+  // The Clipboard API exists only in secure contexts; otherwise `execCommand` still works.
   if (navigator.clipboard) await navigator.clipboard.writeText(text).catch(() => copyOfOld(text))
   else copyOfOld(text)
   const { t: words = '' } = button.dataset

@@ -1,5 +1,5 @@
 // @ts-check
-// The language of the page: found, switched, and put into every element that says which words it holds.
+// Language of the page: detects it, switches it, and translates every element that has a text key.
 import { TEXTS } from './texts.js'
 
 const KEPT = 'playground-language'
@@ -10,7 +10,7 @@ let language = kept() ?? (navigator.language.toLowerCase().startsWith('pt') ? 'p
 /** @type {Set<() => void>} */
 const listeners = new Set()
 
-/** The words of a key, with values put in for `{name}`. @param {string} key @param {Record<string, unknown>} [values] */
+/** Returns the text of a key, with values inserted for `{name}`. @param {string} key @param {Record<string, unknown>} [values] */
 export function words (key, values = {}) {
   const text = /** @type {Record<string, string>} */ (TEXTS[language])[key] ?? key
   return text.replace(/\{(\w+)\}/g, (_, name) => {
@@ -21,7 +21,7 @@ export function words (key, values = {}) {
 
 const locale = () => language === 'pt' ? 'pt-BR' : 'en'
 
-/** Puts words into an element, and keeps them right when the language changes. @param {any} element @param {string} key @param {Record<string, unknown>} [values] */
+/** Sets the text of an element, and keeps it translated when the language changes. @param {any} element @param {string} key @param {Record<string, unknown>} [values] */
 export function say (element, key, values) {
   element.dataset.t = key
   if (values) element.dataset.values = JSON.stringify(values)
@@ -29,13 +29,13 @@ export function say (element, key, values) {
   element.textContent = words(key, values)
 }
 
-/** Runs now and after every change of the language. @param {() => void} show */
+/** Calls `show` now and after every change of the language. @param {() => void} show */
 export function inEveryLanguage (show) {
   listeners.add(show)
   show()
 }
 
-/** Fills in all words of the page, and the switches between languages. */
+/** Translates the page, and adds the switches between languages. */
 export function translatePage () {
   for (const group of document.querySelectorAll('.languages')) {
     for (const [code, name] of Object.entries({ en: 'English', pt: 'Português' })) {
@@ -46,7 +46,7 @@ export function translatePage () {
       group.append(choice)
     }
   }
-  // The other pages of this browser, such as the payer's in its frame, follow.
+  // The other pages of this browser, such as the payer's page in the iframe, follow the choice.
   addEventListener('storage', ({ key }) => { if (key === KEPT) show(kept() ?? language) })
   show(language)
 }
@@ -55,7 +55,7 @@ export function translatePage () {
 function speak (chosen) {
   try {
     localStorage.setItem(KEPT, chosen)
-  } catch { /* without storage it is chosen for this page alone */ }
+  } catch { /* without storage the choice is for this page only */ }
   show(chosen)
 }
 

@@ -1,10 +1,10 @@
 // @ts-check
-// A network that can be cut: the WebSocket and the fetch that a device is given, so that one device goes offline and not the whole browser.
+// Simulated network: a WebSocket and a fetch for one device, which can be cut, so that this device goes offline and not the whole browser.
 
 const OPEN = 1
 const CLOSED = 3
 
-/** What a device's network carries, for whoever looks on. */
+/** Network of one device. Reports each message in both directions. */
 export class Network {
   isOffline = false
   /** @type {Set<Line>} */
@@ -13,15 +13,15 @@ export class Network {
   #onSent
 
   /**
-   * @param {(frame: any, line: Line) => void} onFrame each frame that arrives, before the device gets it
-   * @param {(frame: any) => void} onSent each frame that is sent
+   * @param {(frame: any, line: Line) => void} onFrame called for each message that arrives, before the device receives it
+   * @param {(frame: any) => void} onSent called for each message that is sent
    */
   constructor (onFrame, onSent) {
     this.#onFrame = onFrame
     this.#onSent = onSent
   }
 
-  /** For the client's options of the same names. */
+  /** Parts of the platform, for the client's options of the same names. */
   get parts () {
     const open = (/** @type {string} */ url) => this.#open(url)
     /** @type {any} */
@@ -32,12 +32,12 @@ export class Network {
     }
   }
 
-  /** Every connection breaks, as at the edge of a mobile cell. New ones can be made at once. */
+  /** Breaks every connection, as at the edge of a mobile cell. New connections work at once. */
   drop () {
     for (const line of [...this.#lines]) line.cut()
   }
 
-  /** @param {boolean} isOffline nothing gets through; afterwards what was being dialled meanwhile is connected */
+  /** @param {boolean} isOffline true: nothing gets through; false: connections that were dialled meanwhile are opened */
   setOffline (isOffline) {
     this.isOffline = isOffline
     if (isOffline) return this.drop()
@@ -58,10 +58,10 @@ export class Network {
   }
 }
 
-/** As much of a WebSocket as the client uses. Without a network it stays unconnected, and does not fail: so it is in a tunnel, too. */
+/** Subset of the WebSocket API that the client uses. Offline, a connection stays in CONNECTING instead of failing, as in a tunnel. */
 class Line {
   readyState = 0
-  /** Whether the room was joined over it before. */
+  /** True once the room was joined over this connection. */
   hasJoined = false
   /** @type {((event: any) => void) | null} */
   onopen = null
@@ -112,7 +112,7 @@ class Line {
     this.#socket?.close(code)
   }
 
-  /** Breaks as the network would break it: without a word, and seen at once. */
+  /** Breaks the connection without a close frame, as the network would; the client notices at once. */
   cut () {
     const socket = this.#socket
     if (socket) {

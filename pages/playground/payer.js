@@ -1,5 +1,5 @@
 // @ts-check
-// Device 2: the page that the payment link leads to. What the payer does is told to the room; where they were, a reload finds in the room's state.
+// Device 2: the page of the payment link. Publishes the payer's actions to the room; after a reload it restores the screen from the room's state.
 import { openDevice } from './device.js'
 import { button, byId, element } from './elements.js'
 import { inEveryLanguage, money, say, translatePage, words } from './i18n.js'
@@ -7,13 +7,13 @@ import { inEveryLanguage, money, say, translatePage, words } from './i18n.js'
 /** @typedef {import('./client/index.js').PaymentState} PaymentState */
 
 const AMOUNT = 99.9
-/** The fields of each method, with the sample that is filled in on demand. */
+/** Fields of each payment method, with sample values to fill in on demand. */
 const FIELDS = /** @type {Record<string, Record<string, string>>} */ ({
   pix: { name: 'Maria da Silva', cpf: '123.456.789-09' },
   card: { name: 'Maria da Silva', cardNumber: '4111 1111 1111 1111', expiry: '12/30', cvv: '123' },
   boleto: { name: 'Maria da Silva', cpf: '123.456.789-09', email: 'maria@example.com' }
 })
-/** Where the payer is, for each last step. */
+/** Screen for each last step. */
 const SCREENS = /** @type {Record<string, string>} */ ({
   ENTERED_SUMMARY: 'summary', CLICKED_PROCEED: 'method', PAYMENT_METHOD_CHANGED: 'method', DATA_FILLED: 'pay', CLICKED_PAY: 'bank'
 })
@@ -29,7 +29,7 @@ let known
 let hasActed = false
 
 translatePage()
-// A link that is opened over another one changes only what stands after the `#`.
+// Opening another link in the same tab may change only the fragment after the `#`, which alone does not reload the page.
 addEventListener('hashchange', () => location.reload())
 inEveryLanguage(() => {
   for (const place of document.querySelectorAll('[data-amount]')) place.textContent = money(AMOUNT)
@@ -51,7 +51,7 @@ function join (roomId) {
   return device
 }
 
-/** A short name, the same after a reload. @param {string} roomId */
+/** Returns a short device id, the same after a reload. @param {string} roomId */
 function deviceName (roomId) {
   const key = `playground-device ${roomId}`
   const name = sessionStorage.getItem(key) ?? `phone_${newId().slice(0, 4)}`
@@ -59,24 +59,24 @@ function deviceName (roomId) {
   return name
 }
 
-/** The room's state: where the payer was before a reload, and results that somebody else reports. @param {PaymentState} state */
+/** Applies the room's state: the payer's screen before a reload, and results from other senders. @param {PaymentState} state */
 function goOn (state) {
   const isFirst = screen === ''
   const isNews = state.status !== known
   known = state.status
-  // Until the payer does something here. What was told before a reload may get there only after it.
+  // Only until the payer acts on this page: an event published before a reload may be logged after it.
   if (!hasActed && state.method && FIELDS[state.method]) choose(state.method)
   if (state.status !== 'pending') {
     if (isFirst || isNews) showResult(state)
   } else if (!hasActed) {
     show(SCREENS[state.step ?? 'ENTERED_SUMMARY'] ?? 'summary')
   }
-  // Always under one id: a reload before the answer tells it again, and it is told once.
+  // A fixed id: if the page is reloaded before the acknowledgement, the event is published again and logged once.
   if (isFirst && state.step === null) void tell('ENTERED_SUMMARY', {}, `${device?.room.deviceId}-entered`)
 }
 
 /**
- * What the payer did.
+ * Publishes an action of the payer.
  * @param {import('./client/index.js').PaymentEventType} type
  * @param {Record<string, unknown>} [payload]
  */
@@ -93,10 +93,10 @@ function showResult ({ status, outcome }) {
 }
 
 /**
- * Tells the room, now or when there is a network again; the page goes on meanwhile.
+ * Publishes an event to the room, now or when the network is back; the page goes on meanwhile.
  * @param {import('./client/index.js').PaymentEventType} type
  * @param {Record<string, unknown>} [payload]
- * @param {string} [id] of an event that was sent before
+ * @param {string} [id] id of an event that was published before, to repeat it
  */
 async function tell (type, payload = {}, id = newId()) {
   if (!device) return
@@ -117,7 +117,7 @@ async function tell (type, payload = {}, id = newId()) {
 }
 
 /**
- * What the bank answers. It may be what was the result before, or outranked by a backend's: the state decides what is shown.
+ * Publishes the bank's result. The state decides which screen is shown: the result may repeat the previous one, or be outranked by a backend's.
  * @param {'PAYMENT_SUCCESS' | 'PAYMENT_ERROR'} type
  * @param {Record<string, unknown>} payload
  */
@@ -130,7 +130,7 @@ async function tellResult (type, payload) {
   if (screen === 'bank' && state && state.status !== 'pending') showResult(state)
 }
 
-/** A name that no other event has. `randomUUID` is there on secure origins alone, and a phone opens this page on a plain one. */
+/** Returns a unique id. `randomUUID` exists only in secure contexts, and a phone opens this page over plain HTTP. */
 function newId () {
   return [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 }
@@ -141,7 +141,7 @@ function show (name) {
   const isFirst = screen === ''
   screen = name
   for (const section of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('[data-screen]'))) section.hidden = section.dataset.screen !== name
-  // Whoever pressed a button that is gone now is led to what is there instead.
+  // Move the focus from the button that is now hidden to the heading of the new screen.
   if (!isFirst) /** @type {HTMLElement | null} */ (document.querySelector(`[data-screen="${name}"] h1`))?.focus()
 }
 

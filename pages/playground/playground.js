@@ -1,5 +1,5 @@
 // @ts-check
-// The playground: makes a payment, watches it as device 1, and gives its link to device 2 and to the requests.
+// The playground: creates a payment, watches it as device 1, and passes its link to device 2 and to the REST requests.
 import { openShop } from './device1.js'
 import { byId, copy, element } from './elements.js'
 import { say, translatePage, words } from './i18n.js'
@@ -54,10 +54,10 @@ function begin (payment) {
   })
 }
 
-/** So that a reload goes on with it. @param {Payment} payment */
+/** Stores the payment, so that a reload continues it. @param {Payment} payment */
 function keep (payment) { sessionStorage.setItem(KEPT, JSON.stringify(payment)) }
 
-/** The token stands after the `#`, which no browser sends to any server. @param {Payment} payment */
+/** Shows the payment link. The token is in the fragment after the `#`, which a browser never sends to a server. @param {Payment} payment */
 function showLink ({ roomId, tokens }) {
   const url = new URL(`playground/pay.html#${new URLSearchParams({ room: roomId, ...(tokens && { token: tokens.device2 }) })}`, BASE)
   const link = byId('link')

@@ -1,5 +1,5 @@
 // @ts-check
-// The REST API for this payment: each request as curl, to copy and to run.
+// REST requests for this payment: each shown as a curl command, to copy or to run.
 import { button, byId, copy, element } from './elements.js'
 import { inEveryLanguage, words } from './i18n.js'
 import { BASE, call, getKey } from './server.js'
@@ -39,7 +39,7 @@ function requestsFor ({ roomId, tokens }) {
   ]
 }
 
-/** The key itself has no place in a command that is copied around. @param {ApiRequest} request */
+/** Returns the curl command of a request, with `$KEY` in place of the API key, since commands are copied and shared. @param {ApiRequest} request */
 function curlOf ({ method, path, body }) {
   const quoted = (/** @type {string} */ text) => `'${text.replaceAll("'", "'\\''")}'`
   return [
@@ -51,12 +51,12 @@ function curlOf ({ method, path, body }) {
 
 /** @type {Array<() => void>} */
 let speak = []
-// What is said in a body is said in the page's language, too.
+// Request bodies hold texts in the page's language, too.
 inEveryLanguage(() => { for (const say of speak) say() })
 
 /**
  * @param {{ roomId: string, tokens?: object }} payment
- * @param {(token: string) => void} onToken a token for the payer was minted
+ * @param {(token: string) => void} onToken called with a new token for the payer
  */
 export function showRequests (payment, onToken) {
   speak = []

@@ -1,21 +1,21 @@
 // @ts-check
-// The REST API as this page calls it: same server, with the key that was typed in.
+// REST client of the page: same server, with the API key that the user typed in.
 
 const KEY = 'playground-key'
 
-/** Where the server is: one level above this page, whatever stands before that. */
+/** URL of the server: one level above this page, behind any path prefix. */
 export const BASE = new URL('../', document.baseURI).href
 
 export const getKey = () => sessionStorage.getItem(KEY) ?? undefined
 
-/** @param {string} key kept for this tab */
+/** @param {string} key stored for this tab */
 export function setKey (key) { sessionStorage.setItem(KEY, key) }
 
 /**
  * @param {string} method
- * @param {string} path after the server's address, without a slash before it
+ * @param {string} path relative to the server's URL, without a leading slash
  * @param {object} [body]
- * @returns {Promise<{ status: number, body: any }>} the answer, whatever its status; rejects where there is none
+ * @returns {Promise<{ status: number, body: any }>} the response, with any status; rejects if there is none
  */
 export async function call (method, path, body) {
   const key = getKey()

@@ -1,5 +1,5 @@
 // @ts-check
-// Every text of the playground, in both languages. test/routes/playground.test.ts sees to it that neither lacks one.
+// Texts of the playground, in both languages. test/routes/playground.test.ts checks that neither language lacks one.
 
 const en = {
   title: 'Payment playground',

@@ -1,24 +1,24 @@
 // @ts-check
-// What happened, line by line: the events of the room with their place in its log, and what the network did in between.
+// Timeline: one line for each event of the room, with its sequence number, and for each change of the network.
 import { element } from './elements.js'
 import { say, timeOf } from './i18n.js'
 
-/** Lines that are kept. */
+/** Largest number of lines. */
 const MAX_LINES = 300
 
 export class Timeline {
   #log
   #list = element('ol')
 
-  /** @param {HTMLElement} log the element that is a log */
+  /** @param {HTMLElement} log element with the role of a log */
   constructor (log) {
     this.#log = log
     log.replaceChildren(this.#list)
   }
 
   /**
-   * What the network or the room did.
-   * @param {string} kind `good`, `bad` or nothing, for its colour
+   * Adds a line about the network or the room.
+   * @param {string} kind `good`, `bad` or empty, for the colour
    * @param {import('./elements.js').Words} words
    */
   note (kind, ...words) {
@@ -26,10 +26,10 @@ export class Timeline {
   }
 
   /**
-   * An event of the room.
+   * Adds a line for an event of the room.
    * @param {{ type: string, seq?: number, timestamp?: number, source?: string, payload?: Record<string, any> }} event
-   * @param {string[]} [tags] words that are said of it, such as `replayed`
-   * @returns {(seq: number | undefined, ...tags: string[]) => void} for what is known of it later
+   * @param {string[]} [tags] text keys of its labels, such as `replayed`
+   * @returns {(seq: number | undefined, ...tags: string[]) => void} sets the sequence number and the labels later
    */
   event ({ type, seq, timestamp = Date.now(), source, payload = {} }, tags = []) {
     const place = element('b', { class: 'seq' })
@@ -52,7 +52,7 @@ export class Timeline {
     const wasAtEnd = scrollHeight - scrollTop - clientHeight < 24
     this.#list.append(line)
     if (this.#list.childElementCount > MAX_LINES) this.#list.firstElementChild?.remove()
-    // Whoever scrolled up to read is left there.
+    // A reader who has scrolled up stays there.
     if (wasAtEnd) this.#log.scrollTop = this.#log.scrollHeight
   }
 }
@@ -62,14 +62,14 @@ function timeStamp (time) {
   return element('time', { datetime: new Date(time).toISOString() }, timeOf(time))
 }
 
-/** What an event carries, but for what every event does. @param {Record<string, any>} payload */
+/** Shows the payload without the keys that every event has. @param {Record<string, any>} payload */
 function details ({ roomId, deviceId, timestamp, source, ...rest }) {
   const shown = Object.entries(rest).map(([name, value]) => `${name}: ${Array.isArray(value) ? value.join(', ') : value}`)
   return element('span', { class: 'details' }, shown.join(' · '))
 }
 
 /**
- * The state of a connection, as a small label.
+ * Shows the status of a connection as a small label.
  * @param {HTMLElement} chip
  * @param {string} status
  */
