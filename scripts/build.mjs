@@ -1,5 +1,5 @@
-// Compiles src, plugins and routes into dist. With --if-stale only when a source is newer than what was built, so that
-// `npm start` works on a fresh clone and costs nothing afterwards. Plain JavaScript: it runs before anything is compiled.
+// Compiles src, plugins and routes into dist. With --if-stale it compiles only if a source is newer than the last build, so that `npm start` works on a
+// fresh clone and costs nothing afterwards. Plain JavaScript, since it runs before anything is compiled.
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -11,21 +11,21 @@ const sources = ['src', 'plugins', 'routes', 'package.json', 'package-lock.json'
 
 if (process.argv.includes('--if-stale') && isFresh()) process.exit(0)
 
-// A source that was deleted must not live on in dist, where autoload would find it.
+// Delete dist first: autoload would still find the output of a deleted source there.
 rmSync(join(root, 'dist'), { recursive: true, force: true })
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
 const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' })
 if (status !== 0) process.exit(status ?? 1)
-// The package's command, which tsc does not know to be one.
+// tsc does not make the package's command executable.
 chmodSync(join(root, 'dist', 'src', 'cli', 'index.js'), 0o755)
 writeFileSync(stamp, '')
 
 function isFresh () {
-  // An image ships dist without its sources: there is nothing that could be newer.
+  // A container image ships dist without its sources: nothing can be newer.
   if (!existsSync(join(root, 'src'))) return true
   if (!existsSync(stamp)) return false
   const builtAt = statSync(stamp).mtimeMs
-  // Folders count too: their time changes when a file in them is deleted.
+  // Folders count too: their mtime changes when a file in them is deleted.
   return sources.every((source) => newest(join(root, source)) <= builtAt)
 }
 

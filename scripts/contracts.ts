@@ -1,4 +1,4 @@
-// Writes the published contracts from the schemas that validate: openapi.yaml and asyncapi.yaml. With --check it only says whether they are current.
+// Writes the published contracts, openapi.yaml and asyncapi.yaml, from the schemas that validate. With --check it only reports whether they are current.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
@@ -18,7 +18,7 @@ await app.close()
 
 for (const [name, document] of Object.entries(contracts)) {
   const file = join(ROOT, name)
-  // Anchors would save lines and cost readers: many generators do not resolve them.
+  // No YAML anchors: they save lines, but many generators do not resolve them.
   const text = stringify(document, { aliasDuplicateObjects: false })
   if (!process.argv.includes('--check')) {
     writeFileSync(file, text)

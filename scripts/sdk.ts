@@ -1,4 +1,4 @@
-// Writes what is generated of the SDK: its types from openapi.yaml, and its JavaScript from sdk/index.ts. With --check it only says whether it is current.
+// Generates the SDK: its types from openapi.yaml, and its JavaScript from sdk/index.ts. With --check it only reports whether both are current.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -6,7 +6,7 @@ import openapiTS, { astToString } from 'openapi-typescript'
 import ts from 'typescript'
 import { ROOT } from '../src/root.js'
 
-/** The generated files as they should be: the name in sdk/, and the text. */
+/** Returns the generated files as they should be: their names in sdk/, and their texts. */
 export async function sdkFiles (): Promise<Map<string, string>> {
   const schema = astToString(await openapiTS(pathToFileURL(join(ROOT, 'openapi.yaml')), { silent: true }))
   const files = new Map([['schema.d.ts', `// Generated from openapi.yaml by \`npm run sdk\`.\n\n${schema}`]])
