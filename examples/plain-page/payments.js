@@ -1,7 +1,7 @@
-// The shop's backend asks the payment server: a room for a payment, and a token for each page.
+// Requests of the shop's backend to the payment server: creates a room for a payment, and a token for each page.
 
 /**
- * @param {{ server: string, key: string }} access where the payment server is, and the API key; neither leaves this process
+ * @param {{ server: string, key: string }} access URL of the payment server, and the API key; neither leaves this process
  */
 export function payments ({ server, key }) {
   async function ask (path, body) {

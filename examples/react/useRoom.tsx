@@ -1,16 +1,16 @@
-// A payment's room as React state: joined while the component is there, left with it.
+// Payment room as React state: joins when the component is mounted, and leaves when it is unmounted.
 import { useCallback, useEffect, useRef, useState } from 'react'
 import { connect, type ConnectOptions, type PaymentState, type Room, type RoomEvent, type Status } from 'ws-payment-server/client'
 
 /**
  * @param onEvent called for every event of another device or a backend, once and in order
- * @param options a room is joined anew when its address, its id, the role or the device changes; a `token` that expires is best given as a function
+ * @param options the room is joined anew when `url`, `roomId`, `role` or `deviceId` changes; pass a `token` that expires as a function
  */
 export function useRoom (options: ConnectOptions, onEvent?: (event: RoomEvent) => void) {
   const [status, setStatus] = useState<Status>('connecting')
   const [state, setState] = useState<PaymentState | undefined>(undefined)
   const room = useRef<Room | undefined>(undefined)
-  // The newest handler is called, and a new one is no reason to leave the room.
+  // The ref holds the newest handler: a new handler is no reason to leave the room.
   const handler = useRef(onEvent)
   handler.current = onEvent
 
@@ -25,7 +25,7 @@ export function useRoom (options: ConnectOptions, onEvent?: (event: RoomEvent) =
     return () => joined.close()
   }, [options.url, options.roomId, options.role, options.deviceId])
 
-  // To be called from effects and handlers, when there is a room.
+  // For effects and event handlers only: the room exists once the effect above has run.
   const publish = useCallback<Room['publish']>((type, payload, options) => room.current!.publish(type, payload, options), [])
   return { status, state, publish }
 }

@@ -1,4 +1,4 @@
-// The payment provider calls here when a payment has its result; the payment's room is told, as a result that is verified.
+// Webhook of the payment provider: receives the result of a payment, and publishes it to the payment's room as a verified result.
 import http from 'node:http'
 import { isGenuine } from './signature.js'
 
@@ -12,7 +12,7 @@ function eventOf ({ id, type, data }) {
   if (type === 'payment.failed') return { type: 'PAYMENT_ERROR', payload: { error, code }, id }
 }
 
-/** @returns the status for the provider: 200 ends it, 503 makes the provider deliver it again */
+/** @returns status for the provider: 200 ends the delivery, 503 makes the provider deliver again */
 async function tellRoom ({ room }, event) {
   const response = await fetch(`${SERVER}/api/rooms/${encodeURIComponent(room)}/events`, {
     method: 'POST',
@@ -36,7 +36,7 @@ async function take (request) {
   if (!isGenuine(WEBHOOK_SECRET, request.headers['x-signature'], body)) return 401
   const webhook = JSON.parse(body)
   const event = eventOf(webhook)
-  // Here your backend writes the result into its own database, before all else.
+  // Here your backend writes the result into its own database, before anything else.
   return event ? tellRoom(webhook.data, event) : 200
 }
 

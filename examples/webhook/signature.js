@@ -1,10 +1,10 @@
-// Whether a webhook is from the payment provider: an HMAC over the time and the very bytes that came in.
+// Verifies that a webhook is from the payment provider: an HMAC over the timestamp and the exact bytes that were received.
 import { createHmac, timingSafeEqual } from 'node:crypto'
 
-/** How old a webhook may be, s: one that somebody wrote down and sends again later is refused. */
+/** Largest age of a webhook, s: one that was recorded and is replayed later is refused. */
 const TOLERANCE = 300
 
-/** @param {string} secret shared with the provider @param {number} time s @param {Buffer | string} body */
+/** @param {string} secret shared with the provider @param {number} time Unix time, s @param {Buffer | string} body */
 export function sign (secret, time, body) {
   return createHmac('sha256', secret).update(`${time}.`).update(body).digest('hex')
 }
