@@ -1,5 +1,5 @@
-// How far it scales: nodes and shards for three sizes, what grows faster than the number of rooms, and what gives first. `npm run bench:capacity` reads
-// bench/cost.json and prints the tables of docs/scaling.md.
+// Capacity report: nodes and shards for three sizes, the costs that grow faster than the number of rooms, and the limits in the order in which they are
+// reached. `npm run bench:capacity` reads bench/cost.json and prints the tables of docs/scaling.md.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CHECK_INTERVAL } from '../src/broker/redis/subscriptions.js'
@@ -13,15 +13,15 @@ import type { RedisWork } from './stage.js'
 
 export const SIZES = [10_000, 1_000_000, 100_000_000] as const
 
-/** `maxclients` of Redis as it comes. */
+/** Default of `maxclients` in Redis. */
 const MAX_CLIENTS = 10_000
-/** Up to here "high performance and linear scalability" is what the Redis Cluster specification aims at. */
+/** Shards up to which the Redis Cluster specification aims at "high performance and linear scalability". */
 const MAX_CLUSTER = 1_000
-/** One for commands and one for the channels. */
+/** Connections of a node to each shard: one for commands and one for the channels. */
 const CONNECTIONS = 2
-/** Nodes and sockets on each that a restart is played with. */
+/** Nodes, and sockets on each, in the simulation of a restart. */
 const [PLAYED_NODES, PLAYED_SOCKETS] = [100, 1_000]
-/** Time after a failover in which everyone should be back, s. */
+/** Time after a failover within which all clients should be back, s. */
 const BACK = 20
 
 export function readCost (): Cost { return JSON.parse(readFileSync(join(ROOT, 'bench/cost.json'), 'utf8')) as Cost }
@@ -34,12 +34,12 @@ type Row = readonly string[]
 
 function table (head: Row, rows: readonly Row[]): string { return [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n') }
 
-/** A row for each figure and a column for each size. */
+/** Formats a table with a row for each figure and a column for each size. */
 function bySize (plans: readonly Plan[], rows: ReadonlyArray<readonly [name: string, figure: (plan: Plan) => string]>): string {
   return table(['Rooms in use', ...plans.map(({ demand }) => whole(demand.rooms))], rows.map(([name, figure]) => [name, ...plans.map(figure)]))
 }
 
-/** What was measured, in the order of a payment. */
+/** Returns the table of the measured costs, in the order of a payment. */
 export function costs ({ embedded, redis: { node, redis, memory }, registry: { event, beat, index } }: Cost): string {
   const work = ({ cpu, commands, bytesIn, bytesOut }: RedisWork) => `${digits(cpu, 3)} µs, ${digits(commands, 3)} commands, ${digits(bytesIn, 3)} B in, ${digits(bytesOut, 3)} B out`
   const kib = (bytes: number) => `${digits(bytes / 1024, 3)} KiB`
@@ -102,7 +102,7 @@ export function restarts (cost: Cost, plans: readonly Plan[]): string {
     fewest: play(plan, 'fewest'),
     two: play(plan, 'fewer of two')
   }]))
-  /** Joins per second of a node, as a share of its core. */
+  /** Returns the share of a node's core that is spent on joins, at a multiple of their usual rate. */
   const busy = ({ demand, nodes: { count } }: Plan, times: number) => percent(times * demand.joins / count * join)
   return bySize(plans, [
     ['Sockets on a node', ({ demand, nodes }) => digits(demand.sockets / nodes.count)],
@@ -120,7 +120,7 @@ export function restarts (cost: Cost, plans: readonly Plan[]): string {
   ])
 }
 
-/** What ends it, by the number of rooms at which it does, and what moves that. */
+/** Returns the table of the limits, by the number of rooms at which each is reached, and the remedy for each. */
 export function limits (cost: Cost): string {
   const nodesFor = (rooms: number) => planNodes(cost, demandOf(rooms)).count
   const shardsFor = (rooms: number) => binding(shardBounds(cost, demandOf(rooms), nodesFor(rooms)))[1]
@@ -143,18 +143,18 @@ function play ({ nodes: { count } }: Plan, policy: Policy): Restart {
   return restartNode(Math.min(count, PLAYED_NODES), PLAYED_SOCKETS, lifeOf(), policy, seeded(SEED))
 }
 
-/** On average a socket lasts as long as its payment, less what the reconnects take off, s. */
+/** Returns the mean lifetime of a socket, s: the payment, less what the reconnects take off. */
 function lifeOf (): number { return ASSUMED.payment * ASSUMED.sockets / (ASSUMED.sockets + ASSUMED.reconnects) }
 
 function indexSize (rooms: number): number { return indexAfterDay(demandOf(rooms).begins, ASSUMED.payment + RETENTION + 60, RETENTION) }
 
-/** CPU of the shard with the index for it alone, as a share of what a shard may use. */
+/** Returns the CPU that the index of rooms takes on its shard, as a share of what a shard may use. */
 function indexShare ({ registry: { index } }: Cost, rooms: number): number {
   const { begins, sockets } = demandOf(rooms)
   return (begins + sockets / (RETENTION / 4)) * index.redis / (ASSUMED.shardCpu * 1_000_000)
 }
 
-/** The least number of rooms, to two digits, at which it is so. */
+/** Returns the smallest number of rooms, to two digits, at which the limit is exceeded. */
 function firstOver (isOver: (rooms: number) => boolean): number {
   let [from, to] = [Math.log(1_000), Math.log(1e10)]
   while (to - from > 0.005) {
@@ -165,7 +165,7 @@ function firstOver (isOver: (rooms: number) => boolean): number {
   return Math.exp(to)
 }
 
-/** Everything that it prints. */
+/** Returns all tables of the report. */
 export function report (cost: Cost): Record<'costs' | 'needs' | 'growth' | 'restarts' | 'limits', string> {
   const plans = SIZES.map((rooms) => plan(cost, rooms))
   return { costs: costs(cost), needs: needs(cost, plans), growth: growth(cost, plans), restarts: restarts(cost, plans), limits: limits(cost) }

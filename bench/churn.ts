@@ -1,19 +1,19 @@
-// Payments that come and go for as long as told, with reloads and sudden ends: memory and descriptors must stay where they are.
-// `npm run soak:churn -- --minutes 30`; exit 1 if they do not.
+// Churn soak test: payments that come and go for a given time, with reloads and cut connections. Memory and file descriptors must not grow.
+// `npm run soak:churn -- --minutes 30`; exit code 1 if they do.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { Device, EVENTS_PER_PAYMENT } from './devices.js'
 import { build, ServerUnderTest } from './process.js'
 
-/** Payments that go on at once, at the most. */
+/** Largest number of concurrent payments. */
 const AT_ONCE = 64
-/** Payments that begin in a second, whatever else the machine does: how many rooms are kept, and so the memory, must not depend on it. */
+/** Payments that begin per second. A fixed rate: the number of rooms, and with it the memory, must not depend on the load of the machine. */
 const RATE = 250
-/** How long rooms are kept: after a few of these as many end as begin. */
+/** Retention of rooms, s: after a few of these, as many rooms end as begin. */
 const RETENTION = 20
-/** How much more memory the last third may take than the one before it, as a share. */
+/** Memory growth allowed from the second third of the run to the last, as a share. */
 const TOLERANCE = 0.05
-/** Descriptors that may be left in the end beside those of the start, those of this program's own questions. */
+/** Descriptors allowed at the end beside those of the start: those of this program's own requests. */
 const LEFT = 8
 
 const { values: { minutes } } = parseArgs({ options: { minutes: { type: 'string', default: '30' } } })
@@ -24,7 +24,7 @@ if (!(Number(minutes) >= 3)) {
 build()
 process.exitCode = await churn(Number(minutes)) ? 0 : 1
 
-/** @returns whether all stayed where it was */
+/** @returns whether memory and descriptors stayed within the limits */
 async function churn (minutes: number): Promise<boolean> {
   const server = await ServerUnderTest.start({ ROOM_RETENTION_SECONDS: String(RETENTION), PRESENCE_GRACE_SECONDS: '2' })
   try {
@@ -59,7 +59,7 @@ async function churn (minutes: number): Promise<boolean> {
   }
 }
 
-/** One payment: a shop that watches and reloads once, a phone whose connection is cut in between, and both leave, in one way or another. */
+/** Runs one payment: a shop that watches and reloads once, and a phone whose connection is cut halfway. In the end both close their sockets. */
 async function pay (url: string, roomId: string): Promise<void> {
   const shop = await entered(url, roomId, 'device_1')
   const phone = await entered(url, roomId, 'device_2')

@@ -1,5 +1,5 @@
-// What an event, a connection and a room cost here, beside other servers on the same machine in the same run. `npm run bench` writes docs/benchmarks.md;
-// `npm run bench -- --quick` only prints, after two minutes. Figures of two runs are not to be compared: ratios within one are.
+// Benchmark: cost of an event, a connection and a room, beside other servers on the same machine in the same run. `npm run bench` writes docs/benchmarks.md;
+// `npm run bench -- --quick` only prints, after two minutes. Compare the ratios within one run, not the figures of two runs.
 import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -16,37 +16,37 @@ import { SUITES, type Slice, type Suite } from './compare/suites.js'
 import { build } from './process.js'
 import { withRedis } from './redis-look.js'
 
-/** Share of the servers' CPU that others may use before the figures are called noisy. */
+/** Share of the servers' CPU that other processes may use before the figures count as noisy. */
 const NOISY = 0.1
-/** Time between slices, in which garbage is collected and nothing is measured, ms. */
+/** Pause between slices, in which garbage is collected and nothing is measured, ms. */
 const REST = 100
 
 interface Plan {
-  /** Restarts of all contestants. */
+  /** Number of restarts of all contestants. */
   readonly rounds: number
-  /** Slices of each contestant in a round. */
+  /** Number of slices of each contestant in a round. */
   readonly cycles: number
-  /** How large a slice is. */
+  /** Size of a slice, as a share of the full size. */
   readonly scale: number
-  /** What there is no time for unless it is asked for by name. */
+  /** Parts that run only if they are requested by name, for lack of time. */
   readonly without: readonly string[]
 }
 
 const FULL: Plan = { rounds: 3, cycles: 6, scale: 1, without: [] }
 const QUICK: Plan = { rounds: 1, cycles: 3, scale: 0.25, without: ['keeping'] }
 
-/** What a contestant's figure came to: the middle of all slices, and of its ratio to the first contestant's the middle, the least and the most over the restarts. */
+/** Figure of a contestant: the median of all slices, and its ratio to the first contestant: the median, the least and the most over the restarts. */
 export interface Figure { readonly figure: number, readonly ratio: number, readonly least: number, readonly most: number }
 export interface Row { readonly name: string, readonly figures: readonly Figure[] }
 export interface Table { readonly suite: Suite, readonly rows: readonly Row[], readonly foreign: number }
 
-/** The middle one, or between the two in the middle. */
+/** Returns the median; for an even count the mean of the two middle figures. */
 function middle (figures: readonly number[]): number {
   const sorted = figures.toSorted((a, b) => a - b)
   return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2
 }
 
-/** One start of all contestants: they take turns, slice by slice, so that a machine that drifts drifts for all of them. */
+/** Runs a round: one start of all contestants, which take turns slice by slice, so that drift of the machine affects all of them. */
 async function round (suite: Suite, contestants: readonly Contestant[], { cycles, scale }: Plan): Promise<Slice[][]> {
   return withRedis(async (redis) => {
     pin(redis.pid, SERVERS)
@@ -56,7 +56,7 @@ async function round (suite: Suite, contestants: readonly Contestant[], { cycles
       const start = async (contestant: Contestant) => {
         const one = await Running.start(contestant, redis)
         running.push(one)
-        // An event over Redis takes several times as long; slices should not.
+        // An event over Redis takes several times as long; a smaller slice keeps the duration similar.
         return suite.prepare(one, contestant.nodes > 0 ? scale / 4 : scale)
       }
       if (suite.solo) {
@@ -85,8 +85,8 @@ async function round (suite: Suite, contestants: readonly Contestant[], { cycles
 }
 
 /**
- * Restarts everything several times: what the compiler makes of one and the same code differs from start to start. Those over Redis have turns of their own
- * with the first: nodes over Redis have something to do also where nothing is sent, which would be in the way of the others.
+ * Compares the contestants over several restarts, since the compiler optimizes the same code differently from start to start. Contestants over Redis run
+ * in a group of their own, with the first contestant: their nodes work even when no events are sent, which would disturb the others.
  */
 async function compare (suite: Suite, contestants: readonly Contestant[], plan: Plan): Promise<Table> {
   const rows: Row[] = []
@@ -103,10 +103,10 @@ async function compare (suite: Suite, contestants: readonly Contestant[], plan: 
   return { suite, rows, foreign: middle(foreign) }
 }
 
-/** @param mine slices of each restart @param first those of the one that it is compared with */
+/** @param mine slices of each restart @param first slices of the contestant that is compared with */
 function figuresOf (mine: readonly Slice[][], first: readonly Slice[][]): Figure[] {
   return mine[0]![0]!.figures.map((_, n) => {
-    // Of slices of the same turn.
+    // Each ratio is between slices of the same cycle.
     const ratios = mine.map((slices, restart) => middle(slices.map(({ figures }, turn) => figures[n]! / first[restart]![turn]!.figures[n]!)))
     return { figure: middle(mine.flat().map(({ figures }) => figures[n]!)), ratio: middle(ratios), least: Math.min(...ratios), most: Math.max(...ratios) }
   })
@@ -114,7 +114,7 @@ function figuresOf (mine: readonly Slice[][], first: readonly Slice[][]): Figure
 
 function rounded (value: number): string { return value >= 1000 ? Math.round(value).toLocaleString('en') : Number(value.toPrecision(3)).toString() }
 
-/** A table in Markdown, with what is to be said of it. */
+/** Formats the table of a suite in Markdown, with a note if the machine was busy. */
 export function show ({ suite, rows, foreign }: Table): string {
   const head = ['', ...suite.units.flatMap((unit) => [unit, `× ${rows[0]!.name}`, 'restarts'])]
   const lines = rows.map(({ name, figures }) => [name, ...figures.flatMap(({ figure, ratio, least, most }) => [rounded(figure), ratio.toFixed(2), `${least.toFixed(2)}–${most.toFixed(2)}`])])
@@ -169,7 +169,7 @@ if (process.argv[1] === import.meta.filename) {
   build()
   pin(process.pid, DRIVER)
   const plan = quick ? QUICK : FULL
-  // Two minutes do not do for Redis as well.
+  // Two minutes are not enough for the contestants over Redis.
   const contestants = quick ? CONTESTANTS.filter(({ nodes }) => nodes === 0) : CONTESTANTS
   const wanted = (name: string) => only?.includes(name) ?? !plan.without.includes(name)
   if (quick) console.log(`One restart, ${plan.scale * 100} % of the load: where something stands, not by how much.\n`)

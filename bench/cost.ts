@@ -1,5 +1,6 @@
-// What a node costs, and its Redis: CPU time, memory and bytes for each join, event, socket and room. `npm run bench:cost` writes bench/cost.json, which
-// bench/capacity.ts reckons with. Three runs from fresh processes; each figure is the middle one. CPU time, since a busy machine changes that the least.
+// Measures the cost of a node and of its Redis: CPU time, memory and bytes for each join, event, socket and room. `npm run bench:cost` writes
+// bench/cost.json, the input of bench/capacity.ts. Three runs from fresh processes; each figure is the median. CPU time, since the load of the machine
+// changes it the least.
 import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
@@ -11,7 +12,7 @@ import { build, median } from './process.js'
 const RUNS = 3
 const COMMAND = 'npm run bench:cost'
 
-/** What is in bench/cost.json. */
+/** Content of bench/cost.json. */
 export interface Cost {
   readonly about: { readonly command: string, readonly date: string, readonly cpu: string, readonly node: string, readonly redis: string, readonly runs: number }
   readonly embedded: EmbeddedCost
@@ -40,7 +41,7 @@ if (process.argv[1] === import.meta.filename) {
   writeFileSync(join(ROOT, 'bench/cost.json'), `${JSON.stringify(cost, null, 2)}\n`)
 }
 
-/** Measures again and again, and takes the middle of each figure by itself. */
+/** Measures RUNS times, and takes the median of each figure separately. */
 async function middleOf<T extends object> (name: string, measure: () => Promise<T>): Promise<T> {
   const runs: T[] = []
   for (let run = 1; run <= RUNS; run++) {
@@ -56,5 +57,5 @@ function middle (values: readonly unknown[]): unknown {
   return Object.fromEntries(Object.keys(first as object).map((key) => [key, middle(values.map((value) => (value as Record<string, unknown>)[key]))]))
 }
 
-/** Three digits are more than the measurement has. */
+/** Rounds to three digits, which are more than the precision of the measurement. */
 function rounded (value: number): number { return Number(value.toPrecision(3)) }

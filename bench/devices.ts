@@ -1,8 +1,8 @@
-// The devices of a measurement: plain sockets that connect, join and publish, each step answered before the next, and as cheap as they can be.
+// Devices of a measurement: plain sockets that connect, join and publish, wait for the reply to each step, and cost as little as possible.
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
 
-/** The events of an average payment, as a payer's page sends them. */
+/** Events of an average payment, as a payer's page sends them. */
 const PAYMENT: ReadonlyArray<{ type: string, payload: object }> = [
   { type: 'ENTERED_SUMMARY', payload: {} },
   { type: 'CLICKED_PROCEED', payload: {} },
@@ -17,16 +17,16 @@ const PAYMENT: ReadonlyArray<{ type: string, payload: object }> = [
 export const EVENTS_PER_PAYMENT = PAYMENT.length
 
 export class Device {
-  /** Events that it was told of. */
+  /** Number of events received. */
   events = 0
   readonly #socket: WebSocket
   readonly #waiting = new Map<string, () => void>()
 
   private constructor (readonly roomId: string, readonly deviceId: string, url: string) {
-    // The greeting may come in the packet of the upgrade: the listener is there before the socket is open.
+    // The greeting may arrive in the packet of the upgrade: attach the listener before the socket is open.
     const socket = this.#socket = new WebSocket(url, { perMessageDeflate: false })
     socket.on('message', (data: Buffer) => this.#hear(data.toString('latin1')))
-    socket.on('error', () => { /* the close that follows says it */ })
+    socket.on('error', () => { /* the close event that follows reports it */ })
     socket.on('close', (code) => { if (this.#waiting.size > 0) throw new Error(`${deviceId} of ${roomId} was closed: ${code}`) })
   }
 
@@ -41,14 +41,14 @@ export class Device {
     await this.#answer('ROOM_JOINED')
   }
 
-  /** Publishes the n-th event of its payments, and waits until it is acknowledged. */
+  /** Publishes the n-th event of its payments, and waits for the acknowledgement. */
   async publish (n: number): Promise<void> {
     const { type, payload } = PAYMENT[n % PAYMENT.length]!
     this.#send({ type, payload: { roomId: this.roomId, deviceId: this.deviceId, ...payload }, id: `${this.roomId}-${n}` })
     await this.#answer('ACK')
   }
 
-  /** Goes without a word. */
+  /** Cuts the connection without a close frame. */
   cut (): void { this.#socket.terminate() }
 
   async leave (): Promise<void> {
@@ -72,7 +72,7 @@ export class Device {
   }
 }
 
-/** Does the work for each item, so many at once. */
+/** Runs the work for each item, `atOnce` items at a time. */
 export async function each<T> (items: readonly T[], atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
   const rest = items.values()
   await Promise.all(Array.from({ length: atOnce }, async () => { for (const item of rest) await work(item) }))

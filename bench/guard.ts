@@ -1,4 +1,4 @@
-// What the card-data guard costs for each event, and how many plain numbers it takes for cards: `npm run bench:guard [-- --ids 1000000 --seed 1]`.
+// Measures the card-data guard: its cost per event, and the share of plain numbers that it takes for cards: `npm run bench:guard [-- --ids 1000000 --seed 1]`.
 import { parseArgs } from 'node:util'
 import { holdsCardNumber, isCardNumber, isCardDataKey } from '../src/protocol/card-data.js'
 import { decodeFrame } from '../src/protocol/decode.js'
@@ -23,7 +23,7 @@ const FRAMES: Record<string, object> = {
   'a text of 2,000': { type: 'PAYMENT_ERROR', payload: { ...who, error: 'O pagamento foi recusado em 2024-01-15 10:30. '.repeat(44).slice(0, 2000), code: '51' }, id }
 }
 
-/** What the guard does for what it has to look at, without the walk that it takes part in. */
+/** Returns the guard's checks of a message, without the traversal that they are part of. */
 function guardOf (frame: unknown): () => boolean {
   const work: Array<() => boolean> = []
   const collect = (value: unknown): void => {
@@ -44,7 +44,7 @@ function guardOf (frame: unknown): () => boolean {
 const ROUNDS = 15
 const EVENTS = 20_000
 
-/** CPU time of one call, ns: other processes on the machine take turns, and do not count. */
+/** Returns the CPU time of one call, ns; other processes on the machine do not count. */
 function time (call: () => unknown): number {
   const before = process.cpuUsage()
   for (let i = 0; i < EVENTS; i++) call()
@@ -58,7 +58,7 @@ for (const [name, frame] of Object.entries(FRAMES)) {
   const data = Buffer.from(JSON.stringify(frame))
   const decoded = decodeFrame(data)
   if ('failure' in decoded) throw new Error(`${name} is refused`)
-  // The keys of a plain frame are none that name card data, or it would not be one.
+  // The keys of a message on the fast path never name card data, or the message would not be on the fast path.
   const guard = guardOf('json' in decoded ? [...Object.values(decoded.payload), decoded.id] : JSON.parse(data.toString()))
   if (guard()) throw new Error(`the guard alone refuses ${name}`)
   let [all, own] = [Infinity, Infinity]

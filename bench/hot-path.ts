@@ -1,5 +1,5 @@
-// How much garbage an event leaves on its way through a node, and how many writes it is: `npm run bench:hot-path`, and with `-- --state` its figures become
-// what is stated in bench/hot-path.json, to which test/bench/hot-path.test.ts holds the code. Unlike times they do not change with the machine or its load.
+// Measures the garbage and the writes of an event on its way through a node: `npm run bench:hot-path`. With `-- --state` the figures are written to
+// bench/hot-path.json, and test/bench/hot-path.test.ts compares the code with them. Unlike times they do not change with the machine or its load.
 import { execFile } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -23,57 +23,57 @@ const COMMAND = 'npm run bench:hot-path -- --state'
 
 /** Events in one count. */
 const EVENTS = 20_000
-/** How many times as many come before the first count; by then the optimising compiler is done. */
+/** Warm-up before the first count, in multiples of EVENTS; after it the optimizing compiler is done. */
 const WARM_UPS = 2
-/** Counts, of which the lowest is taken: whatever else the process does comes on top. */
+/** Number of counts, of which the lowest is taken: other work of the process only adds to a count. */
 const ROUNDS = 6
-/** MB for new objects, more than the events of one count leave, so that nothing is collected meanwhile. */
+/** Size of the young generation, MB: larger than the garbage of one count, so that nothing is collected meanwhile. */
 const NEW_SPACE = 256
 
-/** An event with an id is remembered by it, and acknowledged. */
+/** Kinds of events. An event with an id is stored by its id, and acknowledged. */
 export const KINDS = ['withoutId', 'withId'] as const
 export type Kind = typeof KINDS[number]
 
-/** Writes for one event, by whose socket they are to. */
+/** Writes per event, to the socket of each device. */
 export interface Writes { readonly watcher: number, readonly payer: number }
-/** What one event costs. */
+/** Cost of one event. */
 export interface Figure { readonly bytes: number, readonly writes: Writes }
 
-/** What is in bench/hot-path.json. */
+/** Content of bench/hot-path.json. */
 export interface Stated {
   readonly command: string
-  /** How far the bytes may be off, as a share of what is stated. */
+  /** Deviation of the bytes that is allowed, as a share of the stated figure. */
   readonly tolerance: { readonly above: number, readonly below: number }
   readonly writes: Readonly<Record<Kind, Writes>>
-  /** By major version of Node.js, each of which has a compiler and objects of its own. */
+  /** By major version of Node.js, each of which has its own compiler and object layouts. */
   readonly bytes: Readonly<Record<string, Readonly<Record<Kind, number>>>>
 }
 
 export function readStated (): Stated { return JSON.parse(readFileSync(FILE, 'utf8')) as Stated }
 
-/** Major version of the Node.js that this runs on. */
+/** Major version of the Node.js that runs this process. */
 export const MAJOR = process.versions.node.split('.')[0]!
 
-/** The clock of a hot path begins here, ms since the epoch. */
+/** Start of the hot path's clock, ms since the epoch. */
 export const START = Date.UTC(2026, 0, 1)
-/** Entries of a room's log, as by default. */
+/** Entries of a room's log, the default. */
 export const LOG_SIZE = 100
 export const ROOM = { roomId: 'payment_123' }
-/** What the README shows device 2 sending. */
+/** Event of device 2 in the README. */
 export const PAID = { type: 'PAYMENT_SUCCESS', payload: { ...ROOM, deviceId: 'device_2', transactionId: 'tx_456789', amount: 99.9 } }
 
-/** The way of an event within the process, from the message to the writes. */
+/** Path of an event within the process, from the message to the writes. */
 export interface HotPath {
   readonly rooms: Rooms
-  /** Messages as they arrive from device 2; where they have an id, each has its own. */
+  /** Returns messages as they arrive from device 2; if they have ids, each has its own. */
   messages (count: number): Buffer[]
-  /** One message arrives, a millisecond after the one before. */
+  /** Passes one message to the session, a millisecond after the previous one. */
   send (message: Buffer): void
-  /** What was written since the last call. */
+  /** Returns the writes since the last call. */
   writes (): Writes
 }
 
-/** A room whose log is full, with device 1, which watches, and device 2, which pays. */
+/** Creates a room with a full log, with device 1, which watches, and device 2, which pays. */
 export async function hotPath ({ id, event = PAID }: { id: boolean, event?: object }): Promise<HotPath> {
   let clock = START
   const clocks = { now: () => clock, monotonic: batchClock(SYSTEM_CLOCKS.monotonic) }
@@ -91,7 +91,7 @@ export async function hotPath ({ id, event = PAID }: { id: boolean, event?: obje
     messages: (count) => Array.from({ length: count }, () => Buffer.from(JSON.stringify(id ? { ...event, id: newId() } : event))),
     send: (message) => {
       clock++
-      // As the reader does with what it reads.
+      // One batch per message, as for each read of a socket.
       beginBatch()
       device2.onMessage(message)
       endBatch()
@@ -100,18 +100,18 @@ export async function hotPath ({ id, event = PAID }: { id: boolean, event?: obje
   }
   device1.onMessage(Buffer.from(JSON.stringify({ type: 'JOIN_ROOM', payload: { ...ROOM, deviceId: 'device_1' } })))
   await turn()
-  // The first event takes device 2 into the room. Once the log is full, each further one drops one.
+  // The first event joins device 2 implicitly. Once the log is full, each further event drops the oldest one.
   await each(path.messages(LOG_SIZE), path.send)
   path.writes()
   return path
 }
 
-/** Writes nothing; but what is worth a warning here makes the figures worthless. */
+/** Logger that writes nothing, but throws on a warning or an error: they make the figures worthless. */
 const LOG = { level: 'info', debug: () => {}, info: () => {}, warn: fail, error: fail }
 
 function fail (fields: object, sentence: string): never { throw new Error(sentence, { cause: fields }) }
 
-/** The other end of a session's socket: it counts what is written, and keeps none of it. */
+/** Peer of a session's socket: counts the writes and keeps none of the bytes. */
 class Peer {
   #writes = 0
   readonly network: WritableConnection
@@ -124,7 +124,7 @@ class Peer {
     }
     const openStream = () => { throw new Error('The network takes all that is written.') }
     const network: WritableConnection = { handle: { writeBuffer: count, writeQueueSize: 0 }, writableLength: 0, openStream }
-    // A socket of `ws` writes the head of a frame and then the message.
+    // A socket of `ws` writes the frame header and the payload separately.
     const socket = { readyState: 1, bufferedAmount: 0, isPaused: false, send: () => { this.#writes += 2 }, close: () => {}, pause: () => {}, resume: () => {} }
     this.network = network
     this.socket = socket as unknown as WebSocket
@@ -137,14 +137,17 @@ class Peer {
   }
 }
 
-/** Ids such as the client makes up, the same ones in each run. Those of a counter have runs of digits, in which the guard looks for card numbers; these hardly do. */
+/**
+ * Returns a generator of UUIDs such as the client's, the same ones in each run. Ids of a counter have runs of digits, in which the guard looks for card
+ * numbers; UUIDs hardly have any.
+ */
 export function uuids (): () => string {
   const random = seeded(1)
   const hex = () => Math.floor(random() * 2 ** 32).toString(16).padStart(8, '0')
   return () => (hex() + hex() + hex() + hex()).replace(/^(.{8})(.{4}).(.{3}).(.{3})/, '$1-$2-4$3-a$4-')
 }
 
-/** One message in each turn of the event loop, as they come from a socket. */
+/** Sends one message in each iteration of the event loop, as messages arrive from a socket. */
 function each (messages: readonly Buffer[], send: (message: Buffer) => void): Promise<void> {
   return new Promise((resolve) => {
     let next = 0
@@ -157,7 +160,7 @@ function each (messages: readonly Buffer[], send: (message: Buffer) => void): Pr
   })
 }
 
-/** Counts each kind in a process of its own: what the compiler learns from one does not change the other. */
+/** Measures each kind in a process of its own: the compiler's feedback from one kind must not change the other. */
 export async function measure (): Promise<Record<Kind, Figure>> {
   return { withoutId: await figureOf('withoutId'), withId: await figureOf('withId') }
 }
@@ -169,10 +172,10 @@ async function figureOf (kind: Kind): Promise<Figure> {
   return JSON.parse(stdout) as Figure
 }
 
-/** What the process measured here does. */
+/** Runs the counts, in the process that is measured. */
 async function count (kind: Kind): Promise<Figure> {
   const path = await hotPath({ id: kind === 'withId' })
-  // Made once, since they are no garbage of the path. By the time that an id comes again, the log has forgotten it.
+  // Created once, since the messages are no garbage of the path. By the time an id is repeated, the log has dropped it.
   const messages = path.messages(EVENTS)
   const ignore = () => {}
   for (let i = 0; i < WARM_UPS; i++) {
@@ -184,7 +187,7 @@ async function count (kind: Kind): Promise<Figure> {
   new PerformanceObserver((list) => { for (const { startTime } of list.getEntries()) collections.push(startTime) }).observe({ entryTypes: ['gc'] })
   let [whole, turns] = [Infinity, Infinity]
   for (let i = 0; i < ROUNDS; i++) {
-    // The turns of the event loop leave some garbage of their own.
+    // The iterations of the event loop leave some garbage of their own, which is subtracted.
     turns = Math.min(turns, await allocated(messages, ignore, collections))
     whole = Math.min(whole, await allocated(messages, path.send, collections))
   }
@@ -195,21 +198,21 @@ async function count (kind: Kind): Promise<Figure> {
   return { bytes: Math.round(whole - turns), writes: { watcher: watcher / EVENTS / ROUNDS, payer: payer / EVENTS / ROUNDS } }
 }
 
-/** @returns bytes of the heap for each message, or Infinity where garbage was collected meanwhile */
+/** @returns bytes of the heap per message, or Infinity if garbage was collected meanwhile */
 async function allocated (messages: readonly Buffer[], send: (message: Buffer) => void, collections: readonly number[]): Promise<number> {
-  // Of the new objects alone: a full collection would also throw away what the compiler knows of objects that are not there just now.
+  // Young generation only: a full collection would also discard compiler feedback about objects that do not exist at the moment.
   gc!(true)
   const from = performance.now()
   const before = process.memoryUsage().heapUsed
   await each(messages, send)
   const bytes = process.memoryUsage().heapUsed - before
   const to = performance.now()
-  // Observers are told some turns later.
+  // The performance observer is notified some iterations later.
   await wait(10)
   return collections.some((at) => at >= from && at <= to) ? Infinity : bytes / messages.length
 }
 
-/** @returns what to do about a figure that is too far from what is stated, otherwise undefined */
+/** @returns advice if a figure is too far from the stated one, otherwise undefined */
 export function verdict (bytes: number, stated: number, { above, below }: Stated['tolerance']): string | undefined {
   const figures = `an event leaves ${bytes} bytes of garbage, and bench/hot-path.json states ${stated}`
   if (bytes > stated * (1 + above)) return `${figures}: find what allocates them (node --heap-prof); where it is worth them, ${COMMAND}, and say why in the commit`
@@ -217,7 +220,7 @@ export function verdict (bytes: number, stated: number, { above, below }: Stated
   return undefined
 }
 
-/** States the bytes for this version of Node.js, beside those for the others. */
+/** Writes the bytes for this version of Node.js, beside those for the others. */
 function state ({ withoutId, withId }: Readonly<Record<Kind, Figure>>): void {
   const { tolerance, bytes } = readStated()
   const stated: Stated = {

@@ -1,4 +1,4 @@
-// The measurements of bench/cost.ts: one node that holds its rooms itself, two nodes on one Redis with a device of each room on either, and many nodes.
+// Measurements of bench/cost.ts: one node without Redis, two nodes on one Redis with a device of each room on either, and many nodes.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SCRIPTS } from '../src/broker/redis/scripts.js'
 import type { RedisServer } from '../test/redis.js'
@@ -7,24 +7,24 @@ import { withRedis } from './redis-look.js'
 import { shareOf, withNodes, type RedisWork, type Stage } from './stage.js'
 
 const ROOMS = 2_000
-/** Longer than a device that dropped may be away unnoticed (PRESENCE_GRACE_SECONDS), ms. */
+/** Wait after devices left, ms: longer than PRESENCE_GRACE_SECONDS. */
 const GONE = 7_000
-/** Two looks of a node at each of its rooms, ms. */
+/** Idle time, ms: two position checks of each room by its node. */
 const IDLE = 20_000
 const NO_HEARTBEAT = { HEARTBEAT_SECONDS: '2000000' }
-/** Nodes that are in the registry and nowhere else. */
+/** Number of pretended nodes, which exist only in the registry. */
 const PRETENDED = 1_000
-/** Signs of life that are measured, and the registry that they are given in. */
+/** Number of measured heartbeats of a node, and the registry that they are written to. */
 const BEATS = 500
 const MEASURED_NODES = 'measured:{@nodes}'
-/** Rooms that are added to an index. */
+/** Number of rooms added to an index. */
 const ENLISTED = 50_000
 
-/** CPU time of the nodes, all of them together, µs; memory, bytes. */
+/** Cost of a node: CPU time of all nodes together, µs; memory, bytes. */
 export interface NodeCost {
-  /** A socket connects and joins a room that nobody on its node is in. */
+  /** A socket connects, and joins a room without members on its node. */
   readonly join: number
-  /** A socket goes away, and its grace ends. */
+  /** A socket disconnects, and its grace period ends. */
   readonly leave: number
   /** An event with an id: published, acknowledged, and delivered to one watcher. */
   readonly event: number
@@ -42,24 +42,24 @@ export interface EmbeddedCost extends NodeCost {
 }
 
 export interface RedisCost {
-  /** `second` is a second of one socket that waits, without its heartbeat; `renewal` is what a room costs that is kept from its end. */
+  /** `second` is one second of an idle socket, without its heartbeat; `renewal` extends the expiry of a room. */
   readonly node: NodeCost & { readonly second: number, readonly renewal: number }
-  /** The same for Redis. `second` and `renewal` are of one room on one node. */
+  /** The same for Redis. `second` and `renewal` are for one room on one node. */
   readonly redis: { readonly join: RedisWork, readonly leave: RedisWork, readonly event: RedisWork, readonly second: RedisWork, readonly renewal: RedisWork }
-  /** Bytes: a room of eight events that two devices are in; one that all have left; one more event. */
+  /** Bytes: a room with eight events and two members; a room that all members have left; one more event. */
   readonly memory: { readonly room: number, readonly left: number, readonly event: number }
 }
 
-/** What each further node in the registry adds: to an event (CPU of a node and of Redis, µs; bytes), and to one sign of life. */
+/** Additional cost of each further node in the registry: to an event (CPU of a node and of Redis, µs; bytes), and to one heartbeat of a node. */
 export interface RegistryCost {
   readonly event: { readonly node: number, readonly redis: number, readonly bytesIn: number }
   readonly beat: { readonly redis: number, readonly bytesOut: number }
-  /** A room that is added to the index of all rooms, which one shard holds: CPU of Redis, µs; bytes. */
+  /** A room is added to the index of all rooms, which one shard holds: CPU of Redis, µs; bytes. */
   readonly index: { readonly redis: number, readonly memory: number }
 }
 
 export async function measureEmbedded (): Promise<EmbeddedCost> {
-  // All of them wait in the log, so that their memory can be seen.
+  // All events stay in the log, so that their memory is visible.
   const payments = 5
   const events = payments * EVENTS_PER_PAYMENT * ROOMS
   const heartbeat = await withNodes([{ HEARTBEAT_SECONDS: '1', HEARTBEAT_TIMEOUT_SECONDS: '60' }], undefined, async (stage) => {
@@ -88,7 +88,7 @@ export async function measureEmbedded (): Promise<EmbeddedCost> {
 
 export async function measureRedis (): Promise<RedisCost> {
   const events = EVENTS_PER_PAYMENT * ROOMS
-  // Kept from its end every ten seconds, and not every 225.
+  // The expiry is extended every 10 s instead of every 225 s: at a quarter of the retention.
   const often = await idleSecond({ ROOM_RETENTION_SECONDS: '40' })
   return withRedis((redis) => withNodes([NO_HEARTBEAT, NO_HEARTBEAT], redis, async (stage) => {
     const emptyMemory = await stage.memory()
@@ -124,7 +124,7 @@ export async function measureRedis (): Promise<RedisCost> {
   }))
 }
 
-/** A second of one socket that waits in a room, which is the only one of that room on its node. */
+/** Returns the cost of one second of an idle socket, which is the only one of its room on its node. */
 async function secondOf (stage: Stage): Promise<{ cpu: number, redis: RedisWork }> {
   const { cpu, redis } = await stage.during(() => sleep(IDLE), 0)
   const socketSeconds = 2 * ROOMS * IDLE / 1_000
@@ -139,24 +139,24 @@ async function idleSecond (env: Record<string, string>): Promise<{ cpu: number, 
   }))
 }
 
-/** Some rooms on one node, alone and then with many names in the registry. */
+/** Measures some rooms on one node, first alone and then with many names in the registry. */
 export async function measureRegistry (): Promise<RegistryCost> {
   const rooms = 500
   const payments = 8
   const events = rooms * payments * EVENTS_PER_PAYMENT
-  // Less than what can be seen is nothing.
+  // A negative difference is below the precision of the measurement, and counts as 0.
   const share = (more: number, less: number, count: number) => Math.max(0, more - less) / count / PRETENDED
   return withRedis((redis) => withNodes([NO_HEARTBEAT], redis, async (stage) => {
     const quiet = await stage.during(() => beat(redis), 0)
     await stage.join(rooms)
-    // Its code is compiled by the time that counts.
+    // Warm-up: the code is compiled before the measurement.
     await stage.pay(1)
     const alone = await stage.during(() => stage.pay(payments))
     await stage.leave()
     await sleep(GONE)
     const names = Array.from({ length: PRETENDED }, (_, n) => [Date.now() + 3_600_000, `pretended${n}`.padEnd(12, '_').slice(-12)]).flat()
     for (const registry of ['wsp:{@nodes}', MEASURED_NODES]) await redis.client.zadd(registry, ...names)
-    // The node has seen them.
+    // Wait until the node has read the names.
     await sleep(6_000)
     const beats = await stage.during(() => beat(redis), 0)
     await stage.join(rooms)
@@ -177,13 +177,13 @@ export async function measureRegistry (): Promise<RegistryCost> {
   }))
 }
 
-/** Signs of life in a registry of their own, many times as many as a node gives meanwhile: a few are less than can be seen. */
+/** Sends heartbeats in a registry of their own, many times as many as the node sends meanwhile: a few are below the precision of the measurement. */
 async function beat ({ client }: RedisServer): Promise<void> {
   const script = await client.script('LOAD', SCRIPTS.beatNode.lua) as string
   for (let n = 0; n < BEATS; n++) await client.evalsha(script, 1, MEASURED_NODES, 'measured', 3_600_000, 'measured:db0:{@nodes}')
 }
 
-/** Adds rooms to an index of their own, as many at once as a busy node does. */
+/** Adds rooms to an index of their own, as many concurrently as a busy node does. */
 async function enlist ({ client }: RedisServer): Promise<void> {
   const script = await client.script('LOAD', SCRIPTS.enlistRoom.lua) as string
   for (let n = 0; n < ENLISTED; n += 50) {

@@ -1,4 +1,4 @@
-// What each part of an event's way costs, and the whole of it within the process: `npm run bench:micro [-- --only 'decode|guard']`.
+// Microbenchmarks: each step of an event's path, and the whole path within the process: `npm run bench:micro [-- --only 'decode|guard']`.
 import { parseArgs } from 'node:util'
 import { bench, do_not_optimize as keep, group, run } from 'mitata'
 import { EventLog } from '../src/broker/memory/event-log.js'
@@ -15,14 +15,14 @@ const FILLED = { type: 'DATA_FILLED', payload: { ...ROOM, deviceId: 'device_2', 
 const UPDATE = {
   eventType: 'PAYMENT_UPDATE', message: 'O pagamento foi recebido e está em análise; a confirmação chega em até dois dias úteis. '.repeat(6), idSeguro: 'seguro_123456'
 }
-/** As a device sends them. */
+/** Events as a device sends them. */
 const SENT = [
   { name: 'PAYMENT_SUCCESS', frame: PAID, id: false },
   { name: 'PAYMENT_SUCCESS with id', frame: PAID, id: true },
   { name: 'DATA_FILLED with id', frame: FILLED, id: true }
 ]
 
-/** More than a log remembers, so that none of them is a repetition. */
+/** Number of messages, more than a log remembers, so that none is a duplicate. */
 const RING = 1_024
 
 for (const { name, frame, id } of SENT) {
@@ -39,7 +39,7 @@ for (const { name, frame, id } of SENT) {
   })
 }
 
-// A backend's message comes over REST, so there is no frame to decode; what it publishes is put together from the body.
+// A backend's message arrives over REST: there is no frame to decode, and the event is built from the request body.
 const { rooms } = await hotPath({ id: false })
 group('PAYMENT_UPDATE, 500 characters', () => {
   const { eventType: type, message, idSeguro } = UPDATE
@@ -49,7 +49,7 @@ group('PAYMENT_UPDATE, 500 characters', () => {
 
 await run({ filter: new RegExp(values.only) })
 
-/** @param received what the guard looks at @param said what is published */
+/** @param received value that the guard checks @param said event that is published */
 function parts (received: unknown, said: Parameters<typeof draftEvent>[0], options: DraftOptions): void {
   const before = initialState(START)
   const newId = uuids()

@@ -1,12 +1,12 @@
-// How soon all clients are back that lost their place at once, with a node or with a shard: they come within seconds, and are let in one by one.
+// Recovery time of all clients that lose their connection at once, with a node or with a shard: they reconnect within seconds and join one by one.
 import type { Cost } from './cost.js'
 import { nodeCpu, redisWork, type Plan } from './reckoning.js'
 import { allBackAfter } from './simulation.js'
 
-/** What each node is busy with, as a share of a core. */
+/** Returns the usual load of each node, as a share of a core. */
 function busyOf (cost: Cost, { demand }: Plan, nodes: number): number { return Math.min(0.99, nodeCpu(cost, demand, nodes) / nodes / 1_000_000) }
 
-/** A node is gone, and the others take its clients. @returns when all of them are in, s */
+/** A node is lost, and the others take its clients. @returns time until all of them have joined, s */
 export function backAfterNode (cost: Cost, plan: Plan): number {
   const { demand, nodes: { count } } = plan
   const others = Math.max(1, count - 1)
@@ -14,9 +14,9 @@ export function backAfterNode (cost: Cost, plan: Plan): number {
 }
 
 /**
- * A replica takes over, and every client of the shard is told to join again. Redis lets them in one by one, and so does each node with its share of them;
- * the slower one counts.
- * @returns when all of them are in, s
+ * A replica takes over, and every client of the shard joins again. Redis processes the joins one by one, and so does each node with its share of the
+ * clients; the slower one counts.
+ * @returns time until all of them have joined, s
  */
 export function backAfterShard (cost: Cost, plan: Plan, count = plan.shards.count): number {
   const { demand, nodes, shards } = plan
@@ -29,7 +29,7 @@ export function backAfterShard (cost: Cost, plan: Plan, count = plan.shards.coun
   )
 }
 
-/** How many shards there must be for that to be over within so many seconds. */
+/** Returns the number of shards with which the recovery takes at most so many seconds. */
 export function shardsToBeBack (cost: Cost, plan: Plan, within: number): number {
   let { shards: { count } } = plan
   while (backAfterShard(cost, plan, count) > within && count < 1_000_000) count = Math.ceil(count * 1.02)

@@ -1,32 +1,32 @@
-// What a Redis of our own says of itself (INFO): CPU time, commands, bytes on its network, memory.
+// Statistics of a Redis under measurement, from INFO: CPU time, commands, bytes on its network, memory.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { startCluster, startRedis, type RedisServer } from '../test/redis.js'
 
-/** One look at Redis; the difference of two of them is what was done in between. */
+/** Snapshot of the statistics; the difference of two is the work in between. */
 export interface RedisLook {
-  /** User and system, all threads, µs. */
+  /** CPU time, user and system, all threads, µs. */
   readonly cpu: number
-  /** Commands that clients sent, and those that scripts ran. */
+  /** Commands sent by clients and run by scripts. */
   readonly commands: number
-  /** Of those, calls of a script. */
+  /** Calls of a script among these commands. */
   readonly scripts: number
-  /** Bytes from clients, and to them. */
+  /** Bytes received from clients, and sent to them. */
   readonly bytesIn: number
   readonly bytesOut: number
-  /** Bytes in use, whatever the system gave for them. */
+  /** Bytes in use (`used_memory`), regardless of what the allocator holds. */
   readonly memory: number
 }
 
-/** Writes as it should in production, but does not rewrite its file in the middle of a measurement. */
+/** Persistence as in production, but no rewrite of the AOF during a measurement. */
 const SETTINGS = ['--appendonly', 'yes', '--appendfsync', 'everysec', '--auto-aof-rewrite-percentage', '0', '--maxmemory-policy', 'noeviction']
 
-/** Starts a Redis and gives it to the work; whatever becomes of that, it is ended. */
+/** Starts a Redis, runs the work with it, and stops it even if the work fails. */
 export function withRedis<T> (work: (redis: RedisServer) => Promise<T>): Promise<T> { return scoped(async (scope) => work(await startRedis(scope, SETTINGS))) }
 
-/** The same for so many shards: a cluster where there are several. */
+/** The same for a number of shards: a cluster if there are several. */
 export function withShards<T> (shards: number, work: (servers: readonly RedisServer[], url: string) => Promise<T>): Promise<T> {
   if (shards === 1) return withRedis((redis) => work([redis], redis.url))
   return scoped(async (scope) => {
@@ -35,7 +35,7 @@ export function withShards<T> (shards: number, work: (servers: readonly RedisSer
   })
 }
 
-/** Stands in for a test, at whose end all is ended that was started for it. */
+/** Runs the work with a stand-in for a test, and runs the teardowns that were registered with it. */
 async function scoped<T> (work: (scope: Test) => Promise<T>): Promise<T> {
   const dir = mkdtempSync(join(tmpdir(), 'bench-'))
   const ends: Array<() => unknown> = []

@@ -1,5 +1,5 @@
-// Where Redis saturates, and what a second shard brings: events are published as a node publishes them, more and more of them at once.
-// `npm run bench:shards` prints a table of docs/scaling.md. Redis is on one CPU, however many shards, and we are on another.
+// Measures the saturation of Redis, and the gain of a second shard: publishes events as a node does, with growing concurrency.
+// `npm run bench:shards` prints a table of docs/scaling.md. Redis runs on one CPU, regardless of the number of shards, and this process on another.
 import { connect } from '../src/broker/redis/clients.js'
 import { RoomStore } from '../src/broker/redis/store.js'
 import { SYSTEM_CLOCKS } from '../src/clock.js'
@@ -14,18 +14,18 @@ import { lookAt, withShards } from './redis-look.js'
 const SHARDS = [1, 2]
 const IN_FLIGHT = [1, 8, 64, 256]
 const ROOMS = 1_000
-/** Events in one measurement; as many go before the first one. */
+/** Events in one measurement, and in the warm-up before the first one. */
 const EVENTS = 40_000
 const RUNS = 3
 
 interface Figures {
-  /** Events a second. */
+  /** Events per second. */
   readonly rate: number
-  /** ms until an event is answered, of the middle one. */
+  /** Median time until an event is acknowledged, ms. */
   readonly wait: number
-  /** CPU time of all shards for an event, µs. */
+  /** CPU time of all shards per event, µs. */
   readonly cpu: number
-  /** The largest share that one shard has of that. */
+  /** Share of the busiest shard in that CPU time. */
   readonly share: number
 }
 
@@ -55,7 +55,7 @@ for (const shards of SHARDS) {
 const head = ['Shards', 'Events at once', 'Events/s', 'ms until answered', 'CPU of Redis, µs per event', 'of that on the fullest shard', 'Events/s that fill it']
 console.log([head, head.map(() => '---:'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n'))
 
-/** @returns what publishes the n-th event, in one room after the other, each of them with two devices in it */
+/** @returns a function that publishes the n-th event, to the rooms in turn, each of which has two members */
 async function publisher (commands: ReturnType<typeof connect>['commands']): Promise<(n: number) => Promise<void>> {
   let epochs = 0
   const store = new RoomStore({
@@ -78,7 +78,7 @@ async function measure (servers: readonly RedisServer[], atOnce: number, publish
   const look = () => Promise.all(servers.map(lookAt))
   const waits: number[] = []
   const [before, start] = [await look(), performance.now()]
-  // One at a time takes many times as long for each.
+  // One event at a time takes many times as long for each, so fewer are published.
   const end = published + (atOnce === 1 ? EVENTS / 8 : EVENTS)
   const count = end - published
   await Promise.all(Array.from({ length: atOnce }, async () => {

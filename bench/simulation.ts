@@ -1,11 +1,11 @@
-// What multiplying does not show: how unevenly rooms fall on the shards and sockets on the nodes, what a restart does, and whether the index of rooms is kept
-// clean. Each is played step by step, on a sample where the truth is too large, with random numbers that are the same every time.
+// Simulations of effects that multiplying does not show: uneven load of shards and nodes, a restart, and the sweep of the room index. Each runs step by
+// step, on a sample where the real size is too large, with random numbers that are the same every time.
 import { SWEEP_INTERVAL } from '../src/broker/redis/redis-broker.js'
 import { delayAfter } from '../src/client/reconnect.js'
 
 /** Hash slots of a Redis Cluster. */
 export const SLOTS = 16_384
-/** Rooms of which the slot is really computed. */
+/** Largest number of rooms whose slot is computed. */
 const SAMPLE = 100_000
 
 const TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
@@ -14,46 +14,49 @@ const TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
   return crc & 0xffff
 })
 
-/** A key's slot (Redis Cluster specification, CRC16-XMODEM): a room's keys are placed by its name, which is their hash tag. */
+/** Returns the hash slot of a key (Redis Cluster specification, CRC16-XMODEM). The hash tag of a room's keys is the room id. */
 export function slotOf (name: string): number {
   let crc = 0
   for (let i = 0; i < name.length; i++) crc = ((crc << 8) ^ TABLE[((crc >> 8) ^ name.charCodeAt(i)) & 0xff]!) & 0xffff
   return crc % SLOTS
 }
 
-/** @returns how many times the mean of all shards the fullest of them holds */
+/** @returns load of the fullest shard, as a multiple of the mean */
 export function hottestShard (rooms: number, shards: number, random: () => number): number {
   const sample = Math.min(rooms, SAMPLE)
   const held = new Float64Array(shards)
   for (let n = 0; n < sample; n++) held[Math.floor(slotOf(`payment_${Math.floor(random() * 2 ** 48).toString(36)}`) * shards / SLOTS)]!++
   const slots = new Float64Array(shards)
   for (let slot = 0; slot < SLOTS; slot++) slots[Math.floor(slot * shards / SLOTS)]!++
-  // The share of the slots is what it is; chance evens out with the root of the number of rooms.
+  // The shares of the slots are exact; random deviation shrinks with the square root of the number of rooms.
   const chance = Math.sqrt(sample / rooms)
   return Math.max(...held.map((count, i) => {
     const share = slots[i]! / SLOTS
-    // More shards than slots: some have none.
+    // With more shards than slots, some shards have none.
     return share === 0 ? 0 : shards * share * (1 + (count / (sample * share) - 1) * chance)
   }))
 }
 
-/** How a balancer chooses a node for a new socket: the one with the fewest of all, or of two that it picks (`random two least_conn` of nginx). */
+/** Policy of a load balancer for a new socket: the node with the fewest sockets, or the better of two random nodes (`random two least_conn` of nginx). */
 export type Policy = 'fewest' | 'fewer of two'
 
 export interface Restart {
-  /** The fullest node before the restart, as a multiple of the mean. */
+  /** Sockets of the fullest node before the restart, as a multiple of the mean. */
   readonly fullest: number
-  /** Joins as a multiple of the usual: at each of those that take over, in the worst second; at the empty node that is back, until it is no longer empty or for ten. */
+  /**
+   * Rate of joins, as a multiple of the usual. `takingOver`: at each of the other nodes, in the worst second. `comingBack`: at the restarted node, until it
+   * has nine tenths of the mean or for 10 s.
+   */
   readonly takingOver: number
   readonly comingBack: number
-  /** Until the node that was restarted has nine tenths of the mean, s. */
+  /** Time until the restarted node has nine tenths of the mean, s. */
   readonly evenAfter: number
 }
 
 /**
- * Plays some minutes of nodes behind a balancer; one of them is restarted.
- * @param sockets on each node, on average
- * @param life of a socket, on average, s
+ * Simulates some minutes of nodes behind a load balancer; one node is restarted.
+ * @param sockets mean number of sockets of a node
+ * @param life mean lifetime of a socket, s
  */
 export function restartNode (nodes: number, sockets: number, life: number, policy: Policy, random: () => number): Restart {
   const [DOWN, UP, END] = [life, life + 5, 4 * life]
@@ -106,10 +109,10 @@ export function restartNode (nodes: number, sockets: number, life: number, polic
 }
 
 /**
- * Clients that lost their place all at once come back with their jitter and are let in one by one.
- * @param work CPU time for each of them, µs
- * @param busy what the core is busy with otherwise, 0–1
- * @returns when the last one is in, s
+ * Simulates clients that lose their connection at once: they reconnect with jitter and join one by one.
+ * @param work CPU time of a join, µs
+ * @param busy other load of the core, 0–1
+ * @returns time until the last client has joined, s
  */
 export function allBackAfter (clients: number, work: number, busy: number): number {
   const [STEP, first, last] = [0.1, delayAfter(0, 0) / 1_000, delayAfter(0, 1) / 1_000]
@@ -124,15 +127,15 @@ export function allBackAfter (clients: number, work: number, busy: number): numb
 }
 
 /**
- * The index of rooms over a day: rooms are added as they begin, and one sweep in each interval looks at a share of them, oldest first, round and round.
- * @param begin rooms that begin in a second
- * @param life until Redis has forgotten a room, s
- * @param retention as it is set, s
- * @returns how many entries it has then, as a multiple of the rooms that exist
+ * Simulates the index of rooms over a day: rooms are added as they begin, and a sweep in each interval checks a share of them, oldest first, in rounds.
+ * @param begin rooms that begin per second
+ * @param life time until Redis has deleted a room, s
+ * @param retention retention of rooms, s
+ * @returns entries of the index at the end, as a multiple of the rooms that exist
  */
 export function indexAfterDay (begin: number, life: number, retention: number): number {
   const STEP = SWEEP_INTERVAL / 1_000
-  /** Entries by the time when their rooms began, and how many of them this round has looked at and left. */
+  /** Entries by the time at which their rooms began, and the number of them that the current round has checked and kept. */
   let cohorts: Array<{ at: number, count: number, seen: number }> = []
   let size = 0
   let cursor = 0

@@ -1,5 +1,5 @@
-// The soak: the load of the fault tests for as long as told, with faults picked at random. `npm run soak -- --minutes 5 --seed 1 [--only killNode,flushAll]`;
-// exit 1 on a broken promise.
+// Soak test: the load of the fault tests for a given time, with random faults. `npm run soak -- --minutes 5 --seed 1 [--only killNode,flushAll]`;
+// exit code 1 if a guarantee is violated.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,9 +11,9 @@ import { seeded } from '../test/seeded.js'
 
 type FaultName = keyof typeof FAULTS
 
-/** Redis forgets something, or cannot prove that it did not: then, and only then, may a loss be declared. */
+/** Faults that make Redis lose data, or unable to prove that it lost none: only then may a loss be declared. */
 const MAY_LOSE: ReadonlySet<string> = new Set<FaultName>(['restartRedis', 'emptyRedis', 'flushAll'])
-/** Faults in one round, one after the other under the same load, at the most. */
+/** Largest number of faults in one round, one after the other under the same load. */
 const MAX_FAULTS = 3
 
 const { values } = parseArgs({ options: { minutes: { type: 'string', default: '5' }, seed: { type: 'string', default: String(Date.now() % 100_000) }, only: { type: 'string' } } })
@@ -29,7 +29,7 @@ process.once('SIGINT', () => interrupt.abort())
 console.log(`soak for ${minutes} minutes, seed ${seed}`)
 process.exitCode = await soak() ? 0 : 1
 
-/** @returns whether every promise was kept */
+/** @returns whether no guarantee was violated */
 async function soak (): Promise<boolean> {
   const dir = mkdtempSync(join(tmpdir(), 'soak-'))
   const ends: Array<() => unknown> = []
@@ -63,7 +63,7 @@ async function soak (): Promise<boolean> {
   return totals.violations === 0
 }
 
-/** Some faults under one load, and the verdict. */
+/** Runs some faults under one load, and checks the guarantees. */
 async function round (cluster: Cluster, roundSeed: number, faults: ReadonlyArray<{ name: FaultName, node: Node }>): Promise<Outcome> {
   const outcome = await play(cluster, { name: 'soak', seed: roundSeed, rooms: 30, rate: 200 }, async (stage) => {
     for (const { name, node } of faults) {

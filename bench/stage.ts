@@ -1,26 +1,26 @@
-// Nodes under measurement with a watcher and a payer for each room, on one node or on two; and the difference that some work makes to their CPU time and to Redis.
+// Nodes under measurement with a watcher and a payer for each room, and the CPU time and the work of Redis that a piece of work causes.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RedisServer } from '../test/redis.js'
 import { Device, each, EVENTS_PER_PAYMENT } from './devices.js'
 import { ServerUnderTest } from './process.js'
 import { lookAt, type RedisLook } from './redis-look.js'
 
-/** Devices that do something at once. */
+/** Devices that act concurrently. */
 const AT_ONCE = 32
-/** What a step sets off behind its answer is over by then, ms. */
+/** Wait for the effects of a step after its reply, ms. */
 const SETTLED = 500
 
-/** What Redis does: CPU time in µs, commands (those of scripts included), scripts, and bytes on its network. */
+/** Work of Redis: CPU time in µs, commands (those of scripts included), calls of scripts, and bytes on its network. */
 export type RedisWork = Omit<RedisLook, 'memory'>
 
 interface Look { readonly at: number, readonly cpu: number, readonly redis: RedisLook | undefined }
 
-/** Some nodes, their Redis, and a watcher and a payer for each room: on one node, or on two. */
+/** Nodes, their Redis, and a watcher and a payer for each room, on one node or on two. */
 export class Stage {
   watchers: Device[] = []
   payers: Device[] = []
   #published = 0
-  /** What was published before the watchers came. */
+  /** Number of events published before the watchers joined. */
   #missed = 0
 
   constructor (readonly nodes: readonly ServerUnderTest[], readonly redis?: RedisServer) {}
@@ -31,7 +31,7 @@ export class Stage {
 
   async memory (): Promise<number> { return (await Promise.all(this.nodes.map((node) => node.memory()))).reduce((sum, bytes) => sum + bytes, 0) }
 
-  /** What some work costs, and its consequences that come within a while. */
+  /** Returns the cost of the work, including its effects within the wait (ms). */
   async during (work: () => Promise<unknown>, wait = SETTLED): Promise<{ cpu: number, redis: RedisWork & { memory: number } }> {
     const before = await this.look()
     await work()
@@ -55,7 +55,7 @@ export class Stage {
     await enter(this.nodes.at(-1)!.url, 'device_2', this.payers)
   }
 
-  /** So many payments in each room. */
+  /** Publishes a number of payments in each room. */
   async pay (payments: number): Promise<void> {
     for (const end = this.#published + payments * EVENTS_PER_PAYMENT; this.#published < end; this.#published++) {
       await each(this.payers, AT_ONCE, (payer) => payer.publish(this.#published))
@@ -72,7 +72,7 @@ export class Stage {
   }
 }
 
-/** Starts nodes with these settings, for a Redis or for themselves, and gives them to the work. */
+/** Starts nodes with these settings, with or without a Redis, runs the work with them, and stops them. */
 export async function withNodes<T> (envs: ReadonlyArray<Record<string, string>>, redis: RedisServer | undefined, work: (stage: Stage) => Promise<T>): Promise<T> {
   const nodes: ServerUnderTest[] = []
   const stage = new Stage(nodes, redis)
@@ -85,7 +85,7 @@ export async function withNodes<T> (envs: ReadonlyArray<Record<string, string>>,
   }
 }
 
-/** What Redis did, for each of so many. */
+/** Returns the work of Redis for each of `count` items. */
 export function shareOf ({ cpu, commands, scripts, bytesIn, bytesOut }: RedisWork, count: number): RedisWork {
   return { cpu: cpu / count, commands: commands / count, scripts: scripts / count, bytesIn: bytesIn / count, bytesOut: bytesOut / count }
 }

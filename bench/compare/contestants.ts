@@ -1,12 +1,12 @@
-// Who is compared: how each is started, and how a device speaks to it.
+// Contestants of the benchmark: the command that starts each, and the protocol of its devices.
 import { join } from 'node:path'
 import { ROOT } from '../../src/root.js'
 
-/** What a device says and hears, as texts. */
+/** Protocol of a device, as texts. */
 export interface Dialect {
-  /** Where it connects to. */
+  /** Path of the URL to connect to. */
   readonly path: (roomId: string) => string
-  /** What the server says by itself at first, and what the device says to that, in turn; after the last one it is in the room. */
+  /** Handshake: each message that the server sends, and the device's reply to it. After the last step the device is in the room. */
   readonly steps: ReadonlyArray<{ readonly hears: string, readonly says?: (roomId: string, deviceId: string) => string }>
   /** An event; `#` stands for the ten digits in which events differ. */
   readonly event: (roomId: string, deviceId: string) => string
@@ -14,10 +14,10 @@ export interface Dialect {
 
 export interface Contestant {
   readonly name: string
-  /** The file that Node runs, and its settings. */
+  /** File that Node.js runs, and its environment. */
   readonly file: string
   readonly env?: Record<string, string>
-  /** Processes that share a Redis; 0: one process and none. Device 1 is on the first of them, device 2 on the last. */
+  /** Number of processes that share a Redis; 0: one process without Redis. Device 1 connects to the first process, device 2 to the last. */
   readonly nodes: 0 | 1 | 2
   readonly dialect: Dialect
 }
@@ -40,7 +40,7 @@ const OURS: Dialect = {
   ]
 }
 
-/** Engine.IO 4 and Socket.IO 5: 0 opens, 40 connects, 42 is an event. */
+/** Packet types of Engine.IO 4 and Socket.IO 5: 0 opens, 40 connects, 42 is an event. */
 const SOCKET_IO: Dialect = {
   path: () => '/socket.io/?EIO=4&transport=websocket',
   steps: [
@@ -52,10 +52,10 @@ const SOCKET_IO: Dialect = {
 }
 
 const rival = (name: string) => join(ROOT, 'bench/compare/rivals', `${name}.js`)
-/** As it ships, but for the limits on how much one address and one socket may do: here all load comes from one place. */
+/** Default settings, except for the limits of one address and of one socket: here all load comes from one place. */
 const server = { file: join(ROOT, 'dist/src/server.js'), env: { NODE_ENV: 'production', LOG_LEVEL: 'info', MESSAGES_PER_SECOND: '0', MAX_CONNECTIONS_PER_IP: '1000000', MAX_CONNECTIONS: '1000000' }, dialect: OURS }
 
-/** The first one is what the others are compared with. */
+/** Contestants. The first one is the baseline of the others. */
 export const CONTESTANTS: readonly Contestant[] = [
   { name: 'raw ws', file: rival('raw-ws'), nodes: 0, dialect: RAW },
   { name: 'ws + JSON', file: rival('ws-json'), nodes: 0, dialect: OURS },

@@ -1,22 +1,25 @@
-// A device that costs next to nothing: a plain socket, frames that are made before they are sent, and a parser that only finds where frames end.
+// Device of the load generator at minimal cost: a plain TCP socket, frames encoded in advance, and a parser that only finds the ends of frames.
 import { connect, type Socket } from 'node:net'
 import type { Dialect } from './contestants.js'
 
-/** Addresses that connections come from, so that the ports of one do not run out. */
+/** Number of source addresses for connections, so that no address runs out of ports. */
 const ADDRESSES = 8
 let dialled = 0
 
-/** What any of them reads comes into this, and is done with before the next one reads: chunks are garbage, whose collection would be taken for time of the server. */
+/**
+ * Read buffer shared by all devices; each read is processed before the next one. A new buffer for each read would be garbage, whose collection would count
+ * as time of the server.
+ */
 const INBOX = Buffer.alloc(65_536)
 
-/** In which events differ. */
+/** Number of digits in which events differ. */
 const DIGITS = 10
 
-/** A ping without a payload, which is what servers send, and the answer to it. Who gives none is cut off. */
+/** A ping without a payload, as servers send it, and the pong. A device that sends no pong is disconnected. */
 const PING = Buffer.from([0x89, 0])
 const PONG = Buffer.from([0x8a, 0x80, 0, 0, 0, 0])
 
-/** A text message of a client. Its mask is four zeros, which leaves the text as it is. */
+/** Encodes a text message of a client. The masking key is four zero bytes, which leave the text as it is. */
 function maskedFrame (text: string): Buffer {
   const body = Buffer.from(text)
   const head = body.length < 126 ? Buffer.from([0x81, 0x80 | body.length]) : Buffer.from([0x81, 0x80 | 126, body.length >> 8, body.length & 255])
@@ -24,19 +27,19 @@ function maskedFrame (text: string): Buffer {
 }
 
 export class Device {
-  /** Events that came since it joined. */
+  /** Number of events received since the join. */
   received = 0
-  /** Called when some have come. */
+  /** Called when events were received. */
   onEvents: () => void = () => {}
   readonly #socket: Socket
   readonly #frame: Buffer
-  /** Where the ten digits in it begin. */
+  /** Offset of the ten digits in `#frame`. */
   readonly #digits: number
-  /** As many frames as were sent at once last, one behind the other. */
+  /** Frames of the last `send`, one after the other. */
   #frames: Buffer
   #unread: Buffer | undefined
   #sent = 0
-  /** What is done with so many bytes that came. */
+  /** Handles the bytes that were read into INBOX. */
   #hear: (length: number) => void = () => {}
 
   private constructor (port: number, event: Buffer) {
@@ -66,7 +69,7 @@ export class Device {
       let heard = ''
       let step = 0
       device.#hear = (length) => {
-        // No text that comes here has these bytes, and no length either.
+        // The two bytes occur in no text that is received here, and in no length.
         if (INBOX.subarray(0, length).includes(PING)) socket.write(PONG)
         heard += INBOX.toString('latin1', 0, length)
         for (let next = steps[step]; next && heard.includes(next.hears); next = steps[++step]) {
@@ -85,7 +88,7 @@ export class Device {
     return device
   }
 
-  /** Sends so many events in one write, when those before are on their way. */
+  /** Sends several events in one write. The buffer is reused, so the previous events must already be on their way. */
   send (count = 1): void {
     const { length } = this.#frame
     if (this.#frames.length !== count * length) this.#frames = Buffer.concat(Array.from({ length: count }, () => this.#frame))
@@ -96,10 +99,10 @@ export class Device {
     this.#socket.write(this.#frames)
   }
 
-  /** The server, or the way to it, has ended the connection. */
+  /** True if the server or the network has ended the connection. */
   get isGone (): boolean { return this.#socket.destroyed }
 
-  /** Goes without a word, so that nothing is left of it in the kernel. */
+  /** Resets the connection, so that no state of it remains in the kernel. */
   leave (): void { this.#socket.resetAndDestroy() }
 
   #read (length: number): void {
@@ -116,7 +119,7 @@ export class Device {
       else if (data[at] === 0x89) this.#socket.write(PONG)
       at = next
     }
-    // A copy: the next one to read writes over it.
+    // A copy, since the next read overwrites INBOX.
     this.#unread = at < end ? Buffer.from(data.subarray(at, end)) : undefined
     if (this.received > before) this.onEvents()
   }

@@ -1,4 +1,4 @@
-// Whether an event costs more when there are more rooms, or when more has happened: it must not.
+// Growth benchmark: the cost of an event must not grow with the number of rooms, nor with the number of past events.
 import { each } from '../devices.js'
 import { median } from '../process.js'
 import { CONTESTANTS, type Contestant } from './contestants.js'
@@ -8,21 +8,21 @@ import { LEAD, RELAYED, SUITES } from './suites.js'
 
 export interface Growth {
   readonly name: string
-  /** µs per event. */
+  /** CPU time per event, µs. */
   readonly cpu: number
-  /** To the first contestant, of which nothing is kept, in slices that took turns: a machine that drifts drifts for both. */
+  /** Ratio to the first contestant, which keeps nothing, in slices that took turns: drift of the machine affects both. */
   readonly ratio: number
-  /** MiB. */
+  /** Resident memory, MiB. */
   readonly memory: number
 }
 
 const ROOMS = 50_000
-/** Events of an hour, at a hundred a second. */
+/** Events of an hour, at 100 per second. */
 const HOUR = 360_000
-/** Slices of which the middle one is taken. */
+/** Number of slices of which the median is taken. */
 const SLICES = 5
 
-/** @param scale how much of it all is done */
+/** @param scale size of the load, 1 for the full one */
 export async function growth (scale: number): Promise<Growth[]> {
   const ours = CONTESTANTS.find(({ name }) => name === 'ours')!
   const relay = SUITES.find(({ name }) => name === 'relay')!
@@ -48,7 +48,7 @@ export async function growth (scale: number): Promise<Growth[]> {
     const rows = [await look('at first')]
     await keepRooms(running, rooms)
     rows.push(await look(`with ${rooms.toLocaleString('en')} more rooms kept`))
-    // With the lead of each slice.
+    // Each slice includes its lead, see LEAD.
     const inSlice = RELAYED * scale * (1 + LEAD)
     for (let events = 0; events < HOUR * scale; events += inSlice) await slice()
     rows.push(await look(`after ${(HOUR * scale).toLocaleString('en')} more events`))
@@ -60,7 +60,7 @@ export async function growth (scale: number): Promise<Growth[]> {
   }
 }
 
-/** Rooms with an event in their log, which nobody is in any more. */
+/** Creates rooms with one event in the log and no members. */
 function keepRooms ({ ports: [port], dialect }: Running, count: number): Promise<void> {
   return each(Array.from({ length: count }, (_, n) => `kept-${n}`), 64, async (name) => {
     const device = await Device.join(port, dialect, name, 'device')

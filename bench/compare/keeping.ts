@@ -1,4 +1,4 @@
-// How much one node can hold: silent sockets, and rooms that are kept once everybody has left. What each takes must not grow with their number.
+// Capacity of one node: silent sockets, and rooms that are kept after all members have left. The memory of each must not grow with their number.
 import { readFileSync } from 'node:fs'
 import { WebSocket } from 'ws'
 import { each } from '../devices.js'
@@ -8,24 +8,24 @@ import { Running } from './process.js'
 
 export interface Kept {
   readonly name: string
-  /** KiB resident for each of those that came since the row before. */
+  /** Resident memory for each one that was added since the previous row, KiB. */
   readonly each: number
-  /** MiB. */
+  /** Resident memory of the process, MiB. */
   readonly memory: number
 }
 
 const SOCKETS = [10_000, 20_000, 50_000]
 const ROOMS = [10_000, 50_000, 100_000]
-/** Descriptors that a process needs besides its sockets. */
+/** File descriptors that a process needs besides its sockets. */
 const OTHERS = 500
 const AT_ONCE = 64
-/** Sockets and rooms before the first row, which use up what a process sets aside. */
+/** Sockets or rooms before the first row, which use up the memory that a process sets aside. */
 const BEFORE = 2_000
 
-/** Descriptors that a process may have, which the servers inherit. */
+/** Returns the limit of file descriptors of this process, which the servers inherit. */
 export function descriptors (): number { return Number(/Max open files\s+(\d+)/.exec(readFileSync('/proc/self/limits', 'utf8'))![1]) }
 
-/** @param scale how much of it all is done */
+/** @param scale size of the load, 1 for the full one */
 export async function keeping (scale: number): Promise<Kept[]> {
   const most = descriptors() - OTHERS
   const sockets = [...new Set(SOCKETS.map((count) => Math.min(count * scale, most)))]
@@ -55,7 +55,7 @@ async function filled (what: string, counts: readonly number[], add: (running: R
   }
 }
 
-/** Devices, two in a room. */
+/** Adds silent devices, two in a room. */
 async function join ({ ports: [port], dialect }: Running) {
   const devices: Device[] = []
   return {
@@ -70,7 +70,7 @@ async function join ({ ports: [port], dialect }: Running) {
   }
 }
 
-/** Rooms that one socket opens and leaves, one after the other. */
+/** Adds rooms: one socket joins and leaves them, one after the other. */
 async function open ({ ports: [port] }: Running) {
   const socket = new WebSocket(`ws://127.0.0.1:${port}`)
   let [opened, left] = [0, 0]
@@ -84,7 +84,7 @@ async function open ({ ports: [port] }: Running) {
   })
   return {
     more: async (count: number) => {
-      // As many at a time as wait without the socket being read no further.
+      // Few enough joins at a time that the server does not pause the socket (INBOX_SIZE in src/sessions).
       for (let rest = count; rest > 0; rest -= AT_ONCE / 2) {
         const all = new Promise<void>((resolve) => { done = resolve })
         for (let n = Math.min(rest, AT_ONCE / 2); n > 0; n--) say('JOIN_ROOM', `kept-${opened++}`)

@@ -1,4 +1,4 @@
-// A contestant's processes: started on one CPU, asked for their CPU time and their memory, stopped.
+// Processes of a contestant: starts them on one CPU, reads their CPU time and memory, stops them.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { until } from '../../test/until.js'
 import { COLLECT, residentMemory } from '../process.js'
 import type { Contestant, Dialect } from './contestants.js'
 
-/** All contestants are on one CPU, and whoever drives them is on another. */
+/** CPU of all contestants, and CPU of the load generator. */
 export const [SERVERS, DRIVER] = [0, 1]
 
 /** Pins a process and its threads to a CPU. */
@@ -20,7 +20,7 @@ export class Running {
   readonly dialect: Dialect
   readonly #children: ChildProcess[] = []
   readonly #ports: number[] = []
-  /** Processes that work for it, those of others included. */
+  /** Processes that are measured, Redis included where there is one. */
   readonly #pids: number[] = []
 
   private constructor ({ name, dialect }: Contestant) {
@@ -28,7 +28,7 @@ export class Running {
     this.dialect = dialect
   }
 
-  /** @param redis of those who share one */
+  /** @param redis the Redis of the contestants that use one */
   static async start (contestant: Contestant, redis: { readonly url: string, readonly pid: number }): Promise<Running> {
     const running = new Running(contestant)
     for (let node = 0; node < Math.max(1, contestant.nodes); node++) await running.#spawn(contestant, contestant.nodes > 0 ? { REDIS_URL: redis.url, REDIS_PREFIX: contestant.name.replaceAll(/\W/g, '') } : {})
@@ -36,7 +36,7 @@ export class Running {
     return running
   }
 
-  /** Where device 1 connects to, and where device 2 does. */
+  /** Port that device 1 connects to, and port that device 2 connects to. */
   get ports (): [number, number] { return [this.#ports[0]!, this.#ports.at(-1)!] }
 
   /** CPU time of all threads, µs. */
@@ -44,10 +44,10 @@ export class Running {
     return this.#pids.reduce((sum, pid) => sum + readdirSync(`/proc/${pid}/task`).reduce((time, thread) => time + Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]), 0), 0) / 1000
   }
 
-  /** Resident memory once the garbage is collected, bytes. */
+  /** Resident memory after garbage collection, bytes. */
   async memory (): Promise<number> {
     for (const child of this.#children) child.kill('SIGWINCH')
-    // Of the largest, 170 MiB, nothing more is given back after a quarter of that.
+    // Long enough: the largest process, 170 MiB, releases no more memory after a quarter of this time.
     await sleep(1_000)
     return this.#pids.reduce((sum, pid) => sum + residentMemory(pid), 0)
   }
@@ -76,7 +76,7 @@ export class Running {
   }
 }
 
-/** What the CPU of the contestants was busy with since it was started, all processes, µs. */
+/** Returns the busy time of the contestants' CPU since boot, all processes included, µs. */
 export function busyTime (): number {
   const [user, nice, system, , , irq, softirq] = new RegExp(`^cpu${SERVERS} (.*)$`, 'm').exec(readFileSync('/proc/stat', 'utf8'))![1]!.trim().split(' ').map(Number)
   return (user! + nice! + system! + irq! + softirq!) * 10_000

@@ -1,33 +1,33 @@
-// What is measured. Each suite prepares a contestant once and is then asked for slices of work, so that contestants can take turns.
+// Suites of the benchmark. Each prepares a contestant once, and then runs slices of work on request, so that contestants can take turns.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { each } from '../devices.js'
 import { Device } from './device.js'
 import { busyTime, type Running } from './process.js'
 
-/** What a slice came to. */
+/** Result of a slice. */
 export interface Slice {
-  /** One for each of the suite's units. */
+  /** One figure for each of the suite's units. */
   readonly figures: readonly number[]
-  /** How much of the servers' CPU was used by processes that are none of the contestant's, 0–1. */
+  /** Share of the servers' CPU that was used by processes other than the contestant's, 0–1. */
   readonly foreign: number
 }
 
 export interface Suite {
   readonly name: string
   readonly about: string
-  /** What the figures are; the first one is the suite's subject. */
+  /** Units of the figures; the first one is the subject of the suite. */
   readonly units: readonly string[]
-  /** How many times as many slices as others it has, where they differ more from each other. */
+  /** Multiple of the usual number of slices, for a suite whose slices differ more from each other. */
   readonly times?: number
-  /** One that only makes sense alone, and once for each start. */
+  /** Runs one contestant at a time, with one slice for each start. */
   readonly solo?: boolean
   readonly prepare: (running: Running, scale: number) => Promise<{ slice: () => Promise<Slice>, end: () => void }>
 }
 
-/** As many slices go before one that is measured: meanwhile others had the CPU, and what was in its caches is theirs. */
+/** Lead of a measured slice, in multiples of its size: other contestants had the CPU meanwhile, and its caches hold their data. */
 export const LEAD = 2
 
-/** Connections that are opened at once. */
+/** Connections that are opened concurrently. */
 const AT_ONCE = 64
 
 interface Room { readonly sender: Device, readonly receivers: Device[] }
@@ -43,7 +43,7 @@ async function openRooms ({ ports: [first, last], dialect }: Running, count: num
   return rooms
 }
 
-/** Runs some work and says what it took of the contestant, for each of so many. */
+/** Runs the work, and returns the contestant's CPU time for each of `count` items, and the rate. */
 async function measure (running: Running, count: number, work: () => Promise<unknown>): Promise<{ cpu: number, rate: number, foreign: number }> {
   const [cpu, busy, at] = [running.cpu, busyTime(), performance.now()]
   await work()
@@ -51,7 +51,7 @@ async function measure (running: Running, count: number, work: () => Promise<unk
   return { cpu: used / count, rate: count / wall * 1e6, foreign: Math.max(0, (busyTime() - busy - used) / wall) }
 }
 
-/** Closed loop: every room sends its next events when all receivers have all of the last. */
+/** Closed loop: each room sends its next events once all receivers have all of the previous ones. */
 function pumped (rooms: Room[], window: number, events: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const stuck = setTimeout(() => reject(new Error('events were lost')), 60_000)
@@ -91,7 +91,7 @@ function relaying (name: string, about: string, { rooms, window = 1, receivers =
         const { cpu, rate, foreign } = await measure(running, count, () => pumped(all, window, count))
         return { figures: [cpu, rate], foreign }
       }
-      // The compiler of each has to have seen enough of its own code, also where slices are small: it goes by events.
+      // Warm-up of the compiler. It depends on the number of events, so it is not smaller where slices are.
       await slice(Math.max(scale, 1))
       return { slice: () => slice(), end: () => { for (const { sender, receivers } of all) for (const device of [sender, ...receivers]) device.leave() } }
     }
@@ -100,13 +100,13 @@ function relaying (name: string, about: string, { rooms, window = 1, receivers =
 
 const RATE = 5_000
 /**
- * Steps between two looks whether an event is due or has come, some 10 µs. Each look is garbage: without a pause there are 300,000 in a second, and collecting
- * it was most of everyone's p99. The time of day would be garbage, too.
+ * Iterations between two checks for events that are due or received, some 10 µs. Each check is garbage: without a pause there are 300,000 per second, and
+ * the collection of that garbage was most of every contestant's p99. Reading the clock in the pause would be garbage, too.
  */
 const PAUSE = 1_000
 const idle = new Int32Array(1)
 
-/** Open loop: events are due at a fixed rate, whatever became of those before, and their time runs from when they were due. */
+/** Open loop: events are due at a fixed rate, regardless of the previous ones, and latency counts from the time at which an event was due. */
 async function paced (rooms: Room[], events: number): Promise<number[]> {
   const times: number[] = []
   const due = rooms.map(() => [] as number[])
@@ -150,17 +150,17 @@ export const SUITES: readonly Suite[] = [
     units: ['p99, ms', 'p50, ms'],
     prepare: async (running, scale) => {
       const rooms = await openRooms(running, 200)
-      // Of fewer, a single collection of garbage would be the hundredth.
+      // With fewer events, a single garbage collection would be the slowest hundredth.
       const events = RATE * Math.max(scale, 0.5)
       const slice = async () => {
         let times: number[] = []
-        // See LEAD.
+        // The lead of the slice, see LEAD.
         await paced(rooms, Math.round(events / 4))
         const { foreign } = await measure(running, 1, async () => { times = await paced(rooms, Math.round(events)) })
         const at = (share: number) => times[Math.floor(times.length * share)]!
         return { figures: [at(0.99), at(0.5)], foreign }
       }
-      // Where there is time for it, until every room has its hundred events, which is what a log keeps.
+      // At full scale the warm-up lasts until every room has 100 events, which fill its log.
       for (let warmUp = 0; warmUp < Math.max(3, 6 * scale); warmUp++) await slice()
       return { slice, end: () => { for (const { sender, receivers } of rooms) for (const device of [sender, ...receivers]) device.leave() } }
     }
@@ -183,7 +183,7 @@ export const SUITES: readonly Suite[] = [
         await sleep(300)
         return { figures: [rate, cpu], foreign }
       }
-      // Each of them is a thousand events of its own kind; before some ten thousand the compiler is still at work on whoever has more code.
+      // Each slice is 1,000 joins. Before some 10,000 of them, contestants with more code are still being compiled.
       for (let warmUp = 0; warmUp < Math.max(6, 20 * scale); warmUp++) await slice()
       return { slice, end: () => {} }
     }
@@ -200,7 +200,7 @@ export const SUITES: readonly Suite[] = [
         devices.push(await Device.join(running.ports[devices.length % 2]!, running.dialect, name, 'device'))
       })
       await join(2_000)
-      // What the first collection gives back comes back a little later.
+      // Collect garbage once before measuring: memory that the first collection releases is soon allocated again.
       await running.memory()
       const count = 10_000 * scale
       return {

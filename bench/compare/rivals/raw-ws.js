@@ -1,4 +1,4 @@
-// The limit of the library: a relay that parses nothing, checks nothing and keeps nothing. The room is the path of the address.
+// Limit of the ws library: a relay that parses nothing, checks nothing and keeps nothing. The path of the URL is the room.
 import { WebSocketServer } from 'ws'
 
 const TEXT = { binary: false }

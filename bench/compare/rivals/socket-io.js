@@ -1,9 +1,9 @@
-// Socket.IO with its own rooms, over WebSocket alone.
+// Socket.IO with its own rooms, over WebSocket only.
 import { createServer } from 'node:http'
 import { Server } from 'socket.io'
 
 const http = createServer()
-// Its pings are texts of its own, which the devices of the benchmark do not answer; no run takes ten minutes.
+// Pings of Socket.IO are text messages of its own, which the devices of the benchmark do not answer; no run takes ten minutes.
 const io = new Server(http, { transports: ['websocket'], perMessageDeflate: false, serveClient: false, pingInterval: 600_000 })
 
 io.on('connection', (socket) => {

@@ -1,4 +1,4 @@
-// The least that answers to our protocol: ws, JSON both ways, and a map of rooms. No check of a payload, no log, no limits.
+// Minimal server for our protocol: ws, JSON in both directions, and a map of rooms. No payload checks, no log, no limits.
 import { WebSocketServer } from 'ws'
 
 const rooms = new Map()
