@@ -1,14 +1,14 @@
-// Decorates `admission`: the connection limits, checked before a socket or an event stream is opened.
+// Decorates `connectionLimits`: the connection limits, checked before a socket or an event stream is opened.
 import fp from 'fastify-plugin'
 import { ConnectionLimits } from '../src/sessions/connection-limits.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    admission: ConnectionLimits
+    connectionLimits: ConnectionLimits
   }
 }
 
 export default fp(async (app) => {
   const { MAX_CONNECTIONS: maxConnections, MAX_CONNECTIONS_PER_IP: maxPerAddress } = app.config
-  app.decorate('admission', new ConnectionLimits({ maxConnections, maxPerAddress }))
-}, { name: 'admission' })
+  app.decorate('connectionLimits', new ConnectionLimits({ maxConnections, maxPerAddress }))
+}, { name: 'connection-limits' })

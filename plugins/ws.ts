@@ -58,7 +58,7 @@ function onPing (this: WebSocket, data: Buffer): void { runBatch(() => (this as 
 function onPong (this: WebSocket): void { (this as SessionSocket).session.onPong() }
 
 export default fp(async (app) => {
-  const { admission, config, metrics, rooms, sessions, tokens, log, now, monotonic } = app
+  const { connectionLimits, config, metrics, rooms, sessions, tokens, log, now, monotonic } = app
   const { upgrades, handshakeDone } = webSocketUpgrades(app.server, HANDSHAKE_TIMEOUT)
   const closing = new ClosingSockets()
   const options = {
@@ -121,7 +121,7 @@ export default fp(async (app) => {
   let allGone = () => {}
 
   function onSocketClose ({ session, address }: Pick<SessionSocket, 'session' | 'address'>, code: number): void {
-    admission.release(address)
+    connectionLimits.release(address)
     sessions.remove(session)
     session.onClose(code)
     if (--open === 0) allGone()
@@ -183,7 +183,7 @@ export default fp(async (app) => {
     // CORS does not apply to WebSockets, so a foreign page is refused here.
     const { origin } = request.headers
     if (origins && origin !== undefined && !origins.includes(origin)) return new Failure('FORBIDDEN', 'This origin may not connect.')
-    return admission.check(ip)
+    return connectionLimits.check(ip)
   }
 
   app.get('/', {
@@ -222,10 +222,10 @@ export default fp(async (app) => {
     const clientId = `client_${now()}_${shortId()}`
     const session = new SocketSession(clientId, socket, network, options)
     open++
-    admission.acquire(ip)
+    connectionLimits.acquire(ip)
     sessions.add(session)
     log.info({ clientId, address: ip }, 'client connected')
     session.greet(before)
     return session
   }
-}, { name: 'ws', dependencies: ['admission', 'metrics', 'rooms', 'sessions', 'tokens', 'errors'] })
+}, { name: 'ws', dependencies: ['connection-limits', 'metrics', 'rooms', 'sessions', 'tokens', 'errors'] })

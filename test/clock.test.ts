@@ -358,7 +358,7 @@ t.test('over Redis', { skip: withoutRedis }, async (t) => {
     const { app: other } = await build(t, { env: settings, now: dateNow, monotonic: () => 5_000 })
     await until('both nodes are ready', () => world.app.broker.ready() && other.broker.ready())
     const restOfOther = async (url: string) => (await other.inject(url)).statusCode
-    return { ...world, other, restOfOther, room: `${prefix}:{r}`, registry: `{${prefix}:nodes}`, index: `{${prefix}:rooms}`, prefix, redis }
+    return { ...world, other, restOfOther, room: `${prefix}:{r}`, registry: `${prefix}:{@nodes}`, index: `${prefix}:{@rooms}`, prefix, redis }
   }
   type Nodes = Awaited<ReturnType<typeof nodes>>
   const redisTime = async ({ client }: RedisServer) => {
@@ -432,7 +432,7 @@ t.test('over Redis', { skip: withoutRedis }, async (t) => {
         const peer = await connect()
         await peer.join('r')
         await rest('POST', '/api/rooms', { roomId: 'gone' })
-        await app.redis!.subscriber.sunsubscribe(`${room}:live`)
+        await app.redis!.subscriber.sunsubscribe(`${prefix}:db0:{r}`)
         await other.inject({ method: 'POST', url: '/api/rooms/r/events', payload: event })
         await redis.client.del(`${prefix}:{gone}`, `${index}:sweeper`)
         const registered = await redis.client.zrange(registry, '0', '-1')

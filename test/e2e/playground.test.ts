@@ -31,7 +31,8 @@ t.test('a payment goes through: the desk shows every step of the phone, and nobo
   await desk.setViewportSize({ width: 360, height: 740 })
   t.equal(await overflow(desk), 0)
   const log = JSON.stringify((await app.inject(`/api/rooms/${new URLSearchParams(new URL(phone.url()).hash.slice(1)).get('room')!}/events`)).json())
-  t.notMatch(log, /Maria|4111|12\/30/, 'the names of the fields are told, never what is in them')
+  // Times and random names hold any four digits now and then.
+  t.notMatch(log.replace(/"(?:timestamp|updatedAt|epoch|roomId)":(?:\d+|"[^"]*")/g, ''), /Maria|4111|12\/30/, 'the names of the fields are told, never what is in them')
   t.strictSame(lines, [], 'no error in any console')
 })
 

@@ -12,7 +12,7 @@ import { SseSession, recoverFrom, wantsStream } from '../../../../src/sessions/s
 import type { PaymentEvent } from '../../../../src/rooms/publisher.js'
 
 const route: FastifyPluginAsyncTypebox = async (app) => {
-  const { admission, config, metrics, rooms, sessions, now } = app
+  const { connectionLimits, config, metrics, rooms, sessions, now } = app
 
   app.get('/events', {
     config: { action: 'read' },
@@ -39,14 +39,14 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
   }, async ({ params: { roomId }, query: { since, epoch, limit, deviceId, role }, headers, claims, id, ip }, reply) => {
     if (wantsStream(headers.accept)) {
       if (sessions.draining) return reply.fail(new Failure('UNAVAILABLE', 'The server is restarting; connect again.')) as never
-      const refusal = admission.check(ip)
+      const refusal = connectionLimits.check(ip)
       if (refusal) return reply.fail(refusal) as never
       const output = new PassThrough()
       const stream = new SseSession(`stream_${id}`, claims, output, { rooms, metrics, now, maxBytes: config.OUTBOX_MAX_BYTES })
-      admission.acquire(ip)
+      connectionLimits.acquire(ip)
       sessions.add(stream)
       output.once('close', () => {
-        admission.release(ip)
+        connectionLimits.release(ip)
         sessions.remove(stream)
         rooms.drop(stream)
       })

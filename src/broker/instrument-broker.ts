@@ -1,6 +1,6 @@
 // Measures the duration of a broker's operations, for any implementation of Broker.
 import type { Histogram } from 'prom-client'
-import type { Broker } from '../broker/broker.js'
+import type { Broker } from './broker.js'
 
 /** Operations that are measured. */
 const TIMED = ['createRoom', 'subscribe', 'publish', 'read', 'listRooms', 'closeRoom'] as const
