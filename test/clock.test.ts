@@ -34,6 +34,8 @@ const START = Date.UTC(2026, 10, 24)
 const clock = { passed: 0, off: 0 }
 const wall = (): number => START + clock.passed + clock.off
 const dateNow = Date.now
+// 36 pairs of nodes over Redis, each of which waits about a second until it is ready.
+t.setTimeout(600_000)
 t.before(() => { Date.now = wall })
 t.teardown(() => { Date.now = dateNow })
 

@@ -9,7 +9,7 @@ import { encodeTextFrame, payloadOf } from '../../src/websocket/frame-writer.js'
 import { decode, frame, refuses } from './frames.js'
 
 const openingOf = (type: string, payload: unknown) => `{"type":"${type}","payload":${JSON.stringify(payload)}`
-const isPlain = (text: string) => 'opening' in decode(text)
+const isPlain = (text: string) => 'jsonPrefix' in decode(text)
 /** As it would be read if there were no plain frames. */
 const general = (text: string) => checkFrame(JSON.parse(text))
 
@@ -25,7 +25,7 @@ t.test('the events of a payment are plain, with what they say and without, with 
     for (const payload of [{ roomId: 'r' }, { roomId: 'payment_123', deviceId: 'device 2', ...SAID[type] }]) {
       for (const id of [undefined, 'b7d0a1c4-5a3e-4f0e-9d55-0a4a4e6a7b10']) {
         const text = JSON.stringify({ type, payload, id })
-        t.strictSame(decode(text), { type, payload, id, opening: openingOf(type, payload) }, text)
+        t.strictSame(decode(text), { type, payload, id, jsonPrefix: openingOf(type, payload) }, text)
       }
     }
   }
@@ -34,7 +34,7 @@ t.test('the events of a payment are plain, with what they say and without, with 
 t.test('so is a join that asks for no more, and what is wrong with one is said as ever', async (t) => {
   for (const payload of [{ roomId: 'r' }, { roomId: 'payment_123', deviceId: 'device 2' }, { roomId: 'r', deviceId: 'd', role: 'device2', token: 'a.b.c' }]) {
     const text = JSON.stringify({ type: 'JOIN_ROOM', payload })
-    t.strictSame(decode(text), { type: 'JOIN_ROOM', payload, id: undefined, opening: openingOf('JOIN_ROOM', payload) }, text)
+    t.strictSame(decode(text), { type: 'JOIN_ROOM', payload, id: undefined, jsonPrefix: openingOf('JOIN_ROOM', payload) }, text)
   }
   for (const payload of [{}, { deviceId: 'd' }, { roomId: '..' }, { roomId: 'r', role: 'device3' }, { roomId: 'r', deviceId: '4111111111111111' }, { roomId: 'r', token: 7 }]) {
     const text = JSON.stringify({ type: 'JOIN_ROOM', payload })
@@ -46,7 +46,7 @@ t.test('so is a join that asks for no more, and what is wrong with one is said a
 t.test('what clients send besides is plain as well: with the payload it is carried along, beside it it is not', async (t) => {
   const payload = { roomId: 'r', message: 'User clicked pay.', attempts: 2, tags: ['a'], constructor: 'c', hasOwnProperty: 'h', toString: 't' }
   const text = JSON.stringify({ type: 'CLICKED_PAY', payload, timestamp: 1705312200000, id: 'a', clientId: 'mine', clientIds: ['x'] })
-  t.strictSame(decode(text), { type: 'CLICKED_PAY', payload, id: 'a', opening: openingOf('CLICKED_PAY', payload) })
+  t.strictSame(decode(text), { type: 'CLICKED_PAY', payload, id: 'a', jsonPrefix: openingOf('CLICKED_PAY', payload) })
   t.strictSame(Object.keys((decode(text) as ClientFrame).payload), Object.keys(payload))
 })
 
@@ -114,11 +114,11 @@ t.test('a frame ends where it is said to, whatever is behind it', async (t) => {
   for (let end = 0; end <= text.length; end++) {
     const bytes = Buffer.from(`${behind}${text.slice(0, end)}${text.slice(end)}${behind}`)
     const read = decodeFrame(bytes, behind.length, behind.length + end)
-    if (end === text.length) t.match(read, { payload: { roomId: 'r' }, id: undefined, opening: openingOf('CLICKED_PAY', { roomId: 'r' }) })
+    if (end === text.length) t.match(read, { payload: { roomId: 'r' }, id: undefined, jsonPrefix: openingOf('CLICKED_PAY', { roomId: 'r' }) })
     else t.match(read, { failure: { code: 'INVALID_JSON' } })
   }
   const bytes = Buffer.from(text + text)
-  t.match(decodeFrame(bytes, text.length), { opening: openingOf('CLICKED_PAY', { roomId: 'r' }) })
+  t.match(decodeFrame(bytes, text.length), { jsonPrefix: openingOf('CLICKED_PAY', { roomId: 'r' }) })
 })
 
 /** Frames that are plain or nearly so, as text. */

@@ -248,11 +248,19 @@ export class RedisBroker implements Broker {
     const [refused, ...others] = await Promise.all([this.#probe.run(), this.#try(this.#beat()), isCluster ? undefined : this.#try(subscriber.ping())])
     this.#checking = false
     const trouble = refused ?? others.find((other) => other)
-    if (trouble) this.#failed(trouble)
-    else if (this.#isConnected && this.#subscribed) this.#health.succeeded()
+    if (trouble) return this.#failed(trouble)
+    if (!this.#isConnected || !this.#subscribed) return
+    this.#health.succeeded()
+    // Redis can be used, so the refusal concerns one room: the slot of a cluster that REDIS_URL does not name as one, for example.
+    if (this.#refusal) this.#report(this.#refusal)
+    this.#refusal = undefined
   }
 
-  #failed (trouble: Trouble): void { if (this.#isEvidence(trouble)) this.#health.failed(trouble) }
+  #failed (trouble: Trouble): void {
+    if (!this.#isEvidence(trouble)) return
+    this.#refusal = undefined
+    this.#health.failed(trouble)
+  }
 
   /**
    * Without a connection every command fails, which says nothing about Redis: the client's `close` event reports the loss. In a cluster the error
@@ -293,6 +301,11 @@ export class RedisBroker implements Broker {
       this.#health.suspect(trouble)
       return
     }
+    this.#report(trouble)
+  }
+
+  /** Reports trouble with a single command, at most once a minute. */
+  #report (trouble: Trouble): void {
     const time = this.#options.monotonic()
     if (time - this.#errorAt < ERROR_INTERVAL) return
     this.#errorAt = time
