@@ -37,7 +37,7 @@ const ROWS: readonly Row[] = [
   [/max number of clients/, 'unreachable', 'MAXCLIENTS', 'it has as many connections as it may have (maxclients)'],
   [/cluster support disabled/, 'unreachable', 'NOCLUSTER', 'it is not a cluster: REDIS_URL must begin with redis:// or rediss://'],
   [/No such master/, 'unreachable', 'NOMASTER', 'Sentinel knows no master of that name'],
-  [/unknown command '?sentinel/i, 'unreachable', 'NOSENTINEL', 'it is not a Sentinel'],
+  [/unknown command ['`]?sentinel/i, 'unreachable', 'NOSENTINEL', 'it is not a Sentinel'],
   [/DB index is out of range|invalid DB index/, 'unreachable', 'NODATABASE', 'it has no database of that number'],
   [/SELECT is not allowed in cluster mode/, 'unreachable', 'NODATABASE', 'it is a cluster, which has no database but 0'],
   [/\bLOADING\b/, 'refused', 'LOADING', 'it is loading its data'],
@@ -54,7 +54,7 @@ const ROWS: readonly Row[] = [
 
 /** Errors of Redis that name a command which the ACL does not permit, or which Redis does not know. */
 const COMMAND = /no permissions to run the '([\w|]+)' command/
-const UNKNOWN_COMMAND = /unknown command '?([\w|]+)/i
+const UNKNOWN_COMMAND = /unknown command ['`]?([\w|]+)/i
 /** ACL errors of a command inside a script. Redis 7.0 does not name the command, and no version names the key. */
 const IN_SCRIPT = /user executing the script can't|no permissions/i
 

@@ -53,7 +53,7 @@ for (const NODE_ENV of FORMATS) {
     const { servers: [, second] } = await startCluster(t, 2)
     const server = await start(t, { NODE_ENV, REDIS_URL: `redis://127.0.0.1:${second!.port}` })
     // Each lies in the first half of the slots or in the second.
-    await server.logs(/"code":"MOVED"/, async () => { for (const room of ['a', 'b', 'c', 'd']) await publish(server, room) })
+    await server.logs(/"code":"MOVED"/, async () => { for (const room of ['a', 'b', 'c', 'd']) await publish(server, room) }, 0)
     search(t, server)
   })
 

@@ -29,6 +29,7 @@ t.test('what keeps from connecting, also behind the error of a cluster', async (
 })
 
 t.test('an older Redis', async (t) => {
+  t.match(of('ERR unknown command `evalsha`, with args beginning with: `secret`'), { code: 'UNKNOWN', reason: 'it does not know EVALSHA: Redis 7.0 or newer is needed' })
   t.match(of('ERR unknown command \'ssubscribe\', with args beginning with: \'wsp:db0:{secret}\''), { reason: 'it does not know SSUBSCRIBE: Redis 7.0 or newer is needed' })
 })
 
