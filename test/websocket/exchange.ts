@@ -22,7 +22,7 @@ export function runsOf (cases: readonly Case[], paths: readonly Path[] = PATHS):
 /** Writes of one run, at most: large messages go in larger pieces than one byte. */
 const MAX_WRITES = 500
 /** A run that takes longer, ms, has failed. */
-const PATIENCE = 60_000
+const PATIENCE = Number(process.env.CASE_PATIENCE_MS ?? 60_000)
 const PONG = 10
 
 /** @returns what is wrong with the server's answers, or undefined */

@@ -32,7 +32,8 @@ function placeOf ({ fault, find }: Mutant, folder: string): string {
 /** Runs the cases of a group in a process of its own, which a fault may break. @returns the first that fails; undefined where all pass */
 async function firstFault (folder: string, group: string): Promise<string | undefined> {
   const [command, args] = plainNode('--import', import.meta.resolve('tsx'), join(import.meta.dirname, 'run-cases.ts'), join(folder, 'src'), group)
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  // Several faults silence the server; the run without a fault shows that this is time enough.
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, CASE_PATIENCE_MS: '10000' } })
   const lines = await text(child.stdout)
   if (lines.startsWith('fault: ')) return lines.trim()
   return lines === 'all pass\n' ? undefined : `the server breaks: ${lines}`
