@@ -119,9 +119,10 @@ t.test('what may be null is an `anyOf` of its schema and null, which generators 
 t.test('a body may be left out where the document says so, and nowhere else; null and other types are no object', async (t) => {
   const { app } = await build(t, { env: { API_KEYS: 'key', TOKEN_SECRET: 'a secret that has thirty-two bytes or more' } })
   const json = { 'content-type': 'application/json' }
-  const withBody = [...objectsIn(documentOf('openapi.yaml').paths)].filter(([, { requestBody }]) => requestBody)
+  interface Operation { readonly operationId: string, readonly requestBody: { readonly required?: boolean } }
+  const withBody = [...objectsIn(documentOf('openapi.yaml').paths)].filter(([, { requestBody }]) => requestBody) as unknown as Array<[place: [url: string, method: string], Operation]>
   t.equal(withBody.length, 4)
-  for (const [[url, method], { operationId, requestBody }] of withBody as any) {
+  for (const [[url, method], { operationId, requestBody }] of withBody) {
     const send = (headers: object, payload?: string) => app.inject({
       method: method.toUpperCase() as 'POST', url: url.replace('{roomId}', 'r'), headers: { authorization: 'Bearer key', ...headers }, ...(payload !== undefined && { payload })
     })
@@ -145,7 +146,7 @@ t.test('a body may be left out where the document says so, and nowhere else; nul
     t.match((await send(json, ' ')).json(), { code: 'INVALID_JSON' })
     for (const type of ['text/plain', 'application/x-www-form-urlencoded', '']) t.equal((await send({ 'content-type': type }, '{}')).statusCode, 415, `${operationId}: ${type}`)
   }
-  t.strictSame(withBody.filter(([, { requestBody }]: any) => !requestBody.required).map(([, { operationId }]) => operationId), ['createRoom'])
+  t.strictSame(withBody.filter(([, { requestBody }]) => !requestBody.required).map(([, { operationId }]) => operationId), ['createRoom'])
 })
 
 t.test('every error answer shows codes of its own status', async (t) => {

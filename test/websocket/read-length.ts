@@ -4,7 +4,7 @@ interface StreamWrap { readonly streamBaseState: Int32Array, readonly kReadBytes
 
 /** @param length bytes, 0, or an error of libuv's below 0 */
 export function setReadLength (length: number): void {
-  // Deprecated; only tests use it.
+  // Deprecated, and the only way to set the length that Node.js reports; nothing that ships uses it.
   // eslint-disable-next-line n/no-deprecated-api
   const { streamBaseState, kReadBytesOrError } = (process as unknown as { binding: (name: string) => StreamWrap }).binding('stream_wrap')
   streamBaseState[kReadBytesOrError] = length
