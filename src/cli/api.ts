@@ -2,6 +2,7 @@
 import { addresses } from '../client/options.js'
 import type { Role } from '../client/index.js'
 import { EXIT, CliError, reasonOf } from './cli-error.js'
+import { withTimeout } from './timeouts.js'
 import type { Terminal } from './terminal.js'
 
 export interface ApiOptions { readonly url: string, readonly roomId: string, readonly apiKey?: string | undefined, /** s */ readonly timeout: number }
@@ -30,17 +31,25 @@ export class Api {
 
   /** @param path relative to the URL of the room's events @throws {CliError} */
   async #post (path: string, body: object): Promise<unknown> {
-    const { apiKey, timeout } = this.#options
+    const { timeout } = this.#options
     const address = new URL(path, addresses(this.#options).events)
+    const abort = new AbortController()
+    // Not `AbortSignal.any` with `AbortSignal.timeout`: Node.js 20 may collect the timeout as garbage, and it then never fires.
+    try {
+      return await withTimeout(this.#exchange(address, body, abort.signal), timeout, this.#signal, () => new CliError(EXIT.unavailable, `no answer from ${address.origin} within ${timeout} s`))
+    } finally {
+      abort.abort()
+    }
+  }
+
+  async #exchange (address: URL, body: object, signal: AbortSignal): Promise<unknown> {
+    const { apiKey } = this.#options
     const response = await fetch(address, {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }) },
       body: JSON.stringify(body),
-      signal: AbortSignal.any([this.#signal, AbortSignal.timeout(timeout * 1000)])
-    }).catch((error: unknown) => {
-      if (this.#signal.aborted) throw new CliError(EXIT.interrupted, 'interrupted')
-      throw new CliError(EXIT.unavailable, `no server at ${address.origin}: ${reasonOf(error)}`)
-    })
+      signal
+    }).catch((error: unknown) => { throw new CliError(EXIT.unavailable, `no server at ${address.origin}: ${reasonOf(error)}`) })
     if (!response.ok) throw await refusalOf(response)
     return (await response.json() as { data: unknown }).data
   }
