@@ -45,19 +45,29 @@ export async function start (t: Test, env: Record<string, string>): Promise<Serv
   return { ...server, url: `ws://127.0.0.1:${port}`, http: `http://127.0.0.1:${port}`, logs }
 }
 
+/** @returns the lines with something in them that was marked */
+export function marked (log: string, marks: readonly string[] = MARKS): string[] {
+  return log.split('\n').filter((line) => marks.some((mark) => line.includes(mark)))
+}
+
 /** Asserts that nothing of what was marked is in what a server wrote. */
 export function search (t: Test, { output }: Pick<ServerProcess, 'output'>, further: string[] = []): void {
-  t.strictSame(output().split('\n').filter((line) => [...MARKS, ...further].some((mark) => line.includes(mark))), [], 'no mark is in the log')
+  t.strictSame(marked(output(), [...MARKS, ...further]), [], 'no mark is in the log')
 }
 
 let published = 0
 
+/** A request that publishes a marked event over REST, a new one each time. @param key the API key or token */
+export function publishRequest (key = API_KEY): RequestInit & { readonly id: string } {
+  const id = `${EVENT_ID}-${++published}`
+  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json', 'idempotency-key': `${IDEMPOTENCY_KEY}-${published}` }
+  return { id, method: 'POST', headers, body: JSON.stringify({ type: 'CLICKED_PAY', payload: PAYLOAD, id: `${id}-rest` }) }
+}
+
 /** Publishes marked events both ways, new ones each time, since a known one writes nothing; it may fail. @returns the status over REST */
 export async function publish ({ http, url }: Pick<Server, 'http' | 'url'>, roomId = 'r', token?: string): Promise<number> {
-  const id = `${EVENT_ID}-${++published}`
-  const headers = { authorization: `Bearer ${API_KEY}`, 'content-type': 'application/json', 'idempotency-key': `${IDEMPOTENCY_KEY}-${published}` }
-  const body = JSON.stringify({ type: 'CLICKED_PAY', payload: PAYLOAD, id: `${id}-rest` })
-  const { status } = await fetch(`${http}/api/rooms/${roomId}/events`, { method: 'POST', headers, body })
+  const { id, ...request } = publishRequest()
+  const { status } = await fetch(`${http}/api/rooms/${roomId}/events`, request)
   const socket = await Peer.connect({ teardown: () => {} } as unknown as Test, url)
   if (token !== undefined) socket.send('JOIN_ROOM', { roomId, token })
   socket.send('CLICKED_PAY', { roomId, ...PAYLOAD }, id)

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import http from 'node:http'
 import type { Test } from 'tap'
+import { API_KEY, marked, PASSWORD } from '../../log-marks.js'
 import { freePort, startRedis, type RedisServer } from '../../redis.js'
 import { until } from '../../until.js'
 import { startProcess, type ProcessOptions, type ServerProcess } from '../../server-process.js'
@@ -44,12 +45,18 @@ export class Node {
   /** Lines of the log that tell of a bug. */
   get bugs (): string[] { return this.output.split('\n').filter((line) => BUGS.test(line)) }
 
+  /** Lines of the log with a payload, a key or a secret of the load in them. */
+  get leaks (): string[] { return marked(this.output) }
+
   /** Starts the process and waits until it listens, whether Redis is there or not. */
   async boot (): Promise<void> {
     this.#past = this.output
     this.#process = startProcess({
       NODE_ENV: 'production',
       PORT: String(this.port),
+      // All that it can say, so that it is seen to keep the payloads to itself.
+      LOG_LEVEL: 'trace',
+      API_KEYS: API_KEY,
       PRESENCE_GRACE_SECONDS: '1',
       SHUTDOWN_GRACE_SECONDS: '5',
       REQUESTS_PER_SECOND: '0',
@@ -122,11 +129,11 @@ export interface Cluster extends Nodes {
  */
 export async function prepare (scope: Scope, redisArgs: string[] = [], env: Record<string, string> = {}): Promise<Cluster> {
   const dir = scope.testdir({})
-  const start = (args: string[]) => startRedis(scope as Test, args)
+  const start = (args: string[]) => startRedis(scope as Test, ['--requirepass', PASSWORD, '--masterauth', PASSWORD, ...args], { password: PASSWORD })
   const redis = await start(redisArgs)
   const nodes = await Promise.all(['a', 'b'].map(async (name) => {
     const proxy = await Proxy.start(redis.port)
-    const node = new Node(name, await freePort(), proxy, { REDIS_URL: `redis://127.0.0.1:${proxy.port}`, ...env })
+    const node = new Node(name, await freePort(), proxy, { REDIS_URL: `redis://:${encodeURIComponent(PASSWORD)}@127.0.0.1:${proxy.port}`, ...env })
     scope.teardown(async () => {
       if (node.isAlive) await node.kill('SIGKILL')
       await proxy.close()
@@ -162,7 +169,7 @@ export async function startNode (scope: Scope, env: Record<string, string> = {},
 
 async function get (port: number, path: string): Promise<{ status: number, body: string }> {
   return new Promise((resolve) => {
-    const request = http.get({ host: '127.0.0.1', port, path, agent: false, timeout: 5_000 }, (response) => {
+    const request = http.get({ host: '127.0.0.1', port, path, headers: { authorization: `Bearer ${API_KEY}` }, agent: false, timeout: 5_000 }, (response) => {
       let body = ''
       response.on('data', (chunk) => { body += String(chunk) })
       response.on('close', () => resolve({ status: response.statusCode ?? 0, body }))

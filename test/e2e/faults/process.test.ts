@@ -69,7 +69,7 @@ t.test('faults of the process', { skip: withoutProc, jobs: 2 }, async (t) => {
 
   t.test('no descriptors left: who is there goes on paying, and with free ones there is room again', { buffered: true }, async (t) => {
     // Enough for the modules that are read at once while it starts.
-    const nodes = await startNode(t, { NODE_ENV: 'development' }, { descriptors: 256 })
+    const nodes = await startNode(t, { NODE_ENV: 'development', LOG_LEVEL: 'info' }, { descriptors: 256 })
     const { node } = nodes
     let span: Span = { from: 0, to: 0 }
     let [accepted, refused, cpu, lines, after] = [0, 0, 0, 0, 0]

@@ -1,4 +1,5 @@
 // Device 2 of the load: sends numbered events, keeps those that were not acknowledged, and sends them again under the same id.
+import { PAYLOAD } from '../../log-marks.js'
 import { Device, type Frame } from './device.js'
 
 /** Events that may be unacknowledged at once. */
@@ -29,7 +30,7 @@ export class Publisher extends Device {
 
   #begin (type: string, more: { transactionId?: string, amount?: number } = {}): void {
     const n = ++this.#count
-    const event = { type, id: `${this.room}.${n}`, payload: { roomId: this.room, n, ...more } }
+    const event = { type, id: `${this.room}.${n}`, payload: { roomId: this.room, n, ...PAYLOAD, ...more } }
     this.#unacknowledged.set(event.id, event)
     this.#send(event)
   }

@@ -5,6 +5,7 @@ import { seeded } from '../../seeded.js'
 import { until } from '../../until.js'
 import { check, type Verdict } from './checker.js'
 import { type Nodes } from './cluster.js'
+import { Backend } from './backend.js'
 import { Journal, readJournal, type Line } from './journal.js'
 import { Load } from './load.js'
 
@@ -33,14 +34,15 @@ export interface Stage { readonly load: Load, readonly journal: Journal }
 
 let count = 0
 
-/** Runs one fault under load. Every violation, of the nodes' own duties too (I5), is in the outcome. */
+/** Runs one fault under load. Every violation, of the nodes' own duties too (I5), and every payload, key or secret in their logs, is in the outcome. */
 export async function play (cluster: Nodes, options: ScenarioOptions, fault: (stage: Stage) => Promise<unknown>): Promise<Outcome> {
   const { name, seed, rooms = 24, rate = 200, pace = 1_000, closes, bug } = options
   const { nodes, dir } = cluster
   const prefix = `${name}-${++count}`
   const journal = new Journal(join(dir, `${prefix}.jsonl`))
   const load = new Load({ journal, nodes, prefix, rooms, rate, random: seeded(seed) })
-  const bugs = nodes.map((node) => node.bugs.length)
+  const [bugs, leaks] = [nodes.map((node) => node.bugs.length), nodes.map((node) => node.leaks.length)]
+  const backend = new Backend(nodes, prefix)
   let toldAfter = 0
   try {
     await load.start()
@@ -52,6 +54,7 @@ export async function play (cluster: Nodes, options: ScenarioOptions, fault: (st
     await sleep(pace)
     toldAfter = await load.settle()
   } finally {
+    await backend.stop()
     load.stop()
     await journal.close()
   }
@@ -59,6 +62,7 @@ export async function play (cluster: Nodes, options: ScenarioOptions, fault: (st
   const verdict = check(lines, closes)
   const violations = [...verdict.violations, ...await atRest(cluster)]
   nodes.forEach((node, i) => violations.push(...node.bugs.slice(bugs[i]).filter((line) => bug === undefined || !line.includes(`"${bug}"`)).map((line) => `I5: ${node.name} logged ${line}`)))
+  nodes.forEach((node, i) => violations.push(...node.leaks.slice(leaks[i]).map((line) => `leak: ${node.name} logged ${line}`)))
   return { lines, violations, figures: verdict.figures, toldAfter }
 }
 
