@@ -6,14 +6,15 @@ import { join } from 'node:path'
 import { PerformanceObserver } from 'node:perf_hooks'
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
 import { parseArgs, promisify } from 'node:util'
-import type { WebSocket } from 'ws'
 import { MemoryBroker } from '../src/broker/memory/memory-broker.js'
 import { SYSTEM_CLOCKS } from '../src/clock.js'
 import { Metrics } from '../src/metrics/metrics.js'
 import { Rooms } from '../src/rooms/rooms.js'
+import { FrameDispatcher } from '../src/sessions/frame-dispatcher.js'
 import { SocketSession } from '../src/sessions/socket-session.js'
-import { beginBatch, endBatch, batchClock } from '../src/websocket/batch.js'
+import { Transport } from '../src/websocket/transport.js'
 import type { WritableConnection } from '../src/websocket/batch-writer.js'
+import type { WebSocketLike } from '../src/websocket/fast-socket.js'
 import { ROOT } from '../src/root.js'
 import { plainNode } from '../test/plain-node.js'
 import { seeded } from '../test/seeded.js'
@@ -76,13 +77,22 @@ export interface HotPath {
 /** Creates a room with a full log, with device 1, which watches, and device 2, which pays. */
 export async function hotPath ({ id, event = PAID }: { id: boolean, event?: object }): Promise<HotPath> {
   let clock = START
-  const clocks = { now: () => clock, monotonic: batchClock(SYSTEM_CLOCKS.monotonic) }
+  const clocks = { now: () => clock, monotonic: SYSTEM_CLOCKS.monotonic }
   const metrics = new Metrics()
-  const broker = new MemoryBroker({ logSize: LOG_SIZE, retention: 3_600_000, ...clocks, newEpoch: () => 'iA9N7hkgUN3b' })
+  const transport = new Transport({ ...clocks, onEvents: (latency, events) => metrics.relay.observe(latency / 1000, events) })
+  const { batch, frames } = transport
+  const broker = new MemoryBroker({ logSize: LOG_SIZE, retention: 3_600_000, ...clocks, frames, newEpoch: () => 'iA9N7hkgUN3b' })
   const rooms = new Rooms({ broker, metrics, log: LOG, ...clocks, maxMembers: 50, maxRoomsPerSocket: 10, isOpen: true, presenceGrace: 0, resultsFrom: 'any' })
-  const open = (clientId: string, { socket, network }: Peer) => new SocketSession(clientId, socket, network, {
-    rooms, metrics, log: LOG, ...clocks, maxOutboxBytes: 1_048_576, messageRates: undefined, verify: undefined, joinTimeout: 0
+  const dispatcher = new FrameDispatcher({ rooms, metrics, log: LOG, batch, ...clocks, verify: undefined })
+  const open = (clientId: string, { socket, connection }: Peer) => new SocketSession({ clientId, address: '192.0.2.1', socket, connection }, {
+    rooms, metrics, log: LOG, transport, dispatcher, ...clocks, maxOutboxBytes: 1_048_576, messageRates: undefined, joinTimeout: undefined
   })
+  // One batch per message, as for each read of a socket.
+  const receive = (session: SocketSession, message: Buffer) => {
+    batch.begin()
+    session.onMessage(message, 0, message.length, batch)
+    batch.end()
+  }
   const [watcher, payer] = [new Peer(), new Peer()]
   const [device1, device2] = [open('client_1795504810171_63d7ce03977f', watcher), open('client_1795504810175_d003bded8298', payer)]
   const newId = uuids()
@@ -91,14 +101,11 @@ export async function hotPath ({ id, event = PAID }: { id: boolean, event?: obje
     messages: (count) => Array.from({ length: count }, () => Buffer.from(JSON.stringify(id ? { ...event, id: newId() } : event))),
     send: (message) => {
       clock++
-      // One batch per message, as for each read of a socket.
-      beginBatch()
-      device2.onMessage(message)
-      endBatch()
+      receive(device2, message)
     },
     writes: () => ({ watcher: watcher.takeWrites(), payer: payer.takeWrites() })
   }
-  device1.onMessage(Buffer.from(JSON.stringify({ type: 'JOIN_ROOM', payload: { ...ROOM, deviceId: 'device_1' } })))
+  receive(device1, Buffer.from(JSON.stringify({ type: 'JOIN_ROOM', payload: { ...ROOM, deviceId: 'device_1' } })))
   await turn()
   // The first event joins device 2 implicitly. Once the log is full, each further event drops the oldest one.
   await each(path.messages(LOG_SIZE), path.send)
@@ -114,8 +121,8 @@ function fail (fields: object, sentence: string): never { throw new Error(senten
 /** Peer of a session's socket: counts the writes and keeps none of the bytes. */
 class Peer {
   #writes = 0
-  readonly network: WritableConnection
-  readonly socket: WebSocket
+  readonly connection: WritableConnection
+  readonly socket: WebSocketLike = { isPaused: false, close: () => {}, pause: () => {}, resume: () => {} }
 
   constructor () {
     const count = () => {
@@ -123,11 +130,7 @@ class Peer {
       return 0
     }
     const openStream = () => { throw new Error('The network takes all that is written.') }
-    const network: WritableConnection = { handle: { writeBuffer: count, writeQueueSize: 0 }, writableLength: 0, openStream }
-    // A socket of `ws` writes the frame header and the payload separately.
-    const socket = { readyState: 1, bufferedAmount: 0, isPaused: false, send: () => { this.#writes += 2 }, close: () => {}, pause: () => {}, resume: () => {} }
-    this.network = network
-    this.socket = socket as unknown as WebSocket
+    this.connection = { handle: { writeBuffer: count, writeQueueSize: 0 }, writableLength: 0, openStream }
   }
 
   takeWrites (): number {

@@ -6,7 +6,7 @@ import { fold, initialState } from '../src/payment/state.js'
 import { draftEvent, eventText, type DraftOptions } from '../src/broker/event-draft.js'
 import { decodeFrame } from '../src/protocol/decode.js'
 import { checkLimits } from '../src/protocol/limits.js'
-import { encodeTextFrame } from '../src/websocket/frame-writer.js'
+import { FrameWriter } from '../src/websocket/frame-writer.js'
 import { hotPath, LOG_SIZE, PAID, ROOM, START, uuids } from './hot-path.js'
 
 const { values } = parseArgs({ options: { only: { type: 'string', default: '' } } })
@@ -55,12 +55,13 @@ function parts (received: unknown, said: Parameters<typeof draftEvent>[0], optio
   const newId = uuids()
   const drafts = Array.from({ length: RING }, () => draftEvent(said.id === undefined ? said : { ...said, id: newId() }, options))
   const [draft] = drafts as [typeof drafts[0]]
-  const log = new EventLog('iA9N7hkgUN3b', LOG_SIZE)
+  const writer = new FrameWriter()
+  const log = new EventLog('iA9N7hkgUN3b', LOG_SIZE, writer)
   for (let i = 0; i < LOG_SIZE; i++) log.append(drafts[RING - LOG_SIZE + i]!)
   let next = 0
   bench('guard', () => keep(checkLimits(received)))
   bench('draft', () => keep(draftEvent(said, options)))
   bench('fold', () => keep(fold(before, draft)))
-  bench('encode', () => keep(encodeTextFrame(eventText(draft, log.seq))))
+  bench('encode', () => keep(writer.encodeText(eventText(draft, log.seq))))
   bench('append, with encode', () => keep(log.append(drafts[next++ % RING]!)))
 }

@@ -28,6 +28,7 @@ export default fp(async (app) => {
     logSize: config.ROOM_LOG_SIZE,
     retention: config.ROOM_RETENTION_SECONDS * 1000,
     monotonic,
+    frames: app.transport.frames,
     newEpoch,
     onRoom: (change: string, roomId: string) => log.info({ roomId }, `room ${change}`)
   }
@@ -51,7 +52,7 @@ export default fp(async (app) => {
     clearInterval(timer)
     await broker.close()
   })
-}, { name: 'broker', dependencies: ['metrics', 'redis'] })
+}, { name: 'broker', dependencies: ['metrics', 'redis', 'transport'] })
 
 /** Logs reasons and codes, never the library's errors: they hold the commands, and with them payloads. */
 function logNews (log: FastifyBaseLogger, hosts: readonly string[], news: RedisNews): void {

@@ -1,6 +1,6 @@
 // The socket route: upgrades at `/` become sessions, and at shutdown every socket is closed with the advice to reconnect (1012).
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import proxyAddr from '@fastify/proxy-addr'
 import websocket from '@fastify/websocket'
 import fp from 'fastify-plugin'
@@ -15,8 +15,9 @@ import { messageRates } from '../src/sessions/rate-limits.js'
 import { interceptConnections } from '../src/websocket/node/intercept.js'
 import { fastPathAvailable, hasKnownHandle } from '../src/websocket/node/internals.js'
 import { FastWebSocket, type WebSocketLike, type FastWebSocketOptions } from '../src/websocket/fast-socket.js'
+import { FrameDispatcher } from '../src/sessions/frame-dispatcher.js'
 import { SocketSession } from '../src/sessions/socket-session.js'
-import { runBatch } from '../src/websocket/batch.js'
+import type { Batch } from '../src/websocket/batch.js'
 import { StreamConnection, type WritableConnection } from '../src/websocket/batch-writer.js'
 
 /** Time that requests and event streams have at shutdown after all sockets are closed, ms. */
@@ -28,49 +29,69 @@ const MAX_FRAGMENTS = 256
 /** Minimum average size of a network chunk, bytes. Below it a peer dribbles: every chunk that waits for the rest of its frame costs far more memory than its content. */
 const MIN_CHUNK = 16
 
+const { setSocket: adoptSocket } = WebSocket.prototype as unknown as SessionSocket
+
 /** A ws socket with its session and remote address, so that all sockets share the same listener functions. */
 class SessionSocket extends WebSocket {
   session!: SocketSession
-  address!: string
+  batch!: Batch
   closing!: ClosingSockets
+  /** Connection under the socket; not always that of the request, see `injectWS`. */
+  network!: Socket
+
+  /** Called by ws once the handshake is answered; missing in @types/ws. */
+  setSocket (network: Socket, head: Buffer, options: object): void {
+    this.network = network
+    adoptSocket.call(this, network, head, options)
+  }
 
   /** Also called by ws itself, when the peer closes or breaks the protocol. */
   override close (code?: number, reason?: string | Buffer): void {
     if (this.readyState === WebSocket.OPEN) this.closing.add(this, this.session.isClosedByServer)
+    this.session.onClosing()
     super.close(code, reason)
   }
 }
 
 /** Constructor of a ws socket for a connection whose handshake is done, as ws calls it; missing in @types/ws. */
-type Adopting = new (address: null, protocols: undefined, options: object) => SessionSocket & { setSocket: (network: Socket, head: Buffer, options: object) => void }
+type Adopting = new (address: null, protocols: undefined, options: object) => SessionSocket
 
 const NOTHING = Buffer.alloc(0)
 
 function onMessage (this: WebSocket, data: unknown, isBinary: boolean): void {
-  const { session } = this as SessionSocket
+  const { session, batch } = this as SessionSocket
   // A batch, so that our replies are written before ws answers a close frame that follows directly.
-  runBatch(() => {
-    if (isBinary) session.onBinaryMessage()
-    else session.onMessage(data as Buffer)
+  batch.run(() => {
+    if (isBinary) session.onBinaryMessage(batch)
+    else session.onMessage(data as Buffer, 0, (data as Buffer).length, batch)
   })
 }
-function onPing (this: WebSocket, data: Buffer): void { runBatch(() => (this as SessionSocket).session.onPing(data)) }
-function onPong (this: WebSocket): void { (this as SessionSocket).session.onPong() }
+function onPing (this: WebSocket, data: Buffer): void {
+  const { session, batch } = this as SessionSocket
+  batch.run(() => session.onPing(data, batch))
+}
+function onPong (this: WebSocket): void {
+  const { session, batch } = this as SessionSocket
+  batch.run(() => session.onPong(batch))
+}
 
 export default fp(async (app) => {
-  const { connectionLimits, config, metrics, rooms, sessions, tokens, log, now, monotonic } = app
+  const { connectionLimits, config, metrics, rooms, sessions, tokens, transport, log, now, monotonic } = app
+  const { batch } = transport
   const { upgrades, handshakeDone } = webSocketUpgrades(app.server, HANDSHAKE_TIMEOUT)
   const closing = new ClosingSockets()
+  const verify = tokens && ((token: string) => tokens.verify(token))
   const options = {
     rooms,
     metrics,
     log,
+    transport,
+    dispatcher: new FrameDispatcher({ rooms, metrics, log, batch, now, monotonic, verify }),
     now,
     monotonic,
     maxOutboxBytes: config.OUTBOX_MAX_BYTES,
     messageRates: messageRates(config.MESSAGES_PER_SECOND, config.MESSAGES_BURST),
-    verify: tokens && ((token: string) => tokens.verify(token)),
-    joinTimeout: config.JOIN_TIMEOUT_SECONDS * 1000
+    joinTimeout: verify && config.JOIN_TIMEOUT_SECONDS * 1000
   }
 
   // @types/ws lacks `closeTimeout`, and allows no socket class but the library's own.
@@ -120,8 +141,8 @@ export default fp(async (app) => {
   let open = 0
   let allGone = () => {}
 
-  function onSocketClose ({ session, address }: Pick<SessionSocket, 'session' | 'address'>, code: number): void {
-    connectionLimits.release(address)
+  function onSocketClose ({ session }: Pick<SessionSocket, 'session'>, code: number): void {
+    connectionLimits.release(session.address)
     sessions.remove(session)
     session.onClose(code)
     if (--open === 0) allGone()
@@ -136,10 +157,11 @@ export default fp(async (app) => {
 
   const plainOptions: FastWebSocketOptions<SocketSession> = {
     maxBytes: config.MAX_MESSAGE_BYTES,
-    adopt: ({ session, address }, network) => {
+    transport,
+    adopt: ({ session }, network) => {
       const { options } = app.websocketServer
       const socket = new (SessionSocket as unknown as Adopting)(null, undefined, options)
-      listen(socket, session, address)
+      listen(socket, session)
       socket.setSocket(network, NOTHING, options)
       return socket
     },
@@ -161,9 +183,9 @@ export default fp(async (app) => {
     if (peer === undefined) return false
     const ip = addressOf(handshake.headers, peer)
     if (refusalOf(handshake, ip)) return false
-    const socket = new FastWebSocket(connection, ip, plainOptions)
+    const socket = new FastWebSocket(connection, plainOptions)
     // A batch, so that the handshake response and the greeting go out as one write.
-    runBatch(() => socket.start(enter(socket, connection, ip, handshakeResponse(handshake)), bytes.subarray(handshake.end)))
+    batch.run(() => socket.start(enter(socket, connection, ip, handshakeResponse(handshake)), bytes.subarray(handshake.end)))
     return true
   }, isFast)
 
@@ -204,28 +226,27 @@ export default fp(async (app) => {
     const reply = replies.get(raw)
     if (reply?.socket) reply.detachSocket(reply.socket)
     socket.removeAllListeners('error')
-    // A socket of `injectWS` has no `net.Socket`.
-    const network = raw.socket instanceof Socket ? new StreamConnection(raw.socket, isFast && hasKnownHandle(raw.socket)) : undefined
-    listen(socket as SessionSocket, enter(socket, network, ip), ip)
+    const { network } = socket as SessionSocket
+    listen(socket as SessionSocket, enter(socket, new StreamConnection(network, isFast && hasKnownHandle(network)), ip))
   })
 
   /** Attaches the listeners to a ws socket, synchronously: a frame may arrive in the same packet as the handshake. */
-  function listen (socket: SessionSocket, session: SocketSession, address: string): void {
+  function listen (socket: SessionSocket, session: SocketSession): void {
     socket.session = session
-    socket.address = address
+    socket.batch = batch
     socket.closing = closing
     socket.on('error', onError).on('message', onMessage).on('ping', onPing).on('pong', onPong).on('close', onClose)
   }
 
   /** @param before bytes to send in front of the greeting */
-  function enter (socket: WebSocketLike, network: WritableConnection | undefined, ip: string, before?: Buffer): SocketSession {
+  function enter (socket: WebSocketLike, connection: WritableConnection, address: string, before?: Buffer): SocketSession {
     const clientId = `client_${now()}_${shortId()}`
-    const session = new SocketSession(clientId, socket, network, options)
+    const session = new SocketSession({ clientId, address, socket, connection }, options)
     open++
-    connectionLimits.acquire(ip)
+    connectionLimits.acquire(address)
     sessions.add(session)
-    log.info({ clientId, address: ip }, 'client connected')
+    log.info({ clientId, address }, 'client connected')
     session.greet(before)
     return session
   }
-}, { name: 'ws', dependencies: ['connection-limits', 'metrics', 'rooms', 'sessions', 'tokens', 'errors'] })
+}, { name: 'ws', dependencies: ['connection-limits', 'metrics', 'rooms', 'sessions', 'tokens', 'transport', 'errors'] })

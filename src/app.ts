@@ -13,7 +13,6 @@ import { checkRequestHead, type RequestHeadError } from './http/request-head.js'
 import { checkUpgrade, isWebSocketUpgrade, MAX_HEADERS, shouldUpgradeCallback, upgradeConstraint } from './websocket/handshake.js'
 import { errorResponse } from './protocol/rest.js'
 import { shortId } from './random-id.js'
-import { batchClock } from './websocket/batch.js'
 
 export interface AppOptions {
   readonly config: Config
@@ -87,8 +86,8 @@ export function buildApp ({ config, logger, ...given }: AppOptions): FastifyInst
     }
   })
   app.decorate('config', config)
-  app.decorate('now', batchClock(now))
-  app.decorate('monotonic', batchClock(monotonic))
+  app.decorate('now', now)
+  app.decorate('monotonic', monotonic)
   app.server.maxHeadersCount = MAX_HEADERS + 1
   if (trusted) {
     // Runs before all other hooks, since `request.ip` parses the header anew on each access.

@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto'
 import { stringify as stableStringify } from 'safe-stable-stringify'
 import type { EventPayload, Source } from '../protocol/events.js'
-import { encodeEventFrame, encodeTextFrame, type WireFrame } from '../websocket/frame-writer.js'
+import type { FrameWriter, WireFrame } from '../websocket/frame-writer.js'
 
 /** A deduplication key under which the log remembers an event. */
 export interface DraftKey {
@@ -56,7 +56,7 @@ export function draftEvent (event: EventBody, options: DraftOptions): EventDraft
   const { type, payload, id, jsonPrefix } = event
   const { source, verified = false, timestamp, origin, hasServerTimestamp = false } = options
   // `type` is one of our own event names or has passed the eventType pattern, so it needs no escaping; an `id` may contain quotes.
-  const stamp = stampOf(timestamp, source)
+  const stamp = `,"timestamp":${timestamp},"source":"${source}"}`
   return {
     type,
     payload,
@@ -71,14 +71,6 @@ export function draftEvent (event: EventBody, options: DraftOptions): EventDraft
     keys: keysOf(id, verified, options.idempotencyKey),
     hasServerTimestamp
   }
-}
-
-let lastStamp = { timestamp: 0, source: 'device', text: '' }
-
-/** JSON suffix with the timestamp and source of an event. Cached, because many events of a busy server share it. */
-function stampOf (timestamp: number, source: Source): string {
-  if (timestamp !== lastStamp.timestamp || source !== lastStamp.source) lastStamp = { timestamp, source, text: `,"timestamp":${timestamp},"source":"${source}"}` }
-  return lastStamp.text
 }
 
 function keysOf (id: string | undefined, verified: boolean, idempotencyKey: string | undefined): DraftKey[] | undefined {
@@ -117,7 +109,7 @@ export const SEQ = ',"seq":'
 export function eventText ({ jsonPrefix, jsonSuffix }: EventDraft, seq: number): string { return jsonPrefix + SEQ + seq + jsonSuffix }
 
 /** The same message as a WebSocket frame, which the log keeps and members receive. */
-export function eventFrame (draft: EventDraft, seq: number): WireFrame {
+export function eventFrame (draft: EventDraft, seq: number, frames: FrameWriter): WireFrame {
   const { jsonPrefix, jsonSuffix, isAscii } = draft
-  return isAscii ? encodeEventFrame(jsonPrefix, SEQ, seq, jsonSuffix) : encodeTextFrame(eventText(draft, seq))
+  return isAscii ? frames.encodeEvent(jsonPrefix, SEQ, seq, jsonSuffix) : frames.encodeText(eventText(draft, seq))
 }

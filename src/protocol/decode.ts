@@ -18,7 +18,7 @@ export interface ClientFrame {
 }
 
 /** A rejected client message: the failure, and the message's `id` if it is valid. */
-export interface RefusedFrame { readonly failure: Failure, readonly id?: string }
+export interface RefusedFrame { readonly failure: Failure, readonly id?: string | undefined }
 
 // One compiled schema per type: a union would only report "Expected union value". A Map, because `EVENTS['toString']` exists.
 const schemas: Record<string, TObject> = { ...Object.fromEntries(EVENT_TYPES.map((type) => [type, EVENTS[type].schema])), ...COMMANDS }

@@ -111,13 +111,16 @@ export class Rooms {
     }
   }
 
-  /** Publishes a device's event to the other members of its room. On an open server, the first event of a subscriber that never joined also joins it. */
-  publish (subscriber: Subscriber, event: PaymentEvent): MaybePromise<Published | Failure> {
+  /**
+   * Publishes a device's event to the other members of its room. On an open server, the first event of a subscriber that never joined also joins it.
+   * @param timestamp time of its arrival, ms since the epoch
+   */
+  publish (subscriber: Subscriber, event: PaymentEvent, timestamp: number): MaybePromise<Published | Failure> {
     const { type, payload: { roomId, deviceId } } = event
     const member = subscriber.memberships.get(roomId)
     if (!member && !this.#options.isOpen) return new Failure('NOT_JOINED')
     if (!isAllowed(member?.claims ?? ANONYMOUS, { to: 'publish', roomId, type, deviceId }, this.#options)) return new Failure('FORBIDDEN')
-    return member ? this.#publishAs(member, event) : this.#publishFirst(subscriber, event)
+    return member ? this.#publishAs(member, event, timestamp) : this.#publishFirst(subscriber, event, timestamp)
   }
 
   /**
@@ -180,15 +183,15 @@ export class Rooms {
     })
   }
 
-  #publishFirst (subscriber: Subscriber, event: PaymentEvent): MaybePromise<Published | Failure> {
+  #publishFirst (subscriber: Subscriber, event: PaymentEvent, timestamp: number): MaybePromise<Published | Failure> {
     const { type, payload: { roomId, deviceId } } = event
     const joined = this.#joinImplicitly(subscriber, roomId, { deviceId, role: EVENTS[type].sentBy })
-    return mapMaybePromise(joined, (member) => member instanceof Failure ? member : this.#publishAs(member, event))
+    return mapMaybePromise(joined, (member) => member instanceof Failure ? member : this.#publishAs(member, event, timestamp))
   }
 
-  #publishAs ({ room: { roomId }, subscriber: { clientId }, deviceId }: Member, event: PaymentEvent): MaybePromise<Published | Failure> {
+  #publishAs ({ room: { roomId }, subscriber: { clientId }, deviceId }: Member, event: PaymentEvent, timestamp: number): MaybePromise<Published | Failure> {
     // Use the room's own string for `roomId`: each lookup with the equal string of the event would compare the two character by character.
-    return this.#publisher.publishEvent(roomId, event, { source: 'device', origin: clientId, timestamp: this.#options.now() }, true, { clientId, deviceId })
+    return this.#publisher.publishEvent(roomId, event, { source: 'device', origin: clientId, timestamp }, true, { clientId, deviceId })
   }
 
   /** Second half of join(): runs when the broker's read has returned. */

@@ -26,11 +26,15 @@ export class SocketRateLimits {
     this.#arrivals = new Gcra(rates.flood)
   }
 
-  /** Counts an arrival: a message, a ping or an unsolicited pong. @returns true if the socket should be closed */
+  /** Counts an arrival other than a message: a ping or an unsolicited pong. @returns true if the socket should be closed */
   isFlood (time: number): boolean { return this.#arrivals?.take(time) === false }
 
-  /** Counts a message that is about to be processed. @returns true if the message should be refused */
-  isOverLimit (time: number): boolean { return this.#messages?.take(time) === false }
+  /** Counts a message. @returns `flood` if the socket should be closed, `over` if the message should be refused */
+  check (time: number): 'flood' | 'over' | undefined {
+    if (!this.#messages) return undefined
+    if (this.isFlood(time)) return 'flood'
+    return this.#messages.take(time) ? undefined : 'over'
+  }
 
   /** Counts an invalid frame. @returns true if the limit is exceeded */
   isOverErrorLimit (time: number): boolean {

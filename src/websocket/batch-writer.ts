@@ -1,13 +1,14 @@
-// Collects the frames for one connection and writes them with one syscall at the end of the batch, or of the tick outside a batch.
+// Collects the frames for one connection and writes them with one syscall at the end of the batch, or of the tick outside of a batch.
 import type { Writable } from 'node:stream'
-import { isAdjacent, type WireFrame } from './frame-writer.js'
-import { writeToHandle, type WritableHandle, type WriteCallbacks } from './node/write-to-handle.js'
-import { handleOf, hasKnownHandle } from './node/internals.js'
-import { onBatchEnd, inBatch } from './batch.js'
+import type { Flushable } from './batch.js'
+import { hasKnownHandle, unusedHandleOf } from './node/internals.js'
+import type { WriteCallbacks, WritableHandle } from './node/handle-writer.js'
+import type { WireFrame } from './frame-writer.js'
+import type { Transport } from './transport.js'
 
 /** Connection that a BatchWriter writes to. */
 export interface WritableConnection {
-  /** Handle that bypasses the stream; undefined if its kind is not supported or the connection is gone. */
+  /** Handle that bypasses the stream; undefined if its kind is not supported, while the stream's buffer holds bytes, and once the connection is ended or gone. */
   readonly handle: WritableHandle | undefined
   /** Bytes in the stream's buffer; without a stream, bytes of the last write that the kernel has not taken yet. */
   readonly writableLength: number
@@ -25,54 +26,20 @@ export class StreamConnection implements WritableConnection {
     this.#isKnown = isStreamKnown
   }
 
-  get handle (): WritableConnection['handle'] { return this.#isKnown ? handleOf(this.#stream) : undefined }
+  get handle (): WritableConnection['handle'] { return this.#isKnown ? unusedHandleOf(this.#stream) : undefined }
 
   get writableLength (): number { return this.#stream.writableLength }
 
   openStream (): Writable { return this.#stream }
 }
 
-/** Writers and streams with pending data. */
-const pendingWriters: BatchWriter[] = []
-const corkedStreams: Writable[] = []
-/** A flush at the end of the tick is scheduled. */
-let isFlushScheduled = false
-
-onBatchEnd(flushAll)
-
-function flushAll (): void {
-  for (const wire of pendingWriters) wire.flush()
-  // Not `length = 0`, which costs a runtime call.
-  while (pendingWriters.length > 0) pendingWriters.pop()
-  if (corkedStreams.length === 0) return
-  for (const stream of corkedStreams) stream.uncork()
-  corkedStreams.length = 0
-}
-
-/** Schedules a flush at the end of the tick, for data written outside a batch. */
-function scheduleFlush (): void {
-  if (isFlushScheduled) return
-  isFlushScheduled = true
-  process.nextTick(() => {
-    isFlushScheduled = false
-    flushAll()
-  })
-}
-
-/** Corks a stream, so that its writes reach the network as one. */
-function cork (stream: Writable): void {
-  if (stream.writableCorked > 0) return
-  stream.cork()
-  corkedStreams.push(stream)
-  if (!inBatch()) scheduleFlush()
-}
-
 /**
- * Writes whole frames to a connection that ws writes to as well. Writes to the handle only while the stream's buffer is empty; otherwise through the stream.
+ * Writes whole frames to a connection that ws may write to as well. Writes to the handle while it can; otherwise through the stream.
  * Code that writes to the stream must call {@link BatchWriter.flush} first, or order is lost.
  */
-export class BatchWriter implements WriteCallbacks {
+export class BatchWriter implements Flushable, WriteCallbacks {
   readonly #connection: WritableConnection
+  readonly #transport: Transport
   /** Pending frames, and their size in bytes. */
   #pending: WireFrame[] | undefined
   #pendingBytes = 0
@@ -80,29 +47,30 @@ export class BatchWriter implements WriteCallbacks {
   #contiguous = true
   /** Bytes written to the handle that the kernel has not taken yet. */
   #inFlightBytes = 0
+  /** The stream's buffer may hold bytes. */
+  #usesStream: boolean
 
-  constructor (network: WritableConnection) { this.#connection = network }
+  constructor (connection: WritableConnection, transport: Transport) {
+    this.#connection = connection
+    this.#transport = transport
+    this.#usesStream = connection.writableLength > 0
+  }
 
   /** Bytes queued for the peer: pending, in flight, and in the stream's buffer. */
-  get bufferedAmount (): number { return this.#pendingBytes + this.#inFlightBytes + this.#connection.writableLength }
+  get bufferedAmount (): number {
+    const queued = this.#pendingBytes + this.#inFlightBytes
+    return this.#usesStream ? queued + this.#connection.writableLength : queued
+  }
 
   /** @param frame must not change afterwards */
   write (frame: WireFrame): void {
-    if (this.#pendingBytes > 0) {
-      const held = this.#pending!
-      this.#contiguous &&= isAdjacent(frame, held[held.length - 1]!)
-      held.push(frame)
-    } else if (this.#inFlightBytes === 0 && this.#connection.writableLength === 0 && this.#connection.handle) {
+    if (this.#pending) {
+      this.#contiguous &&= this.#transport.frames.isAdjacent(frame, this.#pending[this.#pending.length - 1]!)
+      this.#pending.push(frame)
+    } else {
       this.#pending = [frame]
       this.#contiguous = true
-      pendingWriters.push(this)
-      if (!inBatch()) scheduleFlush()
-    } else {
-      const stream = this.#connection.openStream()
-      if (!stream) return
-      cork(stream)
-      stream.write(frame)
-      return
+      this.#transport.batch.add(this)
     }
     this.#pendingBytes += frame.length
   }
@@ -111,23 +79,29 @@ export class BatchWriter implements WriteCallbacks {
   writePaced (frame: WireFrame, done: () => void): void {
     this.flush()
     const stream = this.#connection.openStream()
-    if (stream) stream.write(frame, () => done())
-    else done()
+    if (!stream?.writable) return done()
+    this.#usesStream = true
+    stream.write(frame, () => done())
   }
 
   /** Writes the pending frames. */
   flush (): void {
-    if (this.#pendingBytes === 0) return
-    const bytes = this.#joined()
+    if (!this.#pending) return
+    const bytes = this.#joined(this.#pending)
     this.#pending = undefined
     this.#pendingBytes = 0
-    const { handle } = this.#connection
-    const outcome = handle ? writeToHandle(handle, bytes, this) : 'refused'
+    this.#usesStream &&= this.#connection.writableLength > 0
+    const handle = this.#inFlightBytes === 0 ? this.#connection.handle : undefined
+    const outcome = handle ? this.#transport.handles.write(handle, bytes, this) : 'refused'
     if (outcome === 'written') return
     // While a write is in flight, the stream keeps the order of everything after it: later frames, and the peer's end of the connection.
     const stream = this.#connection.openStream()
-    if (outcome === 'under way') this.#inFlightBytes = bytes.length
-    else stream?.write(bytes)
+    if (outcome === 'pending') {
+      this.#inFlightBytes = bytes.length
+    } else if (stream?.writable) {
+      this.#usesStream = true
+      stream.write(bytes)
+    }
   }
 
   onWritten (): void { this.#inFlightBytes = 0 }
@@ -135,10 +109,9 @@ export class BatchWriter implements WriteCallbacks {
   onFailed (): void { this.#connection.openStream()?.destroy() }
 
   /** The pending frames as one buffer; adjacent frames are not copied. */
-  #joined (): Uint8Array {
-    const held = this.#pending!
-    const first = held[0]!
-    if (held.length === 1) return first
-    return this.#contiguous ? new Uint8Array(first.buffer, first.byteOffset, this.#pendingBytes) : Buffer.concat(held, this.#pendingBytes)
+  #joined (frames: readonly WireFrame[]): Uint8Array {
+    const first = frames[0]!
+    if (frames.length === 1) return first
+    return this.#contiguous ? new Uint8Array(first.buffer, first.byteOffset, this.#pendingBytes) : Buffer.concat(frames, this.#pendingBytes)
   }
 }

@@ -4,25 +4,24 @@ import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
 import { encodeClose } from './frame-writer.js'
 import type { Closing, ClosingSockets } from './closing-sockets.js'
-import { FrameParser, type Fallback, type FrameHandler } from './frame-parser.js'
+import { FrameParser, type FrameHandler, type FrameParserOptions, type FrameSource } from './frame-parser.js'
 import type { RawConnectionListener, RawConnection } from './node/raw-connection.js'
 
-/** Socket as its session sees it. Messages go through it only if there is no WritableConnection to write to. */
-export type WebSocketLike =
-  Pick<WebSocket, 'readyState' | 'isPaused' | 'pause' | 'resume' | 'close'> & Partial<Pick<WebSocket, 'send' | 'ping' | 'pong' | 'bufferedAmount'>>
+/** Socket as its session sees it. Frames do not go through it: they are written to its connection. */
+export type WebSocketLike = Pick<WebSocket, 'isPaused' | 'pause' | 'resume' | 'close'>
 
-/** `readyState` values of the WebSocket standard. */
-const OPEN = 1
-const CLOSING = 2
-const CLOSED = 3
+/** Session of a socket. */
+export interface SocketListener extends FrameHandler {
+  /** Called when the peer has closed the socket, before the close is answered: no more frames may be written. */
+  readonly onClosing: () => void
+}
+
 /** Close codes for a connection that ended without a close frame, and for a close frame without a code (RFC 6455 §7.1.5). */
 const ABNORMAL = 1006
 const NO_STATUS = 1005
 
 /** Options shared by all sockets of a server. */
-export interface FastWebSocketOptions<Session extends FrameHandler> {
-  /** Maximum size of a message, bytes. */
-  readonly maxBytes: number
+export interface FastWebSocketOptions<Session extends SocketListener> extends FrameParserOptions {
   /** Makes ws take over a connection after the handshake. From then on ws answers the peer and reports the close. */
   readonly adopt: (socket: FastWebSocket<Session>, network: Socket) => WebSocket
   /** Called when the socket closes, unless ws has taken over: then ws reports the close. */
@@ -32,27 +31,21 @@ export interface FastWebSocketOptions<Session extends FrameHandler> {
 }
 
 /** Hands the connection to ws, for good, on everything outside the common case: a close by the server, fragments, malformed input. */
-export class FastWebSocket<Session extends FrameHandler> implements WebSocketLike, RawConnectionListener, Fallback, Closing {
+export class FastWebSocket<Session extends SocketListener> implements WebSocketLike, RawConnectionListener, FrameSource, Closing {
   /** Receives the messages. */
   session!: Session
   readonly #options: FastWebSocketOptions<Session>
   #parser!: FrameParser
   #ws: WebSocket | undefined
-  #state: WebSocket['readyState'] = OPEN
   #code = ABNORMAL
   /** Incoming bytes go to ws. */
   #handedOver = false
 
-  /**
-   * @param connection must have no other reader
-   * @param address client address
-   */
-  constructor (readonly connection: RawConnection, readonly address: string, options: FastWebSocketOptions<Session>) {
+  /** @param connection must have no other reader */
+  constructor (readonly connection: RawConnection, options: FastWebSocketOptions<Session>) {
     this.#options = options
     connection.listener = this
   }
-
-  get readyState (): WebSocket['readyState'] { return this.#ws ? this.#ws.readyState : this.#state }
 
   get bufferedAmount (): number { return this.connection.writableLength }
 
@@ -61,7 +54,7 @@ export class FastWebSocket<Session extends FrameHandler> implements WebSocketLik
   /** @param rest bytes received after the handshake */
   start (session: Session, rest: Buffer): void {
     this.session = session
-    this.#parser = new FrameParser(this, this.#options.maxBytes, session, this)
+    this.#parser = new FrameParser(this, session, this.#options)
     if (rest.length > 0) this.onData(rest, rest.length)
   }
 
@@ -71,8 +64,7 @@ export class FastWebSocket<Session extends FrameHandler> implements WebSocketLik
   }
 
   onClose (): void {
-    if (this.#state === CLOSING) this.#options.closing.delete(this)
-    this.#state = CLOSED
+    this.#options.closing.delete(this)
     if (!this.#ws) this.#options.onClose(this, this.#code)
   }
 
@@ -97,7 +89,7 @@ export class FastWebSocket<Session extends FrameHandler> implements WebSocketLik
 
   onCloseFrame (data: Buffer): boolean {
     if (!this.connection.writeAndClose(encodeClose(data))) return false
-    this.#state = CLOSING
+    this.session.onClosing()
     this.#code = data.length > 0 ? data.readUInt16BE(0) : NO_STATUS
     this.#options.closing.add(this)
     return true

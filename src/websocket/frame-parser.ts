@@ -1,7 +1,8 @@
 // Parses client frames directly from the connection: unfragmented masked text messages, pings, pongs and a close. Everything else is left to ws.
 import { isUtf8 } from 'node:buffer'
-import { applyMask } from './mask.js'
-import { beginBatch, endBatch } from './batch.js'
+import type { Batch } from './batch.js'
+import type { Unmasker } from './mask.js'
+import type { Transport } from './transport.js'
 
 /** First byte of a frame: FIN set, RSV bits clear (no extension), and the opcode (RFC 6455 §5.2). */
 const FIN_TEXT = 0x81
@@ -18,27 +19,32 @@ const MASK_BYTES = 4
 /** Reserved close codes that must not appear in a frame: 1005 and 1006 have a meaning outside of frames, 1004 has none (RFC 6455 §7.4.1). */
 const NEVER_SENT: ReadonlySet<number> = new Set([1004, 1005, 1006])
 
-/** Receiver of the parsed frames. */
+/** Receiver of the parsed frames, all of which are part of the batch. */
 export interface FrameHandler {
   /** Called for each text message, which is valid UTF-8. The buffer is reused after the call: keep no reference to it. */
-  onMessage: (bytes: Buffer, start: number, end: number) => void
-  onPing: (data: Buffer) => void
-  onPong: () => void
+  onMessage: (bytes: Buffer, start: number, end: number, batch: Batch) => void
+  onPing: (data: Buffer, batch: Batch) => void
+  onPong: (batch: Batch) => void
 }
 
-/** Connection that the bytes come from. */
-export interface Pausable { readonly isPaused: boolean }
-
-/** Handler of the input that the parser does not support. */
-export interface Fallback {
+/** Socket whose connection the bytes come from, which handles the input that the parser does not support. */
+export interface FrameSource {
+  readonly isPaused: boolean
   /** Takes over from the first unsupported frame on. @param bytes from the start of that frame */
   onUnsupported: (bytes: Buffer) => void
   /**
    * Called for a valid close frame of the peer, after all pending frames are flushed.
    * @param data payload to echo: a close code and a reason, or empty
-   * @returns true if the close was answered and the socket is done; false to pass the close frame to {@link Fallback.onUnsupported}
+   * @returns true if the close was answered and the socket is done; false to pass the close frame to {@link FrameSource.onUnsupported}
    */
   onCloseFrame: (data: Buffer) => boolean
+}
+
+/** Settings and state that all parsers of a server share. */
+export interface FrameParserOptions {
+  /** Maximum size of a message, bytes. */
+  readonly maxBytes: number
+  readonly transport: Transport
 }
 
 /**
@@ -46,44 +52,43 @@ export interface Fallback {
  * accepts. At the first frame outside the subset ws takes over for good, so malformed input and fragments have one implementation.
  */
 export class FrameParser {
-  readonly #source: Pausable
-  readonly #maxBytes: number
+  readonly #source: FrameSource
   readonly #receiver: FrameHandler
-  readonly #fallback: Fallback
+  readonly #options: FrameParserOptions
   /** Start of a frame whose rest has not arrived yet. */
   #partialFrame: Buffer | undefined
 
   /**
-   * @param source connection of a WebSocket without extensions
-   * @param maxBytes maximum size of a message
+   * @param source WebSocket without extensions
    * @param receiver receives each message, ping and pong
    */
-  constructor (source: Pausable, maxBytes: number, receiver: FrameHandler, fallback: Fallback) {
+  constructor (source: FrameSource, receiver: FrameHandler, options: FrameParserOptions) {
     this.#source = source
-    this.#maxBytes = maxBytes
     this.#receiver = receiver
-    this.#fallback = fallback
+    this.#options = options
   }
 
   /** Parses a chunk. Bytes that outlive the call must be copied. @param length bytes of the chunk, from the start of the buffer */
   read (chunk: Buffer, length: number): void {
-    // One batch per chunk: one write to each socket.
-    beginBatch()
+    const { batch } = this.#options.transport
+    // One batch per chunk: one read of the clocks, and one write to each socket.
+    batch.begin()
     try {
       this.#readFrames(chunk, length)
     } finally {
-      endBatch()
+      batch.end()
     }
   }
 
   #readFrames (chunk: Buffer, length: number): void {
+    const { maxBytes, transport: { batch, unmasker } } = this.#options
     const begun = this.#partialFrame
     this.#partialFrame = undefined
     const bytes = begun ? Buffer.concat([begun, chunk.subarray(0, length)]) : chunk
     const limit = begun ? bytes.length : length
     let at = 0
     while (at < limit) {
-      const end = frameEnd(bytes, at, limit, this.#maxBytes)
+      const end = frameEnd(bytes, at, limit, maxBytes)
       // A frame split over two chunks is normal on a network. ws handles more than two chunks, and limits their number.
       const isPart = end > limit && !(begun && at === 0) && !this.#source.isPaused
       if (isPart) {
@@ -97,29 +102,30 @@ export class FrameParser {
         return
       }
       if (bytes[at] === FIN_TEXT) {
-        const start = unmask(bytes, at, end)
+        const start = unmask(unmasker, bytes, at, end)
         if (start === 0) return this.#handOver(bytes.subarray(at, limit))
-        this.#receiver.onMessage(bytes, start, end)
+        this.#receiver.onMessage(bytes, start, end, batch)
       } else if (bytes[at] === FIN_PING) {
-        this.#receiver.onPing(unmaskedData(bytes, at, end))
+        this.#receiver.onPing(unmaskedData(unmasker, bytes, at, end), batch)
       } else {
-        this.#receiver.onPong()
+        this.#receiver.onPong(batch)
       }
       at = end
     }
   }
 
   #closes (bytes: Buffer, at: number, end: number): boolean {
-    const data = unmaskedData(Buffer.from(bytes.subarray(at, end)), 0, end - at)
+    const { batch, unmasker } = this.#options.transport
+    const data = unmaskedData(unmasker, Buffer.from(bytes.subarray(at, end)), 0, end - at)
     if (!isValidClosePayload(data)) return false
-    endBatch()
-    return this.#fallback.onCloseFrame(data)
+    batch.flush()
+    return this.#source.onCloseFrame(data)
   }
 
   #handOver (rest: Buffer): void {
     // ws may answer by itself, for example with a close, which must not overtake pending frames.
-    endBatch()
-    this.#fallback.onUnsupported(Buffer.from(rest))
+    this.#options.transport.batch.flush()
+    this.#source.onUnsupported(Buffer.from(rest))
   }
 }
 
@@ -146,18 +152,18 @@ function isValidClosePayload (data: Buffer): boolean {
 }
 
 /** Unmasks a whole text frame in place (RFC 6455 §5.3). @returns start of the text; 0 if the text is not UTF-8, in which case the frame is masked again */
-function unmask (bytes: Buffer, at: number, end: number): number {
+function unmask (unmasker: Unmasker, bytes: Buffer, at: number, end: number): number {
   const start = at + MASK_BYTES + (bytes[at + 1]! - MASKED < LENGTH_16 ? 2 : 4)
   const mask = start - MASK_BYTES
   // ASCII needs no UTF-8 check.
-  if (applyMask(bytes, mask, start, end) || isUtf8(bytes.subarray(start, end))) return start
-  applyMask(bytes, mask, start, end)
+  if (unmasker.apply(bytes, mask, start, end) || isUtf8(bytes.subarray(start, end))) return start
+  unmasker.apply(bytes, mask, start, end)
   return 0
 }
 
 /** Unmasks a control frame in place. @returns a copy of its payload */
-function unmaskedData (bytes: Buffer, at: number, end: number): Buffer {
+function unmaskedData (unmasker: Unmasker, bytes: Buffer, at: number, end: number): Buffer {
   const start = at + 2 + MASK_BYTES
-  applyMask(bytes, start - MASK_BYTES, start, end)
+  unmasker.apply(bytes, start - MASK_BYTES, start, end)
   return Buffer.from(bytes.subarray(start, end))
 }

@@ -1,6 +1,6 @@
 // The extensions of the protocol but for catching up and presence: acknowledgement, state, roles, leaving, pinging, closed rooms.
 import t from 'tap'
-import { INBOX_SIZE } from '../../src/sessions/socket-session.js'
+import { INBOX_SIZE } from '../../src/sessions/inbox.js'
 import { build, listen } from '../build.js'
 import { Peer } from '../peer.js'
 import { nextHandle } from '../websocket/accepted.js'

@@ -5,8 +5,10 @@ import { draftEvent, eventFrame, eventText } from '../../src/broker/event-draft.
 import { checkFrame, decodeFrame, type ClientFrame } from '../../src/protocol/decode.js'
 import { isCardDataKey } from '../../src/protocol/card-data.js'
 import { EVENTS, PAYMENT_EVENT_TYPES } from '../../src/protocol/events.js'
-import { encodeTextFrame, payloadOf } from '../../src/websocket/frame-writer.js'
+import { encodeTextFrame, FrameWriter, payloadOf } from '../../src/websocket/frame-writer.js'
 import { decode, frame, refuses } from './frames.js'
+
+const writer = new FrameWriter()
 
 const openingOf = (type: string, payload: unknown) => `{"type":"${type}","payload":${JSON.stringify(payload)}`
 const isPlain = (text: string) => 'jsonPrefix' in decode(text)
@@ -153,8 +155,8 @@ t.test('any frame is read as in the general way, and goes out the same', async (
     plain++
     t.equal(jsonPrefix, openingOf(read.type, read.payload), text)
     const [fast, slow] = [{ ...read, jsonPrefix }, read].map((event) => draftEvent(event, { source: 'device', timestamp: 5 }))
-    t.ok(Buffer.from(eventFrame(fast!, plain)).equals(encodeTextFrame(eventText(slow!, plain))))
-    t.equal(payloadOf(eventFrame(fast!, plain)).toString(), eventText(slow!, plain))
+    t.ok(Buffer.from(eventFrame(fast!, plain, writer)).equals(encodeTextFrame(eventText(slow!, plain))))
+    t.equal(payloadOf(eventFrame(fast!, plain, writer)).toString(), eventText(slow!, plain))
   }), { numRuns: 4_000 })
   t.ok(plain > 100, `${plain} of them were plain`)
 })

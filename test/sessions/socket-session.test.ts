@@ -1,45 +1,72 @@
 // A session by itself: a bug while it reads costs one answer and neither the socket nor the process, and a socket that is closing is left alone.
 import t from 'tap'
-import type { WebSocket } from 'ws'
 import { MemoryBroker } from '../../src/broker/memory/memory-broker.js'
 import { CLOSE } from '../../src/errors.js'
 import { Metrics } from '../../src/metrics/metrics.js'
 import { Rooms } from '../../src/rooms/rooms.js'
+import { FrameDispatcher } from '../../src/sessions/frame-dispatcher.js'
 import { SocketSession } from '../../src/sessions/socket-session.js'
+import { payloadOf } from '../../src/websocket/frame-writer.js'
+import { Transport } from '../../src/websocket/transport.js'
 
-/** A session on a socket of the test, and everything that the session sends. */
-function session (socket: object): { session: SocketSession, sent: string[], failed: unknown[] } {
+/** A session on a socket of the test, and everything that the session writes: messages, and pings as an empty text. */
+function setUp (): { session: SocketSession, receive: (bytes: Buffer) => void, sent: string[], failed: unknown[], closed: number[] } {
   const clocks = { now: () => 1000, monotonic: () => 1000 }
   const failed: unknown[] = []
   const log = { level: 'info', debug: () => {}, info: () => {}, warn: () => {}, error: (fields: object) => { failed.push(fields) } }
   const metrics = new Metrics()
   const broker = new MemoryBroker({ logSize: 10, retention: 1000, ...clocks, newEpoch: () => 'e' })
   const rooms = new Rooms({ broker, metrics, log, ...clocks, maxMembers: 5, maxRoomsPerSocket: 5, isOpen: true, presenceGrace: 0, resultsFrom: 'any' })
+  const transport = new Transport(clocks)
+  const { batch } = transport
   const sent: string[] = []
-  const whole = Object.assign(socket, { bufferedAmount: 0, isPaused: false, send: (text: string) => { sent.push(String(text)) }, ping: () => { sent.push('ping') } })
-  const session = new SocketSession('client_1', whole as unknown as WebSocket, undefined, {
-    rooms, metrics, log, ...clocks, maxOutboxBytes: 1_000_000, messageRates: undefined, verify: undefined, joinTimeout: 0
+  const handle = {
+    writeBuffer: (_request: unknown, bytes: Uint8Array) => {
+      sent.push(String(payloadOf(bytes)))
+      return 0
+    },
+    writeQueueSize: 0
+  }
+  const closed: number[] = []
+  const socket = { isPaused: false, pause: () => {}, resume: () => {}, close: (code: number) => { closed.push(code) } }
+  const session = new SocketSession({ clientId: 'client_1', address: '192.0.2.1', socket, connection: { handle, writableLength: 0, openStream: () => undefined } }, {
+    rooms,
+    metrics,
+    log,
+    transport,
+    dispatcher: new FrameDispatcher({ rooms, metrics, log, batch, ...clocks, verify: undefined }),
+    ...clocks,
+    maxOutboxBytes: 1_000_000,
+    messageRates: undefined,
+    joinTimeout: undefined
   })
-  return { session, sent, failed }
+  return { session, receive: (bytes) => batch.run(() => session.onMessage(bytes, 0, bytes.length, batch)), sent, failed, closed }
 }
 
 t.test('a bug while bytes are read becomes INTERNAL, is logged once, and the next frame is taken', async (t) => {
-  const { session: broken, sent, failed } = session({ readyState: 1, close: () => t.fail('closed') })
-  broken.onMessage(new Proxy(Buffer.alloc(1), { get () { throw new Error('a bug') } }), 0, 1)
-  broken.onMessage(Buffer.from('{"type":"PING","payload":{}}'))
+  const { receive, sent, failed, closed } = setUp()
+  receive(new Proxy(Buffer.alloc(1), { get (bytes, key) { if (key === 'length') return bytes.length; throw new Error('a bug') } }))
+  receive(Buffer.from('{"type":"PING","payload":{}}'))
   t.match(sent.map((text) => JSON.parse(text)), [{ type: 'ERROR', payload: { code: 'INTERNAL' } }, { type: 'PONG' }])
   t.match(failed, [{ err: { message: 'a bug' }, clientId: 'client_1' }])
-  t.equal(failed.length, 1)
+  t.strictSame([failed.length, closed], [1, []])
 })
 
 t.test('a socket that its client has closed is neither pinged nor closed by the server', async (t) => {
-  const socket = { readyState: 1, close: () => t.fail('closed') }
-  const { session: closing, sent } = session(socket)
-  closing.ping(1)
-  t.strictSame([sent, closing.unansweredPing], [['ping'], 1])
-  socket.readyState = 2
-  closing.ping(2)
-  closing.close(CLOSE.NO_PONG)
-  t.strictSame(sent, ['ping'])
-  t.equal(closing.isClosedByServer, false)
+  const { session, sent, closed } = setUp()
+  session.ping(1)
+  await new Promise<void>((resolve) => { process.nextTick(resolve) })
+  t.strictSame([sent, session.unansweredPing], [[''], 1])
+  session.onClosing()
+  session.ping(2)
+  session.close(CLOSE.NO_PONG)
+  await new Promise<void>((resolve) => { process.nextTick(resolve) })
+  t.strictSame([sent, session.isClosedByServer, closed], [[''], false, []])
+})
+
+t.test('a socket is closed once, for the first reason', async (t) => {
+  const { session, closed } = setUp()
+  session.close(CLOSE.RESTARTING)
+  session.close(CLOSE.NO_PONG)
+  t.strictSame([closed, session.isClosedByServer], [[1012], true])
 })

@@ -6,13 +6,15 @@ import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { bytesOf } from './bytes-of.js'
-import { encodeTextFrame } from '../../src/websocket/frame-writer.js'
 import type { Handle } from '../../src/websocket/node/internals.js'
 import { RawConnection } from '../../src/websocket/node/raw-connection.js'
-import { beginBatch, endBatch } from '../../src/websocket/batch.js'
 import { StreamConnection, BatchWriter, type WritableConnection } from '../../src/websocket/batch-writer.js'
 import { until } from '../until.js'
 import { accepted } from './accepted.js'
+import { newTransport } from './transport.js'
+
+const transport = newTransport()
+const { batch, frames: writer } = transport
 
 /** A stream that notes each write to what is under it. */
 function sink () {
@@ -58,7 +60,7 @@ const tick = () => new Promise<void>((resolve) => { process.nextTick(resolve) })
 t.test('a stream that is gone by the end of the tick holds up nobody', async (t) => {
   const [gone, there] = [sink(), sink()]
   for (const { stream } of [gone, there]) {
-    const wire = new BatchWriter(new StreamConnection(stream))
+    const wire = new BatchWriter(new StreamConnection(stream), transport)
     wire.write(Buffer.from('x'))
     wire.write(Buffer.from('y'))
   }
@@ -70,18 +72,17 @@ t.test('a stream that is gone by the end of the tick holds up nobody', async (t)
 
 t.test('what is held back within a turn is written as it ends, and what was held back before it', async (t) => {
   const [before, within] = [sink(), sink()]
-  const [early, wire] = [before, within].map(({ stream }) => new BatchWriter(new StreamConnection(stream))) as [BatchWriter, BatchWriter]
+  const [early, wire] = [before, within].map(({ stream }) => new BatchWriter(new StreamConnection(stream), transport)) as [BatchWriter, BatchWriter]
   early.write(Buffer.from('before'))
-  beginBatch()
+  batch.begin()
   wire.write(Buffer.from('one '))
   wire.write(Buffer.from('two'))
   t.strictSame([before.written, within.written], [[], []])
-  endBatch()
+  batch.end()
   t.strictSame([before.written, within.written], [['before'], ['one two']])
-  t.equal(within.stream.writableCorked, 0)
 
-  beginBatch()
-  endBatch()
+  batch.begin()
+  batch.end()
   wire.write(Buffer.from('later'))
   t.equal(within.written.length, 1)
   await tick()
@@ -90,63 +91,63 @@ t.test('what is held back within a turn is written as it ends, and what was held
 
 t.test('where no handle is known, all is written to the stream', async (t) => {
   const { stream, written } = sink()
-  const through = new BatchWriter(new StreamConnection(stream))
-  beginBatch()
+  const through = new BatchWriter(new StreamConnection(stream), transport)
+  batch.begin()
   through.write(Buffer.from('a'))
   through.write(Buffer.from('b'))
   t.equal(through.bufferedAmount, 2)
   through.flush()
-  endBatch()
+  batch.end()
   t.strictSame(written, ['ab'])
 })
 
 for (const [kind, networkOf] of Object.entries(KINDS)) {
   t.test(`${kind}: frames of a turn are one write past the stream, in one piece or in several`, async (t) => {
     const { network, peer, direct } = await pair(t, networkOf)
-    const wire = new BatchWriter(network)
+    const wire = new BatchWriter(network, transport)
     let heard = ''
     peer.on('data', (chunk) => { heard += String(chunk) })
     const frames = Array.from({ length: 8 }, (_, n) => bytesOf(`{"n":${n}}`))
-    beginBatch()
+    batch.begin()
     for (const frame of frames) wire.write(frame)
     t.equal(wire.bufferedAmount, Buffer.concat(frames).length, 'they are counted while they are held back')
     t.strictSame(direct, [])
-    endBatch()
+    batch.end()
     t.strictSame(direct, [frames.join('')])
     t.equal(wire.bufferedAmount, 0)
 
-    beginBatch()
+    batch.begin()
     for (const frame of [frames[3]!, Buffer.from('a'), frames[1]!]) wire.write(frame)
-    endBatch()
+    batch.end()
     t.strictSame(direct.slice(1), [`${frames[3]}a${frames[1]}`])
 
-    beginBatch()
+    batch.begin()
     for (const frame of [frames[4]!, frames[5]!, frames[4]!]) wire.write(frame)
-    endBatch()
+    batch.end()
     t.strictSame(direct.slice(2), [`${frames[4]}${frames[5]}${frames[4]}`])
 
     // Made as they are written, more than one piece of memory holds, and with others between them now and then.
     for (let turn = 0; turn < 40; turn++) {
       const texts = Array.from({ length: 10 }, (_, n) => `turn ${turn}, frame ${n} ${'.'.repeat(n * 10)}`)
-      beginBatch()
+      batch.begin()
       for (const [n, text] of texts.entries()) {
-        if (n > 0 && turn % 11 === n) encodeTextFrame('somebody else')
-        wire.write(encodeTextFrame(text))
+        if (n > 0 && turn % 11 === n) writer.encodeText('somebody else')
+        wire.write(writer.encodeText(text))
       }
-      endBatch()
-      t.equal(direct.at(-1), String(Buffer.concat(texts.map((text) => encodeTextFrame(text)))))
+      batch.end()
+      t.equal(direct.at(-1), String(Buffer.concat(texts.map((text) => writer.encodeText(text)))))
     }
     await until('all has come', () => heard === direct.join(''))
   })
 
   t.test(`${kind}: what comes while the peer is behind is written to the stream`, async (t) => {
     const { network, peer, direct } = await pair(t, networkOf)
-    const wire = new BatchWriter(network)
+    const wire = new BatchWriter(network, transport)
     const much = Buffer.alloc(10_000_000, 'x')
     for (const bytes of [much, Buffer.from('behind it'), Buffer.from(' and on')]) {
-      beginBatch()
+      batch.begin()
       wire.write(bytes)
-      endBatch()
+      batch.end()
     }
     t.equal(wire.bufferedAmount, much.length + 16)
     t.equal(direct.length, 1, 'what comes behind it waits in the stream')
@@ -159,19 +160,19 @@ for (const [kind, networkOf] of Object.entries(KINDS)) {
     await until('all has come', () => heard === much.length + 16)
     await until('and is counted no more', () => wire.bufferedAmount === 0)
     t.equal(last, 'behind it and on')
-    beginBatch()
+    batch.begin()
     wire.write(Buffer.from('directly again'))
-    endBatch()
+    batch.end()
     t.equal(direct.at(-1), 'directly again')
   })
 
   t.test(`${kind}: a peer that ends its side gets what was under way`, async (t) => {
     const { network, peer } = await pair(t, networkOf)
-    const wire = new BatchWriter(network)
+    const wire = new BatchWriter(network, transport)
     const much = Buffer.alloc(10_000_000, 'x')
-    beginBatch()
+    batch.begin()
     wire.write(much)
-    endBatch()
+    batch.end()
     let heard = 0
     peer.end()
     await turn()
@@ -182,10 +183,10 @@ for (const [kind, networkOf] of Object.entries(KINDS)) {
 
   t.test(`${kind}: what was under way to a peer that is gone ends the connection`, async (t) => {
     const { network, peer } = await pair(t, networkOf)
-    const wire = new BatchWriter(network)
-    beginBatch()
+    const wire = new BatchWriter(network, transport)
+    batch.begin()
     wire.write(Buffer.alloc(10_000_000, 'x'))
-    endBatch()
+    batch.end()
     network.openStream()!.on('error', () => {})
     peer.resetAndDestroy()
     await until('it is over', () => network.openStream()!.destroyed)
@@ -195,13 +196,13 @@ for (const [kind, networkOf] of Object.entries(KINDS)) {
 
   t.test(`${kind}: to a connection that is gone nothing is written, and that is no error`, async (t) => {
     const { network, peer } = await pair(t, networkOf)
-    const wire = new BatchWriter(network)
-    beginBatch()
+    const wire = new BatchWriter(network, transport)
+    batch.begin()
     wire.write(Buffer.from('x'))
     peer.resetAndDestroy()
     if (kind === 'a socket') network.openStream()!.on('error', (error) => t.fail(error.message)).destroy()
     await until('it is over', () => network.handle === undefined)
-    endBatch()
+    batch.end()
     let isPaced = false
     wire.writePaced(Buffer.from('y'), () => { isPaced = true })
     await until('nobody waits for it', () => isPaced)
@@ -218,7 +219,7 @@ for (const [kind, networkOf] of Object.entries(KINDS)) {
     let count = 0
     await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async (steps) => {
       const { network, peer, direct } = await pair(t, networkOf)
-      const wire = new BatchWriter(network)
+      const wire = new BatchWriter(network, transport)
       let heard = ''
       peer.on('data', (chunk) => { heard += String(chunk) })
       let written = ''
@@ -236,7 +237,7 @@ for (const [kind, networkOf] of Object.entries(KINDS)) {
           wire.flush()
           network.openStream()!.write(next())
         } else {
-          beginBatch()
+          batch.begin()
           wire.write(next(typeof step === 'number' ? step : 3))
           if (step !== 'turn') wire.write(next())
           if (step === 'stream within a turn') {
@@ -244,7 +245,7 @@ for (const [kind, networkOf] of Object.entries(KINDS)) {
             network.openStream()!.write(next())
             wire.write(next())
           }
-          endBatch()
+          batch.end()
         }
         if (network.writableLength > 0 && wire.bufferedAmount > network.writableLength) seen.behind++
       }

@@ -1,39 +1,103 @@
-// Within a turn time stands still, and what is put off is done as it ends.
+// A batch: its clocks are read once, and what is written within it is flushed at its end.
 import t from 'tap'
-import { onBatchEnd, beginBatch, endBatch, inBatch, batchClock } from '../../src/websocket/batch.js'
+import { Batch } from '../../src/websocket/batch.js'
 
-t.test('a clock is read once in a turn, where it is asked, and each time outside of one', async (t) => {
-  let time = 0
-  let reads = 0
-  const clock = batchClock(() => {
-    reads++
-    return ++time
+/** A batch on clocks that the test advances, the flushes of two writers, and the reported latencies. */
+function setUp () {
+  const clock = { now: 1_000, monotonic: 5, reads: 0 }
+  const flushed: string[] = []
+  const latencies: Array<[number, number]> = []
+  const batch = new Batch({
+    now: () => {
+      clock.reads++
+      return clock.now
+    },
+    monotonic: () => clock.monotonic,
+    onEvents: (latency, events) => { latencies.push([latency, events]) }
   })
-  const other = batchClock(() => time)
-  t.strictSame([clock(), clock()], [1, 2])
-  beginBatch()
-  t.equal(inBatch(), true)
-  t.strictSame([clock(), clock(), other()], [3, 3, 3])
-  time = 10
-  t.strictSame([clock(), other()], [3, 3])
-  endBatch()
-  t.equal(inBatch(), false)
-  t.strictSame([clock(), other()], [11, 11])
-  beginBatch()
-  endBatch()
-  beginBatch()
-  t.strictSame([other(), clock()], [11, 12])
-  endBatch()
-  t.equal(reads, 5)
+  const writer = (name: string) => ({ flush: () => { flushed.push(`${name} ${batch.isOpen ? 'within' : 'after'}`) } })
+  return { batch, clock, flushed, latencies, one: writer('one'), two: writer('two') }
+}
+
+t.test('the clocks are read once, at the start', async (t) => {
+  const { batch, clock } = setUp()
+  batch.begin()
+  clock.now = 2_000
+  clock.monotonic = 6
+  t.strictSame([batch.now, batch.startedAt, clock.reads], [1_000, 5, 1])
+  batch.end()
+  batch.run(() => t.strictSame([batch.now, batch.startedAt, clock.reads], [2_000, 6, 2]))
 })
 
-t.test('what is put off is done in order, after the turn and each time', async (t) => {
-  const done: string[] = []
-  onBatchEnd(() => { done.push(`one ${inBatch()}`) })
-  onBatchEnd(() => { done.push('two') })
-  for (let n = 0; n < 2; n++) {
-    beginBatch()
-    endBatch()
-  }
-  t.strictSame(done, ['one false', 'two', 'one false', 'two'])
+t.test('writers are flushed once, in order, at the end', async (t) => {
+  const { batch, flushed, one, two } = setUp()
+  batch.run(() => {
+    batch.add(one)
+    batch.add(two)
+    t.strictSame(flushed, [])
+  })
+  t.strictSame(flushed, ['one after', 'two after'])
+  batch.run(() => {})
+  t.equal(flushed.length, 2)
+})
+
+t.test('a flush in the middle leaves nothing for the end', async (t) => {
+  const { batch, flushed, one } = setUp()
+  batch.run(() => {
+    batch.add(one)
+    batch.flush()
+    t.strictSame(flushed, ['one within'])
+  })
+  t.equal(flushed.length, 1)
+})
+
+t.test('outside of a batch, writers are flushed at the end of the tick', async (t) => {
+  const { batch, flushed, one, two } = setUp()
+  batch.add(one)
+  batch.add(two)
+  t.strictSame(flushed, [])
+  await new Promise<void>((resolve) => { process.nextTick(resolve) })
+  t.strictSame(flushed, ['one after', 'two after'])
+})
+
+t.test('a nested batch is part of the outer one', async (t) => {
+  const { batch, clock, flushed, latencies, one, two } = setUp()
+  batch.run(() => {
+    batch.add(one)
+    clock.monotonic = 7
+    batch.run(() => {
+      batch.add(two)
+      batch.countEvent()
+    })
+    t.strictSame([flushed, batch.startedAt, batch.isOpen], [[], 5, true])
+  })
+  t.strictSame([flushed, latencies, batch.isOpen], [['one after', 'two after'], [[2, 1]], false])
+})
+
+t.test('the latency of events lasts until everything is written; a batch without events reports none', async (t) => {
+  const { batch, clock, latencies } = setUp()
+  batch.run(() => {
+    batch.countEvent()
+    batch.countEvent()
+    batch.add({ flush: () => { clock.monotonic += 3 } })
+  })
+  batch.run(() => {})
+  t.strictSame(latencies, [[3, 2]])
+})
+
+t.test('an error in a batch ends it', async (t) => {
+  const { batch, flushed, one } = setUp()
+  t.throws(() => batch.run(() => {
+    batch.add(one)
+    throw new Error('a bug')
+  }), { message: 'a bug' })
+  t.strictSame([flushed, batch.isOpen], [['one after'], false])
+})
+
+t.test('two batches of one process do not meet', async (t) => {
+  const [first, second] = [setUp(), setUp()]
+  first.batch.run(() => {
+    second.batch.run(() => second.batch.add(second.one))
+    t.strictSame([second.flushed, second.batch.isOpen, first.batch.isOpen], [['one after'], false, true])
+  })
 })

@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { WebSocketServer, type WebSocket } from 'ws'
 import { FrameParser } from '../../src/websocket/frame-parser.js'
+import { newTransport } from './transport.js'
 
 const MAX_BYTES = 1024
 const UPGRADE = [
@@ -47,9 +48,8 @@ async function serve (how: 'reader' | 'ws'): Promise<{ server: Server, opened: (
     network.off('data', byWs)
     let isLeft = false
     let goodbye: Buffer | undefined
-    const reader = new FrameParser({ get isPaused () { return network.isPaused() } }, MAX_BYTES, {
-      onMessage: (bytes, start, end) => hear(`text ${bytes.toString('utf8', start, end)}`), onPing: (data) => hear(`ping ${data.toString('latin1')}`), onPong: () => hear('pong')
-    }, {
+    const reader = new FrameParser({
+      get isPaused () { return network.isPaused() },
       onUnsupported: (bytes) => {
         assert.equal(isLeft, false)
         isLeft = true
@@ -59,7 +59,9 @@ async function serve (how: 'reader' | 'ws'): Promise<{ server: Server, opened: (
         goodbye = data
         return false
       }
-    })
+    }, {
+      onMessage: (bytes, start, end) => hear(`text ${bytes.toString('utf8', start, end)}`), onPing: (data) => hear(`ping ${data.toString('latin1')}`), onPong: () => hear('pong')
+    }, { maxBytes: MAX_BYTES, transport: newTransport() })
     // The memory is everybody's, and is written to again at once.
     const memory = Buffer.alloc(65_536)
     const hand = (chunk: Buffer) => {

@@ -2,7 +2,7 @@
 import type { Writable } from 'node:stream'
 import t from 'tap'
 import * as ws from 'ws'
-import { isAdjacent, encodeTextFrame, encodeEventFrame, PING_FRAME, encodePong, payloadOf } from '../../src/websocket/frame-writer.js'
+import { encodePong, encodeTextFrame, FrameWriter, payloadOf, PING_FRAME } from '../../src/websocket/frame-writer.js'
 
 // Exported, though its types do not say so.
 const { Receiver } = ws as unknown as { Receiver: new (options: object) => Writable }
@@ -14,10 +14,10 @@ const HEADS: Array<[number, number[]]> = [
 t.test('a frame says the length of its text in the shortest way there is', async (t) => {
   for (const [length, head] of HEADS) {
     const text = 'x'.repeat(length)
-    const frame = encodeTextFrame(text)
+    const frame = new FrameWriter().encodeText(text)
     t.strictSame([...frame.subarray(0, frame.length - length)], head, `${length} bytes`)
     t.equal(String(payloadOf(frame)), text)
-    t.ok(Buffer.from(frame).equals(encodeTextFrame(Buffer.from(text))), 'the same from its bytes')
+    for (const same of [new FrameWriter().encodeText(Buffer.from(text)), encodeTextFrame(text), encodeTextFrame(Buffer.from(text))]) t.ok(Buffer.from(frame).equals(same))
   }
 })
 
@@ -26,43 +26,46 @@ t.test('a receiver gets what was framed, in order', async (t) => {
   const received: string[] = []
   const receiver = new Receiver({ isServer: false })
   receiver.on('message', (data: Buffer) => received.push(String(data)))
-  receiver.write(Buffer.concat(texts.map((text) => encodeTextFrame(text))))
+  const writer = new FrameWriter()
+  receiver.write(Buffer.concat(texts.map((text) => writer.encodeText(text))))
   await new Promise((resolve) => setImmediate(resolve))
   t.strictSame(received, texts)
 })
 
 t.test('an event from its parts is what it is as one text', async (t) => {
   const seqs = [0, 1, 9, 10, 99, 100, 65_535, 99_999, 1_000_000, 2 ** 31, 2 ** 32, 10 ** 15, Number.MAX_SAFE_INTEGER]
+  const writer = new FrameWriter()
   for (let n = 0; n < 2_000; n++) {
     const [opening, seq, closing] = ['x'.repeat(n % 251), seqs[n % seqs.length]!, `,"at":${Math.floor(n / 7)}${'.'.repeat(n % 3 * 40)}}`]
     // Others may be between those that end alike.
-    if (n % 5 === 0) encodeTextFrame('somebody else')
+    if (n % 5 === 0) writer.encodeText('somebody else')
     const whole = encodeTextFrame(`${opening},"n":${seq}${closing}`)
-    t.ok(Buffer.from(encodeEventFrame(opening, ',"n":', seq, closing)).equals(whole), `${opening.length} characters, ${seq}, ${closing}`)
+    t.ok(Buffer.from(writer.encodeEvent(opening, ',"n":', seq, closing)).equals(whole), `${opening.length} characters, ${seq}, ${closing}`)
   }
   for (const length of [125, 126, 8_000, 9_000, 65_534, 65_535, 70_000]) {
     const opening = 'x'.repeat(length - 2)
-    t.ok(Buffer.from(encodeEventFrame(opening, '', 1, '}')).equals(encodeTextFrame(`${opening}1}`)), `${length} bytes`)
+    t.ok(Buffer.from(writer.encodeEvent(opening, '', 1, '}')).equals(encodeTextFrame(`${opening}1}`)), `${length} bytes`)
   }
 })
 
 t.test('a frame follows another one where it begins at its end', async (t) => {
-  let before = encodeTextFrame('a')
+  const writer = new FrameWriter()
+  let before = writer.encodeText('a')
   let pieces = 0
   for (let n = 0; n < 1_000; n++) {
-    const frame = encodeTextFrame('x'.repeat(n % 130))
+    const frame = writer.encodeText('x'.repeat(n % 130))
     const isNext = frame.buffer === before.buffer && frame.byteOffset === before.byteOffset + before.length
-    t.equal(isAdjacent(frame, before), isNext)
-    t.notOk(isAdjacent(frame, frame) || isAdjacent(before, frame) || isAdjacent(before, before))
+    t.equal(writer.isAdjacent(frame, before), isNext)
+    t.notOk(writer.isAdjacent(frame, frame) || writer.isAdjacent(before, frame) || writer.isAdjacent(before, before))
     if (!isNext) pieces++
     before = frame
   }
   t.ok(pieces > 2, `in ${pieces} pieces of memory`)
-  const [first, , third] = [encodeTextFrame('1'), encodeTextFrame('2'), encodeTextFrame('3')]
-  t.notOk(isAdjacent(third, first), 'there is one between them')
-  const large = encodeTextFrame('x'.repeat(20_000))
-  t.notOk(isAdjacent(large, third), 'one of its own piece')
-  t.ok(isAdjacent(encodeTextFrame('4'), third), 'which takes nothing of the others')
+  const [first, , third] = [writer.encodeText('1'), writer.encodeText('2'), writer.encodeText('3')]
+  t.notOk(writer.isAdjacent(third, first), 'there is one between them')
+  const large = writer.encodeText('x'.repeat(20_000))
+  t.notOk(writer.isAdjacent(large, third), 'one of its own piece')
+  t.ok(writer.isAdjacent(writer.encodeText('4'), third), 'which takes nothing of the others')
 })
 
 t.test('a ping and the answer to one are what a receiver takes them for', async (t) => {

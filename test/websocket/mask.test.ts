@@ -1,7 +1,9 @@
 // The mask: whatever the bytes, the mask and where they lie, it is what RFC 6455 says, and off again with a second time.
 import fc from 'fast-check'
 import t from 'tap'
-import { applyMask } from '../../src/websocket/mask.js'
+import { Unmasker } from '../../src/websocket/mask.js'
+
+const unmasker = new Unmasker()
 
 /** RFC 6455 §5.3, to the letter. */
 const masked = (data: Uint8Array, mask: Uint8Array) => data.map((octet, i) => octet ^ mask[i % 4]!)
@@ -19,10 +21,10 @@ t.test('byte for byte as the RFC says, and nothing beside', async (t) => {
     whole.set(mask, at)
     whole.set(masked(data, mask), start)
     const [head, tail] = [Buffer.from(whole.subarray(0, start)), Buffer.from(whole.subarray(start + data.length))]
-    t.equal(applyMask(whole, at, start, start + data.length), data.every((byte) => byte < 0x80))
+    t.equal(unmasker.apply(whole, at, start, start + data.length), data.every((byte) => byte < 0x80))
     t.ok(whole.subarray(start, start + data.length).equals(data))
     t.ok(whole.subarray(0, start).equals(head) && whole.subarray(start + data.length).equals(tail))
-    applyMask(whole, at, start, start + data.length)
+    unmasker.apply(whole, at, start, start + data.length)
     t.ok(whole.subarray(start, start + data.length).equals(masked(data, mask)))
   }), { numRuns: 1_000 })
 })

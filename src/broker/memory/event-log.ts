@@ -1,6 +1,6 @@
 // The log of one room in memory: append, bounded length, read after a position. Pure data, no clock and no sockets.
 import { eventFrame, readEvent, isSameEvent, type DraftKey, type EventDraft } from '../event-draft.js'
-import { payloadOf } from '../../websocket/frame-writer.js'
+import { payloadOf, type FrameWriter } from '../../websocket/frame-writer.js'
 import type { LogEntry, ReadFrom } from '../broker.js'
 import { FrameRing } from './frame-ring.js'
 
@@ -11,6 +11,7 @@ export interface Known { readonly seq: number, readonly timestamp: number, reado
 export class EventLog {
   seq = 0
   readonly #frames: FrameRing
+  readonly #writer: FrameWriter
   /** Sender, number of receivers and deduplication keys of each kept event, at index (seq - 1) modulo the size. */
   readonly #origins: Array<string | undefined> = []
   readonly #receivers: number[] = []
@@ -21,8 +22,12 @@ export class EventLog {
   /**
    * @param epoch identifies this log; positions of another epoch have no meaning here
    * @param size number of entries to keep
+   * @param writer encodes the entries
    */
-  constructor (readonly epoch: string, readonly size: number) { this.#frames = new FrameRing(size) }
+  constructor (readonly epoch: string, readonly size: number, writer: FrameWriter) {
+    this.#frames = new FrameRing(size)
+    this.#writer = writer
+  }
 
   /**
    * Looks up the draft's deduplication keys.
@@ -48,7 +53,7 @@ export class EventLog {
   append (draft: EventDraft, receivers = 0): LogEntry {
     const seq = ++this.seq
     const { keys, origin } = draft
-    const frame = eventFrame(draft, seq)
+    const frame = eventFrame(draft, seq, this.#writer)
     this.#frames.push(frame)
     const place = this.#placeOf(seq)
     const forgotten = this.#keys[place]

@@ -1,5 +1,4 @@
 // The latest frames of a room, packed into a few pooled buffers. As one object each, frames would be most of what the garbage collector moves.
-import { copyInto } from '../../bytes.js'
 import type { WireFrame } from '../../websocket/frame-writer.js'
 import { release, LARGEST, acquire } from './buffer-pool.js'
 
@@ -36,7 +35,7 @@ export class FrameRing {
     if (this.#pieces.length === this.#size) this.#drop(this.#pieces[place]!)
     const piece = this.#pieceFor(frame.length)
     const start = this.#filled
-    copyInto(piece.memory, frame, start)
+    piece.memory.set(frame, start)
     piece.frames++
     this.#filled = start + frame.length
     this.#pieces[place] = piece

@@ -7,6 +7,7 @@ import type { EventDraft } from '../event-draft.js'
 import type { PaymentState } from '../../protocol/payment-state.js'
 import type { RoomMember } from '../../protocol/server-frames.js'
 import type { Broker, BrokerListener, CloseCause, Lifetime, Published, ReadFrom, RoomSummary, RoomView } from '../broker.js'
+import { FrameWriter } from '../../websocket/frame-writer.js'
 import { EventLog } from './event-log.js'
 
 export interface MemoryBrokerOptions extends Clocks {
@@ -14,6 +15,8 @@ export interface MemoryBrokerOptions extends Clocks {
   readonly logSize: number
   /** Time that a room is kept without a subscriber, ms. */
   readonly retention: number
+  /** Encodes the events. Default: a writer of its own. */
+  readonly frames?: FrameWriter | undefined
   /** Returns a name that was never used before, for the epoch of a new log. */
   readonly newEpoch: () => string
   /** Called for each room that starts or ends. */
@@ -52,10 +55,14 @@ export class MemoryBroker implements Broker {
   /** Closed rooms, and the time until which they are remembered, ms by the monotonic clock. */
   readonly #closed = new Map<string, number>()
   readonly #options: MemoryBrokerOptions
+  readonly #frames: FrameWriter
   #listener: BrokerListener = { entry: () => {}, closed: () => {}, lost: () => {}, remoteMembers: () => {} }
   #count = 0
 
-  constructor (options: MemoryBrokerOptions) { this.#options = options }
+  constructor (options: MemoryBrokerOptions) {
+    this.#options = options
+    this.#frames = options.frames ?? new FrameWriter()
+  }
 
   /** Number of rooms, occupied or not. */
   get size (): number { return this.#rooms.size }
@@ -193,7 +200,7 @@ export class MemoryBroker implements Broker {
     const begin = monotonic()
     const room: MemoryRoom = {
       number: ++this.#count,
-      log: new EventLog(newEpoch(), logSize),
+      log: new EventLog(newEpoch(), logSize, this.#frames),
       createdAt,
       deadline: begin + ttl,
       state: initialState(createdAt),

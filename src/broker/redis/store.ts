@@ -1,7 +1,7 @@
 // Requests to Redis about a room: key names, script calls and decoded replies. Every error of Redis or of the connection becomes UNAVAILABLE.
 import { Failure, type ErrorCode } from '../../errors.js'
 import { fingerprintOf, SEQ, type EventDraft } from '../event-draft.js'
-import { encodeTextFrame } from '../../websocket/frame-writer.js'
+import { FrameWriter } from '../../websocket/frame-writer.js'
 import type { PaymentState } from '../../protocol/payment-state.js'
 import type { Lifetime, LogEntry, Position, Published, ReadFrom } from '../broker.js'
 import type { RoomRedis } from './scripts.js'
@@ -23,6 +23,8 @@ export interface RoomStoreOptions {
   readonly monotonic: () => number
   /** Returns a name that was never used before, for the epoch of a new log. */
   readonly newEpoch: () => string
+  /** Encodes the events for this node's members. Default: a writer of its own. */
+  readonly frames?: FrameWriter | undefined
   /** Called with the error of a command that Redis refuses while it is connected. */
   readonly onRefused: (error: unknown) => void
 }
@@ -56,9 +58,13 @@ const NEWLINE = 0x0a
 const TAB = 0x09
 
 export class RoomStore {
+  readonly frames: FrameWriter
   readonly #options: RoomStoreOptions
 
-  constructor (options: RoomStoreOptions) { this.#options = options }
+  constructor (options: RoomStoreOptions) {
+    this.#options = options
+    this.frames = options.frames ?? new FrameWriter()
+  }
 
   /** Key of the room's hash. The room id is the hash tag of all keys of a room, so they are on one shard. */
   key (roomId: string): string { return `${this.#options.prefix}:{${roomId}}` }
@@ -155,7 +161,7 @@ export class RoomStore {
       members: (reply[12] as Buffer[]).map(String),
       readAt: reply[15] as number,
       recovered: reply[13] === 1,
-      entries: (reply[14] as Buffer[]).map((element, i, { length }) => readElement(element, epoch!, Number(seq) - length + 1 + i))
+      entries: (reply[14] as Buffer[]).map((element, i, { length }) => readElement(element, epoch!, Number(seq) - length + 1 + i, this.frames))
     }
   }
 
@@ -173,21 +179,21 @@ export class RoomStore {
 }
 
 /** Decodes an element of the log: origin and keys on the first line, the message on the next. */
-function readElement (element: Buffer, epoch: string, seq: number): LogEntry {
-  return { epoch, seq, origin: element.toString('latin1', 0, element.indexOf(TAB)), frame: encodeTextFrame(element.subarray(element.indexOf(NEWLINE) + 1)) }
+function readElement (element: Buffer, epoch: string, seq: number, frames: FrameWriter): LogEntry {
+  return { epoch, seq, origin: element.toString('latin1', 0, element.indexOf(TAB)), frame: frames.encodeText(element.subarray(element.indexOf(NEWLINE) + 1)) }
 }
 
 /** A message on a room's channel: an entry, the members of a node (JSON; empty: none), or the end of a closed room. */
 export type Message = { readonly kind: 'entry', readonly entry: LogEntry } | { readonly kind: 'members', readonly node: string, readonly json: string } | { readonly kind: 'closed' }
 
 /** Decodes a message of the scripts: a letter for its kind, the rest of its first line, and the lines after it. */
-export function readMessage (message: Buffer): Message {
+export function readMessage (message: Buffer, frames: FrameWriter): Message {
   const end = message.indexOf(NEWLINE)
   const head = message.toString('latin1', 1, end === -1 ? message.length : end)
   switch (message.toString('latin1', 0, 1)) {
     case 'e': {
       const [epoch = '', seq, origin] = head.split('\t')
-      return { kind: 'entry', entry: { epoch, seq: Number(seq), origin, frame: encodeTextFrame(message.subarray(end + 1)) } }
+      return { kind: 'entry', entry: { epoch, seq: Number(seq), origin, frame: frames.encodeText(message.subarray(end + 1)) } }
     }
     case 'm': return { kind: 'members', node: head, json: message.toString('utf8', end + 1) }
     default: return { kind: 'closed' }

@@ -77,7 +77,7 @@ export class RoomSubscriptions {
     const { store, members } = this.#options
     const tail = this.#cursors.get(store.roomOf(channel))
     if (!tail) return
-    const told = readMessage(message)
+    const told = readMessage(message, store.frames)
     switch (told.kind) {
       case 'entry': return this.#receive(tail, told.entry)
       case 'closed': return this.end(tail.roomId, 'closed')
@@ -90,7 +90,7 @@ export class RoomSubscriptions {
     const tail = this.#openCursor(roomId)
     if (!tail) return
     const verdict = tail.advance({ epoch, seq })
-    if (verdict === 'next') this.listener.entry(roomId, { epoch, seq, origin: draft.origin, frame: eventFrame(draft, seq) })
+    if (verdict === 'next') this.listener.entry(roomId, { epoch, seq, origin: draft.origin, frame: eventFrame(draft, seq, this.#options.store.frames) })
     else if (verdict === 'gap' && epoch !== tail.epoch) this.#options.runInBackground(this.#catchUp(tail))
     // Another node's earlier event is still in its channel; if it never arrives, the next tick reads it.
     else if (verdict === 'gap') tail.highestKnownSeq = Math.max(tail.highestKnownSeq, seq)

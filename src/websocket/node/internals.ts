@@ -1,4 +1,4 @@
-// Access to undocumented internals of net.Socket and its libuv handle, for intercept.ts, raw-connection.ts, write-to-handle.ts and batch-writer.ts.
+// Access to undocumented internals of net.Socket and its libuv handle, for intercept.ts, raw-connection.ts, handle-writer.ts and batch-writer.ts.
 // If an internal is not as expected, connections are plain net.Socket streams. No deprecated API (such as `process.binding`) is used, so there are no warnings.
 import { Socket, type Server } from 'node:net'
 import type { Writable } from 'node:stream'
@@ -126,6 +126,9 @@ export function isTcpHandle (handle: Partial<Handle> | null | undefined): handle
 
 /** Handle of a socket that passed {@link hasKnownHandle}; undefined once the socket is closed. */
 export function handleOf (network: Writable): Handle | undefined { return (network as { _handle?: Handle | null })._handle ?? undefined }
+
+/** Handle of such a socket while the socket itself has nothing to write; undefined while its buffer holds bytes, and once it is ended or closed. */
+export function unusedHandleOf (network: Writable): Handle | undefined { return network.writable && network.writableLength === 0 ? handleOf(network) : undefined }
 
 /** True if a stream is a plain net.Socket on a TCP handle. @param isVersionKnown false in tests of an unsupported version of Node.js */
 export function hasKnownHandle (network: Writable, isVersionKnown = fastPathAvailable): network is Socket {

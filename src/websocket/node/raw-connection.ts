@@ -1,8 +1,8 @@
 // An accepted TCP connection, driven through its libuv handle.
 // No net.Socket is created (20 % of a connection's cost) until one is needed: HTTP upgrade, ws, or back-pressure.
 import { Socket } from 'node:net'
-import { writeToHandle, type WriteCallbacks } from './write-to-handle.js'
-import { addressOfPeer, handleOf, internals, type Handle } from './internals.js'
+import { HandleWriter, type WriteCallbacks } from './handle-writer.js'
+import { addressOfPeer, internals, unusedHandleOf, type Handle } from './internals.js'
 import type { WritableConnection } from '../batch-writer.js'
 
 /** Read buffer shared by all connections; 64 KiB is libuv's read size. Allocating one per read costs 10 % of an event. */
@@ -39,7 +39,7 @@ export class RawConnection implements WritableConnection, WriteCallbacks {
     if (handle.readStart() < 0) this.#close(handle)
   }
 
-  get handle (): Handle | undefined { return this.#stream ? handleOf(this.#stream) : this.#handle }
+  get handle (): Handle | undefined { return this.#stream ? unusedHandleOf(this.#stream) : this.#handle }
 
   get writableLength (): number { return this.#stream ? this.#stream.writableLength : this.#unsent }
 
@@ -72,7 +72,7 @@ export class RawConnection implements WritableConnection, WriteCallbacks {
     this.#ended = handle
     handle.onread = () => { if (internals!.readLength() < 0) this.destroy() }
     this.#unsent = last.length
-    const outcome = writeToHandle(handle, last, this)
+    const outcome = new HandleWriter().write(handle, last, this)
     if (outcome === 'written') this.#unsent = 0
     if (outcome === 'refused' || handle.shutdown(new internals!.ShutdownRequest()) < 0) this.destroy()
     return true

@@ -90,9 +90,10 @@ t.test('a frame larger than any piece has one of its own, which nobody else gets
   const large = encodeTextFrame('x'.repeat(100_000))
   t.strictSame(taken(() => ring.push(large)), [large.length])
   t.ok(Buffer.from(ring.get(1)).equals(large))
+  const small = encodeTextFrame('small')
   t.strictSame(taken(() => {
-    ring.push(encodeTextFrame('small'))
-    ring.push(encodeTextFrame('small'))
+    ring.push(small)
+    ring.push(small)
     ring.push(large)
     ring.push(large)
   }), [16_384, large.length, large.length])

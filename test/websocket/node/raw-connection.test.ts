@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { Handle } from '../../../src/websocket/node/internals.js'
 import { RawConnection, type RawConnectionListener } from '../../../src/websocket/node/raw-connection.js'
-import { writeToHandle } from '../../../src/websocket/node/write-to-handle.js'
+import { HandleWriter } from '../../../src/websocket/node/handle-writer.js'
 import { until } from '../../until.js'
 import { accepted } from '../accepted.js'
 import { setReadLength } from '../read-length.js'
@@ -172,7 +172,7 @@ t.test('its last bytes wait until a peer that is behind takes them', async (t) =
   const { connection, handle, peer } = await pair(t)
   peer.pause()
   const before = Buffer.alloc(20_000_000)
-  t.equal(writeToHandle(handle, before, { onWritten: () => {}, onFailed: () => t.fail('failed') }), 'under way')
+  t.equal(new HandleWriter().write(handle, before, { onWritten: () => {}, onFailed: () => t.fail('failed') }), 'pending')
   connection.writeAndClose(Buffer.from('the last'))
   t.equal(connection.writableLength, 8)
   let bytes = 0
@@ -189,7 +189,7 @@ t.test('one that can be written to no more is closed at once, and one that break
   await until('it is closed', () => refusing.closed() === 1)
   const breaking = await pair(t)
   breaking.peer.pause()
-  writeToHandle(breaking.handle, Buffer.alloc(20_000_000), { onWritten: () => {}, onFailed: () => {} })
+  new HandleWriter().write(breaking.handle, Buffer.alloc(20_000_000), { onWritten: () => {}, onFailed: () => {} })
   breaking.connection.writeAndClose(Buffer.from('the last'))
   breaking.peer.resetAndDestroy()
   await until('it is closed', () => breaking.closed() === 1)

@@ -3,10 +3,13 @@ import { once } from 'node:events'
 import { Socket } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import t from 'tap'
-import { writeToHandle, type WriteOutcome, type WriteCallbacks } from '../../../src/websocket/node/write-to-handle.js'
+import { HandleWriter, type WriteOutcome, type WriteCallbacks } from '../../../src/websocket/node/handle-writer.js'
 import type { Handle } from '../../../src/websocket/node/internals.js'
 import { until } from '../../until.js'
 import { accepted } from '../accepted.js'
+
+/** Writer of all connections here, as a server has one for all of its own. */
+const handles = new HandleWriter()
 
 const WRITER: WriteCallbacks = { onWritten: () => {}, onFailed: () => {} }
 
@@ -14,10 +17,10 @@ const WRITER: WriteCallbacks = { onWritten: () => {}, onFailed: () => {} }
 function fill (handle: Handle, writer = WRITER): { text: string, outcomes: Set<WriteOutcome> } {
   const outcomes = new Set<WriteOutcome>()
   let text = ''
-  for (let n = 0; n < 1_000 && !outcomes.has('under way'); n++) {
+  for (let n = 0; n < 1_000 && !outcomes.has('pending'); n++) {
     const part = `${n} `.repeat(20_000)
     text += part
-    outcomes.add(writeToHandle(handle, Buffer.from(part), writer))
+    outcomes.add(handles.write(handle, Buffer.from(part), writer))
   }
   return { text, outcomes }
 }
@@ -28,7 +31,7 @@ function streamOf (handle: Handle): Socket { return new Socket({ handle, pauseOn
 t.test('what the network takes at once is written, and arrives', async (t) => {
   const { handle, peer } = await accepted(t)
   const writer: WriteCallbacks = { onWritten: () => t.fail('it was written long ago'), onFailed: () => t.fail('it was written') }
-  for (const part of ['one ', 'two ', 'three']) t.equal(writeToHandle(handle, Buffer.from(part), writer), 'written')
+  for (const part of ['one ', 'two ', 'three']) t.equal(handles.write(handle, Buffer.from(part), writer), 'written')
   const stream = streamOf(handle)
   t.equal(stream.bytesWritten, 13)
   stream.end()
@@ -39,11 +42,11 @@ t.test('what a peer has no room for is under way, comes before what is written t
   const { handle, peer } = await accepted(t)
   let written = 0
   const { text, outcomes } = fill(handle, { onWritten: () => { written++ }, onFailed: () => t.fail('it was written') })
-  t.strictSame([...outcomes], ['written', 'under way'])
+  t.strictSame([...outcomes], ['written', 'pending'])
   streamOf(handle).end(' and the end')
   t.equal(written, 0)
   const other = await accepted(t)
-  t.equal(writeToHandle(other.handle, Buffer.from('x'), { ...WRITER, onWritten: () => t.fail('that was another one') }), 'written', 'nobody else has to wait')
+  t.equal(handles.write(other.handle, Buffer.from('x'), { ...WRITER, onWritten: () => t.fail('that was another one') }), 'written', 'nobody else has to wait')
   const heard = String(await buffer(peer))
   t.ok(heard === `${text} and the end`, `${heard.length} bytes`)
   t.equal(written, 1)
@@ -53,24 +56,24 @@ t.test('what is under way when the connection is gone has failed', async (t) => 
   for (const how of ['reset', 'closed'] as const) {
     const { handle, peer } = await accepted(t)
     let failed = 0
-    t.ok(fill(handle, { onWritten: () => t.fail('nobody read it'), onFailed: () => { failed++ } }).outcomes.has('under way'))
+    t.ok(fill(handle, { onWritten: () => t.fail('nobody read it'), onFailed: () => { failed++ } }).outcomes.has('pending'))
     if (how === 'reset') peer.resetAndDestroy()
     else handle.close(() => {})
     await until('it has failed', () => failed === 1)
-    t.equal(writeToHandle(handle, Buffer.from('x'), WRITER), 'refused', how)
+    t.equal(handles.write(handle, Buffer.from('x'), WRITER), 'refused', how)
   }
 })
 
 t.test('a write that fails was not written: a stream fails with it as it always did', async (t) => {
   const { handle, peer } = await accepted(t)
   peer.resetAndDestroy()
-  await until('the reset has come', () => writeToHandle(handle, Buffer.from('x'), WRITER) === 'refused')
+  await until('the reset has come', () => handles.write(handle, Buffer.from('x'), WRITER) === 'refused')
   const stream = streamOf(handle)
   const failed = once(stream, 'error') as Promise<[NodeJS.ErrnoException]>
   stream.write('x')
   t.equal((await failed)[0].code, 'EPIPE')
   const other = await accepted(t)
-  t.equal(writeToHandle(other.handle, Buffer.from('well'), WRITER), 'written', 'the next one is none the worse')
+  t.equal(handles.write(other.handle, Buffer.from('well'), WRITER), 'written', 'the next one is none the worse')
   streamOf(other.handle).end()
   t.equal(String(await buffer(other.peer)), 'well')
 })
@@ -78,7 +81,7 @@ t.test('a write that fails was not written: a stream fails with it as it always 
 t.test('a request that Node.js returns and does not queue was written at once, or not at all', async (t) => {
   const writer: WriteCallbacks = { onWritten: () => t.fail('told'), onFailed: () => t.fail('told') }
   for (const [writeStatus, outcome] of [[0, 'written'], [-32, 'refused'], [null, 'refused']] as const) {
-    t.equal(writeToHandle({ writeBuffer: () => ({ writeStatus }), writeQueueSize: 0 }, Buffer.from('x'), writer), outcome, `status ${writeStatus}`)
+    t.equal(handles.write({ writeBuffer: () => ({ writeStatus }), writeQueueSize: 0 }, Buffer.from('x'), writer), outcome, `status ${writeStatus}`)
   }
-  t.equal(writeToHandle({ writeBuffer: () => undefined, writeQueueSize: 0 }, Buffer.from('x'), writer), 'refused', 'a handle that is gone')
+  t.equal(handles.write({ writeBuffer: () => undefined, writeQueueSize: 0 }, Buffer.from('x'), writer), 'refused', 'a handle that is gone')
 })
