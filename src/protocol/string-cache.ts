@@ -2,7 +2,6 @@
 // cached string already has its hash for later lookups.
 import type { TString } from '@sinclair/typebox'
 import type { TypeCheck } from '@sinclair/typebox/compiler'
-import { asciiText } from '../bytes.js'
 import { holdsCardNumber } from './card-data.js'
 import { bytesEqual } from './byte-match.js'
 
@@ -34,11 +33,11 @@ export class InternedStrings {
    */
   read (bytes: Buffer, view: DataView, start: number, end: number): string | undefined {
     const length = end - start
-    if (length < WORD || length > LONGEST) return this.#checked(asciiText(bytes, start, end))
+    if (length < WORD || length > LONGEST) return this.#checked(bytes.toString('latin1', start, end))
     const place = slotOf(view, start, length)
     const known = this.#names[place]!
     if (known.length === length && bytesEqual(view, start, this.#view, place * LONGEST, length)) return known
-    const name = this.#checked(asciiText(bytes, start, end))
+    const name = this.#checked(bytes.toString('latin1', start, end))
     if (name !== undefined) {
       this.#names[place] = name
       this.#bytes.write(name, place * LONGEST, 'latin1')

@@ -3,7 +3,7 @@ import type { MaybePromise } from '../maybe-promise.js'
 import type { Broker, Published } from '../broker/broker.js'
 import { Failure } from '../errors.js'
 import type { Metrics } from '../metrics/metrics.js'
-import { draftEvent, type DraftOptions } from '../broker/event-draft.js'
+import { draftEvent, EventStamps, type DraftOptions } from '../broker/event-draft.js'
 import { EVENTS, type EventPayload, type PaymentEventType, type Source } from '../protocol/events.js'
 import { writesDebug, type Log } from './log.js'
 
@@ -34,6 +34,7 @@ export interface PublisherOptions {
 export class Publisher {
   readonly #options: PublisherOptions
   readonly #debug: boolean
+  readonly #stamps = new EventStamps()
 
   constructor (options: PublisherOptions) {
     this.#options = options
@@ -46,7 +47,7 @@ export class Publisher {
    * @param who log fields of the sender
    */
   publishEvent (roomId: string, event: PaymentEvent, said: DraftOptions, create: boolean, who: object): MaybePromise<Published | Failure> {
-    const published = this.#options.broker.publish(roomId, draftEvent(event, said), create)
+    const published = this.#options.broker.publish(roomId, draftEvent(event, said, this.#stamps), create)
     // No helper that takes a closure: a closure per event would be garbage on the hottest path.
     if (published instanceof Promise) return published.then((later) => this.#note(event, said, who, later))
     return this.#note(event, said, who, published)

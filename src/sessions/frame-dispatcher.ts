@@ -4,7 +4,7 @@ import type { Published } from '../broker/broker.js'
 import { Failure } from '../errors.js'
 import { mapMaybePromise, type MaybePromise } from '../maybe-promise.js'
 import type { Metrics } from '../metrics/metrics.js'
-import { encodeFrame, encodeJoined } from '../protocol/encode.js'
+import { encodeFrame } from '../protocol/encode.js'
 import type { ClientFrame, RefusedFrame } from '../protocol/decode.js'
 import type { JoinRoom } from '../protocol/events.js'
 import type { Ack, ErrorFrame, Pong, RoomLeft } from '../protocol/server-frames.js'
@@ -89,7 +89,8 @@ export class FrameDispatcher {
     if ('endsAt' in claims) session.authenticate(claims.endsAt)
     const { rooms, now } = this.#options
     return rooms.join(session, { roomId, deviceId, role, recover, presence, claims }, (member, view) => {
-      session.sendControl(encodeJoined(roomJoined(member, view, now(), recover !== undefined, presence ? rooms.members(roomId, view.remoteMembers) : undefined)))
+      const members = presence ? rooms.members(roomId, view.remoteMembers) : undefined
+      session.sendControl(encodeFrame('ROOM_JOINED', roomJoined(member, view, now(), recover !== undefined, members)))
     })
   }
 

@@ -4,7 +4,7 @@ import type { Claims } from '../auth/policy.js'
 import type { LogEntry, ReadFrom } from '../broker/broker.js'
 import { CLOSE, Failure, type CloseReason } from '../errors.js'
 import type { Metrics } from '../metrics/metrics.js'
-import { encodeJoined } from '../protocol/encode.js'
+import { encodeFrame } from '../protocol/encode.js'
 import type { Role } from '../protocol/events.js'
 import { payloadOf } from '../websocket/frame-writer.js'
 import { roomJoined } from '../rooms/joined.js'
@@ -59,7 +59,7 @@ export class SseSession implements Subscriber, ManagedSession {
       isJoined = true
       onJoined()
       this.#write(`retry: ${RETRY}\n\n`)
-      this.sendControl(encodeJoined(roomJoined(member, view, now(), true)))
+      this.sendControl(encodeFrame('ROOM_JOINED', roomJoined(member, view, now(), true)))
     })
     // The room ended during the join; a retry gets the reason.
     return failure ?? (isJoined ? undefined : new Failure('UNAVAILABLE'))

@@ -1,5 +1,7 @@
 // Encodes frames for clients: a text message becomes one unmasked, unfragmented frame, encoded once for the log and all receivers. Also pings, pongs and closes.
 
+import { writeAscii } from './latin1.js'
+
 /** FIN and opcode 1: an unfragmented text message. A server does not mask (RFC 6455 §5.1). */
 const WHOLE_TEXT = 0x81
 /** Maximum payload lengths that fit into the 7-bit field, and into the 16-bit extended field (RFC 6455 §5.2). */
@@ -38,7 +40,7 @@ export class FrameWriter {
     const [chunk, start] = [this.#chunk, this.#offset]
     const guess = headerLength(text.length)
     const at = start + guess
-    const bytes = typeof text !== 'string' ? text.copy(chunk, at) : chunk.write(text, at, isAscii ? 'latin1' : 'utf8')
+    const bytes = typeof text !== 'string' ? text.copy(chunk, at) : isAscii ? writeAscii(chunk, text, at) : chunk.write(text, at)
     const head = headerLength(bytes)
     // Multi-byte characters made the payload longer than the string, so the header is longer than guessed.
     if (head !== guess) chunk.copyWithin(start + head, at, at + bytes)
@@ -58,7 +60,7 @@ export class FrameWriter {
     const chunk = this.#chunk
     let at = this.#offset + headerLength(bytes)
     writeHeader(chunk, this.#offset, bytes)
-    at += chunk.write(prefix, at, 'latin1')
+    at += writeAscii(chunk, prefix, at)
     for (let i = 0; i < key.length; i++) chunk[at++] = key.charCodeAt(i)
     at += digits
     let rest = seq
@@ -69,7 +71,7 @@ export class FrameWriter {
     if (suffix === this.#lastSuffix) {
       chunk.set(this.#lastSuffixBytes, at)
     } else {
-      chunk.write(suffix, at, 'latin1')
+      writeAscii(chunk, suffix, at)
       this.#lastSuffix = suffix
       this.#lastSuffixBytes = new Uint8Array(this.#memory, at, suffix.length)
     }

@@ -2,7 +2,7 @@
 import t, { type Test } from 'tap'
 import { draftEvent, eventText, fingerprintOf, readEvent, isSameEvent, type DraftOptions, type EventDraft } from '../../src/broker/event-draft.js'
 import { checkFrame, type ClientFrame, type RefusedFrame } from '../../src/protocol/decode.js'
-import { encodeFrame, encodeJoined, greeting } from '../../src/protocol/encode.js'
+import { encodeFrame, greeting } from '../../src/protocol/encode.js'
 import { EVENT_TYPES } from '../../src/protocol/events.js'
 import { decode, frame, named, raw, refuses, takes } from './frames.js'
 
@@ -217,19 +217,6 @@ t.test('a fingerprint tells whether two events with one key say the same, and so
 t.test('a frame of the server\'s own is type, payload and, where it answers one, an id', async (t) => {
   t.equal(encodeFrame('ERROR', { message: '"olá"' }), '{"type":"ERROR","payload":{"message":"\\"olá\\""}}')
   t.strictSame(JSON.parse(encodeFrame('ACK', {}, '"')), { type: 'ACK', payload: {}, id: '"' })
-})
-
-t.test('the answer to a join is the frame that it would be if it were put together anew', async (t) => {
-  const joined = { roomId: 'payment_123', deviceId: 'device 1', clientId: 'client_1705312200000_1f2e3d4c5b6a', timestamp: 1705312200001, epoch: 'x7Yd', seq: 0 }
-  const state = { step: null, status: 'pending', updatedAt: 1705312200000 } as const
-  for (const answer of [
-    { ...joined, state },
-    { ...joined, deviceId: 'caixa "1" \\ ção \u2028 \ud83d\ude00', state, seq: 7 },
-    { ...joined, state: { ...state, step: 'CLICKED_PAY', method: 'pix' } as const },
-    { ...joined, state: { ...state, status: 'failed', outcome: { error: 'declined', verified: false } } as const },
-    { ...joined, state, recovered: true, replayed: 0 },
-    { ...joined, state, members: [{ clientId: joined.clientId, deviceId: 'device 1', role: 'device1' } as const] }
-  ]) t.equal(encodeJoined(answer), encodeFrame('ROOM_JOINED', answer))
 })
 
 t.test('the greeting is the frame that it would be if it were put together anew', async (t) => {

@@ -5,8 +5,8 @@ import fc from 'fast-check'
 import t from 'tap'
 import { DeviceId, RoomId } from '../../src/protocol/identifiers.js'
 import { InternedStrings } from '../../src/protocol/string-cache.js'
-import { viewOf } from '../../src/protocol/byte-match.js'
 
+const viewOf = (bytes: Buffer) => new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
 const rooms = TypeCompiler.Compile(RoomId)
 const reader = (check = rooms) => {
   const names = new InternedStrings(check)
