@@ -225,3 +225,9 @@ t.test('the image: the port that is exposed, and the user', async (t) => {
   t.equal(/^EXPOSE (.*)$/m.exec(dockerfile)![1], String(defaults.PORT))
   t.match(dockerfile, /^USER node$/m)
 })
+
+t.test('the image: every file that it copies is sent to the build', async (t) => {
+  const sent = [...read('.dockerignore').matchAll(/^!(.+)$/gm)].map(([, path]) => path!)
+  const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, paths]) => paths!.split(' '))
+  t.strictSame(sent.sort(), [...new Set(copied)].sort())
+})
