@@ -1,4 +1,4 @@
-// The documentation says what the code says: settings, errors, close codes, events, endpoints; and its links lead somewhere.
+// Facts in the documentation against the code: settings, errors, close codes, events, endpoints; and every link against its target.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
@@ -8,7 +8,6 @@ import { CLOSE, ERRORS } from '../src/errors.js'
 import { EVENTS, EVENT_TYPES } from '../src/protocol/events.js'
 import { RESERVED_TYPES } from '../src/protocol/server-frames.js'
 import { ROOT } from '../src/root.js'
-import { PAGES } from './docs/blocks.js'
 
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8')
 
@@ -26,8 +25,8 @@ const settings = Object.entries(ConfigSchema.properties as Record<string, Settin
   [`\`${name}\``, String(fallback), description])
 
 t.test('the settings, each with its default and what it means', async (t) => {
-  t.strictSame(table('README.md', 'Variable', 'Default', 'Meaning'), settings)
-  const portuguese = table('README.pt-BR.md', 'Variável', 'Padrão', 'Significado')
+  t.strictSame(table('docs/reference/settings.md', 'Variable', 'Default', 'Meaning'), settings)
+  const portuguese = table('docs/reference/settings.pt-BR.md', 'Variável', 'Padrão', 'Significado')
   t.strictSame(portuguese.map(([name, fallback]) => [name, fallback]), settings.map(([name, fallback]) => [name, fallback]))
   for (const [name, , meaning] of portuguese) t.ok(meaning, `${name} is explained`)
 })
@@ -42,22 +41,22 @@ t.test('.env.example names every setting once, with its default, and no other', 
 
 t.test('the errors, with status and whether a retry can help', async (t) => {
   const errors = Object.entries(ERRORS).map(([code, { status, retryable, message }]) => ({ code: `\`${code}\``, status: String(status), retryable, message }))
-  t.strictSame(table('README.md', 'Code', 'HTTP status', 'Retryable', 'Sentence'),
+  t.strictSame(table('docs/reference/errors.md', 'Code', 'HTTP status', 'Retryable', 'Sentence'),
     errors.map(({ code, status, retryable, message }) => [code, status, retryable ? 'yes' : 'no', message]))
-  t.strictSame(table('README.pt-BR.md', 'Código', 'Status HTTP', 'Vale repetir').map((row) => row.slice(0, 3)),
+  t.strictSame(table('docs/reference/errors.pt-BR.md', 'Código', 'Status HTTP', 'Vale repetir').map((row) => row.slice(0, 3)),
     errors.map(({ code, status, retryable }) => [code, status, retryable ? 'sim' : 'não']))
 })
 
 t.test('the close codes, with the reason that a client sees', async (t) => {
   const closes = Object.values(CLOSE).map(({ code, reason }) => [String(code), reason])
-  t.strictSame(table('README.md', 'Code', 'Reason').map((row) => row.slice(0, 2)), closes)
-  t.strictSame(table('README.pt-BR.md', 'Código', 'Motivo').map((row) => row.slice(0, 2)), closes)
+  t.strictSame(table('docs/reference/close-codes.md', 'Code', 'Reason').map((row) => row.slice(0, 2)), closes)
+  t.strictSame(table('docs/reference/close-codes.pt-BR.md', 'Código', 'Motivo').map((row) => row.slice(0, 2)), closes)
 })
 
 t.test('the events', async (t) => {
   const events = EVENT_TYPES.map((type) => `\`${type}\``)
-  t.strictSame(table('README.md', 'Event', 'Sent by').map(([event]) => event), events)
-  t.strictSame(table('README.pt-BR.md', 'Evento', 'Quem envia').map(([event]) => event), events)
+  t.strictSame(table('docs/reference/events.md', 'Event', 'Sent by').map(([event]) => event), events)
+  t.strictSame(table('docs/reference/events.pt-BR.md', 'Evento', 'Quem envia').map(([event]) => event), events)
 })
 
 t.test('the frames that are no events', async (t) => {
@@ -69,9 +68,8 @@ t.test('the endpoints', async (t) => {
   const { paths } = parse(read('openapi.yaml')) as { paths: Record<string, Record<string, { operationId: string }>> }
   const operations = Object.entries(paths).flatMap(([url, methods]) => Object.entries(methods).map(([method, { operationId }]) =>
     ({ operationId, request: `\`${method.toUpperCase()} ${url.replace(/\{(\w+)\}/g, ':$1')}\`` })))
-  const expected = operations.map(({ operationId, request }) => [`[${operationId}](docs/rest.md#${operationId.toLowerCase()})`, request]).sort()
-  for (const rows of [table('README.md', 'Operation', 'Request'), table('README.pt-BR.md', 'Operação', 'Requisição')]) {
-    t.strictSame(rows.map((row) => row.slice(0, 2)).sort(), expected)
+  for (const [rows, page] of [[table('docs/rest.md', 'Operation', 'Request'), ''], [table('docs/reference/rest.pt-BR.md', 'Operação', 'Requisição'), '../rest.md']] as const) {
+    t.strictSame(rows.map((row) => row.slice(0, 2)).sort(), operations.map(({ operationId, request }) => [`[${operationId}](${page}#${operationId.toLowerCase()})`, request]).sort())
   }
   for (const { operationId, request } of operations) {
     t.ok(read('docs/rest.md').includes(`\n## ${operationId}\n\n${request.slice(0, -1)}`), `${operationId} is described`)
@@ -86,10 +84,16 @@ function anchorsOf (file: string): string[] {
   return [...prose(file).matchAll(/^#+ (.+)$/gm)].map(([, heading]) => heading!.toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, '').replaceAll(' ', '-'))
 }
 
+/** Folders with pages. */
+const FOLDERS = ['docs', 'examples', 'src', 'deploy', 'sdk', '.changeset']
+const markdown = [
+  ...readdirSync(ROOT).filter((name) => name.endsWith('.md')),
+  ...FOLDERS.flatMap((folder) => readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.md')).map((name) => join(folder, name)))
+]
+
 t.test('every relative link leads to a file, and to a heading in it where it names one', async (t) => {
-  const markdown = (folder: string) => readdirSync(join(ROOT, folder)).filter((name) => name.endsWith('.md')).map((name) => join(folder, name))
   let checked = 0
-  for (const file of new Set([...markdown('.'), ...PAGES])) {
+  for (const file of markdown) {
     for (const [, link] of prose(file).matchAll(/\]\(([^)\s]+)\)/g)) {
       if (/^[a-z]+:/.test(link!)) continue
       const [path, anchor] = decodeURI(link!).split('#') as [string, string?]
@@ -99,7 +103,19 @@ t.test('every relative link leads to a file, and to a heading in it where it nam
       checked++
     }
   }
-  t.ok(checked > 50)
+  t.ok(checked > 200, `${checked} links`)
+})
+
+t.test('every page under docs/ can be reached from the README by links', async (t) => {
+  const reached = new Set<string>()
+  const queue = ['README.md', 'README.pt-BR.md']
+  for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
+    if (reached.has(file)) continue
+    reached.add(file)
+    const links = [...prose(file).matchAll(/\]\(([^)\s#]+\.md)(?:#[^)]*)?\)/g)].map(([, path]) => path!).filter((path) => !/^[a-z]+:/.test(path))
+    queue.push(...links.map((path) => join(dirname(file), path)))
+  }
+  t.strictSame(markdown.filter((file) => file.startsWith('docs/') && !reached.has(file)), [])
 })
 
 t.test('the tutorial calls what is on the playground by its name', async (t) => {

@@ -29,8 +29,8 @@ t.test('--help names every command, and each command every option and an example
   }
 })
 
-t.test('both READMEs have every command', async (t) => {
-  for (const file of ['README.md', 'README.pt-BR.md']) {
+t.test('the reference has every command, in both languages', async (t) => {
+  for (const file of ['docs/reference/cli.md', 'docs/reference/cli.pt-BR.md']) {
     const text = readFileSync(join(ROOT, file), 'utf8')
     for (const [name, { words }] of COMMANDS) t.ok(text.includes(`| \`${[name, ...words].join(' ')}\` |`), `${name} in ${file}`)
   }

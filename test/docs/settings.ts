@@ -35,12 +35,16 @@ const pay = async (page: Page) => {
 }
 
 const GUARDED = (key: string) => ({ API_KEYS: key, TOKEN_SECRET: 's'.repeat(32) })
-const anew = (page: Page) => page.start()
 const README = { prints: [/connected|conectado[^]*ROOM_JOINED/, /online/] }
+const cli = (key: string): PageSettings => ({ before: { [`export API_KEY=${key}`]: (page) => page.start(GUARDED(key)) } })
 
 export const SETTINGS: Readonly<Record<string, PageSettings>> = {
-  'README.md': { ...README, before: { 'Command line': anew, 'export API_KEY=your-key': (page) => page.start(GUARDED('your-key')), Events: anew } },
-  'README.pt-BR.md': { ...README, before: { 'Linha de comando': anew, 'export API_KEY=sua-chave': (page) => page.start(GUARDED('sua-chave')), Eventos: anew } },
+  'README.md': README,
+  'README.pt-BR.md': README,
+  'docs/reference/client.md': { prints: [/online/] },
+  'docs/reference/client.pt-BR.md': { prints: [/online/] },
+  'docs/reference/cli.md': cli('your-key'),
+  'docs/reference/cli.pt-BR.md': cli('sua-chave'),
   'docs/rest.md': {
     env: KEYS,
     shell: { KEY: 'change-me' },
