@@ -17,7 +17,7 @@ export function payments ({ server, key }) {
   }
 
   return {
-    /** A room with an id that nobody guesses, for half an hour. */
+    /** A room for half an hour, with an id that cannot be guessed. */
     create: () => ask('', { ttlSeconds: 1800 }),
     /** @param {'device1' | 'device2'} role the shop's page is device1, the payer's device2 */
     token: (roomId, role) => ask(`/${encodeURIComponent(roomId)}/tokens`, { role })

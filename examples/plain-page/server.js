@@ -8,12 +8,12 @@ const { create, token } = payments({ server: SERVER, key: KEY })
 const types = { html: 'text/html; charset=utf-8', js: 'text/javascript' }
 
 async function answer (method, path) {
-  // Here your shop checks who is logged in: whoever may create a payment may watch it.
+  // Your shop checks the login here: a user who may create a payment may also watch it.
   if (method === 'POST' && path === '/payments') {
     const { roomId } = await create()
     return { roomId, url: PUBLIC_SERVER, ...await token(roomId, 'device1') }
   }
-  // Whoever has the link is the payer. The link holds the id of the room and no token.
+  // The payer is the person with the link. The link contains the id of the room and no token.
   const [, roomId] = /^\/payments\/([\w-]{22})\/token$/.exec(path) ?? []
   if (method === 'POST' && roomId) return { url: PUBLIC_SERVER, ...await token(roomId, 'device2') }
   const [, page] = /^\/(shop|pay)\.html$/.exec(path) ?? []

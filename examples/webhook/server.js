@@ -5,7 +5,7 @@ import { isGenuine } from './signature.js'
 const { PORT = 3001, SERVER = 'http://127.0.0.1:8080', KEY, WEBHOOK_SECRET } = process.env
 if (!KEY || !WEBHOOK_SECRET) throw new Error('KEY and WEBHOOK_SECRET are needed')
 
-/** The provider's words in ours. `room` is what the shop gave the provider as its own reference. */
+/** Converts a webhook of the provider to an event. `room` is the reference that the shop gave the provider. */
 function eventOf ({ id, type, data }) {
   const { transactionId, amount, currency, error, code } = data
   if (type === 'payment.paid') return { type: 'PAYMENT_SUCCESS', payload: { transactionId, amount, currency }, id }
@@ -22,7 +22,7 @@ async function tellRoom ({ room }, event) {
   })
   const { success, data, code } = await response.json()
   console.log(event.id, success ? { seq: data.seq, duplicate: data.duplicate } : code)
-  // A closed room stays closed, and a body that is refused is refused again. All else may be better in a minute.
+  // A closed room stays closed, and a rejected body is rejected again. Every other failure may be temporary.
   return success || [400, 409, 410].includes(response.status) ? 200 : 503
 }
 
