@@ -1,4 +1,4 @@
-# Build: every dependency, and the compiler.
+# Build stage, with every dependency and the compiler.
 FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
@@ -10,7 +10,7 @@ COPY plugins plugins
 COPY routes routes
 RUN npm run build
 
-# Production: what runs, and nothing else.
+# Production stage, with the files that the server needs at run time.
 FROM node:24-bookworm-slim
 ENV NODE_ENV=production
 WORKDIR /app
@@ -22,5 +22,5 @@ USER node
 EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.PORT || 8080) + '/health').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-# Not through npm: the process itself must get SIGTERM.
+# No npm in between: the process itself must get SIGTERM.
 CMD ["node", "dist/src/server.js"]
