@@ -154,11 +154,16 @@ function introduction (tables: readonly Table[]): string {
 
 <!-- Written by \`npm run bench\`: change bench/compare.ts, not this page. -->
 
-What an event, a connection and a room cost here, beside other servers on the same machine in the same run. Ours is as it ships, with validation, the card
-guard, numbers, the log, ids, the payment's state, metrics and log level \`info\`; only its limits on connections and on a socket's messages are lifted, since all the load comes from one place.
-**raw ws** parses nothing, checks nothing and keeps nothing: it is the limit of the library. **ws + JSON** is the least that answers to our protocol.
-CPU time is that of all threads, Redis included where there is one; a column × is the ratio of the figure before it to raw ws's, between slices that
-took turns, the middle of ${FULL.rounds} restarts, beside the least and the most of them. Of a rate, more is better; of all else, less.
+The cost of an event, a connection and a room, compared with other servers on the same machine in the same run.
+
+| Server | |
+| --- | --- |
+| ours | as it ships: validation, card guard, numbers, log, ids, state, metrics, log level \`info\`. Only the limits on connections and on a socket's messages are off, since all load comes from one address |
+| raw ws | parses, checks and stores nothing: the limit of the library |
+| ws + JSON | the minimum that answers to our protocol |
+
+CPU time is that of all threads, including Redis. A column × is the ratio of the figure before it to that of raw ws, measured in alternating slices: the median of
+${FULL.rounds} restarts, with the minimum and maximum. Higher is better for a rate, lower for every other figure.
 
 \`npm run bench\`, ${new Date().toISOString().slice(0, 10)}: Node.js ${process.versions.node}, ws ${versionOf('ws')}, Socket.IO ${versionOf('socket.io')}, Redis ${/v=(\S+)/.exec(String(spawnSync('redis-server', ['--version']).stdout))![1]!}, Linux on ${cpus().length} × ${cpus()[0]!.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB. Servers on one CPU, devices on another.
 ${noisy.length === 0 ? `Nothing else took more than ${NOISY * 100} % of the servers' CPU.` : `Something else was running during: ${noisy.join(', ')}.`} Absolute figures are this machine's; compare ratios.`

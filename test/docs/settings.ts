@@ -72,8 +72,8 @@ export const SETTINGS: Readonly<Record<string, PageSettings>> = {
       }
     }
   },
-  'docs/tutorial.md': { before: { '5. Look into the room': pay, '8. The same again': pay } },
-  'docs/tutorial.pt-BR.md': { before: { '5. Consulte a sala': pay, '8. Tudo de novo': pay } },
+  'docs/tutorial.md': { before: { '5. Look into the room': pay, '8. Pay again': pay } },
+  'docs/tutorial.pt-BR.md': { before: { '5. Consulte a sala': pay, '8. Pague de novo': pay } },
   'docs/how-to/backend.md': { prints: [/^pending 0$/m] }
 }
 
