@@ -123,7 +123,7 @@ export function show ({ suite, rows, foreign }: Table): string {
 }
 
 function showGrowth (rows: readonly Growth[]): string {
-  return `## Growth\n\nOurs, the relay suite's rooms, while more and more is kept: what an event costs must not depend on it.\n\n${markdown([
+  return `## Growth\n\nOurs, with the rooms of the relay suite, while the number of stored rooms and events grows: the cost of an event must not grow with them.\n\n${markdown([
     ['', 'µs of CPU per event', `× ${CONTESTANTS[0]!.name}`, `× ${rows[0]!.name}`, 'MiB resident'],
     ...rows.map(({ name, cpu, ratio, memory }) => [name, rounded(cpu), ratio.toFixed(2), (ratio / rows[0]!.ratio).toFixed(2), rounded(memory)])
   ])}`
@@ -132,8 +132,8 @@ function showGrowth (rows: readonly Growth[]): string {
 function showKept (rows: readonly Kept[]): string {
   return `## Keeping
 
-Ours alone, in a process of its own for each kind: how much it takes to hold so many, and for each that came since the row before. A socket is a device that
-joined, two in a room; it takes a descriptor, of which a process here may have ${descriptors().toLocaleString('en')}.
+Ours alone, one process per kind: the memory of that many, and the memory of each since the row before. A socket is a device that joined, two in a room. It needs a
+descriptor, of which a process here has at most ${descriptors().toLocaleString('en')}.
 
 ${markdown([
     ['', 'KiB for each', 'MiB resident'], ...rows.map(({ name, each, memory }) => [name, each.toFixed(2), rounded(memory)])

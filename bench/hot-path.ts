@@ -60,7 +60,7 @@ export const START = Date.UTC(2026, 0, 1)
 /** Entries of a room's log, the default. */
 export const LOG_SIZE = 100
 export const ROOM = { roomId: 'payment_123' }
-/** Event of device 2 in the README. */
+/** Event of device 2. */
 export const PAID = { type: 'PAYMENT_SUCCESS', payload: { ...ROOM, deviceId: 'device_2', transactionId: 'tx_456789', amount: 99.9 } }
 
 /** Path of an event within the process, from the message to the writes. */

@@ -11,7 +11,7 @@ import { StringEnum } from './protocol/schema.js'
 
 const seconds = (fallback: number, description: string) => Type.Integer({ minimum: 1, maximum: 2_147_483, default: fallback, description })
 
-/** Each property is an environment variable; `description` and `default` match the table in the README. */
+/** Each property is an environment variable; `description` and `default` match the table in docs/reference/settings.md. */
 export const ConfigSchema = Type.Object({
   PORT: Type.Integer({ minimum: 0, maximum: 65535, default: 8080, description: 'Port to listen on; 0 takes a free one' }),
   HOST: Type.String({ minLength: 1, default: '0.0.0.0', description: 'Address to listen on' }),

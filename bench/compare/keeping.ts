@@ -31,7 +31,7 @@ export async function keeping (scale: number): Promise<Kept[]> {
   const sockets = [...new Set(SOCKETS.map((count) => Math.min(count * scale, most)))]
   return [
     ...await filled('silent sockets', sockets, join),
-    ...await filled('rooms that nobody is in', ROOMS.map((count) => count * scale), open)
+    ...await filled('empty rooms', ROOMS.map((count) => count * scale), open)
   ]
 }
 

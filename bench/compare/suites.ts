@@ -141,12 +141,12 @@ async function paced (rooms: Room[], events: number): Promise<number[]> {
 export const RELAYED = 12_000
 
 export const SUITES: readonly Suite[] = [
-  relaying('relay', '200 rooms of two devices, one event on its way in each', { rooms: 200, events: RELAYED }),
+  relaying('relay', '200 rooms of two devices, one event at a time in each', { rooms: 200, events: RELAYED }),
   relaying('burst', '100 rooms of two devices, eight events sent at once in each', { rooms: 100, window: 8, events: 16_000 }),
   relaying('fan-out', '20 rooms, from one device to nine', { rooms: 20, receivers: 9, events: 2_400 }),
   {
     name: 'latency',
-    about: `200 rooms of two devices, ${RATE} events a second, timed from when each was due`,
+    about: `200 rooms of two devices, ${RATE} events a second, measured from the time when each was due`,
     units: ['p99, ms', 'p50, ms'],
     prepare: async (running, scale) => {
       const rooms = await openRooms(running, 200)
@@ -190,7 +190,7 @@ export const SUITES: readonly Suite[] = [
   },
   {
     name: 'idle',
-    about: '10,000 devices (2,500 over Redis) that joined and then are silent, two in a room, on top of 2,000: what a process set aside before is used up by those',
+    about: '10,000 idle devices (2,500 over Redis) that joined, two in a room, after 2,000 others that use up the memory a process has in reserve',
     units: ['KiB resident per device', 'MiB in all'],
     solo: true,
     prepare: async (running, scale) => {
