@@ -231,3 +231,14 @@ t.test('the image: every file that it copies is sent to the build', async (t) =>
   const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, paths]) => paths!.split(' '))
   t.strictSame(sent.sort(), [...new Set(copied)].sort())
 })
+
+t.test('the release workflow: its scripts exist, and a private package is tagged and not published', async (t) => {
+  const { scripts, private: isPrivate } = JSON.parse(read('package.json')) as { scripts: Record<string, string>, private: boolean }
+  const { on, jobs } = yaml('.github/workflows/release.yml')
+  const changesets = JSON.parse(read('.changeset/config.json')) as { baseBranch: string, privatePackages: object }
+  t.strictSame(on.push.branches, [changesets.baseBranch])
+  const { version, publish } = jobs.release.steps.find(({ uses = '' }: Yaml) => uses.startsWith('changesets/action@')).with
+  for (const command of [version, publish]) t.ok(/^npm run (\S+)$/.exec(command)![1]! in scripts, command)
+  t.equal(isPrivate, true)
+  t.strictSame(changesets.privatePackages, { version: true, tag: true })
+})
