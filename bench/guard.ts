@@ -53,7 +53,7 @@ function time (call: () => unknown): number {
 }
 
 console.log(`Node.js ${process.version}, CPU time, the best of ${ROUNDS} rounds of ${EVENTS} events, guard and decodeFrame in turn\n`)
-console.log('| Frame | Bytes | decodeFrame, ns | of that the guard, ns | Share |\n| --- | --- | --- | --- | --- |')
+console.log('| Message | Bytes | decodeFrame, ns | of that the guard, ns | Share |\n| --- | --- | --- | --- | --- |')
 for (const [name, frame] of Object.entries(FRAMES)) {
   const data = Buffer.from(JSON.stringify(frame))
   const decoded = decodeFrame(data)
