@@ -34,7 +34,7 @@ export const ASSUMED = {
 const SETTING = ConfigSchema.properties
 export const RETENTION = SETTING.ROOM_RETENTION_SECONDS.default as number
 const HEARTBEAT = SETTING.HEARTBEAT_SECONDS.default as number
-/** Time after a room's end when Redis deletes the room (`margin` in src/broker/redis/scripts.ts), s. */
+/** Time after a room's end when Redis deletes the room (`margin` in src/broker/redis/lua/room.lua), s. */
 const MARGIN = 60
 /** Time between two extensions of a room's expiry, s. */
 const RENEWAL = RETENTION / 4

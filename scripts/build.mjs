@@ -1,12 +1,13 @@
 // Compiles src, plugins and routes into dist. With --if-stale it compiles only if a source is newer than the last build, so that `npm start` works on a
 // fresh clone and costs nothing afterwards. Plain JavaScript, since it runs before anything is compiled.
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 
 const root = join(import.meta.dirname, '..')
 const stamp = join(root, 'dist', '.built')
+const lua = join('src', 'broker', 'redis', 'lua')
 const sources = ['src', 'plugins', 'routes', 'package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json']
 
 if (process.argv.includes('--if-stale') && isFresh()) process.exit(0)
@@ -16,6 +17,8 @@ rmSync(join(root, 'dist'), { recursive: true, force: true })
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
 const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' })
 if (status !== 0) process.exit(status ?? 1)
+// tsc copies no other files.
+cpSync(join(root, lua), join(root, 'dist', lua), { recursive: true })
 // tsc does not make the package's command executable.
 chmodSync(join(root, 'dist', 'src', 'cli', 'index.js'), 0o755)
 writeFileSync(stamp, '')

@@ -12,8 +12,10 @@ const COMMENTS = /\/\*\*[^]*?\*\/|(?:^[ \t]*\/\/.*\n)+/gm
 t.test('the first word of a comment is its subject or a verb', async (t) => {
   let checked = 0
   for (const folder of ['src', 'plugins', 'routes']) {
-    for (const name of readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))) {
-      for (const [comment] of readFileSync(join(ROOT, folder, name), 'utf8').matchAll(COMMENTS)) {
+    for (const name of readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).filter((name) => /\.(ts|lua)$/.test(name))) {
+      const source = readFileSync(join(ROOT, folder, name), 'utf8')
+      const comments = name.endsWith('.lua') ? source.replace(/^( *)--/gm, '$1//') : source
+      for (const [comment] of comments.matchAll(COMMENTS)) {
         t.notMatch(comment, FIRST_WORD, `${folder}/${name}`)
         t.notMatch(comment, RIDDLE, `${folder}/${name}`)
         checked++

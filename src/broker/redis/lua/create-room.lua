@@ -1,0 +1,5 @@
+-- Creates a room. Returns `[code]`, or `['OK', created, until]`. Own arguments: ttl (ms, or empty).
+local failure = findRoom()
+if not failure then return { 'ROOM_EXISTS' } end
+createRoom(tonumber(ARGV[5]))
+return { 'OK', now, redis.call('HGET', room, 'until') }

@@ -1,0 +1,54 @@
+-- Start of every room script. A room is a hash: `epoch`, `fence`, `seq`, `created`, `until`, `last`, `fixed` (the room has a deadline), the payment's state, and
+-- `k:<key>` for every deduplication key. The hash of a closed room holds only `ended` and `until`. The log is a list; the members are a hash with one field per node.
+-- KEYS: room, log, members. ARGV: now (ms; empty: the clock of Redis), retention (ms), an unused epoch, the room's channel, then the script's own arguments.
+local room, log, members = KEYS[1], KEYS[2], KEYS[3]
+local now, retention, newEpoch, channel = tonumber(ARGV[1]) or redisNow(), tonumber(ARGV[2]), ARGV[3], ARGV[4]
+-- Redis expires keys a little later than our own clocks end rooms, so that there is one rule and not two.
+local margin = 60000
+
+-- Replication id of this master. Found as plain text, since a pattern is tried at each of the hundreds of characters before it, for each event.
+local function fence()
+  local info = redis.call('INFO', 'replication')
+  local _, at = string.find(info, 'master_replid:', 1, true)
+  return string.sub(info, at + 1, at + 40)
+end
+
+-- Postpones the end to a full retention from now. A room with a deadline keeps it.
+local function renewRetention(fixed)
+  if fixed then return end
+  redis.call('HSET', room, 'until', now + retention)
+  for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, retention + margin) end
+end
+
+-- ttl: ms until the room's deadline; nil for a room without one.
+local function createRoom(ttl)
+  -- First a write that a full Redis refuses: after its first write, a script may go on without memory.
+  redis.call('HSET', room, 'epoch', newEpoch)
+  redis.call('DEL', room, log, members)
+  redis.call('HSET', room, 'epoch', newEpoch, 'fence', fence(), 'seq', 0, 'created', now, 'until', now + (ttl or retention))
+  if ttl then redis.call('HSET', room, 'fixed', 1) end
+  -- A room that had a deadline is remembered as closed for a retention after it.
+  redis.call('PEXPIRE', room, (ttl or 0) + retention + margin)
+end
+
+-- Returns the error code of a room that cannot be used; otherwise nil, the epoch, the end, the deadline flag, and the fields read, with seq and state from the
+-- sixth on.
+local function findRoom()
+  local stored = redis.call('HMGET', room, 'epoch', 'fence', 'until', 'fixed', 'ended', 'seq', 'rank', 'outcome', 'step', 'method', 'fields')
+  local epoch, fixed = stored[1], stored[4]
+  if not stored[3] then return 'ROOM_NOT_FOUND' end
+  local ends = tonumber(stored[3])
+  if stored[5] and ends > now then return 'ROOM_CLOSED' end
+  if fixed and ends <= now and ends + retention > now then return 'ROOM_CLOSED' end
+  if ends <= now then
+    redis.call('DEL', room, log, members)
+    return 'ROOM_NOT_FOUND'
+  end
+  -- Another master than the one that wrote the room may lack its last events and give their numbers again: then this is another log.
+  local current = fence()
+  if stored[2] ~= current then
+    epoch = newEpoch
+    redis.call('HSET', room, 'epoch', epoch, 'fence', current)
+  end
+  return nil, epoch, ends, fixed, stored
+end
