@@ -1,25 +1,13 @@
 // Simulations of effects that multiplying does not show: uneven load of shards and nodes, a restart, and the sweep of the room index. Each runs step by
 // step, on a sample where the real size is too large, with random numbers that are the same every time.
+import slotOf from 'cluster-key-slot'
 import { SWEEP_INTERVAL } from '../src/broker/redis/redis-broker.js'
 import { delayAfter } from '../src/client/reconnect.js'
 
 /** Hash slots of a Redis Cluster. */
-export const SLOTS = 16_384
+const SLOTS = 16_384
 /** Largest number of rooms whose slot is computed. */
 const SAMPLE = 100_000
-
-const TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte << 8
-  for (let bit = 0; bit < 8; bit++) crc = (crc & 0x8000) === 0 ? crc << 1 : (crc << 1) ^ 0x1021
-  return crc & 0xffff
-})
-
-/** Returns the hash slot of a key (Redis Cluster specification, CRC16-XMODEM). The hash tag of a room's keys is the room id. */
-export function slotOf (name: string): number {
-  let crc = 0
-  for (let i = 0; i < name.length; i++) crc = ((crc << 8) ^ TABLE[((crc >> 8) ^ name.charCodeAt(i)) & 0xff]!) & 0xffff
-  return crc % SLOTS
-}
 
 /** @returns load of the fullest shard, as a multiple of the mean */
 export function hottestShard (rooms: number, shards: number, random: () => number): number {

@@ -5,7 +5,7 @@ import t from 'tap'
 import { readCost, report, SIZES } from '../../bench/capacity.js'
 import { ASSUMED, binding, embedded, plan } from '../../bench/reckoning.js'
 import { backAfterShard, shardsToBeBack } from '../../bench/recovery.js'
-import { allBackAfter, hottestShard, indexAfterDay, restartNode, SLOTS, slotOf } from '../../bench/simulation.js'
+import { allBackAfter, hottestShard, indexAfterDay, restartNode } from '../../bench/simulation.js'
 import { ROOT } from '../../src/root.js'
 import { seeded } from '../seeded.js'
 
@@ -46,8 +46,7 @@ t.test('the same costs give the same plan, and higher ones a larger', async (t) 
   t.ok(plan(dearer, 1_000_000).shards.count > plan(cost, 1_000_000).shards.count)
 })
 
-t.test('rooms fall on the slots as in Redis, and the more there are the more evenly', async (t) => {
-  t.equal(slotOf('123456789'), 0x31c3 % SLOTS, 'the example of the specification')
+t.test('the more rooms there are, the more evenly they fall on the slots', async (t) => {
   const [few, many] = [hottestShard(1_000, 12, seeded(1)), hottestShard(1_000_000, 12, seeded(1))]
   t.ok(few > many && many >= 1 && many < 1.05, `${few} and ${many}`)
   t.equal(hottestShard(1_000_000, 1, seeded(1)), 1)

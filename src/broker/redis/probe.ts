@@ -1,5 +1,6 @@
 // Probes whether Redis accepts every command that rooms need, on keys and a channel under the prefix, on every master.
-import { Cluster, Command } from 'ioredis'
+import slotOf from 'cluster-key-slot'
+import { Cluster } from 'ioredis'
 import type { RedisClients } from './clients.js'
 import { missing, troubleOf, type Trouble } from './trouble.js'
 
@@ -56,7 +57,7 @@ export class Probe {
 
   /** Finds a hash tag for each master by trying names. Tags are kept until their slots move. */
   #tagsOf (cluster: Cluster): ReadonlyMap<string, string> {
-    const masterOf = (tag: string) => cluster.slots[new Command('get', [`{${tag}}`]).getSlot()]?.[0]
+    const masterOf = (tag: string) => cluster.slots[slotOf(`{${tag}}`)]?.[0]
     const masters = new Set(cluster.slots.map(([master]) => master))
     const tags = new Map([...this.#tags].filter(([master, tag]) => masters.has(master) && masterOf(tag) === master))
     for (let n = 0; tags.size < masters.size && n < MAX_NAMES; n++) {
