@@ -1,10 +1,10 @@
 // Settings: one schema of environment variables, read once and validated at start.
 import { existsSync, readFileSync } from 'node:fs'
-import { isIP } from 'node:net'
 import { parseEnv } from 'node:util'
 import envSchema from 'env-schema'
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import { keysOf } from './auth/api-keys.js'
+import { holdEveryClient, isNetwork } from './auth/networks.js'
 import { MIN_SECRET_BYTES, secretsOf } from './auth/room-tokens.js'
 import { parseAddress } from './broker/redis/address.js'
 import { StringEnum } from './protocol/schema.js'
@@ -119,13 +119,6 @@ function checkIntegers (data: NodeJS.ProcessEnv): string[] {
   return Object.entries(data).filter(([key, value]) => isInteger(key) && !/^-?\d{1,15}$/.test(value!)).map(([key]) => `${key} must be integer`)
 }
 
-function isNetwork (text: string): boolean {
-  if (['loopback', 'linklocal', 'uniquelocal'].includes(text)) return true
-  const [, address = '', bits = '0'] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
-  const version = isIP(address)
-  return version !== 0 && Number(bits) <= (version === 4 ? 32 : 128)
-}
-
 /** Checks the Redis settings together. Sentinel credentials that no connection would use are an error: the Sentinels would be queried without a password. */
 function checkRedis ({ REDIS_URL, REDIS_SENTINEL_USERNAME, REDIS_SENTINEL_PASSWORD }: NodeJS.ProcessEnv): string[] {
   const address = REDIS_URL === undefined ? undefined : parseAddress(REDIS_URL)
@@ -140,7 +133,9 @@ function checkTogether ({ NODE_ENV = 'development', RESULTS_FROM, API_KEYS, TOKE
   const problems = checkRedis(redis)
   // `"production"` in quotes, as `docker --env-file` passes it on, `Production` and `prod` would silently run in development mode.
   if (NODE_ENV !== 'production' && /^prod/i.test(NODE_ENV.replace(/[^a-z]/gi, ''))) problems.push('NODE_ENV must be written production, without quotes; another name must not begin with prod')
-  if (!(proxies({ TRUST_PROXY }) ?? []).every(isNetwork)) problems.push('TRUST_PROXY must be a list of addresses such as 10.0.0.1, networks such as 10.0.0.0/8, or loopback, linklocal, uniquelocal')
+  const networks = proxies({ TRUST_PROXY }) ?? []
+  if (!networks.every(isNetwork)) problems.push('TRUST_PROXY must be a list of addresses such as 10.0.0.1, networks such as 10.0.0.0/8, or loopback, linklocal, uniquelocal')
+  else if (holdEveryClient(networks)) problems.push('TRUST_PROXY must not hold every address: anybody could then name any address as theirs')
   // A value of separators alone would look like keys to the operator, and leave the API open.
   if (API_KEYS !== undefined && keysOf(API_KEYS).every((key) => key.startsWith('read:'))) problems.push('API_KEYS must hold at least one key that may do everything')
   if (keysOf(API_KEYS ?? '').some((key) => /\s/.test(key) || key === 'read:')) problems.push('API_KEYS must not hold an empty key, or one with spaces: no header could carry it')

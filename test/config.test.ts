@@ -143,6 +143,9 @@ t.test('REDIS_URL and TRUST_PROXY are what they say, and a bad one is never repe
   t.equal(proxies(loadConfig({})), undefined)
   t.strictSame(proxies(loadConfig({ TRUST_PROXY: '10.0.0.1, 10.1.0.0/16,loopback,::1,fd00::/8' })), ['10.0.0.1', '10.1.0.0/16', 'loopback', '::1', 'fd00::/8'])
   for (const bad of ['true', '10.0.0', '10.0.0.0/33', '10.0.0.1,', 'proxy.example', '::1/129', '*']) t.match(complaint({ TRUST_PROXY: bad }), /^TRUST_PROXY must be a list of addresses/, bad)
+  for (const everybody of ['0.0.0.0/0', '::/0', 'loopback, 0.0.0.0/1, 128.0.0.0/1']) {
+    t.equal(complaint({ TRUST_PROXY: everybody }), 'TRUST_PROXY must not hold every address: anybody could then name any address as theirs', everybody)
+  }
 })
 
 t.test('credentials of Sentinel are read where there is one, and a mistake where there is none', async (t) => {
