@@ -5,8 +5,10 @@ import envSchema from 'env-schema'
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import { keysOf } from './auth/api-keys.js'
 import { holdEveryClient, isNetwork } from './auth/networks.js'
-import { MIN_SECRET_BYTES, secretsOf } from './auth/room-tokens.js'
+import { RESULT_SENDERS } from './auth/policy.js'
+import { DEFAULT_TTL_SECONDS, MIN_SECRET_BYTES, secretsOf } from './auth/room-tokens.js'
 import { parseAddress } from './broker/redis/address.js'
+import { MAX_TTL_SECONDS } from './protocol/fields.js'
 import { StringEnum } from './protocol/schema.js'
 
 const seconds = (fallback: number, description: string) => Type.Integer({ minimum: 1, maximum: 2_147_483, default: fallback, description })
@@ -29,8 +31,8 @@ export const ConfigSchema = Type.Object({
   TOKEN_SECRET: Type.Optional(Type.String({
     description: 'At least 32 bytes; set: joining a room needs a token. Comma-separated for rotation: the first signs, all verify. Needs `API_KEYS`'
   })),
-  TOKEN_TTL_SECONDS: Type.Integer({ minimum: 1, maximum: 2_592_000, default: 900, description: 'Life of a token that the API mints' }),
-  RESULTS_FROM: StringEnum(['any', 'backend'], { default: 'any', description: '`backend`: `PAYMENT_SUCCESS` and `PAYMENT_ERROR` are taken from a backend with an API key only' }),
+  TOKEN_TTL_SECONDS: Type.Integer({ minimum: 1, maximum: MAX_TTL_SECONDS, default: DEFAULT_TTL_SECONDS, description: 'Life of a token that the API mints' }),
+  RESULTS_FROM: StringEnum(RESULT_SENDERS, { default: 'any', description: '`backend`: `PAYMENT_SUCCESS` and `PAYMENT_ERROR` are taken from a backend with an API key only' }),
   TRUST_PROXY: Type.Optional(Type.String({ description: 'Comma-separated addresses and networks of the proxies whose `X-Forwarded-For` counts; `Forwarded` is not read' })),
   REQUESTS_PER_SECOND: Type.Integer({ minimum: 0, maximum: 1_000_000, default: 50, description: 'REST requests per API key, or per address without one (429); 0: no limit' }),
   ALLOWED_ORIGINS: Type.String({ minLength: 1, default: '*', description: 'Comma-separated browser origins that may use the socket and the API; `*`: any' }),

@@ -28,9 +28,11 @@ export type Action =
   /** Creates and closes rooms, mints tokens, broadcasts as a backend. */
   | { readonly to: 'manage' }
 
+export const RESULT_SENDERS = ['any', 'backend'] as const
+
 export interface PolicySettings {
   /** Accepted senders of a payment result: any principal, or only a backend. */
-  readonly resultsFrom: 'any' | 'backend'
+  readonly resultsFrom: typeof RESULT_SENDERS[number]
 }
 
 type Rule = (claims: Claims, action: Action, settings: PolicySettings) => boolean

@@ -19,6 +19,9 @@ const TYPE = 'room+jwt'
 /** Minimum length of a secret, bytes: the output size of the hash (RFC 7518 §3.2). */
 export const MIN_SECRET_BYTES = 32
 
+/** Default lifetime of a token, s. */
+export const DEFAULT_TTL_SECONDS = 900
+
 const Payload = Type.Object({ room: RoomId, role: Role, deviceId: Type.Optional(DeviceId), exp: Type.Integer() })
 const payloadCheck = TypeCompiler.Compile(Payload)
 

@@ -4,7 +4,7 @@ import type { Failure } from '../errors.js'
 import type { EventDraft } from './event-draft.js'
 import type { WireFrame } from '../websocket/frame-writer.js'
 import type { PaymentState } from '../protocol/payment-state.js'
-import type { RoomMember } from '../protocol/server-frames.js'
+import type { RoomClosed, RoomMember } from '../protocol/server-frames.js'
 
 /** A position in a room's log. `seq` counts 1, 2, 3 … within one `epoch`; a log that was lost and started again has a new epoch. */
 export interface Position { readonly epoch: string, readonly seq: number }
@@ -62,7 +62,7 @@ export interface RoomSummary extends Position, Lifetime {
 export interface ReadFrom { readonly epoch?: string | undefined, readonly seq: number }
 
 /** Reason for the end of a room that still had a subscriber. */
-export type CloseCause = 'closed' | 'expired'
+export type CloseCause = RoomClosed['reason']
 
 /** Receives the events of subscribed rooms. A broker has one listener: this node's Rooms. */
 export interface BrokerListener {

@@ -1,8 +1,9 @@
 // join: joins a room as a device and prints its events.
+import { ROLES } from '../protocol/events.js'
 import { command } from './command.js'
 import { Device } from './device.js'
 import { follow } from './follow.js'
-import { identityOf, ROLES, serverOf, SHARED } from './options.js'
+import { identityOf, serverOf, SHARED } from './options.js'
 
 const { url, timeout, json, 'device-id': deviceId, token } = SHARED
 

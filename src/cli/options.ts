@@ -1,14 +1,13 @@
 // Options shared by several commands, and the values derived from them.
 import { decodeJwt } from 'jose'
 import type { Role } from '../client/index.js'
+import { ROLES } from '../protocol/events.js'
 import type { Option } from './command.js'
 import { usageError } from './cli-error.js'
 
 const URL_DEFAULT = 'ws://localhost:8080'
 /** Default time limit for the server, s. */
 const TIMEOUT = 5
-
-export const ROLES = ['device1', 'device2'] as const
 
 export const SHARED = {
   url: { type: 'string', value: '<url>', help: `where the server is (${URL_DEFAULT})` },

@@ -1,17 +1,17 @@
 // token: mints a room token, with TOKEN_SECRET in the environment or through the API.
 import { Value } from '@sinclair/typebox/value'
-import { MIN_SECRET_BYTES, RoomTokens, secretsOf } from '../auth/room-tokens.js'
+import { DEFAULT_TTL_SECONDS, MIN_SECRET_BYTES, RoomTokens, secretsOf } from '../auth/room-tokens.js'
 import { SYSTEM_CLOCKS } from '../clock.js'
+import { ROLES } from '../protocol/events.js'
+import { MAX_TTL_SECONDS } from '../protocol/fields.js'
 import { DeviceId, RoomId } from '../protocol/identifiers.js'
 import { Api, type RoomToken } from './api.js'
 import { command } from './command.js'
 import { usageError } from './cli-error.js'
-import { ROLES, serverOf, SHARED } from './options.js'
+import { serverOf, SHARED } from './options.js'
 import { Printer, type Terminal } from './terminal.js'
 
 const { url, timeout, json, 'device-id': deviceId, 'api-key': apiKey } = SHARED
-/** Default lifetime of a token that is minted with TOKEN_SECRET, s. */
-const TTL = 900
 
 export const token = command({
   summary: 'mints a room token, by TOKEN_SECRET in the environment or through the API',
@@ -20,7 +20,7 @@ export const token = command({
   options: {
     role: { type: 'string', value: '<role>', help: 'device1, who watches, or device2, who pays; needed', oneOf: ROLES },
     'device-id': { ...deviceId, help: 'the only device that may use it' },
-    ttl: { type: 'number', value: '<s>', help: `its life (${TTL}, or as the server has it)`, min: 1, max: 2_592_000, whole: true },
+    ttl: { type: 'number', value: '<s>', help: `its life (${DEFAULT_TTL_SECONDS}, or as the server has it)`, min: 1, max: MAX_TTL_SECONDS, whole: true },
     'api-key': { ...apiKey, help: 'mints through the API; or API_KEY in the environment, where that has no TOKEN_SECRET' },
     create: { type: 'boolean', help: 'through the API: creates the room, unless it is there' },
     url,
@@ -43,7 +43,7 @@ export const token = command({
   }
 })
 
-async function sign (secrets: string, request: Parameters<RoomTokens['sign']>[0], ttl = TTL): Promise<RoomToken> {
+async function sign (secrets: string, request: Parameters<RoomTokens['sign']>[0], ttl = DEFAULT_TTL_SECONDS): Promise<RoomToken> {
   const list = secretsOf(secrets)
   // The server does not start with such a secret.
   if (list.length === 0 || list.some((secret) => Buffer.byteLength(secret) < MIN_SECRET_BYTES)) throw usageError(`TOKEN_SECRET must hold secrets of at least ${MIN_SECRET_BYTES} bytes each`)

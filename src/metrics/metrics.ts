@@ -2,7 +2,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { FastHistogram } from './fast-histogram.js'
 import { CLOSE } from '../errors.js'
-import type { Source } from '../protocol/events.js'
+import { SOURCES, type Source } from '../protocol/events.js'
 
 /** Close codes with a label value of their own. A client may close with any other code (RFC 6455 §7.4), which counts as `other`. */
 const CODES: ReadonlySet<number> = new Set([1000, 1001, 1002, 1005, 1006, 1007, 1009, ...Object.values(CLOSE).map(({ code }) => code)])
@@ -60,6 +60,6 @@ export class Metrics {
 
   #countEvents (): void {
     this.events.reset()
-    for (const source of ['device', 'api'] as const) for (const [type, { value }] of this.#published[source]) this.events.inc({ type, source }, value)
+    for (const source of SOURCES) for (const [type, { value }] of this.#published[source]) this.events.inc({ type, source }, value)
   }
 }

@@ -1,12 +1,14 @@
 // Schemas of client messages: the eight events in one table (payload, sending device, log message), and the commands.
 import { Type, type Static, type TObject } from '@sinclair/typebox'
 import { DeviceId, RoomId } from './identifiers.js'
+import { MAX_STRING } from './limits.js'
 import { StringEnum } from './schema.js'
 
 const device = { roomId: RoomId, deviceId: Type.Optional(DeviceId) }
-const text = Type.String({ maxLength: 2048 })
+const text = Type.String({ maxLength: MAX_STRING })
 
-export const Role = StringEnum(['device1', 'device2'], { title: 'Role', description: 'device1 made the link and watches; device2 opened it and pays.' })
+export const ROLES = ['device1', 'device2'] as const
+export const Role = StringEnum(ROLES, { title: 'Role', description: 'device1 made the link and watches; device2 opened it and pays.' })
 export type Role = Static<typeof Role>
 
 /** Last position in a room's log that a client knows. `seq: 0` needs no epoch: it requests the whole log. */
@@ -44,7 +46,7 @@ export type JoinRoom = Static<typeof JoinRoom>
 interface EventRule {
   readonly schema: TObject
   /** The device that sends it in the original specification; the role of a socket whose first message this is. */
-  readonly sentBy: 'device1' | 'device2'
+  readonly sentBy: Role
   /** Log message for operators when the payment reaches this event. */
   readonly sentence: string
 }
@@ -66,8 +68,9 @@ export type EventType = keyof typeof EVENTS
 export type PaymentEventType = Exclude<EventType, 'JOIN_ROOM'>
 /** Keys common to all payloads; the rest depends on the event. */
 export type EventPayload = Record<string, unknown> & { roomId: RoomId, deviceId?: string }
-/** Origin of an event: `api` for a backend (a broadcast, or an event sent with an API key), `device` for any other sender. */
-export type Source = 'device' | 'api'
+/** Origins of an event: `api` for a backend (a broadcast, or an event sent with an API key), `device` for any other sender. */
+export const SOURCES = ['device', 'api'] as const
+export type Source = typeof SOURCES[number]
 
 export const EVENT_TYPES = Object.keys(EVENTS) as EventType[]
 export const PAYMENT_EVENT_TYPES = EVENT_TYPES.filter((type): type is PaymentEventType => type !== 'JOIN_ROOM')

@@ -5,6 +5,8 @@ import { Nullable, StringEnum } from './schema.js'
 /** Events that move a payment forward without deciding its result. */
 export const PROGRESS = ['ENTERED_SUMMARY', 'CLICKED_PROCEED', 'PAYMENT_METHOD_CHANGED', 'DATA_FILLED', 'CLICKED_PAY'] as const
 
+export const PAYMENT_STATUSES = ['pending', 'succeeded', 'failed'] as const
+
 const Outcome = Type.Object({
   transactionId: Type.Optional(Type.String()),
   amount: Type.Optional(Type.Number()),
@@ -19,7 +21,7 @@ export const PaymentState = Type.Object({
   step: Nullable(StringEnum(PROGRESS, { title: 'PaymentStep' }), { description: 'The last progress event; null before the first one.' }),
   method: Type.Optional(Type.String()),
   fields: Type.Optional(Type.Array(Type.String())),
-  status: StringEnum(['pending', 'succeeded', 'failed'], { title: 'PaymentStatus' }),
+  status: StringEnum(PAYMENT_STATUSES, { title: 'PaymentStatus' }),
   outcome: Type.Optional(Outcome),
   updatedAt: Type.Integer({ description: 'Milliseconds since the epoch; the room\'s creation until something happens.' })
 }, { $id: 'PaymentState' })

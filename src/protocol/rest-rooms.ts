@@ -1,20 +1,19 @@
 // Schemas of the REST API for rooms: create, list, read, mint tokens, and read and publish events.
 import { Type, type Static } from '@sinclair/typebox'
-import { PAYMENT_EVENT_TYPES, Role } from './events.js'
+import { PAYMENT_EVENT_TYPES, Role, SOURCES } from './events.js'
+import { Epoch, MAX_TTL_SECONDS, Timestamp } from './fields.js'
 import { DeviceId, FrameId, RoomId } from './identifiers.js'
-import { PaymentState } from './payment-state.js'
+import { PAYMENT_STATUSES, PaymentState } from './payment-state.js'
 import { successEnvelope } from './rest.js'
 import { WithDefault, Nullable, Ref, StringEnum } from './schema.js'
 import { RoomMember } from './server-frames.js'
 
-const Timestamp = Type.Integer({ description: 'Milliseconds since the epoch.', examples: [1705312200000] })
-const Epoch = Type.String({ description: 'Names this life of the room\'s log; `seq` counts within it.', examples: ['aex8oNlQGo8f'] })
 const Seq = Type.Integer({ minimum: 0, description: 'The number of the last event in the log.', examples: [7] })
 
 export const CreateRoomRequest = Type.Object({
   roomId: Type.Optional(RoomId),
   ttlSeconds: Type.Optional(Type.Integer({
-    minimum: 1, maximum: 2_592_000, description: 'The room ends then, occupied or not. Without it the room ends when it was empty for the retention time.', examples: [1800]
+    minimum: 1, maximum: MAX_TTL_SECONDS, description: 'The room ends then, occupied or not. Without it the room ends when it was empty for the retention time.', examples: [1800]
   }))
 }, { $id: 'CreateRoomRequest' })
 
@@ -29,7 +28,7 @@ export const CreatedRoom = Type.Object({
 export const CreateTokenRequest = Type.Object({
   role: Role,
   deviceId: Type.Optional(DeviceId),
-  ttlSeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_592_000, description: 'How long it may be used; by default as the server\'s settings say.', examples: [900] }))
+  ttlSeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_TTL_SECONDS, description: 'How long it may be used; by default as the server\'s settings say.', examples: [900] }))
 }, { $id: 'CreateTokenRequest', description: 'For whom a token is: a role, and the only device that may use it, where one is named.' })
 
 export const RoomToken = Type.Object({ token: Token, expiresAt: Timestamp }, { $id: 'RoomToken' })
@@ -38,7 +37,7 @@ export const RoomSummary = Type.Object({
   roomId: RoomId,
   members: Type.Integer({ description: 'Clients in it now.', examples: [2] }),
   seq: Seq,
-  status: StringEnum(['pending', 'succeeded', 'failed'], { examples: ['pending'] }),
+  status: StringEnum(PAYMENT_STATUSES, { examples: ['pending'] }),
   createdAt: Timestamp,
   expiresAt: Timestamp,
   lastEventAt: Nullable(Timestamp)
@@ -58,7 +57,7 @@ export const RoomEvent = Type.Object({
   payload: Type.Object({}, { additionalProperties: true, examples: [{ roomId: 'payment_123', transactionId: 'tx_456789', amount: 99.9 }] }),
   seq: Type.Integer({ minimum: 1, examples: [7] }),
   timestamp: Timestamp,
-  source: StringEnum(['device', 'api'], { description: '`api`: a backend said it. A payment event is that only with an API key; without one it is a device\'s word, however it came.' }),
+  source: StringEnum(SOURCES, { description: '`api`: a backend said it. A payment event is that only with an API key; without one it is a device\'s word, however it came.' }),
   id: Type.Optional(FrameId)
 }, { $id: 'RoomEvent', description: 'An event as the room\'s members got it.' })
 export type RoomEvent = Static<typeof RoomEvent>

@@ -1,11 +1,11 @@
 // Schemas of the REST API: the envelope of every response, the server's status, and the broadcast.
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import { ERROR_CODES, type Failure } from '../errors.js'
+import { Timestamp } from './fields.js'
 import { RoomId } from './identifiers.js'
+import { MAX_STRING } from './limits.js'
 import { RESERVED_TYPES } from './server-frames.js'
 import { Nullable, Ref, StringEnum } from './schema.js'
-
-const Timestamp = Type.Integer({ description: 'Milliseconds since the epoch.', examples: [1705312200000] })
 
 export const ErrorResponse = Type.Object({
   success: Type.Literal(false),
@@ -64,8 +64,8 @@ export const BroadcastType = Type.String({
 
 export const BroadcastRequest = Type.Object({
   eventType: BroadcastType,
-  message: Type.String({ minLength: 1, maxLength: 2048, examples: ['Pagamento processado com sucesso!'] }),
-  idSeguro: Type.String({ minLength: 1, maxLength: 2048, examples: ['seguro_123456'] })
+  message: Type.String({ minLength: 1, maxLength: MAX_STRING, examples: ['Pagamento processado com sucesso!'] }),
+  idSeguro: Type.String({ minLength: 1, maxLength: MAX_STRING, examples: ['seguro_123456'] })
 }, { $id: 'BroadcastRequest' })
 
 export const BroadcastResult = Type.Object({

@@ -1,12 +1,11 @@
 // Schemas of the server's own messages: greeting, replies, presence, the end of a room, errors.
 import { Type, type Static, type TObject } from '@sinclair/typebox'
 import { ERROR_CODES } from '../errors.js'
-import { COMMANDS, EVENT_TYPES, Role } from './events.js'
+import { COMMANDS, EVENT_TYPES, Role, SOURCES } from './events.js'
+import { Epoch, Timestamp } from './fields.js'
 import { DeviceId, FrameId, RoomId } from './identifiers.js'
 import { PaymentState } from './payment-state.js'
 import { StringEnum } from './schema.js'
-
-const Timestamp = Type.Integer({ description: 'Milliseconds since the epoch.' })
 
 /** The first message on every socket. */
 export const ConnectionEstablished = Type.Object({
@@ -26,7 +25,7 @@ export const BroadcastPayload = Type.Object({
 export const LOGGED = {
   seq: Type.Integer({ minimum: 1, description: 'The event\'s number in its room: 1, 2, 3 …' }),
   timestamp: Type.Integer({ description: 'When the server accepted it, milliseconds since the epoch.' }),
-  source: StringEnum(['device', 'api'], { title: 'Source', description: '`api`: a backend said it, by a broadcast or with an API key; `device`: anyone else.' }),
+  source: StringEnum(SOURCES, { title: 'Source', description: '`api`: a backend said it, by a broadcast or with an API key; `device`: anyone else.' }),
   id: Type.Optional(FrameId)
 }
 
@@ -42,7 +41,7 @@ export const RoomJoined = Type.Object({
   deviceId: DeviceId,
   clientId: Type.String(),
   timestamp: Timestamp,
-  epoch: Type.String({ description: 'Names this life of the room\'s log; `seq` counts within it.' }),
+  epoch: Epoch,
   seq: Type.Integer({ minimum: 0, description: 'The last event in the log.' }),
   state: PaymentState,
   recovered: Type.Optional(Type.Boolean({ description: 'Asked with `recover`: the events that follow are all that were missed. False: the log cannot prove it; all of it follows.' })),
@@ -53,7 +52,7 @@ export type RoomJoined = Static<typeof RoomJoined>
 
 /** Confirms that an event with an `id` is in the room's log. */
 export const Ack = Type.Object({
-  id: FrameId, roomId: RoomId, epoch: Type.String(), seq: Type.Integer({ minimum: 1 }), duplicate: Type.Boolean({ description: 'It was there already; nothing was relayed again.' })
+  id: FrameId, roomId: RoomId, epoch: Epoch, seq: Type.Integer({ minimum: 1 }), duplicate: Type.Boolean({ description: 'It was there already; nothing was relayed again.' })
 })
 export type Ack = Static<typeof Ack>
 

@@ -1,0 +1,10 @@
+// Fields that messages and responses share.
+import { Type } from '@sinclair/typebox'
+
+export const Timestamp = Type.Integer({ description: 'Milliseconds since the epoch.', examples: [1705312200000] })
+
+/** Name of a room's log; a log that was lost and started again has another one. */
+export const Epoch = Type.String({ description: 'Names this life of the room\'s log; `seq` counts within it.', examples: ['aex8oNlQGo8f'] })
+
+/** Longest lifetime of a room with a deadline, and of a token: 30 days, s. */
+export const MAX_TTL_SECONDS = 2_592_000
