@@ -3,11 +3,12 @@ import { existsSync, readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import envSchema from 'env-schema'
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
-import { keysOf } from './auth/api-keys.js'
+import { READ_ONLY } from './auth/api-keys.js'
 import { holdEveryClient, isNetwork } from './auth/networks.js'
 import { RESULT_SENDERS } from './auth/policy.js'
-import { DEFAULT_TTL_SECONDS, MIN_SECRET_BYTES, secretsOf } from './auth/room-tokens.js'
+import { checkSecrets, DEFAULT_TTL_SECONDS } from './auth/room-tokens.js'
 import { parseAddress } from './broker/redis/address.js'
+import { entriesOf, filledEntriesOf } from './comma-list.js'
 import { MAX_TTL_SECONDS } from './protocol/fields.js'
 import { StringEnum } from './protocol/schema.js'
 
@@ -61,12 +62,12 @@ export type Config = Readonly<Static<typeof ConfigSchema>> & { readonly LOG_LEVE
 
 /** @returns the browser origins that may use this server, or undefined if any origin may */
 export function allowedOrigins ({ ALLOWED_ORIGINS }: Pick<Config, 'ALLOWED_ORIGINS'>): string[] | undefined {
-  return ALLOWED_ORIGINS === '*' ? undefined : ALLOWED_ORIGINS.split(',').map((origin) => origin.trim())
+  return ALLOWED_ORIGINS === '*' ? undefined : entriesOf(ALLOWED_ORIGINS)
 }
 
 /** @returns the proxies whose `X-Forwarded-For` is trusted, or undefined if there are none */
 export function proxies ({ TRUST_PROXY }: { readonly TRUST_PROXY?: string | undefined }): string[] | undefined {
-  return TRUST_PROXY?.split(',').map((network) => network.trim())
+  return TRUST_PROXY === undefined ? undefined : entriesOf(TRUST_PROXY)
 }
 
 type Secrets = Pick<Config, 'REDIS_URL' | 'REDIS_SENTINEL_PASSWORD' | 'API_KEYS' | 'TOKEN_SECRET'>
@@ -76,8 +77,8 @@ export function secretsIn ({ REDIS_URL = '', REDIS_SENTINEL_PASSWORD, API_KEYS =
   const address = parseAddress(REDIS_URL)
   const password = typeof address === 'string' ? undefined : address.options.password
   const [, spelled] = /^[^@]*:\/\/[^@]*?:([^@]*)@/.exec(REDIS_URL) ?? []
-  const keys = keysOf(API_KEYS).map((key) => key.replace(/^read:/, ''))
-  return [password, spelled, REDIS_SENTINEL_PASSWORD, ...keys, ...secretsOf(TOKEN_SECRET)].filter((text): text is string => text !== undefined && text !== '')
+  const keys = filledEntriesOf(API_KEYS).map((key) => key.startsWith(READ_ONLY) ? key.slice(READ_ONLY.length) : key)
+  return [password, spelled, REDIS_SENTINEL_PASSWORD, ...keys, ...filledEntriesOf(TOKEN_SECRET)].filter((text): text is string => text !== undefined && text !== '')
 }
 
 /** Invalid settings. The message names each variable and its rule, never the value. */
@@ -139,12 +140,11 @@ function checkTogether ({ NODE_ENV = 'development', RESULTS_FROM, API_KEYS, TOKE
   if (!networks.every(isNetwork)) problems.push('TRUST_PROXY must be a list of addresses such as 10.0.0.1, networks such as 10.0.0.0/8, or loopback, linklocal, uniquelocal')
   else if (holdEveryClient(networks)) problems.push('TRUST_PROXY must not hold every address: anybody could then name any address as theirs')
   // A value of separators alone would look like keys to the operator, and leave the API open.
-  if (API_KEYS !== undefined && keysOf(API_KEYS).every((key) => key.startsWith('read:'))) problems.push('API_KEYS must hold at least one key that may do everything')
-  if (keysOf(API_KEYS ?? '').some((key) => /\s/.test(key) || key === 'read:')) problems.push('API_KEYS must not hold an empty key, or one with spaces: no header could carry it')
-  const secrets = secretsOf(TOKEN_SECRET ?? '')
-  if (TOKEN_SECRET !== undefined && (secrets.length === 0 || secrets.some((secret) => Buffer.byteLength(secret) < MIN_SECRET_BYTES))) {
-    problems.push(`TOKEN_SECRET must hold secrets of at least ${MIN_SECRET_BYTES} bytes each`)
-  }
+  const keys = filledEntriesOf(API_KEYS ?? '')
+  if (API_KEYS !== undefined && keys.every((key) => key.startsWith(READ_ONLY))) problems.push('API_KEYS must hold at least one key that may do everything')
+  if (keys.some((key) => /\s/.test(key) || key === READ_ONLY)) problems.push('API_KEYS must not hold an empty key, or one with spaces: no header could carry it')
+  const rule = TOKEN_SECRET === undefined ? undefined : checkSecrets(TOKEN_SECRET)
+  if (rule !== undefined) problems.push(`TOKEN_SECRET ${rule}`)
   if (TOKEN_SECRET !== undefined && API_KEYS === undefined) problems.push('TOKEN_SECRET needs API_KEYS: without a key anybody could have a token minted')
   if (RESULTS_FROM === 'backend' && API_KEYS === undefined) problems.push('RESULTS_FROM=backend needs API_KEYS: without a key nobody is known to be a backend')
   // An origin is scheme, host and port (RFC 6454 §6.2). Any other text would silently match no origin, and `null` would match every sandboxed page.

@@ -6,7 +6,7 @@ import { ROOT } from '../src/root.js'
 
 // From the innermost to the outermost. Errors stand first, since decoding a frame already answers with one of them.
 const LAYERS = [
-  /^src\/(errors|maybe-promise|clock)\.ts$/,
+  /^src\/(errors|maybe-promise|bytes|clock|comma-list)\.ts$/,
   /^src\/websocket\//,
   /^src\/protocol\//,
   /^src\/metrics\//,

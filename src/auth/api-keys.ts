@@ -1,9 +1,10 @@
 // API keys: a list, so that keys can be rotated, compared in constant time.
 import { createHash, timingSafeEqual } from 'node:crypto'
+import { filledEntriesOf } from '../comma-list.js'
 import type { Claims } from './policy.js'
 
 /** Prefix of a read-only key. A bearer token contains no colon (RFC 6750 §2.1), so no key begins with the prefix by chance. */
-const READ_ONLY = 'read:'
+export const READ_ONLY = 'read:'
 
 const BACKEND: Claims = { principal: 'backend' }
 const READER: Claims = { principal: 'reader' }
@@ -14,7 +15,7 @@ export class ApiKeys {
 
   /** @param list comma-separated keys, read-only ones with the prefix `read:`; empty or omitted: the API is open */
   constructor (list = '') {
-    this.#known = keysOf(list).map((key) => key.startsWith(READ_ONLY)
+    this.#known = filledEntriesOf(list).map((key) => key.startsWith(READ_ONLY)
       ? { digest: digestOf(key.slice(READ_ONLY.length)), claims: READER }
       : { digest: digestOf(key), claims: BACKEND })
   }
@@ -29,9 +30,6 @@ export class ApiKeys {
     return this.#known.reduce<Claims | undefined>((found, { digest, claims }) => timingSafeEqual(digest, candidate) ? found ?? claims : found, undefined)
   }
 }
-
-/** Splits a comma-separated list of keys. */
-export function keysOf (list: string): string[] { return list.split(',').map((key) => key.trim()).filter((key) => key !== '') }
 
 /** Extracts the API key or room token from an `Authorization: Bearer <token>` header (RFC 6750 §2.1). */
 export function bearerOf (authorization: string | undefined): string | undefined { return /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1] }

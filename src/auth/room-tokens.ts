@@ -4,6 +4,7 @@ import { Type, type Static } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { errors, jwtVerify, SignJWT } from 'jose'
 import type { Clocks } from '../clock.js'
+import { filledEntriesOf } from '../comma-list.js'
 import { Failure } from '../errors.js'
 import { Role } from '../protocol/events.js'
 import { DeviceId, RoomId } from '../protocol/identifiers.js'
@@ -17,7 +18,7 @@ const AUDIENCE = 'ws-payment-server/room'
 const TYPE = 'room+jwt'
 
 /** Minimum length of a secret, bytes: the output size of the hash (RFC 7518 §3.2). */
-export const MIN_SECRET_BYTES = 32
+const MIN_SECRET_BYTES = 32
 
 /** Default lifetime of a token, s. */
 export const DEFAULT_TTL_SECONDS = 900
@@ -38,7 +39,7 @@ export class RoomTokens {
 
   /** @param secrets comma-separated, for rotation: the first signs, all verify */
   constructor (secrets: string, clocks: Clocks) {
-    this.#keys = secretsOf(secrets).map((secret) => createSecretKey(Buffer.from(secret)))
+    this.#keys = filledEntriesOf(secrets).map((secret) => createSecretKey(Buffer.from(secret)))
     this.#clocks = clocks
   }
 
@@ -73,8 +74,12 @@ export class RoomTokens {
   }
 }
 
-/** Splits a comma-separated list of secrets. */
-export function secretsOf (list: string): string[] { return list.split(',').map((secret) => secret.trim()).filter((secret) => secret !== '') }
+/** Checks the length of each secret. @returns the broken rule, as the predicate of a sentence about the list; undefined if there is none */
+export function checkSecrets (secrets: string): string | undefined {
+  const list = filledEntriesOf(secrets)
+  const areLong = list.length > 0 && list.every((secret) => Buffer.byteLength(secret) >= MIN_SECRET_BYTES)
+  return areLong ? undefined : `must hold secrets of at least ${MIN_SECRET_BYTES} bytes each`
+}
 
 /** @param offset monotonic clock minus wall clock, ms */
 function claimsOf ({ room, role, deviceId, exp }: Static<typeof Payload>, offset: number): RoomClaims {

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import { connect, type ConnectOptions, type Environment, type PaymentEventType, type Receipt, type Room, type RoomError } from '../client/index.js'
 import { parseFrame } from '../client/link.js'
+import { ROOM_CLOSED } from '../client/signals.js'
 import { refusalOf } from './api.js'
 import { EXIT, CliError, reasonOf } from './cli-error.js'
 import { withTimeout } from './timeouts.js'
@@ -12,8 +13,6 @@ import type { Terminal } from './terminal.js'
 const LEAVE_TIMEOUT = 500
 /** Statuses of the event stream after which a retry can succeed. */
 const PASSING = new Set([408, 425, 429])
-/** Close code of a room that was closed, as the client reports it. */
-const ROOM_CLOSED = 4505
 
 export interface DeviceOptions extends Pick<ConnectOptions, 'url' | 'roomId' | 'role' | 'deviceId' | 'token' | 'presence'> {
   /** Time limit for the server, s. */

@@ -1,6 +1,7 @@
 // send: publishes one event as the payer's phone, and waits for the acknowledgement.
 import { newId } from '../client/environment.js'
 import type { PaymentEventType } from '../client/index.js'
+import { entriesOf } from '../comma-list.js'
 import { EVENTS, PAYMENT_EVENT_TYPES } from '../protocol/events.js'
 import { command, type Options, type Values } from './command.js'
 import { Device } from './device.js'
@@ -53,6 +54,6 @@ function payloadOf (type: PaymentEventType, values: Values<typeof PAYLOAD>): Rec
   })
   return Object.fromEntries(given.map(({ option, key, value }) => {
     if (!(key in EVENTS[type].schema.properties)) throw usageError(`${type} has no --${option}`)
-    return [key, key === 'fields' ? String(value).split(',').map((field) => field.trim()) : value]
+    return [key, key === 'fields' ? entriesOf(String(value)) : value]
   }))
 }

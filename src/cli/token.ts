@@ -1,6 +1,6 @@
 // token: mints a room token, with TOKEN_SECRET in the environment or through the API.
 import { Value } from '@sinclair/typebox/value'
-import { DEFAULT_TTL_SECONDS, MIN_SECRET_BYTES, RoomTokens, secretsOf } from '../auth/room-tokens.js'
+import { checkSecrets, DEFAULT_TTL_SECONDS, RoomTokens } from '../auth/room-tokens.js'
 import { SYSTEM_CLOCKS } from '../clock.js'
 import { ROLES } from '../protocol/events.js'
 import { MAX_TTL_SECONDS } from '../protocol/fields.js'
@@ -44,9 +44,9 @@ export const token = command({
 })
 
 async function sign (secrets: string, request: Parameters<RoomTokens['sign']>[0], ttl = DEFAULT_TTL_SECONDS): Promise<RoomToken> {
-  const list = secretsOf(secrets)
   // The server does not start with such a secret.
-  if (list.length === 0 || list.some((secret) => Buffer.byteLength(secret) < MIN_SECRET_BYTES)) throw usageError(`TOKEN_SECRET must hold secrets of at least ${MIN_SECRET_BYTES} bytes each`)
+  const rule = checkSecrets(secrets)
+  if (rule !== undefined) throw usageError(`TOKEN_SECRET ${rule}`)
   return await new RoomTokens(secrets, SYSTEM_CLOCKS).sign(request, ttl * 1000)
 }
 

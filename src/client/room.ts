@@ -8,10 +8,7 @@ import { addresses, streamAddress, type ConnectOptions } from './options.js'
 import { refused } from './pending-events.js'
 import { watchPage } from './page.js'
 import { DeviceRecord } from './record.js'
-import { Emitter, type Closing, type EventArg, type RoomEventMap, type Status } from './signals.js'
-
-/** Close code of a room that was closed. */
-const ROOM_CLOSED = 4505
+import { Emitter, ROOM_CLOSED, type Closing, type EventArg, type RoomEventMap, type Status } from './signals.js'
 
 interface Refusal { readonly id?: string, readonly code: RoomError['code'], readonly message: string, readonly retryable: boolean }
 

@@ -7,6 +7,9 @@ export type Status = 'connecting' | 'online' | 'offline' | 'closed'
 /** Events between the two positions may have been missed. The state is right, and the entries that are still in the log follow. */
 export interface Gap { readonly before: Position | undefined, readonly after: Position }
 
+/** Code of a room that was closed. The server announces it by a message and keeps the socket; the range says not to reconnect. */
+export const ROOM_CLOSED = 4505
+
 /** Reason for the end. `code` is the socket's close code; `reason` is the server's text, `closed` or `expired` for the room, or `client` for `close()`. */
 export interface Closing { readonly code: number, readonly reason: string }
 

@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { delayAfter, isFinal, MAX_DELAY, MIN_DELAY } from '../../src/client/reconnect.js'
+import { ROOM_CLOSED } from '../../src/client/signals.js'
 import { CLOSE } from '../../src/errors.js'
 import { FakePage, FakeServer, listenTo, of } from './fake-server.js'
 
@@ -9,6 +10,7 @@ t.test('the range of a close code says whether to come back, also of a code that
   for (const code of [1000, 1003, 1007, 1009, 4500, 4501, 4502, 4503, 4504, 4505, 4777, 4999]) t.ok(isFinal(code), `${code} is final`)
   for (const code of [0, 1001, 1002, 1005, 1006, 1008, 1010, 1011, 1012, 1013, 1014, 1015, 3000, 4000, 4001, 4002, 4003, 4004, 4005, 4499, 5000]) t.notOk(isFinal(code), `${code} is not`)
   t.strictSame([CLOSE.RESTARTING, CLOSE.TOO_SLOW, CLOSE.POSITION_LOST, CLOSE.NO_PONG].filter(({ code }) => isFinal(code)), [])
+  t.notOk(new Set<number>(Object.values(CLOSE).map(({ code }) => code)).has(ROOM_CLOSED), 'the code of a closed room is not one that a server sends')
 })
 
 t.test('waits lie anywhere between half a second and a ceiling that doubles up to twenty', async (t) => {
