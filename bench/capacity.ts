@@ -2,7 +2,7 @@
 // reached. `npm run bench:capacity` reads bench/cost.json and prints the tables of docs/scaling.md.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { CHECK_INTERVAL } from '../src/broker/redis/subscriptions.js'
+import { CHECK_INTERVAL } from '../src/broker/redis/room-sync.js'
 import { ROOT } from '../src/root.js'
 import { seeded } from '../test/seeded.js'
 import type { Cost } from './cost.js'

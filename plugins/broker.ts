@@ -5,7 +5,8 @@ import fp from 'fastify-plugin'
 import type { Broker } from '../src/broker/broker.js'
 import { instrumentBroker } from '../src/broker/instrument-broker.js'
 import { MemoryBroker } from '../src/broker/memory/memory-broker.js'
-import { RedisBroker, type RedisNews } from '../src/broker/redis/redis-broker.js'
+import type { RedisNews } from '../src/broker/redis/availability.js'
+import { RedisBroker } from '../src/broker/redis/redis-broker.js'
 import type { Trouble } from '../src/broker/redis/trouble.js'
 
 /** Interval between two ticks, ms. A room that ended in between is already gone for every caller; its members are notified by the tick. */

@@ -15,8 +15,8 @@ export class RoomCursor implements Position {
   preOpenBuffer: LogEntry[] | undefined = []
   /** End of the room, ms by the monotonic clock; Infinity if it has no deadline. */
   deadline = Infinity
-  /** `yes`: a read is in flight to fill a gap. `again`: another gap appeared meanwhile. */
-  catchingUp: 'no' | 'yes' | 'again' = 'no'
+  /** `reading`: a read is in flight to fill a gap. `again`: another gap appeared meanwhile. */
+  catchingUp: 'idle' | 'reading' | 'again' = 'idle'
   /** True if a gap could not be filled yet. */
   needsCatchUp = false
   /** Times of the last check and the last renewal, ms by the monotonic clock. */

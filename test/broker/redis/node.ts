@@ -1,7 +1,8 @@
 // One node's Redis broker for tests, with a clock of its own.
 import type { Test } from 'tap'
 import type { BrokerListener } from '../../../src/broker/broker.js'
-import { RedisBroker, type RedisNews } from '../../../src/broker/redis/redis-broker.js'
+import type { RedisNews } from '../../../src/broker/redis/availability.js'
+import { RedisBroker } from '../../../src/broker/redis/redis-broker.js'
 import { connect, type SentinelCredentials } from '../../../src/broker/redis/clients.js'
 import { draftEvent } from '../../../src/broker/event-draft.js'
 import type { RoomMember } from '../../../src/protocol/server-frames.js'

@@ -1,7 +1,7 @@
 // Many nodes over one Redis: one order for all, nothing lost in silence, and who is where.
 import t, { type Test } from 'tap'
 import type { Published } from '../../../src/broker/broker.js'
-import { CHECK_INTERVAL } from '../../../src/broker/redis/subscriptions.js'
+import { CHECK_INTERVAL } from '../../../src/broker/redis/room-sync.js'
 import { Failure } from '../../../src/errors.js'
 import { startRedis, withoutRedis } from '../../redis.js'
 import { until } from '../../until.js'

@@ -2,7 +2,7 @@
 import type { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import type { Published } from '../../../src/broker/broker.js'
-import { CHECK_INTERVAL } from '../../../src/broker/redis/subscriptions.js'
+import { CHECK_INTERVAL } from '../../../src/broker/redis/room-sync.js'
 import { BEAT_INTERVAL } from '../../../src/broker/redis/nodes.js'
 import { Failure } from '../../../src/errors.js'
 import { startCluster, startRedis, startSentinel, withoutRedis, type RedisServer } from '../../redis.js'

@@ -1,0 +1,154 @@
+// Keeps the cursor of a subscribed room in step with the room in Redis: opens and renews the room, and reads entries that the channel did not bring.
+import { Failure } from '../../errors.js'
+import type { CloseCause, LogEntry, Position } from '../broker.js'
+import type { Members } from './members.js'
+import type { RoomCursor } from './room-cursor.js'
+import type { MemberFields, RoomStore } from './store.js'
+
+/** Interval at which each room's position is compared with its log, ms: the last event of a room is its result, and no later event would reveal its loss. */
+export const CHECK_INTERVAL = 10_000
+
+export interface RoomSyncOptions {
+  readonly store: RoomStore
+  readonly members: Members
+  readonly retention: number
+  /** ms; see src/clock.ts. */
+  readonly monotonic: () => number
+  /** Called when a room starts. */
+  readonly onBegan: (roomId: string) => void
+  /** Called when a room is renewed, so that it can be restored in the index. */
+  readonly onRenewed: (roomId: string) => Promise<unknown>
+  /** Takes work that no caller awaits. */
+  readonly runInBackground: (work: Promise<unknown>) => void
+}
+
+/** Receives the results for a cursor. */
+export interface CursorListener {
+  /** Returns false once the cursor's room is no longer subscribed. */
+  isLive: (cursor: RoomCursor) => boolean
+  /** The next entry, in order. */
+  onEntry: (cursor: RoomCursor, entry: LogEntry) => void
+  /** Entries before the cursor's position are lost. */
+  onLost: (cursor: RoomCursor) => void
+  onEnded: (cursor: RoomCursor, cause: CloseCause) => void
+  onRemoteMembers: (cursor: RoomCursor) => void
+}
+
+export class RoomSync {
+  readonly #options: RoomSyncOptions
+  readonly #listener: CursorListener
+
+  constructor (options: RoomSyncOptions, listener: CursorListener) {
+    this.#options = options
+    this.#listener = listener
+  }
+
+  /** Takes an entry from the channel or from a read. */
+  receive (cursor: RoomCursor, entry: LogEntry): void {
+    if (cursor.preOpenBuffer) {
+      cursor.preOpenBuffer.push(entry)
+      return
+    }
+    const verdict = cursor.advance(entry)
+    if (verdict === 'next') this.#listener.onEntry(cursor, entry)
+    // A channel keeps its order, so the missing entries were lost on their way.
+    else if (verdict === 'gap') this.#options.runInBackground(this.catchUp(cursor))
+  }
+
+  /**
+   * Opens or renews the room. The cursor starts there, or starts again at a new epoch.
+   * @param create open a missing room. The default applies to a room that has members, which is reopened even if members may not create rooms
+   */
+  async open (cursor: RoomCursor, create = true): Promise<Failure | undefined> {
+    const { store, monotonic, onBegan } = this.#options
+    const { roomId } = cursor
+    // Read the clock before the request, so that the room never ends later here than in Redis.
+    const requestedAt = monotonic()
+    const room = await store.open(roomId, create)
+    if (room instanceof Failure) return room
+    if (room.isNew) onBegan(roomId)
+    if (!this.#listener.isLive(cursor)) return undefined
+    cursor.deadline = requestedAt + room.left
+    cursor.renewedAt = requestedAt
+    const { preOpenBuffer } = cursor
+    if (preOpenBuffer) {
+      cursor.begin(room)
+      cursor.checkedAt = cursor.renewedAt
+      for (const entry of preOpenBuffer) this.receive(cursor, entry)
+    } else if (room.epoch !== cursor.epoch) {
+      // In the same tick: the first entry of the new log may follow directly.
+      this.lose(cursor, room)
+    }
+    // If the room's seq shows that events were missed here, the next check finds them.
+    if (this.#listener.isLive(cursor)) this.#setRemoteMembers(cursor, room.members)
+    return undefined
+  }
+
+  /** Fills known gaps, checks for unknown ones, and renews the retention of occupied rooms. */
+  async tick (cursors: Iterable<RoomCursor>): Promise<void> {
+    const now = this.#options.monotonic()
+    const work: Array<Promise<unknown>> = []
+    for (const cursor of cursors) {
+      if (cursor.preOpenBuffer) continue
+      if (cursor.hasGap) work.push(this.catchUp(cursor))
+      else if (now - cursor.checkedAt >= CHECK_INTERVAL) work.push(this.check(cursor))
+      if (now - cursor.renewedAt >= this.#options.retention / 4) work.push(this.#renew(cursor))
+    }
+    await Promise.all(work)
+  }
+
+  /** Compares positions, and reads the log only if they differ. */
+  async check (cursor: RoomCursor): Promise<void> {
+    cursor.checkedAt = this.#options.monotonic()
+    const position = await this.#options.store.position(cursor.roomId)
+    if (!this.#listener.isLive(cursor)) return
+    if (position instanceof Failure) cursor.needsCatchUp = true
+    else if (!cursor.isAt(position)) await this.catchUp(cursor)
+  }
+
+  /** Reads the missing entries and delivers them, or reports them as lost. */
+  async catchUp (cursor: RoomCursor): Promise<void> {
+    if (cursor.catchingUp !== 'idle') {
+      cursor.catchingUp = 'again'
+      return
+    }
+    const { store, monotonic } = this.#options
+    do {
+      cursor.catchingUp = 'reading'
+      cursor.needsCatchUp = false
+      const room = await store.read(cursor.roomId, cursor)
+      if (!this.#listener.isLive(cursor)) return
+      if (room instanceof Failure) {
+        if (room.code === 'ROOM_CLOSED') return this.#listener.onEnded(cursor, cursor.deadline <= monotonic() ? 'expired' : 'closed')
+        // Redis lost the room: its members continue with a new log.
+        if (room.code !== 'ROOM_NOT_FOUND' || await this.open(cursor)) cursor.needsCatchUp = true
+        break
+      }
+      if (room.recovered) for (const entry of room.entries) this.receive(cursor, entry)
+      else this.lose(cursor, room)
+    } while (this.#isAgain(cursor))
+    cursor.catchingUp = 'idle'
+  }
+
+  /** Moves the cursor to a position and reports the entries before it as lost. */
+  lose (cursor: RoomCursor, position: Position): void {
+    cursor.begin(position)
+    this.#listener.onLost(cursor)
+  }
+
+  // A function, because the compiler cannot know that `catchingUp` changes during an await.
+  #isAgain ({ catchingUp }: RoomCursor): boolean { return catchingUp === 'again' }
+
+  /** Renews an occupied room, and restores its index entry and members, which Redis may have lost. */
+  async #renew (cursor: RoomCursor): Promise<void> {
+    const { members, onRenewed } = this.#options
+    if (await this.open(cursor) || !this.#listener.isLive(cursor)) return
+    await Promise.all([onRenewed(cursor.roomId), members.repeat(cursor.roomId)])
+  }
+
+  #setRemoteMembers (cursor: RoomCursor, fields: MemberFields): void {
+    const hadMembers = cursor.remoteMembers.size > 0
+    cursor.remoteMembers = this.#options.members.remoteMembers(fields)
+    if (hadMembers || cursor.remoteMembers.size > 0) this.#listener.onRemoteMembers(cursor)
+  }
+}
