@@ -6,8 +6,8 @@ import { checkLimits } from '../src/protocol/limits.js'
 export default fp(async (app) => {
   app.addHook('preHandler', async ({ routeOptions: { url }, params, query, headers, body }, reply) => {
     if (!url?.startsWith('/api/')) return
-    const kept = { 'idempotency-key': headers['idempotency-key'], 'last-event-id': headers['last-event-id'] }
-    const failure = checkLimits(params) ?? checkLimits(query) ?? checkLimits(kept) ?? checkLimits(body)
+    const ids = { 'idempotency-key': headers['idempotency-key'], 'last-event-id': headers['last-event-id'] }
+    const failure = checkLimits(params) ?? checkLimits(query) ?? checkLimits(ids) ?? checkLimits(body)
     // REST has no frames, so the code becomes INVALID_REQUEST.
     if (failure) return reply.fail(failure.code === 'INVALID_FRAME' ? new Failure('INVALID_REQUEST', failure.message, failure.details) : failure)
   })

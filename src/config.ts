@@ -76,9 +76,9 @@ type Secrets = Pick<Config, 'REDIS_URL' | 'REDIS_SENTINEL_PASSWORD' | 'API_KEYS'
 export function secretsIn ({ REDIS_URL = '', REDIS_SENTINEL_PASSWORD, API_KEYS = '', TOKEN_SECRET = '' }: Secrets): string[] {
   const address = parseAddress(REDIS_URL)
   const password = typeof address === 'string' ? undefined : address.options.password
-  const [, spelled] = /^[^@]*:\/\/[^@]*?:([^@]*)@/.exec(REDIS_URL) ?? []
+  const [, encodedPassword] = /^[^@]*:\/\/[^@]*?:([^@]*)@/.exec(REDIS_URL) ?? []
   const keys = filledEntriesOf(API_KEYS).map((key) => key.startsWith(READ_ONLY) ? key.slice(READ_ONLY.length) : key)
-  return [password, spelled, REDIS_SENTINEL_PASSWORD, ...keys, ...filledEntriesOf(TOKEN_SECRET)].filter((text): text is string => text !== undefined && text !== '')
+  return [password, encodedPassword, REDIS_SENTINEL_PASSWORD, ...keys, ...filledEntriesOf(TOKEN_SECRET)].filter((text): text is string => text !== undefined && text !== '')
 }
 
 /** Invalid settings. The message names each variable and its rule, never the value. */
@@ -93,8 +93,8 @@ export class ConfigError extends Error {}
  */
 export function loadConfig (env: NodeJS.ProcessEnv, envFile?: string): Config {
   const inProduction = env.NODE_ENV?.trim() === 'production'
-  const given = { ...withoutEmpty(readEnvFile(inProduction ? undefined : envFile)), ...withoutEmpty(env) }
-  const data = Object.fromEntries(Object.entries(given).filter(([key]) => key in ConfigSchema.properties).map(([key, value]) => [key, value!.trim()]))
+  const variables = { ...withoutEmpty(readEnvFile(inProduction ? undefined : envFile)), ...withoutEmpty(env) }
+  const data = Object.fromEntries(Object.entries(variables).filter(([key]) => key in ConfigSchema.properties).map(([key, value]) => [key, value!.trim()]))
   const problems = [...checkIntegers(data), ...checkTogether(data)]
   try {
     const config = envSchema<Static<typeof ConfigSchema>>({ schema: ConfigSchema as TSchema, data, env: false })

@@ -150,8 +150,8 @@ export class LogFields {
   }
 
   #text (text: string): string {
-    const known = this.#secrets && text.length >= this.#shortest ? text.replace(this.#secrets, REDACTED) : text
-    return known.includes('?') || known.includes('://') || known.includes('eyJ') ? known.replace(CREDENTIALS, REDACTED) : known
+    const redacted = this.#secrets && text.length >= this.#shortest ? text.replace(this.#secrets, REDACTED) : text
+    return redacted.includes('?') || redacted.includes('://') || redacted.includes('eyJ') ? redacted.replace(CREDENTIALS, REDACTED) : redacted
   }
 }
 

@@ -11,23 +11,23 @@ const READER: Claims = { principal: 'reader' }
 
 /** Holds the accepted keys as digests of one length, so that a comparison reveals neither the length nor the beginning of a key. */
 export class ApiKeys {
-  readonly #known: Array<{ readonly digest: Buffer, readonly claims: Claims }>
+  readonly #accepted: Array<{ readonly digest: Buffer, readonly claims: Claims }>
 
   /** @param list comma-separated keys, read-only ones with the prefix `read:`; empty or omitted: the API is open */
   constructor (list = '') {
-    this.#known = filledEntriesOf(list).map((key) => key.startsWith(READ_ONLY)
+    this.#accepted = filledEntriesOf(list).map((key) => key.startsWith(READ_ONLY)
       ? { digest: digestOf(key.slice(READ_ONLY.length)), claims: READER }
       : { digest: digestOf(key), claims: BACKEND })
   }
 
   /** True if the API requires a key. */
-  get required (): boolean { return this.#known.length > 0 }
+  get required (): boolean { return this.#accepted.length > 0 }
 
   /** @returns the claims of a key, or undefined for an unknown key */
   claimsOf (key: string): Claims | undefined {
     const candidate = digestOf(key)
     // Compare all keys, even after a match: the duration must not reveal the position in the list.
-    return this.#known.reduce<Claims | undefined>((found, { digest, claims }) => timingSafeEqual(digest, candidate) ? found ?? claims : found, undefined)
+    return this.#accepted.reduce<Claims | undefined>((match, { digest, claims }) => timingSafeEqual(digest, candidate) ? match ?? claims : match, undefined)
   }
 }
 

@@ -37,8 +37,8 @@ export interface PolicySettings {
 
 type Rule = (claims: Claims, action: Action, settings: PolicySettings) => boolean
 
-const yes: Rule = () => true
-const no: Rule = () => false
+const allow: Rule = () => true
+const deny: Rule = () => false
 const ownRoom: Rule = (claims, action) => {
   const { roomId, principal, deviceId } = claims as RoomClaims
   const { roomId: room, role = principal, deviceId: device = deviceId } = action as { roomId?: string, role?: Role, deviceId?: string }
@@ -46,14 +46,14 @@ const ownRoom: Rule = (claims, action) => {
 }
 const noResult: Rule = (_claims, action, { resultsFrom }) =>
   resultsFrom === 'any' || ((action as { type?: string }).type !== 'PAYMENT_SUCCESS' && (action as { type?: string }).type !== 'PAYMENT_ERROR')
-const both = (first: Rule, second: Rule): Rule => (...about) => first(...about) && second(...about)
+const both = (first: Rule, second: Rule): Rule => (...args) => first(...args) && second(...args)
 
 const TABLE: Record<Claims['principal'], Record<Action['to'], Rule>> = {
-  anyone: { join: yes, publish: noResult, read: yes, inspect: yes, manage: yes },
-  device1: { join: ownRoom, publish: no, read: ownRoom, inspect: no, manage: no },
-  device2: { join: ownRoom, publish: both(ownRoom, noResult), read: ownRoom, inspect: no, manage: no },
-  reader: { join: yes, publish: no, read: yes, inspect: yes, manage: no },
-  backend: { join: yes, publish: yes, read: yes, inspect: yes, manage: yes }
+  anyone: { join: allow, publish: noResult, read: allow, inspect: allow, manage: allow },
+  device1: { join: ownRoom, publish: deny, read: ownRoom, inspect: deny, manage: deny },
+  device2: { join: ownRoom, publish: both(ownRoom, noResult), read: ownRoom, inspect: deny, manage: deny },
+  reader: { join: allow, publish: deny, read: allow, inspect: allow, manage: deny },
+  backend: { join: allow, publish: allow, read: allow, inspect: allow, manage: allow }
 }
 
 /** Checks an action against the policy. The room's state and existence play no part, so a refusal reveals nothing about the room. */

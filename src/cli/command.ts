@@ -13,7 +13,7 @@ export interface Option {
   readonly min?: number
   readonly max?: number
   /** Allows whole numbers only. */
-  readonly whole?: boolean
+  readonly integer?: boolean
 }
 export type Options = Readonly<Record<string, Option>>
 
@@ -57,12 +57,12 @@ function attempt<T> (run: () => T): T {
   }
 }
 
-function check (key: string, { type, oneOf, min = 0, max = Infinity, whole = false }: Option, value: string | boolean): string | number | boolean {
+function check (key: string, { type, oneOf, min = 0, max = Infinity, integer = false }: Option, value: string | boolean): string | number | boolean {
   if (typeof value === 'boolean') return value
   if (value === '') throw usageError(`--${key} is empty`)
   if (oneOf && !oneOf.includes(value)) throw usageError(`--${key} must be ${oneOf.join(' or ')}`)
   if (type === 'string') return value
-  const number = (whole ? /^\d+$/ : /^\d+(\.\d+)?$/).test(value) ? Number(value) : NaN
-  if (!(number >= min && number <= max)) throw usageError(`--${key} must be a ${whole ? 'whole ' : ''}number from ${min}${max === Infinity ? '' : ` to ${max}`}`)
+  const number = (integer ? /^\d+$/ : /^\d+(\.\d+)?$/).test(value) ? Number(value) : NaN
+  if (!(number >= min && number <= max)) throw usageError(`--${key} must be a ${integer ? 'whole ' : ''}number from ${min}${max === Infinity ? '' : ` to ${max}`}`)
   return number
 }

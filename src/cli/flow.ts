@@ -35,14 +35,14 @@ export function stepsOf ({ fail, reorder }: Pick<SimulationOptions, 'fail' | 're
   return reorder ? steps.map((step, at) => steps[at ^ 1] ?? step) : steps
 }
 
-/** Publishes the steps. @param told called for each event that is in the log @throws {CliError} */
+/** Publishes the steps. @param onReceipt called for each event that is in the log @throws {CliError} */
 export async function runSteps (
-  device: Device, steps: Step[], weather: SimulationOptions, signal: AbortSignal, told: (step: Step, receipt: Receipt, again: boolean) => void
+  device: Device, steps: Step[], options: SimulationOptions, signal: AbortSignal, onReceipt: (step: Step, receipt: Receipt, isRepeat: boolean) => void
 ): Promise<void> {
   for (const [at, step] of steps.entries()) {
-    if (at > 0 && weather.drop) device.drop()
-    if (at > 0) await delay(weather.pause, signal)
-    told(step, await device.publish(step), false)
-    if (weather.duplicate) told(step, await device.publish(step), true)
+    if (at > 0 && options.drop) device.drop()
+    if (at > 0) await delay(options.pause, signal)
+    onReceipt(step, await device.publish(step), false)
+    if (options.duplicate) onReceipt(step, await device.publish(step), true)
   }
 }

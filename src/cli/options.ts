@@ -28,11 +28,11 @@ export function serverOf ({ url = URL_DEFAULT, timeout = TIMEOUT }: { url?: stri
 export function identityOf (
   { 'device-id': name, role, token }: { 'device-id'?: string | undefined, role?: Role | undefined, token?: string | undefined }, fallback: Role, env: NodeJS.ProcessEnv
 ): { deviceId: string, role: Role, token: string | undefined } {
-  const shown = token ?? (env.ROOM_TOKEN || undefined)
-  const claims = shown === undefined ? {} : claimsOf(shown)
+  const roomToken = token ?? (env.ROOM_TOKEN || undefined)
+  const claims = roomToken === undefined ? {} : claimsOf(roomToken)
   const isRole = (value: unknown): value is Role => ROLES.includes(value as Role)
-  const side = role ?? (isRole(claims.role) ? claims.role : fallback)
-  return { role: side, deviceId: name ?? (typeof claims.deviceId === 'string' ? claims.deviceId : side.replace('device', 'device_')), token: shown }
+  const ownRole = role ?? (isRole(claims.role) ? claims.role : fallback)
+  return { role: ownRole, deviceId: name ?? (typeof claims.deviceId === 'string' ? claims.deviceId : ownRole.replace('device', 'device_')), token: roomToken }
 }
 
 function claimsOf (token: string): Record<string, unknown> {

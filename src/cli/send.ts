@@ -48,11 +48,11 @@ const isEvent = (type: string): type is PaymentEventType => (PAYMENT_EVENT_TYPES
 
 /** Builds the payload. A key that the event type does not document is an error. */
 function payloadOf (type: PaymentEventType, values: Values<typeof PAYLOAD>): Record<string, unknown> {
-  const given = Object.keys(PAYLOAD).flatMap((option) => {
+  const entries = Object.keys(PAYLOAD).flatMap((option) => {
     const value = values[option as keyof typeof PAYLOAD]
     return value === undefined ? [] : [{ option, key: option === 'transaction-id' ? 'transactionId' : option, value }]
   })
-  return Object.fromEntries(given.map(({ option, key, value }) => {
+  return Object.fromEntries(entries.map(({ option, key, value }) => {
     if (!(key in EVENTS[type].schema.properties)) throw usageError(`${type} has no --${option}`)
     return [key, key === 'fields' ? entriesOf(String(value)) : value]
   }))

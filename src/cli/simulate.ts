@@ -22,7 +22,7 @@ export const simulate = command({
     duplicate: { type: 'boolean', help: 'sends each event twice, with its id' },
     reorder: { type: 'boolean', help: 'sends the events two by two in the wrong order' },
     pause: { type: 'number', value: '<ms>', help: `time between two steps (${PAUSE})`, min: 0, max: 3_600_000 },
-    payments: { type: 'number', value: '<n>', help: 'so many at once, in rooms <room>-1, <room>-2 …', min: 1, max: MAX_PAYMENTS, whole: true },
+    payments: { type: 'number', value: '<n>', help: 'so many at once, in rooms <room>-1, <room>-2 …', min: 1, max: MAX_PAYMENTS, integer: true },
     url,
     'device-id': deviceId,
     token,

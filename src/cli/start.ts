@@ -9,7 +9,7 @@ export const start = command({
   words: [],
   example: '--port 3000',
   options: {
-    port: { type: 'number', value: '<n>', help: `${PORT.description} (PORT, or ${PORT.default})`, min: PORT.minimum!, max: PORT.maximum!, whole: true },
+    port: { type: 'number', value: '<n>', help: `${PORT.description} (PORT, or ${PORT.default})`, min: PORT.minimum!, max: PORT.maximum!, integer: true },
     host: { type: 'string', value: '<address>', help: `${HOST.description} (HOST, or ${HOST.default})` }
   },
   run: async (_words, { port, host }, { env, serve }) => {

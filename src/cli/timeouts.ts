@@ -4,16 +4,16 @@ import { EXIT, CliError } from './cli-error.js'
 
 /**
  * @param seconds time limit
- * @param late creates the error of a timeout
- * @throws {CliError} the error of `late`, or `interrupted`
+ * @param timeoutError creates the error of a timeout
+ * @throws {CliError} the error of `timeoutError`, or `interrupted`
  */
-export async function withTimeout<T> (promise: Promise<T>, seconds: number, signal: AbortSignal, late: () => CliError): Promise<T> {
-  const over = new AbortController()
-  const options = { signal: over.signal }
+export async function withTimeout<T> (promise: Promise<T>, seconds: number, signal: AbortSignal, timeoutError: () => CliError): Promise<T> {
+  const settled = new AbortController()
+  const options = { signal: settled.signal }
   try {
-    return await Promise.race([promise, interruption(signal, over.signal), sleep(seconds * 1000, undefined, options).then(() => { throw late() })])
+    return await Promise.race([promise, interruption(signal, settled.signal), sleep(seconds * 1000, undefined, options).then(() => { throw timeoutError() })])
   } finally {
-    over.abort()
+    settled.abort()
   }
 }
 
@@ -24,10 +24,10 @@ export async function delay (ms: number, signal: AbortSignal): Promise<void> {
 
 const interrupted = () => new CliError(EXIT.interrupted, 'interrupted')
 
-function interruption (signal: AbortSignal, over: AbortSignal): Promise<never> {
+function interruption (signal: AbortSignal, settled: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
     const stop = () => reject(interrupted())
     if (signal.aborted) stop()
-    signal.addEventListener('abort', stop, { signal: over })
+    signal.addEventListener('abort', stop, { signal: settled })
   })
 }

@@ -20,7 +20,7 @@ export const token = command({
   options: {
     role: { type: 'string', value: '<role>', help: 'device1, who watches, or device2, who pays; needed', oneOf: ROLES },
     'device-id': { ...deviceId, help: 'the only device that may use it' },
-    ttl: { type: 'number', value: '<s>', help: `its life (${DEFAULT_TTL_SECONDS}, or as the server has it)`, min: 1, max: MAX_TTL_SECONDS, whole: true },
+    ttl: { type: 'number', value: '<s>', help: `its life (${DEFAULT_TTL_SECONDS}, or as the server has it)`, min: 1, max: MAX_TTL_SECONDS, integer: true },
     'api-key': { ...apiKey, help: 'mints through the API; or API_KEY in the environment, where that has no TOKEN_SECRET' },
     create: { type: 'boolean', help: 'through the API: creates the room, unless it is there' },
     url,

@@ -47,7 +47,7 @@ export class Connection {
   #failures = 0
   #failedSockets = 0
   #streamFailed = false
-  #heard = false
+  #hasReceived = false
   #suspended = false
   #retry: unknown
   #deadline: unknown
@@ -78,7 +78,7 @@ export class Connection {
       return
     }
     if (attempt !== this.#attempt) return
-    this.#heard = false
+    this.#hasReceived = false
     if (!this.#environment.WebSocket || (this.#failedSockets >= this.#options.socketAttempts && !this.#streamFailed)) this.#openStream()
     else this.link = this.#openSocket()
     this.expectJoin()
@@ -137,7 +137,7 @@ export class Connection {
           this.link = link
           this.#listener.opened()
         }
-        this.#heard = true
+        this.#hasReceived = true
         this.#failedSockets = 0
         this.#listener.frame(frame)
       },
@@ -153,7 +153,7 @@ export class Connection {
   #openStream (): void {
     this.link = openStream(this.#environment, this.#options.streamUrl(), this.#options.headers(), STREAM_IDLE, {
       frame: (frame) => {
-        this.#heard = true
+        this.#hasReceived = true
         this.#listener.frame(frame)
       },
       closed: (code, reason) => {
@@ -166,7 +166,7 @@ export class Connection {
 
   /** Counts an attempt over which no message arrived, so that the other transport is tried sooner. */
   #noteSilentAttempt (isStream: boolean): void {
-    if (this.#heard) return
+    if (this.#hasReceived) return
     this.#streamFailed = isStream
     if (!isStream) this.#failedSockets++
   }

@@ -58,7 +58,7 @@ export class Delivery {
     this.#inFlight = next.id
     this.#timer = this.#environment.setTimeout(() => this.#options.onDeadLink('no acknowledgement'), ACK_TIMEOUT)
     if (link.send) link.send(next.text)
-    else void this.#post(next).then((fate) => { if (fate instanceof RoomError) this.refuse(next.id, fate) })
+    else void this.#post(next).then((result) => { if (result instanceof RoomError) this.refuse(next.id, result) })
   }
 
   /**
@@ -99,7 +99,7 @@ export class Delivery {
     }
     const settled = this.#outbox.settle(id, error)
     this.#answered(id)
-    if (settled && !settled.told) this.#options.refused(error)
+    if (settled && !settled.hadPromise) this.#options.refused(error)
     this.flush()
   }
 
@@ -124,9 +124,9 @@ export class Delivery {
 
   async #post ({ id, text }: Outgoing): Promise<Receipt | RoomError> {
     this.#posting.add(id)
-    const fate = await post(this.#environment, this.#options.url, this.#options.headers(), text)
+    const result = await post(this.#environment, this.#options.url, this.#options.headers(), text)
     this.#posting.delete(id)
-    if (!(fate instanceof RoomError)) this.acknowledge(id, fate)
-    return fate
+    if (!(result instanceof RoomError)) this.acknowledge(id, result)
+    return result
   }
 }

@@ -60,7 +60,7 @@ export interface Environment {
 type Globals = Partial<Pick<Environment, 'WebSocket' | 'window' | 'document'>> & { sessionStorage?: StorageLike }
 
 /** Returns the platform that the client runs on, with the given parts in place of its own. */
-export function environment (given: Partial<Environment>): Environment {
+export function environment (overrides: Partial<Environment>): Environment {
   const globals = globalThis as unknown as Globals
   return {
     WebSocket: globals.WebSocket,
@@ -74,7 +74,7 @@ export function environment (given: Partial<Environment>): Environment {
     setTimeout: (run, ms) => setTimeout(run, ms),
     clearTimeout: (timer) => clearTimeout(timer),
     newId,
-    ...definedOf(given)
+    ...definedOf(overrides)
   }
 }
 
@@ -96,6 +96,6 @@ export function tryOrUndefined<T> (run: () => T): T | undefined {
 }
 
 /** Removes options that were passed as `undefined`: they count as not given. */
-function definedOf<T extends object> (given: T): Partial<T> {
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Partial<T>
+function definedOf<T extends object> (overrides: T): Partial<T> {
+  return Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined)) as Partial<T>
 }

@@ -77,8 +77,8 @@ export class Feed {
 
   /** Applies DEVICE_JOINED or DEVICE_LEFT. A device counts once, however many connections it has. */
   applyPresence (type: string, { clientId, deviceId, role }: RoomMember): void {
-    const others = this.members.filter((member) => member.deviceId !== deviceId)
-    this.#meet(type === 'DEVICE_JOINED' ? [...others, { clientId, deviceId, role }] : others)
+    const otherMembers = this.members.filter((member) => member.deviceId !== deviceId)
+    this.#meet(type === 'DEVICE_JOINED' ? [...otherMembers, { clientId, deviceId, role }] : otherMembers)
   }
 
   end (): void {

@@ -20,8 +20,8 @@ export class PendingEvents {
 
   /** Adds an event; the promise settles with the result. The same id again is the same event. */
   add (id: string, text: string): Promise<Receipt> {
-    const known = this.#waiting.get(id)
-    if (known) return known.promise
+    const pending = this.#waiting.get(id)
+    if (pending) return pending.promise
     const { outgoing } = this.#record
     if (outgoing.length >= MAX_WAITING) return refused(new RoomError('OUTBOX_FULL', `${MAX_WAITING} events are waiting already.`, true))
     if (new TextEncoder().encode(text).length > MAX_BYTES) return refused(new RoomError('TOO_LARGE', `The event is larger than ${MAX_BYTES} bytes.`))
@@ -35,27 +35,27 @@ export class PendingEvents {
 
   /**
    * Removes an event whose result is known, and settles its promise.
-   * @returns the event, and in `told` whether it had a promise; undefined if the event was not pending
+   * @returns the event, and in `hadPromise` whether a caller has its promise; undefined if the event was not pending
    */
-  settle (id: string, fate: Receipt | RoomError): { event: Outgoing, told: boolean } | undefined {
+  settle (id: string, result: Receipt | RoomError): { event: Outgoing, hadPromise: boolean } | undefined {
     const { outgoing } = this.#record
     const index = outgoing.findIndex((event) => event.id === id)
     if (index < 0) return undefined
     const [event] = outgoing.splice(index, 1)
     this.#record.save()
-    return { event: event!, told: this.#tell(id, fate) }
+    return { event: event!, hadPromise: this.#settlePromise(id, result) }
   }
 
   /** Rejects all promises. The events stay stored: they may be in the log or not. */
   abandon (error: RoomError): void {
-    for (const id of this.#waiting.keys()) this.#tell(id, error)
+    for (const id of this.#waiting.keys()) this.#settlePromise(id, error)
   }
 
-  #tell (id: string, fate: Receipt | RoomError): boolean {
+  #settlePromise (id: string, result: Receipt | RoomError): boolean {
     const waiting = this.#waiting.get(id)
     this.#waiting.delete(id)
-    if (fate instanceof RoomError) waiting?.reject(fate)
-    else waiting?.resolve(fate)
+    if (result instanceof RoomError) waiting?.reject(result)
+    else waiting?.resolve(result)
     return waiting !== undefined
   }
 }

@@ -19,10 +19,10 @@ export class DeviceRecord {
   constructor (storage: StorageLike | null | undefined, key: string, deviceId: () => string) {
     this.#storage = storage
     this.#key = key
-    const kept = tryOrUndefined(() => JSON.parse(storage!.getItem(key)!) as Partial<DeviceRecord> | null)
-    this.deviceId = typeof kept?.deviceId === 'string' ? kept.deviceId : deviceId()
-    if (typeof kept?.position?.epoch === 'string' && Number.isInteger(kept.position.seq)) this.position = kept.position
-    if (Array.isArray(kept?.outgoing)) this.outgoing = kept.outgoing.filter((event) => typeof event?.id === 'string' && typeof event.text === 'string')
+    const stored = tryOrUndefined(() => JSON.parse(storage!.getItem(key)!) as Partial<DeviceRecord> | null)
+    this.deviceId = typeof stored?.deviceId === 'string' ? stored.deviceId : deviceId()
+    if (typeof stored?.position?.epoch === 'string' && Number.isInteger(stored.position.seq)) this.position = stored.position
+    if (Array.isArray(stored?.outgoing)) this.outgoing = stored.outgoing.filter((event) => typeof event?.id === 'string' && typeof event.text === 'string')
     this.save()
   }
 

@@ -14,17 +14,17 @@ export interface SocketTimes {
 
 /** Opens a socket. If the constructor throws, `closed` is called as for any other failure. */
 export function openSocket ({ WebSocket, setTimeout, clearTimeout }: Environment, url: string, times: SocketTimes, listener: LinkListener): Link {
-  let over = false
+  let closed = false
   let nextPing: unknown
   let deadline: unknown
 
   const end = () => {
-    over = true
+    closed = true
     clearTimeout(nextPing)
     clearTimeout(deadline)
   }
   const fail = (code: number, reason: string) => {
-    if (over) return
+    if (closed) return
     end()
     listener.closed(code, reason)
   }
@@ -52,12 +52,12 @@ export function openSocket ({ WebSocket, setTimeout, clearTimeout }: Environment
   }
   if (socket) {
     socket.onopen = () => {
-      if (over) return
+      if (closed) return
       nextPing = setTimeout(probe, times.pingInterval)
       listener.opened?.()
     }
     socket.onmessage = ({ data }) => {
-      if (over) return
+      if (closed) return
       clearTimeout(deadline)
       deadline = undefined
       const frame = parseFrame(data)

@@ -6,20 +6,20 @@ import { parseFrame, type Link, type LinkListener } from './link.js'
 /** Opens a stream. Its first message is the reply to a join. @param idleTimeout longest time without any data, not even an SSE comment, ms */
 export function openStream ({ fetch, setTimeout, clearTimeout }: Environment, url: string, headers: Record<string, string>, idleTimeout: number, listener: LinkListener): Link {
   const abort = new AbortController()
-  let over = false
+  let closed = false
   let deadline: unknown
 
   const end = () => {
-    over = true
+    closed = true
     clearTimeout(deadline)
     abort.abort()
   }
-  const heard = () => {
+  const restartIdleTimer = () => {
     clearTimeout(deadline)
-    if (!over) deadline = setTimeout(() => fail('nothing was heard'), idleTimeout)
+    if (!closed) deadline = setTimeout(() => fail('nothing was heard'), idleTimeout)
   }
   const fail = (reason: string) => {
-    if (over) return
+    if (closed) return
     end()
     listener.closed(0, reason)
   }
@@ -31,20 +31,20 @@ export function openStream ({ fetch, setTimeout, clearTimeout }: Environment, ur
     const decoder = new TextDecoder()
     let rest = ''
     for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
-      heard()
+      restartIdleTimer()
       const messages = (rest + decoder.decode(chunk.value, { stream: true }).replaceAll('\r', '')).split('\n\n')
       rest = messages.pop()!
       for (const message of messages) {
         const data = message.split('\n').filter((line) => line.startsWith('data:')).map((line) => line.slice(5)).join('\n')
         const frame = parseFrame(data)
         // The listener may have closed the link on an earlier message.
-        if (frame && !over) listener.frame(frame)
+        if (frame && !closed) listener.frame(frame)
       }
     }
     fail('ended')
   }
 
-  heard()
+  restartIdleTimer()
   read().catch((error: unknown) => fail(String(error)))
   return { close: end }
 }

@@ -46,9 +46,9 @@ const NAMES = [
 // Combining accents, which are characters of their own, match as separators.
 const ACCENTED: Record<string, string> = { a: '[aãáâà]', c: '[cç]', e: '[eéê]', o: '[oóôõ]', u: '[uú]' }
 const SEPARATORS = '[^a-z0-9]*'
-const spelt = (names: string) => names.replaceAll('(', '(?:').replace(/[a-z0-9]/g, (letter) => (ACCENTED[letter] ?? letter) + SEPARATORS)
-const CARD_NAME = new RegExp(`^${SEPARATORS}(?:${spelt(NAMES.join('|'))})$`, 'i')
-const CID = new RegExp(`^${SEPARATORS}${spelt('cid')}$`, 'i')
+const spellingsOf = (names: string) => names.replaceAll('(', '(?:').replace(/[a-z0-9]/g, (letter) => (ACCENTED[letter] ?? letter) + SEPARATORS)
+const CARD_NAME = new RegExp(`^${SEPARATORS}(?:${spellingsOf(NAMES.join('|'))})$`, 'i')
+const CID = new RegExp(`^${SEPARATORS}${spellingsOf('cid')}$`, 'i')
 /** Longest key that is matched against the names, characters. */
 const MAX_NAME = 64
 /** Keys that were checked and do not name card data: messages repeat the same few keys. */
@@ -85,7 +85,7 @@ export function isCardNumber (value: number): boolean {
  * check digit (Luhn, ISO/IEC 7812-1). Among other numbers a card number is found if it is contiguous or grouped as on a card.
  */
 export function holdsCardNumber (text: string): boolean {
-  let others: TextRange[] | undefined
+  let nonCards: TextRange[] | undefined
   // A card number has at least thirteen digits, so testing every thirteenth character finds each one.
   for (let at = MIN_DIGITS - 1; at < text.length; at += MIN_DIGITS) {
     if (!PARTS[text.charCodeAt(at)]) continue
@@ -100,10 +100,10 @@ export function holdsCardNumber (text: string): boolean {
     }
     at = end
     if (digits < MIN_DIGITS) continue
-    const cards = digits === end - start ? ofCards(text, [{ start, end }]) : cardRanges(text, start, end)
+    const cards = digits === end - start ? onlyCards(text, [{ start, end }]) : cardRanges(text, start, end)
     if (cards.length === 0) continue
-    others ??= nonCardRanges(text)
-    for (const card of cards) if (!others.some((other) => other.start < card.end && other.end > card.start)) return true
+    nonCards ??= nonCardRanges(text)
+    for (const card of cards) if (!nonCards.some((range) => range.start < card.end && range.end > card.start)) return true
   }
   return false
 }
@@ -116,11 +116,11 @@ function cardRanges (text: string, from: number, to: number): TextRange[] {
     const fitting = GROUPINGS.filter((grouping) => first + grouping.length <= run.length &&
       grouping.every((length, i) => run[first + i]!.end - run[first + i]!.start === length))
     const counts = [1, ...fitting.map(({ length }) => length), ...(first === 0 ? [run.length] : [])]
-    return ofCards(text, counts.map((groups) => ({ start, end: run[first + groups - 1]!.end })))
+    return onlyCards(text, counts.map((groups) => ({ start, end: run[first + groups - 1]!.end })))
   }))
 }
 
-function ofCards (text: string, stretches: TextRange[]): TextRange[] { return stretches.filter(({ start, end }) => isCard(text, start, end)) }
+function onlyCards (text: string, ranges: TextRange[]): TextRange[] { return ranges.filter(({ start, end }) => isCard(text, start, end)) }
 
 /** Splits a range into runs; a run is a list of digit groups separated by single spaces or dashes. */
 function runsIn (text: string, from: number, to: number): TextRange[][] {
@@ -156,16 +156,16 @@ function isCard (text: string, start: number, end: number): boolean {
 }
 
 // Fractions (`Math.random()`), and random hexadecimal ids, which sometimes contain long runs of digits: UUIDs, and digests of 96 bits and more.
-const OTHERS = /(?<!\d)0\.\d+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<![0-9a-z])(?:0x)?(?=\d*[a-f])[0-9a-f]{24,}(?![0-9a-z])/gi
+const NON_CARDS = /(?<!\d)0\.\d+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<![0-9a-z])(?:0x)?(?=\d*[a-f])[0-9a-f]{24,}(?![0-9a-z])/gi
 /** Maximum length of a Pix code, characters. */
 const MAX_PIX = 512
 
 /** Finds the ranges of a text that are not card numbers, regardless of their digits. */
 function nonCardRanges (text: string): TextRange[] {
-  const others = [...text.matchAll(OTHERS)].map(({ 0: other, index }) => ({ start: index, end: index + other.length }))
+  const ranges = [...text.matchAll(NON_CARDS)].map(({ 0: match, index }) => ({ start: index, end: index + match.length }))
   // Fields 62 and 63, the last ones of a Pix code, look like a UnionPay number around a short numeric txid.
   const id = text.search(/br\.gov\.bcb\.pix/i)
   const start = text.lastIndexOf('000201', id)
-  if (id > 0 && start >= 0) others.push({ start, end: text.lastIndexOf('6304', start + MAX_PIX) + 8 })
-  return others
+  if (id > 0 && start >= 0) ranges.push({ start, end: text.lastIndexOf('6304', start + MAX_PIX) + 8 })
+  return ranges
 }

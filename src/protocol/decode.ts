@@ -5,8 +5,9 @@ import { Failure } from '../errors.js'
 import { holdsCardNumber } from './card-data.js'
 import { COMMANDS, EVENTS, EVENT_TYPES, PAYMENT_EVENT_TYPES, type CommandType, type EventPayload, type EventType } from './events.js'
 import { FastFrameDecoder } from './fast-decode.js'
+import { MAX_STRING } from './fields.js'
 import { DeviceId, FrameId, RoomId } from './identifiers.js'
-import { checkLimits, invalid, isObject, MAX_ITEMS, MAX_KEYS, MAX_STRING } from './limits.js'
+import { checkLimits, invalid, isObject, MAX_ITEMS, MAX_KEYS } from './limits.js'
 
 /** A validated client message. `payload` is safe to serialise again. */
 export interface ClientFrame {

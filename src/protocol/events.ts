@@ -1,7 +1,7 @@
 // Schemas of client messages: the eight events in one table (payload, sending device, log message), and the commands.
 import { Type, type Static, type TObject } from '@sinclair/typebox'
+import { MAX_STRING } from './fields.js'
 import { DeviceId, RoomId } from './identifiers.js'
-import { MAX_STRING } from './limits.js'
 import { StringEnum } from './schema.js'
 
 const device = { roomId: RoomId, deviceId: Type.Optional(DeviceId) }

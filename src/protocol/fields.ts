@@ -6,5 +6,8 @@ export const Timestamp = Type.Integer({ description: 'Milliseconds since the epo
 /** Name of a room's log; a log that was lost and started again has another one. */
 export const Epoch = Type.String({ description: 'Names this life of the room\'s log; `seq` counts within it.', examples: ['aex8oNlQGo8f'] })
 
+/** Maximum characters (UTF-16 units) in one string of a message or request, keys included. */
+export const MAX_STRING = 2048
+
 /** Longest lifetime of a room with a deadline, and of a token: 30 days, s. */
 export const MAX_TTL_SECONDS = 2_592_000

@@ -1,6 +1,7 @@
 // Limits on all incoming JSON, including keys outside the contract: depth, number of keys and items, string length, and no card data.
 import { Failure } from '../errors.js'
 import { holdsCardNumber, isCardNumber, isCardDataKey } from './card-data.js'
+import { MAX_STRING } from './fields.js'
 
 /** Maximum nesting of objects and arrays; JSON nested thousands of levels deep parses, but breaks code that traverses it later. */
 export const MAX_DEPTH = 8
@@ -8,8 +9,6 @@ export const MAX_DEPTH = 8
 export const MAX_KEYS = 64
 /** Maximum array items in one message, over all its arrays. */
 export const MAX_ITEMS = 256
-/** Maximum characters (UTF-16 units) in one string, keys included. */
-export const MAX_STRING = 2048
 
 const CARD_NAME = 'is the name of card data, which must not be sent here'
 const CARD_NUMBER = 'holds what looks like a card number, which must not be sent here'
@@ -60,8 +59,8 @@ class LimitChecker {
     this.#items += value.length
     if (this.#items > MAX_ITEMS) return new Failure('INVALID_FRAME', `The frame holds more than ${MAX_ITEMS} array items.`)
     for (const item of value) {
-      const found = this.visit(item, depth + 1)
-      if (found) return found
+      const failure = this.visit(item, depth + 1)
+      if (failure) return failure
     }
     return undefined
   }
@@ -78,8 +77,8 @@ class LimitChecker {
         if (isCardDataKey(key, child)) this.sensitive = this.#violation(CARD_NAME, 'SENSITIVE_DATA')
         else if (holdsCardNumber(key)) this.sensitive = this.#violation(CARD_NUMBER, 'SENSITIVE_DATA')
       }
-      const found = this.visit(child, depth + 1)
-      if (found) return found
+      const failure = this.visit(child, depth + 1)
+      if (failure) return failure
       this.#path.pop()
     }
     return undefined

@@ -1,9 +1,8 @@
 // Schemas of the REST API: the envelope of every response, the server's status, and the broadcast.
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import { ERROR_CODES, type Failure } from '../errors.js'
-import { Timestamp } from './fields.js'
+import { MAX_STRING, Timestamp } from './fields.js'
 import { RoomId } from './identifiers.js'
-import { MAX_STRING } from './limits.js'
 import { RESERVED_TYPES } from './server-frames.js'
 import { Nullable, Ref, StringEnum } from './schema.js'
 

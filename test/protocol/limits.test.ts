@@ -2,7 +2,8 @@
 import t from 'tap'
 import { draftEvent, eventText } from '../../src/broker/event-draft.js'
 import type { ClientFrame } from '../../src/protocol/decode.js'
-import { MAX_DEPTH, MAX_ITEMS, MAX_KEYS, MAX_STRING } from '../../src/protocol/limits.js'
+import { MAX_STRING } from '../../src/protocol/fields.js'
+import { MAX_DEPTH, MAX_ITEMS, MAX_KEYS } from '../../src/protocol/limits.js'
 import { decode, frame, raw, refuses, takes } from './frames.js'
 
 t.test('keys that would reach a prototype are FORBIDDEN_KEY, however they are spelt and wherever they are', async (t) => {

@@ -6,7 +6,7 @@ import { SCRIPTS, type RoomRedis } from './scripts.js'
 /** Silence after a command that counts as a dead connection, ms. Waiting commands then fail with `UNAVAILABLE`, within 2 s. */
 const SILENCE = 1_500
 /** Longest delay before the next connection attempt, ms. */
-const MAX_PAUSE = 1_000
+const MAX_RETRY_DELAY = 1_000
 /** Minimum time between two look-ups of the master, ms: each closes the connection, and a replica refuses every event. */
 const MASTER_LOOKUP_INTERVAL = 1_000
 
@@ -62,14 +62,14 @@ export function connect (url: string, sentinel: SentinelCredentials = {}): Redis
     replyMapping: 'legacy',
     connectTimeout: SILENCE,
     socketTimeout: SILENCE,
-    maxLoadingRetryTime: MAX_PAUSE,
+    maxLoadingRetryTime: MAX_RETRY_DELAY,
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,
     // An unanswered command may have been executed: its sender decides about a retry, with the same id.
     autoResendUnfulfilledCommands: false,
     // ioredis would not report failures of its resubscription; RedisBroker subscribes again itself, and then checks for missed entries.
     autoResubscribe: false,
-    retryStrategy: pause,
+    retryStrategy: retryDelay,
     // Without the right to CLIENT SETINFO, each connection would add refusals to the ACL log of Redis.
     disableClientInfo: true,
     reconnectOnError: leaveReplica()
@@ -82,7 +82,7 @@ export function connect (url: string, sentinel: SentinelCredentials = {}): Redis
       enableOfflineQueue: false,
       enableAutoPipelining: true,
       autoPipeliningIgnoredCommands: ['ssubscribe', 'sunsubscribe'],
-      clusterRetryStrategy: pause,
+      clusterRetryStrategy: retryDelay,
       // Ten attempts in a second: a command that is still not served by then fails with UNAVAILABLE.
       maxRedirections: 10,
       slotsRefreshTimeout: SILENCE,
@@ -90,12 +90,12 @@ export function connect (url: string, sentinel: SentinelCredentials = {}): Redis
       // Host names stay unresolved: a certificate is verified against the name, and one unknown name does not stop the others.
       dnsLookup: (name, callback) => callback(null, name)
     })
-    return connectionOf({ address, sentinel }, cluster, cluster)
+    return clientsOf({ address, sentinel }, cluster, cluster)
   }
   // No `failoverDetector`: if it fires in the middle of a reconnection, it ends the client for good.
-  const place = kind === 'sentinel' ? { sentinels: [...hosts], name, sentinelRetryStrategy: pause, ...sentinelOptions(address, sentinel) } : hosts[0]
-  const settings = { ...options, ...place }
-  return connectionOf({ address, sentinel }, new OneDatabaseRedis({ ...settings, scripts: SCRIPTS, enableAutoPipelining: true }), new OneDatabaseRedis(settings))
+  const target = kind === 'sentinel' ? { sentinels: [...hosts], name, sentinelRetryStrategy: retryDelay, ...sentinelOptions(address, sentinel) } : hosts[0]
+  const settings = { ...options, ...target }
+  return clientsOf({ address, sentinel }, new OneDatabaseRedis({ ...settings, scripts: SCRIPTS, enableAutoPipelining: true }), new OneDatabaseRedis(settings))
 }
 
 /** Options for Sentinel. With `tls` alone ioredis would speak plain text to the Sentinels and to the master that they name. */
@@ -107,7 +107,7 @@ function sentinelOptions ({ options: { tls } }: Address, { username, password }:
   }
 }
 
-function connectionOf (where: Pick<RedisClients, 'address' | 'sentinel'>, commands: Redis | Cluster, subscriber: Redis | Cluster): RedisClients {
+function clientsOf (where: Pick<RedisClients, 'address' | 'sentinel'>, commands: Redis | Cluster, subscriber: Redis | Cluster): RedisClients {
   const clients = [...new Set([commands, subscriber])]
   return {
     // The `scripts` option adds methods that the type of the client does not have.
@@ -133,6 +133,6 @@ function leaveReplica (): (error: Error) => boolean {
 }
 
 /** Delay before a reconnection, ms. Full jitter, so that nodes do not all reconnect at once. */
-function pause (attempt: number): number {
-  return 50 + Math.random() * Math.min(MAX_PAUSE - 50, 50 * 2 ** attempt)
+function retryDelay (attempt: number): number {
+  return 50 + Math.random() * Math.min(MAX_RETRY_DELAY - 50, 50 * 2 ** attempt)
 }

@@ -10,7 +10,7 @@ import { LOST, troubleOf, type Trouble } from './trouble.js'
 type Host = Partial<Address['hosts'][number]>
 
 /** Timeout of one step, ms. */
-const PATIENCE = 1_500
+const STEP_TIMEOUT = 1_500
 /** Error codes of a connection that closes or hangs without a reason. */
 const SILENT: ReadonlySet<string> = new Set([LOST.code, 'ETIMEDOUT', 'ECONNRESET', 'EPIPE', 'ECONNABORTED', 'EPROTO'])
 
@@ -42,9 +42,9 @@ async function tryServer (host: Host, options: RedisOptions, isCluster: boolean)
 async function trySentinel (host: Host, name: string, options: RedisOptions, sentinel: SentinelCredentials): Promise<Trouble | undefined> {
   let master: Host | undefined
   const trouble = await attempt(host, { ...sentinel, ...(options.tls && { tls: options.tls }) }, async (redis) => {
-    const found = await redis.call('SENTINEL', 'get-master-addr-by-name', name)
-    if (!Array.isArray(found)) return troubleOf({ message: 'No such master' })
-    master = { host: String(found[0]), port: Number(found[1]) }
+    const reply = await redis.call('SENTINEL', 'get-master-addr-by-name', name)
+    if (!Array.isArray(reply)) return troubleOf({ message: 'No such master' })
+    master = { host: String(reply[0]), port: Number(reply[1]) }
     return undefined
   })
   return master ? tryServer(master, options, false) : trouble
@@ -53,7 +53,7 @@ async function trySentinel (host: Host, name: string, options: RedisOptions, sen
 /** Connects, runs `ask`, and disconnects. */
 async function attempt (host: Host, options: RedisOptions, ask: (redis: Redis) => Promise<Trouble | undefined>): Promise<Trouble | undefined> {
   const redis = new Redis({
-    ...options, ...host, lazyConnect: true, enableReadyCheck: false, retryStrategy: null, connectTimeout: PATIENCE, socketTimeout: PATIENCE, maxRetriesPerRequest: 0, disableClientInfo: true, replyMapping: 'legacy'
+    ...options, ...host, lazyConnect: true, enableReadyCheck: false, retryStrategy: null, connectTimeout: STEP_TIMEOUT, socketTimeout: STEP_TIMEOUT, maxRetriesPerRequest: 0, disableClientInfo: true, replyMapping: 'legacy'
   })
   // The promise rejects with less detail than the `error` event: "Connection is closed".
   let cause: unknown
@@ -86,7 +86,7 @@ async function otherProtocol ({ host, port }: Host, { tls: isTls }: RedisOptions
 
 function connects (socket: net.Socket, event: 'connect' | 'secureConnect'): Promise<boolean> {
   return new Promise<boolean>((resolve) => {
-    socket.setTimeout(PATIENCE, () => resolve(false))
+    socket.setTimeout(STEP_TIMEOUT, () => resolve(false))
     socket.on('error', () => resolve(false)).on('close', () => resolve(false)).once(event, () => resolve(true))
   }).finally(() => socket.destroy())
 }

@@ -9,7 +9,7 @@ export interface EvictionPolicyOptions {
 
 export class EvictionPolicy {
   readonly #options: EvictionPolicyOptions
-  readonly #told = new Set<string>()
+  readonly #reported = new Set<string>()
 
   constructor (options: EvictionPolicyOptions) { this.#options = options }
 
@@ -20,8 +20,8 @@ export class EvictionPolicy {
     const answers = await Promise.allSettled(masters.map(async (master) => master.info('memory')))
     for (const answer of answers) {
       const policy = answer.status === 'fulfilled' ? /^maxmemory_policy:(\S+)/m.exec(answer.value)?.[1] : undefined
-      if (policy === undefined || policy === 'noeviction' || this.#told.has(policy)) continue
-      this.#told.add(policy)
+      if (policy === undefined || policy === 'noeviction' || this.#reported.has(policy)) continue
+      this.#reported.add(policy)
       onOther(policy)
     }
   }

@@ -32,7 +32,7 @@ export class Health {
   #needed = 1
   #losses: number[] = []
   /** The last report since Redis went down. */
-  #told: { readonly trouble: Trouble, readonly at: number } | undefined
+  #lastReport: { readonly trouble: Trouble, readonly at: number } | undefined
   readonly #begunAt: number
 
   constructor (options: HealthOptions) {
@@ -47,16 +47,16 @@ export class Health {
   get isSteady (): boolean { return !this.#trouble && !this.#suspicion }
 
   /** True if Redis is down and this outage was not reported yet, or its cause is due to be looked up again. */
-  get wantsCause (): boolean { return this.#trouble !== undefined && (!this.#told || this.#options.now() - this.#told.at >= REPEAT_INTERVAL) }
+  get wantsCause (): boolean { return this.#trouble !== undefined && (!this.#lastReport || this.#options.now() - this.#lastReport.at >= REPEAT_INTERVAL) }
 
   succeeded (): void {
     this.#failures = 0
     this.#suspicion = undefined
     if (!this.#trouble || ++this.#successes < this.#needed) return
     // Report the start of the outage too, or the log would show only its end.
-    if (!this.#told && this.#trouble !== CONNECTING) this.#options.onDown(this.#trouble)
+    if (!this.#lastReport && this.#trouble !== CONNECTING) this.#options.onDown(this.#trouble)
     this.#trouble = undefined
-    this.#told = undefined
+    this.#lastReport = undefined
     this.#options.onUp()
   }
 
@@ -69,7 +69,7 @@ export class Health {
     if (!this.#trouble && ++this.#failures < FAILURES) return
     this.#needed = SUCCESSES
     this.#trouble = trouble
-    this.#tell()
+    this.#report()
   }
 
   /** Records a lost connection. A refusal just before it is the cause: the client leaves a replica by itself. */
@@ -80,7 +80,7 @@ export class Health {
     this.#losses = [...this.#losses.filter((at) => now - at < LOSSES_WITHIN), now]
     this.#needed = this.#suspicion || this.#losses.length > 2 ? SUCCESSES : 1
     this.#trouble = this.#suspicion ?? LOST
-    if (this.#suspicion) this.#tell()
+    if (this.#suspicion) this.#report()
   }
 
   /** @param cause reason for the missing connection, if known */
@@ -88,16 +88,16 @@ export class Health {
     if (!this.#trouble) return
     if (cause) this.#trouble = cause
     // The first connection takes a moment.
-    if (this.#trouble !== CONNECTING || this.#options.now() - this.#begunAt >= CHANGE_INTERVAL) this.#tell()
+    if (this.#trouble !== CONNECTING || this.#options.now() - this.#begunAt >= CHANGE_INTERVAL) this.#report()
   }
 
-  #tell (): void {
+  #report (): void {
     const trouble = this.#trouble!
-    const told = this.#told
-    const since = told ? this.#options.now() - told.at : Infinity
-    const isOther = told?.trouble.reason !== trouble.reason || told.trouble.shard !== trouble.shard
-    if (isOther ? since < CHANGE_INTERVAL : trouble.kind !== 'unreachable' || since < REPEAT_INTERVAL) return
-    this.#told = { trouble, at: this.#options.now() }
+    const last = this.#lastReport
+    const since = last ? this.#options.now() - last.at : Infinity
+    const isNewCause = last?.trouble.reason !== trouble.reason || last.trouble.shard !== trouble.shard
+    if (isNewCause ? since < CHANGE_INTERVAL : trouble.kind !== 'unreachable' || since < REPEAT_INTERVAL) return
+    this.#lastReport = { trouble, at: this.#options.now() }
     this.#options.onDown(trouble)
   }
 }

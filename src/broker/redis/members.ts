@@ -57,12 +57,12 @@ export class Members {
    * @param json empty if the node has no members left
    * @returns true if the announcement is another node's
    */
-  applyAnnouncement (elsewhere: Map<string, RoomMember[]>, node: string, json: string): boolean {
+  applyAnnouncement (remoteMembers: Map<string, RoomMember[]>, node: string, json: string): boolean {
     const { nodes, self } = this.#options
     if (node === self) return false
     nodes.markAlive(node)
-    if (json === '') elsewhere.delete(node)
-    else elsewhere.set(node, JSON.parse(json) as RoomMember[])
+    if (json === '') remoteMembers.delete(node)
+    else remoteMembers.set(node, JSON.parse(json) as RoomMember[])
     return true
   }
 

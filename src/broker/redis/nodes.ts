@@ -49,10 +49,10 @@ export class Nodes {
   async beat (): Promise<string[]> {
     const { self, commands, key, channel, monotonic } = this.#options
     for (const node of await commands.beatNode(key, self, LEASE, channel)) this.markAlive(node)
-    const gone = [...this.#seenAt].filter(([, at]) => monotonic() - at >= NODE_EVICTION_MS).map(([node]) => node)
-    for (const node of gone) this.#seenAt.delete(node)
-    if (gone.length > 0) this.#rebuildList()
-    return gone
+    const expired = [...this.#seenAt].filter(([, at]) => monotonic() - at >= NODE_EVICTION_MS).map(([node]) => node)
+    for (const node of expired) this.#seenAt.delete(node)
+    if (expired.length > 0) this.#rebuildList()
+    return expired
   }
 
   /** Removes this node from the registry. */

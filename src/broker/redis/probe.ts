@@ -26,19 +26,19 @@ export class Probe {
 
   /** @returns the refusal, missing ACL rights first; undefined if rooms can be read and written on every master */
   async run (): Promise<Trouble | undefined> {
-    const found = this.#hasRun ? undefined : await this.#runOnce()
+    const trouble = this.#hasRun ? undefined : await this.#runOnce()
     this.#hasRun = true
-    return found ?? this.#runOnce()
+    return trouble ?? this.#runOnce()
   }
 
   async #runOnce (): Promise<Trouble | undefined> {
     const { commands } = this.#options.connection
     if (!(commands instanceof Cluster)) return this.#try('@probe')
-    const found = await Promise.all([...this.#tagsOf(commands)].map(async ([shard, tag]) => {
+    const troubles = await Promise.all([...this.#tagsOf(commands)].map(async ([shard, tag]) => {
       const trouble = await this.#try(tag)
       return trouble && { ...trouble, shard }
     }))
-    return found.find((trouble) => trouble?.code === 'NOPERM') ?? found.find((trouble) => trouble)
+    return troubles.find((trouble) => trouble?.code === 'NOPERM') ?? troubles.find((trouble) => trouble)
   }
 
   async #try (tag: string): Promise<Trouble | undefined> {

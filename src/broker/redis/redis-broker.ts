@@ -58,7 +58,7 @@ export class RedisBroker implements Broker {
       // A cluster's subscribers restore the channels of the rooms by themselves.
       subscribe: async () => await subscriptions.subscribeChannels(nodeChannel) ?? (isCluster ? undefined : subscriptions.resubscribe()),
       onSubscribed: () => subscriptions.checkAll(),
-      beat: async () => { for (const gone of await nodes.beat()) subscriptions.forgetNode(gone) }
+      beat: async () => { for (const expired of await nodes.beat()) subscriptions.forgetNode(expired) }
     })
     // A cluster's subscribers reconnect by themselves, and have all their channels when they emit this event.
     subscriber.on('subscribersReady', () => runInBackground(subscriptions.checkAll()))
@@ -109,20 +109,20 @@ export class RedisBroker implements Broker {
     for (let after = cursor; ;) {
       const page = await this.#store.run(() => this.#index.page(after, limit + 1))
       if (page instanceof Failure) return page
-      const found = await Promise.all(page.map(({ roomId }) => this.#store.read(roomId)))
-      const gone: string[] = []
+      const stored = await Promise.all(page.map(({ roomId }) => this.#store.read(roomId)))
+      const ended: string[] = []
       for (const [i, { roomId, number }] of page.entries()) {
-        const room = found[i]!
+        const room = stored[i]!
         if (room instanceof Failure) {
           if (room.code === 'UNAVAILABLE') return room
-          gone.push(roomId)
+          ended.push(roomId)
         } else {
           if (rooms.length === limit) return { rooms, cursor: after }
           rooms.push(this.#summary(roomId, room))
         }
         after = number
       }
-      await this.#store.run(() => this.#index.remove(...gone))
+      await this.#store.run(() => this.#index.remove(...ended))
       if (page.length <= limit) return { rooms }
     }
   }

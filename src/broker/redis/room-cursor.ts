@@ -2,8 +2,8 @@
 import type { RoomMember } from '../../protocol/server-frames.js'
 import type { LogEntry, Position } from '../broker.js'
 
-/** Verdict on an entry. `next`: deliver it. `known`: it was delivered before. `gap`: an entry before it is missing, or its epoch is another one. */
-export type Verdict = 'next' | 'known' | 'gap'
+/** Verdict on an entry. `next`: deliver it. `seen`: it was delivered before. `gap`: an entry before it is missing, or its epoch is another one. */
+export type Verdict = 'next' | 'seen' | 'gap'
 
 export class RoomCursor implements Position {
   epoch = ''
@@ -43,7 +43,7 @@ export class RoomCursor implements Position {
 
   advance ({ epoch, seq }: Position): Verdict {
     if (epoch !== this.epoch) return 'gap'
-    if (seq <= this.seq) return 'known'
+    if (seq <= this.seq) return 'seen'
     if (seq > this.seq + 1) return 'gap'
     this.seq = seq
     return 'next'

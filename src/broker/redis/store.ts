@@ -91,7 +91,7 @@ export class RoomStore {
   }
 
   async create (roomId: string, ttl?: number): Promise<Lifetime | Failure> {
-    const reply = await this.run((redis) => redis.createRoom(...this.#about(roomId), ttl ?? ''))
+    const reply = await this.run((redis) => redis.createRoom(...this.#roomArguments(roomId), ttl ?? ''))
     return reply instanceof Failure ? reply : { createdAt: Number(reply[1]), expiresAt: Number(reply[2]) }
   }
 
@@ -100,20 +100,20 @@ export class RoomStore {
    * @param create open the room if it does not exist
    */
   async open (roomId: string, create: boolean): Promise<OpenedRoom | Failure> {
-    const reply = await this.run((redis) => redis.openRoom(...this.#about(roomId), create ? 1 : 0))
+    const reply = await this.run((redis) => redis.openRoom(...this.#roomArguments(roomId), create ? 1 : 0))
     if (reply instanceof Failure) return reply
     const [, epoch, seq, left, isNew, members] = reply as [string, string, string, number | '', number, string[]]
     return { epoch, seq: Number(seq), left: left === '' ? Infinity : left, isNew: isNew === 1, members }
   }
 
-  async leave (roomId: string): Promise<void> { await this.run((redis) => redis.leaveRoom(...this.#about(roomId))) }
+  async leave (roomId: string): Promise<void> { await this.run((redis) => redis.leaveRoom(...this.#roomArguments(roomId))) }
 
   /**
    * @param count number of connected members on the node
    * @param json all members of the node, connected or away; empty if there are none
    */
   async announce (roomId: string, node: string, count: number, json: string): Promise<Failure | undefined> {
-    return await this.run((redis) => redis.announceMembers(...this.#about(roomId), node, count, json)) ?? undefined
+    return await this.run((redis) => redis.announceMembers(...this.#roomArguments(roomId), node, count, json)) ?? undefined
   }
 
   /**
@@ -123,7 +123,7 @@ export class RoomStore {
   async publish (roomId: string, draft: EventDraft, create: boolean, nodes: string): Promise<Published & { isNewRoom: boolean } | Failure> {
     const { origin = '', jsonPrefix, jsonSuffix, timestamp, keys = [] } = draft
     const reply = await this.run((redis) => redis.publishEvent(
-      ...this.#about(roomId), create ? 1 : 0, this.#options.logSize, origin, jsonPrefix + SEQ, jsonSuffix, timestamp, nodes, ...describeFact(draft),
+      ...this.#roomArguments(roomId), create ? 1 : 0, this.#options.logSize, origin, jsonPrefix + SEQ, jsonSuffix, timestamp, nodes, ...describeFact(draft),
       ...keys.flatMap((key) => [key.name, fingerprintOf(draft, key), key.kind === 'request' ? 1 : 0])
     ))
     if (reply instanceof Failure) return reply
@@ -142,12 +142,12 @@ export class RoomStore {
 
   /** End of the room's log, without reading the log; `epoch` is empty if there is no room. */
   async position (roomId: string): Promise<Position | Failure> {
-    const found = await this.run((redis) => redis.hmget(this.key(roomId), 'epoch', 'seq'))
-    return found instanceof Failure ? found : { epoch: found[0] ?? '', seq: Number(found[1]) }
+    const reply = await this.run((redis) => redis.hmget(this.key(roomId), 'epoch', 'seq'))
+    return reply instanceof Failure ? reply : { epoch: reply[0] ?? '', seq: Number(reply[1]) }
   }
 
   async read (roomId: string, from?: ReadFrom): Promise<StoredRoom | Failure> {
-    const reply = await this.run((redis) => redis.readRoomBuffer(...this.#about(roomId), from ? 1 : 0, from?.epoch ?? '', from?.seq ?? 0))
+    const reply = await this.run((redis) => redis.readRoomBuffer(...this.#roomArguments(roomId), from ? 1 : 0, from?.epoch ?? '', from?.seq ?? 0))
     if (reply instanceof Failure) return reply
     const [epoch, seq, created, until, last, rank, outcome, step, method, fields, updated] = (reply.slice(1, 12) as Array<Buffer | null>).map((value) => value?.toString('utf8') ?? null)
     const createdAt = Number(created)
@@ -166,12 +166,12 @@ export class RoomStore {
   }
 
   async close (roomId: string): Promise<Failure | undefined> {
-    const reply = await this.run((redis) => redis.closeRoom(...this.#about(roomId)))
+    const reply = await this.run((redis) => redis.closeRoom(...this.#roomArguments(roomId)))
     return reply instanceof Failure ? reply : undefined
   }
 
   /** Keys and first arguments of every room script. */
-  #about (roomId: string): Array<string | number> {
+  #roomArguments (roomId: string): Array<string | number> {
     const { now, retention, newEpoch } = this.#options
     const key = this.key(roomId)
     return [key, `${key}:log`, `${key}:members`, now?.() ?? '', retention, newEpoch(), this.channel(roomId)]

@@ -59,7 +59,7 @@ const UNKNOWN_COMMAND = /unknown command ['`]?([\w|]+)/i
 const IN_SCRIPT = /user executing the script can't|no permissions/i
 
 /** Display form of a command: `INFO`, `CLUSTER SLOTS`. */
-const shown = (command: string): string => command.replace('|', ' ').toUpperCase()
+const displayName = (command: string): string => command.replace('|', ' ').toUpperCase()
 
 /** Trouble for rights that the user of REDIS_URL lacks. @param rights commands as Redis names them, or "keys" and "channels" with their pattern */
 export function missing (rights: readonly string[]): Trouble {
@@ -76,16 +76,16 @@ export function troubleOf (error: unknown, rights = 'a command, a key or a chann
   if (lastNodeError) return troubleOf(lastNodeError, rights)
   const text = `${typeof code === 'string' ? `${code} ` : ''}${message}`
   const [, command] = COMMAND.exec(text) ?? []
-  if (command !== undefined) return missing([shown(command)])
+  if (command !== undefined) return missing([displayName(command)])
   if (IN_SCRIPT.test(text)) return missing([rights])
   for (const [pattern, kind, name, reason] of ROWS) {
-    const found = pattern.exec(text)
-    if (found) return { kind, code: name || found[0], reason }
+    const match = pattern.exec(text)
+    if (match) return { kind, code: name || match[0], reason }
   }
   const [, unknown] = UNKNOWN_COMMAND.exec(text) ?? []
   if (unknown !== undefined || text.includes('Unknown Redis command')) {
-    return { kind: 'refused', code: 'UNKNOWN', reason: `it does not know ${unknown === undefined ? rights : shown(unknown)}: Redis 7.0 or newer is needed` }
+    return { kind: 'refused', code: 'UNKNOWN', reason: `it does not know ${unknown === undefined ? rights : displayName(unknown)}: Redis 7.0 or newer is needed` }
   }
-  const word = typeof code === 'string' ? code : /^[A-Z]{2,}\b/.exec(message)?.[0] ?? 'ERR'
-  return { kind: 'error', code: word, reason: `it answers with an error (${word})` }
+  const errorCode = typeof code === 'string' ? code : /^[A-Z]{2,}\b/.exec(message)?.[0] ?? 'ERR'
+  return { kind: 'error', code: errorCode, reason: `it answers with an error (${errorCode})` }
 }

@@ -5,9 +5,9 @@ import { RoomCursor } from '../../../src/broker/redis/room-cursor.js'
 
 t.test('what it lets through is an unbroken run, and it misses nothing that came in order', async () => {
   fc.assert(fc.property(fc.array(fc.integer({ min: 1, max: 8 }), { maxLength: 40 }), (arrivals) => {
-    const tail = new RoomCursor('r')
-    tail.epoch = 'e'
-    const through = arrivals.filter((seq) => tail.advance({ epoch: 'e', seq }) === 'next')
+    const cursor = new RoomCursor('r')
+    cursor.epoch = 'e'
+    const through = arrivals.filter((seq) => cursor.advance({ epoch: 'e', seq }) === 'next')
     // The model: an entry goes through when it is the one after the last.
     let last = 0
     const expected = arrivals.filter((seq) => seq === last + 1 && ++last > 0)
@@ -16,14 +16,14 @@ t.test('what it lets through is an unbroken run, and it misses nothing that came
 })
 
 t.test('it tells a repetition from a gap, and another epoch is always a gap', async (t) => {
-  const tail = new RoomCursor('r')
-  tail.epoch = 'e'
-  tail.seq = 5
-  t.equal(tail.advance({ epoch: 'e', seq: 5 }), 'known')
-  t.equal(tail.advance({ epoch: 'e', seq: 7 }), 'gap')
-  t.equal(tail.advance({ epoch: 'f', seq: 6 }), 'gap')
-  t.equal(tail.advance({ epoch: 'e', seq: 6 }), 'next')
-  t.ok(tail.isAt({ epoch: 'e', seq: 6 }))
-  t.notOk(tail.isAt({ epoch: 'f', seq: 6 }))
-  t.notOk(tail.isAt({ epoch: 'e', seq: 5 }))
+  const cursor = new RoomCursor('r')
+  cursor.epoch = 'e'
+  cursor.seq = 5
+  t.equal(cursor.advance({ epoch: 'e', seq: 5 }), 'seen')
+  t.equal(cursor.advance({ epoch: 'e', seq: 7 }), 'gap')
+  t.equal(cursor.advance({ epoch: 'f', seq: 6 }), 'gap')
+  t.equal(cursor.advance({ epoch: 'e', seq: 6 }), 'next')
+  t.ok(cursor.isAt({ epoch: 'e', seq: 6 }))
+  t.notOk(cursor.isAt({ epoch: 'f', seq: 6 }))
+  t.notOk(cursor.isAt({ epoch: 'e', seq: 5 }))
 })
