@@ -1,5 +1,5 @@
 // OpenAPI 3.1 document from the routes' schemas, and Swagger UI at /docs. Registered before the routes, which it would not see otherwise.
-import swagger from '@fastify/swagger'
+import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import fp from 'fastify-plugin'
 import { addExamples, markOptionalBody, type DocumentedOperation } from '../src/contracts/rest-examples.js'
@@ -37,17 +37,20 @@ export default fp(async (app) => {
       },
       security: []
     },
-    transformObject: (document) => {
-      if (!('openapiObject' in document)) return document.swaggerObject
-      const { paths, components } = document.openapiObject
-      for (const operation of Object.values(paths ?? {}).flatMap((item) => Object.values(item ?? {}) as DocumentedOperation[])) {
-        addExamples(operation)
-        markOptionalBody(operation, components?.schemas ?? {})
-      }
-      return document.openapiObject
-    },
+    transformObject: completeOperations,
     // Components keep their own names instead of def-0, def-1 …
     refResolver: { buildLocalReference: (json, _baseUri, _fragment, i) => typeof json.$id === 'string' ? json.$id : `def-${i}` }
   })
   if (app.config.DOCS) await app.register(swaggerUi, { routePrefix: '/docs' })
 }, { name: 'swagger' })
+
+/** Adds to each operation what the schemas of the routes cannot say: examples, and a body that may be left out. */
+const completeOperations: NonNullable<FastifyDynamicSwaggerOptions['transformObject']> = (document) => {
+  if (!('openapiObject' in document)) return document.swaggerObject
+  const { paths, components } = document.openapiObject
+  for (const operation of Object.values(paths ?? {}).flatMap((item) => Object.values(item ?? {}) as DocumentedOperation[])) {
+    addExamples(operation)
+    markOptionalBody(operation, components?.schemas ?? {})
+  }
+  return document.openapiObject
+}

@@ -37,6 +37,7 @@ export interface ConnectionListener {
   ended: (closing: Closing) => void
 }
 
+// Past 150 lines: attempts, timers and the two links share one state, and each change of it concerns all of them.
 export class Connection {
   /** The link in use, if any. */
   link: Link | undefined

@@ -12,6 +12,7 @@ import { Emitter, ROOM_CLOSED, type Closing, type EventArg, type RoomEventMap, t
 
 interface Refusal { readonly id?: string, readonly code: RoomError['code'], readonly message: string, readonly retryable: boolean }
 
+// Past 150 lines, since it is the public interface of a room: what can be delegated is done by the connection, the delivery and the feed.
 export class Room {
   readonly #options: ConnectOptions
   readonly #environment: Environment

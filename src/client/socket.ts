@@ -1,5 +1,5 @@
 // WebSocket link with pings of its own: a browser does not expose protocol pings, and a dead connection would go unnoticed.
-import type { Environment } from './environment.js'
+import type { Environment, SocketLike } from './environment.js'
 import { parseFrame, type Link, type LinkListener } from './link.js'
 
 const OPEN = 1
@@ -13,66 +13,93 @@ export interface SocketTimes {
 }
 
 /** Opens a socket. If the constructor throws, `closed` is called as for any other failure. */
-export function openSocket ({ WebSocket, setTimeout, clearTimeout }: Environment, url: string, times: SocketTimes, listener: LinkListener): Link {
-  let closed = false
-  let nextPing: unknown
-  let deadline: unknown
+export function openSocket (environment: Environment, url: string, times: SocketTimes, listener: LinkListener): Link {
+  return new SocketLink(environment, url, times, listener)
+}
 
-  const end = () => {
-    closed = true
-    clearTimeout(nextPing)
-    clearTimeout(deadline)
+class SocketLink implements Link {
+  readonly #environment: Environment
+  readonly #times: SocketTimes
+  readonly #listener: LinkListener
+  readonly #socket: SocketLike | undefined
+  #closed = false
+  #nextPing: unknown
+  #deadline: unknown
+
+  constructor (environment: Environment, url: string, times: SocketTimes, listener: LinkListener) {
+    this.#environment = environment
+    this.#times = times
+    this.#listener = listener
+    this.#socket = this.#create(url)
+    if (this.#socket) this.#listen(this.#socket)
   }
-  const fail = (code: number, reason: string) => {
-    if (closed) return
-    end()
-    listener.closed(code, reason)
-  }
-  const probe = () => {
+
+  send (text: string): void { this.#socket?.send(text) }
+
+  probe (): void {
+    const { clearTimeout, setTimeout } = this.#environment
+    const socket = this.#socket
     if (socket?.readyState !== OPEN) return
-    clearTimeout(nextPing)
-    nextPing = setTimeout(probe, times.pingInterval)
+    clearTimeout(this.#nextPing)
+    this.#schedulePing()
     socket.send(PING)
     // Any message counts as an answer. Without one in time the link is dead, even if `readyState` is still OPEN.
-    deadline ??= setTimeout(() => {
+    this.#deadline ??= setTimeout(() => {
       socket.close()
-      fail(0, 'no answer')
-    }, times.pongTimeout)
+      this.#fail(0, 'no answer')
+    }, this.#times.pongTimeout)
   }
 
-  const socket = create()
-  function create () {
+  close (): void {
+    this.#end()
+    this.#socket?.close(1000)
+  }
+
+  #create (url: string): SocketLike | undefined {
+    const { WebSocket, setTimeout } = this.#environment
     try {
       return new WebSocket!(url)
     } catch (error) {
       // For example an insecure socket (`ws:`) from a secure page.
-      setTimeout(() => fail(0, String(error)), 0)
+      setTimeout(() => this.#fail(0, String(error)), 0)
       return undefined
     }
   }
-  if (socket) {
+
+  #listen (socket: SocketLike): void {
     socket.onopen = () => {
-      if (closed) return
-      nextPing = setTimeout(probe, times.pingInterval)
-      listener.opened?.()
+      if (this.#closed) return
+      this.#schedulePing()
+      this.#listener.opened?.()
     }
     socket.onmessage = ({ data }) => {
-      if (closed) return
-      clearTimeout(deadline)
-      deadline = undefined
+      if (this.#closed) return
+      const { clearTimeout } = this.#environment
+      clearTimeout(this.#deadline)
+      this.#deadline = undefined
       const frame = parseFrame(data)
-      if (frame) listener.frame(frame)
+      if (frame) this.#listener.frame(frame)
     }
     // The close event that follows reports the error, but the socket of `ws` throws if it has no error listener.
     socket.onerror = () => {}
-    socket.onclose = ({ code, reason }) => fail(code, String(reason))
+    socket.onclose = ({ code, reason }) => this.#fail(code, String(reason))
   }
-  return {
-    send: (text) => socket?.send(text),
-    probe,
-    close: () => {
-      end()
-      socket?.close(1000)
-    }
+
+  #schedulePing (): void {
+    const { setTimeout } = this.#environment
+    this.#nextPing = setTimeout(() => this.probe(), this.#times.pingInterval)
+  }
+
+  #fail (code: number, reason: string): void {
+    if (this.#closed) return
+    this.#end()
+    this.#listener.closed(code, reason)
+  }
+
+  #end (): void {
+    const { clearTimeout } = this.#environment
+    this.#closed = true
+    clearTimeout(this.#nextPing)
+    clearTimeout(this.#deadline)
   }
 }

@@ -28,14 +28,10 @@ export function openStream ({ fetch, setTimeout, clearTimeout }: Environment, ur
     const response = await fetch(url, { headers: { ...headers, accept: 'text/event-stream' }, cache: 'no-store', signal: abort.signal })
     if (!response.ok) throw new Error(`status ${response.status}`)
     const reader = response.body!.getReader()
-    const decoder = new TextDecoder()
-    let rest = ''
+    const eventsIn = eventParser()
     for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
       restartIdleTimer()
-      const messages = (rest + decoder.decode(chunk.value, { stream: true }).replaceAll('\r', '')).split('\n\n')
-      rest = messages.pop()!
-      for (const message of messages) {
-        const data = message.split('\n').filter((line) => line.startsWith('data:')).map((line) => line.slice(5)).join('\n')
+      for (const data of eventsIn(chunk.value)) {
         const frame = parseFrame(data)
         // The listener may have closed the link on an earlier message.
         if (frame && !closed) listener.frame(frame)
@@ -47,4 +43,15 @@ export function openStream ({ fetch, setTimeout, clearTimeout }: Environment, ur
   restartIdleTimer()
   read().catch((error: unknown) => fail(String(error)))
   return { close: end }
+}
+
+/** Returns a parser of server-sent events: it takes the bytes as they arrive, and returns the data of each event that is complete. */
+function eventParser (): (bytes: Uint8Array) => string[] {
+  const decoder = new TextDecoder()
+  let rest = ''
+  return (bytes) => {
+    const events = (rest + decoder.decode(bytes, { stream: true }).replaceAll('\r', '')).split('\n\n')
+    rest = events.pop()!
+    return events.map((event) => event.split('\n').filter((line) => line.startsWith('data:')).map((line) => line.slice(5)).join('\n'))
+  }
 }

@@ -157,13 +157,9 @@ function published (schema: unknown, components: Record<string, unknown>): unkno
   return { $ref: `#/components/schemas/${name}` }
 }
 
-/**
- * Builds the AsyncAPI document of the socket at `/`.
- * @param version version of the server
- */
-export function asyncapi (version: string): Record<string, unknown> {
-  const schemas: Record<string, unknown> = {}
-  const messages = Object.fromEntries(Object.entries(MESSAGES).map(([key, { name, summary, schema, id }]) => [key, {
+/** Describes each message. @param schemas receives the named schemas of the payloads */
+function messagesWith (schemas: Record<string, unknown>): Record<string, object> {
+  return Object.fromEntries(Object.entries(MESSAGES).map(([key, { name, summary, schema, id }]) => [key, {
     name,
     title: key,
     summary,
@@ -172,6 +168,22 @@ export function asyncapi (version: string): Record<string, unknown> {
     payload: published(named(schema, key), schemas),
     examples: FRAME_EXAMPLES[key]
   }]))
+}
+
+/** WebSocket binding of the channel. */
+const HANDSHAKE = {
+  method: 'GET',
+  headers: { type: 'object', properties: { Origin: { type: 'string', description: 'Browsers send it; it must be one of `ALLOWED_ORIGINS`.' } } },
+  bindingVersion: '0.1.0'
+}
+
+/**
+ * Builds the AsyncAPI document of the socket at `/`.
+ * @param version version of the server
+ */
+export function asyncapi (version: string): Record<string, unknown> {
+  const schemas: Record<string, unknown> = {}
+  const messages = messagesWith(schemas)
   const host = { host: '{host}', variables: { host: { default: 'localhost:8080', description: 'Where the server is.' } } }
   return {
     asyncapi: '3.0.0',
@@ -195,13 +207,7 @@ export function asyncapi (version: string): Record<string, unknown> {
         title: 'The socket',
         description: CHANNEL,
         messages: Object.fromEntries(Object.keys(MESSAGES).map((key) => [key, { $ref: `#/components/messages/${key}` }])),
-        bindings: {
-          ws: {
-            method: 'GET',
-            headers: { type: 'object', properties: { Origin: { type: 'string', description: 'Browsers send it; it must be one of `ALLOWED_ORIGINS`.' } } },
-            bindingVersion: '0.1.0'
-          }
-        },
+        bindings: { ws: HANDSHAKE },
         'x-close-codes': CLOSES
       }
     },

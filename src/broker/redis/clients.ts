@@ -57,7 +57,20 @@ export function connect (url: string, sentinel: SentinelCredentials = {}): Redis
   const address = parseAddress(url)
   if (typeof address === 'string') throw new Error(`the address of Redis ${address}`)
   const { kind, hosts, name } = address
-  const options: Options = {
+  const options = connectionOptions(address)
+  if (kind === 'cluster') {
+    const cluster = clusterOf(address, options)
+    return clientsOf({ address, sentinel }, cluster, cluster)
+  }
+  // No `failoverDetector`: if it fires in the middle of a reconnection, it ends the client for good.
+  const target = kind === 'sentinel' ? { sentinels: [...hosts], name, sentinelRetryStrategy: retryDelay, ...sentinelOptions(address, sentinel) } : hosts[0]
+  const settings = { ...options, ...target }
+  return clientsOf({ address, sentinel }, new OneDatabaseRedis({ ...settings, scripts: SCRIPTS, enableAutoPipelining: true }), new OneDatabaseRedis(settings))
+}
+
+/** Options of every connection, to a server or to a node of a cluster. */
+function connectionOptions (address: Address): Options {
+  return {
     ...address.options,
     replyMapping: 'legacy',
     connectTimeout: SILENCE,
@@ -74,28 +87,24 @@ export function connect (url: string, sentinel: SentinelCredentials = {}): Redis
     disableClientInfo: true,
     reconnectOnError: leaveReplica()
   }
-  if (kind === 'cluster') {
-    const cluster = new Cluster([...hosts], {
-      scripts: SCRIPTS,
-      redisOptions: options,
-      shardedSubscribers: true,
-      enableOfflineQueue: false,
-      enableAutoPipelining: true,
-      autoPipeliningIgnoredCommands: ['ssubscribe', 'sunsubscribe'],
-      clusterRetryStrategy: retryDelay,
-      // Ten attempts in a second: a command that is still not served by then fails with UNAVAILABLE.
-      maxRedirections: 10,
-      slotsRefreshTimeout: SILENCE,
-      slotsRefreshInterval: 5_000,
-      // Host names stay unresolved: a certificate is verified against the name, and one unknown name does not stop the others.
-      dnsLookup: (name, callback) => callback(null, name)
-    })
-    return clientsOf({ address, sentinel }, cluster, cluster)
-  }
-  // No `failoverDetector`: if it fires in the middle of a reconnection, it ends the client for good.
-  const target = kind === 'sentinel' ? { sentinels: [...hosts], name, sentinelRetryStrategy: retryDelay, ...sentinelOptions(address, sentinel) } : hosts[0]
-  const settings = { ...options, ...target }
-  return clientsOf({ address, sentinel }, new OneDatabaseRedis({ ...settings, scripts: SCRIPTS, enableAutoPipelining: true }), new OneDatabaseRedis(settings))
+}
+
+function clusterOf ({ hosts }: Address, redisOptions: Options): Cluster {
+  return new Cluster([...hosts], {
+    scripts: SCRIPTS,
+    redisOptions,
+    shardedSubscribers: true,
+    enableOfflineQueue: false,
+    enableAutoPipelining: true,
+    autoPipeliningIgnoredCommands: ['ssubscribe', 'sunsubscribe'],
+    clusterRetryStrategy: retryDelay,
+    // Ten attempts in a second: a command that is still not served by then fails with UNAVAILABLE.
+    maxRedirections: 10,
+    slotsRefreshTimeout: SILENCE,
+    slotsRefreshInterval: 5_000,
+    // Host names stay unresolved: a certificate is verified against the name, and one unknown name does not stop the others.
+    dnsLookup: (name, callback) => callback(null, name)
+  })
 }
 
 /** Options for Sentinel. With `tls` alone ioredis would speak plain text to the Sentinels and to the master that they name. */
