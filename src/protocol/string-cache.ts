@@ -33,11 +33,11 @@ export class InternedStrings {
    */
   read (bytes: Buffer, view: DataView, start: number, end: number): string | undefined {
     const length = end - start
-    if (length < WORD || length > LONGEST) return this.#checked(asciiText(bytes, start, end))
+    if (length < WORD || length > LONGEST) return this.#checked(bytes.toString('latin1', start, end))
     const slot = slotOf(view, start, length)
     const cached = this.#names[slot]!
     if (cached.length === length && bytesEqual(view, start, this.#view, slot * LONGEST, length)) return cached
-    const name = this.#checked(asciiText(bytes, start, end))
+    const name = this.#checked(bytes.toString('latin1', start, end))
     if (name !== undefined) {
       this.#names[slot] = name
       this.#bytes.write(name, slot * LONGEST, 'latin1')

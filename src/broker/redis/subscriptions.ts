@@ -74,7 +74,7 @@ export class RoomSubscriptions {
     const { store, members } = this.#options
     const cursor = this.#cursors.get(store.roomOf(channel))
     if (!cursor) return
-    const message = readMessage(bytes)
+    const message = readMessage(bytes, store.frames)
     switch (message.kind) {
       case 'entry': return this.#sync.receive(cursor, message.entry)
       case 'closed': return this.end(cursor.roomId, 'closed')
@@ -87,7 +87,7 @@ export class RoomSubscriptions {
     const cursor = this.#openCursor(roomId)
     if (!cursor) return
     const verdict = cursor.advance({ epoch, seq })
-    if (verdict === 'next') this.listener.entry(roomId, { epoch, seq, origin: draft.origin, frame: eventFrame(draft, seq) })
+    if (verdict === 'next') this.listener.entry(roomId, { epoch, seq, origin: draft.origin, frame: eventFrame(draft, seq, this.#options.store.frames) })
     else if (verdict === 'gap' && epoch !== cursor.epoch) this.#options.runInBackground(this.#sync.catchUp(cursor))
     // Another node's earlier event is still in its channel; if it never arrives, the next tick reads it.
     else if (verdict === 'gap') cursor.highestKnownSeq = Math.max(cursor.highestKnownSeq, seq)
