@@ -10,7 +10,8 @@ import { SYSTEM_CLOCKS } from './clock.js'
 import { proxies, type Config } from './config.js'
 import { codeForStatus, Failure } from './errors.js'
 import { checkRequestHead, type RequestHeadError } from './http/request-head.js'
-import { checkUpgrade, isWebSocketUpgrade, MAX_HEADERS, shouldUpgradeCallback, upgradeConstraint } from './websocket/handshake.js'
+import { checkUpgrade, isWebSocketUpgrade, MAX_HEADERS, shouldUpgradeCallback } from './websocket/handshake.js'
+import { strictUpgradeConstraint } from './http/upgrade-constraint.js'
 import { errorResponse } from './protocol/rest.js'
 import { shortId } from './random-id.js'
 
@@ -62,7 +63,7 @@ export function buildApp ({ config, logger, ...given }: AppOptions): FastifyInst
     routerOptions: {
       // A room id has at most 128 characters, and each may arrive percent-encoded.
       maxParamLength: 3 * 128,
-      constraints: { upgrade: upgradeConstraint }
+      constraints: { upgrade: strictUpgradeConstraint }
     },
     genReqId: shortId,
     trustProxy: trusted ?? false,

@@ -24,22 +24,6 @@ export function isWebSocketUpgrade ({ httpVersion, headers: { upgrade, connectio
 }
 
 /**
- * Router constraint (find-my-way) that separates WebSocket upgrades from other requests: a route with `upgrade: 'websocket'` receives only these upgrades, and
- * every other route receives none. A WebSocket upgrade at any other path is therefore a true 404.
- */
-export const upgradeConstraint = {
-  name: 'upgrade',
-  mustMatchWhenDerived: true,
-  storage: <Route>() => {
-    const routes = new Map<string, Route>()
-    return { get: (value: string) => routes.get(value) ?? null, set: (value: string, route: Route) => { routes.set(value, route) } }
-  },
-  validate: () => true,
-  // To the router, undefined means "not an upgrade", although its types do not allow it.
-  deriveConstraint: (request: Pick<IncomingMessage, 'headers' | 'httpVersion'>): string => (isWebSocketUpgrade(request) ? 'websocket' : undefined) as string
-}
-
-/**
  * Option of Node.js's HTTP servers, since 24.9 and late versions of 22: an upgrade to another protocol stays a plain request, as RFC 9110 §7.8 allows. Java's
  * HttpClient offers `h2c` with every request. Older versions of Node.js ignore the option; {@link webSocketUpgrades} covers them.
  */

@@ -1,14 +1,14 @@
 // Upgrades before they are sockets: which requests are one, and what becomes of those that never get anywhere.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import net from 'node:net'
 import { Duplex, PassThrough } from 'node:stream'
 import fc from 'fast-check'
 import type { Test } from 'tap'
 import t from 'tap'
 import {
-  handshakeResponse, afterResponses, HANDSHAKE_TIMEOUT, checkHandshake, limitHandshakes, readHandshake, shouldUpgradeCallback, upgradeConstraint, webSocketUpgrades
+  handshakeResponse, afterResponses, HANDSHAKE_TIMEOUT, checkHandshake, limitHandshakes, readHandshake, shouldUpgradeCallback, webSocketUpgrades
 } from '../../src/websocket/handshake.js'
 import { until } from '../until.js'
 
@@ -38,22 +38,6 @@ async function dial (t: Test, port: number, text: string): Promise<net.Socket> {
   socket.write(text)
   return socket
 }
-
-t.test('a WebSocket upgrade is a request with both headers, however they are written', async (t) => {
-  const derived = (headers: IncomingHttpHeaders, httpVersion = '1.1') => upgradeConstraint.deriveConstraint({ httpVersion, headers })
-  for (const headers of [
-    { upgrade: 'websocket', connection: 'Upgrade' }, { upgrade: 'WebSocket', connection: 'upgrade' }, { upgrade: 'WEBSOCKET', connection: 'keep-alive, Upgrade' },
-    { upgrade: 'websocket', connection: 'UPGRADE,keep-alive' }, { upgrade: 'h2c, websocket', connection: 'Upgrade' }, { upgrade: 'websocket ,h2c', connection: 'Upgrade' }
-  ]) t.equal(derived(headers), 'websocket', JSON.stringify(headers))
-  for (const headers of [
-    {}, { upgrade: 'websocket' }, { connection: 'Upgrade' }, { upgrade: '', connection: 'Upgrade' }, { upgrade: 'websocket', connection: 'keep-alive' },
-    { upgrade: 'websocket', connection: 'close' }, { upgrade: 'websocket', connection: 'upgraded' }, { upgrade: 'websocket', connection: '' }
-  ]) t.equal(derived(headers), undefined, JSON.stringify(headers))
-  for (const upgrade of ['h2c', 'TLS/1.0', 'HTTP/2.0, SHTTP/1.3', 'websocket/13', 'websockets', 'web socket', ',', '__proto__']) {
-    t.equal(derived({ upgrade, connection: 'Upgrade' }), undefined, `${upgrade}: another protocol is none of ours`)
-  }
-  t.equal(derived({ upgrade: 'websocket', connection: 'Upgrade' }, '1.0'), undefined, 'HTTP/1.0 has no upgrades')
-})
 
 t.test('a server that is asked upgrades to a WebSocket, and to nothing else', async (t) => {
   const server = createServer()
@@ -159,16 +143,6 @@ t.test('whatever is taken for a handshake, HTTP takes for the same one', { timeo
     assert.deepEqual(head, bytes.subarray(read.end))
   }), { numRuns: 3000 })
   t.ok(taken > 300, `${taken} were taken`)
-})
-
-t.test('the router finds a route under its own kind of upgrade and no other', async (t) => {
-  const routes = upgradeConstraint.storage<string>()
-  routes.set('websocket', 'the socket')
-  t.equal(routes.get('websocket'), 'the socket')
-  for (const kind of ['h2c', '', 'toString', '__proto__']) t.equal(routes.get(kind), null, kind)
-  t.equal(upgradeConstraint.storage<string>().get('websocket'), null, 'each router has its own')
-  t.match(upgradeConstraint, { name: 'upgrade', mustMatchWhenDerived: true })
-  t.equal(upgradeConstraint.validate(), true)
 })
 
 t.test('a handshake is HTTP/1.1, version 13, and a key of 16 bytes; what is wrong with another one is named', async (t) => {
