@@ -94,7 +94,16 @@ export class ConfigError extends Error {}
 export function loadConfig (env: NodeJS.ProcessEnv, envFile?: string): Config {
   const inProduction = env.NODE_ENV?.trim() === 'production'
   const variables = { ...withoutEmpty(readEnvFile(inProduction ? undefined : envFile)), ...withoutEmpty(env) }
-  const data = Object.fromEntries(Object.entries(variables).filter(([key]) => key in ConfigSchema.properties).map(([key, value]) => [key, value!.trim()]))
+  return validateSettings(Object.fromEntries(Object.entries(variables).filter(([key]) => key in ConfigSchema.properties)))
+}
+
+/**
+ * Validates settings and adds the defaults.
+ * @param given values as text, by the names in {@link ConfigSchema}
+ * @throws {ConfigError} naming every setting that breaks its rule
+ */
+export function validateSettings (given: NodeJS.ProcessEnv): Config {
+  const data = Object.fromEntries(Object.entries(given).map(([key, value]) => [key, value!.trim()]))
   const problems = [...checkIntegers(data), ...checkTogether(data)]
   try {
     const config = envSchema<Static<typeof ConfigSchema>>({ schema: ConfigSchema as TSchema, data, env: false })
