@@ -30,8 +30,8 @@ export default fp(async (app) => {
     return reply.code(status).send(errorResponse(failureOf(error, status), request.id, app.now()))
   })
 
-  // Only JSON is accepted; Fastify's default parser for plain text would pass the body on to the validation.
-  app.removeContentTypeParser('text/plain')
+  // Only JSON is accepted; other parsers, such as Fastify's own for plain text, would pass the body on to the validation.
+  app.removeAllContentTypeParsers()
   // JSON is UTF-8 (RFC 8259 §8.1), as over the socket; the default parser would replace invalid bytes.
   const parseJson = app.getDefaultJsonParser('error', 'error')
   app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
@@ -40,13 +40,9 @@ export default fp(async (app) => {
     if (!isUtf8(body)) return done(Object.assign(new SyntaxError('not UTF-8'), { statusCode: 400 }))
     parseJson(request, body.toString('utf8'), done)
   })
-  app.server.on('checkExpectation', (_request, response) => {
-    const body = JSON.stringify(errorResponse(new Failure('INVALID_REQUEST', 'This expectation cannot be met.'), '-', app.now()))
-    response.writeHead(417, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }).end(body)
-  })
-
-  app.setNotFoundHandler((_request, reply) => reply.fail(new Failure('NOT_FOUND')))
-}, { name: 'errors', dependencies: ['metrics'] })
+  // Without a prefix every address is the server's.
+  if (app.prefix !== '') app.setNotFoundHandler((_request, reply) => reply.fail(new Failure('NOT_FOUND')))
+}, { name: 'errors', dependencies: ['metrics', 'request-checks'] })
 
 function failureOf (error: FastifyError, status: number): Failure {
   if (error.validation) {

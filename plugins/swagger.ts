@@ -1,21 +1,28 @@
 // OpenAPI 3.1 document from the routes' schemas, and Swagger UI at /docs. Registered before the routes, which it would not see otherwise.
 import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
+import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { addExamples, markOptionalBody, type DocumentedOperation } from '../src/contracts/rest-examples.js'
-import { ROOM_COMPONENTS } from '../src/protocol/rest-rooms.js'
-import { SERVER_COMPONENTS } from '../src/protocol/rest.js'
 import { VERSION } from '../src/root.js'
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** True: the route is hidden, but not in this context's own document. */
+    documented?: boolean
+  }
+}
+
 export default fp(async (app) => {
-  for (const schema of [...SERVER_COMPONENTS, ...ROOM_COMPONENTS]) app.addSchema(schema)
+  const { prefix } = app
+  if (app.hasDecorator('swagger')) hideFromOuter(app)
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
       info: {
         title: 'WebSocket Payment Server',
         version: VERSION,
-        description: 'The REST API of the server between the two devices of a payment by link. Devices speak WebSocket at `/`, as asyncapi.yaml says; backends look in and speak through this API. ' +
+        description: 'The REST API of the server between the two devices of a payment by link. Devices speak WebSocket at `' + (prefix || '/') + '`, as asyncapi.yaml says; backends look in and speak through this API. ' +
           'Before a request reaches an operation it can also be refused as HTTP: 408, 417 and 431, in the same shape as every other error. ' +
           'An address or a method without an operation is a 404 of that shape, unless its body or the address itself is refused before (400, 413, 414, 415). ' +
           '`OPTIONS` is a 204 everywhere, for CORS.',
@@ -37,12 +44,17 @@ export default fp(async (app) => {
       },
       security: []
     },
+    transform: ({ schema, url, route: { config } }) => ({ schema: config?.documented ? { ...schema, hide: false } : schema, url }),
     transformObject: completeOperations,
     // Components keep their own names instead of def-0, def-1 …
     refResolver: { buildLocalReference: (json, _baseUri, _fragment, i) => typeof json.$id === 'string' ? json.$id : `def-${i}` }
   })
-  if (app.config.DOCS) await app.register(swaggerUi, { routePrefix: '/docs' })
-}, { name: 'swagger' })
+  if (!app.config.DOCS) return
+  await app.register(async (docs) => {
+    docs.decorate('routeAction', 'public')
+    await docs.register(swaggerUi, { routePrefix: '/docs', indexPrefix: prefix })
+  })
+}, { name: 'swagger', dependencies: ['guards', 'schemas'] })
 
 /** Adds to each operation what the schemas of the routes cannot say: examples, and a body that may be left out. */
 const completeOperations: NonNullable<FastifyDynamicSwaggerOptions['transformObject']> = (document) => {
@@ -53,4 +65,13 @@ const completeOperations: NonNullable<FastifyDynamicSwaggerOptions['transformObj
     markOptionalBody(operation, components?.schemas ?? {})
   }
   return document.openapiObject
+}
+
+/** Hides the routes from a document of the server around this context: it has neither their components nor their security schemes, and would fail. */
+function hideFromOuter (app: FastifyInstance): void {
+  app.addHook('onRoute', (route) => {
+    if (!route.schema || route.schema.hide) return
+    route.config = { ...route.config, documented: true }
+    route.schema = { ...route.schema, hide: true }
+  })
 }

@@ -24,7 +24,7 @@ export default fp(async (app) => {
   const instrumentation = new FastifyOtelInstrumentation({
     instrumentHooks: false,
     // Probes arrive every few seconds and say nothing; a socket is no request, and its span would last as long as the socket.
-    ignorePaths: ({ url }: { url: string }) => !url.startsWith('/api/')
+    ignorePaths: ({ url }: { url: string }) => !url.startsWith(`${app.prefix}/api/`)
   })
   instrumentation.setTracerProvider(provider)
   await app.register(instrumentation.plugin())

@@ -1,27 +1,27 @@
-// The socket route: upgrades at `/` become sessions, and at shutdown every socket is closed with the advice to reconnect (1012).
-import type { IncomingMessage, ServerResponse } from 'node:http'
+// The socket route: upgrades at the prefix become sessions, and at shutdown every socket is closed with the advice to reconnect (1012).
+import { Server, ServerResponse, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import proxyAddr from '@fastify/proxy-addr'
 import websocket from '@fastify/websocket'
+import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { WebSocket } from 'ws'
-import { addressesOf } from '../src/auth/address.js'
-import { allowedOrigins, proxies } from '../src/config.js'
+import { WebSocket, WebSocketServer } from 'ws'
+import { allowedOrigins } from '../src/config.js'
 import { Failure } from '../src/errors.js'
-import { handshakeResponse, HANDSHAKE_TIMEOUT, checkHandshake, readHandshake, webSocketUpgrades, type Handshake } from '../src/websocket/handshake.js'
+import {
+  handshakePattern, handshakeResponse, HANDSHAKE_TIMEOUT, checkHandshake, readHandshake, type Handshake
+} from '../src/websocket/handshake.js'
+import { webSocketUpgrades } from '../src/websocket/upgrades.js'
 import { shortId } from '../src/random-id.js'
 import { CLOSING_LIMIT, ClosingSockets } from '../src/websocket/closing-sockets.js'
 import { messageRates } from '../src/sessions/rate-limits.js'
-import { interceptConnections } from '../src/websocket/node/intercept.js'
+import type { TryClaim } from '../src/websocket/node/intercept.js'
+import { shareConnections } from '../src/websocket/node/shared-intercept.js'
 import { fastPathAvailable, hasKnownHandle } from '../src/websocket/node/internals.js'
 import { FastWebSocket, type WebSocketLike, type FastWebSocketOptions } from '../src/websocket/fast-socket.js'
 import { FrameDispatcher } from '../src/sessions/frame-dispatcher.js'
 import { SocketSession } from '../src/sessions/socket-session.js'
 import type { Batch } from '../src/websocket/batch.js'
 import { StreamConnection, type WritableConnection } from '../src/websocket/batch-writer.js'
-
-/** Time that requests and event streams have at shutdown after all sockets are closed, ms. */
-const CLOSE_TIMEOUT = 1_500
 
 /** Maximum number of fragments per message. Even a careless proxy splits a message into a few. */
 const MAX_FRAGMENTS = 256
@@ -76,9 +76,9 @@ function onPong (this: WebSocket): void {
 }
 
 export default fp(async (app) => {
-  const { connectionLimits, config, metrics, rooms, sessions, tokens, transport, log, now, monotonic } = app
+  const { clientAddress, connectionLimits, config, metrics, rooms, sessions, tokens, transport, log, now, monotonic } = app
   const { batch } = transport
-  const { upgrades, handshakeDone } = webSocketUpgrades(app.server, HANDSHAKE_TIMEOUT)
+  const { upgrades, connectionOf, handshakeDone, stop } = webSocketUpgrades(app.server, { path: app.prefix, timeout: HANDSHAKE_TIMEOUT })
   const closing = new ClosingSockets()
   const verify = tokens && ((token: string) => tokens.verify(token))
   const options = {
@@ -96,8 +96,6 @@ export default fp(async (app) => {
 
   // @types/ws lacks `closeTimeout`, and allows no socket class but the library's own.
   const serverOptions = {
-    // Source of upgrades for the library: WebSocket upgrades only. The server itself also emits those to other protocols.
-    server: upgrades,
     WebSocket: SessionSocket,
     maxPayload: config.MAX_MESSAGE_BYTES,
     maxFragments: MAX_FRAGMENTS,
@@ -110,14 +108,17 @@ export default fp(async (app) => {
     // The default would echo the first offered subprotocol, which is any text that a client chooses.
     handleProtocols: () => false as const
   }
-  await app.register(websocket, {
-    options: serverOptions as object,
-    preClose: (done) => {
-      // A handshake that starts now would delay the close.
-      app.server.removeAllListeners('upgrade')
-      giveConnections()
-      closeSockets().then(() => done(), done)
-    }
+  // The library routes the upgrades, and provides `injectWS`. It cannot be registered below a context that has it; there the library of that context routes them.
+  const isRouted = app.hasRequestDecorator('ws')
+  // The library's source of upgrades is not the server, which also emits those to other paths and protocols.
+  if (!isRouted) await app.register(websocket, { options: { ...serverOptions, server: upgrades } as object, preClose: (done) => { done() } })
+  else upgrades.on('upgrade', (request: IncomingMessage, socket: Socket) => { routeUpgrade(app, request, socket) })
+  const server = isRouted ? new WebSocketServer({ ...serverOptions, noServer: true } as object) : app.websocketServer
+  app.addHook('preClose', async () => {
+    // A handshake that starts now would delay the close.
+    stop()
+    giveConnections()
+    await closeSockets()
   })
 
   async function closeSockets (): Promise<void> {
@@ -129,14 +130,9 @@ export default fp(async (app) => {
     closing.hurry()
     await sessions.drain(config.SHUTDOWN_GRACE_SECONDS * 1000 / 2)
     await gone
-    // Requests and streams that are never read or finished must not delay the shutdown.
-    setTimeout(() => app.server.closeAllConnections(), CLOSE_TIMEOUT).unref()
   }
 
   const origins = allowedOrigins(config)
-  const trusted = proxies(config)
-  const isTrusted = trusted && proxyAddr.compile(trusted)
-  const replies = new WeakMap<IncomingMessage, ServerResponse>()
   /** Number of open sockets, and the callback for when there are none. */
   let open = 0
   let allGone = () => {}
@@ -159,7 +155,7 @@ export default fp(async (app) => {
     maxBytes: config.MAX_MESSAGE_BYTES,
     transport,
     adopt: ({ session }, network) => {
-      const { options } = app.websocketServer
+      const { options } = server
       const socket = new (SessionSocket as unknown as Adopting)(null, undefined, options)
       listen(socket, session)
       socket.setSocket(network, NOTHING, options)
@@ -169,32 +165,30 @@ export default fp(async (app) => {
     closing
   }
 
-  const isFast = config.FAST_PATH === 'auto' && fastPathAvailable
+  // Bytes of TLS or HTTP/2 are no handshake, and a handshake in the clear is none there.
+  const isPlainHttp = app.server instanceof Server
+  const isFast = config.FAST_PATH === 'auto' && fastPathAvailable && isPlainHttp
   metrics.fastPath.set(Number(isFast))
   if (config.FAST_PATH === 'off') log.info('sockets go through http and ws: FAST_PATH=off')
+  else if (!isPlainHttp) log.info('sockets go through http and ws: the server speaks TLS or HTTP/2')
   else if (!isFast) log.warn({ node: process.versions.node }, 'sockets go through http and ws, for two to four times the CPU: the fast path does not know this version of Node.js')
 
   // Fast path: a valid handshake needs neither an HTTP request nor ws. Every other one goes through HTTP, which answers with the reason.
-  const giveConnections = interceptConnections(app.server, (connection, bytes) => {
-    const handshake = readHandshake(bytes)
+  const pattern = handshakePattern(app.prefix)
+  const claim: TryClaim = (connection, bytes) => {
+    const handshake = readHandshake(bytes, pattern)
     if (!handshake) return false
     const peer = connection.address
     // The peer has closed the connection meanwhile.
     if (peer === undefined) return false
-    const ip = addressOf(handshake.headers, peer)
-    if (refusalOf(handshake, ip)) return false
+    const ip = clientAddress.ofHandshake(handshake.headers, peer)
+    if (ip === undefined || refusalOf(handshake, ip)) return false
     const socket = new FastWebSocket(connection, plainOptions)
     // A batch, so that the handshake response and the greeting go out as one write.
     batch.run(() => socket.start(enter(socket, connection, ip, handshakeResponse(handshake)), bytes.subarray(handshake.end)))
     return true
-  }, isFast)
-
-  /** Same value as Fastify's `request.ip`. */
-  function addressOf (headers: Handshake['headers'], peer: string): string {
-    const forwardedFor = headers['x-forwarded-for']
-    if (!isTrusted || typeof forwardedFor !== 'string') return peer
-    return proxyAddr({ headers: { 'x-forwarded-for': addressesOf(forwardedFor) }, socket: { remoteAddress: peer } } as unknown as IncomingMessage, isTrusted)
   }
+  const giveConnections = isFast ? shareConnections(app.server, claim) : () => {}
 
   /** Reason to answer a handshake with an HTTP error (RFC 6455 §10.2); undefined if the handshake is accepted. */
   function refusalOf (request: Handshake, ip: string): Failure | undefined {
@@ -209,26 +203,36 @@ export default fp(async (app) => {
   }
 
   app.get('/', {
-    websocket: true,
     constraints: { upgrade: 'websocket' },
-    preValidation: async ({ raw, ip }, reply) => {
+    // A join has rules of its own; it may need a token.
+    config: { action: 'public' },
+    exposeHeadRoute: false,
+    schema: { hide: true },
+    // The upgrade happens in a hook and not in the handler: @fastify/websocket wraps handlers, also that of an outer context with sockets of its own.
+    preValidation: async (request, reply) => {
+      const { raw } = request
+      const connection = connectionOf(raw)
+      const ip = clientAddress.ofRequest(request)
       const refusal = refusalOf(raw, ip)
-      if (!refusal) {
-        replies.set(raw, reply.raw)
-        return
+      if (refusal) {
+        if (refusal.code === 'INVALID_REQUEST') reply.header('sec-websocket-version', '13')
+        reply.raw.once('finish', () => connection?.socket.destroy())
+        return reply.fail(refusal)
       }
-      if (refusal.code === 'INVALID_REQUEST') reply.header('sec-websocket-version', '13')
-      return reply.fail(refusal)
+      // An injected request has no connection.
+      if (!connection) return
+      reply.hijack()
+      if (reply.raw.socket) reply.raw.detachSocket(reply.raw.socket)
+      // Removes the listeners of the handshake; ws adds its own.
+      connection.socket.removeAllListeners('error')
+      server.handleUpgrade(raw, connection.socket, connection.head, (socket) => {
+        handshakeDone(raw)
+        const { network } = socket as SessionSocket
+        server.emit('connection', socket, raw)
+        listen(socket as SessionSocket, enter(socket, new StreamConnection(network, isFast && hasKnownHandle(network)), ip))
+      })
     }
-  }, (socket: WebSocket, { raw, ip }) => {
-    handshakeDone(raw)
-    // Request and reply would live as long as the socket, and weigh as much as the rest of it; the library's `error` listener holds both.
-    const reply = replies.get(raw)
-    if (reply?.socket) reply.detachSocket(reply.socket)
-    socket.removeAllListeners('error')
-    const { network } = socket as SessionSocket
-    listen(socket as SessionSocket, enter(socket, new StreamConnection(network, isFast && hasKnownHandle(network)), ip))
-  })
+  }, async (_request, reply) => reply.fail(new Failure('NOT_FOUND')))
 
   /** Attaches the listeners to a ws socket, synchronously: a frame may arrive in the same packet as the handshake. */
   function listen (socket: SessionSocket, session: SocketSession): void {
@@ -249,4 +253,12 @@ export default fp(async (app) => {
     session.greet(before)
     return session
   }
-}, { name: 'ws', dependencies: ['connection-limits', 'metrics', 'rooms', 'sessions', 'tokens', 'transport', 'errors'] })
+}, { name: 'ws', dependencies: ['client-address', 'connection-limits', 'metrics', 'rooms', 'sessions', 'tokens', 'transport', 'errors', 'guards'] })
+
+/** Routes an upgrade as @fastify/websocket does: as a request, whose route or refusal decides on the connection. */
+function routeUpgrade (app: FastifyInstance, request: IncomingMessage, socket: Socket): void {
+  socket.on('error', () => socket.destroy())
+  const response = new ServerResponse(request)
+  response.assignSocket(socket)
+  app.routing(request, response)
+}

@@ -11,7 +11,8 @@ const QR = dirname(fileURLToPath(import.meta.resolve('qr')))
 
 const route: FastifyPluginAsync = async (app) => {
   if (!app.config.PLAYGROUND) return
-  await app.register(fastifyStatic, { root: join(ROOT, 'pages', 'playground'), prefix: '/playground/', dotfiles: 'ignore' })
+  app.decorate('routeAction', 'public')
+  await app.register(fastifyStatic, { root: join(ROOT, 'pages', 'playground'), prefix: '/playground/', dotfiles: 'ignore', decorateReply: !app.hasReplyDecorator('sendFile') })
 
   // Relative, so that the redirect works behind a proxy that serves this app under a path.
   app.get('/playground', { schema: { hide: true } }, (_request, reply) => reply.redirect('playground/'))

@@ -5,6 +5,7 @@ import { Ref } from '../src/protocol/schema.js'
 
 const route: FastifyPluginAsyncTypebox = async (app) => {
   app.get('/ready', {
+    config: { action: 'public' },
     schema: {
       operationId: 'getReadiness',
       tags: ['Server'],

@@ -21,9 +21,11 @@ const ENDPOINTS = {
 }
 
 const route: FastifyPluginAsyncTypebox = async (app) => {
-  const endpoints = { ...ENDPOINTS, ...(app.config.PLAYGROUND && { playground: 'GET /playground' }) }
+  const endpoints = Object.fromEntries(Object.entries({ ...ENDPOINTS, ...(app.config.PLAYGROUND && { playground: 'GET /playground' }) })
+    .map(([name, endpoint]) => [name, endpoint.replace('/', `${app.prefix}/`)]))
 
   app.get('/', {
+    config: { action: 'public' },
     schema: {
       operationId: 'getServerInfo',
       tags: ['Server'],
@@ -33,7 +35,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       response: { 200: Ref(ServerInfo, 'Name, version, endpoints.'), ...errorResponses(400, 500) }
     }
   }, async () => ({
-    message: 'WebSocket Payment Server', version: VERSION, endpoints, docs: app.config.DOCS ? '/docs' : null, timestamp: app.now()
+    message: 'WebSocket Payment Server', version: VERSION, endpoints, docs: app.config.DOCS ? `${app.prefix}/docs` : null, timestamp: app.now()
   }))
 }
 export default route

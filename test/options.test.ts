@@ -23,11 +23,29 @@ t.test('without options the settings have the defaults of production', async (t)
 
 t.test('each option sets the setting of its name', async (t) => {
   t.match(configFromOptions({
-    apiKeys: ['one', 'read:two'], tokenSecret: SECRET, maxRoomMembers: 2, allowedOrigins: ['https://a.example', 'https://b.example'], docs: false, playground: true,
-    maxConnectionsPerIp: 7, resultsFrom: 'backend', trustProxy: 'loopback', fastPath: 'off', redisPrefix: 'x'
+    apiKeys: ['one', 'read:two'],
+    tokenSecret: SECRET,
+    maxRoomMembers: 2,
+    allowedOrigins: ['https://a.example', 'https://b.example'],
+    docs: false,
+    playground: true,
+    maxConnectionsPerIp: 7,
+    resultsFrom: 'backend',
+    trustProxy: 'loopback',
+    fastPath: 'off',
+    redisPrefix: 'x'
   }), {
-    API_KEYS: 'one,read:two', TOKEN_SECRET: SECRET, MAX_ROOM_MEMBERS: 2, ALLOWED_ORIGINS: 'https://a.example,https://b.example', DOCS: false, PLAYGROUND: true,
-    MAX_CONNECTIONS_PER_IP: 7, RESULTS_FROM: 'backend', TRUST_PROXY: 'loopback', FAST_PATH: 'off', REDIS_PREFIX: 'x'
+    API_KEYS: 'one,read:two',
+    TOKEN_SECRET: SECRET,
+    MAX_ROOM_MEMBERS: 2,
+    ALLOWED_ORIGINS: 'https://a.example,https://b.example',
+    DOCS: false,
+    PLAYGROUND: true,
+    MAX_CONNECTIONS_PER_IP: 7,
+    RESULTS_FROM: 'backend',
+    TRUST_PROXY: 'loopback',
+    FAST_PATH: 'off',
+    REDIS_PREFIX: 'x'
   })
 })
 

@@ -6,12 +6,12 @@ import { VERSION } from '../../src/root.js'
 
 const route: FastifyPluginAsync = async (app) => {
   if (!app.config.DOCS) return
-  const document = asyncapi(VERSION)
+  const document = asyncapi(VERSION, app.prefix.replace(/\/docs$/, '') || '/')
   // Serialised on the first request: it takes tens of milliseconds, too long for every start and for every request.
   let yaml: string | undefined
 
-  app.get('/asyncapi.json', { schema: { hide: true } }, async () => document)
-  app.get('/asyncapi.yaml', { schema: { hide: true } }, async (_request, reply) => {
+  app.get('/asyncapi.json', { config: { action: 'public' }, schema: { hide: true } }, async () => document)
+  app.get('/asyncapi.yaml', { config: { action: 'public' }, schema: { hide: true } }, async (_request, reply) => {
     yaml ??= stringify(document, { aliasDuplicateObjects: false })
     return reply.type('application/x-yaml').send(yaml)
   })

@@ -178,10 +178,11 @@ const HANDSHAKE = {
 }
 
 /**
- * Builds the AsyncAPI document of the socket at `/`.
+ * Builds the AsyncAPI document of the socket.
  * @param version version of the server
+ * @param path of the socket
  */
-export function asyncapi (version: string): Record<string, unknown> {
+export function asyncapi (version: string, path = '/'): Record<string, unknown> {
   const schemas: Record<string, unknown> = {}
   const messages = messagesWith(schemas)
   const host = { host: '{host}', variables: { host: { default: 'localhost:8080', description: 'Where the server is.' } } }
@@ -203,7 +204,7 @@ export function asyncapi (version: string): Record<string, unknown> {
     },
     channels: {
       room: {
-        address: '/',
+        address: path,
         title: 'The socket',
         description: CHANNEL,
         messages: Object.fromEntries(Object.keys(MESSAGES).map((key) => [key, { $ref: `#/components/messages/${key}` }])),

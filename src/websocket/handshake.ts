@@ -1,6 +1,5 @@
-// WebSocket upgrades until the socket opens: detection, validation and time limit of the handshake, and upgrades to other protocols.
+// WebSocket handshakes until the socket opens: detection, validation and time limit, and upgrades to other protocols.
 import { hash } from 'node:crypto'
-import { EventEmitter } from 'node:events'
 import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -25,7 +24,7 @@ export function isWebSocketUpgrade ({ httpVersion, headers: { upgrade, connectio
 
 /**
  * Option of Node.js's HTTP servers, since 24.9 and late versions of 22: an upgrade to another protocol stays a plain request, as RFC 9110 §7.8 allows. Java's
- * HttpClient offers `h2c` with every request. Older versions of Node.js ignore the option; {@link webSocketUpgrades} covers them.
+ * HttpClient offers `h2c` with every request. Older versions of Node.js ignore the option; upgrades.ts covers them.
  */
 export function shouldUpgradeCallback (this: Server, request: IncomingMessage): boolean {
   return this.listenerCount('upgrade') > 0 && isWebSocketUpgrade(request)
@@ -60,14 +59,17 @@ export function checkHandshake ({ httpVersion, headers }: Handshake): string | u
 }
 
 /**
- * Puts a hard time limit on every handshake. Without it, a handshake that the router refuses in an unusual way, or whose hook hangs, would stay open forever.
+ * Puts a hard time limit on handshakes. Without it, a handshake that the router refuses in an unusual way, or whose hook hangs, would stay open forever.
  * @param timeout ms
- * @returns a function that removes the limit from a request whose handshake is done
+ * @param isLimited decides if the limit applies to an upgrade
+ * @returns `done` removes the limit from a request whose handshake is done; `stop` ends the limits of later handshakes
  */
-export function limitHandshakes (server: Server, timeout: number): (request: IncomingMessage) => void {
+export function limitHandshakes (
+  server: Server, timeout: number, isLimited: (request: IncomingMessage) => boolean = () => true
+): { readonly done: (request: IncomingMessage) => void, readonly stop: () => void } {
   const done = new WeakMap<IncomingMessage, () => void>()
-  // Runs before all other listeners, because they may throw.
-  server.prependListener('upgrade', (request: IncomingMessage, socket: Duplex) => {
+  const onUpgrade = (request: IncomingMessage, socket: Duplex) => {
+    if (!isLimited(request)) return
     const timer = setTimeout(() => socket.destroy(), timeout).unref()
     const stop = () => clearTimeout(timer)
     socket.once('close', stop)
@@ -75,8 +77,10 @@ export function limitHandshakes (server: Server, timeout: number): (request: Inc
       stop()
       socket.off('close', stop)
     })
-  })
-  return (request) => done.get(request)?.()
+  }
+  // Runs before all other listeners, because they may throw.
+  server.prependListener('upgrade', onUpgrade)
+  return { done: (request) => done.get(request)?.(), stop: () => server.off('upgrade', onUpgrade) }
 }
 
 /**
@@ -97,36 +101,7 @@ export function afterResponses (socket: Duplex, next: () => void): void {
   })
 }
 
-export interface WebSocketUpgrades {
-  /** Emits `upgrade` like the server, but for WebSocket upgrades only. */
-  readonly upgrades: EventEmitter
-  /** Removes the time limit from a request whose handshake is done. */
-  readonly handshakeDone: (request: IncomingMessage) => void
-}
-
-/**
- * Filters the WebSocket upgrades from all upgrades of a server and applies {@link limitHandshakes}. Other upgrades are served as plain requests.
- * @param timeout ms
- */
-export function webSocketUpgrades (server: Server, timeout: number): WebSocketUpgrades {
-  const handshakeDone = limitHandshakes(server, timeout)
-  const upgrades = new EventEmitter()
-  server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
-    if (isWebSocketUpgrade(request)) {
-      // ws does not accept a list of protocols.
-      request.headers.upgrade = 'websocket'
-      // ws responds at once, which fails while an earlier response is outstanding on the connection.
-      afterResponses(socket, () => upgrades.emit('upgrade', request, socket, head))
-    } else if (request.rawHeaders.length > 2 * MAX_HEADERS) {
-      // Node.js dropped the header lines past its limit. If one of them gave the length of the body, the body would be parsed as requests.
-      socket.on('error', () => socket.destroy())
-      server.emit('clientError', Object.assign(new Error('too many headers'), { code: 'HPE_HEADER_OVERFLOW' }), socket)
-    } else serveWithoutUpgrade(server, { request, socket, head, onServed: () => handshakeDone(request) })
-  })
-  return { upgrades, handshakeDone }
-}
-
-interface IgnoredUpgrade {
+export interface IgnoredUpgrade {
   readonly request: IncomingMessage
   readonly socket: Socket
   /** First bytes after the request's head. */
@@ -138,7 +113,7 @@ interface IgnoredUpgrade {
  * Serves an upgrade as a plain request. Node.js has already detached its HTTP parser, so the server accepts the connection once more, with the request's head,
  * minus `Upgrade`, in front of the unread bytes. Body, keep-alive, pipelining and HTTP timeouts then work as for any other request.
  */
-function serveWithoutUpgrade (server: Server, { request, socket, head, onServed }: IgnoredUpgrade): void {
+export function serveWithoutUpgrade (server: Server, { request, socket, head, onServed }: IgnoredUpgrade): void {
   const onError = () => socket.destroy()
   socket.on('error', onError)
   // Unshift before waiting: if the peer ends its side meanwhile, the stream ends and takes nothing back.
@@ -164,10 +139,16 @@ function headWithoutUpgrade ({ method, url, httpVersion, rawHeaders }: IncomingM
 /** Maximum head parsed here, bytes. Browsers and phones send a few hundred; the HTTP parser accepts at most 16 KiB. */
 const MAX_HEAD = 4_096
 /**
- * A complete head for the socket's route in origin form (absolute form is valid, but no client sends it). Header lines follow RFC 9112 §5, without its obsolete
- * syntax (obs-fold, obs-text).
+ * Returns a pattern of a complete head for a path in origin form (absolute form is valid, but no client sends it). Header lines follow RFC 9112 §5, without its
+ * obsolete syntax (obs-fold, obs-text).
+ * @param path without a slash at its end; empty for the root
  */
-const HEAD = /GET \/(?:\?[!-~]*)? HTTP\/1\.1\r\n(?:[!#$%&'*+.^_`|~\w-]+:[\t -~]*\r\n)+\r\n/y
+export function handshakePattern (path: string): RegExp {
+  const target = path === '' ? '/' : `${path.replace(/[.]/g, '\\.')}/?`
+  return new RegExp(`GET ${target}(?:\\?[!-~]*)? HTTP/1\\.1\\r\\n(?:[!#$%&'*+.^_\`|~\\w-]+:[\\t -~]*\\r\\n)+\\r\\n`, 'y')
+}
+
+const AT_ROOT = handshakePattern('')
 
 /** Headers read from a handshake: by this file, by the `ws` plugin, or for the client address behind a proxy. A head that repeats one of them is left to the HTTP server. */
 const RELEVANT_HEADERS = ['host', 'connection', 'upgrade', 'sec-websocket-version', 'sec-websocket-key', 'origin', 'x-forwarded-for'] as const
@@ -177,14 +158,15 @@ const SLOW_PATH_HEADERS = ['content-length', 'transfer-encoding', 'expect', 'sec
 const NUMBERS: ReadonlyMap<string, number> = new Map([...RELEVANT_HEADERS.map((name, n) => [name, n] as const), ...SLOW_PATH_HEADERS.map((name) => [name, -1] as const)])
 
 /**
- * Parses a complete and unambiguous handshake at the socket's route. Other input may still be a valid handshake: the HTTP server and the router decide.
+ * Parses a complete and unambiguous handshake. Other input may still be a valid handshake: the HTTP server and the router decide.
+ * @param pattern of the socket's path, from {@link handshakePattern}
  * @returns the handshake and its length in bytes (`end`); undefined for any other input
  */
-export function readHandshake (bytes: Buffer): (Handshake & { readonly end: number }) | undefined {
+export function readHandshake (bytes: Buffer, pattern = AT_ROOT): (Handshake & { readonly end: number }) | undefined {
   const head = bytes.toString('latin1', 0, MAX_HEAD)
-  HEAD.lastIndex = 0
-  if (!HEAD.test(head)) return undefined
-  const end = HEAD.lastIndex
+  pattern.lastIndex = 0
+  if (!pattern.test(head)) return undefined
+  const end = pattern.lastIndex
   const values: Array<string | undefined> = RELEVANT_HEADERS.map(() => undefined)
   let lines = 0
   for (let at = head.indexOf('\r\n') + 2; at < end - 2; lines++) {

@@ -103,8 +103,8 @@ export class Page {
     return { output, env }
   }
 
-  async #startExample (file: string, { KEY = '', WEBHOOK_SECRET = '' }: Environment): Promise<void> {
-    const { origin } = await startExample(this.t, file, { KEY, WEBHOOK_SECRET, SERVER: this.origin, CLIENT: await clientModules(this.t) })
+  async #startExample (file: string, { KEY = '', WEBHOOK_SECRET = '', TOKEN_SECRET = '' }: Environment): Promise<void> {
+    const { origin } = await startExample(this.t, file, { KEY, WEBHOOK_SECRET, TOKEN_SECRET, SERVER: this.origin, CLIENT: await clientModules(this.t) })
     const port = /PORT = (\d+)/.exec(readFileSync(join(ROOT, file), 'utf8'))![1]!
     this.learn(`http://localhost:${port}`, origin)
   }

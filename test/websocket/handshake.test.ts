@@ -8,8 +8,9 @@ import fc from 'fast-check'
 import type { Test } from 'tap'
 import t from 'tap'
 import {
-  handshakeResponse, afterResponses, HANDSHAKE_TIMEOUT, checkHandshake, limitHandshakes, readHandshake, shouldUpgradeCallback, webSocketUpgrades
+  handshakePattern, handshakeResponse, afterResponses, HANDSHAKE_TIMEOUT, checkHandshake, limitHandshakes, readHandshake, shouldUpgradeCallback
 } from '../../src/websocket/handshake.js'
+import { webSocketUpgrades } from '../../src/websocket/upgrades.js'
 import { until } from '../until.js'
 
 const UPGRADE = 'GET / HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
@@ -145,6 +146,14 @@ t.test('whatever is taken for a handshake, HTTP takes for the same one', { timeo
   t.ok(taken > 300, `${taken} were taken`)
 })
 
+t.test('a handshake at a path is read there, with and without a slash at its end, and nowhere else', async (t) => {
+  const headers = 'Host: here\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
+  const isRead = (path: string, url: string) => readHandshake(Buffer.from(`GET ${url} HTTP/1.1\r\n${headers}`), handshakePattern(path)) !== undefined
+  for (const url of ['/a.b/c', '/a.b/c/', '/a.b/c?x=1', '/a.b/c/?x=/']) t.ok(isRead('/a.b/c', url), url)
+  for (const url of ['/', '/a.b', '/a.b/cd', '/a.b/c/d', '/axb/c', '/a.b/c//', '//a.b/c', '/A.b/c', '/a.b/%63', 'http://here/a.b/c']) t.notOk(isRead('/a.b/c', url), url)
+  t.notOk(isRead('', '/a.b/c'))
+})
+
 t.test('a handshake is HTTP/1.1, version 13, and a key of 16 bytes; what is wrong with another one is named', async (t) => {
   const headers = { 'sec-websocket-version': '13', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' }
   t.equal(checkHandshake({ httpVersion: '1.1', headers }), undefined)
@@ -159,7 +168,7 @@ t.test('a handshake is HTTP/1.1, version 13, and a key of 16 bytes; what is wron
 
 t.test('a handshake that hangs is cut; one that is done lives on', async (t) => {
   const server = createServer()
-  const done = limitHandshakes(server, SOON)
+  const { done } = limitHandshakes(server, SOON)
   const upgraded: Duplex[] = []
   server.on('upgrade', (request: IncomingMessage, socket: Duplex) => {
     upgraded.push(socket)
@@ -204,7 +213,7 @@ t.test('the limit is there before any other listener, which may throw', async (t
 t.test('a socket that closes by itself leaves nothing to cut', async (t) => {
   stayAwake(t)
   const server = createServer()
-  const done = limitHandshakes(server, SOON)
+  const { done } = limitHandshakes(server, SOON)
   const [early, later] = [new PassThrough(), new PassThrough()]
   const request = {} as IncomingMessage
   server.emit('upgrade', request, early)
@@ -258,7 +267,7 @@ t.test('where Node.js does not ask, an upgrade to another protocol becomes a pla
     if (request.url === '/last') response.setHeader('connection', 'close')
     answers.push(() => { response.end(request.url) })
   })
-  const { upgrades } = webSocketUpgrades(server, HANDSHAKE_TIMEOUT)
+  const { upgrades } = webSocketUpgrades(server, { timeout: HANDSHAKE_TIMEOUT })
   const upgraded: IncomingMessage[] = []
   upgrades.on('upgrade', (request: IncomingMessage, socket: Duplex) => {
     upgraded.push(request)

@@ -16,6 +16,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
   }
 
   app.post('', {
+    config: { action: 'manage' },
     // Every key of the body has a default, so the body may be omitted. `null` is not omitted, and not an object.
     preValidation: async (request) => { if (request.body === undefined) request.body = {} },
     schema: {

@@ -12,7 +12,7 @@ import { SseSession, recoverFrom, wantsStream } from '../../../../src/sessions/s
 import type { PaymentEvent } from '../../../../src/rooms/publisher.js'
 
 const route: FastifyPluginAsyncTypebox = async (app) => {
-  const { connectionLimits, config, metrics, rooms, sessions, now } = app
+  const { clientAddress, connectionLimits, config, metrics, rooms, sessions, now } = app
 
   app.get('/events', {
     config: { action: 'read' },
@@ -36,9 +36,12 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
         ...errorResponses(400, 401, 403, 404, 409, 410, 414, 429, 500, 503)
       }
     }
-  }, async ({ params: { roomId }, query: { since, epoch, limit, deviceId, role }, headers, claims, id, ip }, reply) => {
+  }, async (request, reply) => {
+    const { params: { roomId }, query: { since, epoch, limit, deviceId, role }, headers, id } = request
+    const claims = app.claimsOf(request)
     if (wantsStream(headers.accept)) {
       if (sessions.draining) return reply.fail(new Failure('UNAVAILABLE', 'The server is restarting; connect again.')) as never
+      const ip = clientAddress.ofRequest(request)
       const refusal = connectionLimits.check(ip)
       if (refusal) return reply.fail(refusal) as never
       const output = new PassThrough()
@@ -77,11 +80,12 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       body: Ref(PublishRequest),
       response: { 201: Ref(PublishResultResponse, 'It is in the log.'), ...errorResponses(400, 401, 403, 404, 409, 410, 413, 414, 415, 429, 500, 503) }
     }
-  }, async ({ params: { roomId }, body: { type, payload = {}, id }, headers, claims }, reply) => {
+  }, async (request, reply) => {
+    const { params: { roomId }, body: { type, payload = {}, id }, headers } = request
     const frame = checkFrame({ type, payload: 'roomId' in payload ? payload : { roomId, ...payload }, ...(id !== undefined && { id }) })
     if ('failure' in frame) return reply.fail(frame.failure) as never
     if (frame.payload.roomId !== roomId) return reply.fail(new Failure('INVALID_REQUEST', 'payload.roomId is not the room of the address')) as never
-    const published = await rooms.publishFromApi(frame as PaymentEvent, claims, headers['idempotency-key'])
+    const published = await rooms.publishFromApi(frame as PaymentEvent, app.claimsOf(request), headers['idempotency-key'])
     if (published instanceof Failure) return reply.fail(published) as never
     const { epoch, seq, duplicate, receivers: sentToClients } = published
     return reply.code(201).send(success({ epoch, seq, duplicate, sentToClients }, now()))

@@ -26,6 +26,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
   })
 
   app.delete('', {
+    config: { action: 'manage' },
     schema: {
       operationId: 'closeRoom',
       tags: ['Rooms'],

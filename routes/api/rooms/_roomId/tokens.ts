@@ -9,6 +9,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
   const { broker, config, tokens, now } = app
 
   app.post('/tokens', {
+    config: { action: 'manage' },
     schema: {
       operationId: 'createRoomToken',
       tags: ['Rooms'],

@@ -6,6 +6,7 @@ import { Ref } from '../../../../../src/protocol/schema.js'
 
 const route: FastifyPluginAsyncTypebox = async (app) => {
   app.post('/broadcast', {
+    config: { action: 'manage' },
     schema: {
       operationId: 'broadcastToRoom',
       tags: ['Messages'],

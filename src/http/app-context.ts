@@ -1,0 +1,21 @@
+// Decorates a Fastify context with its settings and clocks. Apart from payment-rooms.ts, so that the declarations below stay out of the package's types.
+import type { FastifyInstance } from 'fastify'
+import type { Clocks } from '../clock.js'
+import type { Config } from '../config.js'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Validated settings. */
+    config: Config
+    /** Wall clock, ms since the epoch, for timestamps that leave the process; see src/clock.ts. */
+    now: () => number
+    /** Monotonic clock, ms, for rates, deadlines and durations: a step of the wall clock does not affect it. */
+    monotonic: () => number
+  }
+}
+
+export function decorateContext (app: FastifyInstance, config: Config, { now, monotonic }: Clocks): void {
+  app.decorate('config', config)
+  app.decorate('now', now)
+  app.decorate('monotonic', monotonic)
+}

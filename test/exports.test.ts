@@ -1,0 +1,49 @@
+// The package as a program that depends on it loads it: by its name, from the build.
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import t from 'tap'
+import { ROOT } from '../src/root.js'
+import { plainNode } from './plain-node.js'
+
+const NAMES = ['ConfigError', 'Failure', 'buildApp', 'createLogger', 'loadConfig', 'paymentRooms', 'serverOptions']
+
+/** Runs a module of its own in the project's folder, where the package's name is its own. */
+function run (source: string): unknown {
+  const [command, args] = plainNode('--input-type=module', '--eval', source)
+  return JSON.parse(execFileSync(command, args, { cwd: ROOT, encoding: 'utf8' }))
+}
+
+t.test('the root exports what an embedder needs, and nothing else', async (t) => {
+  t.strictSame(run('import * as root from \'ws-payment-server\'; console.log(JSON.stringify(Object.keys(root)))'), NAMES)
+})
+
+t.test('the built plugin runs on a server of its user', async (t) => {
+  t.match(run(`
+    import Fastify from 'fastify'
+    import { paymentRooms, serverOptions } from 'ws-payment-server'
+    const app = Fastify(serverOptions())
+    app.get('/own', async () => 'own')
+    app.register(paymentRooms, { prefix: '/payments', apiKeys: ['k'] })
+    const answers = []
+    for (const url of ['/own', '/payments/health', '/payments/api/rooms']) answers.push((await app.inject(url)).statusCode)
+    await app.close()
+    console.log(JSON.stringify(answers))
+  `), [200, 200, 401])
+})
+
+/** Declaration files that a program loads with this one. */
+function declarationsFrom (file: string, found = new Set<string>()): Set<string> {
+  if (found.has(file)) return found
+  found.add(file)
+  for (const [, name] of readFileSync(file, 'utf8').matchAll(/(?:from|import\()\s*["'](\.[^"']+)\.js["']/g)) declarationsFrom(join(dirname(file), `${name}.d.ts`), found)
+  return found
+}
+
+t.test('the types declare nothing on the user\'s Fastify: there the plugin\'s decorators do not exist', async (t) => {
+  const root = join(ROOT, 'dist', 'src', 'index.d.ts')
+  t.ok(existsSync(root))
+  const files = declarationsFrom(root)
+  t.ok(files.size > 10, `${files.size} files`)
+  for (const file of files) t.notMatch(readFileSync(file, 'utf8'), 'declare module', file)
+})
