@@ -9,10 +9,10 @@ declare module 'fastify' {
 }
 
 export default fp(async (app) => {
-  const { config, log, monotonic } = app
+  const { config, connectionLimits: limits, log, monotonic } = app
   const sessions = new SessionRegistry({
-    log, monotonic, heartbeat: config.HEARTBEAT_SECONDS * 1000, pongDeadline: config.HEARTBEAT_TIMEOUT_SECONDS * 1000
+    limits, log, monotonic, heartbeat: config.HEARTBEAT_SECONDS * 1000, pongDeadline: config.HEARTBEAT_TIMEOUT_SECONDS * 1000
   })
   app.decorate('sessions', sessions)
   app.addHook('onClose', async () => sessions.stop())
-}, { name: 'sessions' })
+}, { name: 'sessions', dependencies: ['connection-limits'] })

@@ -1,10 +1,11 @@
 // buildApp(): creates a Fastify server with nothing but the payment rooms; it does not listen.
 import type { ServerResponse } from 'node:http'
-import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type onRequestHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import { addressesOf } from './auth/address.js'
 import { proxies, type Config } from './config.js'
 import { Failure } from './errors.js'
+import { reproducedHook } from './http/host-hooks.js'
 import { serverOptions } from './http/server-options.js'
 import { strictUpgradeConstraint } from './http/upgrade-constraint.js'
 import { paymentRooms, type PaymentRoomsOptions } from './payment-rooms.js'
@@ -47,11 +48,11 @@ export function buildApp ({ config, logger, ...clocks }: AppOptions): FastifyIns
   })
   if (trusted) {
     // Runs before all other hooks, since `request.ip` parses the header anew on each access.
-    app.addHook('onRequest', ({ raw: { headers } }, _reply, done) => {
+    app.addHook('onRequest', reproducedHook<onRequestHookHandler>(({ raw: { headers } }, _reply, done) => {
       const forwardedFor = headers['x-forwarded-for']
       if (typeof forwardedFor === 'string') headers['x-forwarded-for'] = addressesOf(forwardedFor)
       done()
-    })
+    }))
   }
   app.setNotFoundHandler((_request, reply) => reply.fail(new Failure('NOT_FOUND')))
   app.register(unencapsulated, { config, ...clocks }).after(() => {

@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { SYSTEM_CLOCKS, type Clocks } from './clock.js'
 import { ConfigError, type Config } from './config.js'
 import { decorateContext } from './http/app-context.js'
+import { HostHooks } from './http/host-hooks.js'
 import { MAX_PARAM_LENGTH } from './http/server-options.js'
 import { upgradeConstraint } from './http/upgrade-constraint.js'
 import { configFromOptions, type SettingOptions } from './options.js'
@@ -31,10 +32,13 @@ export const paymentRooms: FastifyPluginAsync<PaymentRoomsOptions> = async (app,
   if (options.config && Object.keys(settings).length > 0) throw new ConfigError(`config excludes ${Object.keys(settings).join(', ')}`)
   const { config = configFromOptions(settings), now, monotonic = now ?? SYSTEM_CLOCKS.monotonic } = options
   decorateContext(app, config, { now: now ?? SYSTEM_CLOCKS.now, monotonic })
+  const hostHooks = new HostHooks(app)
+  app.decorate('hostHooks', hostHooks)
   warnOfServerOptions(app)
   if (!app.hasConstraintStrategy(upgradeConstraint.name)) app.addConstraintStrategy(upgradeConstraint)
   await app.register(autoload, { dir: join(import.meta.dirname, '..', 'plugins') })
   await app.register(autoload, { dir: join(import.meta.dirname, '..', 'routes'), routeParams: true })
+  hostHooks.loaded()
 }
 
 function settingsIn (options: PaymentRoomsOptions): SettingOptions {

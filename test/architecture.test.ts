@@ -16,7 +16,7 @@ const LAYERS = [
   /^src\/rooms\//,
   /^src\/sessions\//,
   /^src\/client\//,
-  /^src\/(config|options|log-fields|logger|random-id|root)\.ts$/,
+  /^src\/(config|options|log-fields|logger|root)\.ts$/,
   /^src\/http\//,
   /^src\/contracts\//,
   /^plugins\//,

@@ -16,10 +16,12 @@ export interface BuildOptions {
   readonly env?: Record<string, string>
   readonly now?: () => number
   readonly monotonic?: () => number
+  /** Called before the app is ready, as a host that adds something of its own. */
+  readonly prepare?: (app: FastifyInstance) => void
 }
 
 /** Builds a ready app that closes with the test. `logs` grows as the app logs. */
-export async function build (t: Test, { env, now, monotonic }: BuildOptions = {}): Promise<{ app: FastifyInstance, logs: LogLine[] }> {
+export async function build (t: Test, { env, now, monotonic, prepare }: BuildOptions = {}): Promise<{ app: FastifyInstance, logs: LogLine[] }> {
   const logs: LogLine[] = []
   const config = loadConfig({ NODE_ENV: 'production', LOG_LEVEL: 'debug', SHUTDOWN_GRACE_SECONDS: '2', REQUESTS_PER_SECOND: '0', MESSAGES_PER_SECOND: '0', ...env })
   const logger = createLogger(config, new Writable({
@@ -31,6 +33,7 @@ export async function build (t: Test, { env, now, monotonic }: BuildOptions = {}
   }))
   const app = buildApp({ config, logger, ...(now && { now }), ...(monotonic && { monotonic }) })
   t.teardown(() => app.close())
+  prepare?.(app)
   await app.ready()
   return { app, logs }
 }

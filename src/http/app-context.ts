@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Clocks } from '../clock.js'
 import type { Config } from '../config.js'
+import type { HostHooks } from './host-hooks.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -11,6 +12,8 @@ declare module 'fastify' {
     now: () => number
     /** Monotonic clock, ms, for rates, deadlines and durations: a step of the wall clock does not affect it. */
     monotonic: () => number
+    /** Request hooks of the host. */
+    hostHooks: HostHooks
   }
 }
 

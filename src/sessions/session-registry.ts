@@ -1,7 +1,8 @@
-// All connections of this node, sockets and event streams: one heartbeat that pings them in buckets, and the drain at shutdown.
+// All connections of this node, sockets and event streams: their limits, one heartbeat that pings them in buckets, and the drain at shutdown.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CLOSE, type CloseReason } from '../errors.js'
+import { CLOSE, Failure, type CloseReason } from '../errors.js'
 import type { Log } from '../rooms/log.js'
+import type { ConnectionLimits } from './connection-limits.js'
 
 /** Average pause between two batches of a drain, ms; varies by ±50 %, so that nodes that stop together do not run in step. */
 const BATCH_PAUSE = 50
@@ -16,6 +17,8 @@ const BATCH_SIZE = 100
 
 /** Connection as the heartbeat and the drain see it. */
 export interface ManagedSession {
+  /** Client address, by which the connection limits count. */
+  readonly address: string
   readonly transport: 'socket' | 'stream'
   /** Number of the oldest unanswered ping; 0 if there is none. */
   readonly unansweredPing: number
@@ -28,6 +31,7 @@ export interface ManagedSession {
 }
 
 export interface SessionRegistryOptions {
+  readonly limits: ConnectionLimits
   readonly log: Log
   /** Monotonic clock, ms; see src/clock.ts. */
   readonly monotonic: () => number
@@ -46,6 +50,8 @@ export class SessionRegistry {
   readonly #options: SessionRegistryOptions
   readonly #heartbeat: NodeJS.Timeout
   readonly #deadlines: NodeJS.Timeout
+  #sockets = 0
+  #onSocketsGone: () => void = () => {}
   /** Number of buckets assigned so far, and number of buckets pinged so far. */
   #nextBucket = 0
   #tick = 0
@@ -61,23 +67,33 @@ export class SessionRegistry {
   get size (): number { return this.#sessions.size }
 
   /** Number of sessions by transport. */
-  counts (): Record<ManagedSession['transport'], number> {
-    let stream = 0
-    for (const session of this.#sessions.keys()) if (session.transport === 'stream') stream++
-    return { socket: this.size - stream, stream }
+  counts (): Record<ManagedSession['transport'], number> { return { socket: this.#sockets, stream: this.size - this.#sockets } }
+
+  /** @returns the reason to refuse a connection from this address; undefined if it may be opened */
+  refusalOf (address: string): Failure | undefined {
+    // While the server drains it takes no upgrades, so that an upgrade arrives as a plain request.
+    return this.draining ? new Failure('UNAVAILABLE', 'The server is restarting; connect again.') : this.#options.limits.check(address)
   }
 
-  /** Adds a session to the next bucket. Buckets are assigned round-robin, not by the clock: after a restart all clients connect at once. */
-  add (session: ManagedSession): void {
+  /** Counts a session and adds it to the next bucket. Buckets are assigned round-robin, not by the clock: after a restart all clients connect at once. */
+  open (session: ManagedSession): void {
     const turn = this.#buckets[this.#nextBucket++ % this.#buckets.length]!
     turn.add(session)
     this.#sessions.set(session, turn)
+    this.#options.limits.acquire(session.address)
+    if (session.transport === 'socket') this.#sockets++
   }
 
-  remove (session: ManagedSession): void {
+  /** Removes a session whose connection is closed. */
+  closed (session: ManagedSession): void {
     this.#sessions.get(session)?.delete(session)
-    this.#sessions.delete(session)
+    if (!this.#sessions.delete(session)) return
+    this.#options.limits.release(session.address)
+    if (session.transport === 'socket' && --this.#sockets === 0) this.#onSocketsGone()
   }
+
+  /** Resolves when no socket is open. Event streams are not waited for: a reader that reads no more would delay it. */
+  async socketsGone (): Promise<void> { if (this.#sockets > 0) await new Promise<void>((resolve) => { this.#onSocketsGone = resolve }) }
 
   /**
    * Asks every client to reconnect (close code 1012), in batches, so that the clients do not all arrive at another node at once.

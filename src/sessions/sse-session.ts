@@ -24,8 +24,28 @@ export interface SseSessionOptions {
   readonly maxBytes: number
 }
 
+/** A stream and its reader. */
+export interface StreamSource {
+  readonly clientId: string
+  /** Client address, as the connection limits count it. */
+  readonly address: string
+  readonly claims: Claims
+  /** Body of the response. */
+  readonly output: Writable
+}
+
+/** Room of a stream, and the position from which it resumes. */
+export interface StreamRequest {
+  readonly roomId: string
+  readonly deviceId?: string | undefined
+  readonly role?: Role | undefined
+  readonly recover: ReadFrom
+}
+
 export class SseSession implements Subscriber, ManagedSession {
   readonly transport = 'stream'
+  readonly clientId: string
+  readonly address: string
   readonly memberships = new Map<string, Member>()
   // Event streams have no pongs: a lost reader shows as a broken pipe.
   readonly unansweredPing = 0
@@ -35,11 +55,9 @@ export class SseSession implements Subscriber, ManagedSession {
   readonly #output: Writable
   readonly #options: SseSessionOptions
 
-  /**
-   * @param claims of the stream's reader
-   * @param output body of the response
-   */
-  constructor (readonly clientId: string, claims: Claims, output: Writable, options: SseSessionOptions) {
+  constructor ({ clientId, address, claims, output }: StreamSource, options: SseSessionOptions) {
+    this.clientId = clientId
+    this.address = address
     this.#claims = claims
     this.deadline = 'endsAt' in claims ? claims.endsAt : Infinity
     this.#output = output
@@ -48,11 +66,9 @@ export class SseSession implements Subscriber, ManagedSession {
 
   /**
    * Joins the room. The first message is the same `ROOM_JOINED` that a socket gets; logged events follow from the requested position.
-   * @param onJoined starts the response; called once the join has succeeded, so that a refusal can still be a plain HTTP response
+   * @param onJoined called once the join has succeeded, before the first message
    */
-  async open (
-    roomId: string, { deviceId, role, recover }: { deviceId?: string | undefined, role?: Role | undefined, recover: ReadFrom }, onJoined: () => void
-  ): Promise<Failure | undefined> {
+  async join ({ roomId, deviceId, role, recover }: StreamRequest, onJoined: () => void): Promise<Failure | undefined> {
     const { rooms, now } = this.#options
     let isJoined = false
     const failure = await rooms.join(this, { roomId, deviceId, role, recover, claims: this.#claims }, (member, view) => {

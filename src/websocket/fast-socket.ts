@@ -23,9 +23,9 @@ const NO_STATUS = 1005
 /** Options shared by all sockets of a server. */
 export interface FastWebSocketOptions<Session extends SocketListener> extends FrameParserOptions {
   /** Makes ws take over a connection after the handshake. From then on ws answers the peer and reports the close. */
-  readonly adopt: (socket: FastWebSocket<Session>, network: Socket) => WebSocket
+  readonly adopt: (session: Session, network: Socket) => WebSocket
   /** Called when the socket closes, unless ws has taken over: then ws reports the close. */
-  readonly onClose: (socket: FastWebSocket<Session>, code: number) => void
+  readonly onClose: (session: Session, code: number) => void
   /** Limits the wait for a peer that has received its close reply but does not end the connection. */
   readonly closing: ClosingSockets
 }
@@ -65,7 +65,7 @@ export class FastWebSocket<Session extends SocketListener> implements WebSocketL
 
   onClose (): void {
     this.#options.closing.delete(this)
-    if (!this.#ws) this.#options.onClose(this, this.#code)
+    if (!this.#ws) this.#options.onClose(this.session, this.#code)
   }
 
   pause (): void {
@@ -101,7 +101,7 @@ export class FastWebSocket<Session extends SocketListener> implements WebSocketL
   #adopt (): WebSocket | undefined {
     if (this.#ws || this.connection.destroyed) return this.#ws
     const { isPaused } = this
-    this.#ws = this.#options.adopt(this, this.connection.openStream()!)
+    this.#ws = this.#options.adopt(this.session, this.connection.openStream()!)
     if (isPaused) this.#ws.pause()
     return this.#ws
   }

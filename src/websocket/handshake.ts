@@ -137,7 +137,7 @@ function headWithoutUpgrade ({ method, url, httpVersion, rawHeaders }: IncomingM
 }
 
 /** Maximum head parsed here, bytes. Browsers and phones send a few hundred; the HTTP parser accepts at most 16 KiB. */
-const MAX_HEAD = 4_096
+export const MAX_HEAD = 4_096
 /**
  * Returns a pattern of a complete head for a path in origin form (absolute form is valid, but no client sends it). Header lines follow RFC 9112 §5, without its
  * obsolete syntax (obs-fold, obs-text).

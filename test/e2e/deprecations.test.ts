@@ -78,6 +78,8 @@ async function checkSilence (t: Test, flags: readonly string[], env: Record<stri
   const url = () => /ws:\/\/127\.0\.0\.1:\d+/.exec(server.output())?.[0]
   await until(() => `the server listens; it said: ${server.output()}`, () => url() !== undefined || server.child.exitCode !== null, 60_000)
   t.ok(url(), server.output())
+  const metrics = await (await fetch(`${url()!.replace('ws:', 'http:')}/metrics`)).text()
+  t.match(metrics, new RegExp(`^wsp_fast_path ${Number(env.FAST_PATH !== 'off')}$`, 'm'), server.output())
   await useEverything(t, url()!, flags)
   server.child.kill('SIGTERM')
   t.equal(await server.exit, 0)
@@ -93,6 +95,10 @@ t.test('nothing stops under --throw-deprecation, with the log for machines and w
   const { url, requests } = await collector(t)
   await checkSilence(t, THROWING, { NODE_ENV: 'production', OTEL_EXPORTER_OTLP_ENDPOINT: url })
   t.ok(requests() > 0, 'the traces were sent')
+})
+
+t.test('nothing is printed and nothing stops without the fast path', async (t) => {
+  await checkSilence(t, THROWING, { NODE_ENV: 'production', FAST_PATH: 'off' })
 })
 
 t.test('nothing is printed and nothing stops over Redis', { skip: withoutRedis }, async (t) => {

@@ -18,3 +18,12 @@ for (const [FAST_PATH, upgradesExpected] of [['auto', 0], ['off', 2]] as const) 
     t.equal(logs.filter(({ msg }) => msg.startsWith('sockets go through http and ws')).length, Number(FAST_PATH === 'off'), 'the log says so where they are slow')
   })
 }
+
+t.test('no hook of our own keeps sockets from the fast path', async (t) => {
+  const { app, logs } = await listen(t, {
+    env: { TRUST_PROXY: 'loopback', API_KEYS: 'a-key-of-many-characters', REQUESTS_PER_SECOND: '5', ALLOWED_ORIGINS: 'https://shop.example', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' }
+  })
+  const { body } = await app.inject({ url: '/metrics', headers: { authorization: 'Bearer a-key-of-many-characters' } })
+  t.match(body, /^wsp_fast_path 1$/m)
+  t.strictSame(logs.filter(({ msg }) => msg.startsWith('sockets go through')), [])
+})

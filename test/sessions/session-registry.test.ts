@@ -4,6 +4,7 @@ import type { Test } from 'tap'
 import t from 'tap'
 import type { CloseReason } from '../../src/errors.js'
 import type { Log } from '../../src/rooms/log.js'
+import { ConnectionLimits } from '../../src/sessions/connection-limits.js'
 import { SessionRegistry, type ManagedSession } from '../../src/sessions/session-registry.js'
 
 /** So short that all have the same turn; see the test of turns for others. */
@@ -15,6 +16,7 @@ const NO_HEARTBEAT = 3_600_000
 
 /** A connection that answers a ping when it is told to. */
 class Client implements ManagedSession {
+  readonly address = '192.0.2.1'
   readonly transport = 'socket'
   unansweredPing = 0
   deadline = Infinity
@@ -38,14 +40,14 @@ function setUp (t: Test, heartbeat = HEARTBEAT, pongDeadline = DEADLINE) {
   const write = (fields: object, sentence: string) => { lines.push([sentence, fields]) }
   const log: Log = { level: 'debug', debug: write, info: write, warn: write, error: write }
   const clock = { now: 1_000_000 }
-  const sessions = new SessionRegistry({ log, monotonic: () => clock.now, heartbeat, pongDeadline })
+  const sessions = new SessionRegistry({ limits: new ConnectionLimits({ maxConnections: 0, maxPerAddress: 0 }), log, monotonic: () => clock.now, heartbeat, pongDeadline })
   t.teardown(() => sessions.stop())
   const add = (): Client => {
     const client = new Client()
-    sessions.add(client)
+    sessions.open(client)
     return client
   }
-  return { sessions, add, lines, clock, remove: (client: Client) => sessions.remove(client) }
+  return { sessions, add, lines, clock, remove: (client: Client) => sessions.closed(client) }
 }
 
 /** The same, on a clock that only moves when told to. One real turn of the loop follows each move. */

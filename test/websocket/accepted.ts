@@ -15,7 +15,7 @@ export function nextHandle (server: Server, see: (handle: Handle) => void = () =
         see(handle)
         resolve(handle)
       } else {
-        reject(new Error('This version of Node.js is not one of those that were tried.'))
+        reject(new Error('The handle is not that of a TCP connection.'))
       }
       onconnection!.call(acceptor, error, handle)
     }
@@ -29,7 +29,7 @@ export async function accepted (t: Pick<Test, 'teardown'>, from: { localAddress?
   const handles = new Promise<Handle>((resolve, reject) => {
     acceptorOf(server)!.onconnection = (_error, handle) => {
       if (isTcpHandle(handle)) resolve(handle)
-      else reject(new Error('This version of Node.js is not one of those that were tried.'))
+      else reject(new Error('The handle is not that of a TCP connection.'))
     }
   })
   const peer = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', ...from }).setNoDelay().on('error', () => {})

@@ -3,12 +3,6 @@
 import { Socket, type Server } from 'node:net'
 import type { Writable } from 'node:stream'
 
-/** Major versions of Node.js on which the tests of those four files pass. */
-const SUPPORTED_MAJORS: ReadonlySet<string> = new Set(['20', '22', '24', '26'])
-
-/** True if the major version is one of SUPPORTED_MAJORS. */
-export function isSupported (version: string): boolean { return SUPPORTED_MAJORS.has(version.split('.')[0]!) }
-
 /** Node.js's request object for one write. `oncomplete` is called when the write ends, unless it completed synchronously. */
 export interface WriteRequest {
   oncomplete?: (status: number) => void
@@ -86,11 +80,8 @@ export function findInternals (SocketClass: new (options: object) => Socket = So
   }
 }
 
-/** Internals of this process; undefined on an unsupported version of Node.js, or if they are not as expected. */
-export const internals = isSupported(process.versions.node) ? findInternals() : undefined
-
-/** True if all internals are as expected. */
-export const fastPathAvailable = internals !== undefined
+/** Internals of this process; undefined if they are not as expected. Being found is not enough for the fast path: self-test.ts tries them. */
+export const internals = findInternals()
 
 interface Peer { address?: string }
 
@@ -130,9 +121,9 @@ export function handleOf (network: Writable): Handle | undefined { return (netwo
 /** Handle of such a socket while the socket itself has nothing to write; undefined while its buffer holds bytes, and once it is ended or closed. */
 export function unusedHandleOf (network: Writable): Handle | undefined { return network.writable && network.writableLength === 0 ? handleOf(network) : undefined }
 
-/** True if a stream is a plain net.Socket on a TCP handle. @param isVersionKnown false in tests of an unsupported version of Node.js */
-export function hasKnownHandle (network: Writable, isVersionKnown = fastPathAvailable): network is Socket {
-  return isVersionKnown && network.constructor === Socket && isTcpHandle(handleOf(network))
+/** True if a stream is a plain net.Socket on a TCP handle, and the internals are found. */
+export function hasKnownHandle (network: Writable): network is Socket {
+  return internals !== undefined && network.constructor === Socket && isTcpHandle(handleOf(network))
 }
 
 /** Result object of `getpeername`, reused for every call. */

@@ -3,6 +3,7 @@
 import { Socket } from 'node:net'
 import { HandleWriter, type WriteCallbacks } from './handle-writer.js'
 import { addressOfPeer, internals, unusedHandleOf, type Handle } from './internals.js'
+import type { ConnectionCount } from './connection-count.js'
 import type { WritableConnection } from '../batch-writer.js'
 
 /** Read buffer shared by all connections; 64 KiB is libuv's read size. Allocating one per read costs 10 % of an event. */
@@ -28,11 +29,17 @@ export class RawConnection implements WritableConnection, WriteCallbacks {
   #ended: Handle | undefined
   /** Bytes of the last write that the kernel has not taken yet. */
   #unsent = 0
+  readonly #count: ConnectionCount | undefined
 
-  /** @param handle must not belong to a net.Socket */
-  constructor (handle: Handle, listener: RawConnectionListener) {
+  /**
+   * @param handle must not belong to a net.Socket
+   * @param count count of the server that accepted the connection
+   */
+  constructor (handle: Handle, listener: RawConnectionListener, count?: ConnectionCount) {
     this.#handle = handle
     this.listener = listener
+    this.#count = count
+    count?.add()
     handle.onread = () => this.#onRead()
     handle.useUserBuffer(readBuffer)
     handle.reading = true
@@ -101,6 +108,7 @@ export class RawConnection implements WritableConnection, WriteCallbacks {
     if (!handle) return
     this.#handle = undefined
     const before = handle.onread
+    this.#count?.subtract()
     take(handle)
     const { onread } = handle
     // The new owner has closed the handle instead of creating a net.Socket: a server at its `maxConnections` does.
@@ -122,7 +130,10 @@ export class RawConnection implements WritableConnection, WriteCallbacks {
 
   #close (handle: Handle): void {
     this.#handle = undefined
-    handle.close(() => this.listener.onClose())
+    handle.close(() => {
+      this.#count?.remove()
+      this.listener.onClose()
+    })
   }
 
   /** Creates the net.Socket. Its `onread` callback passes the bytes to the listener as before; the stream itself only sees the end and errors. */
@@ -130,7 +141,9 @@ export class RawConnection implements WritableConnection, WriteCallbacks {
     this.#handle = undefined
     const onread = { buffer: readBuffer, callback: (length: number) => { this.listener.onData(readBuffer, length, this) } }
     // Undocumented option `handle`, with which Node.js itself creates its sockets.
-    return new Socket({ handle, onread } as object).on('error', ignore).on('close', () => this.listener.onClose())
+    const stream = new Socket({ handle, onread } as object).on('error', ignore).on('close', () => this.listener.onClose())
+    this.#count?.moveTo(stream)
+    return stream
   }
 }
 

@@ -54,7 +54,7 @@ export async function forEach<T> (items: Iterable<T>, task: (item: T) => Promise
   }))
 }
 
-/** Of each server, the connections that it has accepted since they are counted, and that are not closed: its own count knows only those that were HTTP's. */
+/** Of each server, the connections that it has accepted since they are counted, and that are not closed. Read at once, unlike the server's own count, and independent of it. */
 const accepted = new WeakMap<object, Set<object>>()
 
 function connectionsOf ({ server }: Server['app']): number {

@@ -1,25 +1,39 @@
 // What a connection says first: it is taken, or HTTP never notices that somebody looked; and nobody is looked at for long.
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
-import { connect, type AddressInfo, type Socket } from 'node:net'
+import { createServer, type Server, type ServerOptions } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import { BlockList, connect, createServer as createNetServer, type AddressInfo, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { interceptConnections, type TryClaim } from '../../../src/websocket/node/intercept.js'
+import { acceptorOf } from '../../../src/websocket/node/internals.js'
+import type { RawConnection } from '../../../src/websocket/node/raw-connection.js'
 import { until } from '../../until.js'
 
 const REQUEST = 'GET / HTTP/1.1\r\nHost: here\r\n\r\n'
 const TAKEN = 'mine'
 
+interface Served {
+  readonly server: Server
+  readonly give: () => void
+  readonly dial: () => Promise<Socket>
+  /** Reasons for which the interception stopped by itself. */
+  readonly reasons: string[]
+  readonly count: () => Promise<number>
+}
+
 /** A server whose connections are looked at; with an answer for those that are requests. */
-async function serve (t: Test, take: TryClaim, isVersionKnown?: boolean): Promise<{ server: Server, give: () => void, dial: () => Promise<Socket> }> {
-  const server = createServer((request, response) => {
+async function serve (t: Test, tryClaim: TryClaim, options: ServerOptions = {}): Promise<Served> {
+  const server = createServer(options, (request, response) => {
     let body = ''
     request.on('data', (chunk) => { body += String(chunk) }).on('end', () => response.end(`${request.method} ${body.length}`))
   })
-  const give = interceptConnections(server, take, isVersionKnown)
+  const reasons: string[] = []
+  const give = interceptConnections(server, { tryClaim, headSize: 4_096, onOff: (reason) => reasons.push(reason) })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => {
@@ -32,7 +46,7 @@ async function serve (t: Test, take: TryClaim, isVersionKnown?: boolean): Promis
     await once(peer, 'connect')
     return peer
   }
-  return { server, give, dial }
+  return { server, give, dial, reasons, count: () => new Promise((resolve) => server.getConnections((_error, count) => resolve(count))) }
 }
 
 /** What comes back for these bytes, as far as it has to come. */
@@ -108,13 +122,22 @@ t.test('one that HTTP upgrades is a stream as ever', async (t) => {
 })
 
 t.test('a connection that ends or is cut before it said anything leaves nothing behind', async (t) => {
-  const { server, dial } = await serve(t, never(t))
-  server.on('connection', () => t.fail('HTTP heard of it'))
+  const { server, dial, count } = await serve(t, never(t))
+  const { emit } = server
+  const events: string[] = []
+  Object.assign(server, {
+    emit: (event: string, ...values: unknown[]): boolean => {
+      events.push(event)
+      return Reflect.apply(emit, server, [event, ...values])
+    }
+  })
   const [ended, cut] = [await dial(), await dial()]
   ended.end()
   cut.resetAndDestroy()
   await once(ended.resume(), 'close')
   await sleep(1_000)
+  t.equal(await count(), 0)
+  t.notOk(events.includes('connection'), 'HTTP heard of none')
 })
 
 t.test('one that says nothing is HTTP\'s soon, whose limits are for it, and what it says late is a request', async (t) => {
@@ -144,7 +167,7 @@ t.test('a server that takes no more connections takes none of these either', asy
 })
 
 t.test('connections of another kind are HTTP\'s at once', async (t) => {
-  const { server } = await serve(t, never(t))
+  const { server, reasons } = await serve(t, never(t))
   server.close()
   // not t.testdir(): sun_path holds 107 bytes, and the folder's name alone is longer where the project lies deep (unix(7))
   const folder = mkdtempSync(join(tmpdir(), 'first-read-'))
@@ -155,9 +178,211 @@ t.test('connections of another kind are HTTP\'s at once', async (t) => {
   const peer = connect(path)
   t.teardown(() => peer.destroy())
   t.match(await answer(peer, REQUEST, 'GET 0'), /^HTTP\/1\.1 200 /)
+  t.strictSame(reasons, ['the server listens on a Unix domain socket'])
 })
 
-t.test('on a version of Node.js that nobody has tried, all is HTTP\'s at once', async (t) => {
-  const { dial } = await serve(t, never(t), false)
+/** Claims every connection. */
+const claim: TryClaim = (connection) => {
+  connection.listener = { onData: () => {}, onClose: () => {} }
+  return true
+}
+
+t.test('claimed and idle connections are counted until they close, whether they have a stream or not', async (t) => {
+  const claimed: RawConnection[] = []
+  const { dial, count } = await serve(t, (connection, bytes) => claim(connection, bytes) && claimed.push(connection) > 0)
+  const peers = [await dial(), await dial(), await dial()]
+  await until('the idle ones are counted', async () => await count() === 3)
+  for (const peer of peers.slice(0, 2)) peer.write(TAKEN)
+  await until('two are claimed', () => claimed.length === 2)
+  claimed[0]!.openStream()
+  t.equal(await count(), 3)
+  for (const [n, peer] of peers.entries()) {
+    peer.destroy()
+    await until(`${2 - n} are left`, async () => await count() === 2 - n)
+  }
+})
+
+t.test('a connection that is handed to the server is counted once', async (t) => {
+  const { dial, count } = await serve(t, () => false)
+  const peer = await dial()
+  await answer(peer, REQUEST, 'GET 0')
+  t.equal(await count(), 1)
+  peer.destroy()
+  await until('it is gone', async () => await count() === 0)
+})
+
+t.test('a closed server emits \'close\' after its last claimed connection', async (t) => {
+  for (const hasStream of [false, true]) {
+    let claimed: RawConnection | undefined
+    const { server, dial } = await serve(t, (connection, bytes) => {
+      if (hasStream) connection.openStream()
+      claimed = connection
+      return claim(connection, bytes)
+    })
+    const peer = await dial()
+    peer.write(TAKEN)
+    await until('it is claimed', () => claimed !== undefined)
+    let isClosed = false
+    const closed = once(server.close(), 'close').then(() => { isClosed = true })
+    await sleep(50)
+    t.notOk(isClosed)
+    peer.destroy()
+    await closed
+  }
+})
+
+t.test('claimed connections count for maxConnections, and a connection above it is dropped', async (t) => {
+  const { server, dial, count } = await serve(t, claim)
+  const drops: unknown[] = []
+  server.maxConnections = 2
+  server.on('drop', (drop) => drops.push(drop))
+  const [one] = [await dial(), await dial()]
+  await until('both are there', async () => await count() === 2)
+  const refused = await dial()
+  await once(refused.resume(), 'close')
+  t.match(drops, [{ remotePort: refused.localPort ?? Number }])
+  one.destroy()
+  await until('there is room', async () => await count() === 1)
+  await dial()
+  await until('the next one is accepted', async () => await count() === 2)
+  t.equal(drops.length, 1)
+})
+
+t.test('closeAllConnections() closes idle connections and leaves claimed ones open', async (t) => {
+  let claims = 0
+  const { server, give, dial, count } = await serve(t, (connection, bytes) => claim(connection, bytes) && ++claims > 0)
+  const [claimed, idle] = [await dial(), await dial()]
+  claimed.write(TAKEN)
+  await until('both are there', async () => claims === 1 && await count() === 2)
+  server.closeAllConnections()
+  await once(idle.resume(), 'close')
+  t.equal(await count(), 1)
+  t.notOk(claimed.closed)
+  give()
+  t.notOk(Object.hasOwn(server, 'closeAllConnections'), 'the server is as before')
+  claimed.destroy()
+})
+
+t.test('a server that has listened twice is as before when the interception ends', async (t) => {
+  const { server, give, dial } = await serve(t, () => false)
+  server.close()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
   t.match(await answer(await dial(), REQUEST, 'GET 0'), /^HTTP\/1\.1 200 /)
+  t.ok(Object.hasOwn(server, 'closeAllConnections'))
+  give()
+  for (const method of ['closeAllConnections', 'closeIdleConnections']) t.notOk(Object.hasOwn(server, method), method)
+  t.equal(server.listenerCount('newListener'), 0)
+})
+
+t.test('a method that somebody else put over closeAllConnections() stays', async (t) => {
+  const { server, give } = await serve(t, claim)
+  const { closeAllConnections } = server
+  let calls = 0
+  const theirs = () => {
+    calls++
+    closeAllConnections.call(server)
+  }
+  server.closeAllConnections = theirs
+  give()
+  t.equal(server.closeAllConnections, theirs)
+  const other = await serve(t, claim)
+  other.server.close()
+  other.server.closeAllConnections = theirs
+  other.server.listen(0, '127.0.0.1')
+  await once(other.server, 'listening')
+  t.not(other.server.closeAllConnections, theirs)
+  other.give()
+  t.equal(other.server.closeAllConnections, theirs)
+  server.closeAllConnections()
+  t.equal(calls, 1)
+})
+
+t.test('two users of one server see the same first bytes, and either of them may claim the connection', async (t) => {
+  const seen: string[] = []
+  const { server, give, dial } = await serve(t, (connection, bytes) => {
+    seen.push(`one ${bytes}`)
+    return String(bytes) === 'one' && claim(connection, bytes)
+  })
+  const giveOther = interceptConnections(server, {
+    tryClaim: (connection, bytes) => {
+      seen.push(`other ${bytes}`)
+      return String(bytes) === 'other' && claim(connection, bytes)
+    },
+    headSize: 0,
+    onOff: (reason) => t.fail(reason)
+  })
+  const [one, other] = [await dial(), await dial()]
+  one.write('one')
+  await until('the first is claimed', () => seen.includes('one one'))
+  other.write('other')
+  await until('the second is claimed', () => seen.includes('other other'))
+  t.match(await answer(await dial(), REQUEST, 'GET 0'), /^HTTP\/1\.1 200 /, 'neither claims a request')
+  give()
+  const late = await dial()
+  late.write('other')
+  await until('the second user goes on alone', () => seen.filter((text) => text === 'other other').length === 2)
+  giveOther()
+  giveOther()
+  t.match(await answer(await dial(), REQUEST, 'GET 0'), /^HTTP\/1\.1 200 /)
+  t.strictSame(seen.map((text) => text.slice(0, 11)), ['one one', 'one other', 'other other', 'one GET / H', 'other GET /', 'other other'])
+  for (const peer of [one, other, late]) peer.destroy()
+})
+
+t.test('a listener for \'connection\' receives every later connection: the interception stops, and says so once', async (t) => {
+  const { server, dial, reasons, count } = await serve(t, claim)
+  const before = await dial()
+  await until('it is accepted', async () => await count() === 1)
+  const ports: unknown[] = []
+  const onConnection = ({ remotePort }: Socket) => ports.push(remotePort)
+  server.on('connection', onConnection)
+  t.match(await answer(before, REQUEST, 'GET 0'), /^HTTP\/1\.1 200 /, 'an idle connection is handed to the server')
+  const after = await dial()
+  t.match(await answer(after, REQUEST, 'GET 0'), /^HTTP\/1\.1 200 /)
+  t.strictSame(ports, [after.localPort])
+  t.strictSame(reasons, ['the server has a listener for `connection`'])
+  server.off('connection', onConnection).on('connection', onConnection)
+  t.equal(reasons.length, 1)
+})
+
+t.test('a subscriber of the channel net.server.socket receives every later connection', async (t) => {
+  const { dial, reasons } = await serve(t, claim)
+  const ports: unknown[] = []
+  const onSocket = (message: unknown) => ports.push((message as { socket: Socket }).socket.remotePort)
+  subscribe('net.server.socket', onSocket)
+  t.teardown(() => unsubscribe('net.server.socket', onSocket))
+  const peer = await dial()
+  t.match(await answer(peer, REQUEST, 'GET 0'), /^HTTP\/1\.1 200 /)
+  t.strictSame(ports, [peer.localPort])
+  t.strictSame(reasons, ['the diagnostics channel `net.server.socket` has a subscriber'])
+  t.strictSame((await serve(t, never(t))).reasons, reasons, 'also for one that is there before')
+})
+
+t.test('a server that prepares or refuses its connections as it accepts them is not intercepted', async (t) => {
+  const listening = await serve(t, never(t), { keepAlive: true })
+  t.strictSame(listening.reasons, ['the server has the option `keepAlive`'])
+  t.match(await answer(await listening.dial(), REQUEST, 'GET 0'), /^HTTP\/1\.1 200 /)
+  t.strictSame((await serve(t, never(t), { maxHeaderSize: 1_000 })).reasons, ['the server accepts less than 4096 bytes of headers'])
+  const blockList = new BlockList()
+  const blocking = await serve(t, never(t), { blockList } as ServerOptions)
+  // An option since Node.js 22; older versions ignore it.
+  t.strictSame(blocking.reasons, 'blockList' in blocking.server ? ['the server has the option `blockList`'] : [])
+})
+
+t.test('a server with a listener for \'connection\' from the start, and one that is not HTTP, are not intercepted', async (t) => {
+  for (const [server, reason] of [
+    [createServer().on('connection', () => {}), 'the server has a listener for `connection`'],
+    [createNetServer(), 'the server is not an HTTP server without TLS'],
+    [createHttpsServer(), 'the server is not an HTTP server without TLS']
+  ] as const) {
+    const reasons: string[] = []
+    interceptConnections(server, { tryClaim: never(t), headSize: 0, onOff: (reason) => reasons.push(reason) })
+    const onconnection = once(server.listen(0, '127.0.0.1'), 'listening').then(() => acceptorOf(server)!.onconnection)
+    const untouched = createServer().listen(0, '127.0.0.1')
+    await once(untouched, 'listening')
+    t.equal(await onconnection, acceptorOf(untouched)!.onconnection)
+    t.strictSame(reasons, [reason])
+    server.close()
+    untouched.close()
+  }
 })

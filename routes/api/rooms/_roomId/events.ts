@@ -1,5 +1,4 @@
 // /api/rooms/:roomId/events: lists or streams a room's events, and publishes one.
-import { PassThrough } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import { Failure } from '../../../../src/errors.js'
@@ -8,11 +7,13 @@ import { payloadOf } from '../../../../src/websocket/frame-writer.js'
 import { EventsQuery, PublishRequest, PublishResultResponse, RoomEventsResponse, type RoomEvent } from '../../../../src/protocol/rest-rooms.js'
 import { errorResponses, IdempotencyHeaders, RoomParams, success } from '../../../../src/protocol/rest.js'
 import { Ref } from '../../../../src/protocol/schema.js'
-import { SseSession, recoverFrom, wantsStream } from '../../../../src/sessions/sse-session.js'
+import { SseEndpoint } from '../../../../src/sessions/sse-endpoint.js'
+import { recoverFrom, wantsStream } from '../../../../src/sessions/sse-session.js'
 import type { PaymentEvent } from '../../../../src/rooms/publisher.js'
 
 const route: FastifyPluginAsyncTypebox = async (app) => {
-  const { clientAddress, connectionLimits, config, metrics, rooms, sessions, now } = app
+  const { clientAddress, config, metrics, rooms, sessions, now } = app
+  const streams = new SseEndpoint(sessions, { rooms, metrics, now, maxBytes: config.OUTBOX_MAX_BYTES })
 
   app.get('/events', {
     config: { action: 'read' },
@@ -40,25 +41,11 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
     const { params: { roomId }, query: { since, epoch, limit, deviceId, role }, headers, id } = request
     const claims = app.claimsOf(request)
     if (wantsStream(headers.accept)) {
-      if (sessions.draining) return reply.fail(new Failure('UNAVAILABLE', 'The server is restarting; connect again.')) as never
-      const ip = clientAddress.ofRequest(request)
-      const refusal = connectionLimits.check(ip)
-      if (refusal) return reply.fail(refusal) as never
-      const output = new PassThrough()
-      const stream = new SseSession(`stream_${id}`, claims, output, { rooms, metrics, now, maxBytes: config.OUTBOX_MAX_BYTES })
-      connectionLimits.acquire(ip)
-      sessions.add(stream)
-      output.once('close', () => {
-        connectionLimits.release(ip)
-        sessions.remove(stream)
-        rooms.drop(stream)
-      })
-      const failure = await stream.open(roomId, { deviceId, role, recover: recoverFrom(headers['last-event-id'], { epoch, seq: since }) }, () => {
+      const recover = recoverFrom(headers['last-event-id'], { epoch, seq: since })
+      const failure = await streams.open({ clientId: `stream_${id}`, address: clientAddress.ofRequest(request), claims }, { roomId, deviceId, role, recover }, (output) => {
         reply.type('text/event-stream').header('cache-control', 'no-store').header('x-accel-buffering', 'no').send(output as never)
       })
-      if (!failure) return reply as never
-      output.destroy()
-      return reply.fail(failure) as never
+      return failure ? reply.fail(failure) as never : reply as never
     }
     const view = await app.broker.read(roomId, { epoch, seq: since })
     if (view instanceof Failure) return reply.fail(view) as never
