@@ -6,7 +6,7 @@ import { ROOT } from '../src/root.js'
 
 // From the innermost to the outermost. Errors stand first, since decoding a frame already answers with one of them.
 const LAYERS = [
-  /^src\/(errors|maybe-promise|bytes|clock|comma-list)\.ts$/,
+  /^src\/(errors|maybe-promise|clock|comma-list|random-id)\.ts$/,
   /^src\/websocket\//,
   /^src\/protocol\//,
   /^src\/metrics\//,
@@ -88,4 +88,10 @@ t.test('the client runs in a browser: it takes types from the protocol, and code
   for (const file of files.filter((file) => !/^src\/(client|cli)\//.test(file))) {
     for (const name of importsOf(file)) t.notMatch(name, /\/client\//, `${file} is the server's`)
   }
+})
+
+t.test('the wall clock is read in three places', async (t) => {
+  const readers = files.filter((file) => /\bDate\.now\b|\bnew Date\(\)|\bDate\(\)/.test(readFileSync(join(ROOT, file), 'utf8')))
+  // The server's and the command line's; the client's, for the time of its own events; and that of log lines.
+  t.strictSame(readers.sort(), ['src/client/environment.ts', 'src/clock.ts', 'src/logger.ts'])
 })

@@ -6,9 +6,6 @@ import { buildApp } from '../src/app.js'
 import { loadConfig } from '../src/config.js'
 import { createLogger } from '../src/logger.js'
 
-// Plugins and routes are TypeScript here; autoload has to be told, since it knows only some of the loaders.
-process.env.FASTIFY_AUTOLOAD_TYPESCRIPT = '1'
-
 export interface LogLine { level: number, msg: string, [field: string]: unknown }
 
 export interface BuildOptions {

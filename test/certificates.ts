@@ -4,12 +4,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
+import { without } from './installed.js'
 
 // `req -CA` came with OpenSSL 3.0.
-const HAS_OPENSSL = /^OpenSSL [3-9]/.test(spawnSync('openssl', ['version'], { encoding: 'utf8' }).stdout ?? '')
+const isOld = () => !/^OpenSSL [3-9]/.test(spawnSync('openssl', ['version'], { encoding: 'utf8' }).stdout)
 
 /** For a test's options: the reason that it cannot run here, or false. */
-export const withoutOpenssl: string | false = HAS_OPENSSL || process.env.CI === 'true' ? false : 'no openssl 3 on this machine (apt-get install openssl)'
+export const withoutOpenssl = without('openssl', 'openssl') || (process.env.CI !== 'true' && isOld() && 'openssl is older than 3.0')
 
 /** Files in PEM form. */
 export interface Certificates {

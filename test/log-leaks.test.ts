@@ -10,9 +10,6 @@ import { Peer } from './peer.js'
 import { startProcess } from './server-process.js'
 import { until } from './until.js'
 
-// Plugins and routes are TypeScript here; autoload has to be told.
-process.env.FASTIFY_AUTOLOAD_TYPESCRIPT = '1'
-
 /** Errors as bugs and libraries make them, with all that was marked. */
 const hostile = () => Object.assign(new Error('thrown by a test', { cause: new Error(JSON.stringify(PAYLOAD)) }), {
   command: { name: 'evalsha', args: [PAYLOAD, IDEMPOTENCY_KEY] }, config: { headers: { authorization: API_KEY } }, input: WRONG_TOKEN, data: TOKEN_SECRET

@@ -1,7 +1,4 @@
-/**
- * The command and the arguments that run this in Node.js as a user has it. Tap hands its loader on to every child, whatever environment that is given:
- * it counts lines, listens to signals, and reads each module a second time, which is most of what a small process does.
- */
+/** Command and arguments that run this in Node.js as it comes: flags of the developer's own in NODE_OPTIONS would print, measure or refuse something else. */
 export function plainNode (...args: string[]): [command: string, args: string[]] {
   return ['env', ['-u', 'NODE_OPTIONS', process.execPath, ...args]]
 }

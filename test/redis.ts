@@ -1,5 +1,5 @@
-// A real Redis for tests: started on a free loopback port, stopped with the test. Where none is installed the test is skipped, and says so; in CI that fails.
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+// A real Redis for tests: started on a free loopback port, stopped with the test.
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
@@ -8,11 +8,10 @@ import { join } from 'node:path'
 import type { Test } from 'tap'
 import { Redis } from 'ioredis'
 import type { Certificates } from './certificates.js'
-
-const HAS_REDIS = spawnSync('redis-server', ['--version']).status === 0
+import { without } from './installed.js'
 
 /** For a test's options: why it cannot run here, or false. */
-export const withoutRedis: string | false = HAS_REDIS || process.env.CI === 'true' ? false : 'no redis-server on this machine (apt-get install redis-server)'
+export const withoutRedis = without('redis-server', 'redis-server')
 
 /** A port that is free now. */
 export async function freePort (): Promise<number> {
@@ -68,10 +67,14 @@ export async function startRedis (t: Test, args: string[] = [], { port, tls, com
     const file = args.filter((arg) => arg.endsWith('.conf') && arg.startsWith('/'))
     const own = file.length > 0 ? ['--dir', dir] : ['--bind', '127.0.0.1', '--dir', dir, '--save', '', '--loglevel', 'warning']
     const all = [...file, ...portArgs(usedPort, tls), ...own, ...args.filter((arg) => !file.includes(arg))]
-    const process = spawn(command, all, { stdio: 'ignore', ...(env && { env }) })
-    child = process
-    exited = once(process, 'exit')
+    const run = () => {
+      child = spawn(command, all, { stdio: 'ignore', ...(env && { env }) })
+      exited = once(child, 'exit')
+    }
+    run()
     for (let i = 0; i < 400; i++) {
+      // A connection of another test may have taken the port for a moment.
+      if (child?.exitCode !== null) run()
       const socket = net.connect(usedPort, '127.0.0.1')
       const connected = await Promise.race([once(socket, 'connect').then(() => true), once(socket, 'error').then(() => false)]).catch(() => false)
       socket.destroy()

@@ -145,13 +145,12 @@ t.test('a server that comes back without its log: a gap is told', async (t) => {
 
 t.test('without a server: exit 69 in time, and why', async (t) => {
   const port = await freePort()
-  for (const args of [['join', 'r'], ['watch', 'r'], ['send', 'r', 'CLICKED_PAY'], ['simulate', 'r'], ['token', 'r', '--role', 'device1', '--api-key', 'k']]) {
-    const begin = Date.now()
-    const { exit, stderr } = cli(t, [...args, '--url', `ws://127.0.0.1:${port}`, '--timeout', '0.3'])
+  const commands = [['join', 'r'], ['watch', 'r'], ['send', 'r', 'CLICKED_PAY'], ['simulate', 'r'], ['token', 'r', '--role', 'device1', '--api-key', 'k']]
+  await Promise.all(commands.map(async (args) => {
+    const { exit, stderr } = cli(t, [...args, '--url', `ws://127.0.0.1:${port}`, '--timeout', '2'])
     t.equal(await exit, 69, args.join(' '))
-    t.ok(Date.now() - begin < 5000)
     t.match(stderr(), /^ws-payment-server: .+ECONNREFUSED/)
-  }
+  }))
 })
 
 t.test('a server that takes the connection and says nothing: exit 69 in time, too', async (t) => {
@@ -161,22 +160,19 @@ t.test('a server that takes the connection and says nothing: exit 69 in time, to
   const collecting = setInterval(runInNewContext('gc') as () => void, 20)
   t.teardown(() => clearInterval(collecting))
   for (const args of [['join', 'r'], ['watch', 'r'], ['send', 'r', 'CLICKED_PAY'], ['token', 'r', '--role', 'device1', '--api-key', 'k']]) {
-    const begin = Date.now()
     const { exit, stderr } = cli(t, [...args, '--url', url, '--timeout', '0.3'])
     t.equal(await exit, 69, args.join(' '))
-    t.ok(Date.now() - begin < 5000)
-    t.match(stderr(), /no answer|timeout/)
+    t.match(stderr(), /within 0\.3 s|timeout/, 'its own deadline, and not the default of ten seconds')
   }
 })
 
 t.test('some other server: what it answered is said', async (t) => {
   const url = await strange(t, 'HTTP/1.1 404 Not Found\r\ncontent-length: 5\r\n\r\nhello')
-  const watch = cli(t, ['watch', 'r', '--url', url])
-  t.equal(await watch.exit, 1)
-  t.match(watch.stderr(), /the server answered with status 404: is it a ws-payment-server\?/)
-  const join = cli(t, ['join', 'r', '--url', url, '--timeout', '0.3'])
-  t.equal(await join.exit, 69)
-  t.match(join.stderr(), /Unexpected server response: 404/)
+  for (const command of ['watch', 'join']) {
+    const { exit, stderr } = cli(t, [command, 'r', '--url', url])
+    t.equal(await exit, 1, command)
+    t.match(stderr(), /the server answered with status 404: is it a ws-payment-server\?/)
+  }
 })
 
 t.test('a server that is busy is asked again until the time is over', async (t) => {
@@ -189,9 +185,9 @@ t.test('a server that is busy is asked again until the time is over', async (t) 
 t.test('an event that is in no log in time: exit 69, and what is not known', async (t) => {
   const { url, app } = await listen(t)
   t.intercept(app.broker, 'publish', { value: () => new Promise(() => {}) })
-  const { exit, stderr } = cli(t, ['send', 'r', 'CLICKED_PAY', '--id', 'e1', '--url', url, '--timeout', '1'])
+  const { exit, stderr } = cli(t, ['send', 'r', 'CLICKED_PAY', '--id', 'e1', '--url', url, '--timeout', '3'])
   t.equal(await exit, 69)
-  t.match(stderr(), /nothing from ws:.+ within 1 s \(no answer\): it is not known whether the event e1 got there\n$/)
+  t.match(stderr(), /nothing from ws:.+ within 3 s \(no answer\): it is not known whether the event e1 got there\n$/)
 })
 
 t.test('a room that is closed under an event: exit 1', async (t) => {

@@ -18,7 +18,7 @@ type Environment = Record<string, string>
 /** What does not run as it stands: the server is the test's, and so are the examples; what npm installs is there. */
 const PRELUDE = `
 set -eu
-unset NODE_OPTIONS # tap's: see plain-node.ts
+unset NODE_OPTIONS # see plain-node.ts
 KEY=\${KEY-}
 set -a
 curl () { case "$*" in *event-stream*|*Upgrade*) command curl -sS --max-time 3 "$@" || [ $? = 28 ];; *) command curl -sS --max-time 30 "$@";; esac; }

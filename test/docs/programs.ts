@@ -10,14 +10,14 @@ import type { Test } from 'tap'
 import { browserModule } from '../../src/http/browser-module.js'
 import { ROOT } from '../../src/root.js'
 import { openPage } from '../chromium.js'
+import { without } from '../installed.js'
 import { Peer } from '../peer.js'
 import { plainNode } from '../plain-node.js'
 import { freePort } from '../redis.js'
 import { until } from '../until.js'
 import type { Page } from './page.js'
 
-const PATH = `${process.env.PATH}:/usr/sbin`
-export const withoutNginx = spawnSync('nginx', ['-v'], { env: { PATH } }).status === 0 || process.env.CI === 'true' ? false : 'no nginx on this machine (apt-get install nginx-light)'
+export const withoutNginx = without('nginx', 'nginx-light')
 
 /** Lines without their indentation: an excerpt may stand less deep than in its file. */
 const flat = (text: string) => text.split('\n').map((line) => line.trim()).join('\n')
@@ -84,9 +84,9 @@ export async function runNginx (page: Page, text: string): Promise<string[]> {
   const conf = page.real(text).replace('listen 80;', `listen 127.0.0.1:${port};`).replace('127.0.0.1:8080', `127.0.0.1:${page.port}`)
   writeFileSync(join(dir, 'nginx.conf'), `pid nginx.pid;\nevents {}\nhttp {\naccess_log off;\n${temporary}\n${conf}\n}\n`)
   const args = ['-p', dir, '-c', join(dir, 'nginx.conf'), '-e', 'stderr']
-  const check = spawnSync('nginx', ['-t', ...args], { env: { PATH }, encoding: 'utf8' })
+  const check = spawnSync('nginx', ['-t', ...args], { encoding: 'utf8' })
   if (check.status !== 0) return [check.stderr]
-  const child = spawn('nginx', [...args, '-g', 'daemon off;'], { env: { PATH }, stdio: 'ignore' })
+  const child = spawn('nginx', [...args, '-g', 'daemon off;'], { stdio: 'ignore' })
   const exit = once(child, 'exit')
   page.t.teardown(async () => {
     child.kill('SIGTERM')

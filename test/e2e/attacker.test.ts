@@ -7,7 +7,6 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
-import { ROOT } from '../../src/root.js'
 import { Peer } from '../peer.js'
 import { plainNode } from '../plain-node.js'
 import { freePort } from '../redis.js'
@@ -220,7 +219,7 @@ function quantile (values: number[], q: number): string {
 }
 
 async function startPair (t: Test, url: string, { roomId, tokens }: Room): Promise<{ figures: () => Promise<PairFigures> }> {
-  const child = spawn(...plainNode('--import', import.meta.resolve('tsx'), join(ROOT, 'test/e2e/paying-pair.ts'), url, roomId, tokens.device1, tokens.device2), {
+  const child = spawn(...plainNode(join(import.meta.dirname, 'paying-pair.js'), url, roomId, tokens.device1, tokens.device2), {
     env: { PATH: process.env.PATH }, stdio: ['inherit', 'inherit', 'inherit', 'ipc']
   })
   t.teardown(() => child.kill('SIGKILL'))

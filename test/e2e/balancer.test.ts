@@ -1,5 +1,5 @@
 // Two nodes over one Redis behind a real nginx with the very configuration of deploy/: what passes through it, a rolling restart under load, a node that dies.
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import http, { type IncomingMessage } from 'node:http'
@@ -10,16 +10,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import { ROOT } from '../../src/root.js'
+import { without } from '../installed.js'
 import { Peer } from '../peer.js'
 import { freePort, startRedis, withoutRedis } from '../redis.js'
 import { startProcess, type ServerProcess } from '../server-process.js'
 import { until } from '../until.js'
 import { Client, newFigures } from './balancer-client.js'
 
-// Debian keeps nginx where only root looks.
-const PATH = `${process.env.PATH}:/usr/sbin`
-const HAS_NGINX = spawnSync('nginx', ['-v'], { env: { PATH } }).status === 0
-const withoutNginx = HAS_NGINX || process.env.CI === 'true' ? false : 'no nginx on this machine (apt-get install nginx-light)'
+const withoutNginx = without('nginx', 'nginx-light')
 
 /** What is open while the nodes are restarted. Each room has a watcher and a publisher. */
 const LOAD = { rooms: 1_000, eventsPerSecond: 500 }
@@ -37,7 +35,7 @@ async function startNginx (t: Test, ...upstream: [number, number]): Promise<{ po
     .replace('/dev/stdout', 'access.log')
   t.notMatch(conf, / node\d|listen 8080|[^:]\/dev\/|_path \//, 'all addresses are those of the test, and all paths within its folder')
   writeFileSync(join(dir, 'nginx.conf'), conf)
-  const child = spawn('nginx', ['-p', dir, '-c', join(dir, 'nginx.conf'), '-e', 'stderr', '-g', 'daemon off;'], { env: { PATH }, stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn('nginx', ['-p', dir, '-c', join(dir, 'nginx.conf'), '-e', 'stderr', '-g', 'daemon off;'], { stdio: ['ignore', 'ignore', 'pipe'] })
   const exit = once(child, 'exit')
   let errors = ''
   child.stderr.on('data', (chunk) => { errors += String(chunk) })

@@ -1,18 +1,16 @@
 // Upgrades to protocols that are not spoken here: each is answered as the plain request that it is without `Upgrade` (RFC 9110 §7.8).
-import { execFile, spawnSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { ROOT } from '../../src/root.js'
 import { listen } from '../build.js'
+import { without } from '../installed.js'
 import { Peer } from '../peer.js'
 import { until } from '../until.js'
 import { RawPeer, request } from './hostile/raw.js'
 
 const run = promisify(execFile)
-const has = (command: string) => spawnSync(command, ['--version']).status === 0
-const without = (command: string, debianPackage: string) =>
-  has(command) || process.env.CI === 'true' ? false : `no ${command} on this machine (apt-get install ${debianPackage})`
 
 const H2C = { Connection: 'Upgrade, HTTP2-Settings', Upgrade: 'h2c', 'HTTP2-Settings': 'AAMAAABkAAQCAAAAAAIAAAAA' }
 const KINDS: ReadonlyArray<Record<string, string>> = [

@@ -1,10 +1,12 @@
 // The example of a webhook: only the provider is believed, its result is verified, and a delivery that comes twice is told once.
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { ROOT } from '../../src/root.js'
 import { listen } from '../build.js'
 import { Peer } from '../peer.js'
 import { startExample } from './example.js'
-// @ts-expect-error it is JavaScript, without types of its own
-import { sign } from '../../examples/webhook/signature.js'
+
+const { sign } = await import(join(ROOT, 'examples/webhook/signature.js')) as { sign: (secret: string, time: number, body: string) => string }
 
 const KEY = 'k-1234'
 const SECRET = 'whsec-test'

@@ -10,10 +10,13 @@ const statuses = async (app: FastifyInstance, times: number, headers = {}, remot
   for (let i = 0; i < times; i++) codes.push((await app.inject({ url: '/api/server/status', headers, remoteAddress })).statusCode)
   return codes
 }
+/** Time stands still, however busy the machine is: a second does not end within a test. */
+const monotonic = () => 1_000
 const count = (codes: number[], code: number) => codes.filter((each) => each === code).length
 
 t.test('past the limit: 429 in the envelope, with Retry-After, and after that second it is over', async (t) => {
-  const { app } = await build(t, { env: { REQUESTS_PER_SECOND: '5' } })
+  let now = 1_000
+  const { app } = await build(t, { env: { REQUESTS_PER_SECOND: '5' }, monotonic: () => now })
   t.strictSame(await statuses(app, 7), [200, 200, 200, 200, 200, 429, 429])
   const refused = await app.inject('/api/rooms')
   t.match(refused.json(), { success: false, code: 'RATE_LIMITED', requestId: String })
@@ -21,18 +24,18 @@ t.test('past the limit: 429 in the envelope, with Retry-After, and after that se
   t.notOk(Object.keys(refused.headers).some((name) => name.startsWith('x-ratelimit')))
   t.strictSame(await statuses(app, 3, {}, '10.0.0.1'), [200, 200, 200], 'another address')
   for (const url of ['/', '/health', '/ready', '/docs/json']) t.not((await app.inject(url)).statusCode, 429, `${url} is not counted`)
-  await new Promise((resolve) => setTimeout(resolve, 1050))
+  now += 1_000
   t.strictSame(await statuses(app, 1), [200])
 })
 
 t.test('of a burst in one moment as many are served as may be', async (t) => {
-  const { app } = await build(t, { env: { REQUESTS_PER_SECOND: '5' } })
+  const { app } = await build(t, { env: { REQUESTS_PER_SECOND: '5' }, monotonic })
   const codes = await Promise.all(Array.from({ length: 8 }, () => app.inject('/api/server/status').then(({ statusCode }) => statusCode)))
   t.strictSame([count(codes, 200), count(codes, 429)], [5, 3])
 })
 
 t.test('more callers than are counted at once forget the oldest, and none of the newest', async (t) => {
-  const { app } = await build(t, { env: { REQUESTS_PER_SECOND: '1' } })
+  const { app } = await build(t, { env: { REQUESTS_PER_SECOND: '1' }, monotonic })
   t.strictSame(await statuses(app, 2, {}, '10.0.0.1'), [200, 429])
   for (let n = 0; n < 10_000; n += 500) {
     await Promise.all(Array.from({ length: 500 }, (_, i) => app.inject({ url: '/api/server/status', remoteAddress: `11.${(n + i) >> 16}.${((n + i) >> 8) & 255}.${(n + i) & 255}` })))
@@ -41,7 +44,7 @@ t.test('more callers than are counted at once forget the oldest, and none of the
 })
 
 t.test('a key has a count of its own, wherever it comes from; guesses at keys count for their address', async (t) => {
-  const { app } = await build(t, { env: { REQUESTS_PER_SECOND: '4', API_KEYS: 'one,two' } })
+  const { app } = await build(t, { env: { REQUESTS_PER_SECOND: '4', API_KEYS: 'one,two' }, monotonic })
   const key = (name: string) => ({ authorization: `Bearer ${name}` })
   t.strictSame(await statuses(app, 2, key('one')), [200, 200])
   t.strictSame(await statuses(app, 4, key('one'), '10.0.0.1'), [200, 200, 429, 429])
@@ -56,12 +59,12 @@ t.test('a key has a count of its own, wherever it comes from; guesses at keys co
 t.test('an address behind a proxy is the client\'s, where the proxy is trusted, and only there', async (t) => {
   const env = { REQUESTS_PER_SECOND: '2' }
   const from = (address: string) => ({ 'x-forwarded-for': address })
-  const { app: trusting } = await build(t, { env: { ...env, TRUST_PROXY: '127.0.0.1, 10.0.0.0/8' } })
+  const { app: trusting } = await build(t, { env: { ...env, TRUST_PROXY: '127.0.0.1, 10.0.0.0/8' }, monotonic })
   t.strictSame(await statuses(trusting, 3, from('192.0.2.1')), [200, 200, 429])
   t.strictSame(await statuses(trusting, 1, from('192.0.2.2')), [200])
   t.strictSame(await statuses(trusting, 3, from('192.0.2.3'), '203.0.113.5'), [200, 200, 429])
   t.strictSame(await statuses(trusting, 1, from('192.0.2.4'), '203.0.113.5'), [429], 'a stranger who claims to speak for others is counted as himself')
-  const { app: alone } = await build(t, { env })
+  const { app: alone } = await build(t, { env, monotonic })
   t.strictSame(await statuses(alone, 2, from('192.0.2.1')), [200, 200])
   t.strictSame(await statuses(alone, 1, from('192.0.2.2')), [429])
 })
@@ -71,8 +74,12 @@ t.test('over Redis the nodes count together, and without it they serve', { skip:
   const env = { REQUESTS_PER_SECOND: '10', REDIS_URL: redis.url }
   const [{ app: a }, { app: b }] = [await build(t, { env }), await build(t, { env })]
   await until('both are ready', () => a.broker.ready() && b.broker.ready())
-  const codes = [...await statuses(a, 8), ...await statuses(b, 8)]
-  t.ok(count(codes, 429) >= 4, `both together: ${codes.join(' ')}`)
+  // Redis counts by its own clock, whose second may end before a busy machine has made 16 requests: then another address is tried.
+  let tries = 0
+  await until('both count together', async () => {
+    const address = `10.0.0.${++tries}`
+    return count([...await statuses(a, 8, {}, address), ...await statuses(b, 8, {}, address)], 429) >= 4
+  })
   await redis.kill()
   await until('it is noticed', () => !a.broker.ready())
   t.strictSame(await statuses(a, 20), Array.from({ length: 20 }, () => 200))

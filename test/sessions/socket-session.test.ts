@@ -25,7 +25,6 @@ function setUp (): { session: SocketSession, receive: (bytes: Buffer) => void, s
       sent.push(String(payloadOf(bytes)))
       return 0
     },
-    writeQueueSize: 0
   }
   const closed: number[] = []
   const socket = { isPaused: false, pause: () => {}, resume: () => {}, close: (code: number) => { closed.push(code) } }

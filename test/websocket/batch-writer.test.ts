@@ -45,8 +45,7 @@ async function pair (t: Pick<Test, 'teardown'>, networkOf: (handle: Handle) => W
         writeBuffer: (request, bytes) => {
           direct.push(Buffer.from(bytes).toString())
           return handle.writeBuffer(request, bytes)
-        },
-        get writeQueueSize () { return handle.writeQueueSize }
+        }
       }
     },
     get writableLength () { return inner.writableLength },

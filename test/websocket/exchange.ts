@@ -14,9 +14,9 @@ export type Way = typeof WAYS[number]
 
 export interface Run { readonly test: Case, readonly path: Path, readonly way: Way }
 
-/** Every case, in every way, on these paths. */
-export function runsOf (cases: readonly Case[], paths: readonly Path[] = PATHS): Run[] {
-  return cases.flatMap((test) => WAYS.flatMap((way) => paths.map((path) => ({ test, path, way }))))
+/** Every case, in each of these ways and on each of these paths; all of them where none are named. */
+export function runsOf (cases: readonly Case[], { ways = WAYS, paths = PATHS }: { ways?: readonly Way[], paths?: readonly Path[] } = {}): Run[] {
+  return cases.flatMap((test) => ways.flatMap((way) => paths.map((path) => ({ test, path, way }))))
 }
 
 /** Writes of one run, at most: large messages go in larger pieces than one byte. */

@@ -100,7 +100,7 @@ t.test('a peer that says goodbye is answered in its own words, and is gone witho
     const { socket, peer, heard, answers, adopted } = await pair(t)
     heard.length = 0
     peer.write(Buffer.concat([frame('the last'), frame(data, { opcode: CLOSE })]))
-    await until('it is over', () => peer.readableEnded)
+    await until('it is over for both', () => peer.readableEnded && heard.includes(`closed ${code}`))
     t.strictSame(heard, ['the last', 'closing', `closed ${code}`])
     t.strictSame(Buffer.concat(answers), Buffer.concat([Buffer.from([0x88, data.length]), data]))
     socket.close(1012, 'restarting')

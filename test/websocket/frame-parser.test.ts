@@ -130,7 +130,7 @@ const frames = fc.array(fc.oneof({ weight: 12, arbitrary: plain }, { weight: 3, 
 /** Where the bytes are cut, as shares of the whole. */
 const cuts = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 6 })
 
-t.test('however bytes are cut, mixed and broken, ws and its stand-in hear the same', { timeout: 120_000 }, async (t) => {
+t.test('however bytes are cut, mixed and broken, ws and its stand-in hear the same', async (t) => {
   const [past, alone] = [await serve('reader'), await serve('ws')]
   t.teardown(() => [past, alone].forEach(({ server }) => server.closeAllConnections() ?? server.close()))
   const seen = { past: 0, closed: 0, failed: 0, leftToWs: 0, goodbyes: 0 }

@@ -111,7 +111,7 @@ t.test('what could be read in two ways, or is not for the socket\'s route, is le
   ] as const) t.equal(readHandshake(bytes), undefined, what)
 })
 
-t.test('whatever is taken for a handshake, HTTP takes for the same one', { timeout: 60_000 }, async (t) => {
+t.test('whatever is taken for a handshake, HTTP takes for the same one', async (t) => {
   const server = createServer((_request, response) => { response.end() })
   let heard: { request: IncomingMessage, head: Buffer } | undefined
   server.on('upgrade', (request: IncomingMessage, network: Duplex, head: Buffer) => {

@@ -1,4 +1,4 @@
-// A process that runs cases against a compiled server within it, so that each write is read by itself: `run-cases.ts FOLDER GROUP`.
+// A process that runs cases against a compiled server within it, so that each write is read by itself: `run-cases.js FOLDER GROUP`.
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { CASES, LIMIT_CASES } from './cases.js'
@@ -19,7 +19,7 @@ await app.listen({ port: 0, host: '127.0.0.1' })
 const { port } = app.server.address() as { port: number }
 const cases = isLimit ? LIMIT_CASES : CASES.filter(({ id }) => id.startsWith(group))
 let fault: string | undefined
-await inParallel(runsOf(cases, ['fast']), async (run) => {
+await inParallel(runsOf(cases, { paths: ['fast'] }), async (run) => {
   const found = await faultOf(port, run)
   fault ??= found
 }, () => fault !== undefined)

@@ -13,7 +13,10 @@ export interface WriteCallbacks {
 export type WriteOutcome = 'written' | 'pending' | 'refused'
 
 /** The part of a handle that a {@link HandleWriter} uses. */
-export type WritableHandle = Pick<Handle, 'writeBuffer' | 'writeQueueSize'>
+export type WritableHandle = Pick<Handle, 'writeBuffer'>
+
+/** Async id of a request that no write has used. */
+const UNUSED = -1
 
 /** Writes to connections whose stream, if there is one, has an empty buffer. One object per server. */
 export class HandleWriter {
@@ -27,13 +30,15 @@ export class HandleWriter {
   write (handle: WritableHandle, bytes: Uint8Array, writer: WriteCallbacks): WriteOutcome {
     const passed = this.#request
     const result = handle.writeBuffer(passed, bytes)
-    if (result === 0 && (passed === null || handle.writeQueueSize === 0)) return 'written'
+    // An empty queue of the handle would not show this: libuv may have queued the bytes that the kernel did not take, and written them within the same call.
+    // Node.js aborts the process if a request is used again before its callback.
+    if (result === 0 && (passed === null || passed.getAsyncId!() === UNUSED)) return 'written'
     this.#request = newRequest()
     const request = result === 0 ? passed : result
     // A libuv error code, or undefined from a closed handle.
     if (!request || typeof request === 'number') return 'refused'
-    // The request is not in the queue, so it has completed already.
-    if (handle.writeQueueSize === 0) return request.writeStatus === 0 ? 'written' : 'refused'
+    // Completed before there was a callback.
+    if (typeof request.writeStatus === 'number') return request.writeStatus === 0 ? 'written' : 'refused'
     // libuv holds only a pointer: keep the bytes from being garbage collected.
     request.buffer = bytes
     request.oncomplete = (status) => {

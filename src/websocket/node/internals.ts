@@ -7,6 +7,8 @@ import type { Writable } from 'node:stream'
 export interface WriteRequest {
   oncomplete?: (status: number) => void
   buffer?: Uint8Array
+  /** Async id of a request for `writeBuffer`: -1 unless a write in flight uses it. */
+  readonly getAsyncId?: () => number
   /** Since Node.js 26: the status of a write that completed before `oncomplete` was set. */
   readonly writeStatus?: number | null
 }
@@ -65,6 +67,7 @@ export function findInternals (SocketClass: new (options: object) => Socket = So
     socket.write(Buffer.alloc(1))
     socket._final(() => {})
     if (!handle.onread || request === undefined || !shutdownRequest) return undefined
+    if (request !== null && typeof request.getAsyncId !== 'function') return undefined
     const readLength = () => {
       length = 0
       handle.onread!()
@@ -99,8 +102,6 @@ export interface Handle {
    * @returns 0 if the write was accepted, a negative libuv error code, the request that Node.js created for a write in flight, or undefined after close
    */
   readonly writeBuffer: (request: WriteRequest | null, bytes: Uint8Array) => number | WriteRequest | undefined
-  /** Bytes that libuv has not written yet. */
-  readonly writeQueueSize: number
   /** Sends FIN after the writes in flight. @returns a negative libuv error code on failure */
   readonly shutdown: (request: object) => number
   readonly getpeername: (peer: Peer) => number
@@ -112,7 +113,7 @@ const METHODS = ['useUserBuffer', 'readStart', 'writeBuffer', 'shutdown', 'getpe
 
 /** True if a handle has all expected methods. Handles of Unix domain sockets and of TLS are of other classes. */
 export function isTcpHandle (handle: Partial<Handle> | null | undefined): handle is Handle {
-  return METHODS.every((method) => typeof handle?.[method] === 'function') && typeof handle!.writeQueueSize === 'number'
+  return METHODS.every((method) => typeof handle?.[method] === 'function')
 }
 
 /** Handle of a socket that passed {@link hasKnownHandle}; undefined once the socket is closed. */

@@ -94,10 +94,9 @@ t.test('Redis goes and comes back', { skip: withoutRedis }, async (t) => {
   await until('what could not be announced is', () => b.heard.elsewhere.length > 0)
 
   process.kill(redis.pid, 'SIGSTOP')
-  const since = Date.now()
+  // Redis is resumed only after these answers: they do not wait for it.
   const unanswered = await Promise.all([a.publish(4, { id: 'x' }), b.publish(5)])
   t.match(unanswered, [{ code: 'UNAVAILABLE' }, { code: 'UNAVAILABLE' }])
-  t.ok(Date.now() - since < 2000, 'within 2 s')
   process.kill(redis.pid, 'SIGCONT')
   await until('both are ready again', () => a.broker.ready() && b.broker.ready())
   const retried = await a.publish(4, { id: 'x' }) as Published
@@ -130,9 +129,7 @@ t.test('two nodes over a cluster: a master dies, and the others go on', { skip: 
   // Without it only a part of the slots is served.
   await Promise.all(servers.slice(1).map(({ client }) => client.config('SET', 'cluster-require-full-coverage', 'no')))
   await servers[0]!.kill()
-  const since = Date.now()
   const results = await Promise.all(rooms.map((roomId) => a.publish(3, { roomId })))
-  t.ok(Date.now() - since < 5000, `answered within ${Date.now() - since} ms`)
   const refused = results.filter((result) => result instanceof Failure)
   t.ok(refused.length > 0 && refused.length < 30, `${refused.length} of 30 rooms are on the dead shard`)
   t.strictSame([...new Set(refused.map((result) => (result as Failure).code))], ['UNAVAILABLE'])

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { BEAT_INTERVAL } from '../../../src/broker/redis/nodes.js'
+import { withoutOpenssl } from '../../certificates.js'
 import { freePort, startCluster, startRedis, startSentinel, withoutRedis, type RedisServer } from '../../redis.js'
 import { until } from '../../until.js'
 import { startBroker, startNode, type NodeOptions } from './node.js'
@@ -146,7 +147,7 @@ t.test('an eviction policy that drops rooms is told once', { skip: withoutRedis 
   t.equal(toldBy(node).filter((what) => what === 'evicts').length, 1)
 })
 
-t.test('a Redis that cannot be reached', { skip: withoutRedis }, async (t) => {
+t.test('a Redis that cannot be reached', { skip: withoutRedis || withoutOpenssl }, async (t) => {
   /** The cause is told at the start, again after a minute, and no more often. */
   const isTold = async (t: Test, url: string, code: string, reason: RegExp, options: NodeOptions = {}) => {
     const node = await startBroker(t, url, { ...options, mayFail: true, mayBeDown: true })

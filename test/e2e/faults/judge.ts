@@ -2,7 +2,7 @@
 import type { Test } from 'tap'
 import { summary, type Outcome } from './scenario.js'
 
-/** For the load's random numbers. `SEED=7 npx tap run …` tries another run. */
+/** For the load's random numbers. `SEED=7 npm test -- …` tries another run. */
 export const SEED = Number(process.env.SEED ?? 1)
 
 /** @param mayLose something may be lost, and must then have been declared; otherwise nothing need be */

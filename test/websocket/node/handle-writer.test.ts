@@ -4,7 +4,7 @@ import { Socket } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import t from 'tap'
 import { HandleWriter, type WriteOutcome, type WriteCallbacks } from '../../../src/websocket/node/handle-writer.js'
-import type { Handle } from '../../../src/websocket/node/internals.js'
+import type { Handle, WriteRequest } from '../../../src/websocket/node/internals.js'
 import { until } from '../../until.js'
 import { accepted } from '../accepted.js'
 
@@ -78,10 +78,45 @@ t.test('a write that fails was not written: a stream fails with it as it always 
   t.equal(String(await buffer(other.peer)), 'well')
 })
 
-t.test('a request that Node.js returns and does not queue was written at once, or not at all', async (t) => {
+t.test('a request that Node.js returns with a status was written at once, or not at all', async (t) => {
   const writer: WriteCallbacks = { onWritten: () => t.fail('told'), onFailed: () => t.fail('told') }
-  for (const [writeStatus, outcome] of [[0, 'written'], [-32, 'refused'], [null, 'refused']] as const) {
-    t.equal(handles.write({ writeBuffer: () => ({ writeStatus }), writeQueueSize: 0 }, Buffer.from('x'), writer), outcome, `status ${writeStatus}`)
+  for (const [writeStatus, outcome] of [[0, 'written'], [-32, 'refused'], [null, 'pending']] as const) {
+    t.equal(handles.write({ writeBuffer: () => ({ writeStatus }) }, Buffer.from('x'), writer), outcome, `status ${writeStatus}`)
   }
-  t.equal(handles.write({ writeBuffer: () => undefined, writeQueueSize: 0 }, Buffer.from('x'), writer), 'refused', 'a handle that is gone')
+  t.equal(handles.write({ writeBuffer: () => undefined }, Buffer.from('x'), writer), 'refused', 'a handle that is gone')
+})
+
+t.test('a write that libuv queued and finished within the call is under way until its callback, and its request is not used again', async (t) => {
+  const used: WriteRequest[] = []
+  const handle = {
+    writeBuffer: (passed: WriteRequest | null) => {
+      const request = passed ? Object.assign(passed, { getAsyncId: () => 7 }) : { writeStatus: null }
+      used.push(request)
+      return passed ? 0 : request
+    }
+  }
+  let written = 0
+  const writer: WriteCallbacks = { onWritten: () => { written++ }, onFailed: () => t.fail('it was written') }
+  for (let n = 0; n < 2; n++) t.equal(handles.write(handle, Buffer.from('x'), writer), 'pending')
+  t.not(used[0], used[1])
+  for (const request of used) request.oncomplete!(0)
+  t.equal(written, 2)
+})
+
+t.test('large writes to a peer that reads at the same time arrive whole and once', async (t) => {
+  const { handle, peer } = await accepted(t)
+  let heard = 0
+  peer.on('data', (chunk: Buffer) => { heard += chunk.length })
+  let sent = 0
+  for (let n = 0; n < 200; n++) {
+    const bytes = Buffer.alloc(100_000 + n * 5_000)
+    sent += bytes.length
+    const outcome = await new Promise<WriteOutcome>((resolve) => {
+      const outcome = handles.write(handle, bytes, { onWritten: () => resolve('written'), onFailed: () => resolve('refused') })
+      if (outcome !== 'pending') resolve(outcome)
+    })
+    if (outcome !== 'written') t.fail(outcome)
+  }
+  await until('all of it has come', () => heard >= sent)
+  t.equal(heard, sent)
 })

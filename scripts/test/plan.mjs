@@ -1,0 +1,67 @@
+// Jobs of a run: which files it has, and which of them share a process.
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { ROOT } from './compile.mjs'
+
+/** Folders and files of `npm run test:full`, in the order in which they start: each takes about ten seconds of a processor or more, or runs a browser. */
+const LONG = [
+  'test/websocket/mutants.test.ts',
+  'test/clock/',
+  'test/openapi-fuzz.test.ts',
+  'test/e2e/balancer.test.ts',
+  'test/e2e/faults/',
+  'test/e2e/hostile/',
+  'test/docs.test.ts',
+  'test/sdk.test.ts',
+  'test/log-leaks.test.ts',
+  'test/broker/redis/log-leaks.test.ts',
+  'test/broker/redis/schemes.test.ts',
+  'test/bench/capacity.test.ts',
+  'test/e2e/attacker.test.ts',
+  'test/websocket/conformance-pieces.test.ts',
+  'test/e2e/browser.test.ts',
+  'test/e2e/client-browser.test.ts',
+  'test/e2e/playground.test.ts',
+  'test/e2e/playground-page.test.ts'
+]
+/** Folders whose files get a process each, since they start servers and wait for them; and files that change their process. */
+const ALONE = [
+  'test/e2e/',
+  'test/broker/redis/'
+]
+
+/** Place of the entry of a list that a file belongs to; -1 without one. */
+const placeIn = (list, file) => list.findIndex((entry) => entry.endsWith('/') ? file.startsWith(entry) : file === entry)
+const isLong = (file) => placeIn(LONG, file) >= 0
+const isAlone = (file) => placeIn(ALONE, file) >= 0
+
+/** All test files, as paths from the project's root. */
+const allFiles = () => filesIn(join(ROOT, 'test'))
+
+function filesIn (folder) {
+  return readdirSync(folder, { recursive: true }).filter((name) => name.endsWith('.test.ts')).map((name) => relative(ROOT, join(folder, name))).sort()
+}
+
+/**
+ * The files of a run.
+ * @param named files and folders, from the working directory; without any it is the quick tests, or the long ones
+ * @throws where a name is none of a test, or of a folder with tests
+ */
+export function choose (named, { long = false } = {}) {
+  if (named.length === 0) return allFiles().filter((file) => isLong(file) === long)
+  return [...new Set(named.flatMap((name) => {
+    const path = resolve(name)
+    const files = !existsSync(path) ? [] : statSync(path).isDirectory() ? filesIn(path) : [relative(ROOT, path)]
+    if (!files.some((file) => file.endsWith('.test.ts'))) throw new Error(`no test there: ${name}`)
+    return files
+  }))]
+}
+
+/** Jobs for these files: one for the files of a folder, one for each file that needs a process to itself. The largest begin first. */
+export function plan (files) {
+  const alone = files.filter((file) => isAlone(file) || isLong(file)).sort((a, b) => placeIn(LONG, a) - placeIn(LONG, b)).map((file) => ({ name: file, files: [file] }))
+  const folders = new Map()
+  for (const file of files.filter((file) => !isAlone(file) && !isLong(file))) folders.set(dirname(file), [...folders.get(dirname(file)) ?? [], file])
+  const shared = [...folders].map(([folder, files]) => ({ name: files.length === 1 ? files[0] : folder, files }))
+  return [...shared.sort((a, b) => b.files.length - a.files.length), ...alone]
+}

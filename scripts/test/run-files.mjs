@@ -1,0 +1,28 @@
+// The process of one job: imports its test files one after the other, so that what they share is loaded once.
+// Arguments: the job's name, then the compiled files. With COVERAGE_FOLDER set it leaves there what it has covered.
+import { once } from 'node:events'
+import { pathToFileURL } from 'node:url'
+import { FILE_TIMEOUT_MS } from './settings.mjs'
+
+const [name, ...files] = process.argv.slice(2)
+// tap names the folder of a test's fixtures after the script.
+process.argv.splice(1, process.argv.length, name)
+
+// Started by the runner: whatever ends that must end this process and its children.
+process.once('disconnect', () => process.kill(-process.pid, 'SIGKILL'))
+process.channel?.unref()
+
+if (process.env.COVERAGE_FOLDER) {
+  const { record } = await import('./coverage.mjs')
+  record(process.env.COVERAGE_FOLDER)
+}
+
+const { default: t } = await import('tap')
+for (const [n, file] of files.entries()) {
+  // For the runner.
+  t.comment(`file ${n}`)
+  // Counted from now on. A file may set another one for itself.
+  t.setTimeout(FILE_TIMEOUT_MS)
+  await import(pathToFileURL(file))
+  if (!t.idle) await once(t, 'idle')
+}

@@ -1,0 +1,165 @@
+// The wall clock of one node, and that of Redis, are put back and forward: what the nodes share begins and ends as on one clock.
+import t, { type Test } from 'tap'
+import { BEAT_INTERVAL } from '../../src/broker/redis/nodes.js'
+import { SWEEP_INTERVAL } from '../../src/broker/redis/redis-broker.js'
+import { CHECK_INTERVAL } from '../../src/broker/redis/room-sync.js'
+import { build } from '../build.js'
+import { Peer } from '../peer.js'
+import { startRedis, withoutRedis, type RedisServer } from '../redis.js'
+import { until } from '../until.js'
+import { DAY, dateNow, event, MINUTE, start, STEPS, type Step, type Timer } from './steps.js'
+
+// 36 pairs of nodes, each of which waits about a second until it is ready.
+t.setTimeout(600_000)
+
+t.test('over Redis', { skip: withoutRedis }, async (t) => {
+  const redis = await startRedis(t)
+  let count = 0
+
+  /** A node whose wall clock will be off, and another one on Redis' time. Their monotonic clocks move with `pass`, that of Redis by itself. */
+  const nodes = async (t: Test, step: Step, env: Record<string, string> = {}) => {
+    const prefix = `clock${++count}`
+    const settings = { REDIS_URL: redis.url, REDIS_PREFIX: prefix, ...env }
+    const world = await start(t, step, settings)
+    const { app: other } = await build(t, { env: settings, now: dateNow, monotonic: () => 5_000 })
+    await until('both nodes are ready', () => world.app.broker.ready() && other.broker.ready())
+    const restOfOther = async (url: string) => (await other.inject(url)).statusCode
+    return { ...world, other, restOfOther, room: `${prefix}:{r}`, registry: `${prefix}:{@nodes}`, index: `${prefix}:{@rooms}`, prefix, redis }
+  }
+  type Nodes = Awaited<ReturnType<typeof nodes>>
+  const redisTime = async ({ client }: RedisServer) => {
+    const [seconds, micros] = await client.time()
+    return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)
+  }
+
+  const SHARED: ReadonlyArray<Omit<Timer, 'holds'> & { readonly holds: (t: Test, nodes: Nodes) => Promise<void> }> = [
+    {
+      what: 'REST requests are refused for the rest of a second',
+      env: { REQUESTS_PER_SECOND: '1' },
+      holds: async (t, { rest, step, redis, prefix }) => {
+        const ask = async () => (await rest('GET', '/api/server/status')).status
+        await ask()
+        step()
+        await ask()
+        const left = await redis.client.pttl(`${prefix}:rate:address:127.0.0.1`)
+        t.ok(left <= 1_000, `${left} ms`)
+        await until('it is served again', async () => await ask() === 200)
+      }
+    },
+    {
+      what: 'an empty room is kept for its retention, whichever node looks at it',
+      env: { ROOM_RETENTION_SECONDS: '60' },
+      holds: async (t, { app, rest, restOfOther, step, redis, room }) => {
+        await rest('POST', '/api/rooms/r/events', event)
+        const { data: { epoch } } = await rest('GET', '/api/rooms/r')
+        step()
+        await app.broker.tick()
+        t.match(await rest('GET', '/api/rooms/r'), { status: 200, data: { epoch } })
+        t.match(await rest('POST', '/api/rooms/r/events', event), { status: 201, data: { epoch, seq: 2 } })
+        t.equal(await restOfOther('/api/rooms/r'), 200)
+        await rest('POST', '/api/rooms/new/events', event)
+        for (const key of [room, room.replace('{r}', '{new}')]) {
+          const left = Number(await redis.client.hget(key, 'until')) - await redisTime(redis)
+          t.ok(left > 0 && left <= MINUTE, `${left} ms`)
+        }
+      }
+    },
+    {
+      what: 'a room with a deadline ends then, on both nodes',
+      holds: async (t, { app, connect, rest, restOfOther, step, pass, redis }) => {
+        const before = await redisTime(redis)
+        step()
+        const { data: { expiresAt } } = await rest('POST', '/api/rooms', { roomId: 'r', ttlSeconds: 3 })
+        t.ok(expiresAt >= before + 3_000 && expiresAt <= await redisTime(redis) + 3_000, 'it is told by the clock of Redis')
+        const peer = await connect()
+        await peer.join('r')
+        await app.broker.tick()
+        t.notOk(peer.frames.some(({ type }) => type === 'ROOM_CLOSED'))
+        pass(3_000)
+        await app.broker.tick()
+        t.equal((await peer.next('ROOM_CLOSED')).payload.reason, 'expired')
+        await until('it is over for both', async () => (await rest('GET', '/api/rooms/r')).status === 410 && await restOfOther('/api/rooms/r') === 410)
+      }
+    },
+    {
+      what: 'a room that was closed is remembered',
+      holds: async (t, { rest, restOfOther, step }) => {
+        await rest('POST', '/api/rooms', { roomId: 'r' })
+        await rest('DELETE', '/api/rooms/r')
+        step()
+        t.equal((await rest('POST', '/api/rooms/r/events', event)).status, 410)
+        t.equal(await restOfOther('/api/rooms/r'), 410)
+      }
+    },
+    {
+      what: 'an occupied room is kept from its end, its position is compared, the index is swept, and the node says that it lives',
+      env: { ROOM_RETENTION_SECONDS: '60' },
+      holds: async (t, { app, other, connect, rest, step, pass, redis, room, registry, index, prefix }) => {
+        const peer = await connect()
+        await peer.join('r')
+        await rest('POST', '/api/rooms', { roomId: 'gone' })
+        await app.redis!.subscriber.sunsubscribe(`${prefix}:db0:{r}`)
+        await other.inject({ method: 'POST', url: '/api/rooms/r/events', payload: event })
+        await redis.client.del(`${prefix}:{gone}`, `${index}:sweeper`)
+        const registered = await redis.client.zrange(registry, '0', '-1')
+        t.equal(registered.length, 2)
+        step()
+        pass(Math.max(BEAT_INTERVAL, CHECK_INTERVAL, SWEEP_INTERVAL, 15_000))
+        await redis.client.del(registry)
+        await redis.client.pexpire(room, 30_000)
+        await app.broker.tick()
+        t.equal(await redis.client.zcard(registry), 1, 'a sign of life')
+        t.ok(await redis.client.pttl(room) > 30_000, 'kept')
+        t.equal(peer.events.length, 1, 'the event that was missed')
+        t.equal(await redis.client.zscore(index, 'gone'), null, 'swept')
+      }
+    },
+    {
+      what: 'a node is given up twenty seconds after its last sign of life',
+      holds: async (t, { app, other, connect, step, pass, redis, registry }) => {
+        const [watch, far] = [await connect(), await Peer.inject(t, other)]
+        watch.send('JOIN_ROOM', { roomId: 'r', deviceId: 'shop', presence: true })
+        await watch.next('ROOM_JOINED')
+        await far.join('r', 'phone')
+        await watch.next('DEVICE_JOINED')
+        step()
+        for (let time = BEAT_INTERVAL; time < 20_000; time += BEAT_INTERVAL) {
+          pass(BEAT_INTERVAL)
+          // The other one's clock stands still: it does not say so again.
+          await redis.client.del(registry)
+          await app.broker.tick()
+        }
+        await watch.settled()
+        t.notOk(watch.frames.some(({ type }) => type === 'DEVICE_LEFT'))
+        pass(BEAT_INTERVAL)
+        await redis.client.del(registry)
+        await app.broker.tick()
+        t.equal((await watch.next('DEVICE_LEFT')).payload.deviceId, 'phone')
+      }
+    }
+  ]
+
+  for (const { what, env, holds } of SHARED) {
+    t.test(what, async (t) => {
+      for (const step of STEPS) await t.test(step.name, async (t) => holds(t, await nodes(t, step, env)))
+    })
+  }
+
+  t.test('where the clock of Redis is put back, no request is refused and no node listed for so long', async (t) => {
+    for (const behind of [MINUTE, DAY]) {
+      const { app, rest, pass, registry, prefix } = await nodes(t, STEPS[0]!, { REQUESTS_PER_SECOND: '1' })
+      const ask = async () => (await rest('GET', '/api/server/status')).status
+      await ask()
+      const key = `${prefix}:rate:address:127.0.0.1`
+      // What was written before then has all of its time still before it, and the step as well.
+      await redis.client.set(key, '100', 'PX', 1_000 + behind)
+      await redis.client.zadd(registry, String(await redisTime(redis) + 15_000 + behind), 'a node that died')
+      t.equal(await ask(), 200)
+      t.ok(await redis.client.pttl(key) <= 1_000)
+      pass(BEAT_INTERVAL)
+      await app.broker.tick()
+      t.equal(await redis.client.zscore(registry, 'a node that died'), null)
+      t.equal(await redis.client.zcard(registry), 2)
+    }
+  })
+})

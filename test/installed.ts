@@ -1,0 +1,22 @@
+// Programs besides Node.js that some tests need. Without one these tests are skipped and say so; in CI they fail instead.
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+/** Path of a program that is on the PATH. */
+export function pathOf (program: string): string | undefined {
+  return (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, program)).find((path) => {
+    try {
+      accessSync(path, constants.X_OK)
+      return true
+    } catch { return false }
+  })
+}
+
+/**
+ * For the `skip` of a test's options.
+ * @param debianPackage the one that has the program
+ * @returns why the test cannot run here, or false
+ */
+export function without (program: string, debianPackage: string): string | false {
+  return pathOf(program) !== undefined || process.env.CI === 'true' ? false : `no ${program} on this machine (apt-get install ${debianPackage})`
+}

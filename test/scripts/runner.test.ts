@@ -1,0 +1,82 @@
+// The test runner: it counts what its processes report, tells a failure with its file, and leaves nothing running.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { ROOT } from '../../src/root.js'
+import { until } from '../until.js'
+
+interface Failure { file: string, names: string[], diagnostics?: { at?: object } }
+interface Result { passed: number, failed: number, skips: string[], output: string }
+type RunJob = (job: { name: string, files: string[] }, options: { onFailure: (failure: Failure) => void }) => Promise<Result>
+const { runJob } = await import(join(ROOT, 'scripts/test/process.mjs')) as { runJob: RunJob }
+
+const PASSES = `import t from 'tap'
+t.test('outer', async (t) => {
+  t.pass('one')
+  await t.test('inner', async (t) => { t.pass('two') })
+  t.test('not here', { skip: 'no moon' }, async () => {})
+})`
+const FAILS = `import t from 'tap'
+t.test('outer', async (t) => {
+  t.pass('one')
+  await t.test('inner', async (t) => { t.equal(1, 2, 'is two') })
+  console.log('a word on the way')
+})`
+/** Starts a process that would outlive it, writes its id to a file, and is killed. */
+const KILLED = `import { spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import t from 'tap'
+t.test('outer', async (t) => {
+  t.pass('one')
+  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1_000)'], { stdio: 'inherit' })
+  writeFileSync(import.meta.dirname + '/child', String(child.pid))
+  setTimeout(() => process.kill(process.pid, 'SIGKILL'), 50)
+  await new Promise((resolve) => setTimeout(resolve, 60_000))
+})`
+
+const isAlive = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0)
+  } catch { return false }
+}
+
+t.test('the assertions of all files of a job are counted, and the reasons of those that were skipped', async (t) => {
+  const folder = t.testdir({ 'a.test.js': PASSES, 'b.test.js': PASSES })
+  const result = await runJob({ name: 'job', files: [join(folder, 'a.test.js'), join(folder, 'b.test.js')] }, { onFailure: ({ names }) => t.fail(names.join()) })
+  t.match(result, { passed: 4, failed: 0, skips: ['no moon', 'no moon'] })
+})
+
+t.test('a failure is told with its file and all its names, and what the process printed is kept', async (t) => {
+  const folder = t.testdir({ 'a.test.js': PASSES, 'b.test.js': FAILS })
+  const failures: Failure[] = []
+  const result = await runJob({ name: 'job', files: [join(folder, 'a.test.js'), join(folder, 'b.test.js')] }, { onFailure: (failure) => failures.push(failure) })
+  t.match(result, { passed: 3, failed: 1 })
+  t.match(result.output, /a word on the way/)
+  t.match(failures, { length: 1, 0: { file: /b\.test\.js$/, names: ['outer', 'inner', 'is two'], diagnostics: { at: Object } } })
+})
+
+t.test('a process that is killed, or that cannot load its file, is a failure; what it had started is ended with it', async (t) => {
+  const folder = t.testdir({ 'killed.test.js': KILLED, 'missing.test.js': "import './nowhere.js'" })
+  for (const [file, name] of [['killed', 'ended by SIGKILL'], ['missing', /Cannot find module/]] as const) {
+    const failures: Failure[] = []
+    await runJob({ name: 'job', files: [join(folder, `${file}.test.js`)] }, { onFailure: (failure) => failures.push(failure) })
+    t.match(failures, { length: 1, 0: { file: new RegExp(file) } })
+    t.match(failures[0]!.names.at(-1), name)
+  }
+  const pid = Number(readFileSync(join(folder, 'child'), 'utf8'))
+  await until('the child is gone', () => !isAlive(pid))
+})
+
+t.test('the processes end when the runner is killed', async (t) => {
+  const folder = t.testdir({ 'long.test.js': KILLED.replace(', 50)', ', 60_000)') })
+  const runner = spawn(process.execPath, ['--input-type=module', '-e', `
+    import { runJob } from ${JSON.stringify(join(ROOT, 'scripts/test/process.mjs'))}
+    await runJob({ name: 'job', files: [${JSON.stringify(join(folder, 'long.test.js'))}] }, { onFailure: () => {} })`], { stdio: 'ignore' })
+  const child = () => { try { return Number(readFileSync(join(folder, 'child'), 'utf8')) } catch { return 0 } }
+  await until('the test has started its process', () => child() > 0)
+  runner.kill('SIGKILL')
+  await once(runner, 'exit')
+  await until('that process is gone', () => !isAlive(child()))
+})
