@@ -86,8 +86,8 @@ export default fp(async (app) => {
     config: { action: 'public' },
     exposeHeadRoute: false,
     schema: { hide: true },
-    // The upgrade happens in a hook and not in the handler: @fastify/websocket wraps handlers, also that of an outer context with sockets of its own.
-    preValidation: upgrade
+    // The upgrade happens in the last hook and not in the handler: @fastify/websocket wraps handlers, also that of an outer context with sockets of its own.
+    preHandler: upgrade
   }, async (_request, reply) => reply.fail(new Failure('NOT_FOUND')))
 
   app.addHook('preClose', async () => {

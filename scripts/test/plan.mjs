@@ -27,7 +27,8 @@ const LONG = [
 /** Folders whose files get a process each, since they start servers and wait for them; and files that change their process. */
 const ALONE = [
   'test/e2e/',
-  'test/broker/redis/'
+  'test/broker/redis/',
+  'test/plugins/tracing.test.ts'
 ]
 
 /** Place of the entry of a list that a file belongs to; -1 without one. */

@@ -154,7 +154,7 @@ for (const FAST_PATH of ['auto', 'off'] as const) {
       prepare: (app) => {
         app.register(async (child) => {
           child.addHook('onRequest', async () => t.fail('the hook runs for a socket'))
-          child.get('/theirs', async () => 'theirs')
+          child.get('/theirs', { config: { action: 'public' } }, async () => 'theirs')
         })
       }
     })

@@ -170,7 +170,7 @@ t.test('past MAX_CONNECTIONS a handshake is a 503, however many come at once, an
   const stream = await fetch(`http://127.0.0.1:${port}/api/rooms/r/events`, { headers: { accept: 'text/event-stream' } })
   t.equal(stream.status, 503, 'an event stream is a connection too')
   t.equal(app.sessions.size, 5)
-  await until('the refused ones are gone, and fetch keeps its connection', async () => await httpConnections(app) === 1)
+  await until('the refused ones are gone, and fetch keeps its connection', async () => await connections(app) === 5 + 1)
   open[0]!.terminate()
   await until('its place is free', () => app.sessions.size === 4)
   t.ok(await attempt(t, url) instanceof WebSocket)
@@ -214,6 +214,6 @@ t.test('behind a proxy that writes ports, brackets or nonsense, an address is st
 })
 
 /** Connections that are no sockets, as the server counts its own. */
-async function httpConnections (app: Awaited<ReturnType<typeof listen>>['app']): Promise<number> {
+async function connections (app: Awaited<ReturnType<typeof listen>>['app']): Promise<number> {
   return await new Promise((resolve, reject) => app.server.getConnections((error, count) => { error ? reject(error) : resolve(count) }))
 }
