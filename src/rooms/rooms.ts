@@ -1,20 +1,19 @@
-// Rooms of this node: membership, delivery of events to members, and joins that miss no event between replay and live delivery.
+// Rooms of this node: joins that miss no event between replay and live delivery, publishing, and the end of a room.
 import { mapMaybePromise, type MaybePromise } from '../maybe-promise.js'
 import { ANONYMOUS, isAllowed, type Claims, type PolicySettings } from '../auth/policy.js'
-import type { Broker, CloseCause, LogEntry, Published, ReadFrom, RoomView } from '../broker/broker.js'
+import type { Broker, Published, ReadFrom, RoomView } from '../broker/broker.js'
 import type { Clocks } from '../clock.js'
-import { CLOSE, Failure } from '../errors.js'
+import { Failure } from '../errors.js'
 import type { Metrics } from '../metrics/metrics.js'
-import { encodeFrame } from '../protocol/encode.js'
 import { EVENTS, type Role } from '../protocol/events.js'
-import type { RoomClosed, RoomMember } from '../protocol/server-frames.js'
+import type { RoomMember } from '../protocol/server-frames.js'
+import { catchUp, flushBuffered } from './catch-up.js'
+import { Delivery } from './delivery.js'
 import type { Log } from './log.js'
+import { Memberships, type MembershipLimits } from './memberships.js'
 import { Presence, type MemberInfo } from './presence.js'
 import { Publisher, type Broadcast, type PaymentEvent } from './publisher.js'
-import type { Member, Subscriber, LocalRoom } from './room.js'
-
-/** Maximum number of live entries buffered for one joining member. */
-export const MAX_PENDING = 1000
+import type { Member, Subscriber } from './room.js'
 
 export interface JoinRequest {
   readonly roomId: string
@@ -28,12 +27,10 @@ export interface JoinRequest {
   readonly recover?: ReadFrom | undefined
 }
 
-export interface RoomsOptions extends PolicySettings, Clocks {
+export interface RoomsOptions extends PolicySettings, MembershipLimits, Clocks {
   readonly broker: Broker
   readonly metrics: Metrics
   readonly log: Log
-  readonly maxMembers: number
-  readonly maxRoomsPerSocket: number
   /** True: every subscriber may join, and joining opens a room. False: a subscriber must join with its claims, and the room must exist. */
   readonly isOpen: boolean
   /** Grace period of a dropped device, ms. */
@@ -44,31 +41,38 @@ export interface RoomsOptions extends PolicySettings, Clocks {
 type OnJoined = (member: Member, view: RoomView) => void
 
 export class Rooms {
-  readonly #local = new Map<string, LocalRoom>()
   readonly #options: RoomsOptions
+  readonly #memberships: Memberships
   readonly #presence: Presence
   readonly #publisher: Publisher
 
   constructor (options: RoomsOptions) {
     this.#options = options
     this.#publisher = new Publisher(options)
-    const { broker, now, monotonic, presenceGrace: grace } = options
-    this.#presence = new Presence({
-      rooms: this.#local, now, monotonic, grace, announce: (roomId, here, away) => this.#runInBackground(broker.announce(roomId, here, away), roomId)
+    const { broker, now, monotonic, log, maxMembers, maxRoomsPerSocket, isOpen, presenceGrace: grace } = options
+    const runInBackground = (work: MaybePromise<void>, roomId: string) => this.#runInBackground(work, roomId)
+    const memberships = this.#memberships = new Memberships({ broker, maxMembers, maxRoomsPerSocket, isOpen, runInBackground })
+    const { rooms } = memberships
+    const presence = this.#presence = new Presence({
+      rooms, now, monotonic, grace, announce: (roomId, here, away) => runInBackground(broker.announce(roomId, here, away), roomId)
     })
+    const delivery = new Delivery({ memberships, log, now })
     broker.listen({
-      entry: (roomId, entry) => this.#deliver(roomId, entry),
-      closed: (roomId, cause) => this.#closed(roomId, cause),
-      lost: (roomId) => this.#lost(roomId),
+      entry: (roomId, entry) => delivery.entry(roomId, entry),
+      closed: (roomId, cause) => {
+        presence.forget(roomId)
+        delivery.closed(roomId, cause)
+      },
+      lost: (roomId) => delivery.lost(roomId),
       remoteMembers: (roomId, members) => {
-        const room = this.#local.get(roomId)
-        if (room) this.#presence.setRemoteMembers(room, members)
+        const room = rooms.get(roomId)
+        if (room) presence.setRemoteMembers(room, members)
       }
     })
   }
 
   /** Number of rooms with a member on this node. */
-  get size (): number { return this.#local.size }
+  get size (): number { return this.#memberships.rooms.size }
 
   /**
    * Members of a room on all nodes, including devices in their grace period.
@@ -85,12 +89,12 @@ export class Rooms {
     // Check before any lookup: a refusal must not reveal if the room exists.
     if (!isAllowed(claims, { to: 'join', roomId, role, deviceId }, this.#options)) return new Failure('FORBIDDEN')
     const introduction = memberInfoFrom(request)
-    const entered = this.#enter(subscriber, roomId, claims, introduction)
+    const entered = this.#memberships.enter(subscriber, roomId, claims, introduction)
     if (entered instanceof Failure) return entered
     const { member, isNew } = entered
     // Subscribe and buffer before reading: an event between the two would be lost.
     member.buffered = []
-    const view = mapMaybePromise(this.#subscribed(member), (failure) => failure ?? this.#options.broker.read(roomId, recover))
+    const view = mapMaybePromise(this.#memberships.subscribed(member), (failure) => failure ?? this.#options.broker.read(roomId, recover))
     return mapMaybePromise(view, (view) => this.#completeJoin(member, isNew, request, introduction, view, welcome))
   }
 
@@ -98,7 +102,7 @@ export class Rooms {
   leave (subscriber: Subscriber, roomId: string): Failure | undefined {
     const member = subscriber.memberships.get(roomId)
     if (!member) return new Failure('NOT_JOINED')
-    this.#remove(member)
+    this.#memberships.remove(member)
     this.#presence.left(member)
     return undefined
   }
@@ -106,7 +110,7 @@ export class Rooms {
   /** Removes a subscriber whose connection is gone from all its rooms. */
   drop (subscriber: Subscriber): void {
     for (const member of subscriber.memberships.values()) {
-      this.#remove(member)
+      this.#memberships.remove(member)
       this.#presence.dropped(member)
     }
   }
@@ -151,31 +155,14 @@ export class Rooms {
 
   stop (): void { this.#presence.stop() }
 
-  #enter (subscriber: Subscriber, roomId: string, claims: Claims, { deviceId, role }: MemberInfo): { member: Member, isNew: boolean } | Failure {
-    const present = subscriber.memberships.get(roomId)
-    if (present) return { member: present, isNew: false }
-    const { broker, maxMembers, maxRoomsPerSocket, isOpen } = this.#options
-    if (subscriber.memberships.size >= maxRoomsPerSocket) return new Failure('TOO_MANY_ROOMS')
-    let room = this.#local.get(roomId)
-    if (room && room.members.size >= maxMembers) return new Failure('ROOM_FULL')
-    if (!room) {
-      room = { roomId, members: new Set(), remoteMembers: [], subscription: broker.subscribe(roomId, isOpen) }
-      this.#local.set(roomId, room)
-    }
-    const member: Member = { room, subscriber, claims, deviceId: deviceId ?? subscriber.clientId, role, announced: false, presence: false, deliveredSeq: 0, buffered: undefined }
-    room.members.add(member)
-    subscriber.memberships.set(roomId, member)
-    return { member, isNew: true }
-  }
-
   /** Joins a subscriber that only sends: it gets no reply and is live at once. */
   #joinImplicitly (subscriber: Subscriber, roomId: string, introduction: MemberInfo): MaybePromise<Member | Failure> {
-    const entered = this.#enter(subscriber, roomId, ANONYMOUS, introduction)
+    const entered = this.#memberships.enter(subscriber, roomId, ANONYMOUS, introduction)
     if (entered instanceof Failure) return entered
     const { member } = entered
-    return mapMaybePromise(this.#subscribed(member), (failure) => {
+    return mapMaybePromise(this.#memberships.subscribed(member), (failure) => {
       if (failure) {
-        this.#remove(member)
+        this.#memberships.remove(member)
         return failure
       }
       this.#presence.announceMember(member, introduction)
@@ -202,8 +189,8 @@ export class Rooms {
     // The room ended, or the subscriber was closed as too slow, during the read. The subscriber has already been notified.
     if (subscriber.memberships.get(roomId) !== member) return undefined
     if (view instanceof Failure) {
-      if (isNew) this.#remove(member)
-      else this.#flushBuffered(member)
+      if (isNew) this.#memberships.remove(member)
+      else flushBuffered(member)
       return view
     }
     // A member that re-joins without `recover` keeps its old position: events buffered since then are still to be delivered.
@@ -213,83 +200,14 @@ export class Rooms {
     this.#presence.announceMember(member, introduction)
     this.#options.log.info({ roomId, clientId: subscriber.clientId, deviceId: member.deviceId, role: member.role }, EVENTS.JOIN_ROOM.sentence)
     welcome(member, view)
-    if (view.entries.length > 0 || member.buffered!.length > 0) return this.#catchUp(member, view.entries)
+    if (view.entries.length > 0 || member.buffered!.length > 0) return catchUp(member, view.entries)
     member.buffered = undefined
     return undefined
-  }
-
-  /** Sends the replay to a joining member, then the live entries buffered meanwhile. */
-  async #catchUp (member: Member, entries: readonly LogEntry[]): Promise<undefined> {
-    const { subscriber, buffered: live = [] } = member
-    for (const entry of entries) {
-      const pace = subscriber.sendPaced(entry)
-      if (pace) await pace
-    }
-    for (let entry = live.shift(); entry; entry = live.shift()) {
-      const pace = entry.seq > member.deliveredSeq ? subscriber.sendPaced(entry) : undefined
-      if (pace) await pace
-    }
-    member.buffered = undefined
-    return undefined
-  }
-
-  /** Makes a member whose re-join failed live again, and sends the entries buffered meanwhile. */
-  #flushBuffered (member: Member): void {
-    for (const entry of member.buffered ?? []) member.subscriber.send(entry)
-    member.buffered = undefined
-  }
-
-  #subscribed ({ room }: Member): MaybePromise<Failure | undefined> {
-    return mapMaybePromise(room.subscription, (failure) => {
-      if (failure) return failure
-      room.subscription = undefined
-      return undefined
-    })
-  }
-
-  #deliver (roomId: string, entry: LogEntry): void {
-    for (const { subscriber, buffered, deliveredSeq } of this.#local.get(roomId)?.members ?? []) {
-      if (subscriber.clientId === entry.origin || entry.seq <= deliveredSeq) continue
-      if (!buffered) subscriber.send(entry)
-      else if (buffered.length < MAX_PENDING) buffered.push(entry)
-      // The buffer is full, and lost entries must be reported: the client joins again with `recover`.
-      else subscriber.close(CLOSE.POSITION_LOST)
-    }
-  }
-
-  /** Removes a member, and with its last member the room, from this node. */
-  #remove (member: Member): void {
-    const { room } = member
-    member.subscriber.memberships.delete(room.roomId)
-    room.members.delete(member)
-    if (room.members.size > 0 || this.#local.get(room.roomId) !== room) return
-    this.#local.delete(room.roomId)
-    this.#runInBackground(this.#options.broker.unsubscribe(room.roomId), room.roomId)
   }
 
   /** Runs broker work in the background. The broker returns expected failures as values, so a rejection is a bug. */
   #runInBackground (work: MaybePromise<void>, roomId: string): void {
     if (work instanceof Promise) work.catch((err: unknown) => this.#options.log.error({ err, roomId }, 'room could not be kept up to date'))
-  }
-
-  /** Closes all members of a room whose entries may be incomplete, so that the clients join again and catch up. */
-  #lost (roomId: string): void {
-    const members = [...this.#local.get(roomId)?.members ?? []]
-    if (members.length > 0) this.#options.log.warn({ roomId, clients: members.length }, 'position lost, clients told to join again')
-    for (const { subscriber } of members) subscriber.close(CLOSE.POSITION_LOST)
-  }
-
-  #closed (roomId: string, reason: CloseCause): void {
-    this.#presence.forget(roomId)
-    const room = this.#local.get(roomId)
-    if (!room) return
-    this.#local.delete(roomId)
-    const closed: RoomClosed = { roomId, reason, timestamp: this.#options.now() }
-    const frame = encodeFrame('ROOM_CLOSED', closed)
-    for (const { subscriber } of room.members) {
-      subscriber.memberships.delete(roomId)
-      subscriber.sendControl(frame)
-    }
   }
 }
 

@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import type { RoomView } from '../../src/broker/broker.js'
-import { MAX_PENDING } from '../../src/rooms/rooms.js'
+import { MAX_PENDING } from '../../src/rooms/delivery.js'
 import { build, listen } from '../build.js'
 import { Peer, type Frame } from '../peer.js'
 import { until } from '../until.js'

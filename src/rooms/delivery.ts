@@ -1,0 +1,50 @@
+// Delivery: passes what the broker reports about a room to the members on this node.
+import type { CloseCause, LogEntry } from '../broker/broker.js'
+import { CLOSE } from '../errors.js'
+import { encodeFrame } from '../protocol/encode.js'
+import type { RoomClosed } from '../protocol/server-frames.js'
+import type { Log } from './log.js'
+import type { Memberships } from './memberships.js'
+
+/** Maximum number of live entries buffered for one joining member. */
+export const MAX_PENDING = 1000
+
+export interface DeliveryOptions {
+  readonly memberships: Memberships
+  readonly log: Log
+  /** ms since the epoch. */
+  readonly now: () => number
+}
+
+export class Delivery {
+  readonly #options: DeliveryOptions
+
+  constructor (options: DeliveryOptions) { this.#options = options }
+
+  /** Sends an entry to every member but its sender. A joining member gets it after its replay. */
+  entry (roomId: string, entry: LogEntry): void {
+    for (const { subscriber, buffered, deliveredSeq } of this.#options.memberships.rooms.get(roomId)?.members ?? []) {
+      if (subscriber.clientId === entry.origin || entry.seq <= deliveredSeq) continue
+      if (!buffered) subscriber.send(entry)
+      else if (buffered.length < MAX_PENDING) buffered.push(entry)
+      // The buffer is full, and lost entries must be reported: the client joins again with `recover`.
+      else subscriber.close(CLOSE.POSITION_LOST)
+    }
+  }
+
+  /** Closes all members of a room whose entries may be incomplete, so that the clients join again and catch up. */
+  lost (roomId: string): void {
+    const { memberships, log } = this.#options
+    const members = [...memberships.rooms.get(roomId)?.members ?? []]
+    if (members.length > 0) log.warn({ roomId, clients: members.length }, 'position lost, clients told to join again')
+    for (const { subscriber } of members) subscriber.close(CLOSE.POSITION_LOST)
+  }
+
+  /** Removes the room and sends `ROOM_CLOSED` to its members. */
+  closed (roomId: string, reason: CloseCause): void {
+    const { memberships, now } = this.#options
+    const closed: RoomClosed = { roomId, reason, timestamp: now() }
+    const frame = encodeFrame('ROOM_CLOSED', closed)
+    for (const { subscriber } of memberships.end(roomId)) subscriber.sendControl(frame)
+  }
+}

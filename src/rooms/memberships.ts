@@ -1,0 +1,76 @@
+// Memberships of this node: the rooms with a member here, and the entry and removal of members.
+import type { Claims } from '../auth/policy.js'
+import type { Broker } from '../broker/broker.js'
+import { Failure } from '../errors.js'
+import { mapMaybePromise, type MaybePromise } from '../maybe-promise.js'
+import type { MemberInfo } from './presence.js'
+import type { LocalRoom, Member, Subscriber } from './room.js'
+
+export interface MembershipLimits {
+  readonly maxMembers: number
+  readonly maxRoomsPerSocket: number
+}
+
+export interface MembershipsOptions extends MembershipLimits {
+  readonly broker: Broker
+  /** True: a subscriber opens the room that it enters. */
+  readonly isOpen: boolean
+  /** Takes broker work that no caller awaits. */
+  readonly runInBackground: (work: MaybePromise<void>, roomId: string) => void
+}
+
+export class Memberships {
+  readonly #rooms = new Map<string, LocalRoom>()
+  readonly #options: MembershipsOptions
+
+  constructor (options: MembershipsOptions) { this.#options = options }
+
+  /** Rooms with a member on this node, by id. */
+  get rooms (): ReadonlyMap<string, LocalRoom> { return this.#rooms }
+
+  /** Adds a subscriber to a room, and subscribes to the room for its first member. @returns the member, which exists already if the subscriber is in the room */
+  enter (subscriber: Subscriber, roomId: string, claims: Claims, { deviceId, role }: MemberInfo): { member: Member, isNew: boolean } | Failure {
+    const present = subscriber.memberships.get(roomId)
+    if (present) return { member: present, isNew: false }
+    const { broker, maxMembers, maxRoomsPerSocket, isOpen } = this.#options
+    if (subscriber.memberships.size >= maxRoomsPerSocket) return new Failure('TOO_MANY_ROOMS')
+    let room = this.#rooms.get(roomId)
+    if (room && room.members.size >= maxMembers) return new Failure('ROOM_FULL')
+    if (!room) {
+      room = { roomId, members: new Set(), remoteMembers: [], subscription: broker.subscribe(roomId, isOpen) }
+      this.#rooms.set(roomId, room)
+    }
+    const member: Member = { room, subscriber, claims, deviceId: deviceId ?? subscriber.clientId, role, announced: false, presence: false, deliveredSeq: 0, buffered: undefined }
+    room.members.add(member)
+    subscriber.memberships.set(roomId, member)
+    return { member, isNew: true }
+  }
+
+  /** Waits until the broker delivers the room's entries to this node. @returns the failure of the subscription */
+  subscribed ({ room }: Member): MaybePromise<Failure | undefined> {
+    return mapMaybePromise(room.subscription, (failure) => {
+      if (failure) return failure
+      room.subscription = undefined
+      return undefined
+    })
+  }
+
+  /** Removes a member, and with its last member the room, from this node. */
+  remove (member: Member): void {
+    const { room } = member
+    member.subscriber.memberships.delete(room.roomId)
+    room.members.delete(member)
+    if (room.members.size > 0 || this.#rooms.get(room.roomId) !== room) return
+    this.#rooms.delete(room.roomId)
+    this.#options.runInBackground(this.#options.broker.unsubscribe(room.roomId), room.roomId)
+  }
+
+  /** Removes a room that has ended. @returns its former members */
+  end (roomId: string): Iterable<Member> {
+    const room = this.#rooms.get(roomId)
+    if (!room) return []
+    this.#rooms.delete(roomId)
+    for (const { subscriber } of room.members) subscriber.memberships.delete(roomId)
+    return room.members
+  }
+}
