@@ -1,4 +1,4 @@
-// Constants of the WebSocket protocol (RFC 6455) and of the WebSocket standard. A hot function that compares many bytes may keep a copy: V8 treats a constant
+// Constants of the WebSocket protocol (RFC 6455). A hot function that compares many bytes may keep a copy: V8 treats a constant
 // imported from another module as a variable.
 
 /** First byte of a whole frame: FIN set, RSV bits clear (no extension), and the opcode (RFC 6455 §5.2). */
@@ -16,11 +16,6 @@ export const LENGTH_16 = 126
 export const LENGTH_64 = 127
 export const MAX_LENGTH_7 = 125
 export const MAX_LENGTH_16 = 0xffff
-
-/** `readyState` values of the WebSocket standard. */
-export const OPEN = 1
-export const CLOSING = 2
-export const CLOSED = 3
 
 /** Close codes that stand for a missing code and a missing close frame, and that no frame carries (RFC 6455 §7.4.1). */
 export const NO_STATUS = 1005

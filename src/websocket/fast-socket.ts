@@ -2,6 +2,7 @@
 // Without ws a socket needs little more CPU and memory than its connection and its parser.
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
+import { ABNORMAL, NO_STATUS } from './constants.js'
 import { encodeClose } from './frame-writer.js'
 import type { Closing, ClosingSockets } from './closing-sockets.js'
 import { FrameParser, type FrameHandler, type FrameParserOptions, type FrameSource } from './frame-parser.js'
@@ -15,10 +16,6 @@ export interface SocketListener extends FrameHandler {
   /** Called when the peer has closed the socket, before the close is answered: no more frames may be written. */
   readonly onClosing: () => void
 }
-
-/** Close codes for a connection that ended without a close frame, and for a close frame without a code (RFC 6455 §7.1.5). */
-const ABNORMAL = 1006
-const NO_STATUS = 1005
 
 /** Options shared by all sockets of a server. */
 export interface FastWebSocketOptions<Session extends SocketListener> extends FrameParserOptions {

@@ -1,23 +1,12 @@
 // Parses client frames directly from the connection: unfragmented masked text messages, pings, pongs and a close. Everything else is left to ws.
 import { isUtf8 } from 'node:buffer'
 import type { Batch } from './batch.js'
+import { ABNORMAL, FIN_CLOSE, FIN_PING, FIN_PONG, FIN_TEXT, LENGTH_16, LENGTH_64, MASK_BYTES, MASKED, NO_STATUS } from './constants.js'
 import type { Unmasker } from './mask.js'
 import type { Transport } from './transport.js'
 
-/** First byte of a frame: FIN set, RSV bits clear (no extension), and the opcode (RFC 6455 §5.2). */
-const FIN_TEXT = 0x81
-const FIN_PING = 0x89
-const FIN_PONG = 0x8a
-const FIN_CLOSE = 0x88
-
-const MASKED = 0x80
-/** Length codes that announce a 16-bit and a 64-bit extended payload length (RFC 6455 §5.2). A frame with a 64-bit length is left to ws. */
-const LENGTH_16 = 126
-const LENGTH_64 = 127
-const MASK_BYTES = 4
-
 /** Reserved close codes that must not appear in a frame: 1005 and 1006 have a meaning outside of frames, 1004 has none (RFC 6455 §7.4.1). */
-const NEVER_SENT: ReadonlySet<number> = new Set([1004, 1005, 1006])
+const NEVER_SENT: ReadonlySet<number> = new Set([1004, NO_STATUS, ABNORMAL])
 
 /** Receiver of the parsed frames, all of which are part of the batch. */
 export interface FrameHandler {

@@ -1,12 +1,7 @@
 // Encodes frames for clients: a text message becomes one unmasked, unfragmented frame, encoded once for the log and all receivers. Also pings, pongs and closes.
-
+import { FIN_CLOSE, FIN_PING, FIN_PONG, FIN_TEXT, LENGTH_16, LENGTH_64, MAX_LENGTH_16, MAX_LENGTH_7 } from './constants.js'
 import { writeAscii } from './latin1.js'
 
-/** FIN and opcode 1: an unfragmented text message. A server does not mask (RFC 6455 §5.1). */
-const WHOLE_TEXT = 0x81
-/** Maximum payload lengths that fit into the 7-bit field, and into the 16-bit extended field (RFC 6455 §5.2). */
-const SHORT = 125
-const MEDIUM = 0xffff
 const MAX_HEADER_BYTES = 10
 const NOTHING = new Uint8Array(0)
 
@@ -120,33 +115,34 @@ function digitsOf (n: number): number {
 
 /** @param bytes length of the payload */
 function writeHeader (memory: Buffer, at: number, bytes: number): void {
-  memory[at] = WHOLE_TEXT
-  if (bytes <= SHORT) {
+  // A server does not mask (RFC 6455 §5.1).
+  memory[at] = FIN_TEXT
+  if (bytes <= MAX_LENGTH_7) {
     memory[at + 1] = bytes
-  } else if (bytes <= MEDIUM) {
-    memory[at + 1] = 126
+  } else if (bytes <= MAX_LENGTH_16) {
+    memory[at + 1] = LENGTH_16
     memory[at + 2] = bytes >>> 8
     memory[at + 3] = bytes & 0xff
   } else {
-    memory[at + 1] = 127
+    memory[at + 1] = LENGTH_64
     memory.writeBigUInt64BE(BigInt(bytes), at + 2)
   }
 }
 
 /** Payload of a frame encoded by this file, UTF-8; shares the frame's memory. */
 export function payloadOf (frame: WireFrame): Buffer {
-  const head = frame[1]! <= SHORT ? 2 : frame[1] === 126 ? 4 : MAX_HEADER_BYTES
+  const head = frame[1]! <= MAX_LENGTH_7 ? 2 : frame[1] === LENGTH_16 ? 4 : MAX_HEADER_BYTES
   return Buffer.from(frame.buffer, frame.byteOffset + head, frame.length - head)
 }
 
 /** Ping without a payload. */
-export const PING_FRAME: WireFrame = Uint8Array.of(0x89, 0)
+export const PING_FRAME: WireFrame = Uint8Array.of(FIN_PING, 0)
 
 /** Encodes a pong. @param data payload of the ping to echo, at most 125 bytes (RFC 6455 §5.5) */
-export function encodePong (data: Uint8Array): WireFrame { return encodeControl(0x8a, data) }
+export function encodePong (data: Uint8Array): WireFrame { return encodeControl(FIN_PONG, data) }
 
 /** Encodes a close. @param data two bytes of close code and a reason, or empty (RFC 6455 §5.5.1) */
-export function encodeClose (data: Uint8Array): WireFrame { return encodeControl(0x88, data) }
+export function encodeClose (data: Uint8Array): WireFrame { return encodeControl(FIN_CLOSE, data) }
 
 function encodeControl (first: number, data: Uint8Array): WireFrame {
   const frame = new Uint8Array(2 + data.length)
@@ -156,4 +152,4 @@ function encodeControl (first: number, data: Uint8Array): WireFrame {
   return frame
 }
 
-function headerLength (bytes: number): number { return bytes <= SHORT ? 2 : bytes <= MEDIUM ? 4 : MAX_HEADER_BYTES }
+function headerLength (bytes: number): number { return bytes <= MAX_LENGTH_7 ? 2 : bytes <= MAX_LENGTH_16 ? 4 : MAX_HEADER_BYTES }

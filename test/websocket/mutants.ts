@@ -39,7 +39,7 @@ export const MUTANTS: readonly Mutant[] = [
   { fault: 'a close may have half a code', group: '7.3', find: /return data\.length === 0;/, replace: 'return true;' },
   { fault: 'close code 999 is accepted', group: '7', find: /code >= 1000 &&/, replace: 'code >= 999 &&' },
   { fault: 'close codes without a meaning are accepted', group: '7', find: /code <= 1014 &&/, replace: 'code <= 2999 &&' },
-  { fault: 'close codes 1004 to 1006 are accepted', group: '7', find: /new Set\(\[1004, 1005, 1006\]\)/, replace: 'new Set()' },
+  { fault: 'close codes 1004 to 1006 are accepted', group: '7', find: /new Set\(\[1004, NO_STATUS, ABNORMAL\]\)/, replace: 'new Set()' },
   { fault: 'close code 2999 is accepted', group: '7', find: /code >= 3000 &&/, replace: 'code >= 2999 &&' },
   { fault: 'close code 5000 is accepted', group: '7', find: /code <= 4999\)/, replace: 'code <= 5000)' },
   { fault: 'the reason of a close is not checked', group: '7', find: /return isCode && isUtf8\(data\.subarray\(2\)\)/, replace: 'return isCode' },
@@ -51,5 +51,5 @@ export const MUTANTS: readonly Mutant[] = [
   { fault: 'the beginning of a frame stays for ever', group: '1.1', find: /this\.#partialFrame = undefined;/, replace: '' },
   { fault: 'the close of ws overtakes the answers', group: '7.1', find: /this\.#options\.transport\.batch\.flush\(\);\s*this\.#source\.onUnsupported/, replace: 'this.#source.onUnsupported' },
   { fault: 'the answer to a close overtakes the others', group: '7.1', find: /batch\.flush\(\);\s*return this\.#source\.onCloseFrame/, replace: 'return this.#source.onCloseFrame' },
-  { fault: 'the frame that ws begins with is lost', group: '5', find: /fallback\.onUnsupported\(Buffer\.from\(rest\)\)/, replace: 'fallback.onUnsupported(Buffer.alloc(0))' }
+  { fault: 'the frame that ws begins with is lost', group: '5', find: /source\.onUnsupported\(Buffer\.from\(rest\)\)/, replace: 'source.onUnsupported(Buffer.alloc(0))' }
 ]
