@@ -1,4 +1,4 @@
-// No card data gets in by any door, and none of it is repeated or logged.
+// Card data is refused at every input, and none of it is repeated or logged.
 import type { InjectOptions } from 'fastify'
 import t from 'tap'
 import { build, listen } from '../build.js'
@@ -6,7 +6,7 @@ import { Peer } from '../peer.js'
 
 const CARD = '4111111111111111'
 const SPACED = '4111 1111 1111 1111'
-// Timestamps may hold its first digits.
+// Timestamps may hold the first digits of the card number.
 const LEAK = /4111.?1111/
 const BROADCAST = { eventType: 'PAYMENT_UPDATE', message: 'paid', idSeguro: 'seguro_1' }
 const broadcast = (body: object, headers: Record<string, string> = {}): InjectOptions => ({ method: 'POST', url: '/api/message/room/room/broadcast', headers, body })
@@ -15,7 +15,7 @@ const paid = (payload: object) => ({ type: 'PAYMENT_SUCCESS', payload })
 const NUMBER = 'holds what looks like a card number, which must not be sent here'
 const NAME = 'is the name of card data, which must not be sent here'
 
-/** Every place of the REST API that takes a client's text, and the key that is named in the answer. */
+/** Requests for every place of the REST API that takes text of a client, each with the key that the answer names. */
 const REQUESTS: Array<[InjectOptions, string, string?]> = [
   [broadcast({ ...BROADCAST, message: `card ${SPACED}` }), 'message'],
   [broadcast({ ...BROADCAST, idSeguro: CARD }), 'idSeguro'],
@@ -40,7 +40,7 @@ const REQUESTS: Array<[InjectOptions, string, string?]> = [
   [{ method: 'GET', url: '/api/rooms?cvv=123' }, 'cvv', NAME]
 ]
 
-t.test('card data is refused wherever a request can carry it; nothing of it is repeated, logged or published', async (t) => {
+t.test('card data is refused in every part of a request, and is not repeated, logged or published', async (t) => {
   const { app, logs } = await build(t, { env: { LOG_LEVEL: 'trace' } })
   const shop = await Peer.inject(t, app)
   await shop.join('room')
@@ -55,7 +55,7 @@ t.test('card data is refused wherever a request can carry it; nothing of it is r
   t.notMatch(JSON.stringify(logs), LEAK)
 })
 
-t.test('what a request says otherwise wrongly is not repeated either', async (t) => {
+t.test('other invalid values of a request are not repeated either', async (t) => {
   const { app, logs } = await build(t, { env: { LOG_LEVEL: 'trace' } })
   for (const request of [
     broadcast({ eventType: CARD, message: '' }), broadcast({ ...BROADCAST, message: CARD.repeat(200) }), broadcast({ ...BROADCAST, idSeguro: Number(CARD) }),
@@ -71,12 +71,12 @@ t.test('what a request says otherwise wrongly is not repeated either', async (t)
   t.notMatch(JSON.stringify(logs), LEAK)
 })
 
-t.test('a body has the bounds of a frame', async (t) => {
+t.test('a request body has the depth limit of a frame', async (t) => {
   const { app } = await build(t)
   t.match((await app.inject({ method: 'POST', url: '/api/rooms', body: { extra: [[[[[[[[]]]]]]]] } })).json(), { code: 'TOO_DEEP' })
 })
 
-t.test('ids that are no card numbers pass, and so do the names of fields', async (t) => {
+t.test('ids that are no card numbers are accepted, and card fields may be named in a list', async (t) => {
   const { app } = await build(t)
   const uuid = '41111111-1111-4111-8111-111111111111'
   t.equal((await app.inject({ method: 'POST', url: '/api/rooms', body: { roomId: uuid } })).statusCode, 201)
@@ -85,13 +85,13 @@ t.test('ids that are no card numbers pass, and so do the names of fields', async
   t.match((await app.inject('/api/rooms/room')).json().data.state, { fields: ['cvv', 'cardNumber'] })
 })
 
-t.test('a key is asked for before anything is looked at', async (t) => {
+t.test('the API key is checked before the request is searched for card data', async (t) => {
   const { app } = await build(t, { env: { API_KEYS: 'secret' } })
   t.match((await app.inject(`/api/rooms/${CARD}`)).json(), { code: 'UNAUTHORIZED' })
   t.match((await app.inject({ url: `/api/rooms/${CARD}`, headers: { authorization: 'Bearer secret' } })).json(), { code: 'SENSITIVE_DATA' })
 })
 
-t.test('over a socket a frame with card data is refused and the socket stays; nobody else sees it, and no log line', async (t) => {
+t.test('a frame with card data is refused, its socket stays open, and neither other members nor the log receive the data', async (t) => {
   const { logs, url } = await listen(t, { env: { LOG_LEVEL: 'trace' } })
   const [shop, payer] = [await Peer.connect(t, `${url}/?card=${CARD}`), await Peer.connect(t, url)]
   await shop.join('room')
@@ -109,6 +109,6 @@ t.test('over a socket a frame with card data is refused and the socket stays; no
   }
   payer.send('CLICKED_PAY', { roomId: 'room' }, 'good')
   await payer.next('ACK')
-  t.equal((await shop.next('CLICKED_PAY')).seq, 1, 'the first that got through')
+  t.equal((await shop.next('CLICKED_PAY')).seq, 1, 'the first accepted event')
   t.notMatch(JSON.stringify([shop.frames, payer.frames, logs]), LEAK)
 })

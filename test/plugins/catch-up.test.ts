@@ -1,4 +1,4 @@
-// Joining a room: exactly what was missed, then what is live, whatever happens in between, and never a silent gap.
+// Joining a room: the missed events, then the live events, each once and in order, and never a silent gap.
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import type { RoomView } from '../../src/broker/broker.js'
@@ -7,7 +7,7 @@ import { build, listen } from '../build.js'
 import { Peer, type Frame } from '../peer.js'
 import { until } from '../until.js'
 
-/** Lets every read of a room wait. */
+/** Makes every read of a room wait for an answer of the test. */
 function holdReads (app: FastifyInstance): { isReading: () => boolean, answer: () => void } {
   const read = app.broker.read.bind(app.broker)
   let answer: ((_: unknown) => void) | undefined
@@ -19,7 +19,7 @@ function holdReads (app: FastifyInstance): { isReading: () => boolean, answer: (
   return { isReading: () => answer !== undefined, answer: () => answer?.(undefined) }
 }
 
-t.test('catch up: exactly what was missed, then live', async (t) => {
+t.test('a join with recover replays the missed events, then delivers live events', async (t) => {
   const { app } = await build(t, { env: { ROOM_LOG_SIZE: '10' } })
   const phone = await Peer.inject(t, app)
   const watcher = await Peer.inject(t, app)
@@ -32,29 +32,29 @@ t.test('catch up: exactly what was missed, then live', async (t) => {
     peer.send('JOIN_ROOM', { roomId: 'r', recover })
     const joined = await peer.next('ROOM_JOINED')
     await peer.settled()
-    t.equal(peer.frames.indexOf(joined), 1, 'the reply comes before the events')
+    t.equal(peer.frames.indexOf(joined), 1, 'ROOM_JOINED comes before the replayed events')
     return [joined, peer.events]
   }
 
-  t.test('from a known position', async (t) => {
+  t.test('recover from a known position replays the later events', async (t) => {
     const [joined, events] = await rejoin({ epoch, seq: 2 })
     t.match(joined.payload, { epoch, seq: 5, recovered: true, replayed: 3 })
-    t.strictSame(events, watcher.events.slice(2), 'the very frames that the others got')
+    t.strictSame(events, watcher.events.slice(2), 'the replayed frames equal those of the other member')
   })
 
-  t.test('everything there is', async (t) => {
+  t.test('recover from seq 0 replays the whole log', async (t) => {
     const [joined, events] = await rejoin({ seq: 0 })
     t.match(joined.payload, { recovered: true, replayed: 5 })
     t.strictSame(events.map(({ seq }) => seq), [1, 2, 3, 4, 5])
   })
 
-  t.test('nothing was missed', async (t) => {
+  t.test('recover from the last position replays nothing', async (t) => {
     const [joined, events] = await rejoin({ epoch, seq: 5 })
     t.match(joined.payload, { recovered: true, replayed: 0 })
     t.strictSame(events, [])
   })
 
-  t.test('where continuity cannot be proven: recovered is false, and the whole retained log follows', async (t) => {
+  t.test('without proof of continuity recovered is false, and the whole retained log follows', async (t) => {
     for (const recover of [{ epoch: 'another', seq: 2 }, { epoch, seq: 6 }, { seq: 2 }]) {
       const [joined, events] = await rejoin(recover)
       t.match(joined.payload, { recovered: false, replayed: 5 }, JSON.stringify(recover))
@@ -65,10 +65,10 @@ t.test('catch up: exactly what was missed, then live', async (t) => {
     const [trimmed, events] = await rejoin({ epoch, seq: 1 })
     t.match(trimmed.payload, { recovered: false, replayed: 10, seq: 12 })
     t.strictSame(events.map(({ seq }) => seq), [3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
-    t.match((await rejoin({ epoch, seq: 2 }))[0].payload, { recovered: true, replayed: 10 }, 'just not trimmed')
+    t.match((await rejoin({ epoch, seq: 2 }))[0].payload, { recovered: true, replayed: 10 }, 'the entry after seq 2 is not trimmed yet')
   })
 
-  t.test('without recover nothing is replayed, and nothing is said of it', async (t) => {
+  t.test('a join without recover replays nothing, and its reply holds neither recovered nor replayed', async (t) => {
     const peer = await Peer.inject(t, app)
     const joined = await peer.join('r')
     t.equal(joined.payload.seq, 12)
@@ -86,13 +86,13 @@ t.test('catch up: exactly what was missed, then live', async (t) => {
   })
 })
 
-t.test('rooms live through their retention with nobody in them', async (t) => {
+t.test('an empty room lives until its retention ends', async (t) => {
   let time = 1_000_000
   const { app } = await build(t, { env: { ROOM_RETENTION_SECONDS: '60' }, now: () => time })
   const shop = await Peer.inject(t, app)
   const { payload: { epoch } } = await shop.join('r')
   shop.socket.close()
-  await until('nobody is there', () => app.sessions.size === 0)
+  await until('all sessions have ended', () => app.sessions.size === 0)
   time += 59_000
   const answer = await app.inject({ method: 'POST', url: '/api/message/room/r/broadcast', payload: { eventType: 'PAID', message: 'm', idSeguro: 'i' } })
   t.equal(answer.json().data.sentToClients, 0)
@@ -102,21 +102,21 @@ t.test('rooms live through their retention with nobody in them', async (t) => {
   t.match((await again.next('ROOM_JOINED')).payload, { recovered: true, replayed: 1 })
   t.equal((await again.next('PAID')).seq, 1)
   again.socket.close()
-  await until('nobody is there', () => app.sessions.size === 0)
+  await until('all sessions have ended', () => app.sessions.size === 0)
   time += 61_000
   const late = await Peer.inject(t, app)
   late.send('JOIN_ROOM', { roomId: 'r', recover: { epoch, seq: 1 } })
-  t.match((await late.next('ROOM_JOINED')).payload, { recovered: false, replayed: 0, seq: 0 }, 'declared, never silent')
+  t.match((await late.next('ROOM_JOINED')).payload, { recovered: false, replayed: 0, seq: 0 }, 'the reply declares the loss')
 })
 
-t.test('a thousand joins during a burst: each one has every event once and in order', async (t) => {
-  // All of them live in this one process, which has no time for pongs on a slow machine.
+t.test('each of a thousand clients that join during a burst receives every event once and in order', async (t) => {
+  // All clients live in this process, which has no time for pongs on a slow machine.
   const { app } = await build(t, { env: { ROOM_LOG_SIZE: '5000', MAX_ROOM_MEMBERS: '2000', HEARTBEAT_TIMEOUT_SECONDS: '3600' } })
   const phone = await Peer.inject(t, app)
   phone.send('ENTERED_SUMMARY', { roomId: 'r' })
   await phone.settled()
   const total = 420
-  // The broker answers late and out of step, so that joins are caught at every stage.
+  // The broker answers after different delays, so that events arrive at every stage of a join.
   const read = app.broker.read.bind(app.broker)
   let reads = 0
   app.broker.read = async (...args) => {
@@ -146,10 +146,10 @@ t.test('a thousand joins during a burst: each one has every event once and in or
     if (joined.payload.recovered !== true || JSON.stringify(seqs) !== JSON.stringify(expected)) t.strictSame(seqs, expected)
   }
   t.equal(peers.length, 1000)
-  t.ok(live > 100, `${live} of them joined while events came in`)
+  t.ok(live > 100, `${live} clients joined while events came in`)
 })
 
-t.test('a newcomer for whom too much came in is told that its position is lost', async (t) => {
+t.test('a joining client with more than MAX_PENDING pending events is closed with 4002', async (t) => {
   const { app } = await build(t)
   const phone = await Peer.inject(t, app)
   phone.send('CLICKED_PAY', { roomId: 'r' })
@@ -157,27 +157,27 @@ t.test('a newcomer for whom too much came in is told that its position is lost',
   const { isReading, answer } = holdReads(app)
   const shop = await Peer.inject(t, app)
   shop.send('JOIN_ROOM', { roomId: 'r', recover: { seq: 0 } })
-  await until('it joins', isReading)
+  await until('the client joins', isReading)
   for (let i = 0; i <= MAX_PENDING; i++) phone.send('CLICKED_PAY', { roomId: 'r' })
   await phone.settled()
   answer()
   t.equal(await shop.closed, 4002)
-  t.strictSame(shop.events, [], 'nothing that would look complete')
+  t.strictSame(shop.events, [], 'no part of the log was sent')
 })
 
-t.test('a socket that closes while it joins leaves no ghost', async (t) => {
+t.test('a socket that closes during its join leaves no member behind', async (t) => {
   const { app } = await build(t)
   const { isReading, answer } = holdReads(app)
   const shop = await Peer.inject(t, app)
   shop.send('JOIN_ROOM', { roomId: 'r' })
-  await until('it joins', isReading)
+  await until('the client joins', isReading)
   shop.socket.close()
-  await until('it is gone', () => app.sessions.size === 0)
+  await until('the session has ended', () => app.sessions.size === 0)
   answer()
   await until('the room is empty', () => app.rooms.size === 0)
 })
 
-t.test('a join that the broker refuses leaves nothing behind', async (t) => {
+t.test('a join that the broker refuses leaves no room behind', async (t) => {
   const { app } = await build(t)
   const { Failure } = await import('../../src/errors.js')
   const { read, subscribe } = app.broker
@@ -196,7 +196,7 @@ t.test('a join that the broker refuses leaves nothing behind', async (t) => {
   t.equal((await peer.join('r')).payload.seq, 0)
 })
 
-t.test('the view of a room is taken in one piece', async (t) => {
+t.test('a read returns position, entries and state of a room together', async (t) => {
   const { app } = await build(t)
   const phone = await Peer.inject(t, app)
   phone.send('PAYMENT_SUCCESS', { roomId: 'r', amount: 1 })
@@ -205,7 +205,7 @@ t.test('the view of a room is taken in one piece', async (t) => {
   t.match(view, { seq: 1, entries: [{ seq: 1, epoch: view.epoch }], state: { status: 'succeeded' }, recovered: true })
 })
 
-t.test('a second join of a member that is live already loses nothing in between', async (t) => {
+t.test('a second join of a live member loses no event', async (t) => {
   const { app } = await build(t)
   const shop = await Peer.inject(t, app)
   const phone = await Peer.inject(t, app)
@@ -221,14 +221,14 @@ t.test('a second join of a member that is live already loses nothing in between'
     return read(...args)
   }
   shop.send('JOIN_ROOM', { roomId: 'r', deviceId: 'till' })
-  await until('it joins again', () => reading)
+  await until('the member joins again', () => reading)
   phone.send('CLICKED_PAY', { roomId: 'r', n: 2 })
   await phone.settled()
   answer(undefined)
   await shop.settled()
   t.strictSame(shop.events.map(({ seq }) => seq), [1, 2])
 
-  t.test('and where it fails, the member goes on where it was', async (t) => {
+  t.test('a second join that fails leaves the member as it was', async (t) => {
     const { Failure } = await import('../../src/errors.js')
     app.broker.read = async () => {
       await new Promise((resolve) => { answer = resolve })
@@ -236,22 +236,22 @@ t.test('a second join of a member that is live already loses nothing in between'
     }
     const members = app.rooms.members('r')
     shop.send('JOIN_ROOM', { roomId: 'r', deviceId: 'renamed' })
-    await until('it joins again', () => { answer(undefined); return shop.frames.some(({ type }) => type === 'ERROR') || reading })
+    await until('the member joins again', () => { answer(undefined); return shop.frames.some(({ type }) => type === 'ERROR') || reading })
     phone.send('CLICKED_PAY', { roomId: 'r', n: 3 })
     await phone.settled()
     answer(undefined)
     await shop.settled()
     t.strictSame(shop.events.map(({ seq }) => seq), [1, 2, 3])
-    t.strictSame(app.rooms.members('r'), members, 'and is called what it was called')
+    t.strictSame(app.rooms.members('r'), members, 'the member keeps its device id')
   })
 })
 
-t.test('a room that is closed and made anew while somebody joins it: told so, and not taken for a member', async (t) => {
+t.test('a client whose room is closed and created again during the join receives ROOM_CLOSED and is no member', async (t) => {
   const { app } = await build(t)
   const { isReading, answer } = holdReads(app)
   const shop = await Peer.inject(t, app)
   shop.send('JOIN_ROOM', { roomId: 'r' })
-  await until('it joins', isReading)
+  await until('the client joins', isReading)
   await app.inject({ method: 'DELETE', url: '/api/rooms/r' })
   await app.inject({ method: 'POST', url: '/api/rooms', payload: { roomId: 'r' } })
   answer()
@@ -259,7 +259,7 @@ t.test('a room that is closed and made anew while somebody joins it: told so, an
   t.strictSame(shop.frames.map(({ type }) => type), ['CONNECTION_ESTABLISHED', 'ROOM_CLOSED', 'PONG'])
 })
 
-t.test('a log far larger than the outbox is replayed whole, at the pace of its reader', async (t) => {
+t.test('a log far larger than the outbox is replayed completely, at the pace of its reader', async (t) => {
   const { app, port, url } = await listen(t, { env: { OUTBOX_MAX_BYTES: '65536', ROOM_LOG_SIZE: '1000' } })
   const phone = await Peer.connect(t, url)
   const padding = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`p${i}`, 'x'.repeat(2000)]))
@@ -271,7 +271,7 @@ t.test('a log far larger than the outbox is replayed whole, at the pace of its r
   const shop = await Peer.connect(t, url)
   shop.send('JOIN_ROOM', { roomId: 'r', recover: { seq: 0 } })
   t.match((await shop.next('ROOM_JOINED')).payload, { recovered: true, replayed: total })
-  // Live ones that come in during the replay wait for its end.
+  // Live events that arrive during the replay wait for its end.
   phone.send('PAYMENT_SUCCESS', { roomId: 'r' })
   await shop.next('PAYMENT_SUCCESS')
   const expected = Array.from({ length: total + 1 }, (_, i) => i + 1)
@@ -290,7 +290,7 @@ t.test('a log far larger than the outbox is replayed whole, at the pace of its r
   t.equal(app.rooms.size, 1)
 })
 
-t.test('a reader that vanishes in the middle of a replay leaves nothing behind', async (t) => {
+t.test('a reader that disappears during a replay leaves neither session nor member behind', async (t) => {
   const { app, url, port } = await listen(t, { env: { OUTBOX_MAX_BYTES: '65536', ROOM_LOG_SIZE: '1000', HEARTBEAT_SECONDS: '1', HEARTBEAT_TIMEOUT_SECONDS: '1' } })
   const phone = await Peer.connect(t, url)
   const padding = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`p${i}`, 'x'.repeat(2000)]))
@@ -305,6 +305,6 @@ t.test('a reader that vanishes in the middle of a replay leaves nothing behind',
   const abort = new AbortController()
   await fetch(`http://127.0.0.1:${port}/api/rooms/r/events`, { headers: { accept: 'text/event-stream' }, signal: abort.signal })
   abort.abort()
-  await until('both are gone', () => app.sessions.size === 1)
+  await until('both readers are gone', () => app.sessions.size === 1)
   t.equal(app.rooms.members('r').length, 1)
 })

@@ -1,4 +1,4 @@
-// The extensions of the protocol but for catching up and presence: acknowledgement, state, roles, leaving, pinging, closed rooms.
+// Extensions of the protocol except recover and presence: acknowledgement, state, roles, leaving, pinging, closed rooms.
 import t from 'tap'
 import { INBOX_SIZE } from '../../src/sessions/inbox.js'
 import { build, listen } from '../build.js'
@@ -6,7 +6,7 @@ import { Peer } from '../peer.js'
 import { nextHandle } from '../websocket/accepted.js'
 import { until } from '../until.js'
 
-t.test('acknowledge and de-duplicate', async (t) => {
+t.test('an event with an id is acknowledged, and its duplicate is not published again', async (t) => {
   const { app } = await build(t)
   const shop = await Peer.inject(t, app)
   const phone = await Peer.inject(t, app)
@@ -21,18 +21,18 @@ t.test('acknowledge and de-duplicate', async (t) => {
 
   const tablet = await Peer.inject(t, app)
   tablet.send('CLICKED_PAY', { roomId: 'r' }, 'a')
-  t.match((await tablet.next('ACK')).payload, { seq: 1, duplicate: true }, 'also from another socket: a phone that reconnected')
+  t.match((await tablet.next('ACK')).payload, { seq: 1, duplicate: true }, 'the duplicate is recognised from another socket, as after a reconnect')
   tablet.send('CLICKED_PAY', { roomId: 'other' }, 'a')
-  t.match((await tablet.next('ACK')).payload, { roomId: 'other', seq: 1, duplicate: false }, 'ids belong to their room')
+  t.match((await tablet.next('ACK')).payload, { roomId: 'other', seq: 1, duplicate: false }, 'an id belongs to its room')
 
   phone.send('CLICKED_PROCEED', { roomId: 'r' })
   await phone.settled()
   await shop.settled()
   t.strictSame(shop.events.map(({ type, id }) => [type, id]), [['CLICKED_PAY', 'a'], ['CLICKED_PROCEED', undefined]])
-  t.equal(phone.frames.filter(({ type }) => type === 'ACK').length, 2, 'no id, no ACK')
+  t.equal(phone.frames.filter(({ type }) => type === 'ACK').length, 2, 'an event without an id gets no ACK')
 })
 
-t.test('state: the payment as the log tells it', async (t) => {
+t.test('ROOM_JOINED holds the state of the payment that results from the log', async (t) => {
   const { app } = await build(t, { now: () => 7 })
   const phone = await Peer.inject(t, app)
   const shop = await Peer.inject(t, app)
@@ -51,7 +51,7 @@ t.test('state: the payment as the log tells it', async (t) => {
   t.match(await state(), { status: 'succeeded', outcome: { transactionId: 'tx', amount: 5, currency: 'BRL', verified: false } })
 })
 
-t.test('leaving one room, and pinging', async (t) => {
+t.test('LEAVE_ROOM ends the membership of one room, and PING is answered with PONG', async (t) => {
   const { app } = await build(t, { now: () => 4 })
   const shop = await Peer.inject(t, app)
   const phone = await Peer.inject(t, app)
@@ -69,7 +69,7 @@ t.test('leaving one room, and pinging', async (t) => {
   t.strictSame((await shop.next('PONG')).payload, { timestamp: 4 })
 })
 
-t.test('role: as said, or by what was sent first', async (t) => {
+t.test('the role of a member is the given one, or follows from its first frame', async (t) => {
   const { app } = await build(t)
   const peers = await Promise.all([1, 2, 3].map(() => Peer.inject(t, app)))
   peers[0]!.send('JOIN_ROOM', { roomId: 'r', role: 'device2' })
@@ -82,7 +82,7 @@ t.test('role: as said, or by what was sent first', async (t) => {
   t.match((await peers[0]!.next('ERROR')).payload, { code: 'INVALID_FRAME', message: 'payload.role: expected one of device1, device2' })
 })
 
-t.test('a room that a backend closes: everyone is told, and late events do not open it again', async (t) => {
+t.test('members of a room that a backend closes receive ROOM_CLOSED, and late events do not open the room again', async (t) => {
   const { app } = await build(t)
   const shop = await Peer.inject(t, app)
   const phone = await Peer.inject(t, app)
@@ -96,10 +96,10 @@ t.test('a room that a backend closes: everyone is told, and late events do not o
   t.match((await phone.next('ERROR')).payload, { code: 'ROOM_CLOSED', id: 'late', retryable: false })
   shop.send('JOIN_ROOM', { roomId: 'r' })
   t.match((await shop.next('ERROR')).payload, { code: 'ROOM_CLOSED' })
-  t.equal(app.rooms.size, 1, 'its other room goes on')
+  t.equal(app.rooms.size, 1, 'the other room stays open')
 })
 
-t.test('a room whose time has run out: expired', async (t) => {
+t.test('a room past its lifetime is closed with the reason expired', async (t) => {
   let time = 0
   const { app } = await build(t, { now: () => time })
   await app.inject({ method: 'POST', url: '/api/rooms', payload: { roomId: 'r', ttlSeconds: 60 } })
@@ -112,7 +112,7 @@ t.test('a room whose time has run out: expired', async (t) => {
   t.match((await shop.next('ROOM_CLOSED')).payload, { roomId: 'r', reason: 'expired' })
 })
 
-t.test('RESULTS_FROM=backend: a device\'s result is refused, a backend\'s is verified', async (t) => {
+t.test('with RESULTS_FROM=backend a result of a device is refused, and a result of a backend is verified', async (t) => {
   const { app } = await build(t, { env: { RESULTS_FROM: 'backend', API_KEYS: 'secret' } })
   const shop = await Peer.inject(t, app)
   const phone = await Peer.inject(t, app)
@@ -131,7 +131,7 @@ t.test('RESULTS_FROM=backend: a device\'s result is refused, a backend\'s is ver
   t.match((await shop.join('r')).payload.state, { status: 'succeeded', outcome: { amount: 5, verified: true } })
 })
 
-t.test('a socket whose frames pile up is not read from until they are worked off, and none is lost', async (t) => {
+t.test('a socket with a full inbox is not read until its frames are handled, and no frame is lost', async (t) => {
   const { app, url } = await listen(t)
   const accepted = nextHandle(app.server)
   const peer = await Peer.connect(t, url)

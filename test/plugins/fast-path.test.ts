@@ -1,4 +1,4 @@
-// The setting FAST_PATH: the way that sockets take, and where it shows.
+// Setting FAST_PATH: the path of the sockets, as metrics and log show it.
 import t from 'tap'
 import { listen } from '../build.js'
 import { Peer } from '../peer.js'
@@ -15,11 +15,11 @@ for (const [FAST_PATH, upgradesExpected] of [['auto', 0], ['off', 2]] as const) 
     await phone.next('ACK')
     t.equal(upgrades, upgradesExpected)
     t.match((await app.inject('/metrics')).body, new RegExp(`^wsp_fast_path ${Number(FAST_PATH === 'auto')}$`, 'm'))
-    t.equal(logs.filter(({ msg }) => msg.startsWith('sockets go through http and ws')).length, Number(FAST_PATH === 'off'), 'the log says so where they are slow')
+    t.equal(logs.filter(({ msg }) => msg.startsWith('sockets go through http and ws')).length, Number(FAST_PATH === 'off'), 'the log names the slow path only when it is used')
   })
 }
 
-t.test('no hook of our own keeps sockets from the fast path', async (t) => {
+t.test('no hook of the server itself keeps sockets from the fast path', async (t) => {
   const { app, logs } = await listen(t, {
     env: { TRUST_PROXY: 'loopback', API_KEYS: 'a-key-of-many-characters', REQUESTS_PER_SECOND: '5', ALLOWED_ORIGINS: 'https://shop.example', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' }
   })

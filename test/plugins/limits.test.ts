@@ -1,4 +1,4 @@
-// What one client may take: messages, invalid frames, connections.
+// Limits of one client: messages, invalid frames, connections.
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
@@ -8,14 +8,14 @@ import { Peer } from '../peer.js'
 import { nextHandle } from '../websocket/accepted.js'
 import { until } from '../until.js'
 
-/** A client on a clock that stands still unless it is moved. */
+/** An app and its clients on a clock that moves only with the test. */
 async function still (t: Test, env: Record<string, string>) {
   const clock = { now: 1_795_500_000_000 }
   const { app } = await build(t, { env, now: () => clock.now })
   return { app, clock, connect: () => Peer.inject(t, app) }
 }
 
-/** Makes a broker that publishes nothing until it is released. @returns what releases it */
+/** Makes a broker publish nothing until its release. @returns the function that releases it */
 function slowDown (broker: Broker): () => void {
   const publish = broker.publish.bind(broker)
   let release = () => {}
@@ -27,7 +27,7 @@ function slowDown (broker: Broker): () => void {
   return release
 }
 
-t.test('the 41st message of a moment is refused and may be sent again; the socket stays, and nobody else is concerned', async (t) => {
+t.test('the 41st message at one moment is refused and may be sent again; its socket and other clients are not affected', async (t) => {
   const { clock, connect } = await still(t, { MESSAGES_PER_SECOND: '20', MESSAGES_BURST: '40' })
   const [shop, phone] = [await connect(), await connect()]
   await shop.join('r')
@@ -40,14 +40,14 @@ t.test('the 41st message of a moment is refused and may be sent again; the socke
   t.match(await sees(shop, 41), { id: 'e41' })
 })
 
-/** The event with a number, as a peer sees it. */
+/** Waits until a peer receives the event with this number. */
 async function sees (peer: Peer, seq: number) {
   let frame
   do frame = await peer.next('CLICKED_PAY'); while (frame.seq !== seq)
   return frame
 }
 
-t.test('a flood ends its socket with 4004, also one of pings, or of pongs that nobody asked for', async (t) => {
+t.test('a flood of messages, invalid frames, pings or unsolicited pongs closes its socket with 4004', async (t) => {
   const { app, connect } = await still(t, { MESSAGES_PER_SECOND: '2', MESSAGES_BURST: '4' })
   const shop = await connect()
   await shop.join('r')
@@ -57,33 +57,33 @@ t.test('a flood ends its socket with 4004, also one of pings, or of pongs that n
     pings: (peer) => peer.socket.ping(),
     pongs: (peer) => peer.socket.pong()
   }
-  for (const [what, send] of Object.entries(floods)) {
+  for (const [kind, send] of Object.entries(floods)) {
     const peer = await connect()
     for (let i = 1; i <= 20; i++) send(peer)
-    if (what === 'pings' || what === 'pongs') t.equal(peer.socket.readyState, 1, `${what}: five times the burst is taken`)
+    if (kind === 'pings' || kind === 'pongs') t.equal(peer.socket.readyState, 1, `${kind}: five times the burst is accepted`)
     send(peer)
-    t.equal(await peer.closed, 4004, what)
+    t.equal(await peer.closed, 4004, kind)
   }
   await shop.settled()
-  t.ok(shop.events.length <= 4, 'of the flood of messages no more than the burst allows')
+  t.ok(shop.events.length <= 4, 'the flood of messages publishes no more events than the burst allows')
   await until('only the flooded sockets are gone', () => app.sessions.size === 1)
 })
 
-t.test('a flood is not read on, also where a frame of it is still being worked on', async (t) => {
+t.test('the server stops reading a flood, even while one of its frames is being handled', async (t) => {
   const { app, url } = await listen(t, { env: { MESSAGES_PER_SECOND: '1', MESSAGES_BURST: '1' } })
   const release = slowDown(app.broker)
   const accepted = nextHandle(app.server)
   const peer = await Peer.connect(t, url)
   const handle = await accepted
   for (let i = 0; i < 6; i++) peer.send('CLICKED_PAY', { roomId: 'r' })
-  await until('it is not read any more', () => handle.reading === false)
+  await until('the socket is not read any more', () => handle.reading === false)
   release()
   await new Promise((resolve) => setImmediate(resolve))
   t.equal(handle.reading, false)
   t.equal(await peer.closed, 4004)
 })
 
-t.test('a pong that answers our ping costs nothing', async (t) => {
+t.test('a pong that answers a ping of the server does not count as a message', async (t) => {
   const { app } = await listen(t, { env: { MESSAGES_PER_SECOND: '1', MESSAGES_BURST: '1', HEARTBEAT_SECONDS: '1', HEARTBEAT_TIMEOUT_SECONDS: '1' }, now: () => 1_795_500_000_000 })
   const { port } = app.server.address() as { port: number }
   const peer = await Peer.connect(t, `ws://127.0.0.1:${port}`)
@@ -100,7 +100,7 @@ t.test('0 messages a second means no limit', async (t) => {
   t.ok(await sees(shop, 1000))
 })
 
-t.test('more than ten invalid frames a minute end the socket with 4501; ten do not', async (t) => {
+t.test('more than ten invalid frames a minute close the socket with 4501; ten do not', async (t) => {
   const { clock, connect } = await still(t, { MESSAGES_PER_SECOND: '0' })
   const peer = await connect()
   const bad = ['', '{', '[]', 'null', '{"type":"NO_SUCH_EVENT"}', '{"type":"JOIN_ROOM"}', '{"type":1}', '"x"', '{"type":"JOIN_ROOM","payload":{"roomId":"a/b"}}', '{"type":"PING","payload":[]}']
@@ -112,10 +112,10 @@ t.test('more than ten invalid frames a minute end the socket with 4501; ten do n
   await peer.join('r')
   peer.socket.send('{')
   t.equal(await peer.closed, 4501)
-  t.equal(peer.frames.filter(({ type }) => type === 'ERROR').length, 21, 'the last one is told as well')
+  t.equal(peer.frames.filter(({ type }) => type === 'ERROR').length, 21, 'the last invalid frame is answered as well')
 })
 
-t.test('what is refused for another reason than its form does not count', async (t) => {
+t.test('a valid frame that is refused does not count as invalid', async (t) => {
   const { connect } = await still(t, { MESSAGES_PER_SECOND: '0', MAX_ROOMS_PER_SOCKET: '1', API_KEYS: 'key', RESULTS_FROM: 'backend' })
   const peer = await connect()
   await peer.join('r')
@@ -129,24 +129,24 @@ t.test('what is refused for another reason than its form does not count', async 
   t.equal(peer.socket.readyState, 1)
 })
 
-t.test('a client that waits with many frames for a slow broker is not taken for dead', async (t) => {
+t.test('a client whose frames wait for a slow broker is not closed for a missing pong', async (t) => {
   const { app, url } = await listen(t, { env: { HEARTBEAT_SECONDS: '1', HEARTBEAT_TIMEOUT_SECONDS: '1' } })
   const [shop, phone] = [await Peer.connect(t, url), await Peer.connect(t, url)]
   await shop.join('r')
   await phone.join('r')
   const release = slowDown(app.broker)
-  // In packets of their own: those that came in one are read in one.
+  // Pauses send the frames in packets of their own: frames of one packet are read together.
   for (let i = 0; i < 100; i++) {
     phone.send('CLICKED_PAY', { roomId: 'r' })
     if (i % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 5))
   }
   await new Promise((resolve) => setTimeout(resolve, 3_000))
   release()
-  t.ok(await sees(shop, 100), 'all of them came through')
+  t.ok(await sees(shop, 100), 'all events arrived')
   t.equal(phone.socket.readyState, 1)
 })
 
-/** Opens a socket; what became of it. */
+/** Opens a socket. @returns the open socket, or the answer that refused it */
 async function attempt (t: Test, url: string, headers: Record<string, string> = {}): Promise<WebSocket | { status: number, body: { code: string } }> {
   const socket = new WebSocket(url, { headers })
   t.teardown(() => socket.terminate())
@@ -161,22 +161,22 @@ async function attempt (t: Test, url: string, headers: Record<string, string> = 
   })
 }
 
-t.test('past MAX_CONNECTIONS a handshake is a 503, however many come at once, and there is room again when one goes', async (t) => {
+t.test('past MAX_CONNECTIONS a handshake is answered with 503, even among simultaneous ones, until a connection ends', async (t) => {
   const { app, url, port } = await listen(t, { env: { MAX_CONNECTIONS: '5' } })
   const all = await Promise.all(Array.from({ length: 20 }, () => attempt(t, url)))
-  const open = all.filter((one) => one instanceof WebSocket)
+  const open = all.filter((result) => result instanceof WebSocket)
   t.equal(open.length, 5)
-  for (const one of all) if (!(one instanceof WebSocket)) t.match(one, { status: 503, body: { success: false, code: 'UNAVAILABLE' } })
+  for (const result of all) if (!(result instanceof WebSocket)) t.match(result, { status: 503, body: { success: false, code: 'UNAVAILABLE' } })
   const stream = await fetch(`http://127.0.0.1:${port}/api/rooms/r/events`, { headers: { accept: 'text/event-stream' } })
   t.equal(stream.status, 503, 'an event stream is a connection too')
   t.equal(app.sessions.size, 5)
-  await until('the refused ones are gone, and fetch keeps its connection', async () => await connections(app) === 5 + 1)
+  await until('the refused connections are gone, and fetch keeps its connection', async () => await connections(app) === 5 + 1)
   open[0]!.terminate()
-  await until('its place is free', () => app.sessions.size === 4)
+  await until('the place of the ended socket is free', () => app.sessions.size === 4)
   t.ok(await attempt(t, url) instanceof WebSocket)
 })
 
-t.test('past MAX_CONNECTIONS_PER_IP it is a 429; a forged address changes nothing, a trusted proxy\'s word does', async (t) => {
+t.test('past MAX_CONNECTIONS_PER_IP a connection is answered with 429; only a trusted proxy can name another address', async (t) => {
   const plain = await listen(t, { env: { MAX_CONNECTIONS_PER_IP: '2' } })
   for (let i = 0; i < 2; i++) t.ok(await attempt(t, plain.url) instanceof WebSocket)
   t.match(await attempt(t, plain.url, { 'x-forwarded-for': '203.0.113.1' }), { status: 429, body: { code: 'RATE_LIMITED' } })
@@ -190,10 +190,10 @@ t.test('past MAX_CONNECTIONS_PER_IP it is a 429; a forged address changes nothin
   }
   const stream = await fetch(`http://127.0.0.1:${proxied.port}/api/rooms/r/events`, { headers: { accept: 'text/event-stream', 'x-forwarded-for': '203.0.113.1' } })
   t.equal(stream.status, 429)
-  t.equal(stream.headers.get('retry-after'), '1', 'as every 429 says when to try again')
+  t.equal(stream.headers.get('retry-after'), '1', 'retry-after is set, as on every 429')
 })
 
-t.test('behind a proxy that writes ports, brackets or nonsense, an address is still one address, on the fast path and by HTTP', async (t) => {
+t.test('an address that a proxy writes with a port, brackets or garbage counts as one address, on the fast path and over HTTP', async (t) => {
   const { app, url, port, logs } = await listen(t, { env: { MAX_CONNECTIONS_PER_IP: '2', TRUST_PROXY: 'loopback, 10.0.0.0/8' } })
   for (const [address, ways] of [
     ['203.0.113.1', ['203.0.113.1:1', '"203.0.113.1:2"', '203.0.113.1']],
@@ -202,18 +202,18 @@ t.test('behind a proxy that writes ports, brackets or nonsense, an address is st
     ['127.0.0.1', ['unknown', '203.0.113.9, _hidden', '203.0.113.9:x']]
   ] as const) {
     const [first, second, third] = ways
-    // A length leaves a handshake to HTTP.
+    // A content-length sends a handshake through HTTP.
     t.ok(await attempt(t, url, { 'x-forwarded-for': first }) instanceof WebSocket, first)
     t.ok(await attempt(t, url, { 'x-forwarded-for': second, 'content-length': '0' }) instanceof WebSocket, second)
     for (const headers of [{ 'x-forwarded-for': third }, { 'x-forwarded-for': third, 'content-length': '0' }]) t.match(await attempt(t, url, headers), { status: 429 }, third)
     const stream = await fetch(`http://127.0.0.1:${port}/api/rooms/r/events`, { headers: { accept: 'text/event-stream', 'x-forwarded-for': third } })
     t.equal(stream.status, 429, `a stream from ${third}`)
-    t.equal(logs.filter(({ address: logged }) => logged === address).length, address.includes(':') ? 1 : 2, 'the log has the address alone')
+    t.equal(logs.filter(({ address: logged }) => logged === address).length, address.includes(':') ? 1 : 2, 'the log holds the address without port and brackets')
   }
   t.equal(app.sessions.size, 8)
 })
 
-/** Connections that are no sockets, as the server counts its own. */
+/** Connections of the HTTP server, without the sockets of the fast path. */
 async function connections (app: Awaited<ReturnType<typeof listen>>['app']): Promise<number> {
   return await new Promise((resolve, reject) => app.server.getConnections((error, count) => { error ? reject(error) : resolve(count) }))
 }

@@ -1,4 +1,4 @@
-// Two nodes over one Redis, as their clients see them: one room, wherever one is connected.
+// Two nodes over one Redis, as clients see them: a room is the same on both.
 import t, { type Test } from 'tap'
 import { build, type BuildOptions } from '../build.js'
 import { Peer } from '../peer.js'
@@ -8,7 +8,7 @@ import { until } from '../until.js'
 const NAMES = 'ABCDEFGHIJ'
 let count = 0
 
-t.test('two nodes', { skip: withoutRedis }, async (t) => {
+t.test('two nodes over one Redis', { skip: withoutRedis }, async (t) => {
   const redis = await startRedis(t)
   const nodes = async (t: Test, options: BuildOptions = {}) => {
     const prefix = `test${++count}`
@@ -20,7 +20,7 @@ t.test('two nodes', { skip: withoutRedis }, async (t) => {
     return [await start(), await start()] as const
   }
 
-  t.test('a payment with its devices on two nodes, and a backend on either', async (t) => {
+  t.test('a payment works with its devices on two nodes and a backend on either node', async (t) => {
     const [{ app: a }, { app: b }] = await nodes(t)
     const shop = await Peer.inject(t, a)
     const phone = await Peer.inject(t, b)
@@ -34,7 +34,7 @@ t.test('two nodes', { skip: withoutRedis }, async (t) => {
     t.strictSame(shop.events.map(({ seq }) => seq), [1, 2, 3, 4, 5, 6])
     t.strictSame(phone.events, [])
     const sent = await b.inject({ method: 'POST', url: '/api/message/room/r/broadcast', payload: { eventType: 'THANKS', message: 'm', idSeguro: 'i' } })
-    t.equal(sent.json().data.sentToClients, 2, 'on both nodes')
+    t.equal(sent.json().data.sentToClients, 2, 'the broadcast reaches clients on both nodes')
     await shop.next('THANKS')
     await phone.next('THANKS')
     for (const app of [a, b]) {
@@ -48,7 +48,7 @@ t.test('two nodes', { skip: withoutRedis }, async (t) => {
     t.strictSame(late.events.map(({ seq }) => seq), [1, 2, 3, 4, 5, 6, 7])
   })
 
-  t.test('joining on one node during a burst on the other: nothing twice, nothing missing', async (t) => {
+  t.test('a client that joins on one node during a burst on the other receives every event once', async (t) => {
     const [{ app: a }, { app: b }] = await nodes(t)
     const phone = await Peer.inject(t, a)
     const peers: Peer[] = []
@@ -60,14 +60,14 @@ t.test('two nodes', { skip: withoutRedis }, async (t) => {
       peers.push(peer)
     }
     for (const peer of peers) {
-      await until('all arrived', () => peer.events.length >= 300 || peer.frames.some(({ payload }) => payload.recovered === false))
+      await until('all events arrived', () => peer.events.length >= 300 || peer.frames.some(({ payload }) => payload.recovered === false))
       const seqs = peer.events.map(({ seq }) => seq!)
       t.strictSame(seqs, seqs.map((_, i) => seqs[0]! + i))
       t.equal(seqs.at(-1), 300)
     }
   })
 
-  t.test('presence: a device that moves to another node was never away', async (t) => {
+  t.test('a device that moves to another node causes no presence event', async (t) => {
     const [{ app: a }, { app: b }] = await nodes(t, { env: { PRESENCE_GRACE_SECONDS: '3' } })
     const join = async (app: typeof a, deviceId: string) => {
       const peer = await Peer.inject(t, app)
@@ -82,28 +82,28 @@ t.test('two nodes', { skip: withoutRedis }, async (t) => {
 
     const first = await join(b, 'phone')
     for (const { peer } of [watch, far]) t.match((await peer.next('DEVICE_JOINED')).payload, { deviceId: 'phone' })
-    // Its socket dies, and the balancer leads it elsewhere.
+    // The socket of the phone dies, and the load balancer connects the phone to the other node.
     first.peer.socket.terminate()
     const second = await join(a, 'phone')
     t.strictSame(second.devices, ['office', 'phone', 'shop'])
-    // The other way round: it is there already when the first node notices.
+    // Reverse order: the phone has joined again before the first node notices the dead socket.
     const third = await join(b, 'phone')
     second.peer.socket.terminate()
     await until('the node noticed', () => a.rooms.members('r').length === 3 && a.sessions.size === 1)
     await new Promise((resolve) => setTimeout(resolve, 3500))
-    for (const { peer } of [watch, far]) t.strictSame(peer.frames.filter(({ type }) => type === 'DEVICE_LEFT' || type === 'DEVICE_JOINED').slice(peer === watch.peer ? 2 : 1), [], 'no news')
+    for (const { peer } of [watch, far]) t.strictSame(peer.frames.filter(({ type }) => type === 'DEVICE_LEFT' || type === 'DEVICE_JOINED').slice(peer === watch.peer ? 2 : 1), [], 'no presence events')
 
-    // Now it is gone for good, and everyone hears of it once the grace is over.
+    // The phone does not come back: both watchers receive DEVICE_LEFT after the grace period.
     third.peer.socket.terminate()
     await Promise.all([watch, far].map(async ({ peer }) => t.match((await peer.next('DEVICE_LEFT')).payload, { deviceId: 'phone' })))
     for (const app of [a, b]) t.strictSame((await app.inject('/api/rooms/r')).json().data.members.map((member: { deviceId: string }) => member.deviceId).sort(), ['office', 'shop'])
 
-    // One that leaves by its own wish is gone at once.
+    // LEAVE_ROOM ends the presence of a device at once.
     far.peer.send('LEAVE_ROOM', { roomId: 'r' })
     t.match((await watch.peer.next('DEVICE_LEFT')).payload, { deviceId: 'office' })
   })
 
-  t.test('presence: the only device of a node drops, and the grace counts on the other node too', async (t) => {
+  t.test('the grace period of the only device of a node counts on the other node too', async (t) => {
     const [{ app: a }, { app: b }] = await nodes(t, { env: { PRESENCE_GRACE_SECONDS: '2' } })
     const shop = await Peer.inject(t, a)
     shop.send('JOIN_ROOM', { roomId: 'r', deviceId: 'shop', presence: true })
@@ -115,8 +115,8 @@ t.test('two nodes', { skip: withoutRedis }, async (t) => {
     const again = await Peer.inject(t, b)
     await again.join('r', 'phone')
     again.socket.terminate()
-    await until('it dropped', () => b.sessions.size === 0)
-    t.match((await a.inject('/api/rooms/r')).json().data.members, { length: 2 }, 'away is still there')
+    await until('the phone dropped', () => b.sessions.size === 0)
+    t.match((await a.inject('/api/rooms/r')).json().data.members, { length: 2 }, 'a device in its grace period is a member')
     t.match((await shop.next('DEVICE_LEFT')).payload, { deviceId: 'phone' })
     t.equal(shop.frames.filter(({ type }) => /^DEVICE/.test(type)).length, 2)
   })
@@ -139,7 +139,7 @@ t.test('two nodes', { skip: withoutRedis }, async (t) => {
     for (const peer of peers) t.match((await peer.next('ROOM_CLOSED')).payload, { reason: 'expired' })
   })
 
-  t.test('rooms keep to themselves, whatever their names', async (t) => {
+  t.test('a member receives the events of its own room only, even with names of rooms that resemble keys of Redis', async (t) => {
     const [{ app: a }, { app: b }] = await nodes(t)
     const names = [...NAMES].flatMap((name) => [name, `${name}:log`, `${name}:members`, `${name}:live`])
     const peers = await Promise.all(names.map(async (roomId) => {
@@ -154,14 +154,14 @@ t.test('two nodes', { skip: withoutRedis }, async (t) => {
     for (const { peer } of peers) t.equal(peer.events.length, 1)
   })
 
-  t.test('what Redis refuses is logged', async (t) => {
+  t.test('a refusal of Redis is logged', async (t) => {
     const full = await startRedis(t, ['--maxmemory', '1mb'])
     const { app, logs } = await build(t, { env: { REDIS_URL: full.url } })
-    await until('it is refused', () => logs.some(({ level, msg }) => level === 50 && msg === 'Redis cannot be used: it refuses writes: out of memory (maxmemory)'))
+    await until('the refusal is logged', () => logs.some(({ level, msg }) => level === 50 && msg === 'Redis cannot be used: it refuses writes: out of memory (maxmemory)'))
     t.equal(app.broker.ready(), false)
   })
 
-  t.test('Redis is away: not ready, nothing is accepted, and clients are told to try again', async (t) => {
+  t.test('without Redis the server is not ready, and refuses events and joins with a retryable error', async (t) => {
     const away = await startRedis(t)
     const { app, logs } = await build(t, { env: { REDIS_URL: away.url } })
     await until('the node is ready', () => app.broker.ready())
@@ -173,15 +173,15 @@ t.test('two nodes', { skip: withoutRedis }, async (t) => {
     t.match((await shop.next('ERROR')).payload, { code: 'UNAVAILABLE', id: 'x', retryable: true })
     shop.send('JOIN_ROOM', { roomId: 's' })
     t.match((await shop.next('ERROR')).payload, { code: 'UNAVAILABLE', retryable: true })
-    await until('it is noticed', () => !app.broker.ready())
+    await until('the node notices the loss of Redis', () => !app.broker.ready())
     t.match((await app.inject('/ready')).json(), { status: 'not ready', checks: { broker: 'down' } })
     for (const url of ['/api/rooms', '/api/rooms/r']) t.match((await app.inject(url)).json(), { code: 'UNAVAILABLE' })
     t.equal((await app.inject('/health')).statusCode, 200)
-    await until('it is said why', () => logs.some(({ msg }) => /^Redis cannot/.test(msg)))
+    await until('the reason is logged', () => logs.some(({ msg }) => /^Redis cannot/.test(msg)))
     t.match(logs.filter(({ msg }) => /^Redis/.test(msg)), [{ level: 30, msg: 'Redis is there' }, { level: 50, msg: /^Redis cannot be reached: / }])
     await away.start()
-    await until('it is back', () => app.broker.ready())
-    // It came back empty, and says so.
+    await until('Redis is back', () => app.broker.ready())
+    // Redis came back empty, so the member is closed with 4002.
     t.equal(await shop.closed, 4002)
     const again = await Peer.inject(t, app)
     await again.join('r')

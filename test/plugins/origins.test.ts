@@ -1,4 +1,4 @@
-// Browser origins: the socket and the API go by one list.
+// Origins of browsers: the socket and the API follow one list.
 import t from 'tap'
 import { WebSocket } from 'ws'
 import { listen } from '../build.js'
@@ -10,21 +10,21 @@ const refused = (url: string, origin: string) => new Promise<number | undefined>
     request.destroy()
     resolve(answer.statusCode)
   })
-  socket.on('error', () => { /* the answer above says it */ })
+  socket.on('error', () => { /* the handler above has the answer */ })
   socket.on('open', () => {
     socket.terminate()
     resolve(undefined)
   })
 })
 
-t.test('by default any page may connect and call', async (t) => {
+t.test('by default a page of any origin may connect and call the API', async (t) => {
   const { app, url } = await listen(t)
   await Peer.connect(t, url, { origin: 'https://anything.example' })
   const answer = await app.inject({ url: '/health', headers: { origin: 'https://anything.example' } })
   t.equal(answer.headers['access-control-allow-origin'], '*')
 })
 
-t.test('with a list, only exact origins; a client that is no browser sends none and is not held up', async (t) => {
+t.test('with ALLOWED_ORIGINS set, only exact origins and clients without an origin may connect', async (t) => {
   const { app, url } = await listen(t, { env: { ALLOWED_ORIGINS: 'https://shop.example, http://localhost:5173' } })
   await Peer.connect(t, url, { origin: 'https://shop.example' })
   await Peer.connect(t, url, { origin: 'http://localhost:5173' })

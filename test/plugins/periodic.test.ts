@@ -1,4 +1,4 @@
-// What happens by the clock alone: statistics and the sweep.
+// Periodic work of the server: statistics and the sweep.
 import { mock } from 'node:test'
 import t from 'tap'
 import { TICK_INTERVAL } from '../../plugins/broker.js'
@@ -6,7 +6,7 @@ import { STATISTICS_INTERVAL } from '../../plugins/statistics.js'
 import { build } from '../build.js'
 import { Peer } from '../peer.js'
 
-t.test('every ten minutes a line of figures; expired rooms are swept, and their members told', async (t) => {
+t.test('statistics are logged every ten minutes; expired rooms are swept, and their members receive ROOM_CLOSED', async (t) => {
   let time = 1_000_000
   mock.timers.enable({ apis: ['setInterval'] })
   const { app, logs } = await build(t, { now: () => time })

@@ -1,11 +1,11 @@
-// Presence: who is in a room, who comes and goes, and who was never away.
+// Presence: the members of a room, their joins and leaves, and the grace period.
 import t from 'tap'
 import { Failure } from '../../src/errors.js'
 import { build } from '../build.js'
 import { Peer } from '../peer.js'
 import { until } from '../until.js'
 
-t.test('presence: who is there, who comes and goes', async (t) => {
+t.test('a member that asks for presence receives the members, and each device that joins or leaves', async (t) => {
   const { app } = await build(t, { env: { PRESENCE_GRACE_SECONDS: '3' } })
   const shop = await Peer.inject(t, app)
   const plain = await Peer.inject(t, app)
@@ -26,7 +26,7 @@ t.test('presence: who is there, who comes and goes', async (t) => {
 
   phone.socket.terminate()
   await until('the phone dropped', () => app.sessions.size === 2)
-  t.equal(app.rooms.members('r').length, 3, 'within its grace it counts as there')
+  t.equal(app.rooms.members('r').length, 3, 'a device in its grace period is a member')
   const back = await Peer.inject(t, app)
   back.send('JOIN_ROOM', { roomId: 'r', deviceId: 'phone', role: 'device2' })
   await back.next('ROOM_JOINED')
@@ -35,7 +35,7 @@ t.test('presence: who is there, who comes and goes', async (t) => {
   second.socket.close()
   await until('the second connection of the same device is gone', () => app.sessions.size === 3)
   await shop.settled()
-  t.equal(shop.frames.filter(({ type }) => type.startsWith('DEVICE_')).length, 1, 'back in time, or never quite away: no news')
+  t.equal(shop.frames.filter(({ type }) => type.startsWith('DEVICE_')).length, 1, 'no presence event for a device that is back in time or still has a connection')
 
   back.socket.terminate()
   t.match((await shop.next('DEVICE_LEFT')).payload, { roomId: 'r', clientId: clientOf(back), deviceId: 'phone', role: 'device2' })
@@ -49,11 +49,11 @@ t.test('presence: who is there, who comes and goes', async (t) => {
   t.match((await shop.next('DEVICE_LEFT')).payload, { deviceId: 'leaver' })
   leaver.send('LEAVE_ROOM', { roomId: 'r' })
   t.match((await leaver.next('ROOM_LEFT')).payload, { roomId: 'r' })
-  t.match((await shop.next('DEVICE_LEFT')).payload, { deviceId: 'renamed' }, 'who says goodbye has no grace')
-  t.strictSame(plain.frames.filter(({ type }) => type.startsWith('DEVICE_')), [], 'only who asked is told')
+  t.match((await shop.next('DEVICE_LEFT')).payload, { deviceId: 'renamed' }, 'a device that leaves has no grace period')
+  t.strictSame(plain.frames.filter(({ type }) => type.startsWith('DEVICE_')), [], 'a member that did not ask for presence receives no presence events')
 })
 
-t.test('presence ends with its room, and outlasts a moment in which nobody was there', async (t) => {
+t.test('presence ends with its room, and survives a moment without connections', async (t) => {
   const { app } = await build(t, { env: { PRESENCE_GRACE_SECONDS: '60' } })
   const watcher = async (roomId: string, deviceId: string) => {
     const peer = await Peer.inject(t, app)
@@ -71,23 +71,23 @@ t.test('presence ends with its room, and outlasts a moment in which nobody was t
   t.strictSame(again.devices.sort(), ['a', 'b'])
   await watcher('r', 'b')
   await again.peer.settled()
-  t.strictSame(again.peer.frames.filter(({ type }) => type.startsWith('DEVICE_')), [], 'both were back in time')
+  t.strictSame(again.peer.frames.filter(({ type }) => type.startsWith('DEVICE_')), [], 'both devices were back in time')
 
   const nameless = await Peer.inject(t, app)
   await nameless.join('r')
   await again.peer.next('DEVICE_JOINED')
   nameless.socket.terminate()
   await again.peer.next('DEVICE_LEFT')
-  t.pass('a name that was made up never comes back, so nobody waits for it')
+  t.pass('a client without a device id has no grace period, since it cannot return under its generated name')
 
   again.peer.socket.terminate()
   await until('a dropped', () => app.sessions.size === 1)
   await app.inject({ method: 'DELETE', url: '/api/rooms/r' })
   await app.inject({ method: 'POST', url: '/api/rooms', payload: { roomId: 'r' } })
-  t.strictSame((await watcher('r', 'c')).devices, ['c'], 'a new room begins with nobody')
+  t.strictSame((await watcher('r', 'c')).devices, ['c'], 'a new room begins without members')
 })
 
-t.test('a device counts as there once it is let in, and not before', async (t) => {
+t.test('a device becomes present when its join succeeds, and not before', async (t) => {
   const { app } = await build(t)
   const watch = await Peer.inject(t, app)
   watch.send('JOIN_ROOM', { roomId: 'r', deviceId: 'till', presence: true })
@@ -102,23 +102,23 @@ t.test('a device counts as there once it is let in, and not before', async (t) =
     const peer = await Peer.inject(t, app)
     const before = held.length
     peer.send('JOIN_ROOM', { roomId: 'r', deviceId })
-    await until('it asks', () => held.length > before)
+    await until('the join reads the room', () => held.length > before)
     return peer
   }
-  // Both at once: the news is told, and once.
+  // Two joins of one device at once cause one presence event.
   const twins = [await join('phone'), await join('phone')]
   t.strictSame(app.rooms.members('r').map(({ deviceId }) => deviceId), ['till'])
   for (const answer of held) answer()
   for (const twin of twins) await twin.next('ROOM_JOINED')
   t.match((await watch.next('DEVICE_JOINED')).payload, { deviceId: 'phone' })
-  // This one is refused, and goes.
+  // A refused join causes no presence event.
   app.broker.read = async () => new Failure('UNAVAILABLE')
   const late = await Peer.inject(t, app)
   late.send('JOIN_ROOM', { roomId: 'r', deviceId: 'late' })
   await late.next('ERROR')
   late.socket.close()
-  await until('it is gone', () => app.sessions.size === 3)
+  await until('the refused client is gone', () => app.sessions.size === 3)
   await watch.settled()
-  t.equal(watch.frames.filter(({ type }) => /^DEVICE/.test(type)).length, 1, 'nobody left who never came')
+  t.equal(watch.frames.filter(({ type }) => /^DEVICE/.test(type)).length, 1, 'no DEVICE_LEFT for a device that never joined')
   t.strictSame(app.rooms.members('r').map(({ deviceId }) => deviceId), ['till', 'phone', 'phone'])
 })

@@ -1,4 +1,4 @@
-// Where tokens are asked for: who comes into a room, what they may do there, and for how long.
+// Room tokens on a server that requires them: joining a room, permissions in it, and expiry.
 import t, { type Test } from 'tap'
 import { build, listen, type BuildOptions } from '../build.js'
 import { Peer } from '../peer.js'
@@ -8,9 +8,9 @@ const SECRET = 'a secret for tests with 32 bytes and more'
 const KEY = { authorization: 'Bearer key' }
 const SETTINGS = { API_KEYS: 'key', TOKEN_SECRET: SECRET }
 
-/** A server that asks for tokens, with a room on it and a token for each device. */
+/** A server that requires tokens, with a room and a token for each device. */
 async function shop (t: Test, { env, now }: BuildOptions = {}) {
-  // The server's own timers keep no process waiting, and an injected socket does neither.
+  // Timers of the server do not keep the process alive, and neither does an injected socket.
   const awake = setInterval(() => {}, 1000)
   t.teardown(() => clearInterval(awake))
   const { app, logs } = await build(t, { env: { ...SETTINGS, ...env }, ...(now && { now }) })
@@ -20,17 +20,17 @@ async function shop (t: Test, { env, now }: BuildOptions = {}) {
   return { app, logs, roomId, tokens, mint, connect: () => Peer.inject(t, app) }
 }
 
-/** What a join that is refused is told, and how the socket ends. */
+/** Sends a join that is refused. @returns the code of the error, and the close code */
 async function refusal (peer: Peer, payload: object): Promise<[string, number]> {
   peer.send('JOIN_ROOM', payload)
   return [(await peer.next('ERROR')).payload.code, await peer.closed]
 }
 
-t.test('two devices with their tokens pay as on an open server', async (t) => {
+t.test('two devices with their tokens complete a payment as on an open server', async (t) => {
   const { roomId, tokens, connect } = await shop(t)
   const [till, phone] = [await connect(), await connect()]
   till.send('JOIN_ROOM', { roomId, token: tokens.device1, presence: true })
-  t.match((await till.next('ROOM_JOINED')).payload, { members: [{ role: 'device1' }] }, 'the role need not be said')
+  t.match((await till.next('ROOM_JOINED')).payload, { members: [{ role: 'device1' }] }, 'the role follows from the token')
   phone.send('JOIN_ROOM', { roomId, token: tokens.device2 })
   await phone.next('ROOM_JOINED')
   t.match((await till.next('DEVICE_JOINED')).payload, { role: 'device2' })
@@ -39,20 +39,20 @@ t.test('two devices with their tokens pay as on an open server', async (t) => {
   t.match((await phone.next('ACK')).payload, { seq: 1 })
 })
 
-t.test('without a good token nobody comes in, and the answer does not tell whether there is such a room', async (t) => {
+t.test('a join without a valid token is refused, and the answer does not reveal the existence of the room', async (t) => {
   const { app, roomId, tokens, connect } = await shop(t)
   for (const room of [roomId, 'no-such-room']) {
-    t.strictSame(await refusal(await connect(), { roomId: room }), ['INVALID_TOKEN', 4500], 'none')
-    t.strictSame(await refusal(await connect(), { roomId: room, token: 'made up' }), ['INVALID_TOKEN', 4500], 'made up')
+    t.strictSame(await refusal(await connect(), { roomId: room }), ['INVALID_TOKEN', 4500], 'no token')
+    t.strictSame(await refusal(await connect(), { roomId: room, token: 'made up' }), ['INVALID_TOKEN', 4500], 'an invented token')
   }
   const other = (await app.inject({ method: 'POST', url: '/api/rooms', headers: KEY, payload: { roomId: 'other' } })).json().data.tokens
-  for (const room of [roomId, 'no-such-room']) t.strictSame(await refusal(await connect(), { roomId: room, token: other.device1 }), ['FORBIDDEN', 4503], 'another room\'s')
-  t.strictSame(await refusal(await connect(), { roomId, token: tokens.device1, role: 'device2' }), ['FORBIDDEN', 4503], 'another role\'s')
-  t.equal((await app.inject({ url: '/api/rooms/no-such-room', headers: KEY })).statusCode, 404, 'nothing was created by trying')
+  for (const room of [roomId, 'no-such-room']) t.strictSame(await refusal(await connect(), { roomId: room, token: other.device1 }), ['FORBIDDEN', 4503], 'a token for another room')
+  t.strictSame(await refusal(await connect(), { roomId, token: tokens.device1, role: 'device2' }), ['FORBIDDEN', 4503], 'a token for another role')
+  t.equal((await app.inject({ url: '/api/rooms/no-such-room', headers: KEY })).statusCode, 404, 'a refused join creates no room')
   t.equal((await app.inject({ url: '/api/rooms', headers: KEY })).json().data.rooms.length, 2)
 })
 
-t.test('a token for a device lets in that device, under its name', async (t) => {
+t.test('a token that names a device admits that device only', async (t) => {
   const { roomId, mint, connect } = await shop(t)
   const token = await mint({ role: 'device2', deviceId: 'phone-7' })
   t.strictSame(await refusal(await connect(), { roomId, token, deviceId: 'phone-8' }), ['FORBIDDEN', 4503])
@@ -65,7 +65,7 @@ t.test('a token for a device lets in that device, under its name', async (t) => 
   await phone.next('ACK')
 })
 
-t.test('nobody creates a room by joining, and a room that is over stays over', async (t) => {
+t.test('a join creates no room, and opens no closed or expired room again', async (t) => {
   const { app, roomId, tokens, connect } = await shop(t)
   const till = await connect()
   till.send('JOIN_ROOM', { roomId, token: tokens.device1 })
@@ -73,7 +73,7 @@ t.test('nobody creates a room by joining, and a room that is over stays over', a
   await app.inject({ method: 'DELETE', url: `/api/rooms/${roomId}`, headers: KEY })
   await till.next('ROOM_CLOSED')
   till.send('JOIN_ROOM', { roomId, token: tokens.device1 })
-  t.match((await till.next('ERROR')).payload, { code: 'ROOM_CLOSED' }, 'who has the token is told')
+  t.match((await till.next('ERROR')).payload, { code: 'ROOM_CLOSED' }, 'a client with the token receives ROOM_CLOSED')
 
   let now = 1_795_500_000_000
   const later = await shop(t, { env: { ROOM_RETENTION_SECONDS: '60' }, now: () => now })
@@ -84,7 +84,7 @@ t.test('nobody creates a room by joining, and a room that is over stays over', a
   t.equal((await later.app.inject({ url: `/api/rooms/${later.roomId}`, headers: KEY })).statusCode, 404)
 })
 
-t.test('device 1 watches and reports nothing; device 2 joins before it sends', async (t) => {
+t.test('device 1 may not publish; device 2 has to join before it publishes', async (t) => {
   const { roomId, tokens, connect } = await shop(t)
   const [till, phone] = [await connect(), await connect()]
   phone.send('PAYMENT_SUCCESS', { roomId }, 'early')
@@ -98,7 +98,7 @@ t.test('device 1 watches and reports nothing; device 2 joins before it sends', a
   t.equal(till.socket.readyState, 1, 'the socket stays')
 })
 
-t.test('who is in a room already is told of a bad token, and stays', async (t) => {
+t.test('a member that joins another room with a bad token gets an error, and its socket stays open', async (t) => {
   const { app, roomId, tokens, connect } = await shop(t)
   await app.inject({ method: 'POST', url: '/api/rooms', headers: KEY, payload: { roomId: 'other' } })
   const till = await connect()
@@ -111,10 +111,10 @@ t.test('who is in a room already is told of a bad token, and stays', async (t) =
   till.send('JOIN_ROOM', { roomId, token: tokens.device1 })
   await till.next('ROOM_JOINED')
   for (let i = 0; i < 9; i++) till.send('JOIN_ROOM', { roomId: `guess-${i}`, token: tokens.device1 })
-  t.equal(await till.closed, 4501, 'but it does not go on guessing')
+  t.equal(await till.closed, 4501, 'more than ten refused joins close the socket')
 })
 
-t.test('a socket that does not join in time is closed; one with a good token has done its part', async (t) => {
+t.test('a socket without a join in time is closed with 4502, unless it has shown a valid token', async (t) => {
   let now = 1_795_500_000_000
   const { roomId, tokens, connect } = await shop(t, { env: { JOIN_TIMEOUT_SECONDS: '3', MAX_ROOM_MEMBERS: '1' }, now: () => now })
   const [idle, first, second] = [await connect(), await connect(), await connect()]
@@ -133,7 +133,7 @@ t.test('a socket that does not join in time is closed; one with a good token has
   t.strictSame([first, second].map(({ socket }) => socket.readyState), [1, 1])
 })
 
-t.test('a socket ends with its token; a fresh one in time keeps it', async (t) => {
+t.test('a socket is closed with 4005 when its token expires; a join with a fresh token in time keeps it open', async (t) => {
   let now = 1_795_500_000_000
   const { roomId, mint, connect } = await shop(t, { now: () => now })
   const [short, renewed] = [await connect(), await connect()]
@@ -156,7 +156,7 @@ t.test('a socket ends with its token; a fresh one in time keeps it', async (t) =
   t.strictSame(await refusal(late, { roomId, token }), ['TOKEN_EXPIRED', 4005])
 })
 
-t.test('a socket in several rooms ends with the first token that does', async (t) => {
+t.test('a socket in several rooms is closed when the first token of these rooms expires', async (t) => {
   let now = 1_795_500_000_000
   const { app, roomId, mint, connect } = await shop(t, { now: () => now })
   await app.inject({ method: 'POST', url: '/api/rooms', headers: KEY, payload: { roomId: 'other' } })
@@ -170,46 +170,46 @@ t.test('a socket in several rooms ends with the first token that does', async (t
   now += 45_000
   await new Promise((resolve) => setTimeout(resolve, 1100))
   await till.settled()
-  t.equal(till.socket.readyState, 1, 'of the rooms that it is in')
+  t.equal(till.socket.readyState, 1, 'the token of a room that the socket has left does not count')
   now += 15_000
   t.equal(await till.closed, 4005)
 })
 
-t.test('over REST a token reads its room, and device 2 publishes there; the rest of the API is for backends', async (t) => {
+t.test('over REST a token may read the events of its room, and a token of device 2 may publish there; the rest needs a key', async (t) => {
   const { app, roomId, tokens } = await shop(t)
   const ask = (method: 'GET' | 'POST' | 'DELETE', url: string, token: string, payload?: object) =>
     app.inject({ method, url, headers: { authorization: `Bearer ${token}` }, ...(payload && { payload }) })
   const events = `/api/rooms/${roomId}/events`
   t.match((await ask('POST', events, tokens.device2, { type: 'PAYMENT_SUCCESS', payload: { amount: 5 } })).json(), { data: { seq: 1 } })
   for (const token of [tokens.device1, tokens.device2]) t.match((await ask('GET', events, token)).json(), { data: { events: [{ source: 'device', seq: 1 }] } })
-  t.equal((await app.inject({ url: `/api/rooms/${roomId}`, headers: KEY })).json().data.state.outcome.verified, false, 'a device\'s word')
+  t.equal((await app.inject({ url: `/api/rooms/${roomId}`, headers: KEY })).json().data.state.outcome.verified, false, 'the result of a device is not verified')
   const refused: Array<[number, string, ReturnType<typeof ask>]> = [
-    [403, 'device 1 publishes nothing', ask('POST', events, tokens.device1, { type: 'PAYMENT_SUCCESS' })],
-    [403, 'another room', ask('GET', '/api/rooms/other/events', tokens.device2)],
-    [403, 'another room', ask('POST', '/api/rooms/other/events', tokens.device2, { type: 'CLICKED_PAY' })],
-    [403, 'looking in', ask('GET', `/api/rooms/${roomId}`, tokens.device1)],
-    [403, 'the list', ask('GET', '/api/rooms', tokens.device1)],
-    [403, 'closing', ask('DELETE', `/api/rooms/${roomId}`, tokens.device2)],
-    [403, 'minting', ask('POST', `/api/rooms/${roomId}/tokens`, tokens.device2, { role: 'device1' })],
+    [403, 'publishing as device 1', ask('POST', events, tokens.device1, { type: 'PAYMENT_SUCCESS' })],
+    [403, 'reading another room', ask('GET', '/api/rooms/other/events', tokens.device2)],
+    [403, 'publishing in another room', ask('POST', '/api/rooms/other/events', tokens.device2, { type: 'CLICKED_PAY' })],
+    [403, 'reading the state of the room', ask('GET', `/api/rooms/${roomId}`, tokens.device1)],
+    [403, 'listing rooms', ask('GET', '/api/rooms', tokens.device1)],
+    [403, 'closing the room', ask('DELETE', `/api/rooms/${roomId}`, tokens.device2)],
+    [403, 'minting a token', ask('POST', `/api/rooms/${roomId}/tokens`, tokens.device2, { role: 'device1' })],
     [403, 'a broadcast', ask('POST', `/api/message/room/${roomId}/broadcast`, tokens.device2, { eventType: 'X', message: 'm', idSeguro: 'i' })],
-    [401, 'a token that is none', ask('GET', events, 'a.b.c')],
+    [401, 'a malformed token', ask('GET', events, 'a.b.c')],
     [401, 'no token', ask('GET', events, 'abc')]
   ]
-  for (const [status, what, answer] of refused) t.match([(await answer).statusCode, (await answer).json()], [status, { success: false }], what)
+  for (const [status, request, answer] of refused) t.match([(await answer).statusCode, (await answer).json()], [status, { success: false }], request)
   t.equal((await ask('GET', events, 'a.b.c')).json().code, 'INVALID_TOKEN')
   t.equal((await app.inject({ url: `/api/rooms/${roomId}`, headers: KEY })).json().data.seq, 1)
 })
 
-t.test('a device does not create a room over REST; a backend does', async (t) => {
+t.test('publishing over REST creates a room for a backend, but not for a device', async (t) => {
   const { app, roomId, tokens } = await shop(t)
   await app.inject({ method: 'DELETE', url: `/api/rooms/${roomId}`, headers: KEY })
   const publish = (authorization: string, room: string) => app.inject({ method: 'POST', url: `/api/rooms/${room}/events`, headers: { authorization }, payload: { type: 'CLICKED_PAY' } })
   t.equal((await publish(`Bearer ${tokens.device2}`, roomId)).statusCode, 410)
   t.equal((await publish('Bearer key', 'new')).statusCode, 201)
-  t.equal((await app.inject({ url: '/api/rooms/never/events', headers: { ...KEY, accept: 'text/event-stream' } })).statusCode, 404, 'a stream is a join')
+  t.equal((await app.inject({ url: '/api/rooms/never/events', headers: { ...KEY, accept: 'text/event-stream' } })).statusCode, 404, 'an event stream creates no room, as a join does not')
 })
 
-t.test('an event stream ends with its token', async (t) => {
+t.test('an event stream ends when its token expires', async (t) => {
   let now = 1_795_500_000_000
   const { app, port } = await listen(t, { env: SETTINGS, now: () => now })
   const { tokens } = (await app.inject({ method: 'POST', url: '/api/rooms', headers: KEY, payload: { roomId: 'r' } })).json().data
@@ -222,7 +222,7 @@ t.test('an event stream ends with its token', async (t) => {
   t.equal((await follow(tokens.device1)).status, 401)
 })
 
-t.test('tokens are minted for rooms that there are, by whoever may, as asked', async (t) => {
+t.test('a backend mints tokens for existing rooms, with the role and lifetime of the request', async (t) => {
   const now = 1_795_500_000_000
   const { app, roomId } = await shop(t, { env: { TOKEN_TTL_SECONDS: '120' }, now: () => now })
   const mint = (payload: object, room = roomId) => app.inject({ method: 'POST', url: `/api/rooms/${room}/tokens`, headers: KEY, payload })
@@ -232,7 +232,7 @@ t.test('tokens are minted for rooms that there are, by whoever may, as asked', a
   t.match([(await mint({ role: 'device1', ttlSeconds: 0 })).statusCode, (await mint({ role: 'device1', deviceId: '\u0007' })).statusCode], [400, 400])
 })
 
-t.test('a server without a secret mints none, takes whoever comes, and says so', async (t) => {
+t.test('a server without TOKEN_SECRET mints no tokens, admits every client, and logs a warning', async (t) => {
   const { app, logs } = await build(t, { env: { API_KEYS: 'key' } })
   const created = (await app.inject({ method: 'POST', url: '/api/rooms', headers: KEY, payload: { roomId: 'r' } })).json().data
   t.notOk('tokens' in created)
@@ -244,7 +244,7 @@ t.test('a server without a secret mints none, takes whoever comes, and says so',
   t.ok(logs.some(({ level, msg }) => level === 40 && /rooms are open.*TOKEN_SECRET/.test(msg)))
 })
 
-t.test('no token is logged, and no secret', async (t) => {
+t.test('neither a token nor a secret is logged', async (t) => {
   const { logs, roomId, tokens, connect } = await shop(t)
   const peer = await connect()
   peer.send('JOIN_ROOM', { roomId, token: tokens.device1 })

@@ -1,4 +1,4 @@
-// Traces: one span for each REST request, at a collector of the test's own; and nothing of it all where none is set.
+// Traces: one span for each REST request at a collector of the test, and no tracing without a collector.
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
@@ -10,16 +10,16 @@ import { Peer } from '../peer.js'
 interface Span { name: string, attributes: Array<{ key: string, value: { stringValue?: string, intValue?: number } }> }
 interface Export { resourceSpans: Array<{ resource: { attributes: Span['attributes'] }, scopeSpans: Array<{ spans: Span[] }> }> }
 
-// Before any other test of this process loads it.
-t.test('without a collector nothing of OpenTelemetry is loaded', async (t) => {
+// Keep this test first: the later ones load OpenTelemetry.
+t.test('without a collector no module of OpenTelemetry is loaded', async (t) => {
   const { app } = await build(t)
   t.equal((await app.inject('/api/server/status')).statusCode, 200)
   const { cache } = createRequire(import.meta.url)
-  // Its interface alone, without an implementation, comes with prom-client.
+  // The package @opentelemetry/api, which has no implementation, comes with prom-client.
   t.strictSame(Object.keys(cache).filter((file) => /@opentelemetry\/(?!api\/)|@fastify\/otel/.test(file)), [])
 })
 
-t.test('REST requests are traced by their route; probes and sockets are not, and no room is named', async (t) => {
+t.test('REST requests are traced by route, without names of rooms; probes and sockets are not traced', async (t) => {
   const exports: Export[] = []
   const paths: string[] = []
   const collector = createServer((request, response) => {
@@ -50,7 +50,7 @@ t.test('REST requests are traced by their route; probes and sockets are not, and
   t.strictSame([...new Set(statuses)].sort(), [200, 404])
 })
 
-t.test('a collector that cannot be reached costs nothing but its traces', async (t) => {
+t.test('an unreachable collector loses the traces, and the server works on', async (t) => {
   const { app, logs } = await build(t, { env: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' } })
   t.equal((await app.inject('/api/server/status')).statusCode, 200)
   await app.close()

@@ -1,4 +1,4 @@
-// The seed's protocol, frame by frame, over injected sockets.
+// Protocol of the seed, frame by frame, over injected sockets.
 import type { Socket } from 'node:net'
 import t from 'tap'
 import { EVENT_TYPES } from '../../src/protocol/events.js'
@@ -16,7 +16,7 @@ const FLOW = [
   ['PAYMENT_SUCCESS', { transactionId: 'tx_456789', amount: 99.9 }]
 ] as const
 
-t.test('every socket is greeted with its name and the eight events', async (t) => {
+t.test('every socket receives CONNECTION_ESTABLISHED with its client id and the eight events', async (t) => {
   const { app } = await build(t, { now: () => 1705312205000 })
   const peer = await Peer.inject(t, app)
   const [greeting] = peer.frames
@@ -26,7 +26,7 @@ t.test('every socket is greeted with its name and the eight events', async (t) =
   ])
 })
 
-t.test('all events of the flow reach device 1 in order, and nobody else', async (t) => {
+t.test('all events of the flow reach device 1 in order, and no other client', async (t) => {
   const { app } = await build(t, { now: () => 1000 })
   const shop = await Peer.inject(t, app)
   const stranger = await Peer.inject(t, app)
@@ -43,21 +43,21 @@ t.test('all events of the flow reach device 1 in order, and nobody else', async 
   })))
   await phone.settled()
   await stranger.settled()
-  t.strictSame(phone.events, [], 'the sender does not hear itself')
-  t.strictSame(stranger.events, [], 'nothing leaves the room')
+  t.strictSame(phone.events, [], 'the sender does not receive its own events')
+  t.strictSame(stranger.events, [], 'members of another room receive no events')
 })
 
-t.test('clients in the field are taken as they are', async (t) => {
+t.test('frames of existing clients are accepted', async (t) => {
   const { app } = await build(t)
   const shop = await Peer.inject(t, app)
   const phone = await Peer.inject(t, app)
 
-  t.test('JOIN_ROOM without a deviceId: the client id stands in', async (t) => {
+  t.test('JOIN_ROOM without a deviceId uses the client id', async (t) => {
     const joined = await shop.join('r')
     t.equal(joined.payload.deviceId, joined.payload.clientId)
   })
 
-  t.test('extra top-level keys are ignored, extra payload keys travel on, optional keys may be missing', async (t) => {
+  t.test('extra top-level keys are ignored, extra payload keys are relayed, and optional keys may be missing', async (t) => {
     phone.socket.send(JSON.stringify({ type: 'PAYMENT_SUCCESS', timestamp: 1, clientId: 'mine', payload: { roomId: 'r', message: 'olá', nested: { a: [1] } } }))
     phone.socket.send(JSON.stringify({ type: 'PAYMENT_METHOD_CHANGED', payload: { roomId: 'r' } }))
     phone.socket.send(JSON.stringify({ type: 'DATA_FILLED', payload: { roomId: 'r' } }))
@@ -70,7 +70,7 @@ t.test('clients in the field are taken as they are', async (t) => {
     t.strictSame(filled!.payload, { roomId: 'r' })
   })
 
-  t.test('the same event twice, without an id, is two events; any order is taken', async (t) => {
+  t.test('an event that is sent twice without an id is two events, and events may come in any order', async (t) => {
     phone.send('CLICKED_PAY', { roomId: 'r' })
     phone.send('CLICKED_PAY', { roomId: 'r' })
     phone.send('ENTERED_SUMMARY', { roomId: 'r' })
@@ -78,13 +78,13 @@ t.test('clients in the field are taken as they are', async (t) => {
     t.strictSame(shop.events.slice(-3).map(({ type, seq }) => [type, seq]), [['CLICKED_PAY', 4], ['CLICKED_PAY', 5], ['ENTERED_SUMMARY', 6]])
   })
 
-  t.test('an id that the sender gave travels with the event', async (t) => {
+  t.test('an event is relayed with the id of its sender', async (t) => {
     phone.send('CLICKED_PROCEED', { roomId: 'r' }, 'my "id"')
     t.equal((await shop.next('CLICKED_PROCEED')).id, 'my "id"')
   })
 })
 
-t.test('a socket may be in several rooms and hears each of them; joining twice is being there once', async (t) => {
+t.test('a socket in several rooms receives the events of each once, even after joining a room twice', async (t) => {
   const { app } = await build(t)
   const shop = await Peer.inject(t, app)
   const phone = await Peer.inject(t, app)
@@ -98,7 +98,7 @@ t.test('a socket may be in several rooms and hears each of them; joining twice i
   t.strictSame(shop.events.map(({ payload, seq }) => [payload.roomId, seq]), [['a', 1], ['b', 1]])
 })
 
-t.test('device 2 that only sends is a member too: it hears what others and the API say', async (t) => {
+t.test('device 2 becomes a member by sending, and receives the events of other members', async (t) => {
   const { app } = await build(t)
   const phone = await Peer.inject(t, app)
   const tablet = await Peer.inject(t, app)
@@ -108,7 +108,7 @@ t.test('device 2 that only sends is a member too: it hears what others and the A
   t.equal((await phone.next('CLICKED_PAY')).seq, 2)
 })
 
-t.test('a closed socket leaves all its rooms: no ghosts', async (t) => {
+t.test('a closed socket leaves all its rooms', async (t) => {
   const { app, logs } = await build(t)
   const shop = await Peer.inject(t, app)
   const phone = await Peer.inject(t, app)
@@ -118,13 +118,13 @@ t.test('a closed socket leaves all its rooms: no ghosts', async (t) => {
   await phone.settled()
   shop.socket.close(1000)
   await until('one session left', () => app.sessions.size === 1)
-  t.equal(app.rooms.size, 1, 'the room of the phone')
+  t.equal(app.rooms.size, 1, 'only the room of the phone remains')
   t.match(logs.find(({ msg }) => msg === 'client disconnected'), { clientId: shop.frames[0]!.payload.clientId, code: 1000, rooms: 2 })
   const answer = await app.inject({ method: 'POST', url: '/api/message/room/b/broadcast', payload: { eventType: 'X', message: 'm', idSeguro: 'i' } })
   t.equal(answer.json().data.sentToClients, 0)
 })
 
-t.test('what a phone sent before it vanished still counts', async (t) => {
+t.test('events that a phone sent before its socket closed are delivered', async (t) => {
   const { app } = await build(t)
   const shop = await Peer.inject(t, app)
   const phone = await Peer.inject(t, app)
@@ -137,7 +137,7 @@ t.test('what a phone sent before it vanished still counts', async (t) => {
   t.equal(app.rooms.size, 1)
 })
 
-t.test('a refused frame is answered with a code to its sender only, and the socket stays', async (t) => {
+t.test('a refused frame is answered with a code to its sender only, and the socket stays open', async (t) => {
   const { app } = await build(t, { now: () => 5 })
   const shop = await Peer.inject(t, app)
   const phone = await Peer.inject(t, app)
@@ -155,13 +155,13 @@ t.test('a refused frame is answered with a code to its sender only, and the sock
     t.match(error.payload, { code, message, timestamp: 5, retryable: false })
   }
   phone.socket.send('{"type":"CLICKED_PAY","payload":{"roomId":"r","deviceId":5},"id":"frame 7"}')
-  t.equal((await phone.next('ERROR')).payload.id, 'frame 7', 'the offending frame is named')
+  t.equal((await phone.next('ERROR')).payload.id, 'frame 7', 'the error names the id of the refused frame')
   phone.send('CLICKED_PAY', { roomId: 'r' })
   t.equal((await shop.next('CLICKED_PAY')).seq, 1)
   t.equal(shop.frames.some(({ type }) => type === 'ERROR'), false)
 })
 
-t.test('limits: members of a room, rooms of a socket', async (t) => {
+t.test('MAX_ROOM_MEMBERS and MAX_ROOMS_PER_SOCKET limit joins', async (t) => {
   const { app } = await build(t, { env: { MAX_ROOM_MEMBERS: '1', MAX_ROOMS_PER_SOCKET: '1' } })
   const shop = await Peer.inject(t, app)
   const other = await Peer.inject(t, app)
@@ -175,7 +175,7 @@ t.test('limits: members of a room, rooms of a socket', async (t) => {
   t.strictSame(shop.events, [])
 })
 
-t.test('a binary frame closes with 1003', async (t) => {
+t.test('a binary frame closes the socket with 1003', async (t) => {
   const { app } = await build(t)
   const peer = await Peer.inject(t, app)
   await peer.join('r')
@@ -184,7 +184,7 @@ t.test('a binary frame closes with 1003', async (t) => {
   t.equal(app.rooms.size, 0)
 })
 
-t.test('no end overtakes the replies to what came before it in the same packet', async (t) => {
+t.test('the end of a connection does not overtake the replies to earlier frames of the same packet', async (t) => {
   const { app, url } = await listen(t)
   const ends: Record<string, [number, (peer: Peer, network: Socket) => void]> = {
     'a close': [1000, ({ socket }) => socket.close(1000)],
@@ -195,25 +195,25 @@ t.test('no end overtakes the replies to what came before it in the same packet',
       socket.close(1000)
     }]
   }
-  for (const [what, [code, end]] of Object.entries(ends)) {
+  for (const [ending, [code, end]] of Object.entries(ends)) {
     const peer = await Peer.connect(t, url)
     await peer.join('r')
     const { _socket: network } = peer.socket as unknown as { _socket: Socket }
     network.cork()
-    for (const id of ['a', 'b']) peer.send('CLICKED_PAY', { roomId: 'r' }, `${what} ${id}`)
+    for (const id of ['a', 'b']) peer.send('CLICKED_PAY', { roomId: 'r' }, `${ending} ${id}`)
     end(peer, network)
     network.uncork()
-    t.equal(await peer.closed, code, what)
-    t.strictSame(peer.frames.filter(({ type }) => type === 'ACK').map(({ payload }) => payload.id), [`${what} a`, `${what} b`], what)
+    t.equal(await peer.closed, code, ending)
+    t.strictSame(peer.frames.filter(({ type }) => type === 'ACK').map(({ payload }) => payload.id), [`${ending} a`, `${ending} b`], ending)
   }
   t.equal(app.rooms.size, 0)
 })
 
-t.test('a bug while a frame is handled becomes INTERNAL, is logged once, and the socket stays', async (t) => {
+t.test('a bug in the handling of a frame is answered with INTERNAL and logged once, and the socket stays open', async (t) => {
   const { app, logs } = await build(t)
   const peer = await Peer.inject(t, app)
   const { publish } = app.broker
-  // One that answers later, and one that answers at once.
+  // A broker that rejects later, and a broker that throws at once.
   for (const broken of [async () => { throw new Error('a bug') }, () => { throw new Error('a bug') }]) {
     app.broker.publish = broken
     peer.send('CLICKED_PAY', { roomId: 'r' }, 'i')
@@ -224,7 +224,7 @@ t.test('a bug while a frame is handled becomes INTERNAL, is logged once, and the
   }
 })
 
-t.test('the log tells an operator the payment\'s story, without its values', async (t) => {
+t.test('the log shows the steps of a payment, without its values', async (t) => {
   const { app, logs } = await build(t)
   const shop = await Peer.inject(t, app)
   const phone = await Peer.inject(t, app)
@@ -236,15 +236,15 @@ t.test('the log tells an operator the payment\'s story, without its values', asy
   t.strictSame(logs.filter(({ level }) => level === 30).map(({ msg }) => msg), [
     'client connected', 'client connected', 'room created', 'client joined the room',
     'payer entered the summary', 'payer clicked proceed', 'payer changed the payment method', 'payer filled in the data', 'payer clicked pay', 'payment failed', 'payment succeeded'
-  ], 'one line for each step that the payment took, none for the repeated success')
+  ], 'one line for each step of the payment, and none for the repeated success')
   t.match(logs.find(({ msg }) => msg === 'payment succeeded'), { roomId: 'payment_123', deviceId: 'phone', seq: 7 })
-  t.equal(logs.filter(({ msg }) => msg === 'event relayed').length, 8, 'every event at debug')
+  t.equal(logs.filter(({ msg }) => msg === 'event relayed').length, 8, 'every event is logged at debug')
   t.match(logs.find(({ msg }) => msg === 'frame refused'), { level: 20, code: 'INVALID_FRAME' })
   const text = JSON.stringify(logs)
   for (const value of ['tx_456789', '99.9', 'declined', 'pix', 'cpf']) t.notMatch(text, value)
 })
 
-t.test('every event that the greeting names is understood', async (t) => {
+t.test('every event that CONNECTION_ESTABLISHED names is accepted', async (t) => {
   const { app } = await build(t)
   const peer = await Peer.inject(t, app)
   for (const type of EVENT_TYPES) peer.send(type, { roomId: 'r' })
