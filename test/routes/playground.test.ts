@@ -1,4 +1,4 @@
-// The playground's files: when they are served, as what, and that nothing else is.
+// Files of the playground: the settings that serve them, their content types, and no other file.
 import { once } from 'node:events'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
@@ -12,14 +12,14 @@ import { build, listen } from '../build.js'
 const FOLDER = join(ROOT, 'pages', 'playground')
 const on = { env: { PLAYGROUND: 'true' } }
 
-/** The answer to a path that is sent as it stands: a client would put it right first. */
+/** Requests a path as written, which a client would normalise first. */
 async function raw (port: number, path: string): Promise<{ status: number, body: string }> {
   const request = http.get({ port, host: '127.0.0.1', path, agent: false })
   const [response] = await once(request, 'response') as [http.IncomingMessage]
   return { status: response.statusCode!, body: await text(response) }
 }
 
-t.test('in production it is there only where it was asked for', async (t) => {
+t.test('in production the playground is served only with PLAYGROUND=true', async (t) => {
   const { app } = await build(t)
   for (const url of ['/playground', '/playground/', '/playground/playground.js', '/playground/client/index.js', '/playground/qr/index.js']) {
     const { statusCode, json } = await app.inject(url)
@@ -32,21 +32,21 @@ t.test('in production it is there only where it was asked for', async (t) => {
   t.equal((await asked.inject('/')).json().endpoints.playground, 'GET /playground')
 })
 
-t.test('elsewhere it is there unless it was declined', async (t) => {
+t.test('outside production the playground is served unless PLAYGROUND=false', async (t) => {
   const { app } = await build(t, { env: { NODE_ENV: 'development', LOG_LEVEL: 'silent' } })
   t.equal((await app.inject('/playground/')).statusCode, 200)
   const { app: declined } = await build(t, { env: { NODE_ENV: 'development', LOG_LEVEL: 'silent', PLAYGROUND: 'false' } })
   t.equal((await declined.inject('/playground/')).statusCode, 404)
 })
 
-t.test('its address without a slash leads to it, by a relative way', async (t) => {
+t.test('the address without a slash redirects to the playground with a relative location', async (t) => {
   const { app } = await build(t, on)
   const { statusCode, headers } = await app.inject('/playground')
   t.equal(statusCode, 302)
   t.equal(headers.location, 'playground/')
 })
 
-t.test('every file is served as what it is, under the policy of the whole server', async (t) => {
+t.test('every file is served with its content type and the content security policy of the server', async (t) => {
   const { app } = await build(t, on)
   const types: Record<string, RegExp> = { html: /^text\/html/, js: /^(text|application)\/javascript/, css: /^text\/css/, svg: /^image\/svg\+xml/ }
   const files = readdirSync(FOLDER)
@@ -61,11 +61,11 @@ t.test('every file is served as what it is, under the policy of the whole server
   }
   for (const file of files.filter((name) => name.endsWith('.html'))) {
     const html = readFileSync(join(FOLDER, file), 'utf8')
-    t.notMatch(html, /<script(?![^>]*\bsrc=)|\bon\w+="|\bstyle=|<style|https?:/, `${file} needs nothing that the policy forbids, and nobody else's server`)
+    t.notMatch(html, /<script(?![^>]*\bsrc=)|\bon\w+="|\bstyle=|<style|https?:/, `${file} needs nothing that the policy forbids, and no other server`)
   }
 })
 
-t.test('no way leads out of its folders', async (t) => {
+t.test('no path leads out of the folders of the playground', async (t) => {
   const { port } = await listen(t, on)
   for (const path of [
     '../package.json', '%2e%2e/package.json', '..%2fpackage.json', '%2e%2e%2fpackage.json', '..%5cpackage.json', 'x/../../package.json', './/../package.json', '%00', '..', '/etc/passwd', '//etc/passwd',
@@ -78,12 +78,12 @@ t.test('no way leads out of its folders', async (t) => {
   }
 })
 
-t.test('it is no part of the API', async (t) => {
+t.test('the playground is not part of the OpenAPI document', async (t) => {
   const { app } = await build(t, on)
   t.strictSame(Object.keys(app.swagger().paths!).filter((path) => path.includes('playground')), [])
 })
 
-t.test('the client\'s modules: what was built is served as it is, sources are compiled', async (t) => {
+t.test('a built module of the client is served unchanged, and a source is compiled', async (t) => {
   const folder = t.testdir({
     'built.js': 'export const a = 1\n',
     'source.ts': 'import type { B } from \'./built.js\'\nexport class A { constructor (readonly b: B) {} }\n',
@@ -95,11 +95,11 @@ t.test('the client\'s modules: what was built is served as it is, sources are co
   const compiled = await browserModule(folder, 'source')
   t.match(compiled, /this\.b = b/)
   t.notMatch(compiled, /\btype\b|import/)
-  t.equal(await browserModule(folder, 'source'), compiled, 'again')
+  t.equal(await browserModule(folder, 'source'), compiled, 'a second request gives the same module')
   writeFileSync(join(folder, 'source.ts'), 'export const changed: boolean = true\n')
-  t.equal(await browserModule(folder, 'source'), 'export const changed = true;\n', 'a change is seen at once')
+  t.equal(await browserModule(folder, 'source'), 'export const changed = true;\n', 'a change of the source is served at once')
   t.equal(await browserModule(folder, 'nothing'), undefined)
-  await t.rejects(browserModule(join(folder, 'built.js'), 'nothing'), { code: 'ENOTDIR' }, 'any other failure is one')
+  await t.rejects(browserModule(join(folder, 'built.js'), 'nothing'), { code: 'ENOTDIR' }, 'a failure other than a missing file rejects')
 })
 
 t.test('both languages have every text, and every text is used', async (t) => {
@@ -110,8 +110,8 @@ t.test('both languages have every text, and every text is used', async (t) => {
   for (const [key, words] of Object.entries(en)) {
     t.ok(words && pt[key], key)
     t.strictSame(placeholders(pt[key]!), placeholders(words), key)
-    // A status of the client is its own key.
+    // Statuses of the client are keys themselves.
     t.ok(/^(connecting|online|offline|closed)$/.test(key) || new RegExp(`\\b${key}\\b`).test(page), `${key} is used`)
   }
-  for (const [, key, words] of page.matchAll(/data-t="(\w+)"[^>]*>([^<]*)</g)) t.equal(words, en[key!]?.replace(/ ?\{\w+\}/, ''), `the page says ${key} before its modules are there`)
+  for (const [, key, words] of page.matchAll(/data-t="(\w+)"[^>]*>([^<]*)</g)) t.equal(words, en[key!]?.replace(/ ?\{\w+\}/, ''), `the page shows the text ${key} before its modules load`)
 })

@@ -1,4 +1,4 @@
-// The REST API of the seed, and the envelope of every error that a client can meet.
+// REST API of the seed, and the envelope of every error that a client can receive.
 import net from 'node:net'
 import { once } from 'node:events'
 import type { InjectOptions } from 'fastify'
@@ -13,7 +13,7 @@ import { until } from '../until.js'
 const BROADCAST = { eventType: 'PAYMENT_UPDATE', message: 'Pagamento processado com sucesso!', idSeguro: 'seguro_123456' }
 const broadcastUrl = (roomId: string) => `/api/message/room/${roomId}/broadcast`
 
-t.test('GET / says what this is', async (t) => {
+t.test('GET / names the server, its version and its endpoints', async (t) => {
   const { app } = await build(t, { now: () => 7 })
   const answer = await app.inject('/')
   t.equal(answer.statusCode, 200)
@@ -24,18 +24,18 @@ t.test('GET / says what this is', async (t) => {
   }
 })
 
-t.test('GET / names no docs where they are off, and they are not there', async (t) => {
+t.test('with DOCS=false GET / names no docs, and /docs is answered with 404', async (t) => {
   const { app } = await build(t, { env: { DOCS: 'false' } })
   t.equal((await app.inject('/')).json().docs, null)
   t.equal((await app.inject('/docs')).statusCode, 404)
 })
 
-t.test('GET /health: the process lives', async (t) => {
+t.test('GET /health answers with the status ok', async (t) => {
   const { app } = await build(t, { now: () => 7 })
   t.strictSame((await app.inject('/health')).json(), { status: 'ok', timestamp: 7 })
 })
 
-t.test('GET /ready: 200 when traffic may come, 503 with the reason when not', async (t) => {
+t.test('GET /ready answers 200 when the server accepts traffic, else 503 with the checks', async (t) => {
   const { app } = await build(t)
   const ready = await app.inject('/ready')
   t.equal(ready.statusCode, 200)
@@ -54,19 +54,19 @@ t.test('GET /ready: 200 when traffic may come, 503 with the reason when not', as
   t.equal((await app.inject('/api/server/status')).json().data.status, 'draining')
 })
 
-t.test('GET /ready: 503 while the event loop cannot keep up', async (t) => {
+t.test('GET /ready answers 503 while the event loop is delayed', async (t) => {
   const { app } = await build(t)
   for (let i = 0; i < 8; i++) {
-    for (const end = performance.now() + 350; performance.now() < end;); // a blocked loop is the point
+    for (const end = performance.now() + 350; performance.now() < end;); // blocks the event loop on purpose
     await new Promise((resolve) => setTimeout(resolve, 1))
   }
   const delayed = await app.inject('/ready')
   t.equal(delayed.statusCode, 503)
   t.match(delayed.json(), { checks: { eventLoop: 'delayed' } })
-  await until('it is ready again by itself', async () => (await app.inject('/ready')).statusCode === 200)
+  await until('the server is ready again by itself', async () => (await app.inject('/ready')).statusCode === 200)
 })
 
-t.test('GET /api/server/status has the seed\'s six keys', async (t) => {
+t.test('GET /api/server/status has the six keys of the seed', async (t) => {
   let time = 1_705_312_200_000
   const { app } = await build(t, { now: () => time })
   const shop = await Peer.inject(t, app)
@@ -83,7 +83,7 @@ t.test('GET /api/server/status has the seed\'s six keys', async (t) => {
   })
 })
 
-t.test('broadcast: everyone in the room gets it, the answer has the seed\'s six keys', async (t) => {
+t.test('a broadcast reaches every member of the room, and its answer has the six keys of the seed', async (t) => {
   const { app } = await build(t, { now: () => 9 })
   const shop = await Peer.inject(t, app)
   const phone = await Peer.inject(t, app)
@@ -108,7 +108,7 @@ t.test('broadcast: everyone in the room gets it, the answer has the seed\'s six 
   t.strictSame(stranger.events, [])
 })
 
-t.test('broadcast to a room that is known but empty: 200, and the event is in the log', async (t) => {
+t.test('a broadcast to a known but empty room is answered with 200, and the event is in the log', async (t) => {
   const { app } = await build(t)
   const shop = await Peer.inject(t, app)
   await shop.join('r')
@@ -119,14 +119,14 @@ t.test('broadcast to a room that is known but empty: 200, and the event is in th
   t.equal((await (await Peer.inject(t, app)).join('r')).payload.seq, 1)
 })
 
-t.test('broadcast to a room that nobody ever joined: 404', async (t) => {
+t.test('a broadcast to an unknown room is answered with 404', async (t) => {
   const { app } = await build(t)
   const answer = await app.inject({ method: 'POST', url: broadcastUrl('nobody'), payload: BROADCAST })
   t.equal(answer.statusCode, 404)
   t.match(answer.json(), { success: false, code: 'ROOM_NOT_FOUND', error: ERRORS.ROOM_NOT_FOUND.message, requestId: /./, timestamp: Number })
 })
 
-t.test('broadcast while the broker is away: 503, retryable, nothing accepted', async (t) => {
+t.test('a broadcast while the broker is away is answered with 503', async (t) => {
   const { app } = await build(t)
   const { Failure } = await import('../../src/errors.js')
   app.broker.publish = async () => new Failure('UNAVAILABLE')
@@ -135,7 +135,7 @@ t.test('broadcast while the broker is away: 503, retryable, nothing accepted', a
   t.match(answer.json(), { success: false, code: 'UNAVAILABLE' })
 })
 
-t.test('a broadcast body names each thing that is wrong', async (t) => {
+t.test('the answer to an invalid broadcast names each invalid key', async (t) => {
   const { app } = await build(t)
   const shop = await Peer.inject(t, app)
   await shop.join('r')
@@ -146,22 +146,22 @@ t.test('a broadcast body names each thing that is wrong', async (t) => {
     return answer.json().details.map(({ key, rule }: { key: string, rule: string }) => `${key} ${rule}`)
   }
   t.strictSame(await details({}), ['eventType is required', 'message is required', 'idSeguro is required'])
-  t.match(await details({ ...BROADCAST, message: 5, idSeguro: null }), ['message must be string', 'idSeguro must be string'], 'nothing is coerced')
+  t.match(await details({ ...BROADCAST, message: 5, idSeguro: null }), ['message must be string', 'idSeguro must be string'], 'values are not coerced')
   t.match(await details({ ...BROADCAST, message: '' }), [/^message /])
   t.match(await details([]), [/^body must be object/])
   for (const eventType of [...EVENT_TYPES, 'ROOM_JOINED', 'ERROR', 'ACK', 'PONG', 'ROOM_CLOSED', '__proto__', 'constructor', '', 'A'.repeat(65), 'a b', '"', 'a\r\n']) {
     t.match(await details({ ...BROADCAST, eventType }), [/^eventType /], `reserved or malformed: ${JSON.stringify(eventType)}`)
   }
   await shop.settled()
-  t.strictSame(shop.events, [], 'none of them was published')
+  t.strictSame(shop.events, [], 'no invalid broadcast was published')
 })
 
-t.test('every error has the one envelope', async (t) => {
+t.test('every error has the same envelope', async (t) => {
   const { app, logs } = await build(t, { now: () => 3 })
   app.broker.ready = () => { throw new Error('secret detail') }
   const json = { 'content-type': 'application/json' }
   const room = 'a'.repeat(128)
-  for (const [what, request, status, code] of [
+  for (const [name, request, status, code] of [
     ['unknown route', { url: '/nope' }, 404, 'NOT_FOUND'],
     ['wrong method', { method: 'PUT', url: '/health' }, 404, 'NOT_FOUND'],
     ['malformed URL', { url: '/%E0%A4%A' }, 400, 'INVALID_REQUEST'],
@@ -181,17 +181,17 @@ t.test('every error has the one envelope', async (t) => {
     ['a crash', { url: '/ready' }, 500, 'INTERNAL']
   ] as const) {
     const answer = await app.inject(request as InjectOptions)
-    t.equal(answer.statusCode, status, what)
+    t.equal(answer.statusCode, status, name)
     t.match(answer.headers['content-type'], /^application\/json/)
     const { details, ...body } = answer.json()
-    t.match(body, { success: false, error: /^.+/, code, requestId: /^[\w-]{12}$/, timestamp: 3 }, what)
+    t.match(body, { success: false, error: /^.+/, code, requestId: /^[\w-]{12}$/, timestamp: 3 }, name)
     t.strictSame(Object.keys(body).sort(), ['code', 'error', 'requestId', 'success', 'timestamp'])
     t.notMatch(answer.body, 'secret detail')
   }
-  t.match(logs.filter(({ level }) => level >= 50), [{ msg: 'request failed', err: { message: 'secret detail' }, reqId: /./ }], 'the crash is logged, once')
+  t.match(logs.filter(({ level }) => level >= 50), [{ msg: 'request failed', err: { message: 'secret detail' }, reqId: /./ }], 'the crash is logged once')
 })
 
-t.test('a status that a library chose is kept, though our code for it has a rougher one', async (t) => {
+t.test('an error of a library keeps its status 411, with the code INVALID_REQUEST', async (t) => {
   const { app } = await build(t)
   app.broker.ready = () => { throw Object.assign(new Error('how long is it?'), { statusCode: 411 }) }
   const answer = await app.inject('/ready')
@@ -199,12 +199,12 @@ t.test('a status that a library chose is kept, though our code for it has a roug
   t.match(answer.json(), { success: false, code: 'INVALID_REQUEST' })
 })
 
-t.test('an OPTIONS that is no preflight is no error', async (t) => {
+t.test('an OPTIONS request that is no preflight is answered with 204', async (t) => {
   const { app } = await build(t)
   t.equal((await app.inject({ method: 'OPTIONS', url: '/health' })).statusCode, 204)
 })
 
-t.test('what is not HTTP gets an answer in the envelope too, and a closed socket', async (t) => {
+t.test('a request that is not HTTP is answered in the envelope, and its connection is closed', async (t) => {
   const { port } = await listen(t)
   const ask = async (text: string) => {
     const socket = net.connect(port, '127.0.0.1')
@@ -222,7 +222,7 @@ t.test('what is not HTTP gets an answer in the envelope too, and a closed socket
   t.match(expecting.head, /^HTTP\/1.1 417 /)
   t.match(expecting.body, { success: false, code: 'INVALID_REQUEST' })
   const dots = await ask('GET /api/rooms/.. HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
-  t.match(dots.body, { success: false, code: 'INVALID_REQUEST', details: [{ key: 'roomId' }] }, 'dots alone are no room')
+  t.match(dots.body, { success: false, code: 'INVALID_REQUEST', details: [{ key: 'roomId' }] }, 'two dots are no room id')
   const huge = await ask(`GET / HTTP/1.1\r\nhost: x\r\nx: ${'a'.repeat(17 * 1024)}\r\n\r\n`)
   t.match(huge.head, /^HTTP\/1.1 431 /)
   t.match(huge.body, { success: false, code: 'INVALID_REQUEST' })

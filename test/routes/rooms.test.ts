@@ -1,10 +1,10 @@
-// The room endpoints: create, list, look, close, read the events, publish.
+// Room endpoints: create, list, read and close rooms, read events and publish them.
 import t from 'tap'
 import { build } from '../build.js'
 import { Peer } from '../peer.js'
 import { until } from '../until.js'
 
-t.test('createRoom: with an id, or with one that nobody can guess', async (t) => {
+t.test('createRoom uses the given id, or generates an id that cannot be guessed', async (t) => {
   const { app } = await build(t, { now: () => 1000, env: { ROOM_RETENTION_SECONDS: '60' } })
   const create = (payload: object) => app.inject({ method: 'POST', url: '/api/rooms', payload })
   const named = await create({ roomId: 'payment_123' })
@@ -19,7 +19,7 @@ t.test('createRoom: with an id, or with one that nobody can guess', async (t) =>
   for (const payload of [{ roomId: 'a/b' }, { ttlSeconds: 0 }, { ttlSeconds: '5' }]) t.equal((await create(payload)).statusCode, 400)
 })
 
-t.test('a room that was created keeps what is published before anyone joins', async (t) => {
+t.test('a created room keeps events that are published before the first join', async (t) => {
   const { app } = await build(t)
   await app.inject({ method: 'POST', url: '/api/rooms', payload: { roomId: 'r' } })
   const broadcast = await app.inject({ method: 'POST', url: '/api/message/room/r/broadcast', payload: { eventType: 'PAID', message: 'm', idSeguro: 'i' } })
@@ -29,7 +29,7 @@ t.test('a room that was created keeps what is published before anyone joins', as
   t.equal((await shop.next('PAID')).seq, 1)
 })
 
-t.test('listRooms: page by page', async (t) => {
+t.test('listRooms answers page by page', async (t) => {
   const { app } = await build(t, { now: () => 5 })
   for (let i = 0; i < 5; i++) await app.inject({ method: 'POST', url: '/api/rooms', payload: { roomId: `r${i}` } })
   const shop = await Peer.inject(t, app)
@@ -46,7 +46,7 @@ t.test('listRooms: page by page', async (t) => {
   for (const query of ['limit=0', 'limit=1001', 'limit=x', 'cursor=x']) t.equal((await app.inject(`/api/rooms?${query}`)).statusCode, 400, query)
 })
 
-t.test('getRoom and closeRoom', async (t) => {
+t.test('getRoom answers with the state of a room, and closeRoom closes it', async (t) => {
   const { app } = await build(t, { now: () => 5 })
   const missing = await app.inject('/api/rooms/r')
   t.equal(missing.statusCode, 404)
@@ -79,7 +79,7 @@ t.test('getRoom and closeRoom', async (t) => {
   t.match(again.json(), { code: 'ROOM_CLOSED' })
 })
 
-t.test('publishRoomEvent: to everyone, in the room\'s order, and only what the protocol allows', async (t) => {
+t.test('publishRoomEvent sends an event to every member, and refuses events that the protocol does not allow', async (t) => {
   const { app } = await build(t, { now: () => 5 })
   const shop = await Peer.inject(t, app)
   const { payload: { epoch } } = await shop.join('r')
@@ -87,7 +87,7 @@ t.test('publishRoomEvent: to everyone, in the room\'s order, and only what the p
   const first = await publish({ type: 'CLICKED_PAY', id: 'x' })
   t.equal(first.statusCode, 201)
   t.strictSame(first.json(), { success: true, data: { epoch, seq: 1, duplicate: false, sentToClients: 1 }, timestamp: 5 })
-  t.strictSame(await shop.next('CLICKED_PAY'), { type: 'CLICKED_PAY', payload: { roomId: 'r' }, seq: 1, timestamp: 5, source: 'device', id: 'x' }, 'without a key it is a device\'s word')
+  t.strictSame(await shop.next('CLICKED_PAY'), { type: 'CLICKED_PAY', payload: { roomId: 'r' }, seq: 1, timestamp: 5, source: 'device', id: 'x' }, 'without a key the source is a device')
   t.match((await publish({ type: 'CLICKED_PAY', id: 'x' })).json().data, { seq: 1, duplicate: true, sentToClients: 1 })
   t.match((await publish({ type: 'CLICKED_PROCEED', id: 'x' })).json(), { code: 'ID_CONFLICT' })
   t.equal((await publish({ type: 'CLICKED_PROCEED', id: 'x' })).statusCode, 409)
@@ -108,10 +108,10 @@ t.test('publishRoomEvent: to everyone, in the room\'s order, and only what the p
   t.match((await publish({ type: 'CLICKED_PAY', payload: { roomId: 'other' } })).json(), { code: 'INVALID_REQUEST', error: /payload\.roomId/ })
   t.match((await publish({ type: 'CLICKED_PAY', payload: { a: { b: { c: { d: { e: { f: { g: { h: 1 } } } } } } } } })).json(), { code: 'TOO_DEEP' })
   await shop.settled()
-  t.equal(shop.events.length, 1, 'none of them was published')
+  t.equal(shop.events.length, 1, 'no refused event was published')
 })
 
-t.test('an event that went over the socket and over REST is one event', async (t) => {
+t.test('an event with one id that is sent over a socket and over REST is one event', async (t) => {
   const { app } = await build(t)
   const shop = await Peer.inject(t, app)
   const phone = await Peer.inject(t, app)
@@ -129,7 +129,7 @@ t.test('an event that went over the socket and over REST is one event', async (t
   t.equal(shop.events.length, 2)
 })
 
-t.test('Idempotency-Key: the first answer again, or a conflict', async (t) => {
+t.test('a repeated Idempotency-Key is answered with the first answer, or with 409 for another body', async (t) => {
   let time = 100
   const { app } = await build(t, { now: () => time++ })
   const shop = await Peer.inject(t, app)
@@ -140,14 +140,14 @@ t.test('Idempotency-Key: the first answer again, or a conflict', async (t) => {
   const first = await broadcast(body, headers)
   t.equal(first.json().data.sentToClients, 1)
   shop.socket.close()
-  await until('nobody is there', () => app.sessions.size === 0)
+  await until('all sessions have ended', () => app.sessions.size === 0)
   const again = await broadcast(body, headers)
   t.equal(again.statusCode, 200)
-  t.strictSame(again.json(), first.json(), 'to the letter, though the room is empty by now')
+  t.strictSame(again.json(), first.json(), 'the answer is the same, although the room is empty by now')
   const conflict = await broadcast({ ...body, message: 'another' }, headers)
   t.equal(conflict.statusCode, 409)
   t.match(conflict.json(), { code: 'ID_CONFLICT' })
-  t.match((await broadcast(body)).json().data, { sentToClients: 0 }, 'without the key it is another message')
+  t.match((await broadcast(body)).json().data, { sentToClients: 0 }, 'the same body without the key is another event')
 
   const publish = (payload: object) => app.inject({ method: 'POST', url: '/api/rooms/r/events', payload, headers: { 'idempotency-key': 'order-2' } })
   const published = await publish({ type: 'CLICKED_PAY' })
@@ -158,7 +158,7 @@ t.test('Idempotency-Key: the first answer again, or a conflict', async (t) => {
   t.equal((await broadcast(body, { 'idempotency-key': 'x'.repeat(256) })).statusCode, 400)
 })
 
-t.test('listRoomEvents as JSON: the log after a position, with the rules of recover', async (t) => {
+t.test('listRoomEvents as JSON answers with the log after a position, by the rules of recover', async (t) => {
   const { app } = await build(t, { env: { ROOM_LOG_SIZE: '4' } })
   t.equal((await app.inject('/api/rooms/r/events')).statusCode, 404)
   const phone = await Peer.inject(t, app)
@@ -174,11 +174,11 @@ t.test('listRoomEvents as JSON: the log after a position, with the rules of reco
   t.match(await list('?since=2&epoch=another'), { recovered: false, events: { length: 4 } })
   phone.send('CLICKED_PAY', { roomId: 'r' })
   await phone.settled()
-  t.match(await list(), { recovered: false, events: { length: 4 } }, 'the first one is gone')
+  t.match(await list(), { recovered: false, events: { length: 4 } }, 'the first event is no longer in the log')
   for (const query of ['?since=-1', '?since=x', '?limit=0', '?limit=1001']) t.equal((await app.inject(`/api/rooms/r/events${query}`)).statusCode, 400, query)
 })
 
-t.test('while the broker is away every room endpoint says 503', async (t) => {
+t.test('while the broker is away every room endpoint answers with 503', async (t) => {
   const { app } = await build(t)
   const { Failure } = await import('../../src/errors.js')
   for (const name of ['createRoom', 'listRooms', 'read', 'closeRoom', 'publish', 'subscribe'] as const) {
@@ -195,7 +195,7 @@ t.test('while the broker is away every room endpoint says 503', async (t) => {
   }
 })
 
-t.test('an id of a device and one of a backend are not the same, and a request is known beside its event', async (t) => {
+t.test('event ids of devices and of backends are separate, and so are event ids and Idempotency-Keys', async (t) => {
   const { app } = await build(t, { env: { API_KEYS: 'secret' } })
   const phone = await Peer.inject(t, app)
   phone.send('PAYMENT_SUCCESS', { roomId: 'r', amount: 5 }, 'pay-1')
@@ -203,11 +203,11 @@ t.test('an id of a device and one of a backend are not the same, and a request i
   const confirm = (id: string, key: string, amount = 5) => app.inject({
     method: 'POST', url: '/api/rooms/r/events', headers: { authorization: 'Bearer secret', 'idempotency-key': key }, payload: { type: 'PAYMENT_SUCCESS', payload: { amount }, id }
   })
-  t.match((await confirm('pay-1', 'k')).json().data, { seq: 2, duplicate: false }, 'what a phone claims does not stand in the way of what a backend knows')
+  t.match((await confirm('pay-1', 'k')).json().data, { seq: 2, duplicate: false }, 'an event of a phone does not make the event of a backend with the same id a duplicate')
   t.match((await phone.next('PAYMENT_SUCCESS')), { seq: 2, source: 'api' })
   const room = await app.inject({ url: '/api/rooms/r', headers: { authorization: 'Bearer secret' } })
   t.match(room.json().data.state.outcome, { verified: true })
-  t.match((await confirm('pay-1', 'k')).json().data, { seq: 2, duplicate: false }, 'the first answer again')
+  t.match((await confirm('pay-1', 'k')).json().data, { seq: 2, duplicate: false }, 'the first answer is repeated')
   t.match((await confirm('pay-1', 'another')).json().data, { seq: 2, duplicate: true })
   t.equal((await confirm('pay-2', 'k')).statusCode, 409)
 })

@@ -1,4 +1,4 @@
-// A room's events as server-sent events: what was, what comes, where it resumes, and how it ends.
+// Events of a room as server-sent events: replay, live events, resumption and end.
 import { once } from 'node:events'
 import http from 'node:http'
 import t, { type Test } from 'tap'
@@ -10,11 +10,11 @@ import { until } from '../until.js'
 
 interface Message { id?: string, data: { type: string, payload: Record<string, unknown>, seq?: number } }
 
-/** A reader of an event stream: just enough of the format to see what is in it. */
+/** Reads an event stream, with just enough of the format to see its messages. */
 async function follow (t: Test, port: number, path: string, headers: Record<string, string> = {}) {
   const request = http.get({ port, host: '127.0.0.1', path, headers: { accept: 'text/event-stream', ...headers } })
   t.teardown(() => request.destroy())
-  request.on('error', () => { /* our own end of it */ })
+  request.on('error', () => { /* the request is destroyed by the test */ })
   const [answer] = await once(request, 'response') as [http.IncomingMessage]
   let text = ''
   answer.setEncoding('utf8').on('data', (chunk: string) => { text += chunk }).on('error', () => { /* cut off */ })
@@ -25,7 +25,7 @@ async function follow (t: Test, port: number, path: string, headers: Record<stri
   return { answer, request, messages, text: () => text, ended: new Promise((resolve) => answer.on('close', resolve)) }
 }
 
-t.test('listRoomEvents as a stream: what was, then what comes, and Last-Event-ID resumes', async (t) => {
+t.test('listRoomEvents as a stream replays the log, then sends live events, and resumes at Last-Event-ID', async (t) => {
   const { app, port, url } = await listen(t)
   const phone = await Peer.connect(t, url)
   for (let i = 1; i <= 2; i++) phone.send('CLICKED_PAY', { roomId: 'r', i })
@@ -33,9 +33,9 @@ t.test('listRoomEvents as a stream: what was, then what comes, and Last-Event-ID
   const stream = await follow(t, port, '/api/rooms/r/events?deviceId=till')
   t.equal(stream.answer.statusCode, 200)
   t.match(stream.answer.headers, { 'content-type': /^text\/event-stream/, 'cache-control': 'no-store' })
-  await until('the past is there', () => stream.messages().length === 3)
+  await until('the replayed events have arrived', () => stream.messages().length === 3)
   phone.send('PAYMENT_SUCCESS', { roomId: 'r', amount: 5 })
-  await until('the present is there', () => stream.messages().length === 4)
+  await until('the live event has arrived', () => stream.messages().length === 4)
   const [joined, ...events] = stream.messages()
   t.match(joined!.data, { type: 'ROOM_JOINED', payload: { roomId: 'r', deviceId: 'till', seq: 2, recovered: true, replayed: 2, state: { step: 'CLICKED_PAY' } } })
   t.notOk(joined!.id, 'only logged events move the position')
@@ -46,46 +46,46 @@ t.test('listRoomEvents as a stream: what was, then what comes, and Last-Event-ID
   t.match(app.rooms.members('r'), [{}, { deviceId: 'till', role: 'device1' }])
 
   const resumed = await follow(t, port, '/api/rooms/r/events?since=0', { 'last-event-id': `${epoch}:2` })
-  await until('it resumes', () => resumed.messages().length === 2)
+  await until('the stream resumes', () => resumed.messages().length === 2)
   t.match(resumed.messages(), [{ data: { payload: { recovered: true, replayed: 1 } } }, { id: `${epoch}:3` }])
   const lost = await follow(t, port, '/api/rooms/r/events', { 'last-event-id': 'another:2' })
-  await until('it starts over', () => lost.messages().length === 4)
+  await until('the stream starts over', () => lost.messages().length === 4)
   t.match(lost.messages()[0], { data: { payload: { recovered: false, replayed: 3 } } })
 
   const head = await app.inject({ method: 'HEAD', url: '/api/rooms/r/events', headers: { accept: 'text/event-stream' } })
-  t.equal(head.statusCode, 404, 'a HEAD would be a reader that never leaves')
+  t.equal(head.statusCode, 404, 'a HEAD request opens no stream, which would never end')
   stream.request.destroy()
   resumed.request.destroy()
   lost.request.destroy()
-  await until('they are gone', () => app.rooms.members('r').every(({ role }) => role === 'device2') && app.sessions.size === 1, 20_000)
+  await until('the streams are gone', () => app.rooms.members('r').every(({ role }) => role === 'device2') && app.sessions.size === 1, 20_000)
 })
 
-t.test('a stream opens a room as a join does; it ends with the room', async (t) => {
+t.test('a stream creates a room as a join does, and ends with the room', async (t) => {
   const { app, port } = await listen(t)
   const stream = await follow(t, port, '/api/rooms/r/events')
-  await until('it joined', () => stream.messages().length === 1)
+  await until('the stream joined', () => stream.messages().length === 1)
   await app.inject({ method: 'DELETE', url: '/api/rooms/r' })
   await stream.ended
   t.match(stream.messages()[1]!.data, { type: 'ROOM_CLOSED', payload: { reason: 'closed' } })
   const again = await follow(t, port, '/api/rooms/r/events')
-  t.equal(again.answer.statusCode, 410, 'so that the reader stops')
+  t.equal(again.answer.statusCode, 410, 'the status 410 stops the reader')
 })
 
-t.test('a stream is kept awake by the heartbeat, and ends when the server drains', async (t) => {
+t.test('the heartbeat keeps a stream open, and a draining server ends the stream', async (t) => {
   const { app, port } = await listen(t, { env: { HEARTBEAT_SECONDS: '1', HEARTBEAT_TIMEOUT_SECONDS: '1' } })
   const stream = await follow(t, port, '/api/rooms/r/events')
   await until('two pings', () => stream.text().split(': ping').length > 2)
-  t.equal(app.rooms.size, 1, 'not dropped for want of a pong')
+  t.equal(app.rooms.size, 1, 'a stream needs no pong')
   const closing = app.close()
   await stream.ended
   await closing
   t.match(stream.text(), /^retry: \d+\n/)
 })
 
-t.test('a stream whose reader does not read is cut, and costs the others nothing', async (t) => {
+t.test('a stream whose reader does not read is closed, and other members lose no events', async (t) => {
   const { app, port, url } = await listen(t)
   const stream = await follow(t, port, '/api/rooms/r/events')
-  await until('it joined', () => stream.messages().length === 1)
+  await until('the stream joined', () => stream.messages().length === 1)
   stream.answer.pause()
   const shop = await Peer.connect(t, url)
   await shop.join('r')
@@ -96,12 +96,12 @@ t.test('a stream whose reader does not read is cut, and costs the others nothing
   t.equal(shop.events.length, sent)
 })
 
-t.test('a stream is given to who asks for one by name', async (t) => {
+t.test('a request is answered with a stream only if its Accept names text/event-stream', async (t) => {
   for (const accept of ['text/event-stream', 'Text/Event-Stream', 'text/html, text/event-stream;q=0.5', 'text/event-stream; charset=utf-8']) t.equal(wantsStream(accept), true, accept)
   for (const accept of [undefined, '', '*/*', 'text/*', 'application/json', 'text/event-stream;q=0', 'text/event-stream; q=0.0', 'text/event-streams']) t.equal(wantsStream(accept), false, String(accept))
 })
 
-t.test('while the server drains no stream begins', async (t) => {
+t.test('a draining server refuses new streams', async (t) => {
   const { app } = await build(t)
   app.sessions.draining = true
   const answer = await app.inject({ url: '/api/rooms/r/events', headers: { accept: 'text/event-stream' } })
@@ -109,7 +109,7 @@ t.test('while the server drains no stream begins', async (t) => {
   t.match(answer.json(), { code: 'UNAVAILABLE' })
 })
 
-t.test('a room that ends while a stream opens: the reader is sent to try again', async (t) => {
+t.test('a stream whose room is closed while it opens is answered with 503', async (t) => {
   const { app } = await build(t)
   const read = app.broker.read.bind(app.broker)
   app.broker.read = async (...args) => {

@@ -1,14 +1,14 @@
-// How many connections are taken.
+// Limits of the number of connections.
 import t from 'tap'
 import { ConnectionLimits } from '../../src/sessions/connection-limits.js'
 
-t.test('without limits everyone comes in', async (t) => {
+t.test('without limits every connection is accepted', async (t) => {
   const admission = new ConnectionLimits({ maxConnections: 0, maxPerAddress: 0 })
   for (let i = 0; i < 1000; i++) admission.acquire('1.1.1.1')
   t.equal(admission.check('1.1.1.1'), undefined)
 })
 
-t.test('as many in all as there may be, and one more for each that leaves', async (t) => {
+t.test('connections are accepted up to the maximum, and another one after each release', async (t) => {
   const admission = new ConnectionLimits({ maxConnections: 2, maxPerAddress: 0 })
   admission.acquire('1.1.1.1')
   t.equal(admission.check('3.3.3.3'), undefined)
@@ -18,11 +18,11 @@ t.test('as many in all as there may be, and one more for each that leaves', asyn
   t.equal(admission.check('3.3.3.3'), undefined)
 })
 
-t.test('as many from one address as there may be; others are not concerned', async (t) => {
+t.test('connections of one address are accepted up to its maximum; other addresses are not affected', async (t) => {
   const admission = new ConnectionLimits({ maxConnections: 0, maxPerAddress: 2 })
   admission.acquire('2001:db8::1')
   admission.acquire('2001:db8::2')
-  t.match(admission.check('2001:db8::3'), { code: 'RATE_LIMITED', status: 429 }, 'a network of IPv6 is one caller')
+  t.match(admission.check('2001:db8::3'), { code: 'RATE_LIMITED', status: 429 }, 'a network of IPv6 counts as one address')
   t.equal(admission.check('2001:db8:0:1::1'), undefined)
   t.equal(admission.check('1.1.1.1'), undefined)
   admission.release('2001:db8::1')

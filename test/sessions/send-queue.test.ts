@@ -1,4 +1,4 @@
-// Send queue of one socket: frames in order, and none once too many bytes are queued or the socket is closing.
+// Send queue of one socket: frames in order, and no frame once too many bytes are queued or the socket is closing.
 import { Writable } from 'node:stream'
 import t from 'tap'
 import { SendQueue } from '../../src/sessions/send-queue.js'
@@ -8,7 +8,7 @@ import { newTransport } from '../websocket/transport.js'
 
 const LIMIT = 1_000
 
-/** A queue in front of a peer that reads when the test says so, and the number of frames that the full queue refused. */
+/** A queue in front of a peer that reads on command of the test, and the number of frames that the full queue refused. */
 function setUp () {
   const written: string[] = []
   let release: Array<() => void> = []
@@ -24,7 +24,7 @@ function setUp () {
   const refused = { count: 0 }
   const connection: WritableConnection = new StreamConnection(stream)
   const queue = new SendQueue(new BatchWriter(connection, transport), LIMIT, { onFull: () => { refused.count++ } })
-  /** The peer reads everything. */
+  /** Makes the peer read everything. */
   const read = async () => {
     while (release.length > 0) {
       const done = release
@@ -49,7 +49,7 @@ t.test('frames of one batch are one write, in order', async (t) => {
   t.equal(refused.count, 0)
 })
 
-t.test('a slow peer gets everything up to the limit; a frame past it is refused, and a peer that has read is not slow any more', async (t) => {
+t.test('a slow peer receives frames up to the limit; later frames are refused until the peer has read', async (t) => {
   const { written, refused, read, send } = setUp()
   send('x'.repeat(LIMIT))
   send('at the limit')
@@ -64,7 +64,7 @@ t.test('a slow peer gets everything up to the limit; a frame past it is refused,
   t.equal(refused.count, 1)
 })
 
-t.test('a full queue takes pings', async (t) => {
+t.test('a full queue accepts pings', async (t) => {
   const { queue, written, refused, read, send } = setUp()
   send('x'.repeat(LIMIT + 1))
   queue.ping()
@@ -86,13 +86,13 @@ t.test('a replay waits for the peer once half of the limit is queued', async (t)
   t.equal(written.at(-1), 'later')
 })
 
-t.test('a closing socket gets what is queued, and no more', async (t) => {
+t.test('a closing socket sends the queued frames, and no more', async (t) => {
   const { queue, transport, written, refused } = setUp()
   t.ok(queue.isOpen)
   transport.batch.run(() => {
     queue.send(Buffer.from('queued'))
     queue.close()
-    t.strictSame(written, ['queued'], 'written before the close frame')
+    t.strictSame(written, ['queued'], 'the queued frame is written before the close frame')
     queue.send(Buffer.from('too late'))
     queue.ping()
     t.equal(queue.sendPaced(Buffer.from('too late')), undefined)

@@ -1,4 +1,4 @@
-// All connections of a node: the heartbeat that finds the dead ones, and the drain that sends the living ones elsewhere.
+// Sessions of a node: the heartbeat that closes dead sessions, and the drain that closes all of them.
 import { mock } from 'node:test'
 import type { Test } from 'tap'
 import t from 'tap'
@@ -7,21 +7,21 @@ import type { Log } from '../../src/rooms/log.js'
 import { ConnectionLimits } from '../../src/sessions/connection-limits.js'
 import { SessionRegistry, type ManagedSession } from '../../src/sessions/session-registry.js'
 
-/** So short that all have the same turn; see the test of turns for others. */
+/** Interval so short that all pings fall into one turn; longer ones are in the test of turns. */
 const HEARTBEAT = 100
 const DEADLINE = 32
 
-/** Of tests whose real time passes: nobody is pinged meanwhile. */
+/** Interval for tests in which real time passes, so that no ping falls into them. */
 const NO_HEARTBEAT = 3_600_000
 
-/** A connection that answers a ping when it is told to. */
+/** A connection that answers a ping on command of the test. */
 class Client implements ManagedSession {
   readonly address = '192.0.2.1'
   readonly transport = 'socket'
   unansweredPing = 0
   deadline = Infinity
   pings = 0
-  /** When it was told that its deadline had come. */
+  /** Times of the calls that announced an expired deadline. */
   readonly expiries: number[] = []
   readonly closes: number[] = []
 
@@ -50,7 +50,7 @@ function setUp (t: Test, heartbeat = HEARTBEAT, pongDeadline = DEADLINE) {
   return { sessions, add, lines, clock, remove: (client: Client) => sessions.closed(client) }
 }
 
-/** The same, on a clock that only moves when told to. One real turn of the loop follows each move. */
+/** Sets up a registry on a clock that the test moves. One real turn of the event loop follows each move. */
 function withClock (t: Test, heartbeat?: number, pongDeadline?: number) {
   mock.timers.enable({ apis: ['setInterval', 'setTimeout'] })
   t.teardown(() => mock.timers.reset())
@@ -74,12 +74,12 @@ t.test('sessions are counted from the moment they are added until they are remov
   t.equal(sessions.size, 0)
 })
 
-t.test('every heartbeat pings everyone once', async (t) => {
+t.test('every heartbeat pings every session once', async (t) => {
   const { add, remove, pass } = withClock(t)
   const [one, two, gone] = [add(), add(), add()]
   remove(gone)
   await pass(HEARTBEAT - 1)
-  t.strictSame([one.pings, two.pings], [0, 0], 'not before its time')
+  t.strictSame([one.pings, two.pings], [0, 0], 'no ping before the heartbeat')
   await pass(1)
   t.strictSame([one.pings, two.pings, gone.pings], [1, 1, 0])
   const late = add()
@@ -89,12 +89,12 @@ t.test('every heartbeat pings everyone once', async (t) => {
   t.strictSame([one.pings, two.pings, late.pings], [2, 2, 1])
 })
 
-t.test('pings are spread over the heartbeat, also where all came at once; each has its own a heartbeat after the last', async (t) => {
+t.test('pings of sessions that connected together are spread over the heartbeat, and each session is pinged once in it', async (t) => {
   const [heartbeat, turns] = [25_000, 250]
   const { add, pass } = withClock(t, heartbeat, 8_000)
   const clients = Array.from({ length: 1_000 }, add)
   const [silent] = clients
-  /** In which turns each of them was pinged. */
+  /** Turns in which each client was pinged. */
   const pinged = clients.map(() => [] as number[])
   for (let turn = 1; turn <= 3 * turns; turn++) {
     await pass(heartbeat / turns)
@@ -103,14 +103,14 @@ t.test('pings are spread over the heartbeat, also where all came at once; each h
       if (client !== silent || client.pings < 2) client.pong()
     }
   }
-  const all = Array.from({ length: 3 * turns }, (_, i) => Array.from({ length: clients.length / turns }, () => i + 1)).flat()
-  t.strictSame(pinged.flat().sort((one, other) => one - other), all, 'each turn has its share')
+  const expected = Array.from({ length: 3 * turns }, (_, i) => Array.from({ length: clients.length / turns }, () => i + 1)).flat()
+  t.strictSame(pinged.flat().sort((one, other) => one - other), expected, 'each turn has its share of the pings')
   t.ok(pinged.every(([first, second, third]) => second === first! + turns && third === second + turns))
-  t.strictSame(clients.filter(({ closes }) => closes.length > 0), [silent], 'one fell silent at its second')
+  t.strictSame(clients.filter(({ closes }) => closes.length > 0), [silent], 'only the client that left its second ping unanswered is closed')
   t.equal(silent!.closes[0], 4003)
 })
 
-t.test('where pings come seldom there are no more turns for it', async (t) => {
+t.test('a longer heartbeat has no more than 250 turns', async (t) => {
   const [longest, turns] = [2_147_483_000, 250]
   const { add, pass } = withClock(t, longest)
   const clients = Array.from({ length: turns + 1 }, add)
@@ -118,7 +118,7 @@ t.test('where pings come seldom there are no more turns for it', async (t) => {
   t.equal(clients.filter(({ pings }) => pings === 1).length, 2)
 })
 
-t.test('whoever is silent until the deadline is closed with 4003, and nobody else', async (t) => {
+t.test('only a session without a pong until the deadline is closed with 4003', async (t) => {
   const { add, remove, pass } = withClock(t)
   const [prompt, slow, silent, gone] = [add(), add(), add(), add()]
   await pass(HEARTBEAT)
@@ -126,14 +126,14 @@ t.test('whoever is silent until the deadline is closed with 4003, and nobody els
   prompt.pong()
   remove(gone)
   await pass(DEADLINE - 1)
-  t.strictSame(silent.closes, [], 'not before the deadline')
+  t.strictSame(silent.closes, [], 'no close before the deadline')
   slow.pong()
   await pass(1)
   t.strictSame(silent.closes, [4003])
   t.strictSame([prompt.closes, slow.closes, newcomer.closes, gone.closes], [[], [], [], []])
 })
 
-t.test('a peer that always answers is never closed; one that falls silent later is', async (t) => {
+t.test('a session that always answers is never closed; a session that stops answering is', async (t) => {
   const { add, pass } = withClock(t)
   const [faithful, fading] = [add(), add()]
   for (let beat = 1; beat <= 5; beat++) {
@@ -146,7 +146,7 @@ t.test('a peer that always answers is never closed; one that falls silent later 
   t.strictSame([fading.pings, fading.closes], [5, [4003]])
 })
 
-t.test('a pong that is read in the turn in which the deadline fires still counts', async (t) => {
+t.test('a pong that is read in the turn of the deadline still counts', async (t) => {
   const { add, pass, tick, turn } = withClock(t)
   const [late, silent] = [add(), add()]
   await pass(HEARTBEAT)
@@ -157,9 +157,9 @@ t.test('a pong that is read in the turn in which the deadline fires still counts
   t.strictSame([late.closes, silent.closes], [[], [4003]])
 })
 
-t.test('where pings come more often than the deadline, each of them has its own', async (t) => {
+t.test('with a heartbeat shorter than the deadline each ping has its own deadline', async (t) => {
   const unit = 10
-  // A unit at a time, so that the pong of a client is read where its delay says.
+  // Steps of one unit, so that each pong is read after the delay of its client.
   for (const [heartbeat, pongDeadline] of [[8, 8], [4, 8], [5, 8], [1, 8], [7, 8]] as const) {
     const { sessions, add, pass } = withClock(t, heartbeat * unit, pongDeadline * unit)
     const [prompt, slow, silent] = [add(), add(), add()]
@@ -176,15 +176,15 @@ t.test('where pings come more often than the deadline, each of them has its own'
       }
     }
     t.equal(prompt.pings, Math.floor(60 / heartbeat), `a ping every ${heartbeat} steps, ${pongDeadline} to answer it`)
-    t.strictSame([prompt.closes, slow.closes], [[], []], 'whoever answers in time stays')
+    t.strictSame([prompt.closes, slow.closes], [[], []], 'a client that answers in time stays')
     t.equal(silent.closes[0], 4003)
-    t.equal(closedAt, heartbeat + pongDeadline, 'whoever never answers is closed a deadline after the first ping')
+    t.equal(closedAt, heartbeat + pongDeadline, 'a client that never answers is closed one deadline after its first ping')
     sessions.stop()
     mock.timers.reset()
   }
 })
 
-t.test('whose deadline has come is told within a second, and the others are not', async (t) => {
+t.test('a session expires within a second of its deadline, and other sessions do not', async (t) => {
   const { add, clock, pass } = withClock(t)
   const [due, later, without] = [add(), add(), add()]
   due.deadline = clock.now + 5000
@@ -198,10 +198,10 @@ t.test('whose deadline has come is told within a second, and the others are not'
   clock.now += 1
   due.deadline = Infinity
   await pass(1000)
-  t.strictSame([due.expiries.length, later.expiries.length, without.expiries.length], [1, 1, 0], 'one that was put off is not told again')
+  t.strictSame([due.expiries.length, later.expiries.length, without.expiries.length], [1, 1, 0], 'a session whose deadline was removed does not expire again')
 })
 
-t.test('after a stop nobody is pinged any more', async (t) => {
+t.test('after a stop no session is pinged', async (t) => {
   const { sessions, add, pass } = withClock(t)
   const client = add()
   await pass(HEARTBEAT)
@@ -213,7 +213,7 @@ t.test('after a stop nobody is pinged any more', async (t) => {
   sessions.stop()
 })
 
-t.test('a stop before the first heartbeat is fine', async (t) => {
+t.test('a stop before the first heartbeat prevents all pings', async (t) => {
   const { sessions, add, pass } = withClock(t)
   const client = add()
   sessions.stop()
@@ -221,26 +221,26 @@ t.test('a stop before the first heartbeat is fine', async (t) => {
   t.equal(client.pings, 0)
 })
 
-t.test('a drain tells everyone once to come back, in batches of a hundred', async (t) => {
+t.test('a drain closes every session once with 1012, in batches of a hundred', async (t) => {
   const { sessions, add, lines } = setUp(t, NO_HEARTBEAT)
   const clients = Array.from({ length: 250 }, add)
-  const told = () => clients.filter(({ closes }) => closes.length > 0).length
+  const closedCount = () => clients.filter(({ closes }) => closes.length > 0).length
   t.equal(sessions.draining, false)
   const batches: number[] = []
   clients[100]!.close = clients[200]!.close = function (this: Client, reason: CloseReason) {
-    batches.push(told())
+    batches.push(closedCount())
     Client.prototype.close.call(this, reason)
   }
   const drained = sessions.drain(10_000)
   t.equal(sessions.draining, true)
-  t.equal(told(), 100, 'the first batch goes at once, and alone')
+  t.equal(closedCount(), 100, 'the first batch is closed at once')
   await drained
-  t.strictSame(batches, [100, 200], 'in the order in which they came')
+  t.strictSame(batches, [100, 200], 'batches follow the order of the connections')
   t.ok(clients.every(({ closes }) => closes.length === 1 && closes[0] === 1012))
   t.strictSame(lines, [['clients told to reconnect', { clients: 250 }]])
 })
 
-t.test('when time is short, the batches are larger', async (t) => {
+t.test('a drain with little time closes larger batches', async (t) => {
   const { sessions, add } = setUp(t, NO_HEARTBEAT)
   const clients = Array.from({ length: 1000 }, add)
   const drained = sessions.drain(100)
@@ -249,7 +249,7 @@ t.test('when time is short, the batches are larger', async (t) => {
   t.ok(clients.every(({ closes }) => closes.length === 1))
 })
 
-t.test('a drain of nobody is done at once and says nothing', async (t) => {
+t.test('a drain without sessions ends at once and logs nothing', async (t) => {
   const { sessions, lines } = setUp(t)
   await sessions.drain(1000)
   t.equal(sessions.draining, true)

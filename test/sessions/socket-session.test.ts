@@ -1,4 +1,4 @@
-// A session by itself: a bug while it reads costs one answer and neither the socket nor the process, and a socket that is closing is left alone.
+// One session: a bug while it reads costs one answer and neither the socket nor the process, and a closing socket gets no further frames.
 import t from 'tap'
 import { MemoryBroker } from '../../src/broker/memory/memory-broker.js'
 import { CLOSE } from '../../src/errors.js'
@@ -9,7 +9,7 @@ import { SocketSession } from '../../src/sessions/socket-session.js'
 import { payloadOf } from '../../src/websocket/frame-writer.js'
 import { Transport } from '../../src/websocket/transport.js'
 
-/** A session on a socket of the test, and everything that the session writes: messages, and pings as an empty text. */
+/** A session on a socket of the test, and all its output: messages, and pings as an empty text. */
 function setUp (): { session: SocketSession, receive: (bytes: Buffer) => void, sent: string[], failed: unknown[], closed: number[] } {
   const clocks = { now: () => 1000, monotonic: () => 1000 }
   const failed: unknown[] = []
@@ -42,7 +42,7 @@ function setUp (): { session: SocketSession, receive: (bytes: Buffer) => void, s
   return { session, receive: (bytes) => batch.run(() => session.onMessage(bytes, 0, bytes.length, batch)), sent, failed, closed }
 }
 
-t.test('a bug while bytes are read becomes INTERNAL, is logged once, and the next frame is taken', async (t) => {
+t.test('a bug while bytes are read is answered with INTERNAL and logged once, and the next frame is handled', async (t) => {
   const { receive, sent, failed, closed } = setUp()
   receive(new Proxy(Buffer.alloc(1), { get (bytes, key) { if (key === 'length') return bytes.length; throw new Error('a bug') } }))
   receive(Buffer.from('{"type":"PING","payload":{}}'))
