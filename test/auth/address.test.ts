@@ -1,4 +1,4 @@
-// Addresses of callers, as they are written and as they are counted.
+// Addresses of callers: written forms, and networks that count as one caller.
 import assert from 'node:assert/strict'
 import { isIP } from 'node:net'
 import proxyAddr from '@fastify/proxy-addr'
@@ -6,11 +6,11 @@ import fc from 'fast-check'
 import t from 'tap'
 import { addressesOf, networkOf } from '../../src/auth/address.js'
 
-t.test('an IPv4 address stands for itself, however it is written', async (t) => {
+t.test('an IPv4 address counts by itself, in every written form', async (t) => {
   for (const address of ['203.0.113.9', '::ffff:203.0.113.9', '::FFFF:203.0.113.9', '::ffff:cb00:7109', '0:0:0:0:0:ffff:203.0.113.9']) t.equal(networkOf(address), '203.0.113.9')
 })
 
-t.test('an IPv6 address stands for its network of 64 bits', async (t) => {
+t.test('an IPv6 address counts as its network of 64 bits', async (t) => {
   for (const address of ['2001:db8:0:7::1', '2001:db8:0:7:ffff:1:2:3', '2001:0DB8:0000:0007::', '2001:db8::7:0:0:0:1']) t.equal(networkOf(address), '2001:db8:0:7::/64', address)
   t.equal(networkOf('2001:db8:0:8::1'), '2001:db8:0:8::/64')
   for (const address of ['::1', '::', '0:0:0:0:1::']) t.equal(networkOf(address), '0:0:0:0::/64', address)
@@ -19,7 +19,7 @@ t.test('an IPv6 address stands for its network of 64 bits', async (t) => {
   t.equal(networkOf('1::8'), '1:0:0:0::/64')
 })
 
-t.test('what is no address stands for itself', async (t) => {
+t.test('a text that is no address counts by itself', async (t) => {
   for (const text of ['', 'unknown', '1.2.3']) t.equal(networkOf(text), text)
 })
 
@@ -32,7 +32,7 @@ t.test('X-Forwarded-For is reduced to its addresses', async (t) => {
   ] as const) t.equal(addressesOf(header), addresses, header)
 })
 
-t.test('an entry that is no address is dropped, with all before it', async (t) => {
+t.test('an entry that is no address is dropped, with all entries before it', async (t) => {
   for (const entry of [
     'unknown', '_hidden', 'for=192.0.2.1', '192.0.2', '192.0.2.256', '192.0.2.1:port', '192.0.2.1:123456', '192.0.2.1:', ':80', '[192.0.2.1]', '[]', '[2001:db8::1', '2001:db8::1]:1',
     '[2001:db8::1]:1:2', '"192.0.2.1', '0x7f.1', '2130706433', '127.1', '010.0.0.1', 'localhost', '192.0.2.1 192.0.2.2', 'constructor'
@@ -42,7 +42,7 @@ t.test('an entry that is no address is dropped, with all before it', async (t) =
   }
 })
 
-t.test('no header gives anything but an address, and none gets round a limit with a port', async () => {
+t.test('every X-Forwarded-For gives an address, and a port does not change it', async () => {
   const isTrusted = proxyAddr.compile(['loopback', '10.0.0.0/8'])
   const callerOf = (header: string) => proxyAddr({ headers: { 'x-forwarded-for': addressesOf(header) }, socket: { remoteAddress: '127.0.0.1' } } as never, isTrusted)
   const address = fc.oneof(fc.ipV4(), fc.ipV6(), fc.constantFrom('10.0.0.1', '127.0.0.1', '::1', '::', 'fe80::1%eth0', '::ffff:10.0.0.1', '0:0:0:0:0:ffff:a00:1'))

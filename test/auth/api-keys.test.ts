@@ -1,9 +1,9 @@
-// API keys: who may call, and what it proves.
+// API keys: access to the API, and the principal of a key.
 import t from 'tap'
 import { ApiKeys, bearerOf } from '../../src/auth/api-keys.js'
 import { build } from '../build.js'
 
-t.test('several keys at once, and nothing but them', async (t) => {
+t.test('each of several keys is accepted, and no other text', async (t) => {
   const keys = new ApiKeys('old-key, new-key,read:looker')
   t.equal(keys.required, true)
   for (const key of ['old-key', 'new-key']) t.strictSame(keys.claimsOf(key), { principal: 'backend' }, key)
@@ -13,17 +13,17 @@ t.test('several keys at once, and nothing but them', async (t) => {
   t.equal(new ApiKeys(' , ').required, false)
 })
 
-t.test('a key that is listed twice may do what it may where it is listed first', async (t) => {
+t.test('a key that is listed twice has the permissions of its first entry', async (t) => {
   t.strictSame(new ApiKeys('read:key,key').claimsOf('key'), { principal: 'reader' })
   t.strictSame(new ApiKeys('key,read:key').claimsOf('key'), { principal: 'backend' })
 })
 
-t.test('a bearer header, and nothing but one', async (t) => {
+t.test('only a bearer header gives a key', async (t) => {
   for (const header of ['Bearer key', 'bearer  key ', 'BEARER key']) t.equal(bearerOf(header), 'key', header)
   for (const header of [undefined, '', 'key', 'Basic key', 'Bearer', 'Bearer ', 'Bearer a b', 'Bearer\tkey']) t.equal(bearerOf(header), undefined, String(header))
 })
 
-t.test('a key that only reads looks at everything and changes nothing', async (t) => {
+t.test('a key that only reads may read everything and change nothing', async (t) => {
   const { app } = await build(t, { env: { API_KEYS: 'all,read:looker' } })
   const ask = (method: 'GET' | 'POST' | 'DELETE', url: string, key: string) => app.inject({ method, url, headers: { authorization: `Bearer ${key}` }, ...(method === 'POST' && { payload: {} }) })
   t.equal((await app.inject({ method: 'POST', url: '/api/rooms', payload: { roomId: 'r' }, headers: { authorization: 'Bearer all' } })).statusCode, 201)
@@ -35,7 +35,7 @@ t.test('a key that only reads looks at everything and changes nothing', async (t
   t.equal((await ask('GET', '/api/rooms/r', 'all')).statusCode, 200, 'the room is still there')
 })
 
-t.test('with keys set, the API needs one; what is not the API does not', async (t) => {
+t.test('with API_KEYS set, the API needs a key; other routes do not', async (t) => {
   const { app, logs } = await build(t, { env: { API_KEYS: 'one,two' } })
   for (const [method, url] of [
     ['GET', '/api/server/status'], ['GET', '/api/rooms'], ['POST', '/api/rooms'], ['GET', '/api/rooms/r'], ['DELETE', '/api/rooms/r'],
@@ -54,7 +54,7 @@ t.test('with keys set, the API needs one; what is not the API does not', async (
   t.notMatch(JSON.stringify(logs), 'wrong', 'no key is logged')
 })
 
-t.test('without keys the API is open and says so; nobody is taken for a backend', async (t) => {
+t.test('without API_KEYS the API is open and a warning is logged; no caller counts as a backend', async (t) => {
   const { app, logs } = await build(t)
   t.ok(logs.some(({ level, msg }) => level === 40 && /API is open.*API_KEYS/.test(msg)))
   await app.inject({ method: 'POST', url: '/api/rooms/r/events', payload: { type: 'PAYMENT_SUCCESS' }, headers: { authorization: 'Bearer made-up' } })

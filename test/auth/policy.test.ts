@@ -1,4 +1,4 @@
-// Who may do what: the whole table.
+// Permissions of every principal: the whole table.
 import t from 'tap'
 import { ANONYMOUS, isAllowed, type Action, type Claims } from '../../src/auth/policy.js'
 import { PAYMENT_EVENT_TYPES } from '../../src/protocol/events.js'
@@ -11,9 +11,9 @@ const reader: Claims = { principal: 'reader' }
 const join = (rest: object = {}): Action => ({ to: 'join', roomId: 'r', ...rest })
 const publish = (rest: object = {}): Action => ({ to: 'publish', roomId: 'r', type: 'CLICKED_PAY', ...rest })
 
-t.test('what each principal may do in its room, from outside, and as a backend', async (t) => {
+t.test('each principal may join, publish, read, inspect and manage as in the table', async (t) => {
   const rows: Array<[string, Claims, boolean[]]> = [
-    ['anyone on an open server', ANONYMOUS, [true, true, true, true, true]],
+    ['a client on an open server', ANONYMOUS, [true, true, true, true, true]],
     ['device 1', device('device1'), [true, false, true, false, false]],
     ['device 2', device('device2'), [true, true, true, false, false]],
     ['a key that only reads', reader, [true, false, true, true, false]],
@@ -33,7 +33,7 @@ t.test('a token is for one room', async (t) => {
   }
 })
 
-t.test('a token is for one role, and the role need not be said', async (t) => {
+t.test('a token is for one role', async (t) => {
   t.equal(isAllowed(device('device1'), join({ role: 'device1' }), OPEN), true)
   t.equal(isAllowed(device('device1'), join({ role: 'device2' }), OPEN), false)
   t.equal(isAllowed(device('device2'), join({ role: 'device1' }), OPEN), false)
@@ -43,13 +43,13 @@ t.test('a token that names a device is for that device', async (t) => {
   for (const action of [join, publish]) {
     const claims = device('device2', 'phone')
     t.equal(isAllowed(claims, action({ deviceId: 'phone' }), OPEN), true)
-    t.equal(isAllowed(claims, action(), OPEN), true, 'it need not be said')
+    t.equal(isAllowed(claims, action(), OPEN), true, 'the device id may be left out')
     t.equal(isAllowed(claims, action({ deviceId: 'another' }), OPEN), false)
-    t.equal(isAllowed(device('device2'), action({ deviceId: 'another' }), OPEN), true, 'a token without one is for any')
+    t.equal(isAllowed(device('device2'), action({ deviceId: 'another' }), OPEN), true, 'a token without a device id is for any device')
   }
 })
 
-t.test('results are a backend\'s word where the settings say so', async (t) => {
+t.test('with resultsFrom backend only a backend may publish results', async (t) => {
   for (const type of PAYMENT_EVENT_TYPES) {
     const isResult = type === 'PAYMENT_SUCCESS' || type === 'PAYMENT_ERROR'
     for (const claims of [ANONYMOUS, device('device2')]) {

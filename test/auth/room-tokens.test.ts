@@ -1,4 +1,4 @@
-// Room tokens: what we sign we take, and nothing else.
+// Room tokens: tokens of the server are accepted, and no others.
 import { createHmac, createSecretKey, generateKeyPairSync } from 'node:crypto'
 import { CompactSign, SignJWT, UnsecuredJWT } from 'jose'
 import t from 'tap'
@@ -14,7 +14,7 @@ const tokens = new RoomTokens(NEW, clocks)
 const GOOD = { room: 'r', role: 'device2', iss: 'ws-payment-server', aud: 'ws-payment-server/room', exp: Math.floor(NOW / 1000) + 60 }
 const HEADER = { alg: 'HS256', typ: 'room+jwt' }
 
-/** A token that was put together by hand. */
+/** Builds a token by hand. */
 function forge (payload: object, header: object = HEADER, secret = NEW): string {
   const body = [header, payload].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')
   return `${body}.${createHmac('sha256', secret).update(body).digest('base64url')}`
@@ -22,43 +22,43 @@ function forge (payload: object, header: object = HEADER, secret = NEW): string 
 
 async function codeOf (token: string, subject = tokens): Promise<string> {
   const answer = await subject.verify(token)
-  return answer instanceof Failure ? answer.code : 'taken'
+  return answer instanceof Failure ? answer.code : 'accepted'
 }
 
-t.test('a token says room, role, device and end, and nothing more than that is known of it', async (t) => {
+t.test('a token holds room, role, device and expiry, and gives these as claims', async (t) => {
   const { token, expiresAt } = await tokens.sign({ roomId: 'r', role: 'device2', deviceId: 'téléphone' }, 60_000)
-  t.equal(expiresAt, 1_795_500_060_000, 'rounded down to a second')
+  t.equal(expiresAt, 1_795_500_060_000, 'the expiry is rounded down to a second')
   t.strictSame(await tokens.verify(token), { principal: 'device2', roomId: 'r', deviceId: 'téléphone', endsAt: 5000 + expiresAt - NOW })
   const [header, payload] = token.split('.').map((part) => Buffer.from(part, 'base64url').toString())
   t.strictSame(JSON.parse(header!), HEADER)
   t.strictSame(JSON.parse(payload!), { room: 'r', role: 'device2', deviceId: 'téléphone', iss: GOOD.iss, aud: GOOD.aud, iat: 1_795_500_000, exp: 1_795_500_060 })
-  const anybodys = await tokens.sign({ roomId: 'r', role: 'device1' }, 60_000)
-  t.strictSame(await tokens.verify(anybodys.token), { principal: 'device1', roomId: 'r', deviceId: undefined, endsAt: 5000 + expiresAt - NOW })
-  t.equal(await codeOf(forge(GOOD)), 'taken', 'one by hand is taken, so what follows is refused for what is wrong with it')
+  const deviceless = await tokens.sign({ roomId: 'r', role: 'device1' }, 60_000)
+  t.strictSame(await tokens.verify(deviceless.token), { principal: 'device1', roomId: 'r', deviceId: undefined, endsAt: 5000 + expiresAt - NOW })
+  t.equal(await codeOf(forge(GOOD)), 'accepted', 'a token built by hand is accepted, so the ones below are refused for their faults')
 })
 
-t.test('secrets are rotated: the first signs, all verify', async (t) => {
+t.test('of several secrets the first signs, and all verify', async (t) => {
   const before = new RoomTokens(OLD, clocks)
   const between = new RoomTokens(`${NEW} , ${OLD}`, clocks)
   const after = new RoomTokens(NEW, clocks)
   const old = (await before.sign({ roomId: 'r', role: 'device1' }, 60_000)).token
   const fresh = (await between.sign({ roomId: 'r', role: 'device1' }, 60_000)).token
-  t.strictSame(await Promise.all([codeOf(old, between), codeOf(fresh, between), codeOf(fresh, after)]), ['taken', 'taken', 'taken'])
+  t.strictSame(await Promise.all([codeOf(old, between), codeOf(fresh, between), codeOf(fresh, after)]), ['accepted', 'accepted', 'accepted'])
   t.strictSame(await Promise.all([codeOf(old, after), codeOf(fresh, before)]), ['INVALID_TOKEN', 'INVALID_TOKEN'])
 })
 
-t.test('it is good until its last second, and then it has expired', async (t) => {
+t.test('a token is accepted until its expiry, and then refused with TOKEN_EXPIRED', async (t) => {
   let time = NOW
   const moving = new RoomTokens(NEW, { ...clocks, now: () => time })
   const { token, expiresAt } = await moving.sign({ roomId: 'r', role: 'device1' }, 60_000)
   time = expiresAt - 1
-  t.equal(await codeOf(token, moving), 'taken')
+  t.equal(await codeOf(token, moving), 'accepted')
   time = expiresAt
   t.equal(await codeOf(token, moving), 'TOKEN_EXPIRED')
-  t.equal(await codeOf(forge({ ...GOOD, exp: 1 }, HEADER, OLD), moving), 'INVALID_TOKEN', 'an old one of somebody else\'s is not even that')
+  t.equal(await codeOf(forge({ ...GOOD, exp: 1 }, HEADER, OLD), moving), 'INVALID_TOKEN', 'an expired token with a wrong signature is invalid')
 })
 
-t.test('what is not a token of ours is refused, each for one thing', async (t) => {
+t.test('every token with a fault is refused with INVALID_TOKEN', async (t) => {
   const [head, body, signature] = forge(GOOD).split('.') as [string, string, string]
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
@@ -105,5 +105,5 @@ t.test('what is not a token of ours is refused, each for one thing', async (t) =
     'a long text': 'x'.repeat(100_000),
     'strange characters': `${head}.${body}.\u0000é`
   }
-  for (const [what, token] of Object.entries(rows)) t.equal(await codeOf(token), 'INVALID_TOKEN', what)
+  for (const [fault, token] of Object.entries(rows)) t.equal(await codeOf(token), 'INVALID_TOKEN', fault)
 })

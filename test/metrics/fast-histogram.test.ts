@@ -1,11 +1,11 @@
-// It tells what prom-client's own histogram would have told, to the letter.
+// FastHistogram: its text equals that of the histogram of prom-client.
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { Histogram, Registry } from 'prom-client'
 import t from 'tap'
 import { FastHistogram } from '../../src/metrics/fast-histogram.js'
 
-t.test('the same durations make the same figures', async (t) => {
+t.test('the same durations give the same text as the histogram of prom-client', async (t) => {
   const seconds = fc.integer({ min: 1, max: 10_000_000 }).map((us) => us / 1e6)
   const bounds = fc.uniqueArray(seconds, { minLength: 1, maxLength: 8 }).map((bounds) => bounds.sort((a, b) => a - b))
   let beyond = 0
@@ -14,7 +14,7 @@ t.test('the same durations make the same figures', async (t) => {
     const options = { name: 'a_seconds', help: 'How long.', buckets }
     const tally = new FastHistogram({ ...options, registers: [ours] })
     const histogram = new Histogram({ ...options, registers: [theirs] })
-    // Those at a bound are within it.
+    // Durations at a bound are within it.
     for (const duration of [...durations, ...buckets]) {
       tally.observe(duration)
       histogram.observe(duration)
@@ -28,10 +28,10 @@ t.test('the same durations make the same figures', async (t) => {
     for (let times = 0; times < 2; times++) anew.observe(0.5)
     assert.equal(await ours.metrics(), await again.metrics())
   }))
-  t.ok(beyond > 20, `${beyond} were beyond the last bound`)
+  t.ok(beyond > 20, `${beyond} durations were beyond the last bound`)
 })
 
-t.test('a name is taken once', async (t) => {
+t.test('a name can be registered only once', async (t) => {
   const registry = new Registry()
   const options = { name: 'a_seconds', help: 'How long.', buckets: [1], registers: [registry] }
   const register = () => new FastHistogram(options)

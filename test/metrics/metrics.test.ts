@@ -1,4 +1,4 @@
-// The dashboard and the alerts ask for figures that there are, with labels that they have.
+// Metrics in dashboard, alerts and documentation: existing names, with existing labels.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -10,7 +10,7 @@ import { ROOT } from '../../src/root.js'
 
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8')
 
-/** Every figure's name as Prometheus stores it, and its labels. What Prometheus and its scrape add is among them. */
+/** Names of all metrics as Prometheus stores them, with their labels, those of the scrape included. */
 async function known (): Promise<Map<string, string[]>> {
   const metrics = new Metrics()
   metrics.measureProcess()
@@ -34,7 +34,7 @@ const expressions = [...panels.flatMap(({ targets }) => targets!.map(({ expr }) 
 
 const FUNCTIONS = new Set(['sum', 'by', 'rate', 'increase', 'histogram_quantile'])
 
-t.test('every expression asks for figures that there are, by labels that they have', async (t) => {
+t.test('every expression uses existing metrics with existing labels', async (t) => {
   const figures = await known()
   t.ok(expressions.length > 20)
   for (const expression of expressions) {
@@ -50,25 +50,25 @@ t.test('every expression asks for figures that there are, by labels that they ha
   }
 })
 
-t.test('codes and types in them are ones that there are', async (t) => {
+t.test('every code and type in an expression exists', async (t) => {
   const values = expressions.flatMap((expression) => [...expression.matchAll(/(code|type)=~?"([^"]*)"/g)].flatMap(([, , list]) => list!.split('|')))
   t.ok(values.length >= 6)
   const there = new Set<string>([...Object.keys(ERRORS), ...PAYMENT_EVENT_TYPES, ...Object.values(CLOSE).map(({ code }) => String(code))])
   for (const value of values) t.ok(there.has(value), value)
 })
 
-t.test('every figure of ours is on the dashboard', async (t) => {
+t.test('every metric of the server is on the dashboard', async (t) => {
   const text = panels.flatMap(({ targets }) => targets!.map(({ expr }) => expr)).join(' ')
   for (const name of (await known()).keys()) if (/^wsp_/.test(name) && !/_(sum|count)$/.test(name)) t.ok(text.includes(name), name)
 })
 
-t.test('no two panels are in one place, and each alert says what to do', async (t) => {
+t.test('no two panels share a place, and each alert has a severity, a summary and a description', async (t) => {
   t.equal(new Set(dashboard.panels.map(({ id }) => id)).size, dashboard.panels.length)
   t.equal(new Set(dashboard.panels.map(({ gridPos: { x, y } }) => `${x} ${y}`)).size, dashboard.panels.length)
   for (const { alert, labels, annotations } of alerts) t.ok(/^PaymentServer[A-Z]/.test(alert) && /^(critical|warning)$/.test(labels.severity) && annotations.summary && annotations.description, alert)
 })
 
-t.test('the documentation has every figure of ours, with its labels', async (t) => {
+t.test('the documentation lists every metric of the server, with its labels', async (t) => {
   const rows = [...read('docs/rest.md').matchAll(/^\| `(wsp_\w+)` \| (.*?) \|/gm)].map(([, name, labels]) => [name!, labels === '–' ? [] : [...labels!.matchAll(/\w+/g)].map(([label]) => label)] as const)
   const metrics = new Metrics()
   const expected = (metrics.registry.getMetricsAsArray() as unknown as Array<{ name: string, labelNames: string[] }>).map(({ name, labelNames }) => [name, labelNames] as const)

@@ -1,4 +1,4 @@
-// Addresses of clients behind a proxy: the same for a request and for a handshake, on either way of a socket.
+// Addresses of clients behind a proxy: the same for a request and for a handshake, with and without the fast path.
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import type { FastifyServerOptions } from 'fastify'
@@ -33,7 +33,7 @@ for (const { name, server, plugin, isClient } of CASES) {
       const address = await listen(app)
       t.equal(await open(t, address, CLIENT), 101)
       t.equal(await open(t, address, CLIENT), 429, 'the same client')
-      t.equal(await open(t, address, OTHER), isClient ? 101 : 429, 'another one')
+      t.equal(await open(t, address, OTHER), isClient ? 101 : 429, 'another client')
 
       const ask = async (forwardedFor: string) => (await fetch(`http://${address}/payments/api/rooms`, { headers: { 'x-forwarded-for': forwardedFor } })).status
       t.equal(await ask(CLIENT), 200)

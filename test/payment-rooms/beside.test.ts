@@ -1,4 +1,4 @@
-// The plugin beside a host's own routes, sockets and plugins: neither changes the other.
+// Plugin beside routes, sockets and plugins of its host: neither changes the other.
 import { once } from 'node:events'
 import net from 'node:net'
 import t, { type Test } from 'tap'
@@ -25,29 +25,29 @@ async function echo (t: Test, url: string): Promise<string> {
   return String((await once(socket, 'message'))[0])
 }
 
-/** Head of the answer to raw bytes, up to the end of the connection or the first complete answer. */
+/** Sends raw bytes. @returns the answer, up to the end of the connection or a match */
 async function exchange (t: Test, host: string, text: string, until: RegExp): Promise<string> {
   const socket = net.connect(Number(host.split(':')[1]), '127.0.0.1')
   t.teardown(() => socket.destroy())
   socket.write(text)
-  let heard = ''
+  let received = ''
   for await (const chunk of socket) {
-    heard += String(chunk)
-    if (until.test(heard)) break
+    received += String(chunk)
+    if (until.test(received)) break
   }
-  return heard
+  return received
 }
 
 const UPGRADE = 'Host: here\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
 
-/** The echoing socket of a host. */
+/** Adds an echoing socket to a host. */
 async function echoes (app: FastifyInstance): Promise<void> {
   app.get('/echo', { websocket: true }, (socket) => { socket.on('message', (data) => socket.send(`echo: ${String(data)}`)) })
 }
 
 const warnings = ({ logs }: Host) => logs.filter(({ level }) => level >= 40).map(({ msg }) => msg).filter((msg) => !/^the (API|rooms) (is|are) open|^requests for rooms/.test(msg))
 
-/** Ways in which a host comes by its sockets, in relation to the plugin. */
+/** Places where a host registers its own sockets, relative to the plugin. */
 const ORDERS: Record<string, (app: FastifyInstance, register: () => void) => void> = {
   'before the plugin': (app, register) => {
     app.register(websocket)
@@ -70,7 +70,7 @@ const ORDERS: Record<string, (app: FastifyInstance, register: () => void) => voi
 
 for (const [when, arrange] of Object.entries(ORDERS)) {
   for (const fastPath of WAYS) {
-    t.test(`a host's own sockets, registered ${when}, with the fast path ${fastPath}`, async (t) => {
+    t.test(`sockets of the host, registered ${when}, work beside the plugin, with the fast path ${fastPath}`, async (t) => {
       const host = createHost(t)
       const { app } = host
       arrange(app, () => app.register(paymentRooms, { ...QUICK, prefix: '/payments', fastPath, maxConnectionsPerIp: 2 }))
@@ -83,7 +83,7 @@ for (const [when, arrange] of Object.entries(ORDERS)) {
       t.equal(await echo(t, `ws://${address}/echo`), 'echo: hello')
 
       const refused = await exchange(t, address, `GET /payments HTTP/1.1\r\n${UPGRADE}`, /never/)
-      t.match(refused, /^HTTP\/1\.1 429 [^]*"code":"RATE_LIMITED"/, 'a refusal is an answer of ours, and ends the connection')
+      t.match(refused, /^HTTP\/1\.1 429 [^]*"code":"RATE_LIMITED"/, 'a refused handshake is answered by the plugin, and its connection ends')
       t.match(await exchange(t, address, `GET /payments HTTP/1.1\r\n${UPGRADE.replace('13', '8')}`, /never/), /^HTTP\/1\.1 400 [^]*sec-websocket-version: 13/i)
       // In the same context @fastify/websocket adds a hook for every request, which sockets on the fast path would not run.
       t.match(warnings(host), fastPath === 'off' || when.includes('own') ? [] : [/go through http and ws.+hooks for every request: onRequest/])
@@ -91,13 +91,13 @@ for (const [when, arrange] of Object.entries(ORDERS)) {
       first.socket.close()
       await first.closed
       await app.close()
-      t.equal(await second.closed, 1012, 'at the end the peer is advised to reconnect')
+      t.equal(await second.closed, 1012, 'a closing app closes the socket with 1012')
     })
   }
 }
 
 for (const fastPath of WAYS) {
-  t.test(`twice on one server, under two prefixes, with the fast path ${fastPath}`, async (t) => {
+  t.test(`two plugins on one server, under two prefixes, are separate, with the fast path ${fastPath}`, async (t) => {
     const host = createHost(t)
     for (const prefix of ['/shop', '/shop2']) host.app.register(paymentRooms, { ...QUICK, prefix, fastPath, ...(prefix === '/shop2' && { apiKeys: [KEY] }) })
     const address = await listen(host.app)
@@ -106,9 +106,9 @@ for (const fastPath of WAYS) {
     first.send('ENTERED_SUMMARY', { roomId: 'r' })
     await first.settled()
     await second.settled()
-    t.strictSame(second.events, [], 'rooms of one name are two rooms')
+    t.strictSame(second.events, [], 'rooms with the same id are separate')
     t.equal((await host.app.inject('/shop/api/server/status')).json().data.totalConnections, 1)
-    t.equal((await host.app.inject('/shop2/api/server/status')).statusCode, 401, 'each has its keys')
+    t.equal((await host.app.inject('/shop2/api/server/status')).statusCode, 401, 'each plugin has its own keys')
     t.match(await exchange(t, address, `GET /shop2/nothing HTTP/1.1\r\n${UPGRADE}`, /\}$/), /^HTTP\/1\.1 404 [^]*"code":"NOT_FOUND"/)
     t.strictSame(warnings(host), [])
     await host.app.close()
@@ -116,7 +116,7 @@ for (const fastPath of WAYS) {
   })
 }
 
-t.test('twice in one process', async (t) => {
+t.test('two servers in one process have separate rooms', async (t) => {
   const peers: Peer[] = []
   for (const { app } of [createHost(t), createHost(t)]) {
     app.register(paymentRooms, { ...QUICK, prefix: '/payments' })
@@ -129,8 +129,8 @@ t.test('twice in one process', async (t) => {
   t.strictSame(peers[1]!.events, [])
 })
 
-t.test('an upgrade to another address is the host\'s', async (t) => {
-  t.test('without sockets of its own, a plain request, as it was without the plugin', async (t) => {
+t.test('an upgrade to another address is left to the host', async (t) => {
+  t.test('a host without sockets answers an upgrade as a plain request', async (t) => {
     const { app } = createHost(t)
     app.get('/hello', async () => 'hello')
     app.register(paymentRooms, { ...QUICK, prefix: '/payments' })
@@ -139,12 +139,12 @@ t.test('an upgrade to another address is the host\'s', async (t) => {
     t.match(await exchange(t, address, `GET /payments/nothing HTTP/1.1\r\n${UPGRADE}`, /\}$/), /^HTTP\/1\.1 404 [^]*"code":"NOT_FOUND"/)
   })
 
-  t.test('with a listener of its own, left to that; and only the plugin\'s listeners go with it', async (t) => {
+  t.test('a listener of the host gets other upgrades, and remains when the plugin closes', async (t) => {
     const { app } = createHost(t)
-    const heard: string[] = []
+    const urls: string[] = []
     const listener = ({ url }: { url?: string }, socket: net.Socket) => {
       if (url === '/payments') return
-      heard.push(url!)
+      urls.push(url!)
       socket.end('HTTP/1.1 418 \r\n\r\n')
     }
     app.server.on('upgrade', listener)
@@ -152,13 +152,13 @@ t.test('an upgrade to another address is the host\'s', async (t) => {
     const address = await listen(app)
     for (const path of ['/other', '/payments/nothing', '/']) t.match(await exchange(t, address, `GET ${path} HTTP/1.1\r\n${UPGRADE}`, /never/), /^HTTP\/1\.1 418/)
     await Peer.connect(t, `ws://${address}/payments`)
-    t.strictSame(heard, ['/other', '/payments/nothing', '/'])
+    t.strictSame(urls, ['/other', '/payments/nothing', '/'])
     await app.close()
     t.strictSame(app.server.listeners('upgrade'), [listener])
   })
 })
 
-t.test('an upgrade behind another request in one packet is answered, also where the host routes upgrades', async (t) => {
+t.test('an upgrade behind another request in one packet is answered, even if the host routes upgrades', async (t) => {
   const { app } = createHost(t)
   app.register(websocket)
   app.get('/slow', async () => await new Promise((resolve) => { setTimeout(() => resolve('slow'), 50) }))
@@ -168,7 +168,7 @@ t.test('an upgrade behind another request in one packet is answered, also where 
   t.match(answers, /^HTTP\/1\.1 200 [^]*slowHTTP\/1\.1 101 [^]*CONNECTION_ESTABLISHED/)
 })
 
-/** A host with plugins, decorators and settings of its own, most of them under names that the plugin uses as well. */
+/** Gives a host plugins, decorators and settings of its own, most of them under names that the plugin uses as well. */
 async function furnish (app: FastifyInstance): Promise<void> {
   const loose = app as unknown as Record<'decorate' | 'decorateRequest' | 'decorateReply', (name: string, value: unknown) => void>
   await app.register(helmet, { contentSecurityPolicy: false })
@@ -244,7 +244,7 @@ t.test('within a furnished host the plugin answers as it does alone', async (t) 
   for (const file of ['', 'playground.js', 'client/index.js', 'qr/index.js']) t.equal((await app.inject(`/payments/playground/${file}`)).statusCode, 200, file)
   const document = (await app.inject('/payments/docs/json')).json()
   t.equal(document.info.title, 'WebSocket Payment Server')
-  t.equal(document.components.schemas.ErrorResponse.type, 'object', 'no schema of the host')
+  t.equal(document.components.schemas.ErrorResponse.type, 'object', 'the document has the schema of the plugin')
   t.equal(app.swagger().info.title, 'Host')
   t.match((app as unknown as { config: unknown }).config, 'host\'s config')
   await Peer.connect(t, `ws://${address}/payments`)

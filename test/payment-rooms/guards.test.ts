@@ -1,4 +1,4 @@
-// Guards of routes: every route declares an action, and without a key nothing answers but the public ones.
+// Guards of routes: every route declares an action, and without a key only public routes answer.
 import t from 'tap'
 import type { RouteOptions } from 'fastify'
 import { buildApp } from '../../src/app.js'
@@ -18,7 +18,7 @@ const nameOf = ({ method, url, constraints }: RouteOptions, prefix: string) => `
 const addressOf = (url: string) => url.replace(/:name\([^)]*\)/, 'index').replace(':roomId', 'r').replace('*', 'x')
 
 for (const prefix of ['', '/payments']) {
-  t.test(prefix === '' ? 'on a server of its own' : `under ${prefix}`, async (t) => {
+  t.test(prefix === '' ? 'without a key only public routes answer' : `without a key only public routes answer under ${prefix}`, async (t) => {
     const settings = { API_KEYS: KEY, TOKEN_SECRET: SECRET, REQUESTS_PER_SECOND: '0', PLAYGROUND: 'true' }
     const config = loadConfig({ NODE_ENV: 'production', LOG_LEVEL: 'silent', ...settings })
     const app = prefix === '' ? buildApp({ config, logger: createLogger(config) }) : createHost(t).app
@@ -42,7 +42,7 @@ for (const prefix of ['', '/payments']) {
     t.strictSame([...new Set(open)].sort(), PUBLIC)
     t.ok(guarded.includes('GET /metrics') && guarded.includes('POST /api/rooms') && guarded.includes('DELETE /api/rooms/:roomId'))
     for (const [name, status] of answered) if (name.startsWith('HEAD ')) t.equal(status === 401, guarded.includes(name.replace('HEAD', 'GET')), name)
-    t.equal((await app.inject({ url: `${prefix}/api/rooms`, headers: { authorization } })).statusCode, 200, 'with a key')
+    t.equal((await app.inject({ url: `${prefix}/api/rooms`, headers: { authorization } })).statusCode, 200, 'a request with a key is answered')
   })
 }
 
@@ -55,7 +55,7 @@ t.test('a route that declares no action is refused at registration', async (t) =
   t.doesNotThrow(() => app.get('/declared', { config: { action: 'public' } }, async () => 'open'))
 })
 
-t.test('a route that was there before its guard needs the most', async (t) => {
+t.test('a route that is older than the guard needs a key with all permissions', async (t) => {
   const config = loadConfig({ NODE_ENV: 'production', LOG_LEVEL: 'silent', API_KEYS: `${KEY},read:reader` })
   const app = buildApp({ config, logger: createLogger(config) })
   t.teardown(() => app.close())
@@ -66,7 +66,7 @@ t.test('a route that was there before its guard needs the most', async (t) => {
   t.equal(await status(KEY), 200)
 })
 
-t.test('requests are counted under a prefix as well', async (t) => {
+t.test('rate limit and card guard work under a prefix', async (t) => {
   const { app } = createHost(t)
   app.register(paymentRooms, { ...QUICK, prefix: '/payments', requestsPerSecond: 2 })
   await app.ready()

@@ -1,17 +1,17 @@
-// A server of somebody else, for the tests of the plugin: with its log lines kept, and listening on loopback.
+// Host server for the tests of the plugin, which records its log lines and listens on loopback.
 import { Writable } from 'node:stream'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Test } from 'tap'
 import type { PaymentRoomsOptions } from '../../src/payment-rooms.js'
 
-// Plugins and routes are TypeScript here; autoload has to be told, since it knows only some of the loaders.
+// Plugins and routes are TypeScript here, and autoload does not detect every loader of TypeScript.
 process.env.FASTIFY_AUTOLOAD_TYPESCRIPT = '1'
 
 export const KEY = 'k-1234'
 export const SECRET = 's'.repeat(32)
 export const authorization = `Bearer ${KEY}`
 
-/** Options for tests: no limits of rates, and a short shutdown. */
+/** Options for tests: no rate limits, and a short shutdown. */
 export const QUICK = { requestsPerSecond: 0, messagesPerSecond: 0, shutdownGraceSeconds: 1 } as const satisfies PaymentRoomsOptions
 
 export interface Host { readonly app: FastifyInstance, readonly logs: Array<{ readonly level: number, readonly msg: string }> }

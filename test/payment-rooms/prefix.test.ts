@@ -1,4 +1,4 @@
-// The plugin under a prefix: everything is there, and nothing is elsewhere.
+// Plugin under a prefix: all its routes are below the prefix, and none is elsewhere.
 import t from 'tap'
 import { ConfigError, loadConfig } from '../../src/config.js'
 import { paymentRooms } from '../../src/payment-rooms.js'
@@ -6,7 +6,7 @@ import { Peer } from '../peer.js'
 import { authorization, createHost, KEY, listen, QUICK, SECRET } from './host.js'
 
 for (const fastPath of ['auto', 'off'] as const) {
-  t.test(`a payment under a prefix, with the fast path ${fastPath}`, async (t) => {
+  t.test(`a payment works under a prefix, with the fast path ${fastPath}`, async (t) => {
     const { app } = createHost(t)
     app.register(paymentRooms, { ...QUICK, prefix: '/payments', apiKeys: [KEY], tokenSecret: SECRET, fastPath })
     const host = await listen(app)
@@ -30,7 +30,7 @@ for (const fastPath of ['auto', 'off'] as const) {
   })
 }
 
-t.test('the pages and documents name the addresses below the prefix', async (t) => {
+t.test('pages and documents name the addresses below the prefix', async (t) => {
   const { app } = createHost(t)
   app.register(paymentRooms, { ...QUICK, prefix: '/payments', playground: true })
   await app.ready()
@@ -56,7 +56,7 @@ t.test('the pages and documents name the addresses below the prefix', async (t) 
   for (const url of ['/', '/health', '/docs', '/playground', '/api/rooms']) t.equal((await app.inject(url)).statusCode, 404, url)
 })
 
-t.test('a preflight is answered below the prefix alone, by the plugin\'s origins', async (t) => {
+t.test('a preflight is answered only below the prefix, by the origins of the plugin', async (t) => {
   const { app } = createHost(t)
   app.register(paymentRooms, { ...QUICK, prefix: '/payments', apiKeys: [KEY], allowedOrigins: ['https://a.example'] })
   await app.ready()
@@ -66,7 +66,7 @@ t.test('a preflight is answered below the prefix alone, by the plugin\'s origins
   for (const url of ['/paymentsx', '/', '/other']) t.match(await preflight(url), { statusCode: 404, headers: { 'access-control-allow-origin': undefined } }, url)
 })
 
-t.test('a wrong option rejects, and names itself', async (t) => {
+t.test('a wrong option is refused with an error that names it', async (t) => {
   for (const [options, message] of [
     [{ tokenSecret: SECRET }, 'tokenSecret needs apiKeys: without a key anybody could have a token minted'],
     [{ maxRoomMember: 5 }, 'maxRoomMember is not an option'],
@@ -83,7 +83,7 @@ t.test('a wrong option rejects, and names itself', async (t) => {
   }
 })
 
-t.test('a server without the options that requests need is told of it', async (t) => {
+t.test('a server with a low maxParamLength gets a warning in its log', async (t) => {
   const sentence = 'requests for rooms with an id of more than 100 characters are refused: set routerOptions.maxParamLength to 384'
   const { app, logs } = createHost(t)
   await app.register(paymentRooms, { ...QUICK, prefix: '/payments' })
@@ -96,7 +96,7 @@ t.test('a server without the options that requests need is told of it', async (t
   t.equal((await prepared.inject(`/payments/api/rooms/${id}`)).json().code, 'ROOM_NOT_FOUND')
 })
 
-t.test('a body has the limit of the plugin and not that of the server', async (t) => {
+t.test('a request body has the size limit of the plugin, not of the server', async (t) => {
   const { app } = createHost(t, { bodyLimit: 100 })
   app.register(paymentRooms, { ...QUICK, prefix: '/payments', maxMessageBytes: 1_000 })
   await app.ready()

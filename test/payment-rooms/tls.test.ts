@@ -1,4 +1,4 @@
-// The plugin on a host that speaks TLS itself: connections of TLS are the host's, and take the way through HTTP.
+// Plugin on a host that speaks TLS itself: its sockets go through HTTP, not the fast path.
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import type { FastifyServerOptions } from 'fastify'
@@ -7,7 +7,7 @@ import { makeCertificates, withoutOpenssl } from '../certificates.js'
 import { Peer } from '../peer.js'
 import { createHost, listen, QUICK } from './host.js'
 
-t.test('sockets over TLS', { skip: withoutOpenssl }, async (t) => {
+t.test('sockets of the plugin work over TLS', { skip: withoutOpenssl }, async (t) => {
   const { ca, cert, key } = makeCertificates(t, 'IP:127.0.0.1')
   const { app } = createHost(t, { https: { cert: readFileSync(cert), key: readFileSync(key) } } as FastifyServerOptions)
   app.register(paymentRooms, { ...QUICK, prefix: '/payments' })
