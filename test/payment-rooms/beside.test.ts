@@ -85,7 +85,7 @@ for (const [when, arrange] of Object.entries(ORDERS)) {
       const refused = await exchange(t, address, `GET /payments HTTP/1.1\r\n${UPGRADE}`, /never/)
       t.match(refused, /^HTTP\/1\.1 429 [^]*"code":"RATE_LIMITED"/, 'a refused handshake is answered by the plugin, and its connection ends')
       t.match(await exchange(t, address, `GET /payments HTTP/1.1\r\n${UPGRADE.replace('13', '8')}`, /never/), /^HTTP\/1\.1 400 [^]*sec-websocket-version: 13/i)
-      // In the same context @fastify/websocket adds a hook for every request, which sockets on the fast path would not run.
+      // A shared context gives every request a hook of @fastify/websocket, which sockets on the fast path would not run.
       t.match(warnings(host), fastPath === 'off' || when.includes('own') ? [] : [/go through http and ws.+hooks for every request: onRequest/])
 
       first.socket.close()

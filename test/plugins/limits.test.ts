@@ -213,7 +213,7 @@ t.test('an address that a proxy writes with a port, brackets or garbage counts a
   t.equal(app.sessions.size, 8)
 })
 
-/** Connections of the HTTP server, without the sockets of the fast path. */
+/** Number of open connections, as the HTTP server counts them. */
 async function connections (app: Awaited<ReturnType<typeof listen>>['app']): Promise<number> {
   return await new Promise((resolve, reject) => app.server.getConnections((error, count) => { error ? reject(error) : resolve(count) }))
 }
