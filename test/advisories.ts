@@ -1,28 +1,28 @@
-// What is known against the packages of package-lock.json: which advisory, and the versions that closed it.
+// Known advisories against the packages of package-lock.json, with the versions that fixed each.
 
 export interface Advisory {
   package: string
-  /** GHSA where there is one, else CVE. */
+  /** GHSA id, or the CVE id of an advisory without one. */
   id: `GHSA-${string}` | `CVE-${string}`
-  /** The first version without it, one for each major line that got one. */
+  /** First fixed version of each major line that got a fix. */
   fixed: string[]
-  /** The first version with it, where it came late. */
+  /** First affected version, if earlier ones are not affected. */
   since?: string
   what: string
-  /** Why the installed version may stay although it is affected. */
+  /** Reason for keeping an affected version. */
   accepted?: string
 }
 
 export const ADVISORIES: Advisory[] = [
-  // What production installs.
+  // Packages of production.
   { package: 'ws', id: 'GHSA-3h5v-q93c-6h6q', fixed: ['5.2.4', '6.2.3', '7.5.10', '8.17.1'], what: 'A handshake with too many headers crashed the server.' },
-  { package: 'ws', id: 'GHSA-58qx-3vcg-4xpx', fixed: ['8.20.1'], what: 'close() with a typed array as its reason sent memory nobody had written.' },
+  { package: 'ws', id: 'GHSA-58qx-3vcg-4xpx', fixed: ['8.20.1'], what: 'close() with a typed array as its reason sent uninitialised memory.' },
   { package: 'ws', id: 'GHSA-96hv-2xvq-fx4p', fixed: ['5.2.5', '6.2.4', '7.5.11', '8.21.0'], what: 'Very many tiny fragments exhausted the memory.' },
   { package: 'ws', id: 'CVE-2026-62389', fixed: ['8.21.1'], what: 'The default limits that came with the fix for fragments were still too high.' },
   { package: 'fastify', id: 'GHSA-mg2h-6x62-wpwc', fixed: ['4.29.1', '5.3.2'], what: 'A content type spelt differently skipped the validation of the body.' },
   { package: 'fastify', id: 'GHSA-jx2c-rxcm-jvmq', fixed: ['5.7.2'], what: 'A tab in the content type skipped the validation of the body.' },
   { package: 'fastify', id: 'GHSA-mrq3-vjjr-p77c', fixed: ['5.7.3'], what: 'A web stream was buffered without bound for a client that did not read.' },
-  { package: 'fastify', id: 'GHSA-573f-x89g-hqp9', fixed: ['5.8.1'], what: 'A content type with something trailing was taken for a good one.' },
+  { package: 'fastify', id: 'GHSA-573f-x89g-hqp9', fixed: ['5.8.1'], what: 'A content type with trailing characters was accepted.' },
   { package: 'fastify', id: 'GHSA-444r-cwp2-x5xf', fixed: ['5.8.3'], what: 'Forwarded host and protocol were believed from peers that are not trusted.' },
   { package: 'fastify', id: 'GHSA-247c-9743-5963', since: '5.3.2', fixed: ['5.8.5'], what: 'A space before the content type skipped the validation of the body.' },
   { package: 'fastify', id: 'GHSA-3m5p-2c4r-xxw2', fixed: ['5.12.1'], what: 'Forwarded headers could be forged where trustProxy counts hops.' },
@@ -32,22 +32,22 @@ export const ADVISORIES: Advisory[] = [
   { package: 'find-my-way', id: 'GHSA-rrr8-f88r-h8q6', fixed: ['8.2.2', '9.0.1'], what: 'Two parameters in one segment made a regular expression that backtracks.' },
   { package: 'find-my-way', id: 'GHSA-c96f-x56v-gq3h', fixed: ['9.7.0'], what: 'A request over HTTP/2 could take the router down.' },
   { package: 'fast-uri', id: 'GHSA-q3j6-qgpj-74h6', fixed: ['3.1.1'], what: 'Dot segments were decoded before they were removed: path traversal.' },
-  { package: 'fast-uri', id: 'GHSA-v39h-62p7-jpjc', fixed: ['2.4.1', '3.1.2'], what: 'An encoded @ in the host made another host of it.' },
+  { package: 'fast-uri', id: 'GHSA-v39h-62p7-jpjc', fixed: ['2.4.1', '3.1.2'], what: 'An encoded @ in the host changed the host.' },
   { package: 'fast-uri', id: 'GHSA-4c8g-83qw-93j6', fixed: ['2.4.2', '3.1.3', '4.0.1'], what: 'Unicode hosts were not brought to one form.' },
   { package: 'fast-uri', id: 'GHSA-v2hh-gcrm-f6hx', fixed: ['3.1.4', '4.1.1'], what: 'A backslash ended the authority for others, not for this parser.' },
   { package: 'fast-uri', id: 'GHSA-7p8r-x3mc-p8w7', fixed: ['3.1.5'], what: 'The host it read was not the host that was meant.' },
   { package: 'fast-uri', id: 'GHSA-5jgf-p345-68v8', fixed: ['3.1.6', '4.1.3'], what: 'One of four closed at once (GHSA-fph4-wmhf-6fwf, GHSA-f65p-4m7j-42xc, GHSA-jqff-g426-hqxp).' },
-  { package: 'fast-uri', id: 'GHSA-qw65-cvwx-89v3', fixed: ['3.1.7', '4.1.4'], what: 'A port nobody checked smuggled in an authority.' },
+  { package: 'fast-uri', id: 'GHSA-qw65-cvwx-89v3', fixed: ['3.1.7', '4.1.4'], what: 'An unchecked port smuggled in an authority.' },
   { package: 'fast-uri', id: 'GHSA-58mr-gqgx-xq4g', fixed: ['3.1.7', '4.1.4'], what: 'A bracket left open confused which host is meant.' },
   { package: 'fast-uri', id: 'GHSA-hrr3-gc8f-f4qj', fixed: ['2.4.7', '3.1.8', '4.1.5'], what: 'Percent-encoded letters of a host kept their case.' },
   { package: 'fast-uri', id: 'GHSA-jvvf-x445-j334', since: '4.0.0', fixed: ['4.1.5'], what: 'An encoded field name in a mailto address injected a header.' },
   { package: 'fast-uri', id: 'GHSA-wjr9-j795-jxcr', since: '2.4.2', fixed: ['2.4.8', '3.1.9', '4.2.3'], what: 'Bringing a host to one form dropped what stood before an @, and tabs and line ends.' },
-  { package: 'ajv', id: 'GHSA-2g4f-4pwh-qvx6', fixed: ['6.14.0', '8.18.0'], what: 'A pattern taken from $data could be one that backtracks.' },
+  { package: 'ajv', id: 'GHSA-2g4f-4pwh-qvx6', fixed: ['6.14.0', '8.18.0'], what: 'A pattern from $data could backtrack.' },
   { package: '@fastify/static', id: 'GHSA-pr96-94w5-mx2h', fixed: ['9.1.1'], what: 'Directory listings left the root.' },
-  { package: '@fastify/static', id: 'GHSA-x428-ghpx-8j92', since: '8.0.0', fixed: ['9.1.1'], what: 'An encoded slash got past what guards a route.' },
-  { package: '@fastify/static', id: 'GHSA-83w8-p2f5-377r', fixed: ['10.1.1'], what: 'A .. within the path got past what guards a route.' },
+  { package: '@fastify/static', id: 'GHSA-x428-ghpx-8j92', since: '8.0.0', fixed: ['9.1.1'], what: 'An encoded slash got past the guards of a route.' },
+  { package: '@fastify/static', id: 'GHSA-83w8-p2f5-377r', fixed: ['10.1.1'], what: 'A .. within the path got past the guards of a route.' },
   { package: '@fastify/static', id: 'GHSA-8pvw-jcv7-9cmj', fixed: ['10.1.2'], what: 'allowedPath judged the path before it was normalised.' },
-  { package: '@fastify/static', id: 'GHSA-423g-23ch-w7c6', fixed: ['10.1.3'], what: 'Empty and single-dot segments got past what guards a route.' },
+  { package: '@fastify/static', id: 'GHSA-423g-23ch-w7c6', fixed: ['10.1.3'], what: 'Empty and single-dot segments got past the guards of a route.' },
   { package: '@fastify/static', id: 'GHSA-r799-r9gc-m956', fixed: ['10.1.4'], what: 'Other capitals got past a guard where the file system does not tell them apart.' },
   { package: '@fastify/swagger-ui', id: 'GHSA-62jr-84gf-wmg4', fixed: ['2.1.0'], what: 'Without baseDir every file of the package could be fetched.' },
   {
@@ -55,11 +55,11 @@ export const ADVISORIES: Advisory[] = [
     id: 'GHSA-j7qm-jhpc-mj26',
     since: '2.1.0',
     fixed: ['6.1.5'],
-    what: 'The hooks of uiHooks did not run for what lies under /static.',
+    what: 'The hooks of uiHooks did not run for files under /static.',
     accepted: 'plugins/swagger.ts sets neither uiHooks nor baseDir, so only the bundled page is there, and it is public.',
   },
   { package: '@fastify/websocket', id: 'GHSA-4pcg-wr6c-h9cq', fixed: ['5.0.1', '7.1.1'], what: 'A malformed frame crashed the process.' },
-  { package: '@fastify/proxy-addr', id: 'CVE-2026-92395', since: '3.0.0', fixed: ['5.1.1'], what: 'A trusted network written as an IPv4-mapped address trusted everyone.' },
+  { package: '@fastify/proxy-addr', id: 'CVE-2026-92395', since: '3.0.0', fixed: ['5.1.1'], what: 'A trusted network written as an IPv4-mapped address trusted every address.' },
   { package: '@fastify/forwarded', id: 'GHSA-2849-m2w7-xm8f', fixed: ['3.0.2'], what: 'Tabs stayed in the entries of X-Forwarded-For.' },
   { package: 'jose', id: 'GHSA-hhhv-q57g-882q', fixed: ['2.0.7', '4.15.5'], what: 'A compressed token could expand without bound.' },
   { package: 'yaml', id: 'GHSA-48c2-rrv3-qjmp', fixed: ['1.10.3', '2.8.3'], what: 'Deep nesting overflowed the stack.' },
@@ -67,7 +67,7 @@ export const ADVISORIES: Advisory[] = [
   { package: 'brace-expansion', id: 'GHSA-f886-m6hf-6m8v', fixed: ['1.1.13', '2.0.3', '5.0.5'], what: 'A sequence with step zero never ended.' },
   { package: 'brace-expansion', id: 'GHSA-3jxr-9vmj-r5cp', fixed: ['1.1.16', '2.1.2', '5.0.7'], what: 'Some patterns took exponential time.' },
   { package: 'brace-expansion', id: 'GHSA-mh99-v99m-4gvg', fixed: ['1.1.17', '2.1.3', '3.0.3', '5.0.8'], what: 'Nothing bounded how long an expansion may get.' },
-  { package: 'brace-expansion', id: 'GHSA-rgw5-rvv9-x895', fixed: ['1.1.18', '2.1.4', '3.0.6', '5.0.9'], what: 'A way around that bound.' },
+  { package: 'brace-expansion', id: 'GHSA-rgw5-rvv9-x895', fixed: ['1.1.18', '2.1.4', '3.0.6', '5.0.9'], what: 'The bound on the length of an expansion could be avoided.' },
   { package: 'minimatch', id: 'GHSA-3ppc-4f35-3m26', fixed: ['3.1.3', '4.2.4', '5.1.7', '6.2.1', '7.4.7', '8.0.5', '9.0.6', '10.2.1'], what: 'Repeated wildcards backtracked.' },
   { package: 'minimatch', id: 'GHSA-7r86-cg39-jmmj', fixed: ['3.1.3', '4.2.5', '5.1.8', '6.2.2', '7.4.8', '8.0.6', '9.0.7', '10.2.3'], what: 'Several globstars backtracked.' },
   { package: 'minimatch', id: 'GHSA-23c5-xmqv-rm74', fixed: ['3.1.4', '4.2.5', '5.1.8', '6.2.2', '7.4.8', '8.0.6', '9.0.7', '10.2.3'], what: 'Nested extglobs backtracked.' },
@@ -80,8 +80,8 @@ export const ADVISORIES: Advisory[] = [
   { package: 'ip-address', id: 'GHSA-4xrf-jv44-h6hh', since: '10.1.1', fixed: ['10.2.2'], what: 'With a prefix length, a special address was not seen to be one.' },
   { package: 'ip-address', id: 'GHSA-mwp4-54f8-5fhr', fixed: ['10.3.1'], what: 'A leading zero was read as decimal where the network reads octal.' },
 
-  // What only development installs.
-  { package: 'undici', id: 'GHSA-v9p9-hfj2-hcw8', fixed: ['6.24.0', '7.24.0'], what: 'An invalid window size in the compression offer threw where nobody catches.' },
+  // Packages of development only.
+  { package: 'undici', id: 'GHSA-v9p9-hfj2-hcw8', fixed: ['6.24.0', '7.24.0'], what: 'An invalid window size in the compression offer threw an uncaught error.' },
   { package: 'undici', id: 'GHSA-vrm6-8vpv-qv8q', fixed: ['6.24.0', '7.24.0'], what: 'Decompressing a WebSocket message had no bound.' },
   { package: 'undici', id: 'GHSA-vxpw-j846-p89q', fixed: ['6.27.0', '7.28.0', '8.5.0'], what: 'Nothing bounded the number of fragments of a message.' },
   { package: 'undici', id: 'GHSA-9fm3-97px-rjf6', since: '5.15.0', fixed: ['6.29.1', '7.30.1', '8.12.2'], what: 'Pongs piled up for a server that sends pings and does not read.' },

@@ -1,4 +1,4 @@
-// The app as tests start it: quiet, on its own settings, with its log lines kept for reading.
+// App for tests: with settings of the test, and log lines that the test can read.
 import { Writable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
@@ -13,7 +13,7 @@ export interface BuildOptions {
   readonly env?: Record<string, string>
   readonly now?: () => number
   readonly monotonic?: () => number
-  /** Called before the app is ready, as a host that adds something of its own. */
+  /** Changes the app before it is ready, as a host with additions of its own does. */
   readonly prepare?: (app: FastifyInstance) => void
 }
 
@@ -35,7 +35,7 @@ export async function build (t: Test, { env, now, monotonic, prepare }: BuildOpt
   return { app, logs }
 }
 
-/** The same app, listening on a free loopback port. The spare connections that `fetch` opens, and never uses, are not waited for at its end. */
+/** Builds an app that listens on a free loopback port. Its end does not wait for the spare connections of `fetch`. */
 export async function listen (t: Test, options: BuildOptions = {}): Promise<{ app: FastifyInstance, logs: LogLine[], url: string, port: number }> {
   const { app, logs } = await build(t, options)
   await app.listen({ port: 0, host: '127.0.0.1' })

@@ -1,4 +1,4 @@
-// A certificate authority of a test's own, made by openssl. No trust store knows it: NODE_EXTRA_CA_CERTS has to name it.
+// Certificate authority of a test, made by openssl. No trust store knows it: NODE_EXTRA_CA_CERTS has to name it.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,7 +9,7 @@ import { without } from './installed.js'
 // `req -CA` came with OpenSSL 3.0.
 const isOld = () => !/^OpenSSL [3-9]/.test(spawnSync('openssl', ['version'], { encoding: 'utf8' }).stdout)
 
-/** For a test's options: the reason that it cannot run here, or false. */
+/** Reason to skip a test that needs openssl, or false. */
 export const withoutOpenssl = without('openssl', 'openssl') || (process.env.CI !== 'true' && isOld() && 'openssl is older than 3.0')
 
 /** Files in PEM form. */
@@ -20,7 +20,7 @@ export interface Certificates {
 }
 
 /**
- * Makes an authority, and a certificate of it that names what it is told to and nothing else.
+ * Makes an authority, and a certificate of it for the given names only.
  * @param names such as `DNS:localhost` or `IP:127.0.0.1`
  */
 export function makeCertificates (t: Test, ...names: string[]): Certificates {

@@ -5,12 +5,12 @@ import { pathOf, without } from './installed.js'
 
 const executablePath = process.env.CHROMIUM ?? ['chromium', 'chromium-browser', 'google-chrome'].map(pathOf).find((path) => path !== undefined)
 
-/** The options of a test that needs Chromium: a reason to skip it, or none. */
+/** Options of a test that needs Chromium: a reason to skip it, or none. */
 export const needsChromium = executablePath === undefined ? { skip: without('chromium', 'chromium, or set CHROMIUM') } : {}
 
 /**
- * A page in a browser that closes with the test. What the page logs is kept.
- * @param options.ignoreDefaultArgs what playwright adds and this test must do without
+ * Opens a page in a browser that closes with the test. `lines` collects the log of the page.
+ * @param options.ignoreDefaultArgs arguments of playwright that this test must not use
  */
 export async function openPage (t: Test, url: string, { ignoreDefaultArgs = [] }: { ignoreDefaultArgs?: string[] } = {}): Promise<{ page: Page, lines: string[] }> {
   if (executablePath === undefined) throw new Error('CI needs chromium')

@@ -1,4 +1,4 @@
-// What the tests of the published contracts share: reading a document, and looking whether a value fits a schema in it.
+// Helpers for the tests of the published contracts: reading a document, and checking values against its schemas.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
@@ -6,16 +6,16 @@ import { parse } from 'yaml'
 import { ROOT } from '../src/root.js'
 
 export const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8')
-// Tests look into documents of every shape.
+// Documents have every shape, so their type is any.
 export const document = (file: string): any => parse(read(file))
 
-/** Where something is in a document: the keys that lead there. */
+/** Place in a document: the keys that lead there. */
 export type Place = readonly (string | number)[]
 
-/** A check of values against the schemas of a document, wherever they are in it; it answers with what is wrong. */
+/** Makes a check of values against any schema of a document. @returns a function that lists the faults of a value */
 export function checker (document: object): (place: Place, value: unknown) => string[] {
   const ajv = new Ajv2020({ strict: false, allErrors: true })
-  // The document's own id is none of a schema.
+  // Drops the id of the document, which is not the id of a schema.
   ajv.addSchema({ ...document, id: undefined } as object, 'document')
   const compiled = new Map<string, ValidateFunction>()
   return (place, value) => {
@@ -27,7 +27,7 @@ export function checker (document: object): (place: Place, value: unknown) => st
   }
 }
 
-/** Every object in a document, with its place. */
+/** Yields every object in a document, with its place. */
 export function * objectsIn (value: unknown, place: Place = []): Generator<[place: Place, object: Record<string, unknown>]> {
   if (typeof value !== 'object' || value === null) return
   if (!Array.isArray(value)) yield [place, value as Record<string, unknown>]

@@ -1,4 +1,4 @@
-// Programs besides Node.js that some tests need. Without one these tests are skipped and say so; in CI they fail instead.
+// Programs besides Node.js that some tests need. Without them these tests are skipped with a reason; in CI they fail instead.
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
@@ -13,9 +13,9 @@ export function pathOf (program: string): string | undefined {
 }
 
 /**
- * For the `skip` of a test's options.
- * @param debianPackage the one that has the program
- * @returns why the test cannot run here, or false
+ * Gives the `skip` option of a test.
+ * @param debianPackage the package with the program
+ * @returns the reason to skip the test, or false
  */
 export function without (program: string, debianPackage: string): string | false {
   return pathOf(program) !== undefined || process.env.CI === 'true' ? false : `no ${program} on this machine (apt-get install ${debianPackage})`

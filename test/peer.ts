@@ -1,11 +1,11 @@
-// One client for all tests: the same over an injected socket and a real one.
+// Client for all tests, over an injected or a real socket.
 import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
 import { WebSocket, type ClientOptions } from 'ws'
 
 export interface Frame {
   type: string
-  // Tests look into payloads of every shape.
+  // Payloads have every shape, so their type is any.
   payload: Record<string, any>
   seq?: number
   timestamp?: number
@@ -16,11 +16,11 @@ export interface Frame {
 const TIMEOUT = 20_000
 
 export class Peer {
-  /** Everything that arrived, in order. */
+  /** Received frames, in order. */
   readonly frames: Frame[] = []
-  /** The close code, once there is one. */
+  /** Close code, once the socket is closed. */
   readonly closed: Promise<number>
-  #taken = new Set<Frame>()
+  #returned = new Set<Frame>()
   #wake = new Set<() => void>()
   #isClosed: number | undefined
 
@@ -29,7 +29,7 @@ export class Peer {
       this.frames.push(JSON.parse(String(data)) as Frame)
       for (const wake of this.#wake) wake()
     })
-    socket.on('error', () => { /* the close that follows says it */ })
+    socket.on('error', () => { /* the close that follows has the code */ })
     this.closed = new Promise((resolve) => socket.on('close', (code) => {
       this.#isClosed = code
       resolve(code)
@@ -37,7 +37,7 @@ export class Peer {
     }))
   }
 
-  /** A socket without a network, straight into the app. */
+  /** Opens a socket without a network, directly into the app. */
   static async inject (t: Test, app: FastifyInstance): Promise<Peer> {
     let peer: Peer | undefined
     await app.injectWS('/', { socket: { remoteAddress: '127.0.0.1' } } as never, { onInit: (socket) => { peer = new Peer(socket as WebSocket) } })
@@ -46,7 +46,7 @@ export class Peer {
     return peer!
   }
 
-  /** A real socket; resolves when the greeting is there. */
+  /** Opens a real socket; resolves when CONNECTION_ESTABLISHED has arrived. */
   static async connect (t: Test, url: string, options: ClientOptions = {}): Promise<Peer> {
     const peer = new Peer(new WebSocket(url, options))
     t.teardown(() => peer.socket.terminate())
@@ -63,9 +63,9 @@ export class Peer {
     return this.next('ROOM_JOINED')
   }
 
-  /** The first frame of this type that no earlier call took, arrived or yet to arrive. */
+  /** Takes the first frame of this type that no earlier call took, and waits for it if necessary. */
   async next (type: string): Promise<Frame> {
-    const find = () => this.frames.find((frame) => frame.type === type && !this.#taken.has(frame))
+    const find = () => this.frames.find((frame) => frame.type === type && !this.#returned.has(frame))
     const frame = await new Promise<Frame>((resolve, reject) => {
       const check = () => {
         const found = find()
@@ -82,17 +82,17 @@ export class Peer {
       this.#wake.add(check)
       check()
     })
-    this.#taken.add(frame)
+    this.#returned.add(frame)
     return frame
   }
 
-  /** Waits until everything this peer sent has been worked off: frames are answered in their order, so the answer to a ping is the last one. */
+  /** Waits until the server has handled all frames of this peer: frames are answered in order, so the answer to a PING is the last one. */
   async settled (): Promise<void> {
     this.send('PING', {})
     await this.next('PONG')
   }
 
-  /** The relayed events among all frames: those that the log numbered. */
+  /** Relayed events among the received frames, which have a seq. */
   get events (): Frame[] { return this.frames.filter(({ seq }) => seq !== undefined) }
 
   #arrived (): string { return this.frames.map(({ type }) => type).join(', ') || 'nothing' }

@@ -1,4 +1,4 @@
-/** Command and arguments that run this in Node.js as it comes: flags of the developer's own in NODE_OPTIONS would print, measure or refuse something else. */
+/** Command that runs Node.js with these arguments and without NODE_OPTIONS, whose flags could change the output. */
 export function plainNode (...args: string[]): [command: string, args: string[]] {
   return ['env', ['-u', 'NODE_OPTIONS', process.execPath, ...args]]
 }

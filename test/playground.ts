@@ -1,4 +1,4 @@
-// The playground in a real browser: a shop at its desk, a payer with a phone, and how a test reads what they see.
+// Playground in a real browser: the desk of a shop, the phone of a payer, and readers of their pages.
 import type { Test } from 'tap'
 import type { BrowserContextOptions, FrameLocator, Page } from 'playwright-core'
 import { listen } from './build.js'
@@ -6,7 +6,7 @@ import { openPage } from './chromium.js'
 
 export const PHONE: BrowserContextOptions = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, locale: 'en-US' }
 
-/** A server with the playground, and the desk in a browser of its own. `lines` is what any page logs. */
+/** Starts a server with the playground, and opens the desk in a browser. `lines` holds the logs of all pages. */
 export async function setUp (t: Test, env: Record<string, string> = {}) {
   const { app, logs, port } = await listen(t, { env: { PLAYGROUND: 'true', PRESENCE_GRACE_SECONDS: '0', ...env } })
   const origin = `http://127.0.0.1:${port}`
@@ -29,7 +29,7 @@ export async function linkOf (desk: Page): Promise<string> {
   return (await desk.getAttribute('#link', 'href'))!
 }
 
-/** The events in a timeline, as `seq TYPE`, those that were caught up with a `+`. */
+/** Events in a timeline, as `seq TYPE`; replayed events have a `+`. */
 export const timeline = (page: Page) => page.locator('#timeline1 .event, #timeline2 .event').evaluateAll((lines) => lines.map((line: any) =>
   `${line.dataset.seq ?? '-'} ${line.querySelector('code').textContent}${line.querySelector('.replayed') ? ' +' : ''}`))
 export const notes = (page: Page) => page.locator('#timeline1 .note span, #timeline2 .note span').allTextContents()
@@ -38,7 +38,7 @@ export const steps = (desk: Page) => desk.locator('#steps li').evaluateAll((item
 export const overflow = (page: Page) => page.evaluate('document.documentElement.scrollWidth - innerWidth') as Promise<number>
 export const heading = (page: Page | FrameLocator, text: string) => page.getByRole('heading', { level: 1, name: text }).waitFor()
 
-/** From the summary to the last look. */
+/** Fills in the pages of the payer, from the summary to the last page before the payment. */
 export async function fillIn (phone: Page, method = 'pix') {
   await phone.locator('#proceed').click()
   await phone.locator(`input[value="${method}"]`).check()

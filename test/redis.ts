@@ -1,4 +1,4 @@
-// A real Redis for tests: started on a free loopback port, stopped with the test.
+// Real Redis for tests: started on a free loopback port, stopped with the test.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -10,10 +10,10 @@ import { Redis } from 'ioredis'
 import type { Certificates } from './certificates.js'
 import { without } from './installed.js'
 
-/** For a test's options: why it cannot run here, or false. */
+/** Reason to skip a test that needs Redis, or false. */
 export const withoutRedis = without('redis-server', 'redis-server')
 
-/** A port that is free now. */
+/** Finds a port that is free now. */
 export async function freePort (): Promise<number> {
   const probe = net.createServer().listen(0, '127.0.0.1')
   await once(probe, 'listening')
@@ -25,28 +25,28 @@ export async function freePort (): Promise<number> {
 export interface RedisServer {
   readonly port: number
   readonly url: string
-  /** A client to look into it and to break it with. */
+  /** Client for reading and breaking this Redis. */
   readonly client: Redis
   readonly pid: number
   kill: (signal?: NodeJS.Signals) => Promise<void>
-  /** Starts it again on the same port and folder. */
+  /** Starts this Redis again on the same port and folder. */
   start: () => Promise<void>
 }
 
 export interface RedisSettings {
   readonly port?: number
-  /** It speaks TLS alone, also to other servers. */
+  /** Certificates for TLS, which is then the only protocol, also between servers. */
   readonly tls?: Certificates
-  /** The password that the test's own client needs. */
+  /** Password of the client of the test. */
   readonly password?: string
-  /** The user that the test's own client is, where it is not the default one. */
+  /** User name of the client of the test, if not the default user. */
   readonly username?: string
-  /** What starts it, redis-server where it is left out. */
+  /** Command that starts Redis; by default redis-server. */
   readonly command?: string
   readonly env?: NodeJS.ProcessEnv
 }
 
-/** Redis' settings for a port: with TLS there is none for plain text. */
+/** Arguments of Redis for a port: with TLS there is no port for plain text. */
 function portArgs (port: number, tls: Certificates | undefined): string[] {
   if (!tls) return ['--port', String(port)]
   const files = ['--tls-cert-file', tls.cert, '--tls-key-file', tls.key, '--tls-ca-cert-file', tls.ca]
@@ -54,7 +54,7 @@ function portArgs (port: number, tls: Certificates | undefined): string[] {
 }
 
 /**
- * Starts a Redis of the test's own.
+ * Starts a Redis for one test.
  * @param args further settings, such as `--appendonly yes`
  */
 export async function startRedis (t: Test, args: string[] = [], { port, tls, command = 'redis-server', env, ...login }: RedisSettings = {}): Promise<RedisServer> {
@@ -63,7 +63,7 @@ export async function startRedis (t: Test, args: string[] = [], { port, tls, com
   let child: ChildProcess | undefined
   let exited: Promise<unknown> = Promise.resolve()
   const start = async () => {
-    // A file of settings comes first; a Sentinel knows fewer of them.
+    // A file of settings comes first in the arguments; a Sentinel knows fewer settings.
     const file = args.filter((arg) => arg.endsWith('.conf') && arg.startsWith('/'))
     const own = file.length > 0 ? ['--dir', dir] : ['--bind', '127.0.0.1', '--dir', dir, '--save', '', '--loglevel', 'warning']
     const all = [...file, ...portArgs(usedPort, tls), ...own, ...args.filter((arg) => !file.includes(arg))]
@@ -91,7 +91,7 @@ export async function startRedis (t: Test, args: string[] = [], { port, tls, com
   await start()
   const secure = tls && { tls: { ca: readFileSync(tls.ca), servername: 'localhost' } }
   const client = new Redis({ ...login, port: usedPort, host: '127.0.0.1', ...secure, maxRetriesPerRequest: 50, retryStrategy: () => 50, autoResendUnfulfilledCommands: true })
-  client.on('error', () => { /* it is being broken */ })
+  client.on('error', () => { /* the test breaks the connection */ })
   t.teardown(async () => {
     client.disconnect()
     await kill()
@@ -100,18 +100,18 @@ export async function startRedis (t: Test, args: string[] = [], { port, tls, com
   return { port: usedPort, url: `redis${tls ? 's' : ''}://127.0.0.1:${usedPort}`, client, get pid () { return child!.pid! }, kill, start }
 }
 
-/** What a node of a cluster listens on: for clients, and for the other nodes. */
+/** Ports of a node of a cluster: for clients, and for the other nodes. */
 interface ClusterPorts { readonly port: number, readonly busPort: number }
 
 export interface ClusterSettings extends RedisSettings {
-  /** Further settings of one node, by its ports. */
+  /** Makes further arguments of one node from its ports. */
   readonly nodeArgs?: (ports: ClusterPorts) => string[] | Promise<string[]>
 }
 
-/** Starts a cluster of so many masters, with the slots in even parts. */
+/** Starts a cluster of masters that share the slots evenly. */
 export async function startCluster (t: Test, masters = 3, args: string[] = [], { nodeArgs, ...settings }: ClusterSettings = {}): Promise<{ servers: RedisServer[], url: string }> {
   const started = await Promise.all(Array.from({ length: masters }, async (_, n) => {
-    // By itself Redis takes the port 10,000 above, which may be taken, or past the last.
+    // The default bus port, 10,000 above the port, may be in use or too high.
     const ports = { port: await freePort(), busPort: await freePort() }
     const own = ['--cluster-enabled', 'yes', '--cluster-config-file', `nodes-${n}.conf`, '--cluster-node-timeout', '2000', '--cluster-port', String(ports.busPort)]
     const server = await startRedis(t, [...args, ...own, ...(settings.tls ? ['--tls-cluster', 'yes'] : []), ...(await nodeArgs?.(ports) ?? [])], { ...settings, port: ports.port })
@@ -122,11 +122,11 @@ export async function startCluster (t: Test, masters = 3, args: string[] = [], {
   const bounds = Array.from({ length: masters + 1 }, (_, n) => Math.round(n * 16_384 / masters))
   await Promise.all(servers.map(({ client }, i) => client.call('CLUSTER', 'ADDSLOTSRANGE', bounds[i]!, bounds[i + 1]! - 1)))
   for (const { port, busPort } of started.slice(1)) await first.client.call('CLUSTER', 'MEET', '127.0.0.1', port, busPort)
-  const isWhole = async () => {
+  const isComplete = async () => {
     const infos = await Promise.all(servers.map(({ client }) => client.call('CLUSTER', 'INFO')))
     return infos.every((info) => /cluster_state:ok/.test(String(info)) && String(info).includes(`cluster_known_nodes:${masters}\r`))
   }
-  for (let i = 0; i < 400 && !await isWhole(); i++) await new Promise((resolve) => setTimeout(resolve, 50))
+  for (let i = 0; i < 400 && !await isComplete(); i++) await new Promise((resolve) => setTimeout(resolve, 50))
   return { servers, url: `redis${settings.tls ? 's' : ''}+cluster://127.0.0.1:${first.port}` }
 }
 

@@ -1,6 +1,6 @@
-// Randomness that can be had again.
+// Repeatable random numbers.
 
-/** The same numbers for the same seed (mulberry32), 0 to 1. */
+/** Generator of numbers from 0 to 1, the same for the same seed (mulberry32). */
 export function seeded (seed: number): () => number {
   let state = seed >>> 0
   return () => {

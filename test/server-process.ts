@@ -1,4 +1,4 @@
-// The server as a process of its own, as it ships.
+// Server in a process of its own, as it ships.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
@@ -7,28 +7,28 @@ import { plainNode } from './plain-node.js'
 
 export interface ServerProcess {
   readonly child: ChildProcess
-  /** What it has written so far. */
+  /** Output so far. */
   readonly output: () => string
-  /** The part of it that went to standard error. */
+  /** Part of the output that went to standard error. */
   readonly errors: () => string
-  /** Its exit code once it has ended; null where a signal ended it. */
+  /** Exit code once the process has ended; null after a signal. */
   readonly exit: Promise<number | null>
 }
 
 export interface ProcessOptions {
-  /** Where it looks for a settings file. */
+  /** Folder in which the server looks for a settings file. */
   readonly cwd?: string
-  /** A module's source that is run in it before the server, so that a test can break it from inside. */
+  /** Source of a module that runs before the server in the same process, so that a test can break the server from inside. */
   readonly preload?: string
   /** Flags of Node.js. */
   readonly flags?: readonly string[]
-  /** How many file descriptors it may have. */
+  /** Limit of file descriptors. */
   readonly descriptors?: number
-  /** Where its standard output leads; otherwise it is kept. */
+  /** File descriptor for standard output; without one `output` collects it. */
   readonly stdout?: number
 }
 
-/** Starts the server with these settings and no others; it may not listen yet. */
+/** Starts the server with these settings and no others; it may not listen yet at the return. */
 export function startProcess (env: Record<string, string>, { cwd = ROOT, preload, flags = [], descriptors, stdout }: ProcessOptions = {}): ServerProcess {
   const imports = preload === undefined ? [] : ['--import', `data:text/javascript,${encodeURIComponent(preload)}`]
   const node = plainNode(...flags, ...imports, join(ROOT, 'dist/src/server.js'))
@@ -39,7 +39,7 @@ export function startProcess (env: Record<string, string>, { cwd = ROOT, preload
     env: {
       PATH: process.env.PATH,
       HOST: '127.0.0.1',
-      // Under load one socket stands for many; what the limit does is tested where it is on.
+      // One socket sends the load of many clients, so the rate limit is off.
       MESSAGES_PER_SECOND: '0',
       ...env
     },

@@ -1,13 +1,13 @@
-// Waits for what happens by itself, for as long as a slow machine may need.
+// Waiting for a condition, for as long as a slow machine may need.
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /**
- * Waits until something is true.
- * @param what for the message where it never is; a function, where there is more to tell by then
- * @returns how long it took, ms
+ * Waits until a condition is true.
+ * @param what description for the message of a timeout; a function if the description changes meanwhile
+ * @returns the elapsed time, ms
  */
 export async function until (what: string | (() => string), condition: () => boolean | Promise<boolean>, timeout = 20_000): Promise<number> {
-  // Tests set the wall clock.
+  // Tests change the wall clock, so the monotonic clock measures.
   const begin = performance.now()
   while (!await condition()) {
     if (performance.now() - begin > timeout) throw new Error(`never happened in ${timeout} ms: ${typeof what === 'string' ? what : what()}`)

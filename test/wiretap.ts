@@ -1,4 +1,4 @@
-// An eavesdropper for tests: a TCP proxy on loopback that keeps all bytes it carries.
+// Eavesdropper for tests: a TCP proxy on loopback that records all bytes.
 import { once } from 'node:events'
 import net from 'node:net'
 import type { Test } from 'tap'
@@ -15,7 +15,7 @@ export class Wiretap {
       for (const [from, to] of [[near, far], [far, near]] as const) {
         this.#sockets.add(from)
         from.on('data', (bytes) => this.#bytes.push(bytes))
-        from.on('error', () => { /* the other side is told by the close */ })
+        from.on('error', () => { /* the close handler destroys the other side */ })
         from.on('close', () => {
           this.#sockets.delete(from)
           to.destroy()
@@ -39,6 +39,6 @@ export class Wiretap {
 
   get port (): number { return (this.#server.address() as net.AddressInfo).port }
 
-  /** Everything that was sent so far, in both directions, each byte a character. */
+  /** Bytes so far, in both directions, each byte a character. */
   get text (): string { return Buffer.concat(this.#bytes).toString('latin1') }
 }
