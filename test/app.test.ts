@@ -1,10 +1,10 @@
-// The app as a whole, before it listens.
+// Start of the app, before it listens.
 import t from 'tap'
 import { build } from './build.js'
 
-t.test('on a machine that is ten thousand times slower than its clock, the app still starts', async (t) => {
+t.test('the app starts on a machine that is ten thousand times slower than its clock', async (t) => {
   const { setTimeout: soon } = globalThis
-  // Timeouts run out as if the process had hardly been given any time meanwhile.
+  // Timeouts expire as if the process had had hardly any time to run.
   t.intercept(globalThis, 'setTimeout', { value: Object.assign((done: () => void, delay = 0, ...rest: []) => soon(done, delay / 10_000, ...rest), soon) })
   const { app } = await build(t)
   t.equal((await app.inject('/health')).statusCode, 200)

@@ -1,10 +1,10 @@
-// Imports point one way: each room of the house knows only the ones above it, and Fastify stays at the door.
+// Layers of the source: a file imports only from its own layer and the inner ones, and few layers know Fastify.
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import t from 'tap'
 import { ROOT } from '../src/root.js'
 
-// From the innermost to the outermost. Errors stand first, since decoding a frame already answers with one of them.
+// Layers from the innermost to the outermost. Errors come first, since decoding a frame can answer with an error.
 const LAYERS = [
   /^src\/(errors|maybe-promise|clock|comma-list|random-id)\.ts$/,
   /^src\/websocket\//,
@@ -32,18 +32,18 @@ const layerOf = (file: string) => LAYERS.findIndex((layer) => layer.test(file))
 const files = ['src', 'plugins', 'routes'].flatMap((folder) => readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.ts')).map((name) => join(folder, name)))
 
-/** Every module that a file names in an import or a re-export. */
+/** Modules that a file names in an import or a re-export. */
 function importsOf (file: string): string[] {
   const source = readFileSync(join(ROOT, file), 'utf8')
   return [...source.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*'([^']+)'/g)].map(([, name]) => name!)
 }
 
-t.test('every source file has its place', async (t) => {
+t.test('every source file belongs to a layer', async (t) => {
   t.ok(files.length > 20)
   for (const file of files) t.ok(layerOf(file) >= 0, file)
 })
 
-t.test('no file imports what stands below it', async (t) => {
+t.test('no file imports from an outer layer', async (t) => {
   let checked = 0
   for (const file of files) {
     for (const name of importsOf(file).filter((name) => name.startsWith('.'))) {
@@ -56,13 +56,13 @@ t.test('no file imports what stands below it', async (t) => {
   t.ok(checked > 50)
 })
 
-t.test('only the app, the plugin, the process, HTTP, plugins and routes know Fastify', async (t) => {
+t.test('only the app, the plugin, the process, HTTP, plugins and routes import Fastify', async (t) => {
   for (const file of files.filter((file) => !/^(plugins|routes|src\/http)\/|^src\/(app|index|payment-rooms|server)\.ts$/.test(file))) {
     for (const name of importsOf(file)) t.notMatch(name, /fastify/, `${file} imports ${name}`)
   }
 })
 
-t.test('a command of the command line stands alone: it starts the server, or talks to one, and is no part of it', async (t) => {
+t.test('a command of the command line imports no part of the server', async (t) => {
   for (const file of files.filter((file) => file.startsWith('src/cli/') && !file.endsWith('/index.ts'))) {
     for (const name of importsOf(file)) t.notMatch(name, /\/(server|app|plugins|routes|rooms|broker)\b/, `${file} imports ${name}`)
   }
@@ -74,7 +74,7 @@ t.test('a plugin is named after its file', async (t) => {
   }
 })
 
-t.test('the client runs in a browser: it takes types from the protocol, and code from itself alone', async (t) => {
+t.test('the client can run in a browser: it imports types from the protocol, and code only from itself', async (t) => {
   const clientFiles = files.filter((file) => file.startsWith('src/client/'))
   t.ok(clientFiles.length > 0)
   for (const file of clientFiles) {
@@ -86,12 +86,12 @@ t.test('the client runs in a browser: it takes types from the protocol, and code
     }
   }
   for (const file of files.filter((file) => !/^src\/(client|cli)\//.test(file))) {
-    for (const name of importsOf(file)) t.notMatch(name, /\/client\//, `${file} is the server's`)
+    for (const name of importsOf(file)) t.notMatch(name, /\/client\//, `${file} belongs to the server and imports no client`)
   }
 })
 
 t.test('the wall clock is read in three places', async (t) => {
   const readers = files.filter((file) => /\bDate\.now\b|\bnew Date\(\)|\bDate\(\)/.test(readFileSync(join(ROOT, file), 'utf8')))
-  // The server's and the command line's; the client's, for the time of its own events; and that of log lines.
+  // Places: server and command line; client, for the time of its own events; log lines.
   t.strictSame(readers.sort(), ['src/client/environment.ts', 'src/clock.ts', 'src/logger.ts'])
 })

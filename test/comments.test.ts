@@ -1,4 +1,4 @@
-// Comments name their subject: none begins with a word that hides it, and none speaks in riddles.
+// Comments name their subject: none begins with a pronoun or a question word, and none uses a vague phrase.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -9,7 +9,7 @@ const RIDDLE = /\bwhoever\b|\bwhatever\b|what becomes of|\bhears? of\b|\b(?:is|a
 /** A JSDoc block up to its first line of text, or a run of line comments. */
 const COMMENTS = /\/\*\*[^]*?\*\/|(?:^[ \t]*\/\/.*\n)+/gm
 
-t.test('the first word of a comment is its subject or a verb', async (t) => {
+t.test('a comment begins with its subject or a verb, and uses no vague phrase', async (t) => {
   let checked = 0
   for (const folder of ['src', 'plugins', 'routes']) {
     for (const name of readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).filter((name) => /\.(ts|lua)$/.test(name))) {

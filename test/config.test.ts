@@ -1,9 +1,9 @@
-// The settings: what holds when nothing is set, and what is said about a value that cannot be used.
+// Settings: defaults, accepted values, and messages about invalid values.
 import { join } from 'node:path'
 import t from 'tap'
 import { allowedOrigins, proxies, ConfigError, ConfigSchema, loadConfig, secretsIn } from '../src/config.js'
 
-/** The message about some bad settings. */
+/** Message of the error that these settings cause. */
 function complaint (env: Record<string, string>, envFile?: string): string {
   try {
     loadConfig(env, envFile)
@@ -11,10 +11,10 @@ function complaint (env: Record<string, string>, envFile?: string): string {
     if (error instanceof ConfigError) return error.message
     throw error
   }
-  throw new Error('the settings were taken')
+  throw new Error('the settings were accepted')
 }
 
-t.test('with nothing set, the server does what the seed says', async (t) => {
+t.test('without settings the server has the defaults of the seed', async (t) => {
   const { PORT, HOST, NODE_ENV, LOG_LEVEL, ...rest } = loadConfig({})
   t.strictSame({ PORT, HOST, NODE_ENV, LOG_LEVEL }, { PORT: 8080, HOST: '0.0.0.0', NODE_ENV: 'development', LOG_LEVEL: 'debug' })
   t.match(rest, {
@@ -43,17 +43,17 @@ t.test('with nothing set, the server does what the seed says', async (t) => {
   })
 })
 
-t.test('every variable is described', async (t) => {
+t.test('every setting has a description', async (t) => {
   for (const [name, { description }] of Object.entries(ConfigSchema.properties)) t.match(description, /./, name)
 })
 
-t.test('what is set holds, with the type of its variable', async (t) => {
+t.test('a setting has the given value, in its type', async (t) => {
   const config = loadConfig({ PORT: '0', HOST: '::', NODE_ENV: 'production', LOG_LEVEL: 'warn', ROOM_LOG_SIZE: '1', DOCS: 'false' })
   t.match(config, { PORT: 0, HOST: '::', NODE_ENV: 'production', LOG_LEVEL: 'warn', ROOM_LOG_SIZE: 1, DOCS: false })
   t.match(loadConfig({ PORT: '65535', DOCS: 'true' }), { PORT: 65535, DOCS: true })
 })
 
-t.test('the log level follows the environment until it is set', async (t) => {
+t.test('the log level depends on NODE_ENV unless LOG_LEVEL is set', async (t) => {
   t.equal(loadConfig({ NODE_ENV: 'production' }).LOG_LEVEL, 'info')
   for (const NODE_ENV of ['development', 'test', 'staging']) t.equal(loadConfig({ NODE_ENV }).LOG_LEVEL, 'debug')
   for (const LOG_LEVEL of ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']) {
@@ -61,7 +61,7 @@ t.test('the log level follows the environment until it is set', async (t) => {
   }
 })
 
-t.test('the playground is there outside production, until it is said', async (t) => {
+t.test('PLAYGROUND is true outside production unless it is set', async (t) => {
   t.equal(loadConfig({ NODE_ENV: 'production' }).PLAYGROUND, false)
   for (const NODE_ENV of ['development', 'test', 'staging']) t.equal(loadConfig({ NODE_ENV }).PLAYGROUND, true)
   for (const NODE_ENV of ['production', 'development']) {
@@ -70,19 +70,19 @@ t.test('the playground is there outside production, until it is said', async (t)
   }
 })
 
-t.test('an empty variable is one that is not set', async (t) => {
+t.test('an empty variable counts as unset', async (t) => {
   const names = Object.keys(ConfigSchema.properties)
   t.strictSame(loadConfig(Object.fromEntries(names.map((name) => [name, '']))), loadConfig({}))
 })
 
-t.test('only the settings are read, and only from what was given', async (t) => {
+t.test('only settings are read, and only from the given environment', async (t) => {
   t.intercept(process, 'env', { value: { PORT: '1', HOST: 'elsewhere' } })
   t.match(loadConfig({}), { PORT: 8080, HOST: '0.0.0.0' })
   const config = loadConfig({ PATH: '/bin', port: '5', toString: 'x', constructor: 'y' } as Record<string, string>)
   t.strictSame(config, loadConfig({}))
 })
 
-t.test('a bad value is refused with the name of its variable and the rule, and is not repeated', async (t) => {
+t.test('a bad value is refused with the name of its variable and the rule, without the value', async (t) => {
   const integers = Object.keys(ConfigSchema.properties).filter((name) => ConfigSchema.properties[name as 'PORT'].type === 'integer')
   t.ok(integers.length >= 10)
   for (const name of integers) {
@@ -107,21 +107,21 @@ t.test('a bad value is refused with the name of its variable and the rule, and i
   }
 })
 
-t.test('several bad values are all named, in one line', async (t) => {
+t.test('several bad values are all named in one line', async (t) => {
   const message = complaint({ PORT: 'hunter2', ROOM_LOG_SIZE: '0', DOCS: 'perhaps', LOG_LEVEL: 'swordfish', HOST: 'fine' })
   for (const name of ['PORT', 'ROOM_LOG_SIZE', 'DOCS', 'LOG_LEVEL']) t.match(message, name)
   t.notMatch(message, 'HOST')
   t.notMatch(message, /hunter2|perhaps|swordfish|fine|\n/)
 })
 
-t.test('results can be left to the backends only where there is a way to know one', async (t) => {
+t.test('RESULTS_FROM=backend needs API_KEYS', async (t) => {
   t.match(loadConfig({ RESULTS_FROM: 'backend', API_KEYS: 'a-key' }), { RESULTS_FROM: 'backend', API_KEYS: 'a-key' })
   t.match(complaint({ RESULTS_FROM: 'backend' }), /^RESULTS_FROM=backend needs API_KEYS/)
   t.match(complaint({ RESULTS_FROM: 'backend', API_KEYS: '' }), /^RESULTS_FROM=backend needs API_KEYS/)
   t.equal(complaint({ RESULTS_FROM: 'hunter2' }), 'RESULTS_FROM must be equal to one of the allowed values: any, backend')
 })
 
-t.test('origins are any, or a list of exactly what a browser sends', async (t) => {
+t.test('ALLOWED_ORIGINS is * or a list of origins as a browser sends them', async (t) => {
   const origins = (ALLOWED_ORIGINS: string) => allowedOrigins(loadConfig({ ALLOWED_ORIGINS }))
   t.equal(allowedOrigins(loadConfig({})), undefined)
   t.equal(origins('*'), undefined)
@@ -133,7 +133,7 @@ t.test('origins are any, or a list of exactly what a browser sends', async (t) =
   ]) t.equal(complaint({ ALLOWED_ORIGINS: bad }), 'ALLOWED_ORIGINS must be * or a list of origins such as https://shop.example', JSON.stringify(bad))
 })
 
-t.test('REDIS_URL and TRUST_PROXY are what they say, and a bad one is never repeated', async (t) => {
+t.test('REDIS_URL, REDIS_PREFIX and TRUST_PROXY are checked, and a bad URL is not repeated', async (t) => {
   t.match(loadConfig({ REDIS_URL: 'redis://:hunter2@redis:6379/1', REDIS_PREFIX: 'shop-1:wsp' }), { REDIS_URL: 'redis://:hunter2@redis:6379/1', REDIS_PREFIX: 'shop-1:wsp' })
   for (const bad of ['redis:hunter2', 'http://redis', 'redis://a,b']) t.match(complaint({ REDIS_URL: bad }), /^REDIS_URL must be redis:\/\/host:6379, redis\+sentinel[^]*$/)
   t.match(complaint({ REDIS_URL: 'redis+cluster://:hunter2@redis/1' }), /^REDIS_URL must not name a database of a cluster/)
@@ -143,12 +143,12 @@ t.test('REDIS_URL and TRUST_PROXY are what they say, and a bad one is never repe
   t.equal(proxies(loadConfig({})), undefined)
   t.strictSame(proxies(loadConfig({ TRUST_PROXY: '10.0.0.1, 10.1.0.0/16,loopback,::1,fd00::/8' })), ['10.0.0.1', '10.1.0.0/16', 'loopback', '::1', 'fd00::/8'])
   for (const bad of ['true', '10.0.0', '10.0.0.0/33', '10.0.0.1,', 'proxy.example', '::1/129', '*']) t.match(complaint({ TRUST_PROXY: bad }), /^TRUST_PROXY must be a list of addresses/, bad)
-  for (const everybody of ['0.0.0.0/0', '::/0', 'loopback, 0.0.0.0/1, 128.0.0.0/1']) {
-    t.equal(complaint({ TRUST_PROXY: everybody }), 'TRUST_PROXY must not hold every address: anybody could then name any address as theirs', everybody)
+  for (const all of ['0.0.0.0/0', '::/0', 'loopback, 0.0.0.0/1, 128.0.0.0/1']) {
+    t.equal(complaint({ TRUST_PROXY: all }), 'TRUST_PROXY must not hold every address: anybody could then name any address as theirs', all)
   }
 })
 
-t.test('credentials of Sentinel are read where there is one, and a mistake where there is none', async (t) => {
+t.test('credentials of Sentinel are accepted with a Sentinel, and refused without one', async (t) => {
   const sentinel = { REDIS_URL: 'redis+sentinel://a/name', REDIS_SENTINEL_USERNAME: 'user', REDIS_SENTINEL_PASSWORD: 'secret' }
   t.match(loadConfig(sentinel), sentinel)
   for (const REDIS_URL of ['', 'redis://a', 'redis+cluster://a']) {
@@ -157,17 +157,17 @@ t.test('credentials of Sentinel are read where there is one, and a mistake where
   t.equal(complaint({ REDIS_URL: 'redis+sentinel://a/name', REDIS_SENTINEL_USERNAME: 'hunter2' }), 'REDIS_SENTINEL_USERNAME needs REDIS_SENTINEL_PASSWORD')
 })
 
-t.test('a settings file fills in what the environment lacks', async (t) => {
+t.test('a settings file supplies settings that the environment lacks', async (t) => {
   const dir = t.testdir({ '.env': '# a comment\nPORT=9000\nHOST="127.0.0.1"\nDOCS=false\nSOMETHING_ELSE=1\n', bad: 'PORT=hunter2\n', empty: 'PORT=\nLOG_LEVEL=\nHOST=""\n' })
   t.strictSame(loadConfig({}, join(dir, '.env')), { ...loadConfig({}), PORT: 9000, HOST: '127.0.0.1', DOCS: false })
-  t.match(loadConfig({ PORT: '9001' }, join(dir, '.env')), { PORT: 9001, HOST: '127.0.0.1' }, 'the environment outranks it')
-  t.match(loadConfig({ PORT: '' }, join(dir, '.env')), { PORT: 9000 }, 'an empty variable does not')
-  t.strictSame(loadConfig({}, join(dir, 'empty')), loadConfig({}), 'an empty line in it is one that is not there')
-  t.equal(complaint({}, join(dir, 'bad')), 'PORT must be integer', 'it keeps the same rules')
-  t.equal(process.env.SOMETHING_ELSE, undefined, 'it leaves the environment as it was')
+  t.match(loadConfig({ PORT: '9001' }, join(dir, '.env')), { PORT: 9001, HOST: '127.0.0.1' }, 'the environment overrides the file')
+  t.match(loadConfig({ PORT: '' }, join(dir, '.env')), { PORT: 9000 }, 'an empty variable does not override the file')
+  t.strictSame(loadConfig({}, join(dir, 'empty')), loadConfig({}), 'an empty value in the file counts as unset')
+  t.equal(complaint({}, join(dir, 'bad')), 'PORT must be integer', 'the file follows the same rules')
+  t.equal(process.env.SOMETHING_ELSE, undefined, 'the file does not change the environment')
 })
 
-t.test('white space around a value is dropped: a file often ends with a line break', async (t) => {
+t.test('white space and line breaks around a value are dropped', async (t) => {
   const secret = 'x'.repeat(32)
   const plain = {
     PORT: '9000',
@@ -188,10 +188,10 @@ t.test('white space around a value is dropped: a file often ends with a line bre
     t.strictSame(loadConfig(Object.fromEntries(Object.entries(plain).map(([name, value]) => [name, around(value)]))), loadConfig(plain))
   }
   const blank = ['PORT', 'HOST', 'NODE_ENV', 'LOG_LEVEL', 'REDIS_URL', 'REDIS_PREFIX', 'API_KEYS', 'TOKEN_SECRET', 'TRUST_PROXY', 'ALLOWED_ORIGINS', 'DOCS']
-  for (const name of blank) t.match(complaint({ [name]: ' \n' }), name, `${name} of white space alone is not taken for unset`)
+  for (const name of blank) t.match(complaint({ [name]: ' \n' }), name, `${name} of white space alone does not count as unset`)
 })
 
-t.test('what is nearly production is not development in silence', async (t) => {
+t.test('a misspelt NODE_ENV=production is refused instead of running as development', async (t) => {
   const dir = t.testdir({ '.env': 'PORT=9000\n' })
   for (const NODE_ENV of ['production', 'production\n', ' production']) t.match(loadConfig({ NODE_ENV }, join(dir, '.env')), { NODE_ENV: 'production', LOG_LEVEL: 'info', PLAYGROUND: false, PORT: 8080 }, JSON.stringify(NODE_ENV))
   for (const NODE_ENV of ['"production"', "'production'", '“production”', 'Production', 'PRODUCTION', 'prod', 'PROD', 'producton', 'productive', 'production;', 'production # live', '=production', 'pro duction']) {
@@ -200,45 +200,45 @@ t.test('what is nearly production is not development in silence', async (t) => {
   for (const NODE_ENV of ['development', 'test', 'staging', 'preprod', 'qa', 'reproduction']) t.match(loadConfig({ NODE_ENV }), { NODE_ENV, PLAYGROUND: true })
 })
 
-t.test('a settings file need not exist, but one that cannot be read is not passed over', async (t) => {
+t.test('a missing settings file is accepted, but an unreadable one is refused', async (t) => {
   const dir = t.testdir({})
   t.strictSame(loadConfig({}, join(dir, '.env')), loadConfig({}))
   t.throws(() => loadConfig({}, dir))
 })
 
-t.test('numbers are digits, and nothing that merely turns into a number', async (t) => {
+t.test('a number is digits only, in no other notation', async (t) => {
   for (const value of ['Infinity', '-Infinity', '1e999', '1e3', '0x1F90', ' ', '80 80', '+5', '1'.repeat(16)]) {
     t.match(complaint({ HEARTBEAT_SECONDS: value }), /^HEARTBEAT_SECONDS must be integer/, value)
   }
 })
 
-t.test('a key with a space in it could be sent by nobody', async (t) => {
+t.test('API_KEYS refuses empty keys and keys with spaces, and needs a key with all permissions', async (t) => {
   t.match(complaint({ API_KEYS: 'one, a key' }), /^API_KEYS must not hold an empty key, or one with spaces/)
   t.match(complaint({ API_KEYS: 'one,read:' }), /^API_KEYS must not hold an empty key/)
   t.match(complaint({ API_KEYS: 'read:one' }), /^API_KEYS must hold at least one key that may do everything/)
   t.match(loadConfig({ API_KEYS: 'one,read:two' }), { API_KEYS: 'one,read:two' })
 })
 
-t.test('a secret of tokens is long enough, each of several, and needs a key to mint with', async (t) => {
+t.test('TOKEN_SECRET needs at least 32 bytes in each secret, and needs API_KEYS', async (t) => {
   const secret = 'x'.repeat(32)
   t.match(loadConfig({ API_KEYS: 'key', TOKEN_SECRET: `${secret}, ${'é'.repeat(16)}` }), { TOKEN_SECRET: /^x{32}/ })
   for (const value of ['x'.repeat(31), `${secret},short`, ',', ' ']) {
-    const said = complaint({ API_KEYS: 'key', TOKEN_SECRET: value })
-    t.equal(said, 'TOKEN_SECRET must hold secrets of at least 32 bytes each')
+    const problem = complaint({ API_KEYS: 'key', TOKEN_SECRET: value })
+    t.equal(problem, 'TOKEN_SECRET must hold secrets of at least 32 bytes each')
   }
   t.match(complaint({ TOKEN_SECRET: secret }), /^TOKEN_SECRET needs API_KEYS/)
 })
 
-t.test('API_KEYS that hold no key would leave the API open', async (t) => {
+t.test('API_KEYS without any key is refused', async (t) => {
   for (const value of [',', ' ', ' , ,']) t.equal(complaint({ API_KEYS: value }), 'API_KEYS must hold at least one key that may do everything')
 })
 
-t.test('everything that is wrong is named at once', async (t) => {
+t.test('all problems of the settings are named at once', async (t) => {
   t.match(complaint({ PORT: 'x', RESULTS_FROM: 'backend', ALLOWED_ORIGINS: 'x', ROOM_LOG_SIZE: '0' }),
     /PORT must be integer.*RESULTS_FROM=backend needs API_KEYS.*ALLOWED_ORIGINS must be.*ROOM_LOG_SIZE must be >= 1/)
 })
 
-t.test('the texts that must not be written: keys, secrets, and the password of Redis in both spellings', async (t) => {
+t.test('secretsIn finds the keys, the secrets, and the password of Redis in both spellings', async (t) => {
   t.strictSame(secretsIn({}), [])
   t.strictSame(secretsIn({ REDIS_URL: 'redis://redis.example:6379' }), [])
   t.strictSame(secretsIn({ REDIS_URL: 'redis://user:p%40ss@h', API_KEYS: 'one, read:two', TOKEN_SECRET: 'old,new' }), ['p@ss', 'p%40ss', 'one', 'two', 'old', 'new'])

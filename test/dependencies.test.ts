@@ -1,4 +1,4 @@
-// What is installed: nothing with a known hole, every version exact, every download checked, production kept small.
+// Installed packages: no known advisory, exact versions, checked downloads, few packages in production.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -13,15 +13,15 @@ const read = (file: string): unknown => JSON.parse(readFileSync(join(ROOT, file)
 const lockfile = read('package-lock.json') as Lockfile
 const manifest = read('package.json') as Manifest
 
-/** Packages production installs, at most: what it was when this was written, and room for a few. */
+/** Maximum number of packages in production: the number at the time of writing, with room for a few. */
 const PRODUCTION_LIMIT = 125
-/** What may run a script when it is installed, and why. */
+/** Packages that may run a script at installation, each with the reason. */
 const INSTALL_SCRIPTS: Record<string, string> = {
   '@scarf/scarf': 'would count installations; scarfSettings in package.json switches it off, and only the linters of the contracts need it',
   esbuild: 'checks that the binary for this platform, a package of its own, is there; only tsx needs it',
 }
 
-/** Installed copies, nested ones too, without the project itself. The folder has the name, unless it is an alias. */
+/** Installed copies, nested ones included, without the project itself. A folder has the name of its package, unless it is an alias. */
 function copies ({ packages }: Lockfile) {
   return Object.entries(packages).filter(([path]) => path !== '').map(([path, entry]) => ({ ...entry, path, name: entry.name ?? path.split('node_modules/').at(-1) ?? '' }))
 }
@@ -29,21 +29,21 @@ function copies ({ packages }: Lockfile) {
 const numbers = (version: string) => version.split(/[.-]/, 3).map(Number)
 const major = (version: string) => numbers(version)[0] ?? NaN
 
-/** Whether a version comes before another. A prerelease counts as its release: no advisory here begins or ends at one. */
+/** Compares two versions. A prerelease counts as its release: no advisory here begins or ends at one. */
 function before (version: string, other: string): boolean {
   const [mine, theirs] = [numbers(version), numbers(other)]
   const at = mine.findIndex((part, i) => part !== theirs[i])
   return at >= 0 && (mine[at] ?? NaN) < (theirs[at] ?? NaN)
 }
 
-/** A major line without a fix of its own is affected if a later one had to be fixed. */
+/** Checks a version against an advisory. A major line without a fix of its own is affected if a later line was fixed. */
 function affected (version: string, { since, fixed }: Advisory): boolean {
   if (since && before(version, since)) return false
   const sameLine = fixed.find((first) => major(first) === major(version))
   return sameLine ? before(version, sameLine) : fixed.some((first) => major(version) < major(first))
 }
 
-/** What is wrong with the lockfile, and with the table: one line each. */
+/** Faults of the lockfile and of the table of advisories, one line each. */
 function holes (lock: Lockfile, advisories = ADVISORIES): string[] {
   const installed = copies(lock)
   return advisories.flatMap((advisory) => {
@@ -55,7 +55,7 @@ function holes (lock: Lockfile, advisories = ADVISORIES): string[] {
   })
 }
 
-/** What is fetched, and could be something else than what was reviewed. */
+/** Packages whose download is not checked, or that run an unlisted script. */
 function unsafe (lock: Lockfile): string[] {
   return copies(lock).flatMap(({ path, name, link, integrity, resolved, hasInstallScript }) => [
     ...(link ? [`${path} is a link`] : []),
@@ -67,15 +67,15 @@ function unsafe (lock: Lockfile): string[] {
 
 const production = (lock: Lockfile) => copies(lock).filter(({ dev }) => !dev)
 const typesInProduction = (lock: Lockfile) => production(lock).filter(({ name }) => name.startsWith('@types/')).map(({ name }) => name)
-/** A range, a tag, an address, a folder: all that is not one version of the registry. */
+/** Dependencies that are not one version of the registry: ranges, tags, addresses, folders. */
 const inexact = ({ dependencies, devDependencies }: Pick<Manifest, 'dependencies' | 'devDependencies'>) =>
   Object.entries({ ...dependencies, ...devDependencies }).filter(([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version)).map(([name]) => name)
 
-t.test('no installed copy is affected by what is known, and no row outlives its package', async (t) => {
+t.test('no installed copy is affected by a known advisory, and every advisory is about an installed package', async (t) => {
   t.strictSame(holes(lockfile), [])
 })
 
-t.test('the table can be read: an advisory once, each with versions and a sentence', async (t) => {
+t.test('the table holds each advisory once, with valid versions and a sentence', async (t) => {
   t.equal(new Set(ADVISORIES.map(({ id }) => id)).size, ADVISORIES.length)
   for (const { id, since, fixed, what } of ADVISORIES) {
     t.match(id, /^(GHSA(-[23456789cfghjmpqrvwx]{4}){3}|CVE-\d{4}-\d{4,6})$/)
@@ -89,40 +89,40 @@ t.test('package.json names exact versions, and types only for development', asyn
   t.strictSame(Object.keys(manifest.dependencies).filter((name) => name.startsWith('@types/')), [])
 })
 
-t.test('every download is checked, and none runs a script unless it is listed', async (t) => {
+t.test('every download has a checksum, and only listed packages run a script', async (t) => {
   t.strictSame(unsafe(lockfile), [])
   const running = copies(lockfile).filter(({ hasInstallScript }) => hasInstallScript).map(({ name }) => name)
-  t.strictSame(Object.keys(INSTALL_SCRIPTS).filter((name) => !running.includes(name)), [], 'nothing is listed in vain')
-  t.equal(manifest.scarfSettings.enabled, false, 'nor does one call home')
+  t.strictSame(Object.keys(INSTALL_SCRIPTS).filter((name) => !running.includes(name)), [], 'every listed package runs a script')
+  t.equal(manifest.scarfSettings.enabled, false, 'scarf is disabled')
 })
 
 t.test('production installs few packages, and no types', async (t) => {
   const count = production(lockfile).length
-  t.ok(count <= PRODUCTION_LIMIT, `${count} of at most ${PRODUCTION_LIMIT}: if that many are meant, raise the limit`)
+  t.ok(count <= PRODUCTION_LIMIT, `${count} of at most ${PRODUCTION_LIMIT} packages: raise the limit if they are intended`)
   t.strictSame(typesInProduction(lockfile), [])
 })
 
-t.test('a doctored lockfile does not pass', async (t) => {
-  const doctored = (path: string, entry: Entry): Lockfile => ({ packages: { [path]: { integrity: 'sha512-', version: '1.0.0', ...entry } } })
+t.test('a manipulated lockfile is refused', async (t) => {
+  const manipulated = (path: string, entry: Entry): Lockfile => ({ packages: { [path]: { integrity: 'sha512-', version: '1.0.0', ...entry } } })
   const rows = (name: string) => ADVISORIES.filter((advisory) => advisory.package === name)
   const ids = (name: string, lock: Lockfile) => holes(lock, rows(name)).map((line) => /(?:GHSA|CVE)[-\w]+/.exec(line)?.[0])
 
-  t.strictSame(ids('ws', doctored('node_modules/ws', { version: '8.21.0' })), ['CVE-2026-62389'])
-  t.strictSame(ids('ws', doctored('node_modules/a/node_modules/ws', { version: '8.20.1' })), ['GHSA-96hv-2xvq-fx4p', 'CVE-2026-62389'], 'a nested copy')
-  t.strictSame(ids('ws', doctored('node_modules/a', { name: 'ws', version: '8.21.0' })), ['CVE-2026-62389'], 'under another name')
-  t.strictSame(ids('ws', doctored('node_modules/ws', { version: '4.0.0' })), rows('ws').map(({ id }) => id), 'a line that never got a fix')
-  const glob = (version: string) => ids('glob', doctored('node_modules/glob', { version }))
-  t.strictSame([glob('10.1.9'), glob('10.10.0'), glob('12.0.0')], [[], [], []], 'before the first affected version; from the fixed ones on')
+  t.strictSame(ids('ws', manipulated('node_modules/ws', { version: '8.21.0' })), ['CVE-2026-62389'])
+  t.strictSame(ids('ws', manipulated('node_modules/a/node_modules/ws', { version: '8.20.1' })), ['GHSA-96hv-2xvq-fx4p', 'CVE-2026-62389'], 'a nested copy')
+  t.strictSame(ids('ws', manipulated('node_modules/a', { name: 'ws', version: '8.21.0' })), ['CVE-2026-62389'], 'under another name')
+  t.strictSame(ids('ws', manipulated('node_modules/ws', { version: '4.0.0' })), rows('ws').map(({ id }) => id), 'a major line without a fix')
+  const glob = (version: string) => ids('glob', manipulated('node_modules/glob', { version }))
+  t.strictSame([glob('10.1.9'), glob('10.10.0'), glob('12.0.0')], [[], [], []], 'versions before the first affected one, and fixed versions')
   t.strictSame([glob('10.2.0'), glob('10.4.9'), glob('11.0.9')].flat().length, 3)
   t.match(holes({ packages: {} }), Array(ADVISORIES.length).fill(/delete the row/))
   t.match(holes(lockfile, rows('glob').map((row) => ({ ...row, accepted: 'it does not matter' }))), [/delete its 'accepted'/])
 
-  t.match(unsafe(doctored('node_modules/a', { integrity: 'sha1-' })), [/no sha512/])
-  t.match(unsafe(doctored('node_modules/a', { resolved: 'git+ssh://a/b' })), [/comes from git/])
-  t.match(unsafe(doctored('node_modules/a', { resolved: 'http://a/b' })), [/comes from http:/])
-  t.match(unsafe(doctored('node_modules/a', { hasInstallScript: true })), [/runs a script/])
-  t.match(unsafe(doctored('node_modules/a', { link: true })), [/is a link/])
-  t.strictSame(typesInProduction(doctored('node_modules/@types/a', {})), ['@types/a'])
+  t.match(unsafe(manipulated('node_modules/a', { integrity: 'sha1-' })), [/no sha512/])
+  t.match(unsafe(manipulated('node_modules/a', { resolved: 'git+ssh://a/b' })), [/comes from git/])
+  t.match(unsafe(manipulated('node_modules/a', { resolved: 'http://a/b' })), [/comes from http:/])
+  t.match(unsafe(manipulated('node_modules/a', { hasInstallScript: true })), [/runs a script/])
+  t.match(unsafe(manipulated('node_modules/a', { link: true })), [/is a link/])
+  t.strictSame(typesInProduction(manipulated('node_modules/@types/a', {})), ['@types/a'])
   const specs = ['^1.0.0', '1.x', 'latest', '*', 'file:../a', 'git+https://a/b.git', 'https://a/b.tgz', 'a/b', '']
   t.equal(inexact({ dependencies: Object.fromEntries(specs.map((spec) => [spec, spec])), devDependencies: { a: '1.0.0-rc.1' } }).length, specs.length)
 })

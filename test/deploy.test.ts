@@ -1,4 +1,4 @@
-// The files of deploy/ and docker-compose.yml say what the code says: settings, ports, probes, grace periods, limits, names.
+// Files of deploy/ and docker-compose.yml agree with the code: settings, ports, probes, grace periods, limits, names.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -7,7 +7,7 @@ import { ConfigSchema, loadConfig } from '../src/config.js'
 import { ROOT } from '../src/root.js'
 import { build } from './build.js'
 
-// Manifests have every shape; what is looked for and not there fails the test.
+// Manifests have every shape; a missing value fails the test.
 type Yaml = any
 
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8')
@@ -24,31 +24,31 @@ const unit = read('deploy/systemd/ws-payment-server.service')
 const seconds = (text: string): number => Number(/^(\d+)s$/.exec(text)?.[1])
 /** Bytes in `32k`. */
 const bytes = (text: string): number => Number(/^(\d+)k$/.exec(text)?.[1]) * 1024
-/** The values of a directive, wherever it stands. */
+/** Values of a directive in the whole file. */
 const directive = (name: string): string[] => [...nginx.matchAll(new RegExp(`^\\s*${name} (.*?);`, 'gm'))].map(([, value]) => value!)
 const one = (name: string): string => {
   const values = directive(name)
   if (values.length !== 1) throw new Error(`${name} is there ${values.length} times`)
   return values[0]!
 }
-/** Settings as a container or a unit gives them, which the server must take. A reference to a variable stands for its default. */
+/** Loads the settings of a container or a unit, which the server must accept. A reference to a variable counts as its default. */
 function load (settings: Record<string, string>) {
   for (const name of Object.keys(settings)) if (!(name in ConfigSchema.properties)) throw new Error(`there is no setting ${name}`)
   return loadConfig(Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, value.replace(/\$\{\w+:-([^}]*)\}/g, '$1')])))
 }
-/** Not `latest`, nor none. */
+/** Image with an exact version, not `latest`. */
 const PINNED = /^[\w./-]+:\d+(\.\d+)+(-[\w.]+)?$/
 
-t.test('nginx: longer than a heartbeat, larger than a message', async (t) => {
+t.test('nginx: timeouts are longer than two heartbeats, and bodies may be larger than a message', async (t) => {
   for (const name of ['proxy_read_timeout', 'proxy_send_timeout', 'send_timeout']) t.ok(seconds(one(name)) >= 2 * defaults.HEARTBEAT_SECONDS, name)
-  t.equal(bytes(one('client_max_body_size')), 2 * defaults.MAX_MESSAGE_BYTES, 'the node\'s own 413 comes first')
-  t.equal(one('client_body_buffer_size'), one('client_max_body_size'), 'never on disk')
+  t.equal(bytes(one('client_max_body_size')), 2 * defaults.MAX_MESSAGE_BYTES, 'the node answers with 413 before nginx does')
+  t.equal(one('client_body_buffer_size'), one('client_max_body_size'), 'a body is never buffered on disk')
   t.ok(Number(one('worker_rlimit_nofile')) > Number(one('worker_connections')))
   t.notMatch(nginx, /non_idempotent|ip_hash|sticky|proxy_add_x_forwarded_for/)
   for (const value of directive('proxy_next_upstream')) t.match(value, /^error timeout( http_503)?$/)
 })
 
-t.test('nginx: both groups have the same nodes, and sockets are never counted out', async (t) => {
+t.test('nginx: both groups have the same nodes, and sockets never mark a node as failed', async (t) => {
   const groups = Object.fromEntries([...nginx.matchAll(/upstream (\w+) \{([^}]*)\}/g)].map(([, name, body]) =>
     [name, { body: body!, servers: [...body!.matchAll(/server (\S+) /g)].map(([, server]) => server!) }])) as Record<string, { body: string, servers: string[] }>
   t.strictSame(Object.keys(groups), ['lasting', 'brief'])
@@ -62,20 +62,20 @@ t.test('nginx: both groups have the same nodes, and sockets are never counted ou
   t.equal(compose.services.nginx.ports.join(), `\${PUBLISH:-127.0.0.1:8080}:${one('listen').split(' ')[0]}`)
 })
 
-t.test('nginx: what stands in a location stands there whole', async (t) => {
+t.test('nginx: a location that sets a header repeats all common headers', async (t) => {
   const headers = (text: string) => [...text.matchAll(/proxy_set_header (\S+) (.*?);/g)].map(([, name, value]) => `${name} ${value}`)
   const [top, ...locations] = nginx.split('location ')
   t.equal(locations.length, 3)
   const common = headers(top!).filter((header) => !header.startsWith('Connection'))
   for (const location of locations) {
     const own = headers(location)
-    if (own.length > 0) for (const header of common) t.ok(own.includes(header), `one header set in a location drops all of those above: ${header}`)
+    if (own.length > 0) for (const header of common) t.ok(own.includes(header), `the location repeats ${header}`)
   }
   const regex = new RegExp(/location ~ (\S+) /.exec(nginx)![1]!)
-  t.strictSame(Object.keys(paths).filter((path) => regex.test(path)), ['/api/rooms/{roomId}/events'], 'the streams')
+  t.strictSame(Object.keys(paths).filter((path) => regex.test(path)), ['/api/rooms/{roomId}/events'], 'the location of streams matches the path of the events')
 })
 
-t.test('docker-compose.yml: settings, grace, health, and nothing more allowed than needed', async (t) => {
+t.test('docker-compose.yml: settings, grace periods and health checks agree with the server, and permissions are minimal', async (t) => {
   const services = Object.entries(compose.services) as Array<[string, Yaml]>
   for (const [name, service] of services) {
     t.match(service, { restart: 'unless-stopped', init: true, read_only: true, cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'] }, name)
@@ -96,7 +96,7 @@ t.test('docker-compose.yml: settings, grace, health, and nothing more allowed th
   t.strictSame(node1, node2)
   const config = load(node1.environment)
   t.equal(config.PORT, defaults.PORT)
-  t.equal(config.TRUST_PROXY, 'uniquelocal', 'or all clients would be limited as one')
+  t.equal(config.TRUST_PROXY, 'uniquelocal', 'the address of nginx is trusted, so that each client has its own limits')
   t.ok(seconds(node1.stop_grace_period) > config.SHUTDOWN_GRACE_SECONDS)
   const { password } = new URL(config.REDIS_URL!)
   t.equal(config.REDIS_URL, `redis://wsp:${password}@redis:6379`)
@@ -111,10 +111,10 @@ t.test('docker-compose.yml: settings, grace, health, and nothing more allowed th
   for (const network of redis.networks) t.equal(compose.networks[network].internal, true)
   const command = redis.command.join(' ')
   for (const setting of ['--appendonly yes', '--appendfsync everysec', '--maxmemory-policy noeviction']) t.ok(command.includes(setting), setting)
-  t.ok(Number(/^redis:(\d+)/.exec(redis.image)![1]) >= 7, 'sharded channels')
+  t.ok(Number(/^redis:(\d+)/.exec(redis.image)![1]) >= 7, 'Redis is new enough for sharded channels')
 })
 
-t.test('Kubernetes: one name, and everything that is spoken of exists', async (t) => {
+t.test('Kubernetes: all objects have one name, and every reference exists', async (t) => {
   const { kustomization, deployment, service, ingress, pdb, hpa, networkpolicy, configmap, secret } = k8s
   for (const file of kustomization.resources) t.ok(existsSync(join(ROOT, 'deploy/k8s', file)), file)
   t.strictSame([...kustomization.resources].sort(), Object.keys(k8s).filter((name) => !['kustomization', 'secret'].includes(name)).map((name) => `${name}.yaml`).sort())
@@ -125,11 +125,11 @@ t.test('Kubernetes: one name, and everything that is spoken of exists', async (t
   const { spec } = deployment.spec.template
   for (const selector of [...selectors, ...spec.topologySpreadConstraints.map((constraint: Yaml) => constraint.labelSelector.matchLabels)]) t.strictSame(selector, labels)
   t.strictSame(hpa.spec.scaleTargetRef, { apiVersion: deployment.apiVersion, kind: deployment.kind, name })
-  t.notOk('replicas' in deployment.spec, 'the autoscaler has that number')
+  t.notOk('replicas' in deployment.spec, 'the autoscaler sets the number of replicas')
   t.strictSame(hpa.spec.metrics.map(({ type }: Yaml) => type), ['Resource'])
 })
 
-t.test('Kubernetes: the autoscaler, the adapter and Prometheus ask for metrics that /metrics serves', async (t) => {
+t.test('Kubernetes: the autoscaler, the adapter and Prometheus use metrics that /metrics serves', async (t) => {
   const { app } = await build(t)
   const served = new Map([...(await app.inject('/metrics')).body.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => [name!, type!]))
   const { hpa, deployment } = k8s
@@ -159,7 +159,7 @@ t.test('Kubernetes: the autoscaler, the adapter and Prometheus ask for metrics t
   for (const label of ['namespace', 'pod']) t.ok(pods.relabel_configs.some((rule: Yaml) => rule.target_label === label), `the adapter finds a pod by its ${label}`)
 })
 
-t.test('Kubernetes: the network policy lets through what the server serves and uses, each from or to its own', async (t) => {
+t.test('Kubernetes: the network policy allows exactly the traffic that the server serves and uses', async (t) => {
   const { networkpolicy, deployment, configmap, secret } = k8s
   const { ingress, egress, policyTypes } = networkpolicy.spec
   const settings = load({ ...configmap.data, ...secret.stringData })
@@ -170,7 +170,7 @@ t.test('Kubernetes: the network policy lets through what the server serves and u
     ['ingress-nginx', `TCP ${served.name}`],
     ['monitoring', `TCP ${served.name}`]
   ])
-  t.match(ingress[1].from, [{ podSelector: { matchLabels: { 'app.kubernetes.io/name': 'prometheus' } } }], 'of that namespace, Prometheus alone')
+  t.match(ingress[1].from, [{ podSelector: { matchLabels: { 'app.kubernetes.io/name': 'prometheus' } } }], 'only Prometheus is allowed from the namespace monitoring')
 
   const endpoint = new URL(/^ +# OTEL_EXPORTER_OTLP_ENDPOINT: (\S+)$/m.exec(read('deploy/k8s/configmap.yaml'))![1]!)
   load({ ...configmap.data, ...secret.stringData, OTEL_EXPORTER_OTLP_ENDPOINT: endpoint.href })
@@ -179,10 +179,10 @@ t.test('Kubernetes: the network policy lets through what the server serves and u
     [undefined, `TCP ${new URL(settings.REDIS_URL!).port}`, 'TCP 26379'],
     [endpoint.hostname.split('.')[1], `TCP ${endpoint.port}`]
   ])
-  for (const { to } of egress) t.equal(to.length, 1, 'no rule is open to everywhere')
+  for (const { to } of egress) t.equal(to.length, 1, 'every rule names one destination')
 })
 
-t.test('Kubernetes: settings, ports, probes and grace agree with the server', async (t) => {
+t.test('Kubernetes: settings, ports, probes and grace periods agree with the server', async (t) => {
   const { deployment, service, ingress, configmap, secret } = k8s
   const { spec } = deployment.spec.template
   const [container] = spec.containers
@@ -196,7 +196,7 @@ t.test('Kubernetes: settings, ports, probes and grace agree with the server', as
     t.ok(paths[container[probe].httpGet.path]?.get, probe)
   }
   t.equal(container.readinessProbe.httpGet.path, '/ready')
-  t.equal(container.livenessProbe.httpGet.path, '/health', 'no restart for Redis\'s sake')
+  t.equal(container.livenessProbe.httpGet.path, '/health', 'a loss of Redis does not restart the pod')
   const preStop = Number(container.lifecycle.preStop.exec.command[1])
   t.ok(preStop >= container.readinessProbe.periodSeconds)
   t.ok(spec.terminationGracePeriodSeconds > preStop + config.SHUTDOWN_GRACE_SECONDS)
@@ -210,7 +210,7 @@ t.test('Kubernetes: settings, ports, probes and grace agree with the server', as
   t.equal(bytes(annotation('proxy-body-size')), 2 * config.MAX_MESSAGE_BYTES)
 })
 
-t.test('systemd: the command of the image, its grace, and no restart for bad settings', async (t) => {
+t.test('systemd: the unit has the command of the image, its grace period, and no restart after bad settings', async (t) => {
   const setting = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(unit)?.[1]
   const command = JSON.parse(/^CMD (.*)$/m.exec(dockerfile)![1]!) as string[]
   t.equal(setting('ExecStart'), `/usr/bin/${command.join(' ')}`)
@@ -221,18 +221,18 @@ t.test('systemd: the command of the image, its grace, and no restart for bad set
   for (const name of ['NoNewPrivileges', 'DynamicUser']) t.equal(setting(name), 'yes')
 })
 
-t.test('the image: the port that is exposed, and the user', async (t) => {
+t.test('the image exposes the default port and runs as node', async (t) => {
   t.equal(/^EXPOSE (.*)$/m.exec(dockerfile)![1], String(defaults.PORT))
   t.match(dockerfile, /^USER node$/m)
 })
 
-t.test('the image: every file that it copies is sent to the build', async (t) => {
+t.test('the build context holds exactly the files that the image copies', async (t) => {
   const sent = [...read('.dockerignore').matchAll(/^!(.+)$/gm)].map(([, path]) => path!)
   const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, paths]) => paths!.split(' '))
   t.strictSame(sent.sort(), [...new Set(copied)].sort())
 })
 
-t.test('the release workflow: its scripts exist, and a private package is tagged and not published', async (t) => {
+t.test('the release workflow runs existing scripts, and tags a private package without publishing it', async (t) => {
   const { scripts, private: isPrivate } = JSON.parse(read('package.json')) as { scripts: Record<string, string>, private: boolean }
   const { on, jobs } = yaml('.github/workflows/release.yml')
   const changesets = JSON.parse(read('.changeset/config.json')) as { baseBranch: string, privatePackages: object }

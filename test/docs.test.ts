@@ -1,4 +1,4 @@
-// Every block of code in the documentation is tried, page by page and from the top of each to its end, as a reader would.
+// Code blocks of the documentation: each is tried, page by page from top to end, as a reader would.
 import t from 'tap'
 import { blocksOf, PAGES } from './docs/blocks.js'
 import { excuseOf, KINDS } from './docs/kinds.js'
@@ -6,11 +6,11 @@ import { Page } from './docs/page.js'
 import { EXCUSED, SETTINGS } from './docs/settings.js'
 import { without } from './installed.js'
 
-/** An answer that no block shows is one that everybody takes for a good one. */
+/** Detects an answer with an error. Readers assume that an answer without a block of its own is no error. */
 const isRefusal = (answer = '') => /"success":false|^HTTP\/1\.1 [45]/.test(answer)
 const SHOWN = ['answer to the command before', 'head of an answer']
 
-// Programs, browsers and nginx take their time, the more so where other tests run beside them.
+// Programs, browsers and nginx are slow, and slower beside other tests.
 t.setTimeout(400_000)
 /** Programs of the shell blocks. */
 const unable = without('bash', 'bash') || without('curl', 'curl') || without('openssl', 'openssl')
@@ -29,7 +29,7 @@ for (const file of PAGES) {
       const { answer } = page
       const kind = KINDS.find(({ fits }) => fits(block, page))
       if (!kind) {
-        t.fail(`${place}: nothing tries this block; write it so that a kind in test/docs/kinds.ts fits it, or excuse it in test/docs/settings.ts`)
+        t.fail(`${place}: no kind fits this block; write it so that a kind in test/docs/kinds.ts fits it, or excuse it in test/docs/settings.ts`)
         continue
       }
       if (isRefusal(answer) && !SHOWN.includes(kind.name)) t.fail(`${place}: the command before was refused: ${answer}`)
@@ -49,14 +49,14 @@ for (const file of PAGES) {
         continue
       }
       t.strictSame(await Promise.resolve(kind.run(page, block)).catch((error: Error) => [error.message]), [], `${place}: ${kind.name}`)
-      // An answer is shown once.
+      // A block shows an answer once.
       if (page.answer === answer) page.answer = undefined
     }
-    t.notOk(isRefusal(page.answer), `${file}: its last command is not refused`)
+    t.notOk(isRefusal(page.answer), `${file}: the last command is not refused`)
   })
 }
 
-t.test('all excuses are needed, and all sections are there', { skip: unable }, async (t) => {
+t.test('every excuse is used, and every section with preparations exists', { skip: unable }, async (t) => {
   t.strictSame(EXCUSED.map(([text]) => text).filter((text) => !used.has(text)), [])
   const headings = (file: string) => new Set(blocksOf(file).flatMap(({ heading, lines }) => [heading, lines[0]!]))
   for (const [file, { before = {} }] of Object.entries(SETTINGS)) {

@@ -1,4 +1,4 @@
-// Types of the package's root, as a program that depends on it sees them. Compiled by `npm run typecheck`, never run.
+// Types of the root of the package, as a dependent program sees them. Compiled by `npm run typecheck`, never run.
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import {
   buildApp, ConfigError, createLogger, Failure, loadConfig, paymentRooms, serverOptions,
@@ -32,7 +32,7 @@ app.register(paymentRooms, { API_KEYS: 'a' })
 app.register(paymentRooms, { port: 80 })
 // @ts-expect-error a text for a number
 app.register(paymentRooms, { maxRoomMembers: '2' })
-// @ts-expect-error a list for what is none
+// @ts-expect-error a list for a text
 app.register(paymentRooms, { redisUrl: ['redis://here'] })
 // @ts-expect-error not one of the values
 app.register(paymentRooms, { resultsFrom: 'nobody' })

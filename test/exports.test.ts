@@ -1,4 +1,4 @@
-// The package as a program that depends on it loads it: by its name, from the build.
+// Package as a dependent program loads it: by its name, from the build.
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -8,17 +8,17 @@ import { plainNode } from './plain-node.js'
 
 const NAMES = ['ConfigError', 'Failure', 'buildApp', 'createLogger', 'loadConfig', 'paymentRooms', 'serverOptions']
 
-/** Runs a module of its own in the project's folder, where the package's name is its own. */
+/** Runs a module in the folder of the project, where Node.js resolves the name of the package to the project itself. */
 function run (source: string): unknown {
   const [command, args] = plainNode('--input-type=module', '--eval', source)
   return JSON.parse(execFileSync(command, args, { cwd: ROOT, encoding: 'utf8' }))
 }
 
-t.test('the root exports what an embedder needs, and nothing else', async (t) => {
+t.test('the root exports exactly the listed names', async (t) => {
   t.strictSame(run('import * as root from \'ws-payment-server\'; console.log(JSON.stringify(Object.keys(root)))'), NAMES)
 })
 
-t.test('the built plugin runs on a server of its user', async (t) => {
+t.test('the built plugin runs on a Fastify server of its user', async (t) => {
   t.match(run(`
     import Fastify from 'fastify'
     import { paymentRooms, serverOptions } from 'ws-payment-server'
@@ -32,7 +32,7 @@ t.test('the built plugin runs on a server of its user', async (t) => {
   `), [200, 200, 401])
 })
 
-/** Declaration files that a program loads with this one. */
+/** Declaration files that a program loads with a file. */
 function declarationsFrom (file: string, found = new Set<string>()): Set<string> {
   if (found.has(file)) return found
   found.add(file)
@@ -40,7 +40,7 @@ function declarationsFrom (file: string, found = new Set<string>()): Set<string>
   return found
 }
 
-t.test('the types declare nothing on the user\'s Fastify: there the plugin\'s decorators do not exist', async (t) => {
+t.test('the types of the package do not extend the types of Fastify', async (t) => {
   const root = join(ROOT, 'dist', 'src', 'index.d.ts')
   t.ok(existsSync(root))
   const files = declarationsFrom(root)

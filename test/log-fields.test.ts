@@ -1,4 +1,4 @@
-// Log calls as libraries and bugs make them: what is written of an error, in both formats, and what never is.
+// Log calls as libraries and bugs make them: the parts of an error that are written, in both formats, and the parts that never are.
 import t from 'tap'
 import type { Logger } from 'pino'
 import type { Config } from '../src/config.js'
@@ -17,13 +17,13 @@ const MARKS = [
 const FORMATS = ['production', 'development']
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
 
-/** A logger, all that it wrote, and what it wrote since this was asked last. */
+/** A logger with all its output, and its new output since the last call of `news`. */
 function logger (NODE_ENV: string): { log: Logger, output: () => string, news: () => string } {
   let output = ''
-  let told = 0
+  let seenLength = 0
   const news = () => {
-    const text = output.slice(told)
-    told = output.length
+    const text = output.slice(seenLength)
+    seenLength = output.length
     return text
   }
   const settings = { NODE_ENV, LOG_LEVEL: 'trace', ...SETTINGS } as Config
@@ -43,11 +43,11 @@ const redisError = (message: string) => Object.assign(new Error(message), {
   name: 'ReplyError', command: { name: 'evalsha', args: ['9f3', 3, 'wsp:{payment_1}', frame, `request ${PAYLOAD.key}`] }
 })
 
-/** Errors as libraries throw them, and what of each is still told. */
-const ERRORS: Record<string, [error: unknown, told: RegExp]> = {
+/** Errors as libraries throw them, each with a pattern of its written part. */
+const ERRORS: Record<string, [error: unknown, written: RegExp]> = {
   'a script that Redis refuses': [redisError('OOM command not allowed when used memory > \'maxmemory\'.'), /OOM command not allowed when used memory > …/],
   'a room that moves': [redisError('MOVED 4711 127.0.0.1:7001'), /MOVED 4711 127\.0\.0\.1:7001/],
-  'a server that quotes what it does not know': [
+  'a server that quotes an unknown command': [
     redisError(`ERR unknown command 'EVALSHA', with args beginning with: '${frame}' '${PAYLOAD.key}' `), /ERR unknown command …/],
   'a server that knows no HELLO': [new Error('ERR unknown command `HELLO`, with args beginning with: `3`, `AUTH`, `default`, `p@ss-of-redis`, '), /ERR unknown command …/],
   'a password in a message': [new Error('WRONGPASS for payments with p@ss-of-redis or p%40ss-of-redis'), /WRONGPASS for payments with \[redacted\] or \[redacted\]/],
@@ -71,7 +71,7 @@ const ERRORS: Record<string, [error: unknown, told: RegExp]> = {
 const cyclic = redisError('it is its own cause')
 ERRORS.circle = [Object.assign(cyclic, { cause: cyclic, errors: [cyclic] }), /it is its own cause/]
 
-/** The ways in which an error gets into a log. */
+/** Ways of an error into the log. */
 const CALLS: Record<string, (log: Logger, level: typeof LEVELS[number], error: unknown) => void> = {
   'as err': (log, level, err) => log[level]({ err, roomId: 'payment_1' }, 'frame failed'),
   'by itself': (log, level, error) => log[level](error instanceof Error ? error : { err: error }),
@@ -89,21 +89,21 @@ const CALLS: Record<string, (log: Logger, level: typeof LEVELS[number], error: u
 }
 
 for (const NODE_ENV of FORMATS) {
-  t.test(`${NODE_ENV}: of an error its type, its message and the like are written, and nothing that a library put on it`, async (t) => {
+  t.test(`${NODE_ENV}: type and message of an error are written, and no data that a library attached`, async (t) => {
     const { log, news } = logger(NODE_ENV)
-    for (const [name, [error, told]] of Object.entries(ERRORS)) {
+    for (const [name, [error, written]] of Object.entries(ERRORS)) {
       const wrong = Object.entries(CALLS).flatMap(([way, call]) => LEVELS.flatMap((level) => {
         call(log, level, error)
         const output = news()
         const leaked = MARKS.filter((mark) => output.includes(mark))
-        return leaked.length > 0 || !told.test(output) ? [{ way, level, leaked, output }] : []
+        return leaked.length > 0 || !written.test(output) ? [{ way, level, leaked, output }] : []
       }))
       t.strictSame(wrong.slice(0, 1), [], name)
     }
   })
 }
 
-t.test('an error has its type, code, status, system call, address, command, stack and cause', async (t) => {
+t.test('an error is written with its type, code, status, system call, address, command, stack and cause', async (t) => {
   const { log, output } = logger('production')
   const cause = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:6379'), { code: 'ECONNREFUSED', errno: -111, syscall: 'connect', address: '127.0.0.1', port: 6379 })
   const error = Object.assign(redisError('READONLY You can\'t write against a read only replica.'), { cause, statusCode: 503 })
@@ -115,7 +115,7 @@ t.test('an error has its type, code, status, system call, address, command, stac
   t.strictSame(Object.keys(err).sort(), ['cause', 'command', 'message', 'stack', 'statusCode', 'type'])
 })
 
-t.test('lines of a message are no frames of a stack, and neither is endless', async (t) => {
+t.test('lines of a message do not count as stack frames, and message and stack are cut', async (t) => {
   const { log, output } = logger('production')
   const error = new Error(`first\n    at ${PAYLOAD.email} (x:1:1)\n${'x'.repeat(100_000)}`)
   error.stack += '\n    at again (y.js:1:1)'.repeat(1_000)
@@ -124,7 +124,7 @@ t.test('lines of a message are no frames of a stack, and neither is endless', as
   t.ok(output().length < 5_000, `${output().length} characters`)
 })
 
-t.test('texts are written without secrets, tokens and queries; what is no plain object is named by its class', async (t) => {
+t.test('texts are written without secrets, tokens and queries; an object of a class is written as the name of the class', async (t) => {
   for (const NODE_ENV of FORMATS) {
     const { log, output } = logger(NODE_ENV)
     log.info({ path: `/api/rooms?token=${TOKEN}&key=hidden`, list: [`Bearer ${TOKEN}`, 'key-of-a-reader'] }, 'Reply was already sent in "/x?token=hidden"')
@@ -140,7 +140,7 @@ t.test('texts are written without secrets, tokens and queries; what is no plain 
   }
 })
 
-t.test('a request is its method and its path, a reply its status', async (t) => {
+t.test('a request is written as its method and path, and a reply as its status', async (t) => {
   const { log, output } = logger('production')
   const req = { method: 'GET', url: '/api/rooms/r/events?token=hidden', headers: { authorization: 'Bearer hidden' }, ip: '127.0.0.1', body: PAYLOAD }
   log.child({}, { serializers: {} }).warn({ req, res: { statusCode: 500, headers: { 'set-cookie': 'hidden' } }, err: undefined }, 'request errored')
@@ -148,13 +148,13 @@ t.test('a request is its method and its path, a reply its status', async (t) => 
   for (const mark of MARKS) t.notMatch(output(), mark)
 })
 
-t.test('a short secret is looked for as a word, so that it leaves other words alone', async (t) => {
+t.test('a short secret is redacted only as a whole word', async (t) => {
   const { log, output } = logger('production')
   log.info({ text: 'tiny, tinyhouse' }, 'a tiny key')
   t.match(JSON.parse(output()), { text: '[redacted], tinyhouse', msg: 'a [redacted] key' })
 })
 
-t.test('what needs nothing of this is written as it was', async (t) => {
+t.test('fields without secrets are written unchanged', async (t) => {
   const { log, output } = logger('production')
   const fields = { roomId: 'payment_1', seq: 3, duplicate: false, list: [1, 'x', null], at: new Date(0), nothing: null, missing: undefined, email: { a: { b: 1 } } }
   log.info(fields, 'event relayed %d', 7)

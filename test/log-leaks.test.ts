@@ -1,4 +1,4 @@
-// What clients do wrong, bugs, and what ends the process, with marked payloads, secrets, tokens and keys: none of them is in the log.
+// Faults of clients, bugs and fatal errors with marked payloads, secrets, tokens and keys: no mark is in the log.
 import { once } from 'node:events'
 import net from 'node:net'
 import t, { type Test } from 'tap'
@@ -10,12 +10,12 @@ import { Peer } from './peer.js'
 import { startProcess } from './server-process.js'
 import { until } from './until.js'
 
-/** Errors as bugs and libraries make them, with all that was marked. */
+/** An error as bugs and libraries make it, with all marked values. */
 const hostile = () => Object.assign(new Error('thrown by a test', { cause: new Error(JSON.stringify(PAYLOAD)) }), {
   command: { name: 'evalsha', args: [PAYLOAD, IDEMPOTENCY_KEY] }, config: { headers: { authorization: API_KEY } }, input: WRONG_TOKEN, data: TOKEN_SECRET
 })
 
-/** What clients send that is wrong: frames, bodies, keys, tokens, addresses, and what is no HTTP at all. */
+/** Sends invalid frames, bodies, keys, tokens, addresses, and bytes that are no HTTP. */
 async function misbehave (t: Test, { http, url }: Server): Promise<void> {
   const text = JSON.stringify({ type: 'CLICKED_PAY', payload: PAYLOAD })
   for (const frame of [
@@ -57,7 +57,7 @@ async function misbehave (t: Test, { http, url }: Server): Promise<void> {
 }
 
 for (const NODE_ENV of FORMATS) {
-  t.test(`${NODE_ENV}: what clients do wrong`, async (t) => {
+  t.test(`${NODE_ENV}: faults of clients leave no mark in the log`, async (t) => {
     const server = await start(t, { NODE_ENV, TOKEN_SECRET })
     await misbehave(t, server)
     t.equal(await publish(server, 'r', WRONG_TOKEN), 201)
@@ -65,7 +65,7 @@ for (const NODE_ENV of FORMATS) {
     search(t, server)
   })
 
-  t.test(`${NODE_ENV}: bugs, in the broker and in routes`, async (t) => {
+  t.test(`${NODE_ENV}: bugs in the broker and in routes leave no mark in the log`, async (t) => {
     let output = ''
     const config = loadConfig({ NODE_ENV, LOG_LEVEL: 'trace', API_KEYS: API_KEY, TOKEN_SECRET, REQUESTS_PER_SECOND: '0', SHUTDOWN_GRACE_SECONDS: '2', RESULTS_FROM: 'any' })
     const app = buildApp({ config, logger: createLogger(config, { write: (line: string) => { output += line } }) })
@@ -93,13 +93,13 @@ for (const NODE_ENV of FORMATS) {
       Object.assign(app.broker, { subscribe: broken, publish: broken, read: broken, tick: rejects })
       t.equal(await publish({ http, url: `ws://127.0.0.1:${port}` }, 'r', token), 500)
     }
-    await until('the broker does what is due', () => output.includes('broker could not do what is due'))
+    await until('the failure of the tick of the broker is logged', () => output.includes('broker could not do what is due'))
     for (const sentence of ['thrown by a test', 'request failed', 'frame failed', 'logged by a test', 'failed: Error: thrown by a test']) t.match(output, sentence)
     search(t, { output: () => output }, [token, token.split('.')[2]!])
   })
 
   for (const [signal, sentence] of [['SIGTTIN', 'thrown by a test'], ['SIGTTOU', 'rejected by a test']] as const) {
-    t.test(`${NODE_ENV}: nobody caught what was ${sentence}`, async (t) => {
+    t.test(`${NODE_ENV}: an uncaught error, ${sentence}, leaves no mark in the log`, async (t) => {
       const server = await start(t, { NODE_ENV })
       server.child.kill(signal)
       t.equal(await server.exit, 1)
@@ -109,7 +109,7 @@ for (const NODE_ENV of FORMATS) {
     })
   }
 
-  t.test(`${NODE_ENV}: settings that cannot be used, and a port that is taken`, async (t) => {
+  t.test(`${NODE_ENV}: invalid settings and a port in use leave no mark in the log`, async (t) => {
     const server = startProcess({ NODE_ENV, REDIS_URL: `redis://:${PASSWORD}@h`, API_KEYS: `${API_KEY} x`, TOKEN_SECRET: WRONG_KEY, PORT: PAYLOAD.cpf, ALLOWED_ORIGINS: PAYLOAD.email }, { cwd: t.testdir({}) })
     t.equal(await server.exit, 78)
     search(t, server)

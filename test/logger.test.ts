@@ -1,4 +1,4 @@
-// What the process writes: JSON for machines in production, the seed's lines for people otherwise.
+// Output of the process: JSON for machines in production, lines of the seed for people otherwise.
 import { once } from 'node:events'
 import { PassThrough, Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,7 +9,7 @@ import { createLogger, batchLines } from '../src/logger.js'
 
 const ISO = '\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}\\.\\d{3}Z'
 
-/** A logger for people, and the next thing that it wrote. */
+/** A logger for people, and its next output. */
 function forPeople (t: Test, LOG_LEVEL: Config['LOG_LEVEL'] = 'debug', NODE_ENV = 'development') {
   const output = new PassThrough({ encoding: 'utf8' })
   t.teardown(() => output.destroy())
@@ -17,7 +17,7 @@ function forPeople (t: Test, LOG_LEVEL: Config['LOG_LEVEL'] = 'debug', NODE_ENV 
   return { log: createLogger({ NODE_ENV, LOG_LEVEL }, output), written }
 }
 
-t.test('in production a line is JSON, with its fields and its sentence', async (t) => {
+t.test('in production a log line is JSON, with its fields and its sentence', async (t) => {
   const lines: string[] = []
   const output = new Writable({
     decodeStrings: false,
@@ -36,7 +36,7 @@ t.test('in production a line is JSON, with its fields and its sentence', async (
   t.match(JSON.parse(lines[1]!), { level: 50, msg: 'frame failed', err: { message: 'a bug', stack: String } })
 })
 
-t.test('otherwise a line reads as in the seed', async (t) => {
+t.test('outside production a log line has the format of the seed', async (t) => {
   for (const NODE_ENV of ['development', 'test']) {
     const { log, written } = forPeople(t, 'debug', NODE_ENV)
     const next = written()
@@ -47,7 +47,7 @@ t.test('otherwise a line reads as in the seed', async (t) => {
   }
 })
 
-t.test('it needs no fields, takes every level, and stays one line whatever is in it', async (t) => {
+t.test('a log call needs no fields, may have any level, and writes one line for any text', async (t) => {
   const { log, written } = forPeople(t)
   for (const [write, expected] of [
     [() => log.info('server stopping'), '\\[INFO\\] TIME - server stopping'],
@@ -61,14 +61,14 @@ t.test('it needs no fields, takes every level, and stays one line whatever is in
   }
 })
 
-t.test('an error is told with its stack', async (t) => {
+t.test('an error is logged with its stack', async (t) => {
   const { log, written } = forPeople(t)
   const next = written()
   log.error({ err: new Error('a bug') }, 'frame failed')
   t.match(await next, new RegExp(`^\\[ERROR\\] ${ISO} - frame failed[^]*a bug[^]*logger\\.test`))
 })
 
-t.test('what is below the level is not written', async (t) => {
+t.test('a line below the level is not written', async (t) => {
   const { log, written } = forPeople(t, 'warn')
   const next = written()
   log.info('too quiet')
@@ -76,15 +76,15 @@ t.test('what is below the level is not written', async (t) => {
   t.match(await next, /loud enough/)
 })
 
-t.test('without a destination it goes to standard output', async (t) => {
+t.test('a logger without a destination writes to standard output', async (t) => {
   for (const NODE_ENV of ['production', 'development']) {
     const log = createLogger({ NODE_ENV, LOG_LEVEL: 'silent' })
     t.equal(log.level, 'silent')
-    log.fatal('nobody hears this')
+    log.fatal('a silent line')
   }
 })
 
-t.test('what is said within a hundredth of a second is one write, but for what is more than a pipe takes', async (t) => {
+t.test('lines within a hundredth of a second are one write, unless they are larger than a pipe', async (t) => {
   const written: string[] = []
   const output = batchLines({ write: (lines) => { written.push(lines.toString()) } })
   output.write('a\n')
@@ -95,7 +95,7 @@ t.test('what is said within a hundredth of a second is one write, but for what i
   const long = `${'x'.repeat(65_536)}\n`
   output.write('c\n')
   output.write(long)
-  t.strictSame(written.splice(0), ['c\n', long], 'in their order')
+  t.strictSame(written.splice(0), ['c\n', long], 'the lines are in order')
   output.write('d\n')
   await sleep(30)
   t.strictSame(written.splice(0), ['d\n'])
@@ -103,10 +103,10 @@ t.test('what is said within a hundredth of a second is one write, but for what i
   for (let n = 0; n < 12; n++) output.write(sentence)
   t.ok(written.length > 0 && written.every((lines) => lines.endsWith('\n')), 'no line is cut')
   await sleep(30)
-  t.equal(written.join(''), sentence.repeat(12), 'whatever is in it')
+  t.equal(written.join(''), sentence.repeat(12), 'every character is written')
 })
 
-t.test('what was said last is written as the process exits', async (t) => {
+t.test('the last lines are written when the process exits', async (t) => {
   const written: string[] = []
   const before = process.listeners('exit')
   const output = batchLines({ write: (lines) => { written.push(lines.toString()) } })
@@ -116,7 +116,7 @@ t.test('what was said last is written as the process exits', async (t) => {
   atExit!.call(process, 0)
   t.strictSame(written, ['the end\n'])
   await sleep(30)
-  t.strictSame(written, ['the end\n'], 'and once')
+  t.strictSame(written, ['the end\n'], 'the last line is written once')
 })
 
 t.test('a fatal line is written at once', async (t) => {

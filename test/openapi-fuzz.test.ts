@@ -1,5 +1,5 @@
-// Requests by the thousand, made of openapi.yaml: none of them may be answered with a 500, or in a way that the document does not say.
-// More of them, or others: FUZZ_REQUESTS=25000 FUZZ_SEED=7 npm test -- test/openapi-fuzz.test.ts
+// Thousands of requests, generated from openapi.yaml: no answer may be a 500 or differ from the document.
+// Options for more or other requests: FUZZ_REQUESTS=25000 FUZZ_SEED=7 npm test -- test/openapi-fuzz.test.ts
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { Failure } from '../src/errors.js'
@@ -13,22 +13,22 @@ import { ROOMS } from './openapi-fuzz/values.js'
 import { Peer } from './peer.js'
 import { until } from './until.js'
 
-/** Over all configurations. */
+/** Number of requests over all configurations. */
 const REQUESTS = Number(process.env.FUZZ_REQUESTS ?? 3000)
 const SEED = Number(process.env.FUZZ_SEED ?? 1)
 t.setTimeout(300_000 + 100 * REQUESTS)
-/** Faults that are told of before a configuration is given up. */
+/** Number of reported faults after which a configuration is given up. */
 const MAX_FAULTS = 10
 
 const KEYS = { API_KEYS: 'key,read:reader' }
 const TOKENS = { ...KEYS, TOKEN_SECRET: 'a secret that has thirty-two bytes or more' }
-/** A socket without a network answers no pings, and should outlast many requests. */
+/** Heartbeat for sockets without a network, which answer no pings and should outlast many requests. */
 const QUIET = { HEARTBEAT_SECONDS: '3600' }
 const AS_KEYS = ['Bearer key', 'Bearer key', 'Bearer key', 'bearer key', 'Bearer reader']
 
 interface Configuration {
   readonly env: Record<string, string>
-  /** What callers show, beside what means nothing. */
+  /** Valid credentials of callers, besides invalid ones. */
   readonly credentials?: (app: FastifyInstance) => Promise<string[]>
   readonly prepare?: (t: Test, app: FastifyInstance, random: Random) => unknown
 }
@@ -41,11 +41,11 @@ const CONFIGURATIONS: Readonly<Record<string, Configuration>> = {
     env: { REQUESTS_PER_SECOND: '20', MAX_MESSAGE_BYTES: '256', ROOM_LOG_SIZE: '3', ALLOWED_ORIGINS: 'https://shop.example' }
   },
   'a server whose rooms are full': { env: { MAX_ROOM_MEMBERS: '1', ...QUIET }, prepare: fillRooms },
-  'a server with as many connections as one address may have': { env: { MAX_CONNECTIONS_PER_IP: '1', ...QUIET }, prepare: fillRooms },
+  'a server with the maximum number of connections of one address': { env: { MAX_CONNECTIONS_PER_IP: '1', ...QUIET }, prepare: fillRooms },
   'a server whose broker is away half of the time': { env: TOKENS, credentials: async () => AS_KEYS, prepare: failAtRandom }
 }
 
-/** Tokens for a room of the requests, for another one, and one that has expired. */
+/** Tokens for a room of the requests, for another room, and an expired one. */
 async function tokensOf ({ tokens }: FastifyInstance): Promise<string[]> {
   const grants = [{ roomId: 'r0', role: 'device1' }, { roomId: 'r1', role: 'device2' }, { roomId: 'r0', role: 'device2', deviceId: 'phone' }, { roomId: 'elsewhere', role: 'device1' }] as const
   const valid = await Promise.all(grants.map((grant) => tokens!.sign(grant, 3_600_000)))
@@ -53,7 +53,7 @@ async function tokensOf ({ tokens }: FastifyInstance): Promise<string[]> {
   return [...valid, expired].map(({ token }) => `Bearer ${token}`)
 }
 
-/** One socket in every room, until somebody closes them. */
+/** Joins every room with one socket. */
 async function fillRooms (t: Test, app: FastifyInstance): Promise<void> {
   const peer = await Peer.inject(t, app)
   for (const roomId of ROOMS) await peer.join(roomId)
@@ -78,7 +78,7 @@ const contract = new Contract(document)
 const names = Object.keys(CONFIGURATIONS)
 
 for (const [place, [name, { env, credentials, prepare }]] of Object.entries(CONFIGURATIONS).entries()) {
-  t.test(`${name}: each of many requests is answered as the document says, and none with a 500`, async (t) => {
+  t.test(`${name}: every request is answered as in the document, and none with a 500`, async (t) => {
     const { app, port, logs } = await listen(t, { env: { DOCS: 'false', ...env } })
     await prepare?.(t, app, randomOf(SEED * 1000 + 500 + place))
     const server = new Server(app, port)
@@ -95,17 +95,17 @@ for (const [place, [name, { env, credentials, prepare }]] of Object.entries(CONF
       t.fail(`FUZZ_SEED=${SEED} FUZZ_REQUESTS=${REQUESTS}, request ${n} of ${name}: ${faults.join('; ')}\n${shown(request)}\n${answer instanceof Error ? '' : `${answer.status} ${answer.text.slice(0, 500)}`}`)
     }
     t.equal(faulty, 0)
-    t.strictSame(logs.filter(({ level }) => level >= 50), [], 'nothing failed')
+    t.strictSame(logs.filter(({ level }) => level >= 50), [], 'no failure is logged')
     await until(() => `every stream is gone: ${JSON.stringify(app.sessions.counts())}`, () => app.sessions.counts().stream === 0)
     t.equal((await app.inject('/health')).statusCode, 200)
   })
 }
 
-t.test('the requests came to where there is something to be found', async (t) => {
+t.test('the requests reached every operation and every expected status', async (t) => {
   const statuses = new Set([...contract.met.keys()].map((key) => key.split(' ')[1]))
   for (const operation of Object.values<object>(document.paths).flatMap((item) => Object.values<{ operationId: string }>(item as never))) {
-    t.ok([200, 201, 204].some((status) => contract.met.has(`${operation.operationId} ${status}`)), `${operation.operationId} was done`)
+    t.ok([200, 201, 204].some((status) => contract.met.has(`${operation.operationId} ${status}`)), `${operation.operationId} succeeded`)
   }
-  for (const status of [400, 401, 403, 404, 409, 410, 413, 414, 415, 417, 429, 431, 503]) t.ok(statuses.has(String(status)), `${status} came`)
+  for (const status of [400, 401, 403, 404, 409, 410, 413, 414, 415, 417, 429, 431, 503]) t.ok(statuses.has(String(status)), `${status} was answered`)
   t.comment(`seed ${SEED}, ${REQUESTS} requests: ${[...contract.met].sort().map(([key, times]) => `${key} × ${times}`).join(', ')}`)
 })

@@ -1,11 +1,11 @@
-// Options of the plugin: the settings under other names, by the same rules.
+// Options of the plugin: the settings under other names, with the same rules.
 import t from 'tap'
 import { ConfigError, ConfigSchema, loadConfig } from '../src/config.js'
 import { configFromOptions, type SettingOptions } from '../src/options.js'
 
 const SECRET = 's'.repeat(32)
 
-/** The message of the ConfigError that these options cause. */
+/** Message of the ConfigError that these options cause. */
 function problemOf (options: object): string {
   try {
     configFromOptions(options as SettingOptions)
@@ -55,7 +55,7 @@ t.test('every setting but those of the process is an option', async (t) => {
   t.strictSame(Object.keys(ConfigSchema.properties).filter((name) => !isOption(name)), ['PORT', 'HOST', 'NODE_ENV', 'LOG_LEVEL', 'OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_SERVICE_NAME'])
 })
 
-t.test('a wrong option is named by its own name, in the sentence of the setting', async (t) => {
+t.test('the error about a wrong option has the sentence of the setting, with the name of the option', async (t) => {
   for (const [options, message] of [
     [{ tokenSecret: SECRET }, 'tokenSecret needs apiKeys: without a key anybody could have a token minted'],
     [{ resultsFrom: 'backend' }, 'resultsFrom=backend needs apiKeys: without a key nobody is known to be a backend'],

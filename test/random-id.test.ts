@@ -1,14 +1,14 @@
-// Names of clients and requests: of one form, and none comes twice.
+// Ids of clients and requests: one form, and no id twice.
 import t from 'tap'
 import { shortId } from '../src/random-id.js'
 
-t.test('twelve hexadecimal digits, others each time, also where the stock of random bytes ends', async (t) => {
+t.test('every id has twelve hexadecimal digits and is unique, even when the stock of random bytes ends', async (t) => {
   const ids = Array.from({ length: 5_000 }, shortId)
   t.equal(new Set(ids).size, ids.length)
   t.ok(ids.every((id) => /^[0-9a-f]{12}$/.test(id)))
 })
 
-t.test('every digit has every value', async (t) => {
+t.test('every digit of an id takes every value', async (t) => {
   const seen = Array.from({ length: 12 }, () => new Set<string>())
   for (let n = 0; n < 2_000; n++) [...shortId()].forEach((digit, place) => seen[place]!.add(digit))
   t.strictSame(seen.map(({ size }) => size), Array.from({ length: 12 }, () => 16))

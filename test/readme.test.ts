@@ -1,4 +1,4 @@
-// Facts in the documentation against the code: settings, errors, close codes, events, endpoints; and every link against its target.
+// Facts of the documentation against the code: settings, errors, close codes, events, endpoints; and links against their targets.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
@@ -11,7 +11,7 @@ import { ROOT } from '../src/root.js'
 
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8')
 
-/** The cells of a table's rows, found by the titles of its columns, as many of them as are given. */
+/** Cells of the rows of a table, which is found by the titles of its first columns. */
 function table (file: string, ...titles: string[]): string[][] {
   const lines = read(file).split('\n')
   const top = lines.findIndex((line) => line.startsWith(`| ${titles.join(' | ')} |`))
@@ -24,7 +24,7 @@ interface Setting { default?: unknown, description: string }
 const settings = Object.entries(ConfigSchema.properties as Record<string, Setting>).map(([name, { default: fallback = '–', description }]) =>
   [`\`${name}\``, String(fallback), description])
 
-t.test('the settings, each with its default and what it means', async (t) => {
+t.test('the settings are documented, each with its default and its meaning', async (t) => {
   t.strictSame(table('docs/reference/settings.md', 'Variable', 'Default', 'Meaning'), settings)
   const portuguese = table('docs/reference/settings.pt-BR.md', 'Variável', 'Padrão', 'Significado')
   t.strictSame(portuguese.map(([name, fallback]) => [name, fallback]), settings.map(([name, fallback]) => [name, fallback]))
@@ -34,12 +34,12 @@ t.test('the settings, each with its default and what it means', async (t) => {
 t.test('.env.example names every setting once, with its default, and no other', async (t) => {
   const lines = [...read('.env.example').matchAll(/^#?([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [`\`${name}\``, value])
   t.strictSame(lines.map(([name]) => name), settings.map(([name]) => name))
-  // LOG_LEVEL has no default of its own; the file shows the one of development.
+  // LOG_LEVEL has no fixed default; the file shows the default of development.
   const shown = ([name, fallback]: string[]) => fallback !== '–' ? fallback : name === '`LOG_LEVEL`' ? 'debug' : ''
   t.strictSame(lines.map(([, value]) => value), settings.map(shown))
 })
 
-t.test('the errors, with status and whether a retry can help', async (t) => {
+t.test('the errors are documented with status, retryability and sentence', async (t) => {
   const errors = Object.entries(ERRORS).map(([code, { status, retryable, message }]) => ({ code: `\`${code}\``, status: String(status), retryable, message }))
   t.strictSame(table('docs/reference/errors.md', 'Code', 'HTTP status', 'Retryable', 'Sentence'),
     errors.map(({ code, status, retryable, message }) => [code, status, retryable ? 'yes' : 'no', message]))
@@ -47,24 +47,24 @@ t.test('the errors, with status and whether a retry can help', async (t) => {
     errors.map(({ code, status, retryable }) => [code, status, retryable ? 'sim' : 'não']))
 })
 
-t.test('the close codes, with the reason that a client sees', async (t) => {
+t.test('the close codes are documented with their reasons', async (t) => {
   const closes = Object.values(CLOSE).map(({ code, reason }) => [String(code), reason])
   t.strictSame(table('docs/reference/close-codes.md', 'Code', 'Reason').map((row) => row.slice(0, 2)), closes)
   t.strictSame(table('docs/reference/close-codes.pt-BR.md', 'Código', 'Motivo').map((row) => row.slice(0, 2)), closes)
 })
 
-t.test('the events', async (t) => {
+t.test('the events are documented', async (t) => {
   const events = EVENT_TYPES.map((type) => `\`${type}\``)
   t.strictSame(table('docs/reference/events.md', 'Event', 'Sent by').map(([event]) => event), events)
   t.strictSame(table('docs/reference/events.pt-BR.md', 'Evento', 'Quem envia').map(([event]) => event), events)
 })
 
-t.test('the frames that are no events', async (t) => {
+t.test('the other frames are documented', async (t) => {
   const protocol = read('docs/protocol.md')
   for (const type of [...RESERVED_TYPES].filter((type) => !(type in EVENTS))) t.ok(protocol.includes(`\`${type}\``), type)
 })
 
-t.test('the endpoints', async (t) => {
+t.test('the endpoints are documented', async (t) => {
   const { paths } = parse(read('openapi.yaml')) as { paths: Record<string, Record<string, { operationId: string }>> }
   const operations = Object.entries(paths).flatMap(([url, methods]) => Object.entries(methods).map(([method, { operationId }]) =>
     ({ operationId, request: `\`${method.toUpperCase()} ${url.replace(/\{(\w+)\}/g, ':$1')}\`` })))
@@ -76,10 +76,10 @@ t.test('the endpoints', async (t) => {
   }
 })
 
-/** Outside of code, which may show brackets and hashes of its own. */
+/** Text of a page without its code blocks, which may hold brackets and hashes. */
 const prose = (file: string) => read(file).replace(/^```[^]*?^```$/gm, '')
 
-/** The anchors that GitHub gives to the headings of a file. */
+/** Anchors that GitHub gives to the headings of a file. */
 function anchorsOf (file: string): string[] {
   return [...prose(file).matchAll(/^#+ (.+)$/gm)].map(([, heading]) => heading!.toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, '').replaceAll(' ', '-'))
 }
@@ -91,7 +91,7 @@ const markdown = [
   ...FOLDERS.flatMap((folder) => readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.md')).map((name) => join(folder, name)))
 ]
 
-t.test('every relative link leads to a file, and to a heading in it where it names one', async (t) => {
+t.test('every relative link leads to an existing file, and to an existing heading if it has an anchor', async (t) => {
   let checked = 0
   for (const file of markdown) {
     for (const [, link] of prose(file).matchAll(/\]\(([^)\s]+)\)/g)) {
@@ -106,12 +106,12 @@ t.test('every relative link leads to a file, and to a heading in it where it nam
   t.ok(checked > 200, `${checked} links`)
 })
 
-t.test('no page uses a word that stands for no noun', async (t) => {
-  // The changelog keeps the words of its time.
+t.test('no page uses vague words such as whoever', async (t) => {
+  // The changelog is not rewritten.
   for (const file of markdown.filter((file) => file !== 'CHANGELOG.md')) t.notMatch(prose(file), /\bwhoever\b|\bwhatever\b|what becomes of|hears? of\b|\b(is|are) told\b/i, file)
 })
 
-t.test('every page under docs/ can be reached from the README by links', async (t) => {
+t.test('links lead from the README to every page under docs/', async (t) => {
   const reached = new Set<string>()
   const queue = ['README.md', 'README.pt-BR.md']
   for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
@@ -123,7 +123,7 @@ t.test('every page under docs/ can be reached from the README by links', async (
   t.strictSame(markdown.filter((file) => file.startsWith('docs/') && !reached.has(file)), [])
 })
 
-t.test('the tutorial calls what is on the playground by its name', async (t) => {
+t.test('the tutorial uses the texts of the playground', async (t) => {
   const { TEXTS } = await import(join(ROOT, 'pages/playground/texts.js')) as { TEXTS: Record<'en' | 'pt', Record<string, string>> }
   for (const [file, language] of [['docs/tutorial.md', 'en'], ['docs/tutorial.pt-BR.md', 'pt']] as const) {
     const known = Object.values(TEXTS[language]).map((text) => text.replace(' {amount}', ''))

@@ -1,4 +1,4 @@
-// The SDK: generated from the contract as it is, and doing what docs/sdk.md shows, against a server.
+// SDK: generated from the current contract, and used against a server as in docs/sdk.md.
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -23,21 +23,21 @@ async function serve (t: Test) {
   return { url, baseUrl, payments: createPaymentClient({ baseUrl, apiKey: KEY }) }
 }
 
-t.test('what is generated is current', async (t) => {
+t.test('the generated files are current', async (t) => {
   const files = await sdkFiles()
   t.strictSame([...files.keys()].sort(), ['index.d.ts', 'index.js', 'schema.d.ts'])
   for (const [name, expected] of files) t.ok(read(join('sdk', name)) === expected, `sdk/${name}: run \`npm run sdk\``)
 })
 
-t.test('its package has the server\'s version, and depends on what was tested', async (t) => {
+t.test('the package has the version of the server, and depends on the tested version of openapi-fetch', async (t) => {
   const { version, dependencies } = JSON.parse(read('sdk/package.json'))
   t.equal(version, VERSION)
   const { devDependencies } = JSON.parse(read('package.json'))
   t.strictSame(dependencies, { 'openapi-fetch': devDependencies['openapi-fetch'] })
-  for (const language of ['python', 'php']) t.ok(read(`sdk/generators/${language}.yaml`).includes(`ersion: ${VERSION}\n`), `${language} has the same`)
+  for (const language of ['python', 'php']) t.ok(read(`sdk/generators/${language}.yaml`).includes(`ersion: ${VERSION}\n`), `${language} has the same version`)
 })
 
-t.test('a payment from its room to its end', async (t) => {
+t.test('the SDK runs a payment from the creation of its room to the close', async (t) => {
   const { url, payments } = await serve(t)
   const room = inRoom('r')
   const created = await payments.POST('/api/rooms', { body: { roomId: 'r' } })
@@ -51,8 +51,8 @@ t.test('a payment from its room to its end', async (t) => {
   payer.send('JOIN_ROOM', { roomId: 'r', token: minted.data!.data.token })
   t.match((await payer.next('ROOM_JOINED')).payload, { deviceId: 'phone' })
 
-  const told = await payments.POST('/api/message/room/{roomId}/broadcast', { ...room, body: { eventType: 'NEWS', message: 'm', idSeguro: 'i' } })
-  t.equal(told.data!.data.sentToClients, 2)
+  const broadcast = await payments.POST('/api/message/room/{roomId}/broadcast', { ...room, body: { eventType: 'NEWS', message: 'm', idSeguro: 'i' } })
+  t.equal(broadcast.data!.data.sentToClients, 2)
   await shop.next('NEWS')
   const published = await payments.POST('/api/rooms/{roomId}/events', { ...room, body: { type: 'PAYMENT_SUCCESS', payload: { transactionId: 'tx' }, id: 'psp-1' } })
   t.match(published.data!.data, { seq: 2, duplicate: false, sentToClients: 2 })
@@ -71,7 +71,7 @@ t.test('a payment from its room to its end', async (t) => {
   await shop.next('ROOM_CLOSED')
 })
 
-t.test('a refusal is a value with a code', async (t) => {
+t.test('a refused request gives an error value with a code', async (t) => {
   const { baseUrl, payments } = await serve(t)
   const codeOf = ({ error, response }: { error?: { code: ErrorCode }, response: Response }): [number, ErrorCode | undefined] => [response.status, error?.code]
   const as = (apiKey?: string) => createPaymentClient({ baseUrl, ...(apiKey !== undefined && { apiKey }) })
@@ -87,7 +87,7 @@ t.test('a refusal is a value with a code', async (t) => {
   t.strictSame(codeOf(await payments.GET('/api/rooms/{roomId}', inRoom('r'))), [410, 'ROOM_CLOSED'])
 })
 
-t.test('what needs no key answers without one, and another fetch may be used', async (t) => {
+t.test('public routes answer without a key, and the client accepts another fetch', async (t) => {
   const { baseUrl } = await serve(t)
   const asked: string[] = []
   const open = createPaymentClient({ baseUrl, fetch: (request) => { asked.push(`${request.method} ${request.headers.get('authorization')}`); return fetch(request) } })
@@ -97,11 +97,11 @@ t.test('what needs no key answers without one, and another fetch may be used', a
   t.strictSame(asked, ['GET null', 'GET null', 'GET null'])
 })
 
-t.test('the program in docs/sdk.md compiles and says what it should', async (t) => {
+t.test('the program in docs/sdk.md compiles and prints the expected output', async (t) => {
   const { baseUrl } = await serve(t)
   const blocks = [...read('docs/sdk.md').matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, block]) => block!)
   t.ok(blocks.length >= 5)
-  // As a project that installed the package: it is found by its name, through its own exports.
+  // A project with the package installed: Node.js finds it by its name, through its exports.
   const folder = t.testdir({
     'package.json': '{"type":"module"}',
     'program.ts': blocks.join('\n'),
