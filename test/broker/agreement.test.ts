@@ -1,4 +1,4 @@
-// Both brokers tell the same story of the same events: every answer, the log and the payment's state, for any sequence of events.
+// Agreement of both brokers: for any sequence of events they give the same answers, the same log and the same payment state.
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import t from 'tap'
@@ -23,7 +23,7 @@ const event = fc.record({
   timestamp: fc.integer({ min: 1, max: 5 })
 })
 
-t.test('the same answers, log and state', { skip: withoutRedis }, async (t) => {
+t.test('both brokers give the same answers, log and state', { skip: withoutRedis }, async (t) => {
   const { url } = await startRedis(t)
   const { broker: redis, clock } = await startBroker(t, url)
   let rooms = 0
@@ -31,16 +31,16 @@ t.test('the same answers, log and state', { skip: withoutRedis }, async (t) => {
     const memory = new MemoryBroker({ logSize: LOG_SIZE, retention: RETENTION, now: () => clock.time, monotonic: () => clock.time, newEpoch: () => randomBytes(4).toString('hex') })
     const roomId = `r${++rooms}`
     const answers = await Promise.all([memory, redis].map(async (broker) => {
-      const told: unknown[] = []
+      const results: unknown[] = []
       for (const { type, payload, id, idempotencyKey, verified, timestamp } of events) {
         const draft = draftEvent({ type, payload: { roomId, ...payload }, id }, { source: verified ? 'api' : 'device', verified, timestamp, idempotencyKey })
         const answer = await broker.publish(roomId, draft, true)
-        told.push(answer instanceof Failure ? answer.code : { ...answer, epoch: '' })
+        results.push(answer instanceof Failure ? answer.code : { ...answer, epoch: '' })
       }
       const view = await broker.read(roomId, { seq: 0 })
-      if (view instanceof Failure) return [...told, view.code]
+      if (view instanceof Failure) return [...results, view.code]
       const { seq, state, recovered, entries } = view
-      return [...told, { seq, state, recovered, entries: entries.map((entry) => [entry.seq, payloadOf(entry.frame).toString()]) }]
+      return [...results, { seq, state, recovered, entries: entries.map((entry) => [entry.seq, payloadOf(entry.frame).toString()]) }]
     }))
     t.strictSame(answers[1], answers[0])
   }), { numRuns: 200 })

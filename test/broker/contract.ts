@@ -1,4 +1,4 @@
-// What every broker promises, as one suite that runs over each of them unchanged.
+// Contract of every broker, as one suite that runs unchanged over each implementation.
 import type { Test } from 'tap'
 import { until } from '../until.js'
 import type { Broker, Lifetime, LogEntry, Published, RoomSummary, RoomView } from '../../src/broker/broker.js'
@@ -8,7 +8,7 @@ import { payloadOf } from '../../src/websocket/frame-writer.js'
 
 export interface ContractSubject {
   readonly broker: Broker
-  /** Lets time pass for the broker, with its ticks. */
+  /** Advances the broker's clock and runs its ticks. */
   readonly pass: (ms: number) => Promise<void>
 }
 
@@ -29,7 +29,7 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
       },
       closed: (roomId, cause) => { closed.push([roomId, cause]) },
       lost: (roomId) => { t.fail(`position lost in ${roomId}`) },
-      remoteMembers: (roomId) => { t.fail(`somebody is elsewhere in ${roomId}`) }
+      remoteMembers: (roomId) => { t.fail(`unexpected remote members in ${roomId}`) }
     })
     const announce = (roomId: string, ...clientIds: string[]) =>
       broker.announce(roomId, clientIds.map((clientId) => ({ clientId, deviceId: clientId, role: 'device1' as const })), [])
@@ -40,15 +40,15 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     return { broker, pass, seen, closed, announce, publish, published, read }
   }
 
-  t.test('a room that nobody opened does not exist', async (t) => {
+  t.test('a room that was never opened does not exist', async (t) => {
     const { broker, publish } = await subject(t)
     t.match(await broker.read('r'), { code: 'ROOM_NOT_FOUND' })
     t.match(await publish('r', {}, { create: false }), { code: 'ROOM_NOT_FOUND' })
     t.match(await broker.closeRoom('r'), { code: 'ROOM_NOT_FOUND' })
-    t.match(await broker.read('r'), { code: 'ROOM_NOT_FOUND' }, 'a refused event does not open it')
+    t.match(await broker.read('r'), { code: 'ROOM_NOT_FOUND' }, 'a refused event does not open the room')
   })
 
-  t.test('a subscription opens a room, empty, with an epoch of its own', async (t) => {
+  t.test('a subscription opens an empty room with its own epoch', async (t) => {
     const { broker, read } = await subject(t)
     await broker.subscribe('a')
     await broker.subscribe('b')
@@ -56,15 +56,15 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     t.match(a, { seq: 0, recovered: true, entries: [], state: { step: null, status: 'pending' } })
     t.ok(a.epoch)
     t.not(a.epoch, b.epoch)
-    t.equal((await read('a')).epoch, a.epoch, 'it stays the same')
+    t.equal((await read('a')).epoch, a.epoch, 'the epoch stays the same')
   })
 
-  t.test('events are numbered 1, 2, 3 … in each room of its own', async (t) => {
+  t.test('each room numbers its events 1, 2, 3 … on its own', async (t) => {
     const { published } = await subject(t)
     t.strictSame([(await published('a')).seq, (await published('a')).seq, (await published('b')).seq, (await published('a')).seq], [1, 2, 1, 3])
   })
 
-  t.test('events published at once keep the order of the calls', async (t) => {
+  t.test('concurrently published events keep the order of the calls', async (t) => {
     const { broker, publish, seen } = await subject(t)
     await broker.subscribe('r')
     const results = await Promise.all(Array.from({ length: 50 }, (_, n) => publish('r', { n })))
@@ -72,12 +72,12 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     t.strictSame(seen.map(([, { frame }]) => JSON.parse(payloadOf(frame).toString()).payload.n), Array.from({ length: 50 }, (_, n) => n))
   })
 
-  t.test('a subscribed room\'s entries are handed out once, encoded, with their origin; others are only kept', async (t) => {
+  t.test('a subscribed room delivers each entry once, encoded, with its origin; other rooms only log it', async (t) => {
     const { broker, announce, published, read, seen } = await subject(t)
     await broker.subscribe('r')
     await broker.subscribe('r')
     await announce('r', 'client_1', 'client_2', 'client_3')
-    t.equal((await published('r', { note: 'olá' })).receivers, 2, 'the members but for the sender')
+    t.equal((await published('r', { note: 'olá' })).receivers, 2, 'all members except the sender')
     t.equal((await published('quiet')).receivers, 0)
     t.equal(seen.length, 1)
     const [roomId, entry] = seen[0]!
@@ -86,7 +86,7 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     t.equal((await read('quiet')).seq, 1)
   })
 
-  t.test('after unsubscribe nothing is handed out, and the room is still there', async (t) => {
+  t.test('after unsubscribe the broker delivers no entries, and the room still exists', async (t) => {
     const { broker, published, read, seen } = await subject(t)
     await broker.subscribe('r')
     await broker.unsubscribe('r')
@@ -96,7 +96,7 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     t.equal((await read('r')).seq, 1)
   })
 
-  t.test('reading after a position gives exactly what followed, or says that it cannot', async (t) => {
+  t.test('a read after a position returns exactly the later entries, or recovered: false', async (t) => {
     const { published, read } = await subject(t)
     for (let n = 1; n <= LOG_SIZE; n++) await published('r')
     const { epoch } = await read('r')
@@ -107,20 +107,20 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     t.strictSame(await seqs(0), [true, 1, 2, 3, 4, 5])
     t.strictSame(await seqs(3), [true, 4, 5])
     t.strictSame(await seqs(5), [true])
-    t.strictSame(await seqs(6), [false, 1, 2, 3, 4, 5], 'a position from the future')
+    t.strictSame(await seqs(6), [false, 1, 2, 3, 4, 5], 'a position in the future')
     t.strictSame(await seqs(3, 'another'), [false, 1, 2, 3, 4, 5], 'another epoch')
-    t.match(await read('r', { seq: 0 }), { recovered: true, entries: { length: LOG_SIZE } }, 'everything there is')
-    t.match(await read('r', { seq: 3 }), { recovered: false, entries: { length: LOG_SIZE } }, 'a position without an epoch proves nothing')
-    t.strictSame((await read('r')).entries, [], 'nothing was asked for')
+    t.match(await read('r', { seq: 0 }), { recovered: true, entries: { length: LOG_SIZE } }, 'the complete log')
+    t.match(await read('r', { seq: 3 }), { recovered: false, entries: { length: LOG_SIZE } }, 'a position without an epoch is valid only at 0')
+    t.strictSame((await read('r')).entries, [], 'no position, no entries')
 
     await published('r')
     await published('r')
-    t.strictSame(await seqs(2), [true, 3, 4, 5, 6, 7], 'the oldest position that the trimmed log still continues')
-    t.strictSame(await seqs(1), [false, 3, 4, 5, 6, 7], 'trimmed: event 2 is gone')
+    t.strictSame(await seqs(2), [true, 3, 4, 5, 6, 7], 'the oldest position that the trimmed log still covers')
+    t.strictSame(await seqs(1), [false, 3, 4, 5, 6, 7], 'event 2 was trimmed')
     t.match(await read('r', { seq: 0 }), { recovered: false, entries: { length: LOG_SIZE } })
   })
 
-  t.test('one id is one event', async (t) => {
+  t.test('an id identifies one event', async (t) => {
     const { broker, announce, published, publish, read, seen } = await subject(t)
     await broker.subscribe('r')
     await announce('r', 'client_1', 'client_2', 'client_3')
@@ -128,15 +128,15 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     await announce('r', 'client_1')
     await published('r')
     t.match(first, { seq: 1, duplicate: false, isNew: true })
-    t.match(await published('r', { amount: 1 }, { id: 'x' }), { epoch: first.epoch, seq: 1, duplicate: true, receivers: 2, timestamp: 1000, changed: false }, 'what was answered the first time')
+    t.match(await published('r', { amount: 1 }, { id: 'x' }), { epoch: first.epoch, seq: 1, duplicate: true, receivers: 2, timestamp: 1000, changed: false }, 'the result of the first publish')
     t.match(await publish('r', { amount: 2 }, { id: 'x' }), { code: 'ID_CONFLICT' })
     await published('r', { a: 1, b: { c: 2, d: [3, 4] } }, { id: 'y' })
-    t.match(await published('r', { b: { d: [3, 4], c: 2 }, a: 1 }, { id: 'y' }), { duplicate: true }, 'the order of keys says nothing')
-    t.match(await publish('r', { b: { d: [4, 3], c: 2 }, a: 1 }, { id: 'y' }), { code: 'ID_CONFLICT' }, 'the order of items does')
+    t.match(await published('r', { b: { d: [3, 4], c: 2 }, a: 1 }, { id: 'y' }), { duplicate: true }, 'the order of keys is ignored')
+    t.match(await publish('r', { b: { d: [4, 3], c: 2 }, a: 1 }, { id: 'y' }), { code: 'ID_CONFLICT' }, 'the order of items matters')
     t.match(await publish('r', { amount: 1 }, { id: 'x', type: 'CLICKED_PROCEED' }), { code: 'ID_CONFLICT' })
-    t.equal(seen.length, 3, 'nothing was handed out twice')
+    t.equal(seen.length, 3, 'no entry was delivered twice')
     t.equal((await read('r')).seq, 3)
-    t.match(await published('other', { amount: 9 }, { id: 'x' }), { seq: 1, duplicate: false }, 'ids belong to their room')
+    t.match(await published('other', { amount: 9 }, { id: 'x' }), { seq: 1, duplicate: false }, 'ids are scoped to their room')
     for (let n = 0; n < LOG_SIZE; n++) await published('r')
     t.match(await published('r', { amount: 1 }, { id: 'x' }), { duplicate: false }, 'an id is remembered as long as its event is in the log')
   })
@@ -151,7 +151,7 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     })
   })
 
-  t.test('a room lives while somebody is subscribed, and for its retention after that', async (t) => {
+  t.test('a room lives while it has a subscription, and for its retention after the last one', async (t) => {
     const { broker, pass, published, read } = await subject(t)
     await broker.subscribe('r')
     const { epoch } = await published('r')
@@ -162,13 +162,13 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     t.equal((await read('r')).epoch, epoch, 'empty, within its retention')
     await broker.subscribe('r')
     await pass(RETENTION)
-    t.equal((await read('r')).epoch, epoch, 'somebody came back')
+    t.equal((await read('r')).epoch, epoch, 'subscribed again')
     await broker.unsubscribe('r')
     await pass(RETENTION + 1000)
     t.match(await broker.read('r'), { code: 'ROOM_NOT_FOUND' })
     const again = await published('r')
     t.equal(again.seq, 1)
-    t.not(again.epoch, epoch, 'the same name later is another log')
+    t.not(again.epoch, epoch, 'a later room with the same name has another log')
   })
 
   t.test('an event renews the retention of an empty room', async (t) => {
@@ -182,29 +182,29 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     await t.rejects(read('r'), { message: 'ROOM_NOT_FOUND' })
   })
 
-  t.test('a view says when the room began and when it will end', async (t) => {
+  t.test('a view contains the times when the room was created and when it expires', async (t) => {
     const { broker, pass, published, read } = await subject(t)
     await published('r')
     const { createdAt, expiresAt } = await read('r')
     t.equal(expiresAt - createdAt, RETENTION)
     await broker.subscribe('r')
     await pass(1000)
-    t.equal((await read('r')).expiresAt, createdAt + 1000 + RETENTION, 'put off while somebody is in it')
+    t.equal((await read('r')).expiresAt, createdAt + 1000 + RETENTION, 'postponed while the room has a subscription')
   })
 
-  t.test('a request\'s key and an event\'s id are two name spaces', async (t) => {
+  t.test('an idempotency key and an event id are separate name spaces', async (t) => {
     const { broker, published } = await subject(t)
     await published('r', {}, { id: 'x' })
     const keyed = (message: string, timestamp: number, hasServerTimestamp = true) => broker.publish('r', draftEvent({ type: 'NOTE', payload: { roomId: 'r', message, timestamp } }, {
       source: 'api', timestamp, idempotencyKey: 'x', hasServerTimestamp
     }), true)
     t.match(await keyed('same', 1), { seq: 2, duplicate: false })
-    t.match(await keyed('same', 2), { seq: 2, isNew: false, duplicate: false, timestamp: 1 }, 'the first answer; what is said counts, not the time that was put into it')
+    t.match(await keyed('same', 2), { seq: 2, isNew: false, duplicate: false, timestamp: 1 }, 'the first result; the content counts, not the timestamp that the server added')
     t.match(await keyed('other', 3), { code: 'ID_CONFLICT' })
-    t.match(await keyed('same', 4, false), { code: 'ID_CONFLICT' }, 'a time that the sender put in counts')
+    t.match(await keyed('same', 4, false), { code: 'ID_CONFLICT' }, 'a timestamp from the sender counts')
   })
 
-  t.test('a verified result outranks a claim, and stays', async (t) => {
+  t.test('a verified result overrides a claim and is not overridden by one', async (t) => {
     const { broker, published, read } = await subject(t)
     await published('r', { amount: 1 }, { type: 'PAYMENT_SUCCESS' })
     await broker.publish('r', draftEvent({ type: 'PAYMENT_ERROR', payload: { roomId: 'r', code: '51' } }, { source: 'api', verified: true, timestamp: 2 }), true)
@@ -212,7 +212,7 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     t.match((await read('r')).state, { status: 'failed', outcome: { code: '51', verified: true } })
   })
 
-  t.test('a room that was created is there before anyone comes, once', async (t) => {
+  t.test('a created room exists before its first member, and cannot be created twice', async (t) => {
     const { broker, published, read } = await subject(t)
     const lifetime = notFailed(await broker.createRoom('r')) as Lifetime
     t.equal(lifetime.expiresAt - lifetime.createdAt, RETENTION)
@@ -221,21 +221,21 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     t.equal((await read('r')).createdAt, lifetime.createdAt)
   })
 
-  t.test('who may not create a room subscribes to one that is there, and is told where there is none', async (t) => {
+  t.test('a subscription without create succeeds on an existing room and fails on a missing or closed one', async (t) => {
     const { broker, published, seen, closed } = await subject(t)
     t.match(await broker.subscribe('r', false), { code: 'ROOM_NOT_FOUND' })
-    t.match(await broker.read('r'), { code: 'ROOM_NOT_FOUND' }, 'nothing was created by asking')
+    t.match(await broker.read('r'), { code: 'ROOM_NOT_FOUND' }, 'the refused subscription created no room')
     notFailed(await broker.createRoom('r'))
     t.equal(await broker.subscribe('r', false), undefined)
     await published('r')
     t.equal(seen.length, 1)
     t.equal(await broker.closeRoom('r'), undefined)
-    // Until then its subscription is still there.
-    await until('the end is told', () => closed.length === 1)
+    // Until then the subscription remains.
+    await until('the listener receives the close of the room', () => closed.length === 1)
     t.match(await broker.subscribe('r', false), { code: 'ROOM_CLOSED' })
   })
 
-  t.test('a room with a ttl ends then, occupied or not, and says so', async (t) => {
+  t.test('a room with a ttl expires at its deadline, occupied or not, and the listener receives the expiry', async (t) => {
     const { broker, pass, published, publish, read, closed } = await subject(t)
     for (const roomId of ['occupied', 'empty']) {
       const { createdAt, expiresAt } = notFailed(await broker.createRoom(roomId, RETENTION * 2)) as Lifetime
@@ -244,7 +244,7 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     await broker.subscribe('occupied')
     await published('occupied')
     await pass(RETENTION * 2 - 1000)
-    t.equal((await read('empty')).seq, 0, 'kept for all of its time, though it is longer than the retention')
+    t.equal((await read('empty')).seq, 0, 'kept until its deadline, which is later than the retention')
     await pass(2000)
     t.match(await broker.read('occupied'), { code: 'ROOM_CLOSED' })
     t.match(await broker.read('empty'), { code: 'ROOM_CLOSED' })
@@ -252,7 +252,7 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     t.match(await publish('occupied'), { code: 'ROOM_CLOSED' })
   })
 
-  t.test('closing ends a room for everyone, and a late event does not open it again', async (t) => {
+  t.test('closing ends a room for all members, and a late event does not reopen it', async (t) => {
     const { broker, pass, published, publish, read, seen, closed } = await subject(t)
     await broker.subscribe('r')
     const { epoch } = await published('r')
@@ -265,11 +265,11 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     t.match(await broker.closeRoom('r'), { code: 'ROOM_CLOSED' })
     t.equal(seen.length, 1)
     notFailed(await broker.createRoom('r'))
-    t.not((await read('r')).epoch, epoch, 'created again it is another room')
+    t.not((await read('r')).epoch, epoch, 'a room created again has another epoch')
     await broker.closeRoom('r')
-    t.equal(closed.length, 1, 'nobody was in it')
+    t.equal(closed.length, 1, 'the room had no subscription')
     await pass(RETENTION + 1000)
-    t.match(await published('r'), { seq: 1 }, 'after the retention the name is free')
+    t.match(await published('r'), { seq: 1 }, 'the name is free after the retention')
   })
 
   t.test('rooms are listed from the oldest to the newest, page by page', async (t) => {
@@ -287,11 +287,11 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     ])
     await broker.closeRoom('c')
     const second = await page(3, first.cursor)
-    t.strictSame(second.rooms.map(({ roomId }) => roomId), ['d'], 'also where the last room of the page before is gone')
+    t.strictSame(second.rooms.map(({ roomId }) => roomId), ['d'], 'the cursor works although the last room of the previous page is gone')
     t.equal(second.cursor, undefined)
   })
 
-  t.test('it is ready', async (t) => {
+  t.test('a new broker is ready', async (t) => {
     t.equal((await subject(t)).broker.ready(), true)
   })
 }

@@ -1,14 +1,14 @@
-// The wall clock is put back and forward over a client that reconnects.
+// Steps of the wall clock, back and forward, in a client that reconnects.
 import t from 'tap'
 import { FakeServer } from '../client/fake-server.js'
 import { STEPS } from './steps.js'
 
-t.test('a client waits as long as after a first failure only where a link held for ten seconds', async (t) => {
+t.test('a client resets its reconnect delay only after a connection of ten seconds', async (t) => {
   for (const { name, by, andBack } of STEPS) {
     let off = 0
     const server = new FakeServer()
     server.connect({ random: () => 0.999999, socketAttempts: Infinity, now: () => server.clock.now + off })
-    /** @returns how long the client waits after a link that held for so long, while the clock was set */
+    /** @returns the reconnect delay after a connection of this length, during which the clock was set */
     const waitAfter = async (ms: number) => {
       off = 0
       await server.clock.advance(10)

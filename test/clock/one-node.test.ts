@@ -1,4 +1,4 @@
-// The wall clock is put back and forward over everything that lasts on one node: nothing begins, ends, is refused or is kept because of it.
+// Steps of the wall clock, back and forward, under every duration of one node: they begin, end, refuse and retain nothing.
 import { once } from 'node:events'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -9,7 +9,7 @@ import { event, KEY, MINUTE, start, START, STEPS, tick, TOKENS, wall, type Timer
 
 const TIMERS: readonly Timer[] = [
   {
-    what: 'REST requests are refused for the rest of a second, no more and no less',
+    what: 'REST requests over the limit are refused for exactly the rest of the second',
     env: { REQUESTS_PER_SECOND: '2' },
     holds: async (t, { rest, step, pass }) => {
       const ask = async () => (await rest('GET', '/api/server/status')).status
@@ -23,14 +23,14 @@ const TIMERS: readonly Timer[] = [
     }
   },
   {
-    what: 'messages of a socket are refused until one more is due',
+    what: 'messages over the limit of a socket are refused until the next one is due',
     env: { MESSAGES_PER_SECOND: '1', MESSAGES_BURST: '2' },
     holds: async (t, { connect, step, pass }) => {
       const phone = await connect()
       const send = async (id: string) => {
         phone.send('CLICKED_PAY', { roomId: 'r' }, id)
-        // It is answered at once; whichever answer it is.
-        await until('it is answered', () => phone.frames.some(({ payload }) => payload.id === id))
+        // Answers come at once, as ACK or as ERROR.
+        await until('the message is answered', () => phone.frames.some(({ payload }) => payload.id === id))
         return phone.frames.find(({ payload }) => payload.id === id)!.type
       }
       t.strictSame([await send('a'), await send('b'), await send('c')], ['ACK', 'ACK', 'ERROR'])
@@ -56,7 +56,7 @@ const TIMERS: readonly Timer[] = [
     }
   },
   {
-    what: 'a socket has its time to join',
+    what: 'a socket has JOIN_TIMEOUT_SECONDS to join',
     env: { ...TOKENS, JOIN_TIMEOUT_SECONDS: '10' },
     holds: async (t, { app, connect, step, pass }) => {
       const peer = await connect()
@@ -70,7 +70,7 @@ const TIMERS: readonly Timer[] = [
     }
   },
   {
-    what: 'a socket and a stream that a token let in stay for as long as the token had',
+    what: 'a socket and a stream with a token stay until the token expires',
     env: TOKENS,
     holds: async (t, { app, connect, rest, step, pass }) => {
       await rest('POST', '/api/rooms', { roomId: 'r' }, KEY)
@@ -97,7 +97,7 @@ const TIMERS: readonly Timer[] = [
     }
   },
   {
-    what: 'every heartbeat pings, and a pong that is due counts',
+    what: 'every heartbeat sends a ping, and a pong in time keeps the socket open',
     env: { HEARTBEAT_SECONDS: '25' },
     holds: async (t, { connect, step, pass }) => {
       const peer = await connect()
@@ -106,13 +106,13 @@ const TIMERS: readonly Timer[] = [
       step()
       pass(25_000)
       mock.timers.tick(25_000)
-      await until('it is pinged', () => pings === 1)
+      await until('the server sent a ping', () => pings === 1)
       await peer.settled()
       t.equal(peer.socket.readyState, 1)
     }
   },
   {
-    what: 'a device is away unnoticed for its grace',
+    what: 'the departure of a member is announced after PRESENCE_GRACE_SECONDS',
     env: { PRESENCE_GRACE_SECONDS: '1' },
     holds: async (t, { connect, step, pass }) => {
       const [shop, phone] = [await connect(), await connect()]
@@ -144,7 +144,7 @@ const TIMERS: readonly Timer[] = [
     }
   },
   {
-    what: 'a room that somebody is in is kept, and begins its retention when they leave',
+    what: 'an occupied room is kept, and its retention begins when the last member leaves',
     env: { ROOM_RETENTION_SECONDS: '60' },
     holds: async (t, { app, connect, rest, step, pass }) => {
       const peer = await connect()
@@ -163,7 +163,7 @@ const TIMERS: readonly Timer[] = [
     }
   },
   {
-    what: 'a room with a deadline ends then, keeps the one that was told, and is remembered for a retention',
+    what: 'a room with a deadline ends at that time, keeps its announced expiresAt, and is remembered for its retention',
     env: { ROOM_RETENTION_SECONDS: '60' },
     holds: async (t, { app, connect, rest, step, pass }) => {
       const { data: { expiresAt } } = await rest('POST', '/api/rooms', { roomId: 'r', ttlSeconds: 300 })
@@ -187,7 +187,7 @@ const TIMERS: readonly Timer[] = [
     }
   },
   {
-    what: 'a room that was closed is remembered for a retention',
+    what: 'a closed room is remembered for its retention',
     env: { ROOM_RETENTION_SECONDS: '60' },
     holds: async (t, { app, rest, step, pass }) => {
       await rest('POST', '/api/rooms', { roomId: 'r' })
@@ -214,7 +214,7 @@ const TIMERS: readonly Timer[] = [
     }
   },
   {
-    what: 'uptime only grows, and what is told is the wall clock\'s time',
+    what: 'uptime only grows, and reported timestamps are those of the wall clock',
     holds: async (t, { connect, rest, step, pass }) => {
       const peer = await connect()
       await peer.join('r')
@@ -233,7 +233,7 @@ for (const { what, env, holds } of TIMERS) {
   t.test(what, async (t) => {
     for (const step of STEPS) {
       await t.test(step.name, async (t) => {
-        // Begun before the app, so that its intervals are these; its timers for single things are real.
+        // Enabled before the app starts, so that its intervals are mocked; its one-shot timers are real.
         mock.timers.enable({ apis: ['setInterval'] })
         try {
           await holds(t, await start(t, step, env))

@@ -1,4 +1,4 @@
-// The wall clock of one node, and that of Redis, are put back and forward: what the nodes share begins and ends as on one clock.
+// Steps of the wall clock of one node, and of Redis: the state that nodes share begins and ends as on one clock.
 import t, { type Test } from 'tap'
 import { BEAT_INTERVAL } from '../../src/broker/redis/nodes.js'
 import { SWEEP_INTERVAL } from '../../src/broker/redis/redis-broker.js'
@@ -9,14 +9,14 @@ import { startRedis, withoutRedis, type RedisServer } from '../redis.js'
 import { until } from '../until.js'
 import { DAY, dateNow, event, MINUTE, start, STEPS, type Step, type Timer } from './steps.js'
 
-// 36 pairs of nodes, each of which waits about a second until it is ready.
+// 36 pairs of nodes, each of which takes about a second to become ready.
 t.setTimeout(600_000)
 
-t.test('over Redis', { skip: withoutRedis }, async (t) => {
+t.test('durations over Redis ignore steps of the wall clock', { skip: withoutRedis }, async (t) => {
   const redis = await startRedis(t)
   let count = 0
 
-  /** A node whose wall clock will be off, and another one on Redis' time. Their monotonic clocks move with `pass`, that of Redis by itself. */
+  /** Starts a node whose wall clock will be off, and another one on Redis' time. Their monotonic clocks move with `pass`, that of Redis by itself. */
   const nodes = async (t: Test, step: Step, env: Record<string, string> = {}) => {
     const prefix = `clock${++count}`
     const settings = { REDIS_URL: redis.url, REDIS_PREFIX: prefix, ...env }
@@ -34,7 +34,7 @@ t.test('over Redis', { skip: withoutRedis }, async (t) => {
 
   const SHARED: ReadonlyArray<Omit<Timer, 'holds'> & { readonly holds: (t: Test, nodes: Nodes) => Promise<void> }> = [
     {
-      what: 'REST requests are refused for the rest of a second',
+      what: 'REST requests over the limit are refused for the rest of the second',
       env: { REQUESTS_PER_SECOND: '1' },
       holds: async (t, { rest, step, redis, prefix }) => {
         const ask = async () => (await rest('GET', '/api/server/status')).status
@@ -43,11 +43,11 @@ t.test('over Redis', { skip: withoutRedis }, async (t) => {
         await ask()
         const left = await redis.client.pttl(`${prefix}:rate:address:127.0.0.1`)
         t.ok(left <= 1_000, `${left} ms`)
-        await until('it is served again', async () => await ask() === 200)
+        await until('the request is served again', async () => await ask() === 200)
       }
     },
     {
-      what: 'an empty room is kept for its retention, whichever node looks at it',
+      what: 'an empty room is kept for its retention, for reads on either node',
       env: { ROOM_RETENTION_SECONDS: '60' },
       holds: async (t, { app, rest, restOfOther, step, redis, room }) => {
         await rest('POST', '/api/rooms/r/events', event)
@@ -65,12 +65,12 @@ t.test('over Redis', { skip: withoutRedis }, async (t) => {
       }
     },
     {
-      what: 'a room with a deadline ends then, on both nodes',
+      what: 'a room with a deadline ends at that time, on both nodes',
       holds: async (t, { app, connect, rest, restOfOther, step, pass, redis }) => {
         const before = await redisTime(redis)
         step()
         const { data: { expiresAt } } = await rest('POST', '/api/rooms', { roomId: 'r', ttlSeconds: 3 })
-        t.ok(expiresAt >= before + 3_000 && expiresAt <= await redisTime(redis) + 3_000, 'it is told by the clock of Redis')
+        t.ok(expiresAt >= before + 3_000 && expiresAt <= await redisTime(redis) + 3_000, 'expiresAt is a time of the clock of Redis')
         const peer = await connect()
         await peer.join('r')
         await app.broker.tick()
@@ -78,11 +78,11 @@ t.test('over Redis', { skip: withoutRedis }, async (t) => {
         pass(3_000)
         await app.broker.tick()
         t.equal((await peer.next('ROOM_CLOSED')).payload.reason, 'expired')
-        await until('it is over for both', async () => (await rest('GET', '/api/rooms/r')).status === 410 && await restOfOther('/api/rooms/r') === 410)
+        await until('the room has ended on both nodes', async () => (await rest('GET', '/api/rooms/r')).status === 410 && await restOfOther('/api/rooms/r') === 410)
       }
     },
     {
-      what: 'a room that was closed is remembered',
+      what: 'a closed room is remembered',
       holds: async (t, { rest, restOfOther, step }) => {
         await rest('POST', '/api/rooms', { roomId: 'r' })
         await rest('DELETE', '/api/rooms/r')
@@ -92,7 +92,7 @@ t.test('over Redis', { skip: withoutRedis }, async (t) => {
       }
     },
     {
-      what: 'an occupied room is kept from its end, its position is compared, the index is swept, and the node says that it lives',
+      what: 'a node with an occupied room renews its retention, checks its position, sweeps the index and sends its heartbeat',
       env: { ROOM_RETENTION_SECONDS: '60' },
       holds: async (t, { app, other, connect, rest, step, pass, redis, room, registry, index, prefix }) => {
         const peer = await connect()
@@ -108,14 +108,14 @@ t.test('over Redis', { skip: withoutRedis }, async (t) => {
         await redis.client.del(registry)
         await redis.client.pexpire(room, 30_000)
         await app.broker.tick()
-        t.equal(await redis.client.zcard(registry), 1, 'a sign of life')
+        t.equal(await redis.client.zcard(registry), 1, 'a heartbeat')
         t.ok(await redis.client.pttl(room) > 30_000, 'kept')
-        t.equal(peer.events.length, 1, 'the event that was missed')
+        t.equal(peer.events.length, 1, 'the missed event')
         t.equal(await redis.client.zscore(index, 'gone'), null, 'swept')
       }
     },
     {
-      what: 'a node is given up twenty seconds after its last sign of life',
+      what: 'a node counts as dead twenty seconds after its last heartbeat',
       holds: async (t, { app, other, connect, step, pass, redis, registry }) => {
         const [watch, far] = [await connect(), await Peer.inject(t, other)]
         watch.send('JOIN_ROOM', { roomId: 'r', deviceId: 'shop', presence: true })
@@ -125,7 +125,7 @@ t.test('over Redis', { skip: withoutRedis }, async (t) => {
         step()
         for (let time = BEAT_INTERVAL; time < 20_000; time += BEAT_INTERVAL) {
           pass(BEAT_INTERVAL)
-          // The other one's clock stands still: it does not say so again.
+          // The clock of the other node stands still: it sends no more heartbeats.
           await redis.client.del(registry)
           await app.broker.tick()
         }
@@ -145,13 +145,13 @@ t.test('over Redis', { skip: withoutRedis }, async (t) => {
     })
   }
 
-  t.test('where the clock of Redis is put back, no request is refused and no node listed for so long', async (t) => {
+  t.test('after the clock of Redis is put back, no request is refused and no dead node listed for the length of the step', async (t) => {
     for (const behind of [MINUTE, DAY]) {
       const { app, rest, pass, registry, prefix } = await nodes(t, STEPS[0]!, { REQUESTS_PER_SECOND: '1' })
       const ask = async () => (await rest('GET', '/api/server/status')).status
       await ask()
       const key = `${prefix}:rate:address:127.0.0.1`
-      // What was written before then has all of its time still before it, and the step as well.
+      // Expiry times written before the step lie ahead by their full duration plus the step.
       await redis.client.set(key, '100', 'PX', 1_000 + behind)
       await redis.client.zadd(registry, String(await redisTime(redis) + 15_000 + behind), 'a node that died')
       t.equal(await ask(), 200)

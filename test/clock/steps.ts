@@ -7,7 +7,7 @@ import { Peer } from '../peer.js'
 
 export const [MINUTE, DAY] = [60_000, 86_400_000]
 
-export interface Step { readonly name: string, readonly by: number, /** It is put right again as soon as time passes. */ readonly andBack?: boolean }
+export interface Step { readonly name: string, readonly by: number, /** Set right again as soon as time passes. */ readonly andBack?: boolean }
 export const STEPS: readonly Step[] = [
   { name: 'a minute back', by: -MINUTE },
   { name: 'a minute forward', by: MINUTE },
@@ -17,7 +17,7 @@ export const STEPS: readonly Step[] = [
   { name: 'a day forward, and back again', by: DAY, andBack: true }
 ]
 
-// Time stands still unless it is moved, for whatever reads the wall clock in this process.
+// Time stands still unless the test moves it, for all reads of the wall clock in this process.
 export const START = Date.UTC(2026, 10, 24)
 export const clock = { passed: 0, off: 0 }
 export const wall = (): number => START + clock.passed + clock.off
@@ -29,16 +29,16 @@ export const API_KEY = 'key'
 export const KEY = { authorization: `Bearer ${API_KEY}` }
 export const TOKENS = { TOKEN_SECRET: 'a secret with at least 32 bytes of it', API_KEYS: API_KEY }
 
-/** An app whose wall clock is off by nothing yet. Its monotonic clock begins elsewhere, as a real one does. */
+/** Starts an app whose wall clock is not off yet. Its monotonic clock begins elsewhere, as a real one does. */
 export async function start (t: Test, step: Step, env: Record<string, string> = {}) {
   clock.off = clock.passed = 0
   const { app } = await build(t, { env, monotonic: () => 5_000 + clock.passed })
   return {
     app,
     connect: () => Peer.inject(t, app),
-    /** The wall clock is set. */
+    /** Sets the wall clock. */
     step: () => { clock.off = step.by },
-    /** Time passes. */
+    /** Advances time. */
     pass: (ms: number) => {
       if (step.andBack) clock.off = 0
       clock.passed += ms
@@ -58,7 +58,7 @@ export interface Timer {
   readonly holds: (t: Test, world: World) => Promise<void>
 }
 
-/** What is looked at about once a second, now. */
+/** Runs the checks that are due about once a second, now. */
 export async function tick (app: FastifyInstance): Promise<void> {
   mock.timers.tick(1_000)
   await app.broker.tick()

@@ -1,4 +1,4 @@
-// The log of one room: numbered, bounded, gapless, and honest about what it no longer has.
+// Log of one room: numbered, bounded, without gaps, and exact about trimmed entries.
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
@@ -16,7 +16,7 @@ function filled (size: number, events: number): EventLog {
 
 const seqs = (entries: ReadonlyArray<{ seq: number }>): number[] => entries.map(({ seq }) => seq)
 
-t.test('a new log is empty, and all of it can be had', async (t) => {
+t.test('a new log is empty and readable from the start', async (t) => {
   const log = new EventLog('e1', 3, new FrameWriter())
   t.equal(log.seq, 0)
   t.strictSame(log.readAfter({ seq: 0 }), { recovered: true, entries: [] })
@@ -25,7 +25,7 @@ t.test('a new log is empty, and all of it can be had', async (t) => {
   t.equal(log.find(draft(1, 'a')), undefined)
 })
 
-t.test('an event gets the next number, is encoded with it, and keeps its epoch and its origin', async (t) => {
+t.test('an appended event gets the next number, is encoded with it, and keeps its epoch and its origin', async (t) => {
   const log = new EventLog('e1', 3, new FrameWriter())
   for (const seq of [1, 2, 3, 4, 5]) {
     const event = draft(seq, `id ${seq}`)
@@ -36,13 +36,13 @@ t.test('an event gets the next number, is encoded with it, and keeps its epoch a
   }
 })
 
-t.test('no more than its size is kept, and the oldest goes first', async (t) => {
-  for (const [size, events, kept] of [[1, 1, [1]], [1, 5, [5]], [3, 3, [1, 2, 3]], [3, 4, [2, 3, 4]], [3, 9, [7, 8, 9]]] as const) {
-    t.strictSame(seqs(filled(size, events).readAfter({ epoch: 'gone', seq: 0 }).entries), kept, `${events} events in a log of ${size}`)
+t.test('a log keeps as many entries as its size and drops the oldest first', async (t) => {
+  for (const [size, events, remaining] of [[1, 1, [1]], [1, 5, [5]], [3, 3, [1, 2, 3]], [3, 4, [2, 3, 4]], [3, 9, [7, 8, 9]]] as const) {
+    t.strictSame(seqs(filled(size, events).readAfter({ epoch: 'gone', seq: 0 }).entries), remaining, `${events} events in a log of ${size}`)
   }
 })
 
-t.test('reading after a position gives what followed, or everything and the word that it is not a recovery', async (t) => {
+t.test('a read after a position returns the later entries, or all entries with recovered: false', async (t) => {
   const log = filled(3, 5)
   for (const [epoch, seq, recovered, entries] of [
     ['e1', 5, true, []],
@@ -63,18 +63,18 @@ t.test('reading after a position gives what followed, or everything and the word
     const read = log.readAfter({ epoch, seq })
     t.strictSame([read.recovered, seqs(read.entries)], [recovered, entries], `after ${epoch} ${seq}`)
   }
-  t.match(filled(3, 3).readAfter({ seq: 0 }), { recovered: true, entries: { length: 3 } }, 'from the beginning needs no epoch')
-  t.match(filled(3, 3).readAfter({ epoch: 'e0', seq: 0 }), { recovered: false, entries: { length: 3 } }, 'but another epoch\'s beginning is not ours')
+  t.match(filled(3, 3).readAfter({ seq: 0 }), { recovered: true, entries: { length: 3 } }, 'position 0 needs no epoch')
+  t.match(filled(3, 3).readAfter({ epoch: 'e0', seq: 0 }), { recovered: false, entries: { length: 3 } }, 'position 0 of another epoch is not recovered')
 })
 
-t.test('what was read stays as it was read', async (t) => {
+t.test('an append does not change the result of an earlier read', async (t) => {
   const log = filled(2, 2)
   const [recovered, all] = [log.readAfter({ seq: 0 }), log.readAfter({ epoch: 'e0', seq: 0 })]
   log.append(draft(3))
   t.strictSame([seqs(recovered.entries), seqs(all.entries)], [[1, 2], [1, 2]])
 })
 
-t.test('a replay hands out the very bytes of the first time', async (t) => {
+t.test('a replay returns the bytes of the first delivery', async (t) => {
   const log = new EventLog('e1', 3, new FrameWriter())
   const first = log.append(draft(1, 'a'))
   t.strictSame(log.readAfter({ seq: 0 }).entries[0]!.frame, first.frame)
@@ -85,9 +85,9 @@ t.test('a key is remembered for exactly as long as its entry', async (t) => {
   const event = draft(1, 'a')
   log.append(event, 3)
   t.strictSame(log.find(event), { known: { seq: 1, timestamp: 1001, receivers: 3 }, key: event.keys![0] })
-  t.equal(log.find(draft(9, 'a')), 'conflict', 'the same id for something else')
+  t.equal(log.find(draft(9, 'a')), 'conflict', 'the same id with another payload')
   t.equal(log.find(draft(1, 'b')), undefined)
-  t.equal(log.find(draft(1)), undefined, 'without an id every event is new')
+  t.equal(log.find(draft(1)), undefined, 'an event without an id is always new')
   log.append(draft(2))
   t.match(log.find(event), { known: { seq: 1 } })
   log.append(draft(3))
@@ -97,7 +97,7 @@ t.test('a key is remembered for exactly as long as its entry', async (t) => {
   for (const id of ['toString', '__proto__', 'constructor']) t.equal(log.find(draft(1, id)), undefined, id)
 })
 
-t.test('an event is known by each of its keys, and the request comes first', async (t) => {
+t.test('an event is found by each of its keys, the idempotency key first', async (t) => {
   const log = new EventLog('e1', 2, new FrameWriter())
   const keyed = (id: string, idempotencyKey: string, n = 1) => draftEvent({ type: 'CLICKED_PAY', payload: { roomId: 'r', n }, id }, { source: 'device', timestamp: 1, idempotencyKey })
   log.append(keyed('a', 'k'))
@@ -107,22 +107,22 @@ t.test('an event is known by each of its keys, and the request comes first', asy
   t.equal(log.find(keyed('a', 'another', 2)), 'conflict')
   log.append(draft(2))
   log.append(draft(3))
-  t.equal(log.find(keyed('a', 'k')), undefined, 'both are forgotten with it')
+  t.equal(log.find(keyed('a', 'k')), undefined, 'both keys are forgotten with the entry')
 })
 
-/** The same promises over a plain list of everything that ever happened. */
+/** Reference model with the same contract, over a plain list of all events. */
 class NaiveLog {
   readonly #all: Array<{ seq: number, n: number, draft: EventDraft }> = []
   constructor (readonly epoch: string, readonly size: number) {}
 
   get seq (): number { return this.#all.length }
-  get #kept () { return this.#all.slice(-this.size) }
+  get #retained () { return this.#all.slice(-this.size) }
 
   append (n: number, draft: EventDraft): void { this.#all.push({ seq: this.seq + 1, n, draft }) }
 
   find (draft: EventDraft): object | string | undefined {
     const key = draft.keys![0]!
-    const found = this.#kept.find((entry) => entry.draft.keys?.[0]!.name === key.name)
+    const found = this.#retained.find((entry) => entry.draft.keys?.[0]!.name === key.name)
     if (!found) return undefined
     return found.draft.payload.n === draft.payload.n ? { known: { seq: found.seq, timestamp: found.draft.timestamp, receivers: 0 }, key } : 'conflict'
   }
@@ -130,26 +130,26 @@ class NaiveLog {
   readAfter (epoch: string | undefined, seq: number): { recovered: boolean, entries: Array<[seq: number, n: number]> } {
     const isOurs = epoch === undefined ? seq === 0 : epoch === this.epoch
     const missed = this.#all.filter((entry) => entry.seq > seq)
-    const recovered = isOurs && seq >= 0 && seq <= this.seq && missed.every((entry) => this.#kept.includes(entry))
-    return { recovered, entries: (recovered ? missed : this.#kept).map(({ seq, n }) => [seq, n]) }
+    const recovered = isOurs && seq >= 0 && seq <= this.seq && missed.every((entry) => this.#retained.includes(entry))
+    return { recovered, entries: (recovered ? missed : this.#retained).map(({ seq, n }) => [seq, n]) }
   }
 }
 
-t.test('whatever is appended, it behaves as a plain list would', async (t) => {
+t.test('the log behaves like a plain list for any sequence of appends', async (t) => {
   const ids = ['a', 'b', 'c', '__proto__']
   const seen = { trimmed: 0, duplicates: 0 }
   fc.assert(fc.property(fc.integer({ min: 1, max: 6 }), fc.array(fc.option(fc.constantFrom(...ids), { nil: undefined }), { maxLength: 25 }), (size, appended) => {
     const [log, model] = [new EventLog('e1', size, new FrameWriter()), new NaiveLog('e1', size)]
     for (const [n, id] of [undefined, ...appended].entries()) {
       const event = draft(n, id)
-      // As a broker does it: a key that is known is not appended again.
+      // Brokers do not append an event whose key is known.
       if (log.find(event)) seen.duplicates++
       else {
         log.append(event)
         model.append(n, event)
       }
       assert.equal(log.seq, model.seq)
-      for (const id of ids) for (const said of [n, 0, 1]) assert.deepEqual(log.find(draft(said, id)), model.find(draft(said, id)), `find ${id}`)
+      for (const id of ids) for (const number of [n, 0, 1]) assert.deepEqual(log.find(draft(number, id)), model.find(draft(number, id)), `find ${id}`)
       for (const epoch of ['e1', 'e0', undefined]) {
         for (let seq = -1; seq <= log.seq + 2; seq++) {
           const { recovered, entries } = log.readAfter({ epoch, seq })

@@ -1,4 +1,4 @@
-// The memory broker keeps the contract, and forgets what has expired.
+// Memory broker: it fulfils the broker contract and forgets expired rooms.
 import t from 'tap'
 import { MemoryBroker } from '../../../src/broker/memory/memory-broker.js'
 import { draftEvent } from '../../../src/broker/event-draft.js'
@@ -28,7 +28,7 @@ t.test('the broker contract', (t) => {
   t.end()
 })
 
-t.test('the sweep removes exactly the expired rooms and tells of each', async (t) => {
+t.test('the sweep removes exactly the expired rooms and reports each one', async (t) => {
   const { broker, changes, tick } = make()
   const publish = (roomId: string) => broker.publish(roomId, draftEvent({ type: 'CLICKED_PAY', payload: { roomId } }, { source: 'device', timestamp: 1 }), true)
   await publish('old')
@@ -45,26 +45,26 @@ t.test('the sweep removes exactly the expired rooms and tells of each', async (t
   t.equal(broker.size, 0)
 })
 
-t.test('a sweep of many rooms lets others through in between, and counts what it removed itself', async (t) => {
+t.test('a sweep of many rooms yields between batches, and counts the rooms that it removed itself', async (t) => {
   const { broker, changes, tick } = make()
   const count = 3_500
   for (let i = 0; i < count; i++) await broker.createRoom(`r${i}`, 1000)
   tick(1000)
   const [first, last] = ['r0', `r${count - 1}`]
   const swept = broker.sweep()
-  t.notOk(changes.includes(`${last} removed`), 'not all in one turn')
+  t.notOk(changes.includes(`${last} removed`), 'several turns of the event loop')
   t.ok(changes.includes(`${first} removed`))
   t.match(broker.read(last), { code: 'ROOM_CLOSED' })
-  t.match(await broker.createRoom(last, 5000), { createdAt: Number }, 'opened again meanwhile, behind the others')
+  t.match(await broker.createRoom(last, 5000), { createdAt: Number }, 'the reopened room comes after the others')
   t.equal(await swept, count - 1)
   t.equal(broker.size, 1)
   t.equal(changes.filter((change) => change.endsWith('removed')).length, count)
   tick(RETENTION)
   await broker.sweep()
-  t.equal(await broker.subscribe(first), undefined, 'all that was closed is forgotten')
+  t.equal(await broker.subscribe(first), undefined, 'all closed rooms are forgotten')
 })
 
-t.test('an ended room is gone for whoever asks before the sweep has been there', async (t) => {
+t.test('an expired room does not exist for a read before the next sweep', async (t) => {
   const { broker, changes, tick } = make()
   await broker.createRoom('r', 1000)
   await broker.createRoom('s', 1000)
@@ -76,5 +76,5 @@ t.test('an ended room is gone for whoever asks before the sweep has been there',
   t.match(await broker.subscribe('s'), { code: 'ROOM_CLOSED' })
   tick(RETENTION)
   await broker.sweep()
-  t.equal(await broker.subscribe('s'), undefined, 'what was closed long ago is forgotten')
+  t.equal(await broker.subscribe('s'), undefined, 'a closed room is forgotten after its retention')
 })

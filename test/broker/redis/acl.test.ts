@@ -1,4 +1,4 @@
-// deploy/redis/users.acl gives a node what it needs and nothing more: with it all works, and each right that is taken away is told by name.
+// Permissions of deploy/redis/users.acl: they are sufficient and minimal for a node, and each missing right is reported by name.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -11,16 +11,16 @@ import { brokerContract } from '../contract.js'
 import { startBroker } from './node.js'
 
 const FOLDER = join(ROOT, 'deploy/redis')
-/** The line of the user, without its name and password. */
+/** Returns the line of the user, without its name and password. */
 const RULES = /^user wsp on #REDIS_PASSWORD (.*)$/m.exec(readFileSync(join(FOLDER, 'users.acl'), 'utf8'))![1]!.split(' ')
 const COMMANDS = RULES.filter((rule) => rule.startsWith('+')).map((rule) => rule.slice(1))
-/** What docs/scaling.md says to add for a cluster. */
+/** Rights that docs/scaling.md adds for a cluster. */
 const FOR_CLUSTER = /`(\+cluster\S+ [^`]*)`/.exec(readFileSync(join(ROOT, 'docs/scaling.md'), 'utf8'))![1]!.split(' ')
 const PASSWORD = 'a/b&c"d$e'
 const address = (port: number) => `redis://wsp:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}`
 let count = 0
 
-/** A Redis as docker-compose.yml starts it. */
+/** Starts a Redis as docker-compose.yml does. */
 const startCompose = (t: Test) => startRedis(t, [], {
   command: join(FOLDER, 'start.sh'), env: { ...process.env, REDIS_PASSWORD: PASSWORD }, username: 'wsp', password: PASSWORD
 })
@@ -29,10 +29,10 @@ t.test('with the users of docker-compose.yml', { skip: withoutRedis }, async (t)
   const { port, client } = await startCompose(t)
   t.test('the broker contract', async (t) => brokerContract(t, (t) => startBroker(t, address(port), { prefix: `wsp:${++count}` })))
 
-  t.test('two nodes, a payment, and callers that are counted', async (t) => {
+  t.test('two nodes complete a payment and count requests for the rate limit', async (t) => {
     const env = { REDIS_URL: address(port), REQUESTS_PER_SECOND: '10' }
     const [{ app: a, logs }, { app: b }] = [await build(t, { env }), await build(t, { env })]
-    await until('both are ready', () => a.broker.ready() && b.broker.ready())
+    await until('both nodes are ready', () => a.broker.ready() && b.broker.ready())
     const [shop, phone] = [await Peer.inject(t, a), await Peer.inject(t, b)]
     await shop.join('r')
     phone.send('PAYMENT_SUCCESS', { roomId: 'r', transactionId: 'tx' }, 'x')
@@ -42,7 +42,7 @@ t.test('with the users of docker-compose.yml', { skip: withoutRedis }, async (t)
     t.strictSame(logs.filter(({ level }) => level >= 50), [])
   })
 
-  t.test('nothing else is allowed, and nobody else is let in', async (t) => {
+  t.test('other commands are refused, and other users cannot connect', async (t) => {
     for (const command of [['KEYS', '*'], ['CONFIG', 'GET', '*'], ['FLUSHALL'], ['SUBSCRIBE', 'wsp:x'], ['ACL', 'WHOAMI'], ['HGET', 'others', 'x'], ['SPUBLISH', 'others', 'x']] as const) {
       await t.rejects(client.call(...command as [string]), /NOPERM/, command.join(' '))
     }
@@ -54,19 +54,19 @@ t.test('with the users of docker-compose.yml', { skip: withoutRedis }, async (t)
   })
 })
 
-t.test('the broker contract on a cluster, with the users of deploy/redis and what the docs add for it', { skip: withoutRedis }, async (t) => {
+t.test('the broker fulfils its contract on a cluster with the users of deploy/redis and the rights that the docs add', { skip: withoutRedis }, async (t) => {
   const { servers, url } = await startCluster(t)
   await Promise.all(servers.map(({ client }) => client.acl('SETUSER', 'wsp', 'on', '>secret', ...RULES, ...FOR_CLUSTER)))
   brokerContract(t, (t) => startBroker(t, url.replace('//', '//wsp:secret@'), { prefix: `wsp:${++count}` }))
 })
 
-t.test('a right that is missing is told at the start, by its name', { skip: withoutRedis }, async (t) => {
+t.test('a missing right is reported by name at the start', { skip: withoutRedis }, async (t) => {
   const redis = await startRedis(t)
   const reasonWith = async (t: Test, url: string, ...rules: string[]) => {
     const user = `user${++count}`
     await redis.client.acl('SETUSER', user, 'on', '>secret', ...RULES, ...rules)
     const node = await startBroker(t, url.replace('//', `//${user}:secret@`), { prefix: `wsp:${count}`, mayFail: true, mayBeDown: true })
-    await until(`it is told: ${rules.join(' ')}`, async () => {
+    await until(`the missing right is reported: ${rules.join(' ')}`, async () => {
       await node.broker.tick()
       return node.news.length > 0
     })
@@ -77,21 +77,21 @@ t.test('a right that is missing is told at the start, by its name', { skip: with
     const [reason, ...others] = await reasonWith(t, redis.url, `-${command}`)
 
     t.match(reason, new RegExp(`^the ACL does not give the right to ${command.toUpperCase()}$`), command)
-    t.strictSame(others, [], `${command}: told once`)
+    t.strictSame(others, [], `${command}: reported once`)
   }
-  t.strictSame(await reasonWith(t, redis.url, '-info', '-lpop', '-zcard'), ['the ACL does not give the right to INFO, LPOP, ZCARD'], 'all that are missing')
+  t.strictSame(await reasonWith(t, redis.url, '-info', '-lpop', '-zcard'), ['the ACL does not give the right to INFO, LPOP, ZCARD'], 'all missing rights')
   t.match(await reasonWith(t, redis.url, 'resetkeys', '~other:*'), [/^the ACL does not give the right to keys and channels that begin with wsp:\d+:$/])
   t.match(await reasonWith(t, redis.url, 'resetchannels', '&other:*'), [/^the ACL does not give the right to /])
   t.match(await reasonWith(t, `${redis.url}/3`), ['the ACL does not give the right to SELECT'])
 })
 
-t.test('what a cluster needs besides is told as well', { skip: withoutRedis }, async (t) => {
+t.test('missing rights for a cluster are reported too', { skip: withoutRedis }, async (t) => {
   const { servers, url } = await startCluster(t)
   for (const right of FOR_CLUSTER) {
     const name = `without${++count}`
     await Promise.all(servers.map(({ client }) => client.acl('SETUSER', name, 'on', '>secret', ...RULES, ...FOR_CLUSTER.filter((other) => other !== right))))
     const node = await startBroker(t, url.replace('//', `//${name}:secret@`), { prefix: 'wsp', mayFail: true, mayBeDown: true })
-    await until(`it is told: ${right}`, async () => {
+    await until(`the missing right is reported: ${right}`, async () => {
       await node.broker.tick()
       await new Promise((resolve) => setTimeout(resolve, 20))
       return node.news.length > 0

@@ -1,9 +1,9 @@
-// The address of Redis: what is taken, and what is refused.
+// Addresses of Redis: accepted forms, and refused ones.
 import t from 'tap'
 import { parseAddress } from '../../../src/broker/redis/address.js'
 import { connect } from '../../../src/broker/redis/clients.js'
 
-t.test('one server', async (t) => {
+t.test('an address of one server is accepted', async (t) => {
   t.strictSame(parseAddress('redis://localhost'), { kind: 'server', hosts: [{ host: 'localhost', port: 6379 }], name: '', options: { db: 0 } })
   t.match(parseAddress('redis://redis.example:6380/2'), { hosts: [{ host: 'redis.example', port: 6380 }], options: { db: 2 } })
   t.match(parseAddress('redis://h/2147483647'), { options: { db: 2_147_483_647 } })
@@ -14,17 +14,17 @@ t.test('one server', async (t) => {
   t.match(parseAddress('rediss://[::ffff:10.0.0.1]'), { hosts: [{ host: '::ffff:10.0.0.1', port: 6379 }] })
 })
 
-t.test('a Unix socket', async (t) => {
+t.test('an address of a Unix socket is accepted', async (t) => {
   t.strictSame(parseAddress('redis+unix:///run/redis.sock'), { kind: 'server', hosts: [], name: '', options: { path: '/run/redis.sock', db: 0 } })
   t.match(parseAddress('redis+unix://user:p%2Fw@/run/a%20b?db=3'), { options: { username: 'user', password: 'p/w', path: '/run/a b', db: 3 } })
 })
 
-t.test('Sentinel and cluster', async (t) => {
+t.test('addresses of Sentinel and of a cluster are accepted', async (t) => {
   t.match(parseAddress('redis+sentinel://a,[::1]:26380/mymaster'), { kind: 'sentinel', hosts: [{ host: 'a', port: 26379 }, { host: '::1', port: 26380 }], name: 'mymaster' })
   t.strictSame(parseAddress('rediss+cluster://:p@a:1,b:2'), { kind: 'cluster', hosts: [{ host: 'a', port: 1 }, { host: 'b', port: 2 }], name: '', options: { password: 'p', tls: {} } })
 })
 
-t.test('anything else is refused by the rule that it breaks', async (t) => {
+t.test('any other address is refused with the rule that it breaks', async (t) => {
   const rules: Array<[rule: RegExp, ...urls: string[]]> = [
     [/^must be redis:\/\/host:6379, redis\+sentinel:.*redis\+cluster:.*redis\+unix:/, 'localhost', 'http://h', 'redis://', 'redis://h:x', 'redis://h:99999', 'redis://h:0', 'redis://a,b',
       'redis://h?x=1', 'redis://h?db=1', 'redis://a b', 'redis+other://h', 'redis+sentinel:///name', 'redis+cluster://a?db=0', 'redis://[::g]', 'redis://[h]', 'redis://::1'],

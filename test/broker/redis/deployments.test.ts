@@ -1,4 +1,4 @@
-// Several deployments on one Redis keep apart, in two databases or under two prefixes: keys, channels, and what is told on them.
+// Separation of several deployments on one Redis, in two databases or under two prefixes: keys, channels and messages.
 import t, { type Test } from 'tap'
 import { build } from '../../build.js'
 import { Peer } from '../../peer.js'
@@ -6,11 +6,11 @@ import { startRedis, withoutRedis } from '../../redis.js'
 import { until } from '../../until.js'
 import { startNode } from './node.js'
 
-t.test('two deployments on one Redis', { skip: withoutRedis }, async (t) => {
+t.test('two deployments on one Redis stay separate', { skip: withoutRedis }, async (t) => {
   const redis = await startRedis(t)
   const isApart = async (t: Test, production: Record<string, string>, staging: Record<string, string>) => {
     const [{ app: a }, { app: b }] = [await build(t, { env: production }), await build(t, { env: staging })]
-    await until('both are ready', () => a.broker.ready() && b.broker.ready())
+    await until('both brokers are ready', () => a.broker.ready() && b.broker.ready())
     const [shop, tester] = [await Peer.inject(t, a), await Peer.inject(t, b)]
     await shop.join('r', 'shop')
     await tester.join('r', 'tester')
@@ -26,7 +26,7 @@ t.test('two deployments on one Redis', { skip: withoutRedis }, async (t) => {
   t.test('in two databases', (t) => isApart(t, { REDIS_URL: redis.url }, { REDIS_URL: `${redis.url}/1` }))
   t.test('under two prefixes', (t) => isApart(t, { REDIS_URL: redis.url, REDIS_PREFIX: 'shop' }, { REDIS_URL: redis.url, REDIS_PREFIX: 'shop:staging' }))
 
-  t.test('the nodes of another database are not taken for ours', async (t) => {
+  t.test('a node ignores the nodes of another database', async (t) => {
     const a = await startNode(t, redis.url, { prefix: 'nodes' })
     const b = await startNode(t, `${redis.url}/1`, { prefix: 'nodes' })
     await b.broker.subscribe('r')
@@ -34,13 +34,13 @@ t.test('two deployments on one Redis', { skip: withoutRedis }, async (t) => {
     await b.broker.announce('r', [{ clientId: 'b1', deviceId: 'b1', role: 'device1' }], [])
     await b.publish(1)
     t.match(await a.publish(2), { seq: 1, receivers: 0 })
-    await until('our own is heard', () => a.heard.events.length > 0)
+    await until('the event of the own deployment arrives', () => a.heard.events.length > 0)
     t.strictSame(a.heard.events, [['r', 1, 2]])
     t.strictSame(a.heard.elsewhere, [])
   })
 })
 
-t.test('a room may have any name, also one of the server\'s own keys', { skip: withoutRedis }, async (t) => {
+t.test('a room may have any name, including the name of a key of the server', { skip: withoutRedis }, async (t) => {
   const redis = await startRedis(t)
   const node = await startNode(t, redis.url)
   for (const roomId of ['nodes', 'rooms', 'probe', 'rooms:count', 'db0']) {
@@ -58,7 +58,7 @@ t.test('every key and every channel begins with the prefix', { skip: withoutRedi
   monitor.on('monitor', (_time: string, args: string[]) => seen.push(args))
   const env = { REDIS_URL: `${redis.url}/2`, REDIS_PREFIX: 'shop-1', REQUESTS_PER_SECOND: '100' }
   const [{ app: a }, { app: b }] = [await build(t, { env }), await build(t, { env })]
-  await until('both are ready', () => a.broker.ready() && b.broker.ready())
+  await until('both brokers are ready', () => a.broker.ready() && b.broker.ready())
   const [shop, phone] = [await Peer.inject(t, a), await Peer.inject(t, b)]
   await a.inject({ method: 'POST', url: '/api/rooms', payload: { roomId: 'short', ttlSeconds: 600 } })
   await shop.join('r')
@@ -70,7 +70,7 @@ t.test('every key and every channel begins with the prefix', { skip: withoutRedi
   t.equal((await b.inject({ method: 'DELETE', url: '/api/rooms/r' })).statusCode, 204)
   await shop.next('ROOM_CLOSED')
   await Promise.all([a.broker.tick(), b.broker.tick()])
-  await until('a sweep was seen', () => seen.some(([name]) => name === 'zcard'))
+  await until('a sweep has run', () => seen.some(([name]) => name === 'zcard'))
   await a.close()
   await b.close()
 
@@ -86,7 +86,7 @@ t.test('every key and every channel begins with the prefix', { skip: withoutRedi
   t.strictSame([...new Set(names)].filter((name) => !name.startsWith('shop-1:')), [])
   const channels = seen.filter(([name]) => /^(spublish|ssubscribe|sunsubscribe)$/i.test(name!)).flatMap(([name, ...args]) => /^spublish$/i.test(name!) ? args.slice(0, 1) : args)
   t.ok(channels.length > 5)
-  t.strictSame(channels.filter((channel) => !channel.startsWith('shop-1:db2:{')), [], 'and each channel says the database')
+  t.strictSame(channels.filter((channel) => !channel.startsWith('shop-1:db2:{')), [], 'each channel contains the database')
   await redis.client.select(2)
   t.strictSame((await redis.client.keys('*')).filter((key) => !key.startsWith('shop-1:')), [])
 })

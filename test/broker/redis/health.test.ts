@@ -1,4 +1,4 @@
-// Up and down: not at the first refusal, not at the first success, and each change told once.
+// Health of Redis: changes need several refusals or successes in a row, and each change is reported once.
 import t, { type Test } from 'tap'
 import { Health } from '../../../src/broker/redis/health.js'
 import { troubleOf, type Trouble } from '../../../src/broker/redis/trouble.js'
@@ -9,27 +9,27 @@ const REFUSED = troubleOf({ code: 'ECONNREFUSED' })
 
 function startHealth (_t: Test) {
   const clock = { time: 5_000 }
-  const told: string[] = []
-  const health = new Health({ now: () => clock.time, onUp: () => told.push('up'), onDown: ({ code }: Trouble) => told.push(code) })
-  return { clock, told, health }
+  const reports: string[] = []
+  const health = new Health({ now: () => clock.time, onUp: () => reports.push('up'), onDown: ({ code }: Trouble) => reports.push(code) })
+  return { clock, reports, health }
 }
 
-t.test('the first good probe after the start is enough', async (t) => {
-  const { health, told } = startHealth(t)
+t.test('the first successful probe after the start reports up', async (t) => {
+  const { health, reports } = startHealth(t)
   t.match(health.trouble, { code: 'CONNECTING' })
   health.succeeded()
   t.equal(health.trouble, undefined)
-  t.strictSame(told, ['up'])
+  t.strictSame(reports, ['up'])
 })
 
-t.test('a refusal at the start is told at once', async (t) => {
-  const { health, told } = startHealth(t)
+t.test('a refusal at the start is reported at once', async (t) => {
+  const { health, reports } = startHealth(t)
   health.failed(OOM)
-  t.strictSame(told, ['OOM'])
+  t.strictSame(reports, ['OOM'])
 })
 
-t.test('one refusal changes nothing, two in a row do, and three good probes in a row end it', async (t) => {
-  const { health, told } = startHealth(t)
+t.test('two refusals in a row report down, and three successful probes in a row report up', async (t) => {
+  const { health, reports } = startHealth(t)
   health.succeeded()
   health.failed(OOM)
   t.equal(health.trouble, undefined)
@@ -44,31 +44,31 @@ t.test('one refusal changes nothing, two in a row do, and three good probes in a
     health.succeeded()
     health.failed(OOM)
   }
-  t.strictSame(told, ['up', 'OOM'], 'no flapping')
+  t.strictSame(reports, ['up', 'OOM'], 'no flapping')
   for (let n = 0; n < 3; n++) health.succeeded()
-  t.strictSame(told, ['up', 'OOM', 'up'])
+  t.strictSame(reports, ['up', 'OOM', 'up'])
 })
 
-t.test('a lost connection counts at once, and one good probe ends it', async (t) => {
-  const { health, told } = startHealth(t)
+t.test('a lost connection reports down at once, and one successful probe reports up', async (t) => {
+  const { health, reports } = startHealth(t)
   health.succeeded()
   health.lost()
   t.match(health.trouble, { kind: 'unreachable' })
   health.explain(REFUSED)
   health.succeeded()
-  t.strictSame(told, ['up', 'ECONNREFUSED', 'up'])
+  t.strictSame(reports, ['up', 'ECONNREFUSED', 'up'])
 })
 
-t.test('a loss that is over before its cause was found is told, before its end', async (t) => {
-  const { health, told } = startHealth(t)
+t.test('a loss that ends before its cause is known is reported before its end', async (t) => {
+  const { health, reports } = startHealth(t)
   health.succeeded()
   health.lost()
   health.succeeded()
-  t.strictSame(told, ['up', 'CLOSED', 'up'])
+  t.strictSame(reports, ['up', 'CLOSED', 'up'])
 })
 
-t.test('a connection that keeps breaking must be good for longer', async (t) => {
-  const { health, told, clock } = startHealth(t)
+t.test('a connection that breaks repeatedly must stay good for longer', async (t) => {
+  const { health, reports, clock } = startHealth(t)
   health.succeeded()
   for (let n = 0; n < 50; n++) {
     health.lost()
@@ -76,13 +76,13 @@ t.test('a connection that keeps breaking must be good for longer', async (t) => 
     clock.time += 1000
     health.succeeded()
   }
-  t.strictSame(told, ['up', 'CLOSED', 'up', 'CLOSED', 'up', 'CLOSED'])
+  t.strictSame(reports, ['up', 'CLOSED', 'up', 'CLOSED', 'up', 'CLOSED'])
   for (let n = 0; n < 3; n++) health.succeeded()
   t.equal(health.trouble, undefined)
 })
 
-t.test('a connection that was left because of a refusal is down for that, also while it is made anew', async (t) => {
-  const { health, told, clock } = startHealth(t)
+t.test('a connection closed after a refusal stays down for that reason while it reconnects', async (t) => {
+  const { health, reports, clock } = startHealth(t)
   health.succeeded()
   for (let n = 0; n < 60; n++) {
     health.failed(READONLY)
@@ -90,33 +90,33 @@ t.test('a connection that was left because of a refusal is down for that, also w
     health.explain(undefined)
     clock.time += 1000
   }
-  t.strictSame(told, ['up', 'READONLY'])
+  t.strictSame(reports, ['up', 'READONLY'])
 })
 
-t.test('a Redis that cannot be reached is told again each minute', async (t) => {
-  const { health, told, clock } = startHealth(t)
+t.test('an unreachable Redis is reported again each minute', async (t) => {
+  const { health, reports, clock } = startHealth(t)
   for (let second = 0; second <= 180; second++) {
     if (health.wantsCause) health.explain(REFUSED)
     clock.time += 1000
   }
-  t.strictSame(told, ['ECONNREFUSED', 'ECONNREFUSED', 'ECONNREFUSED', 'ECONNREFUSED'])
+  t.strictSame(reports, ['ECONNREFUSED', 'ECONNREFUSED', 'ECONNREFUSED', 'ECONNREFUSED'])
 })
 
-t.test('another cause is told, and one that changes to and fro does not fill the log', async (t) => {
-  const { health, told, clock } = startHealth(t)
+t.test('a changed cause is reported, and an alternating cause does not fill the log', async (t) => {
+  const { health, reports, clock } = startHealth(t)
   for (let second = 0; second < 60; second++) {
     health.failed(second % 2 === 0 ? OOM : READONLY)
     clock.time += 1000
   }
-  t.ok(told.length >= 2 && told.length <= 6, told.join(' '))
+  t.ok(reports.length >= 2 && reports.length <= 6, reports.join(' '))
 })
 
-t.test('to connect for the first time may take a moment, and not for ever', async (t) => {
-  const { health, told, clock } = startHealth(t)
+t.test('the first connection may take a moment, but not for ever', async (t) => {
+  const { health, reports, clock } = startHealth(t)
   health.lost()
   health.explain(undefined)
-  t.strictSame(told, [])
+  t.strictSame(reports, [])
   clock.time += 10_000
   health.explain(undefined)
-  t.strictSame(told, ['CONNECTING'])
+  t.strictSame(reports, ['CONNECTING'])
 })

@@ -1,4 +1,4 @@
-// What Redis refuses, and how it goes away, with marked payloads, passwords and keys: none of them is in the log.
+// Log under refusals and outages of Redis, with marked payloads, passwords and keys: no mark appears in it.
 import { once } from 'node:events'
 import net from 'node:net'
 import t from 'tap'
@@ -9,17 +9,17 @@ import { until } from '../../until.js'
 t.jobs = 2
 
 for (const NODE_ENV of FORMATS) {
-  t.test(`${NODE_ENV}: what Redis refuses, and Redis that is away`, { skip: withoutRedis, buffered: true }, async (t) => {
+  t.test(`${NODE_ENV}: refusals and outages of Redis leave no mark in the log`, { skip: withoutRedis, buffered: true }, async (t) => {
     const redis = await startRedis(t)
     await redis.client.config('SET', 'requirepass', PASSWORD)
     const server = await start(t, { NODE_ENV, REDIS_URL: `redis://default:${encodeURIComponent(PASSWORD)}@127.0.0.1:${redis.port}` })
     const { client } = redis
     await client.auth(PASSWORD)
     const isReady = async () => (await fetch(`${server.http}/ready`)).status === 200
-    await until(() => `it is ready; it said: ${server.output()}`, isReady)
+    await until(() => `the server is ready; its output: ${server.output()}`, isReady)
     t.equal(await publish(server), 201)
 
-    // One line per change: while it is waited for, many events are refused.
+    // One line per change: during the wait, many events are refused.
     const refused = (code: string) => server.logs(new RegExp(`"code":"${code}"`), () => publish(server))
     const refusals: Record<string, [breakIt: () => Promise<unknown>, mend: () => Promise<unknown>]> = {
       OOM: [() => client.config('SET', 'maxmemory', '1'), () => client.config('SET', 'maxmemory', '0')],
@@ -30,7 +30,7 @@ for (const NODE_ENV of FORMATS) {
       await breakIt()
       await refused(code)
       await mend()
-      await until('it is ready again', isReady)
+      await until('the server is ready again', isReady)
       search(t, server)
       t.pass(code)
     }
@@ -40,28 +40,28 @@ for (const NODE_ENV of FORMATS) {
       await breakIt()
       await server.logs(/Redis/, () => publish(server), before)
       await mend()
-      await until(() => `it is ready again after ${name}; it said: ${server.output().slice(-2_000)}`, isReady, 60_000)
+      await until(() => `the server is ready again after ${name}; its output: ${server.output().slice(-2_000)}`, isReady, 60_000)
       search(t, server)
       t.pass(name)
     }
     await client.script('FLUSH')
-    await until('scripts are sent again', async () => await publish(server) === 201)
+    await until('the scripts are loaded again', async () => await publish(server) === 201)
     search(t, server)
   })
 
-  t.test(`${NODE_ENV}: a room that another shard has`, { skip: withoutRedis, buffered: true }, async (t) => {
+  t.test(`${NODE_ENV}: a room on another shard leaves no mark in the log`, { skip: withoutRedis, buffered: true }, async (t) => {
     const { servers: [, second] } = await startCluster(t, 2)
     const server = await start(t, { NODE_ENV, REDIS_URL: `redis://127.0.0.1:${second!.port}` })
-    // Each lies in the first half of the slots or in the second.
+    // Rooms in the first and in the second half of the slots.
     await server.logs(/"code":"MOVED"/, async () => { for (const room of ['a', 'b', 'c', 'd']) await publish(server, room) }, 0)
     search(t, server)
   })
 
-  t.test(`${NODE_ENV}: a server in place of Redis that quotes whatever it is sent`, { buffered: true }, async (t) => {
+  t.test(`${NODE_ENV}: a server in place of Redis that quotes each command leaves no mark in the log`, { buffered: true }, async (t) => {
     const quoting = net.createServer((socket) => {
       socket.on('error', () => { /* cut off */ })
       socket.on('data', (data) => {
-        // Each command is an array of texts (RESP); all of them are in the answer.
+        // Commands are arrays of texts (RESP); the answer quotes all of them.
         const commands = String(data).split(/(?=\*\d+\r\n\$)/).map((text) => text.split('\r\n').filter((line) => !/^[*$]\d+$/.test(line) && line !== ''))
         for (const [name, ...args] of commands) {
           const isSetUp = ['hello', 'client', 'info', 'auth'].includes(name!.toLowerCase()) && accepts
@@ -74,18 +74,18 @@ for (const NODE_ENV of FORMATS) {
     t.teardown(() => quoting.close())
     const { port } = quoting.address() as net.AddressInfo
     const server = await start(t, { NODE_ENV, REDIS_URL: `redis://default:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}` })
-    for (let i = 0; i < 5; i++) t.equal(await publish(server), 503, 'its password is refused, and quoted')
+    for (let i = 0; i < 5; i++) t.equal(await publish(server), 503, 'the password is refused and quoted')
     accepts = true
     await server.logs(/"code":"UNKNOWN"/, () => publish(server), 0)
     search(t, server)
   })
 }
 
-/** Redis goes, stands still, and asks for another password. */
+/** Stops Redis, freezes it, and changes its password. */
 function outages (redis: RedisServer): Array<[name: string, breakIt: () => Promise<unknown>, mend: () => Promise<unknown>]> {
   const drop = () => redis.client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
   return [
-    // The client leaves a replica at once, so that few of its refusals are logged.
+    // Clients leave a replica at once, so that few of its refusals are logged.
     ['a replica', () => redis.client.call('REPLICAOF', '127.0.0.1', '1'), () => redis.client.call('REPLICAOF', 'NO', 'ONE')],
     ['another password', async () => {
       await redis.client.config('SET', 'requirepass', 'another')
@@ -95,7 +95,7 @@ function outages (redis: RedisServer): Array<[name: string, breakIt: () => Promi
     ['standing still', async () => { process.kill(redis.pid, 'SIGSTOP') }, async () => { process.kill(redis.pid, 'SIGCONT') }],
     ['gone', () => redis.kill(), async () => {
       await redis.start()
-      await until('it takes commands', async () => await redis.client.config('SET', 'requirepass', PASSWORD).then(() => true, () => false))
+      await until('Redis accepts commands', async () => await redis.client.config('SET', 'requirepass', PASSWORD).then(() => true, () => false))
       await redis.client.auth(PASSWORD)
     }]
   ]

@@ -1,4 +1,4 @@
-// One node's Redis broker for tests, with a clock of its own.
+// Redis broker of one node for tests, with its own clock.
 import type { Test } from 'tap'
 import type { BrokerListener } from '../../../src/broker/broker.js'
 import type { RedisNews } from '../../../src/broker/redis/availability.js'
@@ -12,14 +12,14 @@ import { payloadOf } from '../../../src/websocket/frame-writer.js'
 
 let count = 0
 
-/** A prefix that no test used before. */
+/** Returns a prefix that no test used before. */
 export function newPrefix (): string { return `test${++count}` }
 
 export interface NodeOptions {
   readonly prefix?: string
-  /** Trouble with Redis is part of the test. */
+  /** Allows reports of trouble with Redis in the test. */
   readonly mayFail?: boolean
-  /** It need not be ready at first. */
+  /** Skips the wait for readiness at the start. */
   readonly mayBeDown?: boolean
   readonly sentinel?: SentinelCredentials
 }
@@ -39,9 +39,9 @@ export async function startBroker (t: Test, url: string, { prefix = newPrefix(),
     now: () => clock.time,
     monotonic: () => clock.time,
     newEpoch: () => `${node}.${++epochs}`,
-    onNews: (told) => {
-      news.push(told)
-      if (told.what === 'failed' || (told.what !== 'up' && !mayFail)) t.fail('trouble with Redis', told)
+    onNews: (report) => {
+      news.push(report)
+      if (report.what === 'failed' || (report.what !== 'up' && !mayFail)) t.fail('trouble with Redis', report)
     }
   })
   t.teardown(async () => {
@@ -50,7 +50,7 @@ export async function startBroker (t: Test, url: string, { prefix = newPrefix(),
   })
   if (!mayBeDown) await until('the broker is ready', () => broker.ready())
   const pass = async (ms: number) => {
-    // As the clock would have it: a tick now and then, never later than a room's renewal is due.
+    // Ticks come at intervals, never later than the renewal of a room is due.
     for (let left = ms; left > 0; left -= RETENTION / 4) {
       clock.time += Math.min(left, RETENTION / 4)
       await broker.tick()
@@ -59,12 +59,12 @@ export async function startBroker (t: Test, url: string, { prefix = newPrefix(),
   return { broker, connection, prefix, node, news, clock, pass }
 }
 
-/** The same, with a listener that keeps what it hears, and short ways to do what tests do. */
+/** Starts a broker with a listener that records its calls, and helpers for tests. */
 export async function startNode (t: Test, url: string, options: NodeOptions = {}) {
   const started = await startBroker(t, url, options)
   const { broker, prefix } = started
   const heard = {
-    /** Per event: room and the payload's n. */
+    /** Room, sequence number and n of the payload, per event. */
     events: [] as Array<[roomId: string, seq: number, n: unknown]>,
     closed: [] as Array<[string, string]>,
     lost: [] as string[],
@@ -82,7 +82,7 @@ export async function startNode (t: Test, url: string, options: NodeOptions = {}
   return { ...started, heard, publish, channel: (roomId: string) => `${prefix}:db0:{${roomId}}`, key: (roomId: string) => `${prefix}:{${roomId}}` }
 }
 
-/** Two nodes that share their rooms. */
+/** Starts two nodes that share their rooms. */
 export async function startPair (t: Test, url: string, options: NodeOptions = {}) {
   const prefix = newPrefix()
   return Promise.all([startNode(t, url, { ...options, prefix }), startNode(t, url, { ...options, prefix })])

@@ -1,4 +1,4 @@
-// Many nodes over one Redis: one order for all, nothing lost in silence, and who is where.
+// Several nodes over one Redis: one order for all, no silent loss, and the members on each node.
 import t, { type Test } from 'tap'
 import type { Published } from '../../../src/broker/broker.js'
 import { CHECK_INTERVAL } from '../../../src/broker/redis/room-sync.js'
@@ -8,21 +8,21 @@ import { until } from '../../until.js'
 import { LOG_SIZE, RETENTION } from '../contract.js'
 import { member, startPair, type NodeOptions } from './node.js'
 
-t.test('two nodes over one Redis', { skip: withoutRedis }, async (t) => {
+t.test('two nodes share rooms over one Redis', { skip: withoutRedis }, async (t) => {
   const redis = await startRedis(t)
   const pair = (t: Test, options?: NodeOptions) => startPair(t, redis.url, options)
 
-  t.test('both hear every event once, in the one order of the log, whoever published it', async (t) => {
+  t.test('both nodes receive every event once and in log order, from either publisher', async (t) => {
     const [a, b] = await pair(t)
     await Promise.all([a.broker.subscribe('r'), b.broker.subscribe('r')])
     const results = await Promise.all(Array.from({ length: 200 }, (_, n) => (n % 2 ? a : b).publish(n)))
-    await until('all is heard', () => a.heard.events.length === 200 && b.heard.events.length === 200)
+    await until('all events arrived', () => a.heard.events.length === 200 && b.heard.events.length === 200)
     t.strictSame(a.heard.events, b.heard.events)
     t.strictSame(a.heard.events.map(([, seq]) => seq), Array.from({ length: 200 }, (_, i) => i + 1))
     for (const [n, result] of results.entries()) t.strictSame(a.heard.events[(result as Published).seq - 1], ['r', (result as Published).seq, n])
   })
 
-  t.test('what is published while a node subscribes is heard there or in its log, never neither', async (t) => {
+  t.test('an event published during a subscribe arrives live or is in the log that the node reads', async (t) => {
     const [a, b] = await pair(t)
     for (let round = 0; round < 20; round++) {
       const roomId = `r${round}`
@@ -31,7 +31,7 @@ t.test('two nodes over one Redis', { skip: withoutRedis }, async (t) => {
       const view = await b.broker.read(roomId, { seq: 0 })
       if (view instanceof Failure) throw new Error(view.code)
       await publishing
-      await until('the rest is heard', () => {
+      await until('the remaining events arrived', () => {
         const heard = b.heard.events.filter(([room]) => room === roomId).map(([, seq]) => seq)
         return new Set([...view.entries.map(({ seq }) => seq), ...heard]).size === 3
       })
@@ -39,20 +39,20 @@ t.test('two nodes over one Redis', { skip: withoutRedis }, async (t) => {
     t.strictSame(b.heard.lost, [])
   })
 
-  t.test('an event that the channel lost is found by the next one', async (t) => {
+  t.test('the next event reveals an event that the channel lost', async (t) => {
     const [a, b] = await pair(t)
     await b.broker.subscribe('r')
     await a.publish(1)
-    await until('the first is heard', () => b.heard.events.length === 1)
+    await until('the first event arrived', () => b.heard.events.length === 1)
     await b.connection.subscriber.sunsubscribe(b.channel('r'))
     await a.publish(2)
     await b.connection.subscriber.ssubscribe(b.channel('r'))
     await a.publish(3)
-    await until('all are heard', () => b.heard.events.length === 3)
+    await until('all events arrived', () => b.heard.events.length === 3)
     t.strictSame(b.heard.events.map(([, seq, n]) => [seq, n]), [[1, 1], [2, 2], [3, 3]])
   })
 
-  t.test('the last event of a room, lost by the channel, is found by the clock', async (t) => {
+  t.test('the periodic check finds the last event of a room when the channel lost it', async (t) => {
     const [a, b] = await pair(t)
     await b.broker.subscribe('r')
     await b.connection.subscriber.sunsubscribe(b.channel('r'))
@@ -65,7 +65,7 @@ t.test('two nodes over one Redis', { skip: withoutRedis }, async (t) => {
     t.equal(b.heard.events.length, 1)
   })
 
-  t.test('an event before our own that the channel lost is fetched by the next tick', async (t) => {
+  t.test('the next tick fetches a lost event that precedes the node\'s own event', async (t) => {
     const [a, b] = await pair(t)
     await b.broker.subscribe('r')
     await b.connection.subscriber.sunsubscribe(b.channel('r'))
@@ -76,7 +76,7 @@ t.test('two nodes over one Redis', { skip: withoutRedis }, async (t) => {
     t.strictSame(b.heard.events.map(([, seq, n]) => [seq, n]), [[1, 1], [2, 2]])
   })
 
-  t.test('what the log no longer has is declared lost, once', async (t) => {
+  t.test('events that were lost and trimmed from the log report the position as lost, once', async (t) => {
     const [a, b] = await pair(t)
     await b.broker.subscribe('r')
     await b.connection.subscriber.sunsubscribe(b.channel('r'))
@@ -86,59 +86,59 @@ t.test('two nodes over one Redis', { skip: withoutRedis }, async (t) => {
     t.strictSame(b.heard.events, [])
     await b.connection.subscriber.ssubscribe(b.channel('r'))
     await a.publish('on')
-    await until('it goes on from there', () => b.heard.events.length === 1)
+    await until('the next event arrives', () => b.heard.events.length === 1)
     t.strictSame(b.heard.events, [['r', LOG_SIZE + 2, 'on']])
     t.strictSame(b.heard.lost, ['r'])
   })
 
-  t.test('another master begins another epoch: old positions are not recovered, and who is live is told', async (t) => {
+  t.test('another master begins another epoch: old positions are not recovered, and subscribed nodes report the loss', async (t) => {
     const [a, b] = await pair(t)
     await b.broker.subscribe('r')
     const { epoch } = await a.publish(1) as Published
     await a.publish(2)
-    await until('both are heard', () => b.heard.events.length === 2)
-    // As after a failover to a replica that lacks the second event.
+    await until('both events arrived', () => b.heard.events.length === 2)
+    // State after a failover to a replica that lacks the second event.
     await redis.client.hset(a.key('r'), 'fence', 'another', 'seq', 1)
     await redis.client.rpop(`${a.key('r')}:log`)
     const next = await a.publish('other') as Published
-    t.equal(next.seq, 2, 'the number is given again')
+    t.equal(next.seq, 2, 'the number is assigned again')
     t.not(next.epoch, epoch)
-    await until('the node that listens is told', () => b.heard.lost.length === 1)
-    t.strictSame(b.heard.events.length, 2, 'and does not hear it as if it followed')
+    await until('the subscribed node reports the position as lost', () => b.heard.lost.length === 1)
+    t.strictSame(b.heard.events.length, 2, 'the event is not delivered as a successor')
     const view = await a.broker.read('r', { epoch, seq: 1 })
     t.match(view, { recovered: false, epoch: next.epoch, seq: 2, entries: { length: 2 } })
   })
 
-  t.test('a read after a failover is fenced too, before anything is published', async (t) => {
+  t.test('a read after a failover begins a new epoch before any event is published', async (t) => {
     const [a] = await pair(t)
     const { epoch } = await a.publish(1) as Published
     await redis.client.hset(a.key('r'), 'fence', 'another')
     t.match(await a.broker.read('r', { epoch, seq: 1 }), { recovered: false, entries: { length: 1 } })
   })
 
-  t.test('rooms that Redis forgot are begun anew, and whoever is in them is told', async (t) => {
+  t.test('rooms that Redis lost begin a new epoch, and their subscribed nodes report the loss', async (t) => {
     const [a, b] = await pair(t)
     await b.broker.subscribe('r')
     await b.broker.subscribe('quiet')
     const { epoch } = await a.publish(1) as Published
-    await until('it is heard', () => b.heard.events.length === 1)
+    await until('the event arrived', () => b.heard.events.length === 1)
     await redis.client.del(a.key('r'), `${a.key('r')}:log`, a.key('quiet'))
     await b.pass(CHECK_INTERVAL)
     t.strictSame(b.heard.lost.sort(), ['quiet', 'r'])
     const next = await a.publish(2) as Published
     t.equal(next.seq, 1)
     t.not(next.epoch, epoch)
-    await until('it goes on', () => b.heard.events.length === 2)
+    await until('the next event arrived', () => b.heard.events.length === 2)
   })
 
-  t.test('a burst behind a gap, a forgotten room that is read, and a page of rooms that are gone', async (t) => {
+  t.test('a burst after a gap, a read of a lost room, and a list page of lost rooms give consistent results', async (t) => {
     const [a, b] = await pair(t)
     await b.broker.subscribe('r')
     await b.connection.subscriber.sunsubscribe(b.channel('r'))
     await a.publish(1)
     await b.connection.subscriber.ssubscribe(b.channel('r'))
     await Promise.all([2, 3, 4, 5].map((n) => a.publish(n)))
-    await until('all are heard', () => b.heard.events.length === 5)
+    await until('all events arrived', () => b.heard.events.length === 5)
     t.strictSame(b.heard.events.map(([, seq]) => seq), [1, 2, 3, 4, 5])
 
     await redis.client.del(a.key('r'), `${a.key('r')}:log`)
@@ -151,7 +151,7 @@ t.test('two nodes over one Redis', { skip: withoutRedis }, async (t) => {
     t.match(await a.broker.listRooms(2), { rooms: [{ roomId: 'x4' }] })
   })
 
-  t.test('a room that is closed on one node is closed on all, also where the message is lost', async (t) => {
+  t.test('a room that is closed on one node is closed on all, even if the message is lost', async (t) => {
     const [a, b] = await pair(t)
     for (const roomId of ['heard', 'missed']) {
       await a.broker.subscribe(roomId)
@@ -161,13 +161,13 @@ t.test('two nodes over one Redis', { skip: withoutRedis }, async (t) => {
     await a.broker.closeRoom('heard')
     await a.broker.closeRoom('missed')
     t.strictSame(a.heard.closed, [['heard', 'closed'], ['missed', 'closed']])
-    await until('the other node is told', () => b.heard.closed.length === 1)
+    await until('the other node receives the close', () => b.heard.closed.length === 1)
     await b.pass(CHECK_INTERVAL)
     t.strictSame(b.heard.closed, [['heard', 'closed'], ['missed', 'closed']])
     t.match(await b.publish(1, { roomId: 'heard' }), { code: 'ROOM_CLOSED' })
   })
 
-  t.test('a room is in every node\'s list, and out of it when it is closed or gone', async (t) => {
+  t.test('a room is in the list of every node until it is closed or gone', async (t) => {
     const [a, b] = await pair(t)
     await a.broker.createRoom('x')
     await b.publish(1, { roomId: 'y' })
@@ -181,10 +181,10 @@ t.test('two nodes over one Redis', { skip: withoutRedis }, async (t) => {
     await redis.client.del(a.key('x'))
     await redis.client.del(`${a.prefix}:{@rooms}:sweeper`)
     await b.pass(RETENTION / 4)
-    t.strictSame(await redis.client.zrange(`${a.prefix}:{@rooms}`, 0, '-1'), ['y'], 'the sweep struck it off')
+    t.strictSame(await redis.client.zrange(`${a.prefix}:{@rooms}`, 0, '-1'), ['y'], 'the sweep removed the room from the index')
   })
 
-  t.test('a room that is occupied on one node lives, though another node left it', async (t) => {
+  t.test('a room that is occupied on one node lives on after another node has left it', async (t) => {
     const [a, b] = await pair(t)
     await a.broker.subscribe('r')
     await b.broker.subscribe('r')
@@ -199,37 +199,37 @@ t.test('two nodes over one Redis', { skip: withoutRedis }, async (t) => {
     t.match(await b.broker.read('r'), { code: 'ROOM_NOT_FOUND' })
   })
 
-  t.test('members elsewhere: told to the others, counted as receivers, and there for whoever comes', async (t) => {
+  t.test('remote members are announced to the other nodes, counted as receivers, and returned to later subscribers', async (t) => {
     const [a, b] = await pair(t)
     await a.broker.subscribe('r')
     await b.broker.subscribe('r')
     await a.broker.announce('r', [member('a1'), member('a2')], [])
-    await until('the other node knows', () => b.heard.elsewhere.length > 0)
+    await until('the other node received the members', () => b.heard.elsewhere.length > 0)
     t.strictSame(b.heard.elsewhere.at(-1), ['r', [member('a1'), member('a2')]])
     await b.broker.announce('r', [member('b1')], [member('b2')])
-    t.equal((await a.publish(1, { origin: 'a1' }) as Published).receivers, 2, 'all but the sender, and not who is away')
+    t.equal((await a.publish(1, { origin: 'a1' }) as Published).receivers, 2, 'all except the sender, without members that left')
     t.equal((await b.publish(2) as Published).receivers, 3, 'a backend is no member')
     t.match(await a.broker.read('r'), { remoteMembers: [member('b1'), member('b2')] })
-    await until('it knows too', () => a.heard.elsewhere.length > 0)
+    await until('the first node received the members too', () => a.heard.elsewhere.length > 0)
 
     await a.broker.announce('r', [], [])
-    await until('they are gone', () => b.heard.elsewhere.at(-1)![1].length === 0)
+    await until('the members are gone', () => b.heard.elsewhere.at(-1)![1].length === 0)
     t.match(await b.broker.read('r'), { remoteMembers: [] })
     t.equal(await redis.client.hexists(`${a.key('r')}:members`, a.node), 0)
     await a.broker.unsubscribe('r')
     await a.broker.subscribe('r')
-    t.strictSame(a.heard.elsewhere.at(-1), ['r', [member('b1'), member('b2')]], 'who comes later is told')
+    t.strictSame(a.heard.elsewhere.at(-1), ['r', [member('b1'), member('b2')]], 'a later subscriber receives the members')
   })
 
-  t.test('the members of a dead node are gone within a minute, and not before it is dead', async (t) => {
+  t.test('the members of a dead node are gone within a minute, and not before the node is dead', async (t) => {
     const [a, b] = await pair(t, { mayFail: true })
     await a.broker.subscribe('r')
     await b.broker.subscribe('r')
     await a.broker.announce('r', [member('a1')], [])
-    await until('the other node knows', () => b.heard.elsewhere.length > 0)
+    await until('the other node received the members', () => b.heard.elsewhere.length > 0)
     for (let i = 0; i < 12; i++) await b.pass(5000)
-    t.match(await b.broker.read('r'), { remoteMembers: [member('a1')] }, 'it lives: its sign of life is fresh by the clock of Redis')
-    // It dies: no more signs of life, and the last one runs out.
+    t.match(await b.broker.read('r'), { remoteMembers: [member('a1')] }, 'the node lives: its heartbeat is fresh by the clock of Redis')
+    // Death of the node: its heartbeats stop and the last one expires.
     a.connection.close()
     await redis.client.zrem(`${a.prefix}:{@nodes}`, a.node)
     for (let i = 0; i < 8; i++) await b.pass(5000)

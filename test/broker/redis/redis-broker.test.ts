@@ -1,4 +1,4 @@
-// The Redis broker keeps the same contract as the memory broker, on one server and on a cluster.
+// Redis broker: it fulfils the broker contract on one server and on a cluster.
 import t from 'tap'
 import { startCluster, startRedis, withoutRedis } from '../../redis.js'
 import { brokerContract } from '../contract.js'

@@ -1,4 +1,4 @@
-// A Redis that is there and refuses what rooms need, or cannot be reached: it is down, with the cause in words, told once, and does not flap.
+// Redis that refuses writes or cannot be reached: it is down with a cause in words, reported once, without flapping.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,10 +12,10 @@ import { startBroker, startNode, type NodeOptions } from './node.js'
 
 type Started = Awaited<ReturnType<typeof startBroker>>
 
-/** What was told, in short. */
-const toldBy = ({ news }: Started) => news.map((told) => told.what === 'down' ? told.trouble.code : told.what)
+/** Reports in short form. */
+const reportsOf = ({ news }: Started) => news.map((report) => report.what === 'down' ? report.trouble.code : report.what)
 
-/** Seconds, as the clock of a node has them, with a tick in each. */
+/** Advances the clock of a node by seconds, with a tick in each. */
 async function seconds ({ clock, broker }: Started, count: number, each?: () => Promise<unknown>) {
   let changes = 0
   let before = broker.ready()
@@ -64,7 +64,7 @@ const REFUSALS: Refusal[] = [
   }
 ]
 
-t.test('a Redis that refuses', { skip: withoutRedis }, async (t) => {
+t.test('a Redis that refuses writes is reported down with its cause', { skip: withoutRedis }, async (t) => {
   const redis = await startRedis(t)
   for (const { code, reason, begin, end } of REFUSALS) {
     t.test(code, async (t) => {
@@ -73,23 +73,23 @@ t.test('a Redis that refuses', { skip: withoutRedis }, async (t) => {
       await begin(redis)
       const publish = () => node.publish(1)
       t.match(await publish(), { code: 'UNAVAILABLE' })
-      // At least as long as a beat, also with nothing published.
+      // At least one heartbeat interval, even if no event is published.
       const changes = await seconds(node, 15, publish)
-      t.equal(changes, 1, 'no flapping in 15 s of events that are refused')
+      t.equal(changes, 1, 'no flapping in 15 s of refused events')
       t.equal(node.broker.ready(), false)
       t.equal(node.broker.unreadyReason(), reason)
-      t.strictSame(toldBy(node), ['up', code], 'told once')
+      t.strictSame(reportsOf(node), ['up', code], 'reported once')
       await end(redis)
-      await until('it is up again', async () => {
+      await until('Redis is up again', async () => {
         await seconds(node, 1)
         return node.broker.ready()
       })
       t.equal(node.broker.unreadyReason(), undefined)
       t.match(await publish(), { seq: 1 })
-      t.strictSame(toldBy(node), ['up', code, 'up'])
+      t.strictSame(reportsOf(node), ['up', code, 'up'])
     })
 
-    t.test(`${code}, with nothing to publish`, async (t) => {
+    t.test(`${code}, without published events`, async (t) => {
       const node = await startNode(t, redis.url, { mayFail: true })
       t.teardown(() => end(redis))
       await begin(redis)
@@ -101,14 +101,14 @@ t.test('a Redis that refuses', { skip: withoutRedis }, async (t) => {
       t.teardown(() => end(redis))
       await begin(redis)
       const node = await startBroker(t, redis.url, { mayFail: true, mayBeDown: true })
-      await until('it is told', () => node.news.length > 0)
+      await until('the refusal is reported', () => node.news.length > 0)
       await seconds(node, 15)
       t.match(node.news, [{ what: 'down', trouble: { code, reason } }])
       t.equal(node.news.length, 1)
     })
   }
 
-  t.test('an error of a single command says nothing of others, and is told once a minute, without the command', async (t) => {
+  t.test('an error of a single command affects no other command, and is reported once a minute without the command', async (t) => {
     const node = await startNode(t, redis.url, { mayFail: true })
     await redis.client.set(node.key('r'), 'something else')
     for (let n = 0; n < 90; n++) {
@@ -116,12 +116,12 @@ t.test('a Redis that refuses', { skip: withoutRedis }, async (t) => {
       await seconds(node, 1)
     }
     t.equal(node.broker.ready(), true)
-    t.strictSame(toldBy(node), ['up', 'refused', 'refused'])
+    t.strictSame(reportsOf(node), ['up', 'refused', 'refused'])
     t.notMatch(JSON.stringify(node.news), /secret/)
   })
 })
 
-t.test('a cluster of which one shard refuses: it is down, since a part of the rooms is, and the shard is named', { skip: withoutRedis }, async (t) => {
+t.test('a cluster with one refusing shard is down, since a part of the rooms is, and the report names the shard', { skip: withoutRedis }, async (t) => {
   const { servers, url } = await startCluster(t)
   const node = await startNode(t, url, { mayFail: true })
   await servers[1]!.client.config('SET', 'maxmemory', '1mb')
@@ -131,29 +131,29 @@ t.test('a cluster of which one shard refuses: it is down, since a part of the ro
   await servers[1]!.client.config('SET', 'maxmemory', '0')
   await seconds(node, 4)
   t.equal(node.broker.ready(), true)
-  t.strictSame(toldBy(node), ['up', 'OOM', 'up'])
+  t.strictSame(reportsOf(node), ['up', 'OOM', 'up'])
 })
 
-t.test('an eviction policy that drops rooms is told once', { skip: withoutRedis }, async (t) => {
+t.test('an eviction policy that drops rooms is reported once', { skip: withoutRedis }, async (t) => {
   const redis = await startRedis(t, ['--maxmemory-policy', 'allkeys-lru'])
   const node = await startBroker(t, redis.url, { mayFail: true })
-  await until('it is told', () => node.news.length === 2)
+  await until('the policy is reported', () => node.news.length === 2)
   t.strictSame(node.news, [{ what: 'up' }, { what: 'evicts', policy: 'allkeys-lru' }])
   await redis.client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
-  await until('it is up again', async () => {
+  await until('Redis is up again', async () => {
     await seconds(node, 1)
-    return toldBy(node).filter((what) => what === 'up').length === 2 && node.broker.ready()
+    return reportsOf(node).filter((what) => what === 'up').length === 2 && node.broker.ready()
   })
-  t.equal(toldBy(node).filter((what) => what === 'evicts').length, 1)
+  t.equal(reportsOf(node).filter((what) => what === 'evicts').length, 1)
 })
 
-t.test('a Redis that cannot be reached', { skip: withoutRedis || withoutOpenssl }, async (t) => {
-  /** The cause is told at the start, again after a minute, and no more often. */
+t.test('an unreachable Redis is reported with its cause', { skip: withoutRedis || withoutOpenssl }, async (t) => {
+  /** Asserts that the cause is reported at the start, again after a minute, and not more often. */
   const isTold = async (t: Test, url: string, code: string, reason: RegExp, options: NodeOptions = {}) => {
     const node = await startBroker(t, url, { ...options, mayFail: true, mayBeDown: true })
-    await until(() => `it is told: ${JSON.stringify(node.news)}`, async () => {
+    await until(() => `the cause is reported: ${JSON.stringify(node.news)}`, async () => {
       await seconds(node, 1)
-      // Real time passes between: an attempt that is not answered takes 1.5 s of it.
+      // Real time passes between the ticks: an unanswered attempt takes 1.5 s of it.
       await new Promise((resolve) => setTimeout(resolve, 20))
       node.clock.time -= 1000
       return node.news.length > 0
@@ -164,7 +164,7 @@ t.test('a Redis that cannot be reached', { skip: withoutRedis || withoutOpenssl 
     await seconds(node, 50)
     t.equal(node.news.length, 1, 'once within a minute')
     node.clock.time += 11_000
-    await until('it is told again', async () => {
+    await until('the cause is reported again', async () => {
       await node.broker.tick()
       await new Promise((resolve) => setTimeout(resolve, 20))
       return node.news.length > 1
@@ -184,28 +184,28 @@ t.test('a Redis that cannot be reached', { skip: withoutRedis || withoutOpenssl 
   await startRedis(t, ['--tls-port', String(tlsPort), '--tls-cert-file', cert, '--tls-key-file', key, '--tls-ca-cert-file', cert, '--tls-auth-clients', 'no'])
 
   const cases: Array<[name: string, url: string, code: string, reason: RegExp]> = [
-    ['no such host', 'redis://nonexistent.invalid', 'ENOTFOUND|EAI_AGAIN', /^its host name is unknown$/],
-    ['no such host, as a cluster', 'redis+cluster://nonexistent.invalid', 'ENOTFOUND|EAI_AGAIN', /^its host name is unknown$/],
-    ['no such host, as a Sentinel', 'redis+sentinel://nonexistent.invalid/payments', 'ENOTFOUND|EAI_AGAIN', /^its host name is unknown$/],
-    ['nothing listens', `redis://127.0.0.1:${port}`, 'ECONNREFUSED', /^the connection is refused/],
-    ['nothing listens, as a cluster', `redis+cluster://127.0.0.1:${port}`, 'ECONNREFUSED', /^the connection is refused/],
-    ['nothing listens, as a Sentinel', `redis+sentinel://127.0.0.1:${port}/payments`, 'ECONNREFUSED', /^the connection is refused/],
+    ['unknown host', 'redis://nonexistent.invalid', 'ENOTFOUND|EAI_AGAIN', /^its host name is unknown$/],
+    ['unknown host, as a cluster', 'redis+cluster://nonexistent.invalid', 'ENOTFOUND|EAI_AGAIN', /^its host name is unknown$/],
+    ['unknown host, as a Sentinel', 'redis+sentinel://nonexistent.invalid/payments', 'ENOTFOUND|EAI_AGAIN', /^its host name is unknown$/],
+    ['closed port', `redis://127.0.0.1:${port}`, 'ECONNREFUSED', /^the connection is refused/],
+    ['closed port, as a cluster', `redis+cluster://127.0.0.1:${port}`, 'ECONNREFUSED', /^the connection is refused/],
+    ['closed port, as a Sentinel', `redis+sentinel://127.0.0.1:${port}/payments`, 'ECONNREFUSED', /^the connection is refused/],
     ['a wrong password', `redis://:hunter2@127.0.0.1:${locked.port}`, 'WRONGPASS', /password is wrong$/],
     ['a wrong password, as a cluster', `redis+cluster://:hunter2@127.0.0.1:${locked.port}`, 'WRONGPASS', /password is wrong$/],
     ['no password', `redis://127.0.0.1:${locked.port}`, 'NOAUTH', /REDIS_URL has none$/],
     ['TLS to a port without', `rediss://127.0.0.1:${plain.port}`, 'NOTLS', /must begin with redis, not rediss$/],
     ['no TLS to a port with', `redis://127.0.0.1:${tlsPort}`, 'TLS', /must begin with rediss$/],
-    ['a certificate that nobody signed', `rediss://127.0.0.1:${tlsPort}`, 'DEPTH_ZERO_SELF_SIGNED_CERT', /^its TLS certificate is not trusted$/],
+    ['an untrusted certificate', `rediss://127.0.0.1:${tlsPort}`, 'DEPTH_ZERO_SELF_SIGNED_CERT', /^its TLS certificate is not trusted$/],
     ['one server, as a cluster', `redis+cluster://127.0.0.1:${plain.port}`, 'NOCLUSTER', /^it is not a cluster/],
     ['one server, as a Sentinel', `redis+sentinel://127.0.0.1:${plain.port}/payments`, 'NOSENTINEL', /^it is not a Sentinel$/],
-    ['a database that is not there', `redis://127.0.0.1:${plain.port}/99`, 'NODATABASE', /^it has no database of that number$/]
+    ['a database that does not exist', `redis://127.0.0.1:${plain.port}/99`, 'NODATABASE', /^it has no database of that number$/]
   ]
   for (const [name, url, code, reason] of cases) t.test(name, async (t) => isTold(t, url, new RegExp(`^(${code})$`) as unknown as string, reason))
 
-  t.test('a master that Sentinel does not know', async (t) => {
+  t.test('an unknown master name in Sentinel is reported', async (t) => {
     const { url } = await startSentinel(t)
     await isTold(t, url.replace(/payments$/, 'others'), 'NOMASTER', /^Sentinel knows no master of that name$/)
   })
 
-  t.equal((await plain.client.dbsize()), 0, 'nothing was written to the database 0 in place of another')
+  t.equal((await plain.client.dbsize()), 0, 'nothing was written to database 0 instead')
 })

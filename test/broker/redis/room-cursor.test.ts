@@ -1,21 +1,21 @@
-// The live end of a room lets every entry through once and in order, whatever arrives from its two sides.
+// Live end of a room: it passes each entry once and in order, for any arrivals from its two sources.
 import fc from 'fast-check'
 import t from 'tap'
 import { RoomCursor } from '../../../src/broker/redis/room-cursor.js'
 
-t.test('what it lets through is an unbroken run, and it misses nothing that came in order', async () => {
+t.test('passed entries are an unbroken run, and no entry that came in order is missed', async () => {
   fc.assert(fc.property(fc.array(fc.integer({ min: 1, max: 8 }), { maxLength: 40 }), (arrivals) => {
     const cursor = new RoomCursor('r')
     cursor.epoch = 'e'
     const through = arrivals.filter((seq) => cursor.advance({ epoch: 'e', seq }) === 'next')
-    // The model: an entry goes through when it is the one after the last.
+    // Reference model: an entry passes if it follows the last one.
     let last = 0
     const expected = arrivals.filter((seq) => seq === last + 1 && ++last > 0)
     return JSON.stringify(through) === JSON.stringify(expected) && through.every((seq, i) => seq === i + 1)
   }))
 })
 
-t.test('it tells a repetition from a gap, and another epoch is always a gap', async (t) => {
+t.test('the cursor distinguishes a repetition from a gap, and another epoch is always a gap', async (t) => {
   const cursor = new RoomCursor('r')
   cursor.epoch = 'e'
   cursor.seq = 5

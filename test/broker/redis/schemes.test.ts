@@ -1,5 +1,5 @@
-// Each form of REDIS_URL against real servers: two nodes connect, run their scripts, and one hears what the other one publishes. With TLS the servers
-// take no plain text, and an eavesdropper in front of each of them learns nothing.
+// Forms of REDIS_URL against real servers: two nodes connect, run their scripts, and one receives the events of the other. With TLS the servers
+// refuse plain text, and an eavesdropper in front of each server reads no secret.
 import { spawn } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
@@ -20,15 +20,15 @@ const IN_URL = encodeURIComponent(PASSWORD)
 const SENTINEL_PASSWORD = 'the-sentinels-own'
 const SECURE = { skip: withoutRedis || withoutOpenssl }
 
-/** Two nodes in this process meet on that Redis. */
+/** Connects two nodes in this process to a Redis and passes an event between them. */
 async function assertMeeting (t: Test, url: string, options?: NodeOptions) {
   const [a, b] = await startPair(t, url, options)
   await b.broker.subscribe('r')
   t.match(await a.publish(1), { seq: 1, isNew: true })
-  await until('the other node has heard it', () => b.heard.events.length === 1)
+  await until('the other node received the event', () => b.heard.events.length === 1)
 }
 
-/** Two nodes in a process of their own, which may be told of an authority. */
+/** Runs two nodes in a process of their own, optionally with a certificate authority. */
 function startTwoNodes (t: Test, env: Record<string, string>, authority?: Certificates) {
   const [command, args] = plainNode(join(ROOT, 'test/broker/two-nodes.mjs'))
   const child = spawn(command, args, {
@@ -43,33 +43,33 @@ function startTwoNodes (t: Test, env: Record<string, string>, authority?: Certif
 }
 
 function assertSecret (t: Test, { text }: Wiretap, what: string) {
-  t.ok(text.length > 1000, `${what}: there was something to overhear`)
+  t.ok(text.length > 1000, `${what}: there was traffic to intercept`)
   for (const secret of [PASSWORD, SENTINEL_PASSWORD, 'redis.call', 'ssubscribe', 'client', 'sentinel', 'CLICKED_PAY']) {
-    t.notOk(text.toLowerCase().includes(secret.toLowerCase()), `${what}: nobody overhears ${secret}`)
+    t.notOk(text.toLowerCase().includes(secret.toLowerCase()), `${what}: the traffic does not contain ${secret}`)
   }
 }
 
-/** A Sentinel that has a password, and watches a master behind that port under the name of payments. */
+/** Starts a Sentinel with a password that watches a master on that port under the name payments. */
 async function startLockedSentinel (t: Test, masterPort: number, { tls, acl = [] }: { tls?: Certificates, acl?: string[] } = {}): Promise<RedisServer> {
   const conf = join(t.testdir({}), 'sentinel.conf')
   writeFileSync(conf, [
     `requirepass ${SENTINEL_PASSWORD}`, ...acl,
-    // It hands out the name that it was given, which is the one in the certificate.
+    // Sentinel returns the host name that it was given, which is the name in the certificate.
     'sentinel resolve-hostnames yes', 'sentinel announce-hostnames yes',
     `sentinel monitor payments localhost ${masterPort} 1`, `sentinel auth-pass payments ${PASSWORD}`, ''
   ].join('\n'))
   return startRedis(t, [conf, '--sentinel'], { password: SENTINEL_PASSWORD, ...(tls && { tls }) })
 }
 
-t.test('redis://, with a password and a database; here an eavesdropper learns it all', { skip: withoutRedis }, async (t) => {
+t.test('redis:// connects with a password and a database, and an eavesdropper reads all of it', { skip: withoutRedis }, async (t) => {
   const { port, client } = await startRedis(t, ['--requirepass', PASSWORD], { password: PASSWORD })
   const wiretap = await Wiretap.start(t, port)
   await assertMeeting(t, `redis://:${IN_URL}@127.0.0.1:${wiretap.port}/3`)
   for (const known of [PASSWORD, 'redis.call', 'ssubscribe']) t.ok(wiretap.text.includes(known), known)
-  t.match(await client.info('keyspace'), /^# Keyspace\r\ndb3:[^\n]*\r\n$/, 'nothing is in another database')
+  t.match(await client.info('keyspace'), /^# Keyspace\r\ndb3:[^\n]*\r\n$/, 'other databases are empty')
 })
 
-t.test('rediss://, with an authority from NODE_EXTRA_CA_CERTS', SECURE, async (t) => {
+t.test('rediss:// connects with an authority from NODE_EXTRA_CA_CERTS', SECURE, async (t) => {
   const tls = makeCertificates(t, 'DNS:localhost')
   const { port, client } = await startRedis(t, ['--requirepass', PASSWORD], { tls, password: PASSWORD })
   const wiretap = await Wiretap.start(t, port)
@@ -84,7 +84,7 @@ t.test('rediss://, with an authority from NODE_EXTRA_CA_CERTS', SECURE, async (t
   for (const { output } of [untrusting, misnamed]) t.notMatch(output(), 'heard')
 })
 
-t.test('redis+sentinel://, where Sentinel has a user and a password of its own', { skip: withoutRedis }, async (t) => {
+t.test('redis+sentinel:// connects with Sentinel\'s own user and password', { skip: withoutRedis }, async (t) => {
   const { port } = await startRedis(t, ['--requirepass', PASSWORD], { password: PASSWORD })
   const sentinel = await startLockedSentinel(t, port, { acl: [`user node on >${PASSWORD} +@all`] })
   const url = `redis+sentinel://:${IN_URL}@127.0.0.1:${sentinel.port}/payments`
@@ -95,10 +95,10 @@ t.test('redis+sentinel://, where Sentinel has a user and a password of its own',
   t.teardown(() => refused.close())
   const errors: string[] = []
   for (const client of refused.clients) client.on('error', ({ message }: Error) => errors.push(message))
-  await until('it says that Sentinel wants a password', () => errors.some((message) => message.includes('NOAUTH')))
+  await until('the error reports that Sentinel requires a password', () => errors.some((message) => message.includes('NOAUTH')))
 })
 
-t.test('rediss+sentinel://, TLS to Sentinel and to the master behind it', SECURE, async (t) => {
+t.test('rediss+sentinel:// connects with TLS to Sentinel and to its master', SECURE, async (t) => {
   const tls = makeCertificates(t, 'DNS:localhost')
   const master = await startRedis(t, ['--requirepass', PASSWORD], { tls, password: PASSWORD })
   const toMaster = await Wiretap.start(t, master.port)
@@ -110,13 +110,13 @@ t.test('rediss+sentinel://, TLS to Sentinel and to the master behind it', SECURE
   assertSecret(t, toSentinel, 'Sentinel')
 })
 
-t.test('redis+cluster://, by the names of hosts, one of which is not found', { skip: withoutRedis }, async (t) => {
+t.test('redis+cluster:// connects by host names, one of which is unknown', { skip: withoutRedis }, async (t) => {
   const { servers: [{ port } = { port: 0 }] } = await startCluster(t, 2, ['--requirepass', PASSWORD], { password: PASSWORD })
-  // Longer than a name may be, so that nobody is asked for it.
+  // Longer than a host name may be, so that no resolver is asked.
   await assertMeeting(t, `redis+cluster://:${IN_URL}@${'x'.repeat(64)}:${port},localhost:${port}`)
 })
 
-t.test('rediss+cluster://, where certificates name hosts', SECURE, async (t) => {
+t.test('rediss+cluster:// connects where the certificates contain host names', SECURE, async (t) => {
   const tls = makeCertificates(t, 'DNS:localhost')
   const wiretaps: Wiretap[] = []
   await startCluster(t, 2, ['--requirepass', PASSWORD, '--cluster-announce-hostname', 'localhost', '--cluster-preferred-endpoint-type', 'hostname'], {
@@ -132,7 +132,7 @@ t.test('rediss+cluster://, where certificates name hosts', SECURE, async (t) => 
   for (const [i, wiretap] of wiretaps.entries()) assertSecret(t, wiretap, `node ${i}`)
 })
 
-t.test('redis+unix://, with a user and a database, where the server listens to nothing else', { skip: withoutRedis }, async (t) => {
+t.test('redis+unix:// connects with a user and a database to a server without a port', { skip: withoutRedis }, async (t) => {
   const { client } = await startRedis(t, ['--unixsocket', 'redis.sock', '--user', 'node', 'on', `>${PASSWORD}`, '~*', '&*', '+@all'])
   const [, dir = ''] = await client.config('GET', 'dir') as string[]
   const path = join(dir, 'redis.sock')
@@ -142,12 +142,12 @@ t.test('redis+unix://, with a user and a database, where the server listens to n
 })
 
 const hasIPv6 = Object.values(networkInterfaces()).flat().some((address) => address?.address === '::1')
-t.test('an IPv6 address', { skip: withoutRedis || (hasIPv6 ? false : 'no ::1 on this machine') }, async (t) => {
+t.test('an IPv6 address connects', { skip: withoutRedis || (hasIPv6 ? false : 'no ::1 on this machine') }, async (t) => {
   const { port } = await startRedis(t, ['--bind', '127.0.0.1', '::1'])
   await assertMeeting(t, `redis://[::1]:${port}`)
 })
 
-t.test('a database that does not exist is an error again and again, and nothing is served from another one', { skip: withoutRedis }, async (t) => {
+t.test('a missing database is an error at every attempt, and no other database is used', { skip: withoutRedis }, async (t) => {
   const { port, client } = await startRedis(t)
   for (const address of [`redis://127.0.0.1:${port}/99`, `redis://127.0.0.1:${port}/2147483647`]) {
     const { commands, clients, close } = connect(address)
@@ -155,7 +155,7 @@ t.test('a database that does not exist is an error again and again, and nothing 
     const errors: string[] = []
     for (const client of clients) {
       client.on('error', ({ message }: Error) => errors.push(message))
-      client.on('ready', () => t.fail('it is ready'))
+      client.on('ready', () => t.fail('the broker is ready'))
     }
     await until('both connections have tried twice', () => errors.length >= 4)
     t.strictSame(new Set(errors), new Set([`Redis refuses database ${address.split('/')[3]}: ERR DB index is out of range`]))
@@ -165,7 +165,7 @@ t.test('a database that does not exist is an error again and again, and nothing 
   t.equal(await client.dbsize(), 0)
 })
 
-t.test('a server that goes away while the database is chosen is no database that does not exist', async (t) => {
+t.test('a server that stops during the selection of the database is not reported as a missing database', async (t) => {
   const port = await freePort()
   const server = net.createServer((socket) => { socket.once('data', () => socket.destroy()) }).listen(port, '127.0.0.1')
   t.teardown(() => { server.close() })
@@ -176,5 +176,5 @@ t.test('a server that goes away while the database is chosen is no database that
     client.on('error', ({ message }: Error) => t.notMatch(message, 'refuses database'))
     client.on('close', () => { attempts++ })
   }
-  await until('both have tried twice', () => attempts >= 4)
+  await until('both connections have tried twice', () => attempts >= 4)
 })

@@ -1,4 +1,4 @@
-// The Lua scripts are valid Lua 5.1, the version inside Redis, and use no variable by accident: Redis refuses a script that assigns a global one, but only when it gets there.
+// Lua scripts: valid Lua 5.1, the version in Redis, without accidental global variables, which Redis refuses only when it executes the assignment.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse, type Chunk } from 'luaparse'
@@ -6,7 +6,7 @@ import t from 'tap'
 import { SCRIPTS } from '../../../src/broker/redis/scripts.js'
 import { ROOT } from '../../../src/root.js'
 
-/** Global variables that Redis gives to a script, as far as the scripts read them. */
+/** Global variables that Redis provides to a script, as far as the scripts read them. */
 const READABLE = new Set(['ARGV', 'KEYS', 'redis', 'ipairs', 'math', 'string', 'table', 'tonumber', 'type', 'unpack'])
 
 /** @throws SyntaxError */
@@ -15,7 +15,7 @@ function globalsOf (lua: string): string[] {
   return globals.map(({ name }) => name)
 }
 
-/** Names that a script assigns without `local`, or as a part of a table that is shared by all scripts. */
+/** Finds the names that a script assigns without `local`, or as a field of a table that all scripts share. */
 function globalsAssignedIn (lua: string): string[] {
   const assigned: string[] = []
   const record = (target: { type: string, isLocal?: boolean, name?: string, base?: object } | null | undefined): void => {
@@ -33,7 +33,7 @@ function globalsAssignedIn (lua: string): string[] {
   return assigned
 }
 
-t.test('every script is valid, assigns local variables alone, and reads no name that Redis does not give it', async (t) => {
+t.test('every script is valid, assigns only local variables, and reads only names that Redis provides', async (t) => {
   for (const [name, { lua }] of Object.entries(SCRIPTS)) {
     t.strictSame(globalsAssignedIn(lua), [], `${name} assigns no global variable`)
     t.strictSame(globalsOf(lua).filter((variable) => !READABLE.has(variable)), [], `${name} reads no unknown variable`)
@@ -48,7 +48,7 @@ t.test('every file in lua/ is a part of a script', async (t) => {
   for (const file of files) t.ok(scripts.some((lua) => lua.includes(readFileSync(join(folder, file), 'utf8'))), file)
 })
 
-t.test('the check finds what it is for', async (t) => {
+t.test('the check finds invalid scripts and global variables', async (t) => {
   t.throws(() => globalsOf('local a = '), SyntaxError)
   t.throws(() => globalsOf('goto done'), SyntaxError, 'a statement of Lua 5.2')
   t.strictSame(globalsAssignedIn('local a\na = 1\nb, a = 2, 3\nfunction c() d = 4 end\nlocal function e() end\nstring.f = a'), ['b', 'd', 'c', 'string'])

@@ -1,10 +1,10 @@
-// Errors in words: what is told names the cause, and nothing of the command that met it.
+// Errors in words: a report names the cause, and no part of the command that failed.
 import t from 'tap'
 import { troubleOf } from '../../../src/broker/redis/trouble.js'
 
 const of = (message: string, code?: string) => troubleOf(Object.assign(new Error(message), code === undefined ? {} : { code }))
 
-t.test('what Redis 7.0 to 8 say of a missing right', async (t) => {
+t.test('the messages of Redis 7.0 to 8 for a missing right name the right', async (t) => {
   for (const [message, right] of [
     ['NOPERM this user has no permissions to run the \'ssubscribe\' command', 'SSUBSCRIBE'],
     ['NOPERM User wsp has no permissions to run the \'cluster|slots\' command', 'CLUSTER SLOTS'],
@@ -14,13 +14,13 @@ t.test('what Redis 7.0 to 8 say of a missing right', async (t) => {
   ] as const) t.match(troubleOf(new Error(message), 'HSET'), { code: 'NOPERM', reason: `the ACL does not give the right to ${right}` })
 })
 
-t.test('what refuses writes', async (t) => {
+t.test('the errors for refused writes name their cause', async (t) => {
   t.match(of('OOM command not allowed when used memory > \'maxmemory\'. script: 1f, on @user_script:1.'), { code: 'OOM', reason: 'it refuses writes: out of memory (maxmemory)' })
   t.match(of('NOREPLICAS Not enough good replicas to write.'), { code: 'NOREPLICAS', kind: 'refused' })
   t.match(of('MISCONF Errors writing to the AOF file: No space left on device'), { code: 'MISCONF', kind: 'refused' })
 })
 
-t.test('what keeps from connecting, also behind the error of a cluster', async (t) => {
+t.test('the errors of a connection name their cause, even inside the error of a cluster', async (t) => {
   t.match(of('getaddrinfo EAI_AGAIN redis', 'EAI_AGAIN'), { code: 'EAI_AGAIN', reason: 'its host name is unknown' })
   t.match(of('Hostname/IP does not match certificate\'s altnames', 'ERR_TLS_CERT_ALTNAME_INVALID'), { reason: 'its TLS certificate names another host' })
   t.match(of('certificate has expired', 'CERT_HAS_EXPIRED'), { kind: 'unreachable' })
@@ -28,12 +28,12 @@ t.test('what keeps from connecting, also behind the error of a cluster', async (
   t.match(troubleOf(Object.assign(new Error('Failed to refresh slots cache.'), { lastNodeError: new Error('WRONGPASS invalid username-password pair') })), { code: 'WRONGPASS' })
 })
 
-t.test('an older Redis', async (t) => {
+t.test('an unknown command reports that Redis 7.0 or newer is needed', async (t) => {
   t.match(of('ERR unknown command `evalsha`, with args beginning with: `secret`'), { code: 'UNKNOWN', reason: 'it does not know EVALSHA: Redis 7.0 or newer is needed' })
   t.match(of('ERR unknown command \'ssubscribe\', with args beginning with: \'wsp:db0:{secret}\''), { reason: 'it does not know SSUBSCRIBE: Redis 7.0 or newer is needed' })
 })
 
-t.test('nothing else of a message is told', async (t) => {
+t.test('other text of an error message is not reported', async (t) => {
   for (const error of [of('WRONGTYPE Operation against a key holding secret'), of('secret'), of('ERR value secret is not an integer'), 'secret', undefined, null]) {
     t.equal(troubleOf(error).kind, 'error')
     t.notMatch(JSON.stringify(troubleOf(error)), /secret/)
