@@ -1,4 +1,4 @@
-// The guard against card data: which keys and numbers are refused, which look-alikes pass, and that a refusal repeats nothing.
+// Guard against card data: refused keys and numbers, accepted look-alikes, and refusals that repeat no card data.
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { BRANDS, holdsCardNumber, isCardNumber, isCardDataKey } from '../../src/protocol/card-data.js'
@@ -7,7 +7,7 @@ import { seeded } from '../seeded.js'
 import { decode } from './frames.js'
 import { LENGTHS, numericIds, shareRefused } from './numeric-ids.js'
 
-/** Numbers that the brands and the payment providers publish for tests. */
+/** Test numbers published by the brands and the payment providers. */
 const CARDS: Record<string, string[]> = {
   Visa: ['4111111111111111', '4012888888881881', '4242424242424242', '4222222222222', '4000000000000000006'],
   Mastercard: ['5555555555554444', '5105105105105100', '2223003122003222', '2720990000000007'],
@@ -25,7 +25,7 @@ const VISA = '4111111111111111'
 const luhn = (digits: string) => [...digits].reverse().reduce((sum, digit, i) => sum + (i % 2 === 0 ? Number(digit) : [0, 2, 4, 6, 8, 1, 3, 5, 7, 9][Number(digit)]!), 0) % 10
 const withCheckDigit = (digits: string) => digits + String((10 - luhn(digits + '0')) % 10)
 
-t.test('the well-known numbers of every brand are found, however they are written', async (t) => {
+t.test('the well-known numbers of every brand are found in any notation', async (t) => {
   for (const [brand, numbers] of Object.entries(CARDS)) {
     for (const number of numbers) {
       t.equal(luhn(number), 0)
@@ -49,18 +49,18 @@ t.test('among other numbers a card number is found in one piece, or in the group
   t.notOk(holdsCardNumber('12 41111 11111 111111'), 'other groups among other numbers are not')
 })
 
-t.test('near misses pass', async (t) => {
+t.test('near misses are accepted', async (t) => {
   for (const text of [
     '4111111111111112', '4111111111111101', '1411111111111111', '411111111111111', '41111111111111111', `${VISA}0`, `0${VISA}`, '4111  1111  1111  1111', '4111 - 1111 - 1111 - 1111',
     '4111.1111.1111.1111', '4111_1111_1111_1111', '4111a111111111111', '4111 1111 1111', '0000000000000000', withCheckDigit('999999999999999'), withCheckDigit('222099999999999'),
     withCheckDigit('272100000000000'), withCheckDigit('34111111111111').slice(1), `${VISA}${VISA}`, VISA.replace('1', '１'), '', ' ', '-'.repeat(2048), '1'.repeat(2048)
   ]) t.notOk(holdsCardNumber(text), text.slice(0, 60))
-  t.ok(holdsCardNumber(withCheckDigit('222100000000000')) && holdsCardNumber(withCheckDigit('272099999999999')), 'the edges of a range belong to it')
+  t.ok(holdsCardNumber(withCheckDigit('222100000000000')) && holdsCardNumber(withCheckDigit('272099999999999')), 'the bounds belong to the range')
   for (const value of [4111111111111112, 411111111111, 0, -1, 4111111111111.5, NaN, Infinity, 1e300, Number('6205500000000000004')]) t.notOk(isCardNumber(value), String(value))
   t.ok(isCardNumber(-4111111111111111))
 })
 
-t.test('what else has many digits passes', async (t) => {
+t.test('other common texts with many digits are accepted', async (t) => {
   for (const text of [
     '3f2504e0-4f89-41d3-9a0c-0305e82c3301', '41111111-1111-4111-8111-111111111111', 'device-4ba41111-1111-1111-1111-1111aa82c330', `sha256:${'4111111111111111a'.repeat(3)}`,
     `0x${VISA}abcdef01`, '507f1f77bcf86cd799439011', '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', '2024-01-15T10:30:00.000Z', '2024-01-15 10:30:00', '20240115103000',
@@ -80,12 +80,12 @@ t.test('what else has many digits passes', async (t) => {
   ]) t.notOk(holdsCardNumber(text), text)
 })
 
-t.test('a few look-alikes collide, and are refused as one in ten of their kind is', async (t) => {
+t.test('a few look-alikes collide and are refused, as one in ten of their kind is', async (t) => {
   // A CNPJ without its dots that begins like Diners (30–39), a phone number with too many digits, an id of sixteen digits.
   for (const text of [withCheckDigit('3622233300018'), withCheckDigit('620119123456781'), withCheckDigit('400000000012345')]) t.ok(holdsCardNumber(text), text)
 })
 
-t.test('random ids that are not numbers are never taken for one', async (t) => {
+t.test('random ids with letters are never taken for a card number', async (t) => {
   const random = seeded(5)
   const draw = (alphabet: string, length: number) => Array.from({ length }, () => alphabet[Math.floor(random() * alphabet.length)]).join('')
   const count = { uuid: 0, hex: 0, base64url: 0, fraction: 0 }
@@ -99,7 +99,7 @@ t.test('random ids that are not numbers are never taken for one', async (t) => {
   t.strictSame(count, { uuid: 0, hex: 0, base64url: 0, fraction: 0 })
 })
 
-t.test('nor are times, alone or with a counter', async (t) => {
+t.test('times are never taken for a card number, alone or with a counter', async (t) => {
   let refused = 0
   for (let i = 0; i < 100_000; i++) {
     const ms = 1_705_312_200_000 + i * 7919
@@ -108,7 +108,7 @@ t.test('nor are times, alone or with a counter', async (t) => {
   t.equal(refused, 0)
 })
 
-t.test('of random numeric ids no more are refused than the documentation says', async (t) => {
+t.test('random numeric ids are refused at most as often as the documentation states', async (t) => {
   // Percent, of a million with as many digits as most cards have, and of a hundred thousand of each other length; the bench takes a million
   // of each. The rest follows from the check digit (one in ten) and the share of the issuers' ranges.
   const bounds: Record<number, number> = { 13: 1.2, 14: 0.5, 15: 0.3, 16: 3.8, 17: 1, 18: 1.5, 19: 2.6 }
@@ -120,7 +120,7 @@ t.test('of random numeric ids no more are refused than the documentation says', 
   t.not(numericIds(16, 1)(), numericIds(16, 2)())
 })
 
-t.test('keys that name card data, however they are spelt', async (t) => {
+t.test('keys that name card data are refused in any spelling', async (t) => {
   for (const key of [
     'cvv', 'cvv2', 'CVV', 'cvc', 'CVC2', 'csc', 'cvn', 'cav2', 'c_v_v', ' cvv ', 'cardCvv', 'card_cvc', 'cvvCode', 'cvv-value', 'securityCode', 'SECURITY_CODE', 'card security code',
     'cardVerificationValue', 'codigoSeguranca', 'código de segurança', 'Código_Segurança_Cartão', 'codSeguranca', 'cvvCartao',
@@ -136,7 +136,7 @@ t.test('keys that name card data, however they are spelt', async (t) => {
   for (const value of ['123', '1234']) t.ok(isCardDataKey('cid', value) && isCardDataKey('C_ID', value), `cid ${value}`)
   for (const value of ['12', '12345', 'abc', 123, null, {}, 'GA1.2.3']) t.notOk(isCardDataKey('cid', value), `cid ${JSON.stringify(value)}`)
   for (let i = 0; i < 2000; i++) isCardDataKey(`key ${i}`, i)
-  t.ok(isCardDataKey('cvv', 1) && !isCardDataKey('another key', 1), 'after many others too')
+  t.ok(isCardDataKey('cvv', 1) && !isCardDataKey('another key', 1), 'after many other keys too')
 })
 
 const frame = (payload: object, top: object = {}) => JSON.stringify({ type: 'CLICKED_PAY', payload: { roomId: 'r', ...payload }, ...top })
@@ -145,10 +145,10 @@ const SPACED = '4111 1111 1111 1111'
 function refuses (t: Test, text: string, message: string, code = 'SENSITIVE_DATA'): void {
   const result = decode(text) as RefusedFrame
   t.match(result.failure, { code, message, retryable: false, status: 400 }, text.slice(0, 80))
-  t.notMatch(JSON.stringify(result), /4111/, 'nothing of it is repeated')
+  t.notMatch(JSON.stringify(result), /4111/, 'the refusal repeats no card data')
 }
 
-t.test('a frame with card data is refused, wherever it is, and told where', async (t) => {
+t.test('a frame with card data is refused, and the error names its place', async (t) => {
   const number = 'holds what looks like a card number, which must not be sent here'
   const name = 'is the name of card data, which must not be sent here'
   refuses(t, frame({ cvv: '123' }), `payload.cvv: ${name}`)
@@ -171,13 +171,13 @@ t.test('a frame with card data is refused, wherever it is, and told where', asyn
   t.strictSame((decode(frame({ cvv: 1 })) as RefusedFrame).failure.details, [{ key: 'payload.cvv', rule: name }])
 })
 
-t.test('the names of fields are no card data', async (t) => {
+t.test('the names of documented fields are not card data', async (t) => {
   const fields = ['cvv', 'cardNumber', 'pin']
   t.strictSame((decode(frame({ fields }, { type: 'DATA_FILLED' })) as ClientFrame).payload.fields, fields)
   t.notOk('failure' in decode(frame({ method: 'pan', note: 'cvv' }, { type: 'PAYMENT_METHOD_CHANGED' })))
 })
 
-t.test('a frame that breaks a bound is told that, and repeats nothing either', async (t) => {
+t.test('a frame that exceeds a bound is refused with that bound, without card data', async (t) => {
   const deep = '['.repeat(9) + ']'.repeat(9)
   refuses(t, frame({ cvv: VISA, deep: 0 }).replace('"deep":0', `"deep":${deep}`), 'The text is nested deeper than 8 levels.', 'TOO_DEEP')
   refuses(t, frame({ [VISA]: 0 }).replace(':0', ':1e400'), 'payload.[hidden]: expected a finite number', 'INVALID_FRAME')
@@ -192,14 +192,14 @@ t.test('a frame that breaks a bound is told that, and repeats nothing either', a
   refuses(t, `{"a":"${VISA}"`, 'The text is not valid JSON.', 'INVALID_JSON')
 })
 
-t.test('the offender is told which of its frames it was, unless that name holds a card number', async (t) => {
+t.test('the refusal names the id of its frame, unless the id contains a card number', async (t) => {
   t.equal((decode(frame({ cvv: 1 }, { id: 'a' })) as RefusedFrame).id, 'a')
   for (const payload of [{}, { cvv: 1 }, { roomId: '/' }]) t.notOk('id' in decode(frame(payload, { id: SPACED })))
 })
 
 const digits = (length: number) => fc.stringMatching(new RegExp(`^[0-9]{${length}}$`))
 const between = (first: string, last: string) => fc.integer({ min: Number(first), max: Number(last) }).map(String)
-/** A number that some brand may have issued. */
+/** Generates a number that some brand may have issued. */
 const card = fc.oneof(...BRANDS.flatMap(([, prefixes, lengths]) => prefixes.split(' ').flatMap((range) => lengths.map((length) => {
   const [first, last = first] = range.split('-') as [string, string?]
   return fc.tuple(between(first, last), digits(length - 1 - first.length)).map(([prefix, rest]) => withCheckDigit(prefix + rest))
@@ -217,20 +217,20 @@ const grouped = (number: string) => fc.tuple(fc.array(fc.integer({ min: 1, max: 
 const hasTime = (text: string) => text.split(/\D/).some((group) => /^1[5-9]\d{8}(\d{3})?$/.test(group))
 const prose = fc.string({ unit: fc.constantFrom(...'ghxyz .,:/\n  é€'), maxLength: 60 }).map((text) => `${text}x`)
 
-t.test('every valid number of every brand is found, in any grouping and anywhere in a text', async () => {
+t.test('every valid number of every brand is found, in any grouping and at any place in a text', async () => {
   fc.assert(fc.property(card.chain(grouped).filter((text) => !hasTime(text)), prose, prose, (number, before, after) =>
     holdsCardNumber(number) && holdsCardNumber(before + number + after.split('').reverse().join(''))), { numRuns: 5000 })
   fc.assert(fc.property(card.map(Number).filter(Number.isSafeInteger), isCardNumber), { numRuns: 1000 })
 })
 
-t.test('no number that fails the check digit is', async () => {
+t.test('a number that fails the check digit is not found', async () => {
   const anyWrong = fc.oneof(...LENGTHS.map(digits)).filter((number) => luhn(number) !== 0)
   const oneOff = fc.tuple(card, fc.integer({ min: 1, max: 9 })).map(([number, off]) => number.slice(0, -1) + String((Number(number.at(-1)) + off) % 10))
   fc.assert(fc.property(fc.oneof(anyWrong, oneOff), prose, (number, before) =>
     !holdsCardNumber(number) && !holdsCardNumber(before + number) && (!Number.isSafeInteger(Number(number)) || !isCardNumber(Number(number)))), { numRuns: 5000 })
 })
 
-t.test('whatever the text, the answer is yes or no; whatever the JSON, a refusal repeats no card number', async () => {
+t.test('any text is either card data or not, and a refusal of any JSON repeats no card number', async () => {
   fc.assert(fc.property(fc.string({ unit: fc.constantFrom(...'0123456789 -\u00a0a.'), maxLength: 200 }), fc.anything(), (text, value) =>
     typeof holdsCardNumber(text) === 'boolean' && typeof isCardDataKey(text, value) === 'boolean'), { numRuns: 3000 })
   const part = fc.oneof(fc.string(), card.chain(grouped), fc.constantFrom('cvv', 'type', 'payload', 'id', 'roomId', 'CLICKED_PAY'))

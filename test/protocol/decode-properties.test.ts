@@ -1,4 +1,4 @@
-// Decoding of arbitrary input: a frame or a coded failure, never a throw, and nothing goes out other than it came in.
+// Decoding of arbitrary input: a frame or a coded failure, never a throw, and an accepted payload is relayed unchanged.
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import t from 'tap'
@@ -10,7 +10,7 @@ import { decode, frame } from './frames.js'
 const TYPES: readonly string[] = [...EVENT_TYPES, ...Object.keys(COMMANDS)]
 const REFUSALS: readonly ErrorCode[] = ['INVALID_JSON', 'INVALID_FRAME', 'UNKNOWN_EVENT', 'FORBIDDEN_KEY', 'SENSITIVE_DATA', 'TOO_DEEP']
 
-/** Whatever came in: a coded failure, or a frame that goes out again with the very payload that came in. */
+/** Asserts that the input gives a coded failure, or a frame that is relayed with the same payload. */
 function isCoded (data: Buffer | string): boolean {
   const result = decode(data)
   if ('failure' in result) return REFUSALS.includes(result.failure.code) && result.failure.message !== '' && !result.failure.retryable
@@ -20,7 +20,7 @@ function isCoded (data: Buffer | string): boolean {
     isDeepStrictEqual(payload, (JSON.parse(data.toString()) as { payload?: unknown }).payload ?? {}) && isDeepStrictEqual(payload, result.payload)
 }
 
-/** The bounds, counted the slow and simple way, over a value that knows no forbidden key. */
+/** Checks the bounds in the slow and simple way, over a value without forbidden keys. */
 function isWithinBounds (value: unknown): boolean {
   const levels = (value: unknown): number => typeof value === 'object' && value !== null ? 1 + Math.max(0, ...Object.values(value).map(levels)) : 0
   const all = (value: unknown): unknown[] => [value, ...(typeof value === 'object' && value !== null ? Object.values(value).flatMap(all) : [])]
@@ -37,7 +37,7 @@ const { value: hostileValue } = fc.letrec((tie) => ({
   value: fc.oneof({ depthSize: 'small', withCrossShrink: true },
     fc.oneof(anyText, fc.constantFrom('r', 'EUR', '\ud800', '/'), fc.double({ noNaN: true, noDefaultInfinity: true }), fc.integer(), fc.boolean(), fc.constant(null)),
     fc.array(tie('value'), { maxLength: 5 }),
-    // `fromEntries` makes `__proto__` a key like any other, as JSON does.
+    // Keys are set by `fromEntries`, which treats `__proto__` as any other key, as JSON does.
     fc.array(fc.tuple(hostileKey, tie('value')), { maxLength: 5 }).map((members) => Object.fromEntries(members))
   )
 }))
@@ -53,27 +53,27 @@ t.test('any bytes give a frame or a coded failure, never a throw', async () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => isCoded(Buffer.from(bytes))), { numRuns: 2000 })
 })
 
-t.test('so does any JSON', async () => {
+t.test('any JSON gives a frame or a coded failure', async () => {
   fc.assert(fc.property(fc.json({ maxDepth: 12 }), isCoded), { numRuns: 2000 })
   fc.assert(fc.property(hostileValue, (value) => isCoded(JSON.stringify(value))), { numRuns: 2000 })
 })
 
-t.test('so does a frame in which anything may be wrong, and what is taken goes out as it came in', async (t) => {
-  let taken = 0
+t.test('a frame with any error gives a frame or a coded failure, and an accepted payload is relayed unchanged', async (t) => {
+  let accepted = 0
   fc.assert(fc.property(hostileFrame, (text) => {
-    if (!('failure' in decode(text))) taken++
+    if (!('failure' in decode(text))) accepted++
     return isCoded(text)
   }), { numRuns: 4000 })
-  t.ok(taken > 200, `many of them are taken (${taken})`)
+  t.ok(accepted > 200, `many frames are accepted (${accepted})`)
 })
 
-t.test('so does a good frame with a piece of its bytes torn out or replaced', async () => {
+t.test('a valid frame with bytes removed or replaced gives a frame or a coded failure', async () => {
   const good = Buffer.from(frame({ deviceId: 'd', amount: 5, note: 'olá 😀', nested: { a: ['x', { b: null }] } }, { type: 'PAYMENT_SUCCESS', id: 'an id' }))
   fc.assert(fc.property(fc.nat(good.length), fc.nat(12), fc.oneof(fc.uint8Array({ maxLength: 6 }), anyText.map((text) => Buffer.from(text))), (at, length, piece) =>
     isCoded(Buffer.concat([good.subarray(0, at), piece, good.subarray(at + length)]))), { numRuns: 3000 })
 })
 
-t.test('a frame whose keys are all its own affair is taken exactly if it is within the bounds', async (t) => {
+t.test('a frame with arbitrary keys is accepted exactly if it is within the bounds', async (t) => {
   const text = fc.oneof(fc.string({ maxLength: 8 }), fc.nat(2100).map((length) => 'x'.repeat(length)), fc.constant('\udc00'))
   const { value } = fc.letrec((tie) => ({
     value: fc.oneof({ maxDepth: 9 },
@@ -85,17 +85,17 @@ t.test('a frame whose keys are all its own affair is taken exactly if it is with
       fc.tuple(fc.nat(9), tie('value')).map(([depth, core]) => { for (let i = 0; i < depth; i++) core = [core]; return core })
     )
   }))
-  const seen = { taken: 0, refused: 0 }
+  const seen = { accepted: 0, refused: 0 }
   fc.assert(fc.property(value, (extra) => {
     const text = frame({ extra })
-    const taken = !('failure' in decode(text))
-    seen[taken ? 'taken' : 'refused']++
-    return taken === isWithinBounds(JSON.parse(text))
+    const accepted = !('failure' in decode(text))
+    seen[accepted ? 'accepted' : 'refused']++
+    return accepted === isWithinBounds(JSON.parse(text))
   }), { numRuns: 3000 })
-  t.ok(seen.taken > 100 && seen.refused > 100, `both happen (${seen.taken}, ${seen.refused})`)
+  t.ok(seen.accepted > 100 && seen.refused > 100, `both outcomes occur (${seen.accepted}, ${seen.refused})`)
 })
 
-t.test('whatever is wrong with a frame, the offender is told which one it was', async (t) => {
+t.test('every refusal names the id of its frame', async (t) => {
   for (const [payload, code] of [
     ['{"roomId":"r","__proto__":1}', 'FORBIDDEN_KEY'],
     [`{"roomId":"r","x":${'['.repeat(20)}${']'.repeat(20)}}`, 'TOO_DEEP'],

@@ -1,4 +1,4 @@
-// What a client may send, to the last character; what is said to it otherwise; and what the others receive.
+// Frames of clients, to the last character: accepted ones, errors for the others, and the frames that other members receive.
 import t, { type Test } from 'tap'
 import { draftEvent, eventText, fingerprintOf, readEvent, isSameEvent, type DraftOptions, type EventDraft } from '../../src/broker/event-draft.js'
 import { checkFrame, type ClientFrame, type RefusedFrame } from '../../src/protocol/decode.js'
@@ -6,16 +6,16 @@ import { encodeFrame, greeting } from '../../src/protocol/encode.js'
 import { EVENT_TYPES } from '../../src/protocol/events.js'
 import { decode, frame, named, raw, refuses, takes } from './frames.js'
 
-t.test('a frame is its type, its payload and, where there is one, its id', async (t) => {
-  t.strictSame(decode('{"type":"CLICKED_PAY","payload":{"roomId":"r"}}'), { type: 'CLICKED_PAY', payload: { roomId: 'r' }, id: undefined, jsonPrefix: '{"type":"CLICKED_PAY","payload":{"roomId":"r"}' }, 'plain, so it need not be serialised again')
+t.test('a frame is decoded to its type, its payload and its optional id', async (t) => {
+  t.strictSame(decode('{"type":"CLICKED_PAY","payload":{"roomId":"r"}}'), { type: 'CLICKED_PAY', payload: { roomId: 'r' }, id: undefined, jsonPrefix: '{"type":"CLICKED_PAY","payload":{"roomId":"r"}' }, 'plain, so the frame need not be serialised again')
   t.strictSame(decode('{"id":"a","payload":{"roomId":"r"},"type":"CLICKED_PAY"}'), { type: 'CLICKED_PAY', payload: { roomId: 'r' }, id: 'a' })
-  t.strictSame(decode(' {"type":"CLICKED_PAY",\r\n\t"payload":{"roomId":"r"}} '), { type: 'CLICKED_PAY', payload: { roomId: 'r' }, id: undefined }, 'text, with white space around it')
+  t.strictSame(decode(' {"type":"CLICKED_PAY",\r\n\t"payload":{"roomId":"r"}} '), { type: 'CLICKED_PAY', payload: { roomId: 'r' }, id: undefined }, 'text, with white space around the frame')
   t.strictSame(decode(frame({ message: 'olá', nested: { a: [1, null, true] } }, { timestamp: 5, clientId: 'mine' })),
-    { type: 'CLICKED_PAY', payload: { roomId: 'r', message: 'olá', nested: { a: [1, null, true] } }, id: undefined }, 'extra payload keys stay, extra top-level keys do not')
+    { type: 'CLICKED_PAY', payload: { roomId: 'r', message: 'olá', nested: { a: [1, null, true] } }, id: undefined }, 'extra payload keys stay, extra top-level keys are dropped')
   for (const type of EVENT_TYPES) takes(t, frame({}, { type }), `${type} with nothing but a room`)
 })
 
-t.test('what is not JSON is INVALID_JSON', async (t) => {
+t.test('text that is not JSON is INVALID_JSON', async (t) => {
   for (const text of [
     '', ' ', 'nonsense', '{', '{"type":"CLICKED_PAY"', `${frame()}x`, `${frame()}${frame()}`, `${frame()},`, "{'type':'CLICKED_PAY'}", '{type:"CLICKED_PAY"}',
     raw('NaN'), raw('Infinity'), raw('-Infinity'), raw('undefined'), raw('01'), raw('+1'), raw('.5'), raw('0x10'), raw('[1,]'), raw('"\\x41"'), raw('// no\n1'),
@@ -29,7 +29,7 @@ t.test('JSON that is not an object is INVALID_FRAME', async (t) => {
   for (const text of ['null', '[]', `[${frame()}]`, 'true', '5', '"CLICKED_PAY"']) refuses(t, text, 'INVALID_FRAME', /must be a JSON object/)
 })
 
-t.test('type and payload are named when they are missing or wrong', async (t) => {
+t.test('the error names type or payload when it is missing or wrong', async (t) => {
   for (const text of ['{}', '{"payload":{"roomId":"r"}}', '{"type":null,"payload":{"roomId":"r"}}', '{"type":5,"payload":{"roomId":"r"}}', '{"type":["CLICKED_PAY"],"payload":{"roomId":"r"}}']) {
     refuses(t, text, 'INVALID_FRAME', /^type: must be a string$/)
   }
@@ -37,7 +37,7 @@ t.test('type and payload are named when they are missing or wrong', async (t) =>
   refuses(t, '{"type":"CLICKED_PAY"}', 'INVALID_FRAME', /^payload\.roomId: expected required property$/, 'no payload is an empty one')
 })
 
-t.test('a type that no client may send is UNKNOWN_EVENT, and the answer names those it may', async (t) => {
+t.test('an unknown type is UNKNOWN_EVENT, and the error lists the accepted types', async (t) => {
   for (const type of [
     '', 'toString', 'constructor', 'hasOwnProperty', 'valueOf', '__proto__', 'prototype', 'size', 'get', 'click_pay', 'clicked_pay', 'CLICKED_PAY ', ' CLICKED_PAY', 'CLICKED_PAY\u0000',
     'CONNECTION_ESTABLISHED', 'ROOM_JOINED', 'ERROR', 'ACK', 'ROOM_LEFT', 'PONG', 'DEVICE_JOINED', 'DEVICE_LEFT', 'ROOM_CLOSED', 'PAYMENT_UPDATE'
@@ -45,7 +45,7 @@ t.test('a type that no client may send is UNKNOWN_EVENT, and the answer names th
   refuses(t, '{"type":"CLICKED_PAY","type":"toString","payload":{"roomId":"r"}}', 'UNKNOWN_EVENT', /./, 'of two types the last counts')
 })
 
-t.test('the room id: 1 to 128 characters of A-Z a-z 0-9 . _ : ~ -', async (t) => {
+t.test('the room id has 1 to 128 characters of A-Z a-z 0-9 . _ : ~ -', async (t) => {
   takes(t, frame({ roomId: 'A' }))
   takes(t, frame({ roomId: 'x'.repeat(128) }))
   refuses(t, frame({ roomId: 'x'.repeat(129) }), 'INVALID_FRAME', /^payload\.roomId: .*128/)
@@ -62,7 +62,7 @@ t.test('the room id: 1 to 128 characters of A-Z a-z 0-9 . _ : ~ -', async (t) =>
   for (const roomId of ['...', '.a', '~', '-', '__proto__', 'constructor']) takes(t, frame({ roomId }), `an odd name: ${roomId}`)
 })
 
-t.test('the device id: 1 to 128 characters, no control characters', async (t) => {
+t.test('the device id has 1 to 128 characters, no control characters', async (t) => {
   takes(t, frame({ deviceId: 'd' }))
   takes(t, frame({ deviceId: 'd'.repeat(128) }))
   refuses(t, frame({ deviceId: 'd'.repeat(129) }), 'INVALID_FRAME', /^payload\.deviceId: .*128/)
@@ -77,8 +77,8 @@ t.test('the device id: 1 to 128 characters, no control characters', async (t) =>
   for (const deviceId of ['Telefone da Zoë', '收银台 1', '😀', '<b>', '"', '__proto__']) takes(t, frame({ deviceId }))
 })
 
-t.test('the id: 1 to 64 printable ASCII characters', async (t) => {
-  for (const id of ['a', 'x'.repeat(64), ' ', '~', '"\\', '__proto__', 'toString']) t.match(decode(frame({}, { id })), { id }, `taken: ${named(id)}`)
+t.test('the id has 1 to 64 printable ASCII characters', async (t) => {
+  for (const id of ['a', 'x'.repeat(64), ' ', '~', '"\\', '__proto__', 'toString']) t.match(decode(frame({}, { id })), { id }, `accepted: ${named(id)}`)
   for (const id of ['', 'x'.repeat(65), 'é', '😀', 'a\n', '\u007f', '\u0000', 5, null, true, [], {}, ['a']]) {
     refuses(t, frame({}, { id }), 'INVALID_FRAME', /^id: must be a string of 1–64 printable ASCII characters$/, JSON.stringify(id))
   }
@@ -89,11 +89,11 @@ t.test('the amount is a finite number that is not negative', async (t) => {
   for (const json of ['0', '-0', '0.01', '99.9', '1e21', '1e308', '5e-324']) takes(t, amount(json))
   for (const json of ['-1', '-0.01', '-1e308']) refuses(t, amount(json), 'INVALID_FRAME', /^payload\.amount: .*greater or equal to 0$/)
   for (const json of ['1e400', '-1e400', '"5"', '""', 'null', 'true', '[5]', '{}']) refuses(t, amount(json), 'INVALID_FRAME', /^payload\.amount: expected (a finite )?number$/)
-  // The same for a key that the contract does not name: it would travel on as null.
+  // Undocumented keys are refused too: such a number would be relayed as null.
   refuses(t, '{"type":"CLICKED_PAY","payload":{"roomId":"r","total":1e400}}', 'INVALID_FRAME', /^payload\.total: expected a finite number$/)
 })
 
-t.test('every documented key that is there has its documented type', async (t) => {
+t.test('every documented key has its documented type', async (t) => {
   for (const [type, key, good, bad] of [
     ['PAYMENT_METHOD_CHANGED', 'method', ['pix', ''], [5, null, ['pix'], {}]],
     ['DATA_FILLED', 'fields', [[], ['name', 'cpf']], ['name', 5, null, {}]],
@@ -109,7 +109,7 @@ t.test('every documented key that is there has its documented type', async (t) =
   takes(t, frame({ amount: 'five', fields: 5, method: null }), 'a key that this event does not have may be anything')
 })
 
-t.test('what JOIN_ROOM may ask for beyond the seed has its types too', async (t) => {
+t.test('the optional keys of JOIN_ROOM have their types too', async (t) => {
   const join = (payload: object) => frame(payload, { type: 'JOIN_ROOM' })
   for (const payload of [
     { role: 'device1' }, { role: 'device2' }, { presence: true }, { presence: false }, { recover: { seq: 0 } }, { recover: { epoch: 'e', seq: 12 } },
@@ -123,7 +123,7 @@ t.test('what JOIN_ROOM may ask for beyond the seed has its types too', async (t)
   takes(t, frame({ role: 'payer', presence: 'yes', recover: 5 }), 'to other events these keys mean nothing')
 })
 
-t.test('the commands: LEAVE_ROOM names its room, PING needs nothing', async (t) => {
+t.test('LEAVE_ROOM needs its room id, PING needs nothing', async (t) => {
   takes(t, frame({}, { type: 'LEAVE_ROOM' }))
   refuses(t, '{"type":"LEAVE_ROOM"}', 'INVALID_FRAME', /^payload\.roomId: /)
   refuses(t, frame({ roomId: '/' }, { type: 'LEAVE_ROOM' }), 'INVALID_FRAME', /^payload\.roomId: /)
@@ -132,7 +132,7 @@ t.test('the commands: LEAVE_ROOM names its room, PING needs nothing', async (t) 
   refuses(t, '{"type":"PING","payload":null}', 'INVALID_FRAME', /^payload: must be an object$/)
 })
 
-t.test('a frame that was parsed elsewhere is held against the same rules', async (t) => {
+t.test('a frame that was parsed elsewhere is checked by the same rules', async (t) => {
   for (const text of [frame({}, { id: 'a' }), frame({ roomId: '/' }, { id: 'a' }), frame({}, { type: 'toString' }), raw('{"__proto__":1}'), raw('[[[[[[[1]]]]]]]'), '[]', 'null', '5']) {
     const { jsonPrefix, ...decoded } = decode(text) as ClientFrame
     t.strictSame(checkFrame(JSON.parse(text)), 'failure' in decoded ? decode(text) : decoded, text)
@@ -140,13 +140,13 @@ t.test('a frame that was parsed elsewhere is held against the same rules', async
   t.match(checkFrame(undefined), { failure: { code: 'INVALID_FRAME' } })
 })
 
-t.test('a broken rule is also told to programs: key and rule apart', async (t) => {
+t.test('a broken rule is reported in details too, with separate key and rule', async (t) => {
   const { failure } = decode('{"type":"PAYMENT_SUCCESS","payload":{"roomId":"r","amount":-1}}') as RefusedFrame
   t.match(failure.details, [{ key: 'payload.amount', rule: /greater or equal to 0/ }])
   t.equal(failure.message, `${failure.details![0]!.key}: ${failure.details![0]!.rule}`)
 })
 
-t.test('the offender is told which of its frames it was, where the id can be used', async (t) => {
+t.test('the refusal names the id of its frame, if the id is valid', async (t) => {
   const id = 'frame "7"'
   for (const text of [
     frame({}, { id, type: 'toString' }), frame({}, { id, type: 5 }), frame({ roomId: '/' }, { id }), frame({ deviceId: 5 }, { id }), JSON.stringify({ id, type: 'CLICKED_PAY' })
@@ -154,7 +154,7 @@ t.test('the offender is told which of its frames it was, where the id can be use
   for (const text of [frame({}, { type: 'toString' }), frame({}, { id: 5, type: 'toString' }), frame({}, { id: 'x'.repeat(65) }), 'nonsense', '[]']) t.notOk('id' in decode(text), text)
 })
 
-t.test('an event goes out with its payload as sent, its number, its time, its source and its id', async (t) => {
+t.test('an event is encoded with its payload as sent, its number, timestamp, source and id', async (t) => {
   const event = { type: 'PAYMENT_SUCCESS', payload: { roomId: 'r', deviceId: 'd', amount: 99.9, note: 'olá "😀" \\ \u2028 \u0000 </script>', nested: { a: [1, null] } }, id: '"a\\"' }
   const draft = draftEvent(event, { source: 'device', timestamp: 1705312205000, origin: 'client_1' })
   t.match(draft, { type: event.type, payload: event.payload, source: 'device', verified: false, timestamp: 1705312205000, origin: 'client_1' })
@@ -170,25 +170,25 @@ t.test('an event goes out with its payload as sent, its number, its time, its so
   t.equal(plain.origin, undefined)
 })
 
-t.test('a text in the payload cannot pass for the event\'s own number', async (t) => {
+t.test('a text in the payload is not mistaken for the event\'s own number', async (t) => {
   const draft = draftEvent({ type: 'CLICKED_PAY', payload: { roomId: 'r', note: '","seq":9}', seq: 9, timestamp: 9, source: 'api' } }, { source: 'device', timestamp: 5 })
   t.match(JSON.parse(eventText(draft, 1)), { seq: 1, timestamp: 5, source: 'device', payload: { seq: 9, note: '","seq":9}' } })
 })
 
-t.test('an event is known again by its id, or by the key of the request that brought it', async (t) => {
+t.test('an event is identified by its id, or by the idempotency key of its request', async (t) => {
   const names = (id?: string, idempotencyKey?: string, verified = false) =>
     draftEvent({ type: 'CLICKED_PAY', payload: { roomId: 'r' }, id }, { source: 'device', timestamp: 1, idempotencyKey, verified }).keys?.map(({ name }) => name)
   t.strictSame(names('a'), names('a'))
   t.notSame(names('a'), names('b'))
-  t.notSame(names('a'), names(undefined, 'a'), 'an id and a key that look alike are not the same')
+  t.notSame(names('a'), names(undefined, 'a'), 'an id and an idempotency key with the same text differ')
   t.notSame(names('request a'), names(undefined, 'a'))
-  t.notSame(names('a'), names('a', undefined, true), 'nor are the ids of devices and of backends')
-  t.strictSame(names('a', 'b'), [...names(undefined, 'b')!, ...names('a')!], 'the request comes first')
+  t.notSame(names('a'), names('a', undefined, true), 'ids of devices and of backends differ too')
+  t.strictSame(names('a', 'b'), [...names(undefined, 'b')!, ...names('a')!], 'the idempotency key comes first')
   t.equal(names(), undefined)
   t.equal(names('')!.length, 1)
 })
 
-t.test('a fingerprint tells whether two events with one key say the same, and so does the log\'s own text', async (t) => {
+t.test('a fingerprint shows if two events with one key have the same content, and so does the text in the log', async (t) => {
   const drafted = (payload: object = {}, { type = 'CLICKED_PAY', id = 'a', ...options }: { type?: string, id?: string } & Partial<DraftOptions> = {}) =>
     draftEvent({ type, payload: { roomId: 'r', ...payload }, id }, { source: 'device', timestamp: 1, ...options })
   const seen: Array<{ draft: EventDraft, print: string }> = []
@@ -204,22 +204,22 @@ t.test('a fingerprint tells whether two events with one key say the same, and so
   }
   t.match(print(), /^.{20,}$/)
   t.equal(print({ amount: 1 }), print({ amount: 1 }))
-  t.equal(print({}, { timestamp: 2, origin: 'other', id: 'b', source: 'api' }), print(), 'when, by whom and under which id it was said makes no difference')
+  t.equal(print({}, { timestamp: 2, origin: 'other', id: 'b', source: 'api' }), print(), 'timestamp, source and id make no difference')
   t.not(print({ amount: 1 }), print({ amount: 2 }))
   t.not(print({ amount: 1 }), print({ amount: '1' }))
   t.not(print({}, { type: 'CLICKED_PROCEED' }), print())
-  t.equal(print({ a: 1, b: [{ c: -0, d: 'ação' }] }), print({ b: [{ d: 'ação', c: 0 }], a: 1 }), 'the order of keys makes none')
+  t.equal(print({ a: 1, b: [{ c: -0, d: 'ação' }] }), print({ b: [{ d: 'ação', c: 0 }], a: 1 }), 'the order of keys makes no difference')
   t.not(print({ timestamp: 1 }), print({ timestamp: 2 }))
-  t.equal(print({ timestamp: 1 }, { hasServerTimestamp: true }), print({ timestamp: 2 }, { hasServerTimestamp: true }), 'nor does the time that the server has put in')
+  t.equal(print({ timestamp: 1 }, { hasServerTimestamp: true }), print({ timestamp: 2 }, { hasServerTimestamp: true }), 'the timestamp added by the server makes no difference')
   t.not(print({ n: 1 }, { hasServerTimestamp: true }), print({ n: 2 }, { hasServerTimestamp: true }))
 })
 
-t.test('a frame of the server\'s own is type, payload and, where it answers one, an id', async (t) => {
+t.test('a frame of the server has a type, a payload and, in an answer, the id', async (t) => {
   t.equal(encodeFrame('ERROR', { message: '"olá"' }), '{"type":"ERROR","payload":{"message":"\\"olá\\""}}')
   t.strictSame(JSON.parse(encodeFrame('ACK', {}, '"')), { type: 'ACK', payload: {}, id: '"' })
 })
 
-t.test('the greeting is the frame that it would be if it were put together anew', async (t) => {
+t.test('the cached greeting equals a newly composed one', async (t) => {
   const [clientId, timestamp] = ['client_1705312205000_1f2e3d4c5b6a', 1705312205000]
   t.equal(greeting(clientId, timestamp), encodeFrame('CONNECTION_ESTABLISHED', {
     clientId, message: 'Connected to the payment server.', timestamp, supportedEvents: EVENT_TYPES

@@ -1,4 +1,4 @@
-// Plain frames: what is read straight from its bytes is, to the byte, what JSON.parse and JSON.stringify would have made of it.
+// Plain frames: decoding straight from the bytes equals JSON.parse and JSON.stringify, to the byte.
 import fc from 'fast-check'
 import t from 'tap'
 import { draftEvent, eventFrame, eventText } from '../../src/broker/event-draft.js'
@@ -12,7 +12,7 @@ const writer = new FrameWriter()
 
 const openingOf = (type: string, payload: unknown) => `{"type":"${type}","payload":${JSON.stringify(payload)}`
 const isPlain = (text: string) => 'jsonPrefix' in decode(text)
-/** As it would be read if there were no plain frames. */
+/** Decodes in the general way, without the fast path. */
 const general = (text: string) => checkFrame(JSON.parse(text))
 
 const SAID: Record<string, object> = {
@@ -22,7 +22,7 @@ const SAID: Record<string, object> = {
   PAYMENT_ERROR: { error: 'Card declined (51).', code: '51' }
 }
 
-t.test('the events of a payment are plain, with what they say and without, with an id and without', async (t) => {
+t.test('the events of a payment are plain, with and without their optional keys and an id', async (t) => {
   for (const type of PAYMENT_EVENT_TYPES) {
     for (const payload of [{ roomId: 'r' }, { roomId: 'payment_123', deviceId: 'device 2', ...SAID[type] }]) {
       for (const id of [undefined, 'b7d0a1c4-5a3e-4f0e-9d55-0a4a4e6a7b10']) {
@@ -33,7 +33,7 @@ t.test('the events of a payment are plain, with what they say and without, with 
   }
 })
 
-t.test('so is a join that asks for no more, and what is wrong with one is said as ever', async (t) => {
+t.test('a join without options is plain, and its errors are those of the general way', async (t) => {
   for (const payload of [{ roomId: 'r' }, { roomId: 'payment_123', deviceId: 'device 2' }, { roomId: 'r', deviceId: 'd', role: 'device2', token: 'a.b.c' }]) {
     const text = JSON.stringify({ type: 'JOIN_ROOM', payload })
     t.strictSame(decode(text), { type: 'JOIN_ROOM', payload, id: undefined, jsonPrefix: openingOf('JOIN_ROOM', payload) }, text)
@@ -45,27 +45,27 @@ t.test('so is a join that asks for no more, and what is wrong with one is said a
   }
 })
 
-t.test('what clients send besides is plain as well: with the payload it is carried along, beside it it is not', async (t) => {
+t.test('a frame with undocumented keys is plain: those in the payload are kept, those beside it dropped', async (t) => {
   const payload = { roomId: 'r', message: 'User clicked pay.', attempts: 2, tags: ['a'], constructor: 'c', hasOwnProperty: 'h', toString: 't' }
   const text = JSON.stringify({ type: 'CLICKED_PAY', payload, timestamp: 1705312200000, id: 'a', clientId: 'mine', clientIds: ['x'] })
   t.strictSame(decode(text), { type: 'CLICKED_PAY', payload, id: 'a', jsonPrefix: openingOf('CLICKED_PAY', payload) })
   t.strictSame(Object.keys((decode(text) as ClientFrame).payload), Object.keys(payload))
 })
 
-t.test('whatever the order of the keys, which is kept', async (t) => {
+t.test('keys in any order are plain, and keep their order', async (t) => {
   const payload = { amount: 5, deviceId: 'd', currency: 'BRL', roomId: 'r', transactionId: 't' }
   t.strictSame(Object.keys((decode(JSON.stringify({ type: 'PAYMENT_SUCCESS', payload })) as ClientFrame).payload), Object.keys(payload))
   t.ok(isPlain(JSON.stringify({ type: 'PAYMENT_SUCCESS', payload })))
 })
 
-t.test('what JSON.stringify would write otherwise is read in the general way', async (t) => {
-  const said = (amount: string) => `{"type":"PAYMENT_SUCCESS","payload":{"roomId":"r","amount":${amount}}}`
-  for (const amount of ['0', '7', '99.9', '0.000001', '100.000001', '123456789012.345', '4111111111', '999999999999']) t.ok(isPlain(said(amount)), amount)
+t.test('text that JSON.stringify would write otherwise is read in the general way', async (t) => {
+  const withAmount = (amount: string) => `{"type":"PAYMENT_SUCCESS","payload":{"roomId":"r","amount":${amount}}}`
+  for (const amount of ['0', '7', '99.9', '0.000001', '100.000001', '123456789012.345', '4111111111', '999999999999']) t.ok(isPlain(withAmount(amount)), amount)
   for (const amount of ['1.0', '1.50', '1e2', '-0', '0.0', '0.0000001', '1234567890123456', '123456789012.3456', '0.1234567']) {
-    t.notOk(isPlain(said(amount)), amount)
-    if (amount !== '-0') t.strictSame(decode(said(amount)), general(said(amount)))
+    t.notOk(isPlain(withAmount(amount)), amount)
+    if (amount !== '-0') t.strictSame(decode(withAmount(amount)), general(withAmount(amount)))
   }
-  for (const amount of ['01', '.5', '5.', '', '+1', '1.5.2', '1,2']) t.match(decode(said(amount)), { failure: { code: 'INVALID_JSON' } }, amount)
+  for (const amount of ['01', '.5', '5.', '', '+1', '1.5.2', '1,2']) t.match(decode(withAmount(amount)), { failure: { code: 'INVALID_JSON' } }, amount)
   for (const text of [
     '{"type":"CLICKED_PAY","payload":{"roomId":"r","roomId":"s"}}', '{"type":"CLICKED_PAY","payload":{"roomId":"r" }}', ' {"type":"CLICKED_PAY","payload":{"roomId":"r"}}',
     '{"type":"CLICKED_PAY","payload":{"roomId":"r"}} ', '{"payload":{"roomId":"r"},"type":"CLICKED_PAY"}', '{"type":"CLICKED_PAY","payload":{"roomId":"r","m":"1","m":"2"}}',
@@ -79,8 +79,8 @@ t.test('what JSON.stringify would write otherwise is read in the general way', a
   }
 })
 
-t.test('what is refused is refused as ever', async (t) => {
-  for (const type of PAYMENT_EVENT_TYPES) for (const key of Object.keys(EVENTS[type].schema.properties)) t.notOk(isCardDataKey(key, ''), `${key} is no name of card data`)
+t.test('refused frames are refused as in the general way', async (t) => {
+  for (const type of PAYMENT_EVENT_TYPES) for (const key of Object.keys(EVENTS[type].schema.properties)) t.notOk(isCardDataKey(key, ''), `${key} is not a name of card data`)
   refuses(t, frame({ deviceId: '4111111111111111' }), 'SENSITIVE_DATA')
   refuses(t, JSON.stringify({ type: 'PAYMENT_SUCCESS', payload: { roomId: 'r', amount: 4222222222222 } }), 'SENSITIVE_DATA')
   for (const payload of [{ cvv: '1' }, { cardNumber: 'x' }, { note: ['4111 1111 1111 1111'] }, { n4111111111111111: 'x' }, { cid: '123' }]) {
@@ -98,7 +98,7 @@ t.test('what is refused is refused as ever', async (t) => {
   const error = (length: number) => JSON.stringify({ type: 'PAYMENT_ERROR', payload: { roomId: 'r', error: 'x'.repeat(length) } })
   t.ok(isPlain(error(2048)))
   refuses(t, error(2049), 'INVALID_FRAME')
-  // With `type`, `payload` and `roomId` there are 64 of them.
+  // Keys of the frame are 64, with `type`, `payload` and `roomId`.
   const keys = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, n) => [`n${n}`, n]))
   t.ok(isPlain(frame(keys(61))))
   t.ok(isPlain(frame({}, keys(61))))
@@ -111,7 +111,7 @@ t.test('what is refused is refused as ever', async (t) => {
   }
 })
 
-t.test('a frame ends where it is said to, whatever is behind it', async (t) => {
+t.test('a frame ends at its given end, with any bytes after it', async (t) => {
   const [text, behind] = [frame(), '"},"id":"b"}']
   for (let end = 0; end <= text.length; end++) {
     const bytes = Buffer.from(`${behind}${text.slice(0, end)}${text.slice(end)}${behind}`)
@@ -123,7 +123,7 @@ t.test('a frame ends where it is said to, whatever is behind it', async (t) => {
   t.match(decodeFrame(bytes, text.length), { jsonPrefix: openingOf('CLICKED_PAY', { roomId: 'r' }) })
 })
 
-/** Frames that are plain or nearly so, as text. */
+/** Generates frames that are plain or nearly so, as text. */
 const nearlyPlain = fc.record({
   roomId: fc.option(fc.oneof(
     fc.constantFrom('r', 'r', 'r', 'room-000001', 'room-000002', '.', '..', 'my room', '', 'x'.repeat(128), 'x'.repeat(129), '4111111111111111'), fc.string({ maxLength: 4 })
@@ -145,7 +145,7 @@ const nearlyPlain = fc.record({
   return `{"type":"${type}","payload":{${payload}},${beside}${id === undefined ? '"end":0' : `"id":${JSON.stringify(id)}`}}`
 })
 
-t.test('any frame is read as in the general way, and goes out the same', async (t) => {
+t.test('any frame is decoded and encoded as in the general way', async (t) => {
   let plain = 0
   fc.assert(fc.property(nearlyPlain, (text) => {
     const { jsonPrefix, ...read } = decode(text) as ClientFrame
@@ -158,5 +158,5 @@ t.test('any frame is read as in the general way, and goes out the same', async (
     t.ok(Buffer.from(eventFrame(fast!, plain, writer)).equals(encodeTextFrame(eventText(slow!, plain))))
     t.equal(payloadOf(eventFrame(fast!, plain, writer)).toString(), eventText(slow!, plain))
   }), { numRuns: 4_000 })
-  t.ok(plain > 100, `${plain} of them were plain`)
+  t.ok(plain > 100, `${plain} of the frames were plain`)
 })

@@ -1,4 +1,4 @@
-// What holds for the whole of a frame, whatever it is about: no key that reaches a prototype, and bounds on depth, keys, items and texts.
+// Limits of every frame: no key that reaches a prototype, and bounds on depth, keys, items and texts.
 import t from 'tap'
 import { draftEvent, eventText } from '../../src/broker/event-draft.js'
 import type { ClientFrame } from '../../src/protocol/decode.js'
@@ -6,7 +6,7 @@ import { MAX_STRING } from '../../src/protocol/fields.js'
 import { MAX_DEPTH, MAX_ITEMS, MAX_KEYS } from '../../src/protocol/limits.js'
 import { decode, frame, raw, refuses, takes } from './frames.js'
 
-t.test('keys that would reach a prototype are FORBIDDEN_KEY, however they are spelt and wherever they are', async (t) => {
+t.test('keys that would reach a prototype are FORBIDDEN_KEY, in any spelling and at any place', async (t) => {
   const places = (member: string) => [
     `{${member},"type":"CLICKED_PAY","payload":{"roomId":"r"}}`,
     `{"type":"CLICKED_PAY","payload":{"roomId":"r",${member}}}`,
@@ -28,14 +28,14 @@ t.test('keys that would reach a prototype are FORBIDDEN_KEY, however they are sp
   t.equal(({} as { polluted?: number }).polluted, undefined)
 })
 
-t.test('of two keys with one name the last counts, and only that one travels on', async (t) => {
+t.test('of two keys with one name the last counts, and only the last is relayed', async (t) => {
   const accepted = decode('{"type":"CLICKED_PAY","payload":{"roomId":"/","roomId":"r","note":1,"n\\u006fte":2}}') as ClientFrame
   t.equal(eventText(draftEvent(accepted, { source: 'device', timestamp: 5 }), 1), '{"type":"CLICKED_PAY","payload":{"roomId":"r","note":2},"seq":1,"timestamp":5,"source":"device"}')
   refuses(t, '{"type":"CLICKED_PAY","payload":{"roomId":"r","roomId":"/"}}', 'INVALID_FRAME', /^payload\.roomId: /)
 })
 
-t.test('eight levels of nesting are taken, nine are TOO_DEEP', async (t) => {
-  // The frame and its payload are two of them.
+t.test('eight levels of nesting are accepted, nine are TOO_DEEP', async (t) => {
+  // Two of the levels are the frame and its payload.
   const levels = (n: number, open: string, close: string, core = '') => raw(open.repeat(n - 2) + core + close.repeat(n - 2))
   t.equal(MAX_DEPTH, 8)
   for (const [open, close, core] of [['[', ']', ''], ['{"a":', '}', '1']] as const) {
@@ -53,10 +53,10 @@ t.test('eight levels of nesting are taken, nine are TOO_DEEP', async (t) => {
   refuses(t, '['.repeat(100_000) + ']'.repeat(100_000), 'INVALID_FRAME', /must be a JSON object/, 'deep and no object')
 })
 
-t.test('64 keys are taken, 65 are refused, over all objects of the frame', async (t) => {
+t.test('64 keys are accepted, 65 are refused, over all objects of the frame', async (t) => {
   t.equal(MAX_KEYS, 64)
   const keys = (n: number) => Object.fromEntries(Array.from({ length: n }, (_, i) => [`k${i}`, i]))
-  // type, payload and roomId are three.
+  // Three of the keys are type, payload and roomId.
   takes(t, frame(keys(61)))
   refuses(t, frame(keys(62)), 'INVALID_FRAME', /more than 64 keys/)
   takes(t, frame({ a: keys(30), b: [keys(29)] }))
@@ -65,7 +65,7 @@ t.test('64 keys are taken, 65 are refused, over all objects of the frame', async
   refuses(t, frame({}, keys(62)), 'INVALID_FRAME', /more than 64 keys/)
 })
 
-t.test('256 array items are taken, 257 are refused, over all arrays of the frame', async (t) => {
+t.test('256 array items are accepted, 257 are refused, over all arrays of the frame', async (t) => {
   t.equal(MAX_ITEMS, 256)
   const items = (n: number) => Array<string>(n).fill('i')
   takes(t, frame({ fields: items(256) }, { type: 'DATA_FILLED' }))
@@ -76,7 +76,7 @@ t.test('256 array items are taken, 257 are refused, over all arrays of the frame
   refuses(t, frame({ a: [items(127), items(128)] }), 'INVALID_FRAME', /more than 256 array items/)
 })
 
-t.test('2048 characters are taken, 2049 are refused, in any string and any key', async (t) => {
+t.test('2048 characters are accepted, 2049 are refused, in any string and any key', async (t) => {
   t.equal(MAX_STRING, 2048)
   for (const character of ['x', 'é', '€']) {
     const [fits, tooLong] = [character.repeat(2048), character.repeat(2049)]
@@ -91,7 +91,7 @@ t.test('2048 characters are taken, 2049 are refused, in any string and any key',
   }
 })
 
-t.test('lone surrogates are refused, pairs are taken', async (t) => {
+t.test('lone surrogates are refused, pairs are accepted', async (t) => {
   for (const json of ['"\\ud800"', '"\\udfff"', '"a\\udc00\\ud800b"', '{"\\ud83d":1}', '["\\ude00"]']) refuses(t, raw(json), 'INVALID_FRAME', /lone surrogate/)
   refuses(t, raw('1').replace('"r"', '"\\ud800"'), 'INVALID_FRAME', /./, 'in the room id')
   for (const json of ['"\\ud83d\\ude00"', '"😀"', '"\\u0000"', '"\\uffff"', '"\\u2028"']) takes(t, raw(json))

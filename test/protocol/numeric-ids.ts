@@ -1,11 +1,11 @@
-// Ids that are no card numbers, and how many of them are taken for one: for the test of the card-data guard and for its bench.
+// Ids that are no card numbers, and the share that is taken for one: for the test of the card-data guard and for its bench.
 import { holdsCardNumber } from '../../src/protocol/card-data.js'
 import { seeded } from '../seeded.js'
 
 /** Lengths of which the share is measured. */
 export const LENGTHS = Array.from({ length: 13 }, (_, i) => i + 8)
 
-/** Numbers of so many digits, none of which begins with 0, the same ones for the same seed. */
+/** Generates numbers of so many digits, none of which begins with 0, the same ones for the same seed. */
 export function numericIds (digits: number, seed: number): () => string {
   const random = seeded(seed)
   return () => {

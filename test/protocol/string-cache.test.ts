@@ -1,4 +1,4 @@
-// Names that are found again: they are the ones in the bytes, and held to their rule, whatever else was read before.
+// Cached names: equal to the text in the bytes and checked by their rule, after any other reads.
 import assert from 'node:assert/strict'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import fc from 'fast-check'
@@ -16,24 +16,24 @@ const reader = (check = rooms) => {
   }
 }
 
-t.test('a name is read as it is, the first time and later, also where another one had its place', async (t) => {
+t.test('a name is read correctly the first time and later, also after another name replaced it', async (t) => {
   const read = reader()
-  let taken = 0
+  let matched = 0
   const name = fc.oneof(
     fc.constantFrom('', '.', '..', '...', 'a b', 'r', 'room-000001', 'room-000002', '4111111111111111', 'x'.repeat(64), 'x'.repeat(65), 'y'.repeat(65), 'x'.repeat(129)),
     fc.stringMatching(/^[a-c.~ -]{0,4}$/)
   )
   fc.assert(fc.property(name, (name) => {
     const expected = rooms.Check(name) && name !== '4111111111111111' ? name : undefined
-    if (expected !== undefined) taken++
+    if (expected !== undefined) matched++
     for (let time = 0; time < 2; time++) assert.equal(read(name), expected)
   }), { numRuns: 2_000 })
-  // More of them than there are places.
+  // More names than the cache has places.
   for (let time = 0; time < 2; time++) for (let n = 0; n < 10_000; n++) assert.equal(read(`room-${n}`), `room-${n}`)
-  t.ok(taken > 500, `${taken} of them were names`)
+  t.ok(matched > 500, `${matched} of the texts were names`)
 })
 
-t.test('a name keeps nothing of the bytes that it was read from', async (t) => {
+t.test('a cached name keeps no reference to the bytes that it was read from', async (t) => {
   const names = new InternedStrings(rooms)
   const bytes = Buffer.from('room-1')
   const read = () => names.read(bytes, viewOf(bytes), 0, 6)
@@ -46,7 +46,7 @@ t.test('a name keeps nothing of the bytes that it was read from', async (t) => {
   t.equal(read(), first)
 })
 
-t.test('each kind has its rule', async (t) => {
+t.test('each kind of name has its rule', async (t) => {
   const [room, device] = [reader(), reader(TypeCompiler.Compile(DeviceId))]
   for (const name of ['my phone', '.', '..']) {
     t.equal(device(name), name)
