@@ -1,10 +1,10 @@
-// Connections as a server accepts them, before there is a stream.
+// Connections as a server accepts them, before a stream is made.
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import type { Test } from 'tap'
 import { acceptorOf, isTcpHandle, type Handle } from '../../src/websocket/node/internals.js'
 
-/** Shows the next connection that a server, which listens, accepts, before anybody else sees it. */
+/** Returns the handle of the next connection that a listening server accepts, before any other listener. */
 export function nextHandle (server: Server, see: (handle: Handle) => void = () => {}): Promise<Handle> {
   const acceptor = acceptorOf(server)!
   const { onconnection } = acceptor
@@ -22,7 +22,7 @@ export function nextHandle (server: Server, see: (handle: Handle) => void = () =
   })
 }
 
-/** Both ends of a connection. Nobody reads the accepted one yet, so whoever does not begin to learns of a reset as it writes. */
+/** Returns both ends of a connection. The accepted end is not read yet, so a reset is noticed only by a write or after reading starts. */
 export async function accepted (t: Pick<Test, 'teardown'>, from: { localAddress?: string } = {}): Promise<{ handle: Handle, peer: Socket }> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -1,4 +1,4 @@
-// What is written to a socket: one write for all that a turn has for it, and in order whichever way it takes.
+// Writes to a socket: one write per turn, in order on every path.
 import assert from 'node:assert/strict'
 import { Socket } from 'node:net'
 import { Writable } from 'node:stream'
@@ -16,7 +16,7 @@ import { newTransport } from './transport.js'
 const transport = newTransport()
 const { batch, frames: writer } = transport
 
-/** A stream that notes each write to what is under it. */
+/** Stream that records each write to the layer below. */
 function sink () {
   const written: string[] = []
   const stream = new Writable({
@@ -27,13 +27,13 @@ function sink () {
   return { stream, written }
 }
 
-/** What a wire writes to, made of a connection. */
+/** Network of a wire, made of a connection. */
 const KINDS: Readonly<Record<string, (handle: Handle) => WritableConnection>> = {
   'a connection that may never be a stream': (handle) => new RawConnection(handle, { onData: () => {}, onClose: () => {} }),
   'a socket': (handle) => new StreamConnection(new Socket({ handle } as object))
 }
 
-/** Such a network, its other end, and what went past the stream. */
+/** Such a network, its other end, and the bytes written past the stream. */
 async function pair (t: Pick<Test, 'teardown'>, networkOf: (handle: Handle) => WritableConnection): Promise<{ network: WritableConnection, peer: Socket, direct: string[] }> {
   const { handle, peer } = await accepted(t)
   const direct: string[] = []
@@ -56,7 +56,7 @@ async function pair (t: Pick<Test, 'teardown'>, networkOf: (handle: Handle) => W
 
 const tick = () => new Promise<void>((resolve) => { process.nextTick(resolve) })
 
-t.test('a stream that is gone by the end of the tick holds up nobody', async (t) => {
+t.test('a stream that is gone by the end of the tick delays no other', async (t) => {
   const [gone, there] = [sink(), sink()]
   for (const { stream } of [gone, there]) {
     const wire = new BatchWriter(new StreamConnection(stream), transport)
@@ -69,7 +69,7 @@ t.test('a stream that is gone by the end of the tick holds up nobody', async (t)
   t.strictSame([gone.written, there.written], [[], ['xy']])
 })
 
-t.test('what is held back within a turn is written as it ends, and what was held back before it', async (t) => {
+t.test('frames held back in a batch are written at its end, after earlier ones', async (t) => {
   const [before, within] = [sink(), sink()]
   const [early, wire] = [before, within].map(({ stream }) => new BatchWriter(new StreamConnection(stream), transport)) as [BatchWriter, BatchWriter]
   early.write(Buffer.from('before'))
@@ -85,10 +85,10 @@ t.test('what is held back within a turn is written as it ends, and what was held
   wire.write(Buffer.from('later'))
   t.equal(within.written.length, 1)
   await tick()
-  t.strictSame(within.written.slice(1), ['later'], 'outside of one, it is the tick that ends')
+  t.strictSame(within.written.slice(1), ['later'], 'outside of a batch they are written at the end of the tick')
 })
 
-t.test('where no handle is known, all is written to the stream', async (t) => {
+t.test('without a known handle all frames are written to the stream', async (t) => {
   const { stream, written } = sink()
   const through = new BatchWriter(new StreamConnection(stream), transport)
   batch.begin()
@@ -104,12 +104,12 @@ for (const [kind, networkOf] of Object.entries(KINDS)) {
   t.test(`${kind}: frames of a turn are one write past the stream, in one piece or in several`, async (t) => {
     const { network, peer, direct } = await pair(t, networkOf)
     const wire = new BatchWriter(network, transport)
-    let heard = ''
-    peer.on('data', (chunk) => { heard += String(chunk) })
+    let received = ''
+    peer.on('data', (chunk) => { received += String(chunk) })
     const frames = Array.from({ length: 8 }, (_, n) => bytesOf(`{"n":${n}}`))
     batch.begin()
     for (const frame of frames) wire.write(frame)
-    t.equal(wire.bufferedAmount, Buffer.concat(frames).length, 'they are counted while they are held back')
+    t.equal(wire.bufferedAmount, Buffer.concat(frames).length, 'held-back frames are counted')
     t.strictSame(direct, [])
     batch.end()
     t.strictSame(direct, [frames.join('')])
@@ -125,7 +125,7 @@ for (const [kind, networkOf] of Object.entries(KINDS)) {
     batch.end()
     t.strictSame(direct.slice(2), [`${frames[4]}${frames[5]}${frames[4]}`])
 
-    // Made as they are written, more than one piece of memory holds, and with others between them now and then.
+    // Frames made as they are written, more than one piece of memory holds, with others between them at times.
     for (let turn = 0; turn < 40; turn++) {
       const texts = Array.from({ length: 10 }, (_, n) => `turn ${turn}, frame ${n} ${'.'.repeat(n * 10)}`)
       batch.begin()
@@ -136,10 +136,10 @@ for (const [kind, networkOf] of Object.entries(KINDS)) {
       batch.end()
       t.equal(direct.at(-1), String(Buffer.concat(texts.map((text) => writer.encodeText(text)))))
     }
-    await until('all has come', () => heard === direct.join(''))
+    await until('all frames arrived', () => received === direct.join(''))
   })
 
-  t.test(`${kind}: what comes while the peer is behind is written to the stream`, async (t) => {
+  t.test(`${kind}: while the peer is behind, frames are written to the stream`, async (t) => {
     const { network, peer, direct } = await pair(t, networkOf)
     const wire = new BatchWriter(network, transport)
     const much = Buffer.alloc(10_000_000, 'x')
@@ -149,15 +149,15 @@ for (const [kind, networkOf] of Object.entries(KINDS)) {
       batch.end()
     }
     t.equal(wire.bufferedAmount, much.length + 16)
-    t.equal(direct.length, 1, 'what comes behind it waits in the stream')
-    let heard = 0
+    t.equal(direct.length, 1, 'later frames wait in the stream')
+    let received = 0
     let last = ''
     peer.on('data', (chunk) => {
-      heard += chunk.length
+      received += chunk.length
       last = String(chunk.subarray(-16))
     })
-    await until('all has come', () => heard === much.length + 16)
-    await until('and is counted no more', () => wire.bufferedAmount === 0)
+    await until('all frames arrived', () => received === much.length + 16)
+    await until('the bytes are no longer counted', () => wire.bufferedAmount === 0)
     t.equal(last, 'behind it and on')
     batch.begin()
     wire.write(Buffer.from('directly again'))
@@ -165,22 +165,22 @@ for (const [kind, networkOf] of Object.entries(KINDS)) {
     t.equal(direct.at(-1), 'directly again')
   })
 
-  t.test(`${kind}: a peer that ends its side gets what was under way`, async (t) => {
+  t.test(`${kind}: a peer that ends its side receives the pending bytes`, async (t) => {
     const { network, peer } = await pair(t, networkOf)
     const wire = new BatchWriter(network, transport)
     const much = Buffer.alloc(10_000_000, 'x')
     batch.begin()
     wire.write(much)
     batch.end()
-    let heard = 0
+    let received = 0
     peer.end()
     await turn()
-    peer.on('data', (chunk) => { heard += chunk.length })
-    await until('all has come', () => heard === much.length)
-    await until('and it is over', () => peer.closed)
+    peer.on('data', (chunk) => { received += chunk.length })
+    await until('all frames arrived', () => received === much.length)
+    await until('the connection is closed', () => peer.closed)
   })
 
-  t.test(`${kind}: what was under way to a peer that is gone ends the connection`, async (t) => {
+  t.test(`${kind}: pending bytes to a peer that is gone end the connection`, async (t) => {
     const { network, peer } = await pair(t, networkOf)
     const wire = new BatchWriter(network, transport)
     batch.begin()
@@ -188,28 +188,28 @@ for (const [kind, networkOf] of Object.entries(KINDS)) {
     batch.end()
     network.openStream()!.on('error', () => {})
     peer.resetAndDestroy()
-    await until('it is over', () => network.openStream()!.destroyed)
+    await until('the connection is closed', () => network.openStream()!.destroyed)
     t.equal(network.handle, undefined)
     wire.write(Buffer.from('too late'))
   })
 
-  t.test(`${kind}: to a connection that is gone nothing is written, and that is no error`, async (t) => {
+  t.test(`${kind}: a write to a closed connection is dropped without an error`, async (t) => {
     const { network, peer } = await pair(t, networkOf)
     const wire = new BatchWriter(network, transport)
     batch.begin()
     wire.write(Buffer.from('x'))
     peer.resetAndDestroy()
     if (kind === 'a socket') network.openStream()!.on('error', (error) => t.fail(error.message)).destroy()
-    await until('it is over', () => network.handle === undefined)
+    await until('the connection is closed', () => network.handle === undefined)
     batch.end()
     let isPaced = false
     wire.writePaced(Buffer.from('y'), () => { isPaced = true })
-    await until('nobody waits for it', () => isPaced)
+    await until('no callback is pending', () => isPaced)
     wire.write(Buffer.from('z'))
     await turn()
   })
 
-  t.test(`${kind}: whatever is written in whichever way, it comes in order`, async (t) => {
+  t.test(`${kind}: frames written in any mix of ways arrive in order`, async (t) => {
     const step = fc.oneof(
       fc.constantFrom('turn', 'turn of many', 'tick', 'stream', 'stream within a turn', 'wait', 'peer stops', 'peer reads'),
       fc.integer({ min: 100_000, max: 3_000_000 })
@@ -219,8 +219,8 @@ for (const [kind, networkOf] of Object.entries(KINDS)) {
     await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async (steps) => {
       const { network, peer, direct } = await pair(t, networkOf)
       const wire = new BatchWriter(network, transport)
-      let heard = ''
-      peer.on('data', (chunk) => { heard += String(chunk) })
+      let received = ''
+      peer.on('data', (chunk) => { received += String(chunk) })
       let written = ''
       const next = (length = 3) => {
         const text = `${count++} `.padEnd(length, 'x')
@@ -249,8 +249,8 @@ for (const [kind, networkOf] of Object.entries(KINDS)) {
         if (network.writableLength > 0 && wire.bufferedAmount > network.writableLength) seen.behind++
       }
       peer.resume()
-      await until('all has come', () => heard.length === written.length && wire.bufferedAmount === 0)
-      assert.ok(heard === written)
+      await until('all frames arrived', () => received.length === written.length && wire.bufferedAmount === 0)
+      assert.ok(received === written)
       seen.direct += direct.length
       peer.destroy()
     }), { numRuns: 150 })

@@ -1,8 +1,8 @@
-// A batch: its clocks are read once, and what is written within it is flushed at its end.
+// Batch: its clocks are read once, and its writes are flushed at its end.
 import t from 'tap'
 import { Batch } from '../../src/websocket/batch.js'
 
-/** A batch on clocks that the test advances, the flushes of two writers, and the reported latencies. */
+/** Creates a batch on clocks that the test advances, with the flushes of two writers and the reported latencies. */
 function setUp () {
   const clock = { now: 1_000, monotonic: 5, reads: 0 }
   const flushed: string[] = []
@@ -41,7 +41,7 @@ t.test('writers are flushed once, in order, at the end', async (t) => {
   t.equal(flushed.length, 2)
 })
 
-t.test('a flush in the middle leaves nothing for the end', async (t) => {
+t.test('a flush in the middle leaves nothing to flush at the end', async (t) => {
   const { batch, flushed, one } = setUp()
   batch.run(() => {
     batch.add(one)
@@ -74,7 +74,7 @@ t.test('a nested batch is part of the outer one', async (t) => {
   t.strictSame([flushed, latencies, batch.isOpen], [['one after', 'two after'], [[2, 1]], false])
 })
 
-t.test('the latency of events lasts until everything is written; a batch without events reports none', async (t) => {
+t.test('the latency of events lasts until the last write; a batch without events reports none', async (t) => {
   const { batch, clock, latencies } = setUp()
   batch.run(() => {
     batch.countEvent()
@@ -85,7 +85,7 @@ t.test('the latency of events lasts until everything is written; a batch without
   t.strictSame(latencies, [[3, 2]])
 })
 
-t.test('an error in a batch ends it', async (t) => {
+t.test('an error in a batch ends the batch', async (t) => {
   const { batch, flushed, one } = setUp()
   t.throws(() => batch.run(() => {
     batch.add(one)
@@ -94,7 +94,7 @@ t.test('an error in a batch ends it', async (t) => {
   t.strictSame([flushed, batch.isOpen], [['one after'], false])
 })
 
-t.test('two batches of one process do not meet', async (t) => {
+t.test('two batches of one process are independent', async (t) => {
   const [first, second] = [setUp(), setUp()]
   first.batch.run(() => {
     second.batch.run(() => second.batch.add(second.one))

@@ -1,7 +1,7 @@
 // Frames as tests look at them.
 import { encodeTextFrame } from '../../src/websocket/frame-writer.js'
 
-/** A framed text as a Buffer, in the very memory that it was framed in. */
+/** Returns a framed text as a Buffer over the memory of the frame. */
 export function bytesOf (text: string): Buffer {
   const { buffer, byteOffset, length } = encodeTextFrame(text)
   return Buffer.from(buffer, byteOffset, length)

@@ -1,34 +1,34 @@
-// The case list of the Autobahn testsuite (1–7, 9, 10), written for this protocol: which frames a client sends, and everything that the server answers.
+// Cases of the Autobahn testsuite (1–7, 9, 10), written for this protocol: the frames of a client, and all answers of the server.
 import { BINARY, CLOSE, closing, fragments, frame, PING, TEXT } from '../e2e/hostile/raw.js'
 
 const PONG = 10
 const CONTINUATION = 0
 
-/** Bytes in a message, at most, on the servers that the cases are for. */
+/** Limit of a message in bytes on the servers that the cases are for. */
 export const MAX_MESSAGE_BYTES = 393_216
 
 /** Composes the frames of one run. The log of a room is read back at the end of a run, so each run has a room of its own. */
 export interface Composer {
-  /** The next event, as JSON. @param note may be no UTF-8 @param size its bytes, exactly; 130 or more */
+  /** Returns the next event, as JSON. @param note may be no UTF-8 @param size its bytes, exactly; 130 or more */
   event: (options?: { note?: string | Buffer, size?: number }) => Buffer
 }
 
 export interface Case {
   readonly id: string
-  /** The frames, in words. */
+  /** Description of the frames. */
   readonly sends: string
   readonly frames: (composer: Composer) => Buffer[]
-  /** Everything that the server sends before the socket is closed, in order; see `exchange.ts` for the words. */
+  /** Answers of the server before the socket is closed, in order; see `exchange.ts` for the words. */
   readonly answers: readonly string[]
-  /** The close of the server. Without it the socket is in order to the end, and the client closes it. */
+  /** Close code of the server. If missing, the socket stays open to the end, and the client closes it. */
   readonly closed?: string
-  /** The client's own close is among the frames: nothing is sent behind them. */
+  /** Set if the client's own close is among the frames: no frame follows them. */
   readonly closes?: boolean
-  /** The server waits for the client's close before it ends the connection: nothing but that is sent behind the frames. */
+  /** Set if the server waits for the client's close before it ends the connection: only that close follows the frames. */
   readonly awaitsClose?: boolean
-  /** Bytes in each write, where the case says so. */
+  /** Bytes in each write, if the case requires a size. */
   readonly chop?: number
-  /** Writes at most, where a server takes so few: a message may come in a chunk for each 16 bytes of the limit. */
+  /** Limit of writes, for a server that accepts few: a message may come in a chunk for each 16 bytes of the limit. */
   readonly maxWrites?: number
 }
 
@@ -43,7 +43,7 @@ const stars = (count: number) => Buffer.alloc(count, '*')
 const ping = (data: string | Buffer = '', options = {}) => frame(data, { opcode: PING, ...options })
 const pong = (data: string | Buffer = '', options = {}) => frame(data, { opcode: PONG, ...options })
 const close = (data: string | Buffer = '', options = {}) => frame(data, { opcode: CLOSE, ...options })
-/** The server's answer to a ping. */
+/** Returns the server's answer to a ping. */
 const pongs = (data: string | Buffer = '') => `pong ${Buffer.from(data).toString('hex')}`.trim()
 
 /** Cuts bytes into pieces of this size. */
@@ -78,9 +78,9 @@ const pings: Case[] = [
   { id: '2.4', sends: 'a ping with 125 bytes', frames: () => [ping(Buffer.alloc(125, 0xfe))], answers: [pongs(Buffer.alloc(125, 0xfe))] },
   { id: '2.5', sends: 'a ping with 126 bytes', frames: () => [ping(Buffer.alloc(126, 0xfe))], answers: [], closed: PROTOCOL_ERROR },
   { id: '2.6', sends: 'a ping with 125 bytes, one in each write', frames: () => [ping(Buffer.alloc(125, 0xfe))], answers: [pongs(Buffer.alloc(125, 0xfe))], chop: 1 },
-  { id: '2.7', sends: 'a pong that nobody asked for', frames: () => [pong()], answers: [] },
-  { id: '2.8', sends: 'such a pong with data', frames: () => [pong('unasked')], answers: [] },
-  { id: '2.9', sends: 'such a pong and a ping', frames: () => [pong('unasked'), ping('asked')], answers: [pongs('asked')] },
+  { id: '2.7', sends: 'an unsolicited pong', frames: () => [pong()], answers: [] },
+  { id: '2.8', sends: 'an unsolicited pong with data', frames: () => [pong('unasked')], answers: [] },
+  { id: '2.9', sends: 'an unsolicited pong and a ping', frames: () => [pong('unasked'), ping('asked')], answers: [pongs('asked')] },
   { id: '2.10', sends: 'ten pings', frames: () => TEN.map((data) => ping(data)), answers: TEN.map(pongs) },
   { id: '2.11', sends: 'ten pings, one byte in each write', frames: () => TEN.map((data) => ping(data)), answers: TEN.map(pongs), chop: 1 },
   { id: '2.12', sends: 'a pong with 125 bytes', frames: () => [pong(stars(125))], answers: [] },
@@ -162,7 +162,7 @@ const fragmentation: Case[] = [
   { id: '5.22', sends: 'a close in two fragments', frames: () => fragments([closing(1000), stars(3)], CLOSE), answers: [], closed: PROTOCOL_ERROR }
 ]
 
-/** A text of one event around these bytes. */
+/** Returns a text of one event around these bytes. */
 const note = (bytes: Buffer) => ({ event }: Composer) => [frame(event({ note: bytes }))]
 const valid = (id: string, sends: string, bytes: Buffer): Case => ({ id, sends: `valid UTF-8: ${sends}`, frames: note(bytes), answers: [ACK] })
 const invalid = (id: string, sends: string, bytes: Buffer): Case => ({ id, sends: `invalid UTF-8: ${sends}`, frames: note(bytes), answers: [], closed: INVALID_TEXT })
@@ -171,14 +171,14 @@ const group = (make: typeof valid, id: string, sequences: readonly string[]) => 
 
 const KOSME = Buffer.from('κόσμε')
 const HELLO = Buffer.from('Hello-µ@ßöäüàá-UTF-8!!')
-/** The places in `KOSME` where a character ends. */
+/** Offsets in `KOSME` at which a character ends. */
 const ENDS = [...KOSME.toString()].map((_, i, all) => Buffer.byteLength(all.slice(0, i + 1).join('')))
-/** A range of bytes, a space behind each. */
+/** Returns a range of bytes, a space after each. */
 const spaced = (from: number, to: number) => Buffer.from(Array.from({ length: to - from + 1 }, (_, i) => [from + i, 0x20]).flat())
 const BROKEN = [KOSME, hex('f4 90 80 80'), Buffer.from('edited')]
 const LONELY: Array<[number, number]> = [[0xc0, 0xdf], [0xe0, 0xef], [0xf0, 0xf7], [0xf8, 0xfb], [0xfc, 0xfd]]
 const CUT_SHORT = ['c0', 'e080', 'f08080', 'f8808080', 'fc80808080', 'df', 'efbf', 'f7bfbf', 'fbbfbfbf', 'fdbfbfbfbf']
-/** The last two code points of each of the 17 planes. */
+/** Last two code points of each of the 17 planes. */
 const NON_CHARACTERS = Array.from({ length: 17 }, (_, plane) => [0xfffe, 0xffff].map((low) => Buffer.from(String.fromCodePoint(plane << 16 | low)).toString('hex'))).flat()
 
 const texts: Case[] = [
@@ -231,7 +231,7 @@ const texts: Case[] = [
   ...group(invalid, '6.21', ['eda080edb080', 'eda080edbfbf', 'edadbfedb080', 'edadbfedbfbf', 'edae80edb080', 'edae80edbfbf', 'edafbfedb080', 'edafbfedbfbf']),
   ...group(valid, '6.22', NON_CHARACTERS),
   ...group(valid, '6.23', ['efbfb9', 'efbfba', 'efbfbb', 'efbfbc', 'efbfbd', 'efbfbe', 'efbfbf']),
-  // Not Autobahn's: a parser that unmasks word by word looks at the bytes of a text in several ways, by their places.
+  // Additional cases, not Autobahn's: a parser that unmasks word by word reads the bytes of a text in several ways, by their offsets.
   ...[7, 27].flatMap((size, list) => Array.from({ length: size }, (_, i): Case => ({
     id: `6.24.${list * 7 + i + 1}`,
     sends: `a text of ${size} bytes that is no UTF-8 at byte ${i}`,
@@ -313,10 +313,10 @@ const cutByOthers: Case[] = [
 
 export const CASES: readonly Case[] = [...sizes, ...pings, ...reserved, ...opcodes, ...masks, ...fragmentation, ...texts, ...closes, ...large, ...cutByOthers]
 
-/** Bytes in a message, at most, on a server that takes no large ones. */
+/** Limit of a message in bytes, on a server that refuses large ones. */
 export const SMALL_LIMIT = 1024
 
-/** Not Autobahn's: the limit of a message, on a server with {@link SMALL_LIMIT}. */
+/** Additional cases, not Autobahn's: the limit of a message, on a server with {@link SMALL_LIMIT}. */
 export const LIMIT_CASES = ([
   { id: 'limit.1', sends: 'a text as large as may be', frames: ({ event }) => [frame(event({ size: SMALL_LIMIT }))], answers: [ACK] },
   { id: 'limit.2', sends: 'a text one byte larger', frames: ({ event }) => [frame(event({ size: SMALL_LIMIT + 1 }))], answers: [], closed: 'close 1009' },

@@ -1,9 +1,9 @@
-// Sockets that are closing: each has the time that is left to it, and no more.
+// Closing sockets: each has the time that is left to it, and no more.
 import { mock } from 'node:test'
 import t, { type Test } from 'tap'
 import { CLOSING_LIMIT, ClosingSockets, type Closing } from '../../src/websocket/closing-sockets.js'
 
-/** A clock that is moved by hand, and sockets that say when they are cut, in s. */
+/** Creates a clock that is moved by hand, and sockets that record the second in which they are cut off. */
 function setUp (t: Test) {
   mock.timers.enable({ apis: ['setTimeout'] })
   t.teardown(() => mock.timers.reset())
@@ -25,7 +25,7 @@ function setUp (t: Test) {
   return { sockets, pass, open }
 }
 
-t.test('a peer with nothing to take has two seconds, one that is behind thirty, and two from when it no longer is', async (t) => {
+t.test('a peer without pending bytes has two seconds; a peer that is behind has thirty, and two after it has caught up', async (t) => {
   const { sockets, pass, open } = setUp(t)
   const [idle, behind, late] = [open(0), open(1_000), open(1_000)]
   for (const socket of [idle, behind, late]) sockets.add(socket)
@@ -35,7 +35,7 @@ t.test('a peer with nothing to take has two seconds, one that is behind thirty, 
   t.strictSame([idle.cutAt, behind.cutAt, late.cutAt], [2, CLOSING_LIMIT / 1000, 12])
 })
 
-t.test('a peer that the server closes has two seconds, however far it is behind', async (t) => {
+t.test('a peer that the server closes has two seconds, even if it is behind', async (t) => {
   const { sockets, pass, open } = setUp(t)
   const behind = open(1_000)
   sockets.add(behind, true)
@@ -43,7 +43,7 @@ t.test('a peer that the server closes has two seconds, however far it is behind'
   t.equal(behind.cutAt, 2)
 })
 
-t.test('at a stop nobody has longer than two seconds', async (t) => {
+t.test('at a stop every peer has at most two seconds', async (t) => {
   const { sockets, pass, open } = setUp(t)
   const before = open(1_000)
   sockets.add(before)
@@ -55,7 +55,7 @@ t.test('at a stop nobody has longer than two seconds', async (t) => {
   t.strictSame([before.cutAt, after.cutAt], [7, 7])
 })
 
-t.test('a socket that is closed is left alone, and the next one is looked after again', async (t) => {
+t.test('a closed socket is not cut off, and the next one is watched again', async (t) => {
   const { sockets, pass, open } = setUp(t)
   const closed = open(0)
   sockets.add(closed)

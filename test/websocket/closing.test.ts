@@ -1,4 +1,4 @@
-// The end of a connection as RFC 6455 §7.1.1 has it: a peer that closes gets everything that was on its way, then Close, then FIN, on both paths.
+// End of a connection by RFC 6455 §7.1.1: a peer that closes receives all pending frames, then Close, then FIN, on both paths.
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
@@ -12,7 +12,7 @@ const MESSAGES = 60
 const goodbye = frame(closing(1000, 'bye'), { opcode: CLOSE })
 const ping = frame('{"type":"PING"}')
 
-/** A peer in room `r`, and how its connection ends. */
+/** Opens a peer in room `r`, and records the end of its connection. */
 async function member (t: Test, port: number, path: keyof typeof HEADERS): Promise<{ peer: RawPeer, ends: string[] }> {
   const peer = await RawPeer.dial(t, port)
   const ends: string[] = []
@@ -35,16 +35,16 @@ const numbers = (peer: RawPeer) => peer.frames.filter(({ type }) => type === 'CL
 const ALL = Array.from({ length: MESSAGES }, (_, i) => i)
 
 for (const path of ['fast', 'ws'] as const) {
-  t.test(`${path}: a peer that closes while it is far behind, and reads on late, gets all of it, then Close, then FIN`, async (t) => {
+  t.test(`${path}: a peer that closes while it is far behind, and reads late, receives all frames, then Close, then FIN`, async (t) => {
     const { app, port } = await listen(t, { env: SETTINGS })
     const { peer, ends } = await member(t, port, path)
     peer.socket.pause()
     // Far more than the kernel buffers for a connection on loopback.
     await fill(t, port, 200_000)
     peer.write(goodbye)
-    // Longer than a peer has that has nothing to take.
+    // Longer than the time of a peer without pending bytes.
     await sleep(3_000)
-    t.equal(app.sessions.size, 1, 'it is waited for')
+    t.equal(app.sessions.size, 1, 'the connection is still open')
     peer.socket.resume()
     t.equal(await peer.over(), 1000)
     t.strictSame(numbers(peer), ALL)
@@ -53,11 +53,11 @@ for (const path of ['fast', 'ws'] as const) {
     await until('the socket is gone', () => app.sessions.size === 0)
   })
 
-  t.test(`${path}: it gets all of it also where it talks on behind its close`, async (t) => {
+  t.test(`${path}: a peer that keeps sending after its close receives all frames too`, async (t) => {
     const { port } = await listen(t, { env: SETTINGS })
     const { peer, ends } = await member(t, port, path)
     peer.socket.pause()
-    // The kernel takes all of it at once.
+    // Small enough for the kernel's buffer.
     await fill(t, port, 6_000)
     peer.write(goodbye)
     for (let i = 0; i < 5; i++) {
@@ -70,20 +70,20 @@ for (const path of ['fast', 'ws'] as const) {
     t.strictSame(ends, ['FIN'])
   })
 
-  t.test(`${path}: a peer that was told everything and does not end the connection is cut off`, async (t) => {
+  t.test(`${path}: a peer that received all frames and does not end the connection is cut off`, async (t) => {
     const { app, logs, port } = await listen(t, { env: SETTINGS })
     const { peer, ends } = await member(t, port, path)
     peer.write(goodbye)
     t.equal(await peer.over(), 1000)
     t.strictSame(ends, ['FIN'])
-    t.equal(app.sessions.size, 1, 'its side is still open')
+    t.equal(app.sessions.size, 1, 'the peer has not ended the connection')
     const talking = setInterval(() => peer.write(ping), 50)
     t.teardown(() => clearInterval(talking))
     await until('the socket is gone', () => app.sessions.size === 0)
     t.match(logs.filter(({ msg }) => msg === 'client disconnected'), [{ code: 1000 }])
   })
 
-  t.test(`${path}: a peer that closes and reads nothing does not hold up a stop`, async (t) => {
+  t.test(`${path}: a peer that closes and does not read does not delay a stop`, async (t) => {
     const { app, port } = await listen(t, { env: SETTINGS })
     const { peer } = await member(t, port, path)
     peer.socket.pause()
@@ -93,12 +93,12 @@ for (const path of ['fast', 'ws'] as const) {
     t.equal(app.sessions.size, 1)
     const begin = process.hrtime.bigint()
     await app.close()
-    t.ok(process.hrtime.bigint() - begin < 20_000_000_000n, 'long before the 30 s that it would have had')
+    t.ok(process.hrtime.bigint() - begin < 20_000_000_000n, 'well before the 30 s of a peer that is behind')
     t.equal(app.sessions.size, 0)
   })
 }
 
-t.test('an upgrade behind other requests in one packet is answered after them', async (t) => {
+t.test('an upgrade after other requests in one packet is answered after them', async (t) => {
   const { logs, port } = await listen(t, { env: SETTINGS })
   const health = request('GET /health HTTP/1.1')
   for (const requests of [[health], [health, health, health], [request('GET /nowhere HTTP/1.1'), health], [request('POST /api/rooms HTTP/1.1', { 'Content-Length': '2', 'Content-Type': 'application/json' }, '{}')]]) {
@@ -112,14 +112,14 @@ t.test('an upgrade behind other requests in one packet is answered after them', 
   t.strictSame(logs.filter(({ msg, level }) => level > 40 || msg === 'websocket upgrade failed'), [])
 })
 
-t.test('a connection that is cut while an upgrade waits for a response is no error', async (t) => {
+t.test('a connection that is cut while an upgrade waits for a response causes no error', async (t) => {
   const { app, logs, port } = await listen(t, { env: SETTINGS })
   await app.inject({ method: 'POST', url: '/api/rooms', payload: { roomId: 'r' } })
   const peer = await RawPeer.dial(t, port)
   peer.write(request('GET /api/rooms/r/events HTTP/1.1', { Accept: 'text/event-stream' }) + handshake())
-  await until('the stream is there', () => app.sessions.counts().stream === 1)
+  await until('the stream is open', () => app.sessions.counts().stream === 1)
   peer.socket.resetAndDestroy()
   await once(peer.socket, 'close')
-  await until('it is gone', () => app.sessions.size === 0)
+  await until('the connection is gone', () => app.sessions.size === 0)
   t.strictSame(logs.filter(({ msg, level }) => level > 40 || msg === 'websocket upgrade failed'), [])
 })

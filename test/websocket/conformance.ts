@@ -1,4 +1,4 @@
-// RFC 6455, case by case, on the server's own transport and on the library's.
+// Conformance to RFC 6455, case by case, on the server's own transport and on the library's.
 import t from 'tap'
 import { listen } from '../build.js'
 import { CASES, LIMIT_CASES, type Case } from './cases.js'
@@ -13,20 +13,20 @@ export function testConformance (ways: readonly Way[]): void {
 }
 
 function testCases (what: string, cases: readonly Case[], env: Record<string, string>, ways: readonly Way[]): void {
-  t.test(`${what} is answered as it should be, ${ways.join(', ')}, on both paths`, async (t) => {
+  t.test(`${what} gets the expected answers, ${ways.join(', ')}, on both paths`, async (t) => {
     const { app, logs, port } = await listen(t, { env })
     let upgrades = 0
     app.websocketServer.on('connection', () => { upgrades++ })
     const runs = runsOf(cases, { ways })
-    t.equal(new Set(cases.map(({ id }) => id)).size, cases.length, 'an id for each case')
+    t.equal(new Set(cases.map(({ id }) => id)).size, cases.length, 'each case has its own id')
     const faults: string[] = []
     await inParallel(runs, async (run) => {
       const fault = await faultOf(port, run)
       if (fault !== undefined) faults.push(fault)
     })
     t.strictSame(faults, [])
-    // On a busy machine a connection may wait until HTTP has it.
-    t.ok(upgrades >= runs.length / 2 && upgrades < runs.length * 0.75, `half of them went through HTTP and ws, the other half past both: ${upgrades} of ${runs.length}`)
+    // On a busy machine HTTP may receive a connection first.
+    t.ok(upgrades >= runs.length / 2 && upgrades < runs.length * 0.75, `half of the runs went through HTTP and ws, the other half past both: ${upgrades} of ${runs.length}`)
     t.strictSame(logs.filter(({ level, msg }) => level > 40 || msg === 'websocket upgrade failed'), [])
     t.comment(`${cases.length} cases, in ${ways.length} ways of writing, on ${PATHS.length} paths: ${runs.length} runs`)
   })

@@ -1,4 +1,4 @@
-// What a peer sends, read past ws where it is plain: in every way that bytes can be cut and mixed, the outcome is that of ws alone.
+// Plain frames read past ws: for bytes cut and mixed in any way, the outcome equals that of ws alone.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
@@ -14,13 +14,13 @@ const UPGRADE = [
   'GET / HTTP/1.1', 'host: x', 'connection: upgrade', 'upgrade: websocket', 'sec-websocket-version: 13', 'sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==', '', ''
 ].join('\r\n')
 
-/** What became of all that a peer sent. */
-interface Outcome { readonly heard: string[], readonly past: number, readonly code: number, readonly error: string | undefined, readonly goodbyes: number }
+/** Outcome of the bytes that a peer sent. */
+interface Outcome { readonly received: string[], readonly past: number, readonly code: number, readonly error: string | undefined, readonly goodbyes: number }
 
-/** Hands a socket a chunk, just as it is cut, whatever a real network would make of it. */
+/** Passes a chunk to a socket exactly as it is cut, without a real network. */
 type Hand = (chunk: Buffer) => void
 
-/** A server whose sockets are read past ws, or by ws alone. */
+/** Creates a server whose sockets are read past ws, or by ws alone. */
 async function serve (how: 'reader' | 'ws'): Promise<{ server: Server, opened: () => Promise<{ network: Socket, hand: Hand, outcome: Promise<Outcome> }> }> {
   const server = createServer()
   const options = { server, maxPayload: MAX_BYTES, maxFragments: 4, maxBufferedChunks: 16, closeTimeout: 100, autoPong: false }
@@ -30,19 +30,19 @@ async function serve (how: 'reader' | 'ws'): Promise<{ server: Server, opened: (
 
   async function opened () {
     const [socket, { socket: network }] = await once(sockets, 'connection') as [WebSocket, { socket: Socket }]
-    const heard: string[] = []
+    const received: string[] = []
     let past = 0
     let error: string | undefined
-    socket.on('message', (data, isBinary) => heard.push(`${isBinary ? 'binary' : 'text'} ${String(data)}`))
-    socket.on('ping', (data) => heard.push(`ping ${data.toString('latin1')}`))
-    socket.on('pong', () => heard.push('pong'))
+    socket.on('message', (data, isBinary) => received.push(`${isBinary ? 'binary' : 'text'} ${String(data)}`))
+    socket.on('ping', (data) => received.push(`ping ${data.toString('latin1')}`))
+    socket.on('pong', () => received.push('pong'))
     socket.on('error', ({ message }) => { error = message })
-    const outcome = closed(socket).then((code) => ({ heard, past, code, error }))
+    const outcome = closed(socket).then((code) => ({ received, past, code, error }))
     if (how === 'ws') return { network, hand: (chunk: Buffer) => network.emit('data', Buffer.from(chunk)), outcome: outcome.then((outcome) => ({ ...outcome, goodbyes: 0 })) }
 
     const hear = (what: string) => {
       past++
-      heard.push(what)
+      received.push(what)
     }
     const byWs = network.listeners('data')[0] as (bytes: Buffer) => void
     network.off('data', byWs)
@@ -62,7 +62,7 @@ async function serve (how: 'reader' | 'ws'): Promise<{ server: Server, opened: (
     }, {
       onMessage: (bytes, start, end) => hear(`text ${bytes.toString('utf8', start, end)}`), onPing: (data) => hear(`ping ${data.toString('latin1')}`), onPong: () => hear('pong')
     }, { maxBytes: MAX_BYTES, transport: newTransport() })
-    // The memory is everybody's, and is written to again at once.
+    // Shared memory is overwritten at once.
     const memory = Buffer.alloc(65_536)
     const hand = (chunk: Buffer) => {
       if (isLeft) return network.emit('data', Buffer.from(chunk))
@@ -71,7 +71,7 @@ async function serve (how: 'reader' | 'ws'): Promise<{ server: Server, opened: (
       memory.fill(0xff)
     }
     const judged = outcome.then((outcome) => {
-      // What would have been answered past ws is what ws made of it.
+      // Pings answered past ws are compared with those that ws answers.
       if (goodbye) assert.deepEqual([outcome.code, outcome.error], [goodbye.length > 0 ? goodbye.readUInt16BE(0) : 1005, undefined])
       return { ...outcome, goodbyes: goodbye ? 1 : 0 }
     })
@@ -79,12 +79,12 @@ async function serve (how: 'reader' | 'ws'): Promise<{ server: Server, opened: (
   }
 }
 
-/** Not `once`, which an error would end. */
+/** Kept listening, unlike `once`, which an error would end. */
 function closed (socket: WebSocket): Promise<number> { return new Promise((resolve) => socket.on('close', resolve)) }
 
 interface Part { readonly first: number, readonly payload: Buffer, readonly mask?: number, readonly isMasked?: boolean, readonly length?: number }
 
-/** A client's frame, or what is none. @param length says another one than the payload's */
+/** Builds a client's frame, or an invalid one. @param length differs from the payload's if given */
 function frame ({ first, payload, mask = 0x5a17c3f0, isMasked = true, length = payload.length }: Part): Buffer {
   const bit = isMasked ? 0x80 : 0
   const long = Buffer.alloc(8)
@@ -127,10 +127,10 @@ const broken = fc.oneof(
 const binary = texts.map((text) => frame({ first: 0x82, payload: Buffer.from(text.toWellFormed()) }))
 const rare = [close, inFragments, broken, binary].map((arbitrary) => ({ weight: 1, arbitrary }))
 const frames = fc.array(fc.oneof({ weight: 12, arbitrary: plain }, { weight: 3, arbitrary: control }, ...rare), { minLength: 1, maxLength: 12 })
-/** Where the bytes are cut, as shares of the whole. */
+/** Offsets at which the bytes are cut, as shares of the total. */
 const cuts = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 6 })
 
-t.test('however bytes are cut, mixed and broken, ws and its stand-in hear the same', async (t) => {
+t.test('ws and the frame parser receive the same frames for bytes cut, mixed and broken in any way', async (t) => {
   const [past, alone] = [await serve('reader'), await serve('ws')]
   t.teardown(() => [past, alone].forEach(({ server }) => server.closeAllConnections() ?? server.close()))
   const seen = { past: 0, closed: 0, failed: 0, leftToWs: 0, goodbyes: 0 }
@@ -160,7 +160,7 @@ t.test('however bytes are cut, mixed and broken, ws and its stand-in hear the sa
     if (ours.past > 0) seen.past++
     if (ours.error !== undefined) seen.failed++
     if (ours.code !== 1006) seen.closed++
-    if (ours.heard.length > ours.past) seen.leftToWs++
+    if (ours.received.length > ours.past) seen.leftToWs++
   }), { numRuns: 400 })
   for (const [what, count] of Object.entries(seen)) t.ok(count > 20, `${what}: ${count}`)
 })

@@ -1,17 +1,17 @@
-// Frames as they travel, against the library that the clients use.
+// Encoded frames, compared with the library that the clients use.
 import type { Writable } from 'node:stream'
 import t from 'tap'
 import * as ws from 'ws'
 import { encodePong, encodeTextFrame, FrameWriter, payloadOf, PING_FRAME } from '../../src/websocket/frame-writer.js'
 
-// Exported, though its types do not say so.
+// Exported, though its types lack it.
 const { Receiver } = ws as unknown as { Receiver: new (options: object) => Writable }
 
 const HEADS: Array<[number, number[]]> = [
   [0, [0x81, 0]], [1, [0x81, 1]], [125, [0x81, 125]], [126, [0x81, 126, 0, 126]], [65535, [0x81, 126, 255, 255]], [65536, [0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]]
 ]
 
-t.test('a frame says the length of its text in the shortest way there is', async (t) => {
+t.test('a frame encodes the length of its text in the shortest form', async (t) => {
   for (const [length, head] of HEADS) {
     const text = 'x'.repeat(length)
     const frame = new FrameWriter().encodeText(text)
@@ -21,7 +21,7 @@ t.test('a frame says the length of its text in the shortest way there is', async
   }
 })
 
-t.test('a receiver gets what was framed, in order', async (t) => {
+t.test('a receiver gets the framed texts in order', async (t) => {
   const texts = ['', 'a', 'ç "quoted" \u2028 😀', 'x'.repeat(125), 'x'.repeat(126), 'é'.repeat(40_000)]
   const received: string[] = []
   const receiver = new Receiver({ isServer: false })
@@ -32,15 +32,15 @@ t.test('a receiver gets what was framed, in order', async (t) => {
   t.strictSame(received, texts)
 })
 
-t.test('an event from its parts is what it is as one text', async (t) => {
+t.test('an event encoded from its parts equals the event encoded as one text', async (t) => {
   const seqs = [0, 1, 9, 10, 99, 100, 65_535, 99_999, 1_000_000, 2 ** 31, 2 ** 32, 10 ** 15, Number.MAX_SAFE_INTEGER]
   const writer = new FrameWriter()
   for (let n = 0; n < 2_000; n++) {
     const [opening, seq, closing] = ['x'.repeat(n % 251), seqs[n % seqs.length]!, `,"at":${Math.floor(n / 7)}${'.'.repeat(n % 3 * 40)}}`]
-    // Others may be between those that end alike.
+    // Other frames may lie between those with the same ending.
     if (n % 5 === 0) writer.encodeText('somebody else')
-    const whole = encodeTextFrame(`${opening},"n":${seq}${closing}`)
-    t.ok(Buffer.from(writer.encodeEvent(opening, ',"n":', seq, closing)).equals(whole), `${opening.length} characters, ${seq}, ${closing}`)
+    const expected = encodeTextFrame(`${opening},"n":${seq}${closing}`)
+    t.ok(Buffer.from(writer.encodeEvent(opening, ',"n":', seq, closing)).equals(expected), `${opening.length} characters, ${seq}, ${closing}`)
   }
   for (const length of [125, 126, 8_000, 9_000, 65_534, 65_535, 70_000]) {
     const opening = 'x'.repeat(length - 2)
@@ -48,7 +48,7 @@ t.test('an event from its parts is what it is as one text', async (t) => {
   }
 })
 
-t.test('a frame follows another one where it begins at its end', async (t) => {
+t.test('a frame follows another one if it begins at the other\'s end', async (t) => {
   const writer = new FrameWriter()
   let before = writer.encodeText('a')
   let pieces = 0
@@ -62,13 +62,13 @@ t.test('a frame follows another one where it begins at its end', async (t) => {
   }
   t.ok(pieces > 2, `in ${pieces} pieces of memory`)
   const [first, , third] = [writer.encodeText('1'), writer.encodeText('2'), writer.encodeText('3')]
-  t.notOk(writer.isAdjacent(third, first), 'there is one between them')
+  t.notOk(writer.isAdjacent(third, first), 'another frame lies between them')
   const large = writer.encodeText('x'.repeat(20_000))
-  t.notOk(writer.isAdjacent(large, third), 'one of its own piece')
-  t.ok(writer.isAdjacent(writer.encodeText('4'), third), 'which takes nothing of the others')
+  t.notOk(writer.isAdjacent(large, third), 'a frame in its own piece')
+  t.ok(writer.isAdjacent(writer.encodeText('4'), third), 'the frame takes no memory of the others')
 })
 
-t.test('a ping and the answer to one are what a receiver takes them for', async (t) => {
+t.test('a receiver reads a ping and its pong as such', async (t) => {
   const received: string[] = []
   const receiver = new Receiver({ isServer: false })
   for (const kind of ['ping', 'pong']) receiver.on(kind, (data: Buffer) => received.push(`${kind} ${data.toString('latin1')}`))

@@ -1,4 +1,4 @@
-// Upgrades before they are sockets: which requests are one, and what becomes of those that never get anywhere.
+// Upgrades before they are sockets: valid requests, and the end of the requests that fail.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
@@ -14,7 +14,7 @@ import { webSocketUpgrades } from '../../src/websocket/upgrades.js'
 import { until } from '../until.js'
 
 const UPGRADE = 'GET / HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
-/** For those handshakes that are meant to run into it, ms. */
+/** Limit for handshakes that are meant to exceed it, ms. */
 const SOON = 50
 
 async function listening (t: Test, server: Server): Promise<number> {
@@ -24,13 +24,13 @@ async function listening (t: Test, server: Server): Promise<number> {
   return (server.address() as net.AddressInfo).port
 }
 
-/** Neither the limit's timer nor a socket without a network keeps the process waiting for it. */
+/** Lets the process end despite the limit's timer and sockets without a network. */
 function stayAwake (t: Test): void {
   const timer = setInterval(() => {}, 1000)
   t.teardown(() => clearInterval(timer))
 }
 
-/** A client that speaks first and keeps what it hears. */
+/** Client that speaks first and records the answers. */
 async function dial (t: Test, port: number, text: string): Promise<net.Socket> {
   const socket = net.connect(port, '127.0.0.1')
   t.teardown(() => socket.destroy())
@@ -40,40 +40,40 @@ async function dial (t: Test, port: number, text: string): Promise<net.Socket> {
   return socket
 }
 
-t.test('a server that is asked upgrades to a WebSocket, and to nothing else', async (t) => {
+t.test('a server upgrades a request to a WebSocket, and to no other protocol', async (t) => {
   const server = createServer()
   const request = (upgrade: string) => ({ httpVersion: '1.1', headers: { upgrade, connection: 'Upgrade' } }) as IncomingMessage
-  t.equal(shouldUpgradeCallback.call(server, request('websocket')), false, 'not while nothing listens: Node.js would cut the connection')
+  t.equal(shouldUpgradeCallback.call(server, request('websocket')), false, 'without a listener there is no check: Node.js would cut the connection')
   server.on('upgrade', () => {})
   t.equal(shouldUpgradeCallback.call(server, request('websocket')), true)
   t.equal(shouldUpgradeCallback.call(server, request('h2c')), false)
 })
 
-/** A handshake as browsers send it, line by line. */
+/** Lines of a handshake as browsers send it. */
 const LINES = [
   'GET / HTTP/1.1', 'Host: here', 'Connection: keep-alive, Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
   'Origin: https://shop.example', 'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits', 'User-Agent: Mozilla/5.0 (X11; Linux x86_64)'
 ]
 const head = (lines: readonly string[]) => Buffer.from([...lines, '', ''].join('\r\n'), 'latin1')
-/** The same with one line in the place of another, or more of them; none for the empty text. */
+/** Replaces one line by others, or removes it for the empty text. */
 const changed = (at: number, ...lines: string[]) => head(LINES.flatMap((line, i) => i === at ? lines : [line]))
 
-t.test('a handshake as it should be is read from its bytes', async (t) => {
+t.test('a valid handshake is read from its bytes', async (t) => {
   const rest = Buffer.from([0x81, 0x80, 0, 0, 0, 0])
   const whole = head(LINES)
   const read = readHandshake(Buffer.concat([whole, rest]))
   t.equal(read!.end, whole.length)
   t.equal(checkHandshake(read!), undefined)
   t.match(read!.headers, { origin: 'https://shop.example', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' })
-  // RFC 6455 §1.3 has this key and its answer.
+  // Key and answer are those of RFC 6455 §1.3.
   t.match(String(handshakeResponse(read!)), /^HTTP\/1\.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=\r\n\r\n$/)
-  t.ok(readHandshake(changed(8, '__proto__: a', 'constructor: b', 'Accept: a', 'Accept: b')), 'with headers that nobody asks for')
+  t.ok(readHandshake(changed(8, '__proto__: a', 'constructor: b', 'Accept: a', 'Accept: b')), 'with unused headers')
   for (const url of ['/', '/?', '/?client=shop&x=%E0%A4%A']) t.ok(readHandshake(changed(0, `GET ${url} HTTP/1.1`)), url)
   t.equal(readHandshake(changed(6, 'ORIGIN:  \there \t '))!.headers.origin, 'here')
   t.ok(readHandshake(changed(8, ...Array.from({ length: 92 }, (_, i) => `X-${i}: y`))), 'with a hundred headers')
 })
 
-t.test('what could be read in two ways, or is not for the socket\'s route, is left to HTTP', async (t) => {
+t.test('an ambiguous request, or one for another route, is left to HTTP', async (t) => {
   for (const [what, bytes] of [
     ['nothing', Buffer.alloc(0)],
     ['half', head(LINES).subarray(0, 60)],
@@ -111,18 +111,18 @@ t.test('what could be read in two ways, or is not for the socket\'s route, is le
   ] as const) t.equal(readHandshake(bytes), undefined, what)
 })
 
-t.test('whatever is taken for a handshake, HTTP takes for the same one', async (t) => {
+t.test('every request accepted as a handshake is the same request for HTTP', async (t) => {
   const server = createServer((_request, response) => { response.end() })
-  let heard: { request: IncomingMessage, head: Buffer } | undefined
+  let received: { request: IncomingMessage, head: Buffer } | undefined
   server.on('upgrade', (request: IncomingMessage, network: Duplex, head: Buffer) => {
-    heard = { request, head }
+    received = { request, head }
     network.destroy()
   })
   server.on('clientError', (_error, network: Duplex) => { network.destroy() })
   const odd = fc.constantFrom('\r', '\n', '\r\n', '\r\n ', ' ', '\t', ':', ',', '\0', '\x7f', '\x80', '\xff', '"', 'a', 'Z', '-', '_', '%', '?', '#', 'Host: x\r\n', 'upgrade')
   const edits = fc.array(fc.record({ at: fc.double({ min: 0, max: 1, noNaN: true }), cut: fc.nat(2), put: odd }), { maxLength: 3 })
   const behind = fc.uint8Array({ maxLength: 10 })
-  let taken = 0
+  let accepted = 0
   await fc.assert(fc.asyncProperty(fc.shuffledSubarray(LINES.slice(1), { minLength: 5 }), edits, behind, async (lines, edits, behind) => {
     let text = [LINES[0]!, ...lines, '', ''].join('\r\n')
     for (const { at, cut, put } of edits) {
@@ -132,21 +132,21 @@ t.test('whatever is taken for a handshake, HTTP takes for the same one', async (
     const bytes = Buffer.concat([Buffer.from(text, 'latin1'), behind])
     const read = readHandshake(bytes)
     if (!read) return
-    taken++
-    heard = undefined
+    accepted++
+    received = undefined
     const network = new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => { done() } })
     server.emit('connection', network)
     network.push(bytes)
     await once(network, 'close')
-    const { request, head } = heard!
+    const { request, head } = received!
     assert.ok(request.method === 'GET' && /^\/(\?.*)?$/.test(request.url!) && request.httpVersion === '1.1')
     for (const [name, value] of Object.entries(read.headers)) assert.equal(value, request.headers[name], name)
     assert.deepEqual(head, bytes.subarray(read.end))
   }), { numRuns: 3000 })
-  t.ok(taken > 300, `${taken} were taken`)
+  t.ok(accepted > 300, `${accepted} were accepted`)
 })
 
-t.test('a handshake at a path is read there, with and without a slash at its end, and nowhere else', async (t) => {
+t.test('a handshake at a path is accepted there, with and without a slash at its end, and nowhere else', async (t) => {
   const headers = 'Host: here\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
   const isRead = (path: string, url: string) => readHandshake(Buffer.from(`GET ${url} HTTP/1.1\r\n${headers}`), handshakePattern(path)) !== undefined
   for (const url of ['/a.b/c', '/a.b/c/', '/a.b/c?x=1', '/a.b/c/?x=/']) t.ok(isRead('/a.b/c', url), url)
@@ -154,7 +154,7 @@ t.test('a handshake at a path is read there, with and without a slash at its end
   t.notOk(isRead('', '/a.b/c'))
 })
 
-t.test('a handshake is HTTP/1.1, version 13, and a key of 16 bytes; what is wrong with another one is named', async (t) => {
+t.test('a handshake needs HTTP/1.1, version 13 and a key of 16 bytes; the error names a wrong one', async (t) => {
   const headers = { 'sec-websocket-version': '13', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' }
   t.equal(checkHandshake({ httpVersion: '1.1', headers }), undefined)
   t.match(checkHandshake({ httpVersion: '1.0', headers }), /HTTP\/1\.1/)
@@ -166,7 +166,7 @@ t.test('a handshake is HTTP/1.1, version 13, and a key of 16 bytes; what is wron
   }
 })
 
-t.test('a handshake that hangs is cut; one that is done lives on', async (t) => {
+t.test('an unfinished handshake is cut off after its limit; a finished one stays open', async (t) => {
   const server = createServer()
   const { done } = limitHandshakes(server, SOON)
   const upgraded: Duplex[] = []
@@ -181,7 +181,7 @@ t.test('a handshake that hangs is cut; one that is done lives on', async (t) => 
   const finished = await dial(t, port, UPGRADE)
   t.equal(String(await once(finished, 'data')), 'open')
 
-  // It began later, so when it is cut the other one's time is over as well.
+  // The other request began earlier, so its limit has passed too when this one is cut off.
   const hung = await dial(t, port, UPGRADE)
   hung.resume()
   await once(hung, 'close')
@@ -191,14 +191,14 @@ t.test('a handshake that hangs is cut; one that is done lives on', async (t) => 
   t.equal(String(await once(finished, 'data')), 'still here')
 })
 
-t.test('a plain request has no such limit', async (t) => {
+t.test('a plain request has no handshake limit', async (t) => {
   const server = createServer((_request, response) => { setTimeout(() => response.end('slow'), SOON * 3) })
   limitHandshakes(server, SOON)
   const answer = await fetch(`http://127.0.0.1:${await listening(t, server)}/`)
   t.equal(await answer.text(), 'slow')
 })
 
-t.test('the limit is there before any other listener, which may throw', async (t) => {
+t.test('the limit starts before any other listener, which may throw', async (t) => {
   stayAwake(t)
   const server = createServer()
   server.on('upgrade', () => { throw new Error('refused oddly') })
@@ -210,7 +210,7 @@ t.test('the limit is there before any other listener, which may throw', async (t
   t.equal(socket.destroyed, true)
 })
 
-t.test('a socket that closes by itself leaves nothing to cut', async (t) => {
+t.test('a socket that closes by itself has its limit removed', async (t) => {
   stayAwake(t)
   const server = createServer()
   const { done } = limitHandshakes(server, SOON)
@@ -228,7 +228,7 @@ t.test('a socket that closes by itself leaves nothing to cut', async (t) => {
   t.doesNotThrow(() => done({} as IncomingMessage), 'a request that it has never seen')
 })
 
-t.test('an upgrade waits for the responses in front of it, and goes with a connection that one of them ends', async (t) => {
+t.test('an upgrade waits for the earlier responses, and is dropped if one of them ends the connection', async (t) => {
   const server = createServer((request, response) => {
     setTimeout(() => response.writeHead(200, { 'Content-Length': 0, Connection: request.url === '/last' ? 'close' : 'keep-alive' }).end(), SOON)
   })
@@ -258,10 +258,10 @@ t.test('on the real server a handshake has less than ten seconds', async (t) => 
 
 const H2C = 'Host: here\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n\r\n'
 
-t.test('where Node.js does not ask, an upgrade to another protocol becomes a plain request again', async (t) => {
+t.test('without shouldUpgradeCallback, an upgrade to another protocol becomes a plain request again', async (t) => {
   const requests: IncomingMessage[] = []
   const answers: Array<() => void> = []
-  // An own server has no shouldUpgradeCallback, so each upgrade is taken off it.
+  // Own server without shouldUpgradeCallback, so each upgrade is handed back.
   const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
     requests.push(request)
     if (request.url === '/last') response.setHeader('connection', 'close')
@@ -276,28 +276,28 @@ t.test('where Node.js does not ask, an upgrade to another protocol becomes a pla
   const port = await listening(t, server)
   t.teardown(() => server.closeAllConnections())
 
-  t.test('those that are pipelined wait for the answers before their own', async (t) => {
+  t.test('pipelined upgrades wait for the answers before their own', async (t) => {
     const socket = await dial(t, port, `GET /1 HTTP/1.1\r\nHost: here\r\n\r\nGET /2 HTTP/1.1\r\nHost: here\r\n\r\nGET /3 HTTP/1.1\r\n${H2C}GET /4 HTTP/1.1\r\n${H2C}GET /5 HTTP/1.1\r\nHost: here\r\n\r\n`)
-    let heard = ''
-    socket.on('data', (bytes) => { heard += String(bytes) })
+    let received = ''
+    socket.on('data', (bytes) => { received += String(bytes) })
     const urls = () => requests.map(({ url }) => url)
-    await until('the first two are there', () => answers.length === 2)
+    await until('the first two requests arrived', () => answers.length === 2)
     answers[1]!()
     answers[0]!()
-    await until('the third is there', () => answers.length === 3)
+    await until('the third request arrived', () => answers.length === 3)
     t.strictSame(urls(), ['/1', '/2', '/3'])
     answers[2]!()
-    await until('all are there', () => answers.length === 5)
+    await until('all requests arrived', () => answers.length === 5)
     t.strictSame(urls(), ['/1', '/2', '/3', '/4', '/5'])
     t.match(requests[2]!.headers, { upgrade: undefined, connection: 'Upgrade, HTTP2-Settings', 'http2-settings': /./ })
     answers[3]!()
     answers[4]!()
-    await until('all are answered', () => heard.includes('/5'))
-    t.strictSame(heard.match(/\/\d$|\/\d(?=HTTP)/gm), ['/1', '/2', '/3', '/4', '/5'])
+    await until('all requests are answered', () => received.includes('/5'))
+    t.strictSame(received.match(/\/\d$|\/\d(?=HTTP)/gm), ['/1', '/2', '/3', '/4', '/5'])
     t.equal(socket.readyState, 'open')
   })
 
-  t.test('behind the connection\'s last answer there is none', async (t) => {
+  t.test('after the connection\'s last answer no request is answered', async (t) => {
     const before = requests.length
     const waits = once(server, 'upgrade')
     const socket = await dial(t, port, `GET /last HTTP/1.1\r\nHost: here\r\n\r\nGET /late HTTP/1.1\r\n${H2C}`)
@@ -308,7 +308,7 @@ t.test('where Node.js does not ask, an upgrade to another protocol becomes a pla
     t.equal(requests.length, before + 1)
   })
 
-  t.test('one whose headers are incomplete is refused', async (t) => {
+  t.test('a request with incomplete headers is refused', async (t) => {
     const before = requests.length
     server.maxHeadersCount = 101
     server.once('clientError', ({ code }: NodeJS.ErrnoException, socket: Duplex) => socket.end(code))
@@ -319,17 +319,17 @@ t.test('where Node.js does not ask, an upgrade to another protocol becomes a pla
     t.equal(requests.length, before)
   })
 
-  t.test('a peer that is gone while its request waits harms nobody', async (t) => {
+  t.test('a peer that leaves while its request waits causes no error', async (t) => {
     const before = requests.length
     const socket = await dial(t, port, `GET /first HTTP/1.1\r\nHost: here\r\n\r\nGET /second HTTP/1.1\r\n${H2C}`)
-    await until('the first is there', () => answers.length > before)
+    await until('the first request arrived', () => answers.length > before)
     socket.resetAndDestroy()
-    await until('it is gone', () => requests.at(-1)!.socket.destroyed)
+    await until('the peer is gone', () => requests.at(-1)!.socket.destroyed)
     answers.at(-1)!()
     t.equal(requests.length, before + 1)
   })
 
-  t.test('a WebSocket is upgraded, and ws is told of no other protocol beside it', async (t) => {
+  t.test('a WebSocket is upgraded, and ws receives no other protocol in the header', async (t) => {
     const socket = await dial(t, port, UPGRADE.replace('websocket', 'h2c, WebSocket'))
     await once(socket, 'close')
     t.equal(upgraded[0]!.headers.upgrade, 'websocket')

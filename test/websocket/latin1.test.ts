@@ -1,10 +1,10 @@
-// Latin-1 text and bytes, by the undocumented methods of Buffer and, where Node.js lacks them, by the documented ones.
+// Latin-1 text and bytes, by the undocumented methods of Buffer and, if Node.js lacks them, by the documented ones.
 import t from 'tap'
 import { asciiText, latin1Of, writeAscii } from '../../src/websocket/latin1.js'
 
 const TEXTS = ['', 'a', '{"type":"CLICKED_PAY"}', 'x'.repeat(1000), `${'left '.repeat(20)}${'right '.repeat(20)}`, 'cut out of a text'.slice(4, 11)]
 
-t.test('text becomes bytes at an offset, and the same text again', async (t) => {
+t.test('text is written as bytes at an offset, and read back as the same text', async (t) => {
   for (const text of TEXTS) {
     const memory = Buffer.alloc(text.length + 6, 0xff)
     t.equal(writeAscii(memory, text, 3), text.length)
@@ -13,7 +13,7 @@ t.test('text becomes bytes at an offset, and the same text again', async (t) => 
   }
 })
 
-t.test('without the undocumented methods the documented ones serve', async (t) => {
+t.test('without the undocumented methods the documented ones are used', async (t) => {
   const { latin1Write, latin1Slice } = latin1Of({})
   for (const text of TEXTS) {
     const memory = Buffer.alloc(text.length + 2)

@@ -1,4 +1,4 @@
-// The conformance cases are worth something: a server with any of these faults fails one of them, and one without passes all.
+// Mutation test of the conformance cases: a server with any of these faults fails one of them, and one without passes all.
 import { spawn } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ import { MUTANTS, type Mutant } from './mutants.js'
 
 t.setTimeout(900_000)
 
-/** A copy of the compiled server beside the original, so that it finds the same packages. */
+/** Copies the compiled server beside the original, so that it finds the same packages. */
 function copyOfDist (): string {
   const parent = join(ROOT, '.tap')
   mkdirSync(parent, { recursive: true })
@@ -19,7 +19,7 @@ function copyOfDist (): string {
   return folder
 }
 
-/** The one file in which a fault can be made. */
+/** File to which a fault applies. */
 function placeOf ({ fault, find }: Mutant, folder: string): string {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.js') && !/^src\/(?:cli|client)\//.test(file)).map((file) => join(folder, file))
   const found = files.filter((file) => find.test(readFileSync(file, 'utf8')))
@@ -27,17 +27,17 @@ function placeOf ({ fault, find }: Mutant, folder: string): string {
   return found[0]!
 }
 
-/** Runs the cases of a group in a process of its own, which a fault may break. @returns the first that fails; undefined where all pass */
+/** Runs the cases of a group in a process of its own, which a fault may break. @returns the first that fails; undefined if all pass */
 async function firstFault (folder: string, group: string): Promise<string | undefined> {
   const [command, args] = plainNode(join(import.meta.dirname, 'run-cases.js'), join(folder, 'src'), group)
-  // Several faults silence the server; the run without a fault shows that this is time enough.
+  // Several faults silence the server; the run without a fault shows that the time is sufficient.
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, CASE_PATIENCE_MS: '10000' } })
   const lines = await text(child.stdout)
   if (lines.startsWith('fault: ')) return lines.trim()
   return lines === 'all pass\n' ? undefined : `the server breaks: ${lines}`
 }
 
-t.test('a fault in the frame parser fails a case', async (t) => {
+t.test('each fault in the frame parser fails a case', async (t) => {
   const folder = copyOfDist()
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
   for (const group of ['', 'limit']) t.equal(await firstFault(folder, group), undefined, 'without a fault, all cases pass')
@@ -47,7 +47,7 @@ t.test('a fault in the frame parser fails a case', async (t) => {
     const source = readFileSync(file, 'utf8')
     const mutated = source.replace(mutant.find, mutant.replace)
     writeFileSync(file, mutated)
-    // On a machine that is slow for a moment the connections may have gone past the parser, through HTTP.
+    // On a machine that is slow for a moment the connections may have bypassed the parser, through HTTP.
     const fault = await firstFault(folder, mutant.group) ?? await firstFault(folder, mutant.group)
     writeFileSync(file, source)
     if (fault !== undefined) killed++

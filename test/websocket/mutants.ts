@@ -1,11 +1,11 @@
-// Small faults in the frame parser of the server's own transport. Each must make a case fail; one that does not shows what no case is about.
+// Small faults in the frame parser of the server's own transport. Each must make a case fail; a fault that does not shows a missing case.
 
 export interface Mutant {
-  /** The fault, in words. */
+  /** Description of the fault. */
   readonly fault: string
-  /** The cases that are about it: the beginning of their ids. */
+  /** Cases that cover it: the beginning of their ids. */
   readonly group: string
-  /** Found exactly once in what is compiled. */
+  /** Source text, found exactly once in the compiled files. */
   readonly find: RegExp
   readonly replace: string
 }

@@ -1,10 +1,10 @@
-// The length that Node.js reports for a read, set by a test: some errors do not occur on the loopback interface.
+// Length that Node.js reports for a read, set by a test: some errors do not occur on the loopback interface.
 
 interface StreamWrap { readonly streamBaseState: Int32Array, readonly kReadBytesOrError: number }
 
 /** @param length bytes, 0, or an error of libuv's below 0 */
 export function setReadLength (length: number): void {
-  // Deprecated, and the only way to set the length that Node.js reports; nothing that ships uses it.
+  // Deprecated, and the only way to set the length that Node.js reports; no shipped code uses it.
   // eslint-disable-next-line n/no-deprecated-api
   const { streamBaseState, kReadBytesOrError } = (process as unknown as { binding: (name: string) => StreamWrap }).binding('stream_wrap')
   streamBaseState[kReadBytesOrError] = length

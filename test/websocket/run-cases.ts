@@ -1,4 +1,4 @@
-// A process that runs cases against a compiled server within it, so that each write is read by itself: `run-cases.js FOLDER GROUP`.
+// Process that runs cases against a compiled server within it, so that each write is read by itself: `run-cases.js FOLDER GROUP`.
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { CASES, LIMIT_CASES } from './cases.js'

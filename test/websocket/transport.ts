@@ -1,4 +1,4 @@
-// A transport for tests, on the system's clocks.
+// Transport for tests, on the system's clocks.
 import { SYSTEM_CLOCKS } from '../../src/clock.js'
 import { Transport } from '../../src/websocket/transport.js'
 

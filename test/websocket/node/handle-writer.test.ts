@@ -1,4 +1,4 @@
-// Bytes past the stream: they arrive whole and before what is written to the stream after them, and a socket that fails does so as it always did.
+// Bytes written past the stream: they arrive complete and before later writes to the stream, and a socket fails as it does without them.
 import { once } from 'node:events'
 import { Socket } from 'node:net'
 import { buffer } from 'node:stream/consumers'
@@ -8,12 +8,12 @@ import type { Handle, WriteRequest } from '../../../src/websocket/node/internals
 import { until } from '../../until.js'
 import { accepted } from '../accepted.js'
 
-/** Writer of all connections here, as a server has one for all of its own. */
+/** Writer shared by all connections here, as on a server. */
 const handles = new HandleWriter()
 
 const WRITER: WriteCallbacks = { onWritten: () => {}, onFailed: () => {} }
 
-/** Writes to a peer that does not read, until something stays under way. @returns all that was written */
+/** Writes to a peer that does not read, until some bytes stay pending. @returns all bytes that were written */
 function fill (handle: Handle, writer = WRITER): { text: string, outcomes: Set<WriteOutcome> } {
   const outcomes = new Set<WriteOutcome>()
   let text = ''
@@ -25,12 +25,12 @@ function fill (handle: Handle, writer = WRITER): { text: string, outcomes: Set<W
   return { text, outcomes }
 }
 
-/** The stream of a connection, which does not read. */
+/** Returns the stream of a connection, which does not read. */
 function streamOf (handle: Handle): Socket { return new Socket({ handle, pauseOnCreate: true } as object) }
 
-t.test('what the network takes at once is written, and arrives', async (t) => {
+t.test('bytes that the network accepts at once are written and arrive', async (t) => {
   const { handle, peer } = await accepted(t)
-  const writer: WriteCallbacks = { onWritten: () => t.fail('it was written long ago'), onFailed: () => t.fail('it was written') }
+  const writer: WriteCallbacks = { onWritten: () => t.fail('the first bytes were written earlier'), onFailed: () => t.fail('the bytes were written') }
   for (const part of ['one ', 'two ', 'three']) t.equal(handles.write(handle, Buffer.from(part), writer), 'written')
   const stream = streamOf(handle)
   t.equal(stream.bytesWritten, 13)
@@ -38,42 +38,42 @@ t.test('what the network takes at once is written, and arrives', async (t) => {
   t.equal(String(await buffer(peer)), 'one two three')
 })
 
-t.test('what a peer has no room for is under way, comes before what is written to the stream then, and its end is told', async (t) => {
+t.test('bytes that the peer has no room for stay pending, precede later stream writes, and report their end', async (t) => {
   const { handle, peer } = await accepted(t)
   let written = 0
-  const { text, outcomes } = fill(handle, { onWritten: () => { written++ }, onFailed: () => t.fail('it was written') })
+  const { text, outcomes } = fill(handle, { onWritten: () => { written++ }, onFailed: () => t.fail('the bytes were written') })
   t.strictSame([...outcomes], ['written', 'pending'])
   streamOf(handle).end(' and the end')
   t.equal(written, 0)
   const other = await accepted(t)
-  t.equal(handles.write(other.handle, Buffer.from('x'), { ...WRITER, onWritten: () => t.fail('that was another one') }), 'written', 'nobody else has to wait')
-  const heard = String(await buffer(peer))
-  t.ok(heard === `${text} and the end`, `${heard.length} bytes`)
+  t.equal(handles.write(other.handle, Buffer.from('x'), { ...WRITER, onWritten: () => t.fail('another connection') }), 'written', 'no other connection has to wait')
+  const received = String(await buffer(peer))
+  t.ok(received === `${text} and the end`, `${received.length} bytes`)
   t.equal(written, 1)
 })
 
-t.test('what is under way when the connection is gone has failed', async (t) => {
+t.test('pending bytes fail when the connection is gone', async (t) => {
   for (const how of ['reset', 'closed'] as const) {
     const { handle, peer } = await accepted(t)
     let failed = 0
-    t.ok(fill(handle, { onWritten: () => t.fail('nobody read it'), onFailed: () => { failed++ } }).outcomes.has('pending'))
+    t.ok(fill(handle, { onWritten: () => t.fail('the peer never read'), onFailed: () => { failed++ } }).outcomes.has('pending'))
     if (how === 'reset') peer.resetAndDestroy()
     else handle.close(() => {})
-    await until('it has failed', () => failed === 1)
+    await until('the write failed', () => failed === 1)
     t.equal(handles.write(handle, Buffer.from('x'), WRITER), 'refused', how)
   }
 })
 
-t.test('a write that fails was not written: a stream fails with it as it always did', async (t) => {
+t.test('a write that fails is not counted as written: the stream fails with it as usual', async (t) => {
   const { handle, peer } = await accepted(t)
   peer.resetAndDestroy()
-  await until('the reset has come', () => handles.write(handle, Buffer.from('x'), WRITER) === 'refused')
+  await until('the reset arrived', () => handles.write(handle, Buffer.from('x'), WRITER) === 'refused')
   const stream = streamOf(handle)
   const failed = once(stream, 'error') as Promise<[NodeJS.ErrnoException]>
   stream.write('x')
   t.equal((await failed)[0].code, 'EPIPE')
   const other = await accepted(t)
-  t.equal(handles.write(other.handle, Buffer.from('well'), WRITER), 'written', 'the next one is none the worse')
+  t.equal(handles.write(other.handle, Buffer.from('well'), WRITER), 'written', 'the next connection is unaffected')
   streamOf(other.handle).end()
   t.equal(String(await buffer(other.peer)), 'well')
 })
@@ -83,10 +83,10 @@ t.test('a request that Node.js returns with a status was written at once, or not
   for (const [writeStatus, outcome] of [[0, 'written'], [-32, 'refused'], [null, 'pending']] as const) {
     t.equal(handles.write({ writeBuffer: () => ({ writeStatus }) }, Buffer.from('x'), writer), outcome, `status ${writeStatus}`)
   }
-  t.equal(handles.write({ writeBuffer: () => undefined }, Buffer.from('x'), writer), 'refused', 'a handle that is gone')
+  t.equal(handles.write({ writeBuffer: () => undefined }, Buffer.from('x'), writer), 'refused', 'a closed handle')
 })
 
-t.test('a write that libuv queued and finished within the call is under way until its callback, and its request is not used again', async (t) => {
+t.test('a write that libuv queued and finished within the call is pending until its callback, and its request is not reused', async (t) => {
   const used: WriteRequest[] = []
   const handle = {
     writeBuffer: (passed: WriteRequest | null) => {
@@ -96,17 +96,17 @@ t.test('a write that libuv queued and finished within the call is under way unti
     }
   }
   let written = 0
-  const writer: WriteCallbacks = { onWritten: () => { written++ }, onFailed: () => t.fail('it was written') }
+  const writer: WriteCallbacks = { onWritten: () => { written++ }, onFailed: () => t.fail('the bytes were written') }
   for (let n = 0; n < 2; n++) t.equal(handles.write(handle, Buffer.from('x'), writer), 'pending')
   t.not(used[0], used[1])
   for (const request of used) request.oncomplete!(0)
   t.equal(written, 2)
 })
 
-t.test('large writes to a peer that reads at the same time arrive whole and once', async (t) => {
+t.test('large writes to a peer that reads at the same time arrive complete and once', async (t) => {
   const { handle, peer } = await accepted(t)
-  let heard = 0
-  peer.on('data', (chunk: Buffer) => { heard += chunk.length })
+  let received = 0
+  peer.on('data', (chunk: Buffer) => { received += chunk.length })
   let sent = 0
   for (let n = 0; n < 200; n++) {
     const bytes = Buffer.alloc(100_000 + n * 5_000)
@@ -117,6 +117,6 @@ t.test('large writes to a peer that reads at the same time arrive whole and once
     })
     if (outcome !== 'written') t.fail(outcome)
   }
-  await until('all of it has come', () => heard >= sent)
-  t.equal(heard, sent)
+  await until('all bytes arrived', () => received >= sent)
+  t.equal(received, sent)
 })

@@ -1,4 +1,4 @@
-// What a connection says first: it is taken, or HTTP never notices that somebody looked; and nobody is looked at for long.
+// First bytes of a connection: a user claims the connection, or HTTP receives it unchanged; and no connection is held for long.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -26,7 +26,7 @@ interface Served {
   readonly count: () => Promise<number>
 }
 
-/** A server whose connections are looked at; with an answer for those that are requests. */
+/** Creates a server with interception, and an answer for the connections that are requests. */
 async function serve (t: Test, tryClaim: TryClaim, options: ServerOptions = {}): Promise<Served> {
   const server = createServer(options, (request, response) => {
     let body = ''
@@ -49,7 +49,7 @@ async function serve (t: Test, tryClaim: TryClaim, options: ServerOptions = {}):
   return { server, give, dial, reasons, count: () => new Promise((resolve) => server.getConnections((_error, count) => resolve(count))) }
 }
 
-/** What comes back for these bytes, as far as it has to come. */
+/** Returns the answer to these bytes, up to the given end. */
 async function answer (peer: Socket, bytes: string, end: string): Promise<string> {
   let text = ''
   const hear = (chunk: Buffer) => { text += String(chunk) }
@@ -64,26 +64,26 @@ const never = (t: Test): TryClaim => () => {
   return false
 }
 
-t.test('who is taken is nobody else\'s; all others are HTTP\'s, with their first bytes', async (t) => {
+t.test('a claimed connection is only its user\'s; all others go to HTTP with their first bytes', async (t) => {
   const seen: string[] = []
-  const taken: Socket[] = []
+  const claimedStreams: Socket[] = []
   const { server, dial } = await serve(t, (connection, bytes) => {
     seen.push(String(bytes))
     if (String(bytes) !== TAKEN) return false
     const stream = connection.openStream()!
-    taken.push(stream)
+    claimedStreams.push(stream)
     connection.listener = { onData: (memory, length) => { stream.write(`back ${memory.toString('utf8', 0, length)}`) }, onClose: () => {} }
     stream.write('hello')
     return true
   })
   const mine = await dial()
   t.equal(await answer(mine, TAKEN, 'hello'), 'hello')
-  t.equal(await answer(mine, 'more', 'more'), 'back more', 'what comes then is theirs')
-  t.strictSame(taken[0]!.listenerCount('timeout'), 0, 'HTTP does not listen to it')
+  t.equal(await answer(mine, 'more', 'more'), 'back more', 'later bytes go to the user')
+  t.strictSame(claimedStreams[0]!.listenerCount('timeout'), 0, 'HTTP does not listen on it')
 
   const request = await dial()
   t.match(await answer(request, REQUEST, 'GET 0'), /^HTTP\/1\.1 200 /)
-  t.match(await answer(request, REQUEST, 'GET 0'), /^HTTP\/1\.1 200 /, 'and the next one on the same connection')
+  t.match(await answer(request, REQUEST, 'GET 0'), /^HTTP\/1\.1 200 /, 'the next request on the same connection')
   const body = 'x'.repeat(300_000)
   const upload = await dial()
   t.match(await answer(upload, `POST / HTTP/1.1\r\nHost: here\r\nContent-Length: ${body.length}\r\n\r\n${body}`, `POST ${body.length}`), /^HTTP\/1\.1 200 /, 'a body in many chunks')
@@ -95,15 +95,15 @@ t.test('who is taken is nobody else\'s; all others are HTTP\'s, with their first
   t.equal(server.listenerCount('connection'), 1)
 })
 
-t.test('one that HTTP upgrades is a stream as ever', async (t) => {
+t.test('a connection that HTTP upgrades is a normal stream', async (t) => {
   const { server, dial } = await serve(t, () => false)
   const rest = 'x'.repeat(100_000)
-  let heard = ''
+  let received = ''
   server.on('upgrade', (_request, socket: Socket, head: Buffer) => {
-    heard += String(head)
+    received += String(head)
     socket.on('data', (chunk: Buffer) => {
-      heard += String(chunk)
-      // As one that has enough for now.
+      received += String(chunk)
+      // Paused, as a reader that has enough for now.
       socket.pause()
       setTimeout(() => socket.resume(), 5)
     }).on('end', () => socket.end('ended')).write('go')
@@ -113,15 +113,15 @@ t.test('one that HTTP upgrades is a stream as ever', async (t) => {
   const [one, other] = [await dial(), await dial()]
   for (const letter of 'abc') {
     peer.write(letter + rest)
-    t.match(await answer(one, REQUEST, 'GET 0'), /^HTTP\/1\.1 200 /, 'others are read meanwhile')
+    t.match(await answer(one, REQUEST, 'GET 0'), /^HTTP\/1\.1 200 /, 'other connections are read meanwhile')
     t.match(await answer(other, REQUEST, 'GET 0'), /^HTTP\/1\.1 200 /)
   }
   const goodbye = once(peer.end(), 'data')
   t.equal(String((await goodbye)[0]), 'ended')
-  t.ok(heard === `first a${rest}b${rest}c${rest}`, 'all of it came, in order')
+  t.ok(received === `first a${rest}b${rest}c${rest}`, 'all bytes arrived, in order')
 })
 
-t.test('a connection that ends or is cut before it said anything leaves nothing behind', async (t) => {
+t.test('a connection that ends or is cut before its first byte leaves nothing behind', async (t) => {
   const { server, dial, count } = await serve(t, never(t))
   const { emit } = server
   const events: string[] = []
@@ -137,18 +137,18 @@ t.test('a connection that ends or is cut before it said anything leaves nothing 
   await once(ended.resume(), 'close')
   await sleep(1_000)
   t.equal(await count(), 0)
-  t.notOk(events.includes('connection'), 'HTTP heard of none')
+  t.notOk(events.includes('connection'), 'HTTP received no connection')
 })
 
-t.test('one that says nothing is HTTP\'s soon, whose limits are for it, and what it says late is a request', async (t) => {
+t.test('a silent connection soon goes to HTTP with its limits, and its late bytes are a request', async (t) => {
   const { dial } = await serve(t, never(t))
   const late = await dial()
-  // HTTP reads it past net.Socket, so its first bytes are not shown any more.
+  // Read by HTTP past net.Socket, so its first bytes are no longer shown.
   await sleep(1_500)
   t.match(await answer(late, REQUEST, 'GET 0'), /^HTTP\/1\.1 200 /)
 })
 
-t.test('once they are given away, nobody is looked at any more', async (t) => {
+t.test('after the connections are handed over, no later connection is intercepted', async (t) => {
   const { give, dial } = await serve(t, never(t))
   const before = await dial()
   await sleep(20)
@@ -157,7 +157,7 @@ t.test('once they are given away, nobody is looked at any more', async (t) => {
   t.match(await answer(await dial(), REQUEST, 'GET 0'), /^HTTP\/1\.1 200 /)
 })
 
-t.test('a server that takes no more connections takes none of these either', async (t) => {
+t.test('a server that stops accepting connections stops intercepting them', async (t) => {
   const { server, dial } = await serve(t, () => false)
   server.maxConnections = 1
   await answer(await dial(), REQUEST, 'GET 0')
@@ -166,10 +166,10 @@ t.test('a server that takes no more connections takes none of these either', asy
   await once(refused.resume(), 'close')
 })
 
-t.test('connections of another kind are HTTP\'s at once', async (t) => {
+t.test('connections of another kind go to HTTP at once', async (t) => {
   const { server, reasons } = await serve(t, never(t))
   server.close()
-  // not t.testdir(): sun_path holds 107 bytes, and the folder's name alone is longer where the project lies deep (unix(7))
+  // Outside t.testdir(): sun_path holds 107 bytes, and the folder's name alone is longer if the project lies deep (unix(7)).
   const folder = mkdtempSync(join(tmpdir(), 'first-read-'))
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
   const path = join(folder, 'socket')
@@ -187,13 +187,13 @@ const claim: TryClaim = (connection) => {
   return true
 }
 
-t.test('claimed and idle connections are counted until they close, whether they have a stream or not', async (t) => {
+t.test('claimed and idle connections are counted until they close, with or without a stream', async (t) => {
   const claimed: RawConnection[] = []
   const { dial, count } = await serve(t, (connection, bytes) => claim(connection, bytes) && claimed.push(connection) > 0)
   const peers = [await dial(), await dial(), await dial()]
-  await until('the idle ones are counted', async () => await count() === 3)
+  await until('the idle connections are counted', async () => await count() === 3)
   for (const peer of peers.slice(0, 2)) peer.write(TAKEN)
-  await until('two are claimed', () => claimed.length === 2)
+  await until('two connections are claimed', () => claimed.length === 2)
   claimed[0]!.openStream()
   t.equal(await count(), 3)
   for (const [n, peer] of peers.entries()) {
@@ -208,7 +208,7 @@ t.test('a connection that is handed to the server is counted once', async (t) =>
   await answer(peer, REQUEST, 'GET 0')
   t.equal(await count(), 1)
   peer.destroy()
-  await until('it is gone', async () => await count() === 0)
+  await until('the connection is gone', async () => await count() === 0)
 })
 
 t.test('a closed server emits \'close\' after its last claimed connection', async (t) => {
@@ -221,7 +221,7 @@ t.test('a closed server emits \'close\' after its last claimed connection', asyn
     })
     const peer = await dial()
     peer.write(TAKEN)
-    await until('it is claimed', () => claimed !== undefined)
+    await until('the connection is claimed', () => claimed !== undefined)
     let isClosed = false
     const closed = once(server.close(), 'close').then(() => { isClosed = true })
     await sleep(50)
@@ -237,14 +237,14 @@ t.test('claimed connections count for maxConnections, and a connection above it 
   server.maxConnections = 2
   server.on('drop', (drop) => drops.push(drop))
   const [one] = [await dial(), await dial()]
-  await until('both are there', async () => await count() === 2)
+  await until('both connections are counted', async () => await count() === 2)
   const refused = await dial()
   await once(refused.resume(), 'close')
   t.match(drops, [{ remotePort: refused.localPort ?? Number }])
   one.destroy()
-  await until('there is room', async () => await count() === 1)
+  await until('a place is free', async () => await count() === 1)
   await dial()
-  await until('the next one is accepted', async () => await count() === 2)
+  await until('the next connection is accepted', async () => await count() === 2)
   t.equal(drops.length, 1)
 })
 
@@ -253,17 +253,17 @@ t.test('closeAllConnections() closes idle connections and leaves claimed ones op
   const { server, give, dial, count } = await serve(t, (connection, bytes) => claim(connection, bytes) && ++claims > 0)
   const [claimed, idle] = [await dial(), await dial()]
   claimed.write(TAKEN)
-  await until('both are there', async () => claims === 1 && await count() === 2)
+  await until('both connections are counted', async () => claims === 1 && await count() === 2)
   server.closeAllConnections()
   await once(idle.resume(), 'close')
   t.equal(await count(), 1)
   t.notOk(claimed.closed)
   give()
-  t.notOk(Object.hasOwn(server, 'closeAllConnections'), 'the server is as before')
+  t.notOk(Object.hasOwn(server, 'closeAllConnections'), 'the server is restored')
   claimed.destroy()
 })
 
-t.test('a server that has listened twice is as before when the interception ends', async (t) => {
+t.test('a server that has listened twice is restored when the interception ends', async (t) => {
   const { server, give, dial } = await serve(t, () => false)
   server.close()
   server.listen(0, '127.0.0.1')
@@ -275,7 +275,7 @@ t.test('a server that has listened twice is as before when the interception ends
   t.equal(server.listenerCount('newListener'), 0)
 })
 
-t.test('a method that somebody else put over closeAllConnections() stays', async (t) => {
+t.test('a foreign replacement of closeAllConnections() stays', async (t) => {
   const { server, give } = await serve(t, claim)
   const { closeAllConnections } = server
   let calls = 0
@@ -314,9 +314,9 @@ t.test('two users of one server see the same first bytes, and either of them may
   })
   const [one, other] = [await dial(), await dial()]
   one.write('one')
-  await until('the first is claimed', () => seen.includes('one one'))
+  await until('the first user has claimed it', () => seen.includes('one one'))
   other.write('other')
-  await until('the second is claimed', () => seen.includes('other other'))
+  await until('the second user has claimed it', () => seen.includes('other other'))
   t.match(await answer(await dial(), REQUEST, 'GET 0'), /^HTTP\/1\.1 200 /, 'neither claims a request')
   give()
   const late = await dial()
@@ -329,10 +329,10 @@ t.test('two users of one server see the same first bytes, and either of them may
   for (const peer of [one, other, late]) peer.destroy()
 })
 
-t.test('a listener for \'connection\' receives every later connection: the interception stops, and says so once', async (t) => {
+t.test('a listener for \'connection\' receives every later connection: the interception stops, and reports its reason once', async (t) => {
   const { server, dial, reasons, count } = await serve(t, claim)
   const before = await dial()
-  await until('it is accepted', async () => await count() === 1)
+  await until('the connection is accepted', async () => await count() === 1)
   const ports: unknown[] = []
   const onConnection = ({ remotePort }: Socket) => ports.push(remotePort)
   server.on('connection', onConnection)
@@ -355,7 +355,7 @@ t.test('a subscriber of the channel net.server.socket receives every later conne
   t.match(await answer(peer, REQUEST, 'GET 0'), /^HTTP\/1\.1 200 /)
   t.strictSame(ports, [peer.localPort])
   t.strictSame(reasons, ['the diagnostics channel `net.server.socket` has a subscriber'])
-  t.strictSame((await serve(t, never(t))).reasons, reasons, 'also for one that is there before')
+  t.strictSame((await serve(t, never(t))).reasons, reasons, 'also if the subscriber was there before')
 })
 
 t.test('a server that prepares or refuses its connections as it accepts them is not intercepted', async (t) => {
@@ -369,7 +369,7 @@ t.test('a server that prepares or refuses its connections as it accepts them is 
   t.strictSame(blocking.reasons, 'blockList' in blocking.server ? ['the server has the option `blockList`'] : [])
 })
 
-t.test('a server with a listener for \'connection\' from the start, and one that is not HTTP, are not intercepted', async (t) => {
+t.test('a server with a listener for \'connection\' from the start, and a server other than HTTP, are not intercepted', async (t) => {
   for (const [server, reason] of [
     [createServer().on('connection', () => {}), 'the server has a listener for `connection`'],
     [createNetServer(), 'the server is not an HTTP server without TLS'],

@@ -1,4 +1,4 @@
-// What is known of sockets from the inside is left alone where it is not as expected.
+// Internals of sockets: used only if they are as expected.
 import { once } from 'node:events'
 import { connect, createServer, Socket, type AddressInfo } from 'node:net'
 import { constants } from 'node:os'
@@ -8,7 +8,7 @@ import { acceptorOf, addressOfPeer, findInternals, handleOf, internals, isTcpHan
 import { accepted } from '../accepted.js'
 import { setReadLength } from '../read-length.js'
 
-t.test('a socket is known where it is connected, and of the common kind', async (t) => {
+t.test('the handle of a socket is known if the socket is connected and of the common kind', async (t) => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const peer = connect((server.address() as AddressInfo).port, '127.0.0.1')
@@ -16,8 +16,8 @@ t.test('a socket is known where it is connected, and of the common kind', async 
   t.teardown(() => peer.destroy())
   t.ok(hasKnownHandle(socket))
   t.ok(handleOf(socket))
-  t.notOk(hasKnownHandle(new TLSSocket(socket)), 'one that encrypts')
-  t.notOk(hasKnownHandle(new Socket()), 'one that is not connected')
+  t.notOk(hasKnownHandle(new TLSSocket(socket)), 'a TLS socket')
+  t.notOk(hasKnownHandle(new Socket()), 'an unconnected socket')
   t.ok(acceptorOf(server)!.onconnection)
   socket.destroy()
   t.equal(handleOf(socket), undefined)
@@ -25,7 +25,7 @@ t.test('a socket is known where it is connected, and of the common kind', async 
   t.equal(acceptorOf(server), undefined, 'of a server that does not listen')
 })
 
-t.test('a handle that lacks something is not as expected', async (t) => {
+t.test('a handle that lacks a method is not as expected', async (t) => {
   const { handle } = await accepted(t)
   t.ok(isTcpHandle(handle))
   for (const method of ['useUserBuffer', 'readStart', 'writeBuffer', 'shutdown', 'getpeername', 'setNoDelay', 'close']) {
@@ -34,7 +34,7 @@ t.test('a handle that lacks something is not as expected', async (t) => {
   for (const none of [null, undefined]) t.notOk(isTcpHandle(none))
 })
 
-t.test('the address of a peer is for each its own, and none once it is gone', async (t) => {
+t.test('each connection has its own peer address, and none once the peer is gone', async (t) => {
   const [one, other] = [await accepted(t), await accepted(t, { localAddress: '127.0.0.2' })]
   t.equal(addressOfPeer(one.handle), '127.0.0.1')
   t.equal(addressOfPeer(other.handle), '127.0.0.2')
@@ -43,15 +43,15 @@ t.test('the address of a peer is for each its own, and none once it is gone', as
   t.equal(addressOfPeer(other.handle), undefined)
 })
 
-t.test('the length of a read is known: bytes, none, the end, and errors one after the other', async (t) => {
+t.test('the length of a read is known: bytes, none, the end, and several errors in a row', async (t) => {
   for (const length of [1, 65_536, 0, -4095, -constants.errno.ECONNRESET, -constants.errno.ETIMEDOUT, 5]) {
     setReadLength(length)
     t.equal(internals!.readLength(), length)
-    t.equal(internals!.readLength(), length, 'and may be asked for again')
+    t.equal(internals!.readLength(), length, 'the length can be read again')
   }
 })
 
-t.test('sockets that treat their handle in another way than expected are not known from the inside', async (t) => {
+t.test('the handle is unknown if a socket treats it in another way than expected', async (t) => {
   t.ok(findInternals())
   const others: Record<string, new (options: object) => Socket> = {
     'refuses a handle that is not its own': class extends Socket { constructor () { super(); throw new Error('not a handle') } },

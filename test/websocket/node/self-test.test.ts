@@ -1,4 +1,4 @@
-// The self-test passes on this Node.js, and any internal that behaves in another way fails it, with a reason, within its limit.
+// Self-test: it passes on this Node.js, and any internal that behaves in another way fails it, with a reason, within its limit.
 import { Server } from 'node:net'
 import t, { type Test } from 'tap'
 import { ConnectionCount } from '../../../src/websocket/node/connection-count.js'
@@ -6,7 +6,7 @@ import { acceptorOf, internals, type Handle, type WriteRequest } from '../../../
 import { fastPathFault, selfTest } from '../../../src/websocket/node/self-test.js'
 import { accepted } from '../accepted.js'
 
-/** Gives an object other methods until the test ends. */
+/** Replaces methods of an object until the test ends. */
 function replace (t: Test, target: object, methods: Record<string, unknown>): void {
   for (const [name, value] of Object.entries(methods)) {
     const before = Object.getOwnPropertyDescriptor(target, name)
@@ -36,7 +36,7 @@ async function prepareHandles (t: Test, prepare: (handle: Handle) => void): Prom
 
 const openHandles = () => process.getActiveResourcesInfo().filter((name) => /^TCP/.test(name)).length
 
-t.test('it passes on this version of Node.js, once for all servers, and leaves nothing open', async (t) => {
+t.test('the self-test passes on this version of Node.js, once for all servers, and leaves nothing open', async (t) => {
   const before = openHandles()
   t.equal(await selfTest(), undefined, `Node.js ${process.versions.node}`)
   const first = fastPathFault()
@@ -53,7 +53,7 @@ const HANGS = /^no end after ./
 
 const own = (handle: Handle, properties: PropertyDescriptorMap & ThisType<Handle>) => Object.defineProperties(handle, properties)
 
-/** Differences in the handle of a connection, and the reasons that follow. */
+/** Differences in the handle of a connection, and their reasons. */
 const HANDLES: ReadonlyArray<readonly [what: string, prepare: (handle: Handle) => void, reason: RegExp]> = [
   ['is never read', (handle) => own(handle, { readStart: { value: () => 0 } }), HANGS],
   ['cannot be read', (handle) => own(handle, { readStart: { value: () => FAILED } }), HANGS],
@@ -90,19 +90,19 @@ const HANDLES: ReadonlyArray<readonly [what: string, prepare: (handle: Handle) =
 ]
 
 for (const [what, prepare, reason] of HANDLES) {
-  t.test(`it fails where a handle ${what}`, async (t) => {
+  t.test(`the self-test fails if a handle ${what}`, async (t) => {
     await prepareHandles(t, prepare)
     t.match(await selfTest(reason === HANGS ? 5 : undefined), reason)
   })
 }
 
-t.test('it fails where a handle lacks a method', async (t) => {
+t.test('the self-test fails if a handle lacks a method', async (t) => {
   const { handle } = await accepted(t)
   replace(t, Object.getPrototypeOf(handle) as object, { getpeername: undefined })
   t.match(await selfTest(5), HANGS)
 })
 
-t.test('it fails where the length of a read is another one', async (t) => {
+t.test('the self-test fails if the length of a read is wrong', async (t) => {
   const { readLength } = internals!
   for (const [what, wrong] of [['1 too long', () => readLength() + 1], ['always 0', () => 0], ['always the end', () => -4095]] as const) {
     await t.test(what, async (t) => {
@@ -112,12 +112,12 @@ t.test('it fails where the length of a read is another one', async (t) => {
   }
 })
 
-t.test('it fails where connections are not counted', async (t) => {
+t.test('the self-test fails if connections are not counted', async (t) => {
   replace(t, ConnectionCount.prototype, { add: () => {}, remove: () => {}, subtract: () => {}, moveTo: () => {} })
   t.equal(await selfTest(), 'a claimed connection is not counted')
 })
 
-t.test('it fails where there is no loopback interface', async (t) => {
+t.test('the self-test fails without a loopback interface', async (t) => {
   replace(t, Server.prototype, {
     listen (this: Server) {
       process.nextTick(() => this.emit('error', new Error('listen EADDRNOTAVAIL')))
@@ -127,7 +127,7 @@ t.test('it fails where there is no loopback interface', async (t) => {
   t.equal(await selfTest(), 'listen EADDRNOTAVAIL')
 })
 
-t.test('it fails where a server accepts its connections in another way', async (t) => {
+t.test('the self-test fails if a server accepts its connections in another way', async (t) => {
   const { listen } = Server.prototype
   replace(t, Server.prototype, {
     listen (this: Server, ...options: unknown[]) {
