@@ -1,4 +1,4 @@
-// What docs/scaling.md says is what the script reckons from the committed costs; and the reckoning holds together.
+// Tables of docs/scaling.md equal the output of the script for the committed costs, and the calculation is consistent.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -12,23 +12,23 @@ import { seeded } from '../seeded.js'
 const cost = readCost()
 const growing = [1_000, ...SIZES, 1_000_000_000].sort((a, b) => a - b)
 
-/** Each figure is at least as large as the one before. */
+/** Asserts that each figure is at least as large as the one before. */
 const rises = (figures: readonly number[]) => figures.every((figure, i) => i === 0 || figure >= figures[i - 1]!)
 
-t.test('the tables in the documentation are those that the script prints', async (t) => {
+t.test('the tables in docs/scaling.md equal the output of the capacity script', async (t) => {
   const page = readFileSync(join(ROOT, 'docs/scaling.md'), 'utf8')
   for (const [name, table] of Object.entries(report(cost))) t.ok(page.includes(`\n\n${table}\n\n`), `${name}: npm run bench:capacity, and put its table into docs/scaling.md`)
-  t.ok(page.includes(`${cost.about.date}, Node.js ${cost.about.node.slice(1)}, Redis ${cost.about.redis}`), 'and so are the versions and the date')
+  t.ok(page.includes(`${cost.about.date}, Node.js ${cost.about.node.slice(1)}, Redis ${cost.about.redis}`), 'the versions and the date match too')
 })
 
-t.test('more rooms need more of everything', async (t) => {
+t.test('more rooms need more of every resource', async (t) => {
   const plans = growing.map((rooms) => plan(cost, rooms))
   t.ok(rises(plans.map(({ nodes }) => nodes.count)), 'nodes')
   t.ok(rises(plans.map(({ shards }) => shards.count)), 'shards')
-  for (const bound of ['CPU', 'memory']) t.ok(rises(growing.map((rooms) => embedded(cost, rooms)[bound]!)), `of one node without Redis: ${bound}`)
+  for (const bound of ['CPU', 'memory']) t.ok(rises(growing.map((rooms) => embedded(cost, rooms)[bound]!)), `limit of one node without Redis: ${bound}`)
 })
 
-t.test('there is enough for what is used up first, on the fullest shard and with a node away', async (t) => {
+t.test('the plan leaves enough of the scarcest resource on the fullest shard and with one node down', async (t) => {
   for (const rooms of SIZES) {
     const { nodes, shards } = plan(cost, rooms)
     t.ok(nodes.count - ASSUMED.spareNodes >= binding(nodes.bounds)[1], `nodes for ${rooms} rooms`)
@@ -37,7 +37,7 @@ t.test('there is enough for what is used up first, on the fullest shard and with
   }
 })
 
-t.test('the same costs give the same plan, and higher ones a larger', async (t) => {
+t.test('the same costs give the same plan, and higher costs a larger plan', async (t) => {
   t.strictSame(plan(cost, 1_000_000), plan(cost, 1_000_000))
   const { redis: { node, redis } } = cost
   const event = { ...redis.event, cpu: 10 * redis.event.cpu }
@@ -46,32 +46,32 @@ t.test('the same costs give the same plan, and higher ones a larger', async (t) 
   t.ok(plan(dearer, 1_000_000).shards.count > plan(cost, 1_000_000).shards.count)
 })
 
-t.test('the more rooms there are, the more evenly they fall on the slots', async (t) => {
+t.test('more rooms spread more evenly over the slots', async (t) => {
   const [few, many] = [hottestShard(1_000, 12, seeded(1)), hottestShard(1_000_000, 12, seeded(1))]
   t.ok(few > many && many >= 1 && many < 1.05, `${few} and ${many}`)
   t.equal(hottestShard(1_000_000, 1, seeded(1)), 1)
-  t.ok(hottestShard(100_000_000, 12_000, seeded(1)) > 1.3, 'where a shard has a slot or two, some have twice as much')
+  t.ok(hottestShard(100_000_000, 12_000, seeded(1)) > 1.3, 'with one or two slots per shard, some shards hold twice as many as others')
 })
 
-t.test('a node that comes back empty', async (t) => {
+t.test('a node that restarts without connections', async (t) => {
   const nodes = 20
   const fewest = restartNode(nodes, 500, 200, 'fewest', seeded(1))
   const two = restartNode(nodes, 500, 200, 'fewer of two', seeded(1))
-  t.ok(fewest.comingBack > nodes * 0.9, `gets every newcomer where the one with the fewest is chosen (${fewest.comingBack} times as many as usual)`)
-  t.ok(two.comingBack < 4, `and about twice as many as usual where the better of two is (${two.comingBack})`)
-  t.ok(fewest.evenAfter < two.evenAfter && two.evenAfter < Infinity, 'which takes longer')
+  t.ok(fewest.comingBack > nodes * 0.9, `receives every new connection when the least loaded node is chosen (${fewest.comingBack} times as many as usual)`)
+  t.ok(two.comingBack < 4, `receives about twice as many as usual when the less loaded of two is chosen (${two.comingBack})`)
+  t.ok(fewest.evenAfter < two.evenAfter && two.evenAfter < Infinity, 'the recovery takes longer')
   for (const { fullest } of [fewest, two]) t.ok(fullest >= 1 && fullest < 1.1, `the fullest node has ${fullest} of the mean`)
 })
 
-t.test('clients that lost their place together', async (t) => {
-  t.ok(allBackAfter(100, 100, 0.5) < 2.2, 'few of them are in as soon as they come')
+t.test('clients that reconnect at the same time', async (t) => {
+  t.ok(allBackAfter(100, 100, 0.5) < 2.2, 'a small group joins without waiting')
   t.ok(rises([1_000, 10_000, 100_000].map((clients) => allBackAfter(clients, 500, 0.5))))
-  t.ok(Math.abs(allBackAfter(100_000, 100, 0.5) - 20.5) < 1, 'many wait for the core that lets them in')
+  t.ok(Math.abs(allBackAfter(100_000, 100, 0.5) - 20.5) < 1, 'a large group waits for the core that handles the joins')
   const large = plan(cost, 1_000_000)
   t.ok(backAfterShard(cost, large, shardsToBeBack(cost, large, 20)) <= 20)
 })
 
-t.test('the index of rooms is kept clean, however many there are', async (t) => {
+t.test('the sweep cleans the index of rooms for any number of rooms', async (t) => {
   const slow = indexAfterDay(33, 1_260, 900)
   const fast = indexAfterDay(3_300, 1_260, 900)
   for (const entries of [slow, fast]) t.ok(entries >= 0.9 && entries < 1.6, `${entries} entries for a room`)

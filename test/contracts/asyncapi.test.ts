@@ -1,4 +1,4 @@
-// The published contract of the socket: current, valid, complete, true in every example, and kept by the server.
+// Published contract of the socket: current, valid, complete, true in every example, and fulfilled by the server.
 import { Parser } from '@asyncapi/parser'
 import t from 'tap'
 import { parse, stringify } from 'yaml'
@@ -20,27 +20,27 @@ const document = documentOf('asyncapi.yaml')
 const messages = document.components.messages as Record<string, Message>
 const operations = document.operations as Record<string, Operation>
 const keyOf = ({ $ref }: Ref) => $ref.split('/').at(-1)!
-/** The messages that travel one way, with the replies among what is sent. */
+/** Messages of one direction; replies count as sent. */
 const travelling = (action: string) => [...new Set(Object.values(operations).flatMap((operation) => [
   ...(operation.action === action ? operation.messages : []), ...(action === 'send' ? operation.reply?.messages ?? [] : [])
 ]).map(keyOf))]
 const checkPlace = checker(document)
 const check = (key: string, frame: unknown) => checkPlace(['components', 'schemas', keyOf(messages[key]!.payload)], frame)
 
-t.test('asyncapi.yaml is what the schemas say', async (t) => {
+t.test('asyncapi.yaml equals the document made from the schemas', async (t) => {
   t.ok(read('asyncapi.yaml') === stringify(asyncapi(VERSION), { aliasDuplicateObjects: false }), 'run `npm run contracts`')
   t.match(document, { asyncapi: '3.0.0', info: { version: VERSION } })
 })
 
-t.test('AsyncAPI\'s own parser finds nothing', async (t) => {
+t.test('AsyncAPI\'s own parser reports no finding', async (t) => {
   const findings = async (text: string) => (await new Parser().parse(text)).diagnostics
-    // That there is a newer version of AsyncAPI is no fault.
+    // A newer version of AsyncAPI is no fault.
     .filter(({ code }) => code !== 'asyncapi-latest-version').map(({ code, message, path }) => `${code} at ${path.join('.')}: ${message}`)
   t.strictSame(await findings(read('asyncapi.yaml')), [])
-  t.not((await findings('asyncapi: 3.0.0\ninfo: {}\n')).length, 0, 'and would find something')
+  t.not((await findings('asyncapi: 3.0.0\ninfo: {}\n')).length, 0, 'the parser reports an invalid document')
 })
 
-t.test('every message, object and enum has a name, which generators call their classes by', async (t) => {
+t.test('every message, object and enum has a name, from which generators derive class names', async (t) => {
   const { document } = await new Parser().parse(read('asyncapi.yaml'))
   const anonymous = document!.allSchemas().all().filter((schema) => schema.id().startsWith('<anonymous-schema'))
   t.strictSame(anonymous.filter((schema) => schema.enum() || [schema.type()].flat().includes('object')).map((schema) => schema.json()), [])
@@ -49,7 +49,7 @@ t.test('every message, object and enum has a name, which generators call their c
   t.strictSame([...new Set(enums)].sort(), ['ErrorCode', 'EventType', 'PaymentStatus', 'PaymentStep', 'Role', 'RoomClosedReason', 'Source'])
 })
 
-t.test('it has every frame, each in an operation of its direction', async (t) => {
+t.test('the document has every frame, each in an operation of its direction', async (t) => {
   const namesOf = (keys: string[]) => keys.map((key) => messages[key]!.name).sort()
   t.strictSame(namesOf(travelling('receive')), [...EVENT_TYPES, ...Object.keys(COMMANDS)].sort())
   t.strictSame(namesOf(travelling('send')), [...PAYMENT_EVENT_TYPES, 'Broadcast', ...Object.keys(SERVER_FRAMES)].sort())
@@ -58,7 +58,7 @@ t.test('it has every frame, each in an operation of its direction', async (t) =>
   t.strictSame([...new Set(Object.values(messages).map(({ name }) => name))].filter((name) => name !== 'Broadcast').sort(), [...RESERVED_TYPES].sort())
 })
 
-t.test('what is asked has its reply; joining says which token it may need', async (t) => {
+t.test('each request has its reply, and the join documents the token that it may need', async (t) => {
   const repliesTo = (key: string) => operations[key]!.reply?.messages.map((message) => messages[keyOf(message)]!.name)
   t.strictSame(repliesTo('joinRoom'), ['ROOM_JOINED', 'ERROR'])
   t.strictSame(repliesTo('publishEvent'), ['ACK', 'ERROR'])
@@ -68,7 +68,7 @@ t.test('what is asked has its reply; joining says which token it may need', asyn
   t.match(document.components.securitySchemes.roomToken.description, /payload\.token/)
 })
 
-t.test('the socket\'s address, close codes and error codes', async (t) => {
+t.test('the document has the socket\'s address, close codes and error codes', async (t) => {
   const { address, bindings, description, 'x-close-codes': closes } = document.channels.room
   t.equal(address, '/')
   t.match(bindings.ws, { method: 'GET' })
@@ -79,20 +79,20 @@ t.test('the socket\'s address, close codes and error codes', async (t) => {
   t.strictSame(Object.keys(document['x-error-codes']), Object.keys(ERRORS))
 })
 
-t.test('every example fits its schema; what a client sends in one, the server takes', async (t) => {
+t.test('every example fits its schema, and the server accepts the examples of client frames', async (t) => {
   for (const [key, { title, summary, examples }] of Object.entries(messages)) {
     t.ok(title === key && summary)
     t.ok(examples.length > 0, `${key} has an example`)
     for (const example of examples) {
       t.ok(example.summary)
       t.strictSame(check(key, example.payload), [], key)
-      if (travelling('receive').includes(key)) t.notOk('failure' in decodeFrame(Buffer.from(JSON.stringify(example.payload))), `${key} is taken`)
+      if (travelling('receive').includes(key)) t.notOk('failure' in decodeFrame(Buffer.from(JSON.stringify(example.payload))), `${key} is accepted`)
     }
-    t.not(check(key, { type: 'NONE' }).length, 0, `${key} is not anything`)
+    t.not(check(key, { type: 'NONE' }).length, 0, `${key} does not match an unknown frame`)
   }
 })
 
-t.test('what a server sends is what the document says', async (t) => {
+t.test('every frame that the server sends fits the document', async (t) => {
   const { app } = await build(t)
   const shop = await Peer.inject(t, app)
   const payer = await Peer.inject(t, app)
@@ -121,10 +121,10 @@ t.test('what a server sends is what the document says', async (t) => {
     t.strictSame(check(key, frame), [], frame.type)
     met.add(key)
   }
-  t.strictSame([...met].sort(), sent.sort(), 'every frame that a server sends came by')
+  t.strictSame([...met].sort(), sent.sort(), 'the server sent every documented frame')
 })
 
-t.test('/docs serves it, as JSON and as YAML', async (t) => {
+t.test('/docs serves the document as JSON and as YAML', async (t) => {
   const { app } = await build(t)
   const inJson = await app.inject('/docs/asyncapi.json')
   t.match(inJson.headers['content-type'], /^application\/json/)
@@ -132,10 +132,10 @@ t.test('/docs serves it, as JSON and as YAML', async (t) => {
   const inYaml = await app.inject('/docs/asyncapi.yaml')
   t.match(inYaml.headers['content-type'], /yaml/)
   t.strictSame(parse(inYaml.body), document)
-  t.notOk(Object.keys((await app.inject('/docs/json')).json().paths).some((path) => path.startsWith('/docs')), 'it is no part of the API')
+  t.notOk(Object.keys((await app.inject('/docs/json')).json().paths).some((path) => path.startsWith('/docs')), 'the path is not part of the API')
 })
 
-t.test('it is not there where the docs are off', async (t) => {
+t.test('/docs/asyncapi.json and .yaml answer 404 with DOCS=false', async (t) => {
   const { app } = await build(t, { env: { DOCS: 'false' } })
   for (const kind of ['json', 'yaml']) t.equal((await app.inject(`/docs/asyncapi.${kind}`)).statusCode, 404)
 })

@@ -1,4 +1,4 @@
-// The published contract of the REST API: current, complete, named throughout, free of findings, and true in every example.
+// Published contract of the REST API: current, complete, named throughout, free of findings, and true in every example.
 import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -17,12 +17,12 @@ import { plainNode } from '../plain-node.js'
 interface Operation { operationId: string, tags: string[], summary: string, description: string, security: unknown, responses: Record<string, { content: unknown }> }
 const METHODS = ['get', 'post', 'put', 'patch', 'delete']
 
-t.test('openapi.yaml is what the routes say', async (t) => {
+t.test('openapi.yaml equals the document made from the routes', async (t) => {
   const { app } = await build(t)
   t.equal(read('openapi.yaml'), stringify(app.swagger(), { aliasDuplicateObjects: false }), 'run `npm run contracts`')
 })
 
-t.test('it covers every route of the API, and each operation is described', async (t) => {
+t.test('the document has every route of the API, and describes each operation', async (t) => {
   const { app } = await build(t)
   const document = documentOf('openapi.yaml')
   t.match(document, { openapi: '3.1.0', info: { version: VERSION } })
@@ -33,10 +33,10 @@ t.test('it covers every route of the API, and each operation is described', asyn
   ])
   for (const { url, method, operationId, tags, summary, description, security, responses } of operations) {
     t.ok(app.hasRoute({ url, method: method as 'GET' }), `${method} ${url} exists`)
-    t.ok(tags.length === 1 && summary && description && security, `${operationId} has a tag, a summary, a description and says who may call`)
+    t.ok(tags.length === 1 && summary && description && security, `${operationId} has a tag, a summary, a description and its security`)
     t.ok(Object.keys(responses).some((status) => status.startsWith('4')), `${operationId} has its error answers`)
     for (const [status, answer] of Object.entries(responses)) {
-      // Nothing, and Prometheus' own text.
+      // An empty body, and the text format of Prometheus.
       if (status === '204' || (operationId === 'getMetrics' && status === '200')) continue
       t.match(answer.content, { 'application/json': { schema: { $ref: /^#\/components\/schemas\/[A-Z]\w+$/ } } }, 'no anonymous schema')
     }
@@ -50,10 +50,10 @@ t.test('/docs serves the document and a page for it', async (t) => {
   t.match((await app.inject('/docs')).body, /swagger-ui/)
 })
 
-t.test('Redocly\'s recommended rules find nothing', async (t) => {
+t.test('Redocly\'s recommended rules report no finding', async (t) => {
   t.strictSame(documentOf('redocly.yaml'), { extends: ['recommended'], apis: { rest: { root: 'openapi.yaml' } } }, 'no rule is left out')
   const bin = join(createRequire(import.meta.url).resolve('@redocly/cli/package.json'), '..', 'bin', 'cli.js')
-  // Whatever it might want from the network, it has to do without.
+  // Network access of Redocly is blocked.
   const offline = 'data:text/javascript,import net from "node:net"; net.Socket.prototype.connect = () => { throw new Error("no network") }'
   const child = spawn(...plainNode('--import', encodeURI(offline), bin, 'lint', '--format=json'), {
     cwd: ROOT, env: { PATH: process.env.PATH, REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' }, stdio: ['ignore', 'pipe', 'ignore'], timeout: 60_000
@@ -63,18 +63,18 @@ t.test('Redocly\'s recommended rules find nothing', async (t) => {
   t.match(totals, { errors: 0, warnings: 0, ignored: 0 })
 })
 
-t.test('Spectral\'s recommended rules find nothing', async (t) => {
+t.test('Spectral\'s recommended rules report no finding', async (t) => {
   t.strictSame(documentOf('.spectral.yaml'), { extends: [['spectral:oas', 'recommended']] }, 'no rule is left out')
   const linter = new spectral.Spectral()
   linter.setRuleset({ extends: [[rulesets.oas as never, 'recommended']] })
   const findings = (text: string) => linter.run(new spectral.Document(text, parsers.Yaml, 'openapi.yaml'))
   t.strictSame(await findings(read('openapi.yaml')), [])
-  t.not((await findings('openapi: 3.1.0\ninfo: {}\npaths: {}\n')).length, 0, 'and would find something')
+  t.not((await findings('openapi: 3.1.0\ninfo: {}\npaths: {}\n')).length, 0, 'the linter reports an invalid document')
 })
 
 interface Media { schema: object, example?: unknown, examples?: Record<string, { summary: string, value: unknown }> }
 
-t.test('every body that is asked for or answered has examples, and every example fits its schema', async (t) => {
+t.test('every request and response body has examples, and every example fits its schema', async (t) => {
   const document = documentOf('openapi.yaml')
   const check = checker(document)
   let checked = 0
@@ -84,7 +84,7 @@ t.test('every body that is asked for or answered has examples, and every example
   }
   for (const [place, object] of objectsIn(document)) {
     const key = place.at(-2)
-    // Of a body; of a parameter or a header; of a schema itself.
+    // Examples of a body; of a parameter or a header; of a schema itself.
     if (key === 'content') {
       const examples = Object.values((object as unknown as Media).examples ?? {})
       t.ok(examples.length > 0, `${place.join(' ')} has an example`)
@@ -98,7 +98,7 @@ t.test('every body that is asked for or answered has examples, and every example
   t.ok(checked > 200, `${checked} examples`)
 })
 
-t.test('what may be null is an `anyOf` of its schema and null, which generators understand; no list of types, no null in an enum', async (t) => {
+t.test('a nullable value is an `anyOf` of its schema and null, which generators understand; no list of types, no null in an enum', async (t) => {
   let nullable = 0
   for (const name of ['openapi.yaml', 'asyncapi.yaml']) {
     for (const [place, object] of objectsIn(documentOf(name))) {
@@ -113,10 +113,10 @@ t.test('what may be null is an `anyOf` of its schema and null, which generators 
       nullable++
     }
   }
-  t.ok(nullable >= 5, `${nullable} of them`)
+  t.ok(nullable >= 5, `${nullable} nullable values`)
 })
 
-t.test('a body may be left out where the document says so, and nowhere else; null and other types are no object', async (t) => {
+t.test('a body may be left out only where the document makes it optional; null and other types are refused', async (t) => {
   const { app } = await build(t, { env: { API_KEYS: 'key', TOKEN_SECRET: 'a secret that has thirty-two bytes or more' } })
   const json = { 'content-type': 'application/json' }
   interface Operation { readonly operationId: string, readonly requestBody: { readonly required?: boolean } }
@@ -149,7 +149,7 @@ t.test('a body may be left out where the document says so, and nowhere else; nul
   t.strictSame(withBody.filter(([, { requestBody }]) => !requestBody.required).map(([, { operationId }]) => operationId), ['createRoom'])
 })
 
-t.test('every error answer shows codes of its own status', async (t) => {
+t.test('every error response shows codes of its own status', async (t) => {
   const { paths } = documentOf('openapi.yaml')
   for (const [, { operationId, responses }] of objectsIn(paths)) {
     if (!operationId) continue
@@ -163,7 +163,7 @@ t.test('every error answer shows codes of its own status', async (t) => {
   }
 })
 
-t.test('what the examples ask for is done, and answered as the document says', async (t) => {
+t.test('the requests of the examples succeed, and their responses fit the document', async (t) => {
   const { app } = await build(t, { env: { API_KEYS: 'key', TOKEN_SECRET: 'a secret that has thirty-two bytes or more' } })
   const document = documentOf('openapi.yaml')
   const check = checker(document)

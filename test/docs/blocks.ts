@@ -1,16 +1,16 @@
-// The fenced blocks of the documentation, each with where it stands.
+// Fenced blocks of the documentation, each with its place.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from '../../src/root.js'
 
 export interface Block {
-  /** Within the project. */
+  /** Path within the project. */
   readonly file: string
   readonly line: number
   readonly language: string
   readonly text: string
   readonly lines: readonly string[]
-  /** The heading that it stands under. */
+  /** Heading of the section with the block. */
   readonly heading: string
 }
 
@@ -20,10 +20,10 @@ const found = (folder: string, depth: number): string[] => readdirSync(join(ROOT
   return entry.name.endsWith('.md') ? [path] : []
 })
 
-/** Every page whose examples a reader may try. CONTRIBUTING.md and CHANGELOG.md have none. */
+/** Pages whose examples a reader may try. CONTRIBUTING.md and CHANGELOG.md have none. */
 export const PAGES = ['README.md', 'README.pt-BR.md', 'SECURITY.md', ...found('docs', 5), ...found('examples', 5)].sort()
 
-/** The blocks of a page, from its top to its end. */
+/** Returns the blocks of a page, from its top to its end. */
 export function blocksOf (file: string): Block[] {
   const source = readFileSync(join(ROOT, file), 'utf8')
   const blocks: Block[] = []

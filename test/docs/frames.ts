@@ -1,4 +1,4 @@
-// Frames and answers as a page shows them: those of clients are sent, those of the server are held against its schemas or against what it says.
+// Frames and answers on a page: client frames are sent, server frames are compared with the schemas or with the server's answers.
 import { Ajv2020, type AnySchema } from 'ajv/dist/2020.js'
 import type { TObject } from '@sinclair/typebox'
 import { readFileSync } from 'node:fs'
@@ -31,14 +31,14 @@ const SERVER_FRAMES: Record<string, TObject> = {
 }
 const ENTRY = ['type', 'payload', 'seq', 'timestamp', 'source', 'id']
 
-/** Each time anew: schemas that have a name may stand within others. */
+/** Made anew for each use: schemas with a name may be parts of others. */
 function faults (schema: AnySchema, value: unknown): string[] {
   const ajv = new Ajv2020({ strict: false, validateFormats: false }).addSchema({ $id: 'api', components: document.components } as AnySchema)
   return ajv.validate(schema, value) ? [] : ajv.errorsText(ajv.errors).split(', ')
 }
 const unknown = (value: object, known: string[]) => Object.keys(value).filter((key) => !known.includes(key)).map((key) => `${key} is not known`)
 
-/** What is wrong with a frame that the server is shown to send. */
+/** Returns the errors in a frame that the page shows as sent by the server. */
 export function faultsOfServerFrame (frame: Frame): string[] {
   const own = SERVER_FRAMES[frame.type]
   if (own) return [...faults(own, frame.payload), ...unknown(frame.payload, Object.keys(own.properties)), ...unknown(frame, ['type', 'payload'])]
@@ -48,7 +48,7 @@ export function faultsOfServerFrame (frame: Frame): string[] {
   return [...lacking, ...unknown(frame, ENTRY), ...payload]
 }
 
-/** Frames that a page says to send: valid, and taken by the page's server. */
+/** Tests frames that a page tells readers to send: valid, and accepted by the page's server. */
 export async function sendFrames (page: Page, block: Block): Promise<string[]> {
   const refused = block.lines.flatMap((line) => {
     const frame = decodeFrame(Buffer.from(line))
@@ -58,7 +58,7 @@ export async function sendFrames (page: Page, block: Block): Promise<string[]> {
   return [...refused, ...peer.frames.filter(({ type }) => type === 'ERROR').map(({ payload }) => payload.message as string)]
 }
 
-/** A transcript: what stands after `>` is sent, and what comes then looks like what stands after `<`. */
+/** Tests a transcript: lines after `>` are sent, and the answers must look like the lines after `<`. */
 export async function playTranscript (page: Page, { lines }: Block): Promise<string[]> {
   await page.needServer()
   const isPlayed = lines.some((line) => line.startsWith('> '))
@@ -73,7 +73,7 @@ export async function playTranscript (page: Page, { lines }: Block): Promise<str
     problems.push(...faultsOfServerFrame(shown))
     if (isPlayed) problems.push(...differences(shown, await page.peer!.next(shown.type), page.learn, shown.type))
   }
-  // Whatever else it caused is there before the next block begins.
+  // Other effects of the frame arrive before the next block begins.
   await sleep(50)
   return problems
 }
@@ -81,7 +81,7 @@ export async function playTranscript (page: Page, { lines }: Block): Promise<str
 const document = parse(readFileSync(join(ROOT, 'openapi.yaml'), 'utf8')) as { paths: Record<string, Record<string, { operationId: string, responses: Record<string, any> }>>, components: object }
 const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods))
 
-/** An answer that stands alone, without the request that leads to it: as the contract has it. */
+/** Tests an answer that stands alone, without its request, against the contract. */
 export function faultsOfAnswer ({ text, heading }: Block): string[] {
   const answer = JSON.parse(text)
   if (answer.success === false) {
@@ -98,7 +98,7 @@ export function faultsOfAnswer ({ text, heading }: Block): string[] {
 
 export const faultsOfState = ({ text }: Block): string[] => [...faults(PaymentState, JSON.parse(text)), ...unknown(JSON.parse(text), Object.keys(PaymentState.properties))]
 
-/** The claims of a token, beside those of a real one. */
+/** Compares the claims of a token with those of a real one. */
 export async function faultsOfClaims ({ text }: Block): Promise<string[]> {
   const { token } = await new RoomTokens('s'.repeat(32), SYSTEM_CLOCKS).sign({ roomId: 'payment_123', role: 'device2' }, 900_000)
   return differences(JSON.parse(text), JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()))

@@ -1,4 +1,4 @@
-// The kinds of blocks, and how each is tried. The first kind that fits a block is its kind; a block that none fits has to be made one, or excused.
+// Kinds of blocks, each with its test. The first kind that fits a block is its kind; a block without a kind must be given one, or be excused.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ConfigSchema } from '../../src/config.js'
@@ -17,9 +17,9 @@ import { faultsOfDiagram, faultsOfHead, faultsOfHeader, faultsOfLog, faultsOfMes
 export interface Kind {
   readonly name: string
   readonly fits: (block: Block, page: Page) => boolean
-  /** @returns what is wrong */
+  /** @returns the errors of the block */
   readonly run: (page: Page, block: Block) => string[] | Promise<string[]>
-  /** Why it cannot run on this machine. */
+  /** Reason for which the block cannot run on this machine. */
   readonly skip?: string | false
 }
 
@@ -32,7 +32,7 @@ const json = (text: string): Record<string, unknown> | undefined => {
 const every = (block: Block, test: (line: string) => boolean) => block.lines.length > 0 && block.lines.every(test)
 const isPlain = ({ language }: Block, start: RegExp, text: string) => language === '' && start.test(text)
 const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: Record<string, string> }
-/** What npm knows by itself. */
+/** Commands built into npm. */
 const NPM = ['ci', 'pack', 'test']
 const printed = new WeakMap<Page, number>()
 
@@ -49,7 +49,7 @@ export const KINDS: readonly Kind[] = [
   {
     name: 'settings',
     fits: (block) => block.language === 'bash' && every(block, isSetting),
-    // In a shell of its own, since they are no part of the reader's.
+    // Run in a separate shell, since they are not part of the reader's session.
     run: async (page, { lines }) => {
       const { env } = await page.run(`export ${lines.join(' ')}`)
       return faultsOfSettings(Object.fromEntries(lines.map((line) => line.split('=')[0]!).map((name) => [name, env[name]])))

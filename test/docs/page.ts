@@ -1,4 +1,4 @@
-// One page while its blocks are run from the top to the end: its server, its shell, its sockets, and the names that were learned on the way.
+// State of one page while its blocks run from the top to the end: its server, its shell, its sockets, and the names learned on the way.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, existsSync } from 'node:fs'
@@ -15,7 +15,7 @@ import { SETTINGS } from './settings.js'
 
 type Environment = Record<string, string>
 
-/** What does not run as it stands: the server is the test's, and so are the examples; what npm installs is there. */
+/** Commands that do not run as shown: the server and the examples come from the test, and installed packages from npm. */
 const PRELUDE = `
 set -eu
 unset NODE_OPTIONS # see plain-node.ts
@@ -34,11 +34,11 @@ const settingsIn = (env: Environment) => Object.fromEntries(Object.entries(env).
 export class Page {
   app: FastifyInstance | undefined
   port = 0
-  /** What the last command answered, until a block has shown it. */
+  /** Answer of the last command, until a block has shown it. */
   answer: string | undefined
-  /** The one socket of the page's transcripts. */
+  /** Shared socket of the page's transcripts. */
   peer: Peer | undefined
-  /** The npm scripts that its commands name. */
+  /** Names of the npm scripts in the page's commands. */
   readonly scripts: string[] = []
   readonly #names = new Map<string, string>()
   #shell: Environment = {}
@@ -50,14 +50,14 @@ export class Page {
 
   readonly learn = (shown: string, real: string): void => { this.#names.set(shown, real) }
 
-  /** A text of the page as it must read here. */
+  /** Replaces the names in a text of the page with the real ones. */
   real (text: string): string {
     let result = text
     for (const [shown, real] of this.#names) result = result.replaceAll(shown, real)
     return result.replaceAll('localhost:8080', `127.0.0.1:${this.port}`)
   }
 
-  /** Starts the page's server, or another one in its place. */
+  /** Starts the page's server, or replaces it. */
   async start (env: Environment = {}): Promise<void> {
     this.peer?.socket.terminate()
     this.peer = undefined
@@ -74,14 +74,14 @@ export class Page {
     await this.start(env)
   }
 
-  /** A request of a backend with the page's key. */
+  /** Sends a request as a backend with the page's key. */
   async ask (method: 'GET' | 'POST' | 'DELETE', path: string, payload?: object): Promise<any> {
     const authorization = this.#shell.KEY ? { authorization: `Bearer ${this.#shell.KEY}` } : {}
     const response = await this.app!.inject({ method, url: path, headers: authorization, ...(payload && { payload }) })
     return response.body && response.json()
   }
 
-  /** @returns what it wrote; rejects where it fails */
+  /** @returns the output; rejects on failure */
   async run (commands: string): Promise<{ output: string, env: Environment }> {
     await this.needServer()
     const notes = mkdtempSync(join(tmpdir(), 'docs-'))
@@ -109,7 +109,7 @@ export class Page {
     this.learn(`http://localhost:${port}`, origin)
   }
 
-  /** A socket that has sent these frames, none of which was refused. */
+  /** Opens a socket and sends these frames, none of which may be refused. */
   async send (...frames: string[]): Promise<Peer> {
     await this.needServer()
     const peer = await Peer.connect(this.t, this.url)

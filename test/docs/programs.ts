@@ -1,4 +1,4 @@
-// Programs that a page shows: run as a reader would run them, in a folder of their own, in a browser, or by nginx.
+// Programs on a page: run as a reader would run them, in their own folder, in a browser, or by nginx.
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -19,12 +19,12 @@ import type { Page } from './page.js'
 
 export const withoutNginx = without('nginx', 'nginx-light')
 
-/** Lines without their indentation: an excerpt may stand less deep than in its file. */
+/** Trims the indentation of lines: an excerpt may be less indented than its file. */
 const flat = (text: string) => text.split('\n').map((line) => line.trim()).join('\n')
 const SOURCES = ['deploy/nginx', ...readdirSync(join(ROOT, 'examples')).map((name) => `examples/${name}`)].flatMap((folder) =>
   readdirSync(join(ROOT, folder)).filter((name) => /\.(js|html|tsx|conf)$/.test(name)).map((name) => ({ name: `${folder}/${name}`, text: flat(readFileSync(join(ROOT, folder, name), 'utf8')) })))
 
-/** The file, run by a test of its own, in which these lines stand. */
+/** Finds the file that contains these lines and is run by its own test. */
 export const sourceOf = (text: string): string | undefined => SOURCES.find((source) => `\n${source.text}`.includes(`\n${flat(text)}\n`))?.name
 
 function folder (t: Test): string {
@@ -33,7 +33,7 @@ function folder (t: Test): string {
   return path
 }
 
-/** A folder in which this package and `ws` are installed. */
+/** Creates a folder in which this package and `ws` are installed. */
 function project (t: Test): string {
   const path = folder(t)
   const self = join(path, 'node_modules/ws-payment-server')
@@ -43,7 +43,7 @@ function project (t: Test): string {
   return path
 }
 
-/** Runs a module until it has printed what it should; it may go on after that. Node.js 20 lacks a global WebSocket. */
+/** Runs a module until it has printed the expected output; it may continue after that. Node.js 20 lacks a global WebSocket. */
 export async function runModule (page: Page, text: string, expected: RegExp): Promise<string[]> {
   await page.needServer()
   const file = join(project(page.t), 'example.mjs')
@@ -54,14 +54,14 @@ export async function runModule (page: Page, text: string, expected: RegExp): Pr
   child.stderr.on('data', (chunk) => { errors += String(chunk) })
   const exit = once(child, 'close')
   await until(() => `${String(expected)} is printed; it was ${output}${errors}`, () => expected.test(output) || child.exitCode !== null).catch((error: Error) => { errors += error.message })
-  // What is wrong after the line that was awaited shows soon.
+  // Errors after the expected line appear soon.
   await Promise.race([exit, new Promise((resolve) => setTimeout(resolve, 500))])
   child.kill('SIGKILL')
   await exit
   return [...errors ? [errors] : [], ...expected.test(output) ? [] : [`it printed ${output}`], ...child.exitCode ? [`exit code ${child.exitCode}`] : []]
 }
 
-/** Opens a page, beside which the client's modules are, until it says that the payment is pending. */
+/** Opens a page, with the client's modules beside it, until it shows that the payment is pending. */
 export async function openHtml (page: Page, text: string): Promise<string[]> {
   await page.needServer()
   const site = http.createServer(async ({ url = '' }, response) => {

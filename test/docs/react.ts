@@ -1,4 +1,4 @@
-// The React pages that are shown, in a browser with the real React, in front of the backend of the plain example.
+// React pages of the documentation, in a browser with the real React, in front of the backend of the plain example.
 import { build } from 'esbuild'
 import { once } from 'node:events'
 import http from 'node:http'
@@ -10,7 +10,7 @@ import { openPage } from '../chromium.js'
 import { clientModules, startExample } from '../examples/example.js'
 import type { Page } from './page.js'
 
-/** A component with the hook and the client, as a bundler makes it. @throws where it does not compile */
+/** Bundles a component with the hook and the client, as a bundler does. @throws if it does not compile */
 async function bundleOf (text: string): Promise<string> {
   const { outputFiles } = await build({
     stdin: { contents: text, resolveDir: join(ROOT, 'examples/react'), loader: 'tsx' },
@@ -26,7 +26,7 @@ async function bundleOf (text: string): Promise<string> {
   return outputFiles[0]!.text
 }
 
-/** A site with one page; what is asked of it otherwise, it asks the shop's backend. A page out of thin air may not reach this machine. */
+/** Serves a site with one page and forwards other requests to the shop's backend. A synthetic page may not reach this machine. */
 async function serve (page: Page, script: string, backend: string): Promise<string> {
   const body = `<!doctype html><link rel="icon" href="data:,"><div id="root"></div><script type="module">${script.replaceAll('</script', '<\\/script')}</script>`
   const site = http.createServer(async ({ method, url }, response) => {
@@ -40,7 +40,7 @@ async function serve (page: Page, script: string, backend: string): Promise<stri
 
 const open = new WeakMap<Page, { backend: string, shop: BrowserPage, lines: string[] }>()
 
-/** Parts of a page are compiled. What mounts itself is opened: the shop first, and then the payer, who pays. */
+/** Compiles parts of a page. Opens components that mount themselves: the shop first, then the payer, which pays. */
 export async function runReact (page: Page, text: string): Promise<string[]> {
   const script = await bundleOf(text)
   if (!text.includes('createRoot')) return []

@@ -1,14 +1,14 @@
-// What a page takes for granted: the server that it was written against, what had happened before a section, and what its programs print.
+// Assumptions of a page: the server that it was written against, the events before a section, and the output of its programs.
 import type { Page } from './page.js'
 
 interface PageSettings {
-  /** The server's settings, where the page does not start it itself. */
+  /** Settings of the server, if the page does not start it itself. */
   readonly env?: Record<string, string>
   /** Variables of the reader's shell. */
   readonly shell?: Record<string, string>
-  /** By heading, or by the first line of a block: what has happened before the first block there, or before that one. */
+  /** Actions before the first block under a heading, or before the block with this first line. */
   readonly before?: Record<string, (page: Page) => Promise<void>>
-  /** What its programs print, one after the other. */
+  /** Output of its programs, in order. */
   readonly prints?: readonly RegExp[]
 }
 
@@ -23,7 +23,7 @@ const meet = async (page: Page) => {
 }
 const KEYS = { API_KEYS: 'change-me,old-key' }
 
-/** A payment whose phone has come to a failure, as in the tutorial's playground. */
+/** Creates a payment whose phone has failed, as in the tutorial's playground. */
 const pay = async (page: Page) => {
   const { data: { roomId, tokens } } = await page.ask('POST', '/api/rooms', {})
   const frame = (type: string, deviceId: string, more: object = {}) => JSON.stringify({ type, payload: { roomId, deviceId, ...more } })
@@ -77,7 +77,7 @@ export const SETTINGS: Readonly<Record<string, PageSettings>> = {
   'docs/how-to/backend.md': { prints: [/^pending 0$/m] }
 }
 
-/** What cannot be run here, and why. Each must be on some page. */
+/** Commands that cannot run here, with the reason. Each must be on some page. */
 export const EXCUSED: ReadonlyArray<readonly [text: string, reason: string]> = [
   ['npm ci && npm test', 'these are the tests themselves; .ci/run gives this command from a clean clone'],
   ['docker build', 'there is no Docker here; test/deploy.test.ts holds the Dockerfile against the server'],

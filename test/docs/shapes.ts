@@ -1,11 +1,11 @@
-// Whether what a page shows looks like what the server says: the same keys with the same kinds of values. Ids and times differ, and are learned.
+// Comparison of a shown value with the server's value: the same keys with the same kinds of values. Ids and times differ, and are learned.
 
-/** What is named anew at each run; commands further down a page name it as the page shows it. */
+/** Names that differ in each run; later commands of a page use the name that the page shows. */
 const NAMES = new Set(['epoch', 'roomId', 'token'])
 
 /**
- * @param learn is told each name that is shown, and what it is in reality
- * @returns where the two differ
+ * @param learn is called with each name that is shown and its real value
+ * @returns the differences
  */
 export function differences (shown: unknown, real: unknown, learn: (shown: string, real: string) => void = () => {}, path = 'it'): string[] {
   if (shown === null || real === null) return []

@@ -1,4 +1,4 @@
-// Sessions at a terminal: what stands after `$` is given to the command line, and what it then says looks like what is shown.
+// Sessions at a terminal: text after `$` is run on the command line, and its output must look like the shown one.
 import type { Test } from 'tap'
 import { cli, type Cli } from '../cli/terminal.js'
 import { until } from '../until.js'
@@ -9,9 +9,9 @@ import { differences } from './shapes.js'
 const COMMAND = '$ npx ws-payment-server '
 export const isSession = ({ language, text }: Block) => language === '' && text.startsWith(COMMAND)
 
-/** Lines without what differs each time. */
+/** Removes the varying parts of lines. */
 const fixed = (text: string) => text.replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'UUID').replace(/^#\d+ */, '#N ').replace(/in [\d.]+ s$/, 'in N s')
-/** Of a line that was written again and again, what stands at last. */
+/** Returns the final content of a line that was rewritten in place. */
 const linesOf = (text: string) => text.split('\n').map((line) => line.split('\r\u001b[K').at(-1)!).filter((line) => line !== '')
 
 function faults (shown: readonly string[], real: readonly string[]): string[] {
@@ -26,7 +26,7 @@ function faults (shown: readonly string[], real: readonly string[]): string[] {
 const watching = new WeakMap<Page, { watcher: Cli, shown: readonly string[] }>()
 const start = (t: Test, page: Page, command: string) => cli(t, [...command.slice(COMMAND.length).split(' '), '--url', page.url], { isTTY: true, env: { NO_COLOR: '1' } })
 
-/** A command that goes on is looked at again after the next session. */
+/** A command that keeps running is checked again after the next session. */
 export async function runSession (page: Page, { text }: Block): Promise<string[]> {
   await page.needServer()
   const problems: string[] = []
@@ -44,7 +44,7 @@ export async function runSession (page: Page, { text }: Block): Promise<string[]
   const { watcher, shown } = watching.get(page) ?? {}
   if (watcher && !text.includes(' join ')) {
     watching.delete(page)
-    await until('the watcher has said all', () => linesOf(watcher.stdout()).length >= shown!.length, 5_000).catch(() => {})
+    await until('the watcher has printed all lines', () => linesOf(watcher.stdout()).length >= shown!.length, 5_000).catch(() => {})
     problems.push(...faults(shown!, linesOf(watcher.stdout())))
     watcher.stop()
   }

@@ -1,4 +1,4 @@
-// Blocks that are neither commands nor programs: answers in full, log lines, a message, a tree of files, a diagram.
+// Blocks that are neither commands nor programs: complete answers, log lines, a message, a tree of files, a diagram.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadConfig } from '../../src/config.js'
@@ -10,7 +10,7 @@ import type { Page } from './page.js'
 import { differences } from './shapes.js'
 import type { Frame } from '../peer.js'
 
-/** The head of an answer, as `curl -i` writes it: its status and its headers are among those of the real one. */
+/** Tests the head of an answer, as `curl -i` writes it: its status and its headers are among those of the real one. */
 export function faultsOfHead ({ lines }: Block, answer = ''): string[] {
   const real = answer.split('\r\n')
   const names = real.map((line) => line.split(':')[0]!.toLowerCase())
@@ -20,7 +20,7 @@ export function faultsOfHead ({ lines }: Block, answer = ''): string[] {
   ]
 }
 
-/** A header that a request must have: with it the page's server answers. */
+/** Tests a header that a request must have: with it the page's server answers. */
 export async function faultsOfHeader (page: Page, { text }: Block): Promise<string[]> {
   await page.needServer()
   const [name, value] = text.split(': ') as [string, string]
@@ -28,7 +28,7 @@ export async function faultsOfHeader (page: Page, { text }: Block): Promise<stri
   return status === 200 ? [] : [`with ${text} the answer is ${status}`]
 }
 
-/** A stream, as `curl -N` writes it. */
+/** Tests a stream, as `curl -N` writes it. */
 export function faultsOfStream (page: Page, { lines }: Block): string[] {
   const real = (page.answer ?? '').split('\n').filter((line) => !line.startsWith(':'))
   return lines.flatMap((line, index) => {
@@ -41,10 +41,10 @@ export function faultsOfStream (page: Page, { lines }: Block): string[] {
 const sources = ['src', 'plugins'].flatMap((folder) => readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(ROOT, folder, name)))
   .filter((file) => file.endsWith('.ts')).map((file) => readFileSync(file, 'utf8')).join('\n')
 
-/** What is put together as it is logged, such as `room ${change}`. */
+/** Messages composed at run time, such as `room ${change}`. */
 const templates = [...sources.matchAll(/`(\w[^`\n]*\$\{[^`\n]*)`/g)].map(([, text]) => new RegExp(`^${text!.replace(/\$\{[^}]*\}/g, '\0').replace(/[^\w\s\0]/g, '\\$&').replaceAll('\0', '.+')}$`))
 
-/** Log lines: the sentence of each is in the sources, up to an address that it may end with. */
+/** Tests log lines: the sentence of each is in the sources, up to an address that it may end with. */
 export function faultsOfLog ({ lines }: Block): string[] {
   return lines.flatMap((line) => {
     const sentence = line.startsWith('{') ? JSON.parse(line).msg as string : /^\[(?:DEBUG|INFO|WARN)\] \S+Z - ([^{]+)/.exec(line)?.[1]?.trim()
@@ -56,7 +56,7 @@ export function faultsOfLog ({ lines }: Block): string[] {
 
 const BAD: Record<string, string> = { 'must be integer': 'x', 'must be equal to one of': 'x', 'must be >= 1': '0' }
 
-/** The message for settings that cannot be used: just that is said when they are set so. */
+/** Tests the message for invalid settings: exactly this message appears with these settings. */
 export function faultsOfMessage ({ text }: Block): string[] {
   const env = Object.fromEntries(text.replace('settings: ', '').split('; ').map((part) => {
     const [name] = part.split(' ') as [string]
@@ -64,14 +64,14 @@ export function faultsOfMessage ({ text }: Block): string[] {
   }))
   try {
     loadConfig(env)
-    return ['these settings are taken']
+    return ['these settings are accepted']
   } catch (error) {
     const message = `settings: ${(error as Error).message}`
     return message === text ? [] : [`it says ${message}`]
   }
 }
 
-/** Settings of a server: it starts with them. */
+/** Tests settings of a server: it starts with them. */
 export function faultsOfSettings (env: NodeJS.ProcessEnv): string[] {
   try {
     loadConfig(env)
@@ -81,7 +81,7 @@ export function faultsOfSettings (env: NodeJS.ProcessEnv): string[] {
   }
 }
 
-/** A tree of files: each is there. What is indented is in the folder above it. */
+/** Tests a tree of files: each exists. An indented name is in the folder above it. */
 export function faultsOfTree ({ lines }: Block): string[] {
   let folder = ''
   return lines.flatMap((line) => {
@@ -92,7 +92,7 @@ export function faultsOfTree ({ lines }: Block): string[] {
   })
 }
 
-/** A diagram: the names of frames in it are those of the protocol, but for the backend's own. */
+/** Tests a diagram: the names of frames in it are those of the protocol, except the backend's own. */
 export function faultsOfDiagram ({ text }: Block): string[] {
   return [...text.matchAll(/\b[A-Z]+(?:_[A-Z]+)+\b/g)].map(([name]) => name).filter((name) => !RESERVED_TYPES.has(name) && name !== 'PAYMENT_UPDATE')
     .map((name) => `${name} is no frame`)

@@ -1,4 +1,4 @@
-// Hooks of the host are told from our own, in every order in which a host may add them.
+// Hooks of the host are distinguished from the plugin's own, in every order in which a host may add them.
 import Fastify, { type FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import t from 'tap'
@@ -6,7 +6,7 @@ import { HostHooks, reproducedHook } from '../../src/http/host-hooks.js'
 
 const hook = () => async () => {}
 
-/** Registers a plugin with hooks of its own, as the payment rooms are. */
+/** Registers a plugin with its own hooks, as the payment rooms do. */
 function register (app: FastifyInstance, { isEncapsulated = false } = {}): () => HostHooks {
   let hostHooks: HostHooks | undefined
   const plugin = async (context: FastifyInstance) => {
@@ -24,7 +24,7 @@ function register (app: FastifyInstance, { isEncapsulated = false } = {}): () =>
 for (const isEncapsulated of [false, true]) {
   const where = isEncapsulated ? 'in a context of its own' : 'in the context of the host'
 
-  t.test(`${where}: own hooks, marked ones, and those that run later or elsewhere are not the host's`, async (t) => {
+  t.test(`${where}: own hooks, marked hooks, and hooks of later phases or other contexts do not count as the host's`, async (t) => {
     const app = Fastify()
     app.addHook('onRequest', reproducedHook(hook()))
     app.addHook('onSend', hook())
@@ -35,7 +35,7 @@ for (const isEncapsulated of [false, true]) {
     t.equal(hostHooks().reasonNotToSkip(), undefined)
   })
 
-  t.test(`${where}: hooks that the host adds before and after are its own`, async (t) => {
+  t.test(`${where}: hooks that the host adds before and after count as the host's`, async (t) => {
     for (const order of ['before', 'after', 'in a plugin before', 'in a plugin after'] as const) {
       const app = Fastify()
       const add = () => {
@@ -51,7 +51,7 @@ for (const isEncapsulated of [false, true]) {
   })
 }
 
-t.test('where the hooks of an application are not found, none may be skipped', async (t) => {
+t.test('no hook may be skipped when the hooks of an application are not found', async (t) => {
   const unknown = [{}, { [Symbol('fastify.hooks')]: undefined }, { [Symbol('fastify.hooks')]: { onRequest: [] } }, { [Symbol('other')]: { onRequest: [], preParsing: [], preValidation: [], preHandler: [] } }]
   for (const app of unknown) {
     const hostHooks = new HostHooks(app)

@@ -1,9 +1,9 @@
-// The router's constraint for WebSocket upgrades: which requests are one, and which routes they reach.
+// Router constraint for WebSocket upgrades: the requests that count as upgrades, and the routes that they reach.
 import type { IncomingHttpHeaders } from 'node:http'
 import t from 'tap'
 import { strictUpgradeConstraint, upgradeConstraint } from '../../src/http/upgrade-constraint.js'
 
-t.test('a WebSocket upgrade is a request with both headers, however they are written', async (t) => {
+t.test('a WebSocket upgrade is a request with both headers, in any spelling', async (t) => {
   const derived = (headers: IncomingHttpHeaders, httpVersion = '1.1') => upgradeConstraint.deriveConstraint({ httpVersion, headers })
   for (const headers of [
     { upgrade: 'websocket', connection: 'Upgrade' }, { upgrade: 'WebSocket', connection: 'upgrade' }, { upgrade: 'WEBSOCKET', connection: 'keep-alive, Upgrade' },
@@ -14,7 +14,7 @@ t.test('a WebSocket upgrade is a request with both headers, however they are wri
     { upgrade: 'websocket', connection: 'close' }, { upgrade: 'websocket', connection: 'upgraded' }, { upgrade: 'websocket', connection: '' }
   ]) t.equal(derived(headers), undefined, JSON.stringify(headers))
   for (const upgrade of ['h2c', 'TLS/1.0', 'HTTP/2.0, SHTTP/1.3', 'websocket/13', 'websockets', 'web socket', ',', '__proto__']) {
-    t.equal(derived({ upgrade, connection: 'Upgrade' }), undefined, `${upgrade}: another protocol is none of ours`)
+    t.equal(derived({ upgrade, connection: 'Upgrade' }), undefined, `${upgrade}: another protocol does not match`)
   }
   t.equal(derived({ upgrade: 'websocket', connection: 'Upgrade' }, '1.0'), undefined, 'HTTP/1.0 has no upgrades')
 })
@@ -24,7 +24,7 @@ t.test('the router finds a route under its own kind of upgrade and no other', as
   routes.set('websocket', 'the socket')
   t.equal(routes.get('websocket'), 'the socket')
   for (const kind of ['h2c', '', 'toString', '__proto__']) t.equal(routes.get(kind), null, kind)
-  t.equal(upgradeConstraint.storage<string>().get('websocket'), null, 'each router has its own')
+  t.equal(upgradeConstraint.storage<string>().get('websocket'), null, 'each router has its own constraint')
   t.match(upgradeConstraint, { name: 'upgrade', mustMatchWhenDerived: false })
   t.match(strictUpgradeConstraint, { name: 'upgrade', mustMatchWhenDerived: true })
   t.equal(upgradeConstraint.validate(), true)

@@ -1,4 +1,4 @@
-// The test runner: it counts what its processes report, tells a failure with its file, and leaves nothing running.
+// Test runner: it counts the results of its processes, reports a failure with its file, and leaves no process running.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -24,7 +24,7 @@ t.test('outer', async (t) => {
   await t.test('inner', async (t) => { t.equal(1, 2, 'is two') })
   console.log('a word on the way')
 })`
-/** Starts a process that would outlive it, writes its id to a file, and is killed. */
+/** Starts a process that would outlive the test, writes its id to a file, and is killed. */
 const KILLED = `import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import t from 'tap'
@@ -42,13 +42,13 @@ const isAlive = (pid: number): boolean => {
   } catch { return false }
 }
 
-t.test('the assertions of all files of a job are counted, and the reasons of those that were skipped', async (t) => {
+t.test('the runner counts the assertions of all files of a job, and the reasons of skipped tests', async (t) => {
   const folder = t.testdir({ 'a.test.js': PASSES, 'b.test.js': PASSES })
   const result = await runJob({ name: 'job', files: [join(folder, 'a.test.js'), join(folder, 'b.test.js')] }, { onFailure: ({ names }) => t.fail(names.join()) })
   t.match(result, { passed: 4, failed: 0, skips: ['no moon', 'no moon'] })
 })
 
-t.test('a failure is told with its file and all its names, and what the process printed is kept', async (t) => {
+t.test('a failure is reported with its file and all its names, and the output of its process is kept', async (t) => {
   const folder = t.testdir({ 'a.test.js': PASSES, 'b.test.js': FAILS })
   const failures: Failure[] = []
   const result = await runJob({ name: 'job', files: [join(folder, 'a.test.js'), join(folder, 'b.test.js')] }, { onFailure: (failure) => failures.push(failure) })
@@ -57,7 +57,7 @@ t.test('a failure is told with its file and all its names, and what the process 
   t.match(failures, { length: 1, 0: { file: /b\.test\.js$/, names: ['outer', 'inner', 'is two'], diagnostics: { at: Object } } })
 })
 
-t.test('a process that is killed, or that cannot load its file, is a failure; what it had started is ended with it', async (t) => {
+t.test('a killed process or a file that does not load is a failure, and its child processes are ended', async (t) => {
   const folder = t.testdir({ 'killed.test.js': KILLED, 'missing.test.js': "import './nowhere.js'" })
   for (const [file, name] of [['killed', 'ended by SIGKILL'], ['missing', /Cannot find module/]] as const) {
     const failures: Failure[] = []
@@ -66,7 +66,7 @@ t.test('a process that is killed, or that cannot load its file, is a failure; wh
     t.match(failures[0]!.names.at(-1), name)
   }
   const pid = Number(readFileSync(join(folder, 'child'), 'utf8'))
-  await until('the child is gone', () => !isAlive(pid))
+  await until('the child process is gone', () => !isAlive(pid))
 })
 
 t.test('the processes end when the runner is killed', async (t) => {
@@ -75,8 +75,8 @@ t.test('the processes end when the runner is killed', async (t) => {
     import { runJob } from ${JSON.stringify(join(ROOT, 'scripts/test/process.mjs'))}
     await runJob({ name: 'job', files: [${JSON.stringify(join(folder, 'long.test.js'))}] }, { onFailure: () => {} })`], { stdio: 'ignore' })
   const child = () => { try { return Number(readFileSync(join(folder, 'child'), 'utf8')) } catch { return 0 } }
-  await until('the test has started its process', () => child() > 0)
+  await until('the test has started its child process', () => child() > 0)
   runner.kill('SIGKILL')
   await once(runner, 'exit')
-  await until('that process is gone', () => !isAlive(child()))
+  await until('the child process is gone', () => !isAlive(child()))
 })
