@@ -155,7 +155,7 @@ t.test('a missing database is an error at every attempt, and no other database i
     const errors: string[] = []
     for (const client of clients) {
       client.on('error', ({ message }: Error) => errors.push(message))
-      client.on('ready', () => t.fail('the broker is ready'))
+      client.on('ready', () => t.fail('the connection is ready'))
     }
     await until('both connections have tried twice', () => errors.length >= 4)
     t.strictSame(new Set(errors), new Set([`Redis refuses database ${address.split('/')[3]}: ERR DB index is out of range`]))
