@@ -1,8 +1,8 @@
-// Events that go by a request as well as over a socket: from a page that is being hidden or closed, or before there is a socket.
+// Events sent by request as well as over a socket: from a page that is being hidden or closed, or before a socket is open.
 import t from 'tap'
 import { FakePage, FakeServer, FakeStorage, KEY, listenTo, of, types, unreachable } from './fake-server.js'
 
-t.test('on a page that is being hidden, what is not acknowledged goes both ways, in the same words', async (t) => {
+t.test('A page that is being hidden sends each unacknowledged event by socket and by request, with identical bodies', async (t) => {
   for (const how of ['hidden', 'pagehide'] as const) {
     const server = new FakeServer()
     const page = new FakePage()
@@ -13,7 +13,7 @@ t.test('on a page that is being hidden, what is not acknowledged goes both ways,
     if (how === 'hidden') page.see('hidden')
     else page.tell('pagehide')
     const words = socket.sent.filter(({ id }) => id !== undefined).map((frame) => JSON.stringify(frame))
-    t.equal(words.length, 2, 'both over the socket, though the first was not answered')
+    t.equal(words.length, 2, 'both events went over the socket, though the first was not acknowledged')
     t.strictSame(server.http.requests, words.map((body) => ({
       url: 'http://fake/base/api/rooms/room%201/events',
       method: 'POST',
@@ -23,32 +23,32 @@ t.test('on a page that is being hidden, what is not acknowledged goes both ways,
     })))
     await server.clock.advance(10)
     t.match(await Promise.all(all), [{ seq: 1 }, { seq: 2 }])
-    t.strictSame(types(server), ['CLICKED_PROCEED', 'CLICKED_PAY'], `${how}: nothing twice`)
+    t.strictSame(types(server), ['CLICKED_PROCEED', 'CLICKED_PAY'], `${how}: no event is logged twice`)
   }
 })
 
-t.test('with nothing to tell, a hidden page tells nothing; what it tells while hidden goes both ways at once', async (t) => {
+t.test('A hidden page without unacknowledged events sends nothing; an event published while hidden goes both ways at once', async (t) => {
   const server = new FakeServer()
   const page = new FakePage()
   const room = server.connect(page)
   await server.clock.advance(10)
   page.see('hidden')
   t.strictSame(server.http.requests, [])
-  const heard = listenTo(room)
+  const received = listenTo(room)
   void room.publish('CLICKED_PAY')
   t.equal(server.http.requests.length, 1)
   page.tell('pagehide')
-  t.equal(server.http.requests.length, 1, 'and is not sent twice')
+  t.equal(server.http.requests.length, 1, 'the event is not sent twice')
   await server.clock.advance(10)
   t.strictSame(types(server), ['CLICKED_PAY'])
-  t.strictSame(of(heard, 'event'), [])
+  t.strictSame(of(received, 'event'), [])
 })
 
-t.test('an event that got in by a request, while there was no socket, comes back as our own', async (t) => {
+t.test('An event logged by a request while the socket was down is recognised as the client\'s own in the replay', async (t) => {
   const server = new FakeServer()
   const page = new FakePage()
   const room = server.connect(page)
-  const heard = listenTo(room)
+  const received = listenTo(room)
   await server.clock.advance(10)
   server.sockets.accept = 'refuse'
   server.socket.end(1006)
@@ -61,12 +61,12 @@ t.test('an event that got in by a request, while there was no socket, comes back
   server.sockets.accept = 'open'
   await server.clock.advance(5000)
   t.equal(room.status, 'online')
-  t.strictSame(of(heard, 'event').map(({ type, seq }) => [type, seq]), [['ENTERED_SUMMARY', 1]])
+  t.strictSame(of(received, 'event').map(({ type, seq }) => [type, seq]), [['ENTERED_SUMMARY', 1]])
   t.strictSame(room.position, { epoch: 'e1', seq: 2 })
   t.equal(room.state?.step, 'CLICKED_PAY')
 })
 
-t.test('a request that is refused as the page is hidden decides nothing: the socket does', async (t) => {
+t.test('A refused request from a page being hidden does not settle the event: the answer on the socket does', async (t) => {
   const server = new FakeServer()
   const page = new FakePage()
   const room = server.connect(page)
@@ -78,14 +78,14 @@ t.test('a request that is refused as the page is hidden decides nothing: the soc
   t.match(await receipt, { seq: 1 })
 })
 
-t.test('a reply to a join that an own event overtook does not turn the state back', async (t) => {
+t.test('A reply to a join that an own event overtook does not turn the state back', async (t) => {
   const server = new FakeServer()
   const page = new FakePage()
   const room = server.connect(page)
   await server.clock.advance(10)
   server.sockets.accept = 'refuse'
   server.socket.end(1006)
-  // The join is read before the event is in the log, and answered after its receipt.
+  // Order on the server: the join is read before the event is in the log, and answered after the event's receipt.
   const { seq, state } = server
   server.sockets.accept = 'open'
   server.intercept = (socket, { type }) => {
@@ -101,11 +101,11 @@ t.test('a reply to a join that an own event overtook does not turn the state bac
   t.equal(room.state?.step, 'CLICKED_PAY')
 })
 
-t.test('before the first join an event may get in by a request; the join tells what it did', async (t) => {
+t.test('An event may be logged by request before the first join; the reply to the join brings the resulting state', async (t) => {
   const server = new FakeServer()
   const page = new FakePage()
   server.sockets.accept = 'refuse'
-  // After a reload the position is known, but not the state.
+  // After a reload the client knows its position, but not the state.
   const storage = new FakeStorage()
   storage.setItem(KEY, '{"deviceId":"d1","position":{"epoch":"e1","seq":0},"outgoing":[]}')
   const room = server.connect({ ...page, storage })
@@ -120,7 +120,7 @@ t.test('before the first join an event may get in by a request; the join tells w
   t.strictSame(room.position, { epoch: 'e1', seq: 1 })
 })
 
-t.test('leaving tells a last time what was not acknowledged, says that it is not known, and leaves it for the next client', async (t) => {
+t.test('Leaving sends unacknowledged events a last time, rejects their promises as unknown, and stores the events for the next client', async (t) => {
   const server = new FakeServer()
   const storage = new FakeStorage()
   const room = server.connect({ storage })
@@ -132,7 +132,7 @@ t.test('leaving tells a last time what was not acknowledged, says that it is not
   room.close()
   await refusal
   t.equal(server.http.requests.length, 1)
-  await t.rejects(room.publish('CLICKED_PAY'), { code: 'CLOSED' }, 'nothing more is taken')
+  await t.rejects(room.publish('CLICKED_PAY'), { code: 'CLOSED' }, 'a closed room accepts no further event')
   await server.clock.advance(10)
   server.sockets.mute = false
   server.connect({ storage })

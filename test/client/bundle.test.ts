@@ -1,28 +1,28 @@
-// What a page has to load: small, by itself, and of nothing but the client.
+// The client's bundle: small, without imports, and made only of the client's own files.
 import { gzipSync } from 'node:zlib'
 import vm from 'node:vm'
 import t from 'tap'
 import { FakeServer } from './fake-server.js'
 import { bundle } from './bundle.js'
 
-/** Bytes, gzipped. */
+/** Limit of the gzipped size, bytes. */
 const LIMIT = 6000
 
-t.test('the client is one small module of its own files', async (t) => {
+t.test('The client\'s bundle is one small module of its own files', async (t) => {
   const { text, imports } = await bundle()
   const size = gzipSync(text, { level: 9 }).length
   t.ok(size < LIMIT, `${size} bytes of ${LIMIT}`)
   t.comment(`${size} bytes gzipped, ${text.length} minified`)
   t.strictSame(imports.filter((name) => !name.startsWith('src/client/')), [])
-  t.notMatch(text, /\b(?:import|require)\b\s*[\s({'"]/, 'it imports nothing')
-  t.notMatch(text, /\b(?:node:|Buffer\b|process\b)/, 'nor does it lean on Node')
+  t.notMatch(text, /\b(?:import|require)\b\s*[\s({'"]/, 'the bundle imports nothing')
+  t.notMatch(text, /\b(?:node:|Buffer\b|process\b)/, 'the bundle uses no global of Node')
 })
 
-t.test('a missing import would be noticed', async (t) => {
+t.test('The bundler rejects an import of a missing file', async (t) => {
   await t.rejects(bundle('src/broker/event-draft.ts'), /node:crypto/)
 })
 
-t.test('it runs where there is nothing but the web', async (t) => {
+t.test('The bundle runs with nothing but the globals of the web', async (t) => {
   const { text } = await bundle()
   const server = new FakeServer()
   const context = vm.createContext({

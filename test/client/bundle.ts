@@ -1,4 +1,4 @@
-// The client as a page gets it: one minified ES module, without a server around it.
+// The client as a page gets it: one minified ES module, bundled without a server.
 import { build } from 'esbuild'
 import { join } from 'node:path'
 import { ROOT } from '../../src/root.js'

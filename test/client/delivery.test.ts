@@ -1,9 +1,9 @@
-// How a device's own events get into the log: once, in order, across lost links and refusals.
+// Delivery of a device's own events into the log: once, in order, across lost links and refusals.
 import t from 'tap'
 import { newId } from '../../src/client/environment.js'
 import { FakeServer, FakeStorage, listenTo, of, types } from './fake-server.js'
 
-t.test('an event is told with an id, and its promise says where it is in the log', async (t) => {
+t.test('An event is sent with an id, and its promise resolves with its position in the log', async (t) => {
   const server = new FakeServer()
   const room = server.connect()
   await server.clock.advance(10)
@@ -14,7 +14,7 @@ t.test('an event is told with an id, and its promise says where it is in the log
   t.strictSame(server.sent('PAYMENT_SUCCESS'), [{ type: 'PAYMENT_SUCCESS', payload: { amount: 99.9, note: 'mine', roomId: 'room 1', deviceId: 'd1' }, id: 'pay 1' }])
 })
 
-t.test('events without an id get one, each its own', async (t) => {
+t.test('Each event without an id gets a unique one', async (t) => {
   const server = new FakeServer()
   const room = server.connect()
   await server.clock.advance(10)
@@ -26,14 +26,14 @@ t.test('events without an id get one, each its own', async (t) => {
   t.not(ids[0], ids[1])
 })
 
-t.test('on an insecure origin an id is made of as much randomness', async (t) => {
+t.test('On an insecure origin the id of an event has the same amount of randomness', async (t) => {
   const getRandomValues = (bytes: Uint8Array) => bytes.map((_, i) => i * 16)
   t.equal(newId({ getRandomValues }), '00102030405060708090a0b0c0d0e0f0')
   t.equal(newId({ getRandomValues, randomUUID: () => 'uuid' }), 'uuid')
   t.equal(new Set(Array.from({ length: 100 }, () => newId())).size, 100)
 })
 
-t.test('what is told before the room is joined waits, and then goes in order, one at a time', async (t) => {
+t.test('Events published before the join wait, and then go in order, one at a time', async (t) => {
   const server = new FakeServer()
   const room = server.connect()
   const order: number[] = []
@@ -48,8 +48,8 @@ t.test('what is told before the room is joined waits, and then goes in order, on
   t.strictSame(types(server), ['ENTERED_SUMMARY', 'CLICKED_PROCEED', 'CLICKED_PAY'])
 })
 
-t.test('card data is refused for good: the promise rejects, nothing of it stays in the storage, the next event goes', async (t) => {
-  // The second way is an id that holds a card number: the server does not repeat it, so the refusal has no name.
+t.test('An event with card data is refused for good: its promise rejects, the storage drops it, and the next event goes', async (t) => {
+  // The second case is an id that holds a card number: the server does not repeat the id, so the refusal names no event.
   for (const isNamed of [true, false]) {
     const server = new FakeServer()
     const storage = new FakeStorage()
@@ -67,12 +67,12 @@ t.test('card data is refused for good: the promise rejects, nothing of it stays 
   }
 })
 
-t.test('what was not acknowledged is sent again with its id, and is in the log once', async (t) => {
+t.test('An unacknowledged event is sent again with its id, and is in the log once', async (t) => {
   for (const isLogged of [true, false]) {
     const server = new FakeServer()
     const room = server.connect()
     await server.clock.advance(10)
-    // The socket dies on the event: after it got into the log, or before.
+    // The socket closes on the event: after the event got into the log, or before.
     server.intercept = (socket, { type, payload, id }) => {
       if (type !== 'CLICKED_PAY') return false
       if (isLogged) server.publish(type, payload, { id, origin: socket })
@@ -80,19 +80,19 @@ t.test('what was not acknowledged is sent again with its id, and is in the log o
       socket.end(1006)
       return true
     }
-    const heard = listenTo(room)
+    const received = listenTo(room)
     const receipt = room.publish('CLICKED_PAY')
     const next = room.publish('PAYMENT_SUCCESS')
     await server.clock.advance(5000)
     t.match(await receipt, { seq: 1 })
     t.match(await next, { seq: 2 })
     t.strictSame(types(server), ['CLICKED_PAY', 'PAYMENT_SUCCESS'], `logged: ${isLogged}`)
-    t.strictSame(of(heard, 'event'), [], 'it is not told of its own events')
+    t.strictSame(of(received, 'event'), [], 'the client does not receive its own events')
     t.match(room.state, { step: 'CLICKED_PAY', status: 'succeeded' })
   }
 })
 
-t.test('an acknowledgement that never comes means a dead link', async (t) => {
+t.test('A missing acknowledgement means a dead link', async (t) => {
   const server = new FakeServer()
   const room = server.connect()
   await server.clock.advance(10)
@@ -105,7 +105,7 @@ t.test('an acknowledgement that never comes means a dead link', async (t) => {
   t.match(await receipt, { seq: 1 })
 })
 
-t.test('the same id again is the same event, and the same promise', async (t) => {
+t.test('Publishing the same id again is the same event, with the same promise', async (t) => {
   const server = new FakeServer()
   const room = server.connect()
   const [one, two] = [room.publish('CLICKED_PAY', {}, { id: 'a' }), room.publish('CLICKED_PAY', {}, { id: 'a' })]
@@ -118,7 +118,7 @@ t.test('the same id again is the same event, and the same promise', async (t) =>
   t.equal(server.log.length, 1)
 })
 
-t.test('an event that is refused for now is tried again, and nothing passes it by', async (t) => {
+t.test('An event that is refused for now is sent again, and no later event overtakes it', async (t) => {
   const server = new FakeServer()
   const room = server.connect()
   await server.clock.advance(10)
@@ -129,14 +129,14 @@ t.test('an event that is refused for now is tried again, and nothing passes it b
   const next = room.publish('PAYMENT_SUCCESS')
   await server.clock.advance(1000)
   t.strictSame(server.log, [])
-  t.equal(server.sent('CLICKED_PAY').length, 1, 'it waits before it asks again')
+  t.equal(server.sent('CLICKED_PAY').length, 1, 'the client waits before it sends the event again')
   await server.clock.advance(20_000)
   t.match([await receipt, await next], [{ seq: 1 }, { seq: 2 }])
   t.equal(server.sent('CLICKED_PAY').length, 4)
-  t.equal(server.sockets.all.length, 1, 'on the same link')
+  t.equal(server.sockets.all.length, 1, 'the client stays on the same link')
 })
 
-t.test('a link lost while an event waits to be tried again changes nothing', async (t) => {
+t.test('A link lost while an event waits for its next attempt changes nothing', async (t) => {
   const server = new FakeServer()
   const room = server.connect()
   await server.clock.advance(10)
@@ -152,7 +152,7 @@ t.test('a link lost while an event waits to be tried again changes nothing', asy
   t.equal(server.log.length, 1)
 })
 
-t.test('a refusal of one event does not touch another that is on its way', async (t) => {
+t.test('A refusal of one event does not affect another event on its way', async (t) => {
   const server = new FakeServer()
   const room = server.connect()
   await server.clock.advance(10)
@@ -164,10 +164,10 @@ t.test('a refusal of one event does not touch another that is on its way', async
   t.equal(server.sent('CLICKED_PAY').length, 1)
   t.equal(room.status, 'online')
   await server.clock.advance(1000)
-  t.equal(room.status, 'offline', 'its own time is still kept')
+  t.equal(room.status, 'offline', 'the other event\'s own deadline still counts')
 })
 
-t.test('an event that got in makes the waits begin anew', async (t) => {
+t.test('A logged event resets the waits between attempts', async (t) => {
   const server = new FakeServer()
   const room = server.connect({ random: () => 0.999999 })
   await server.clock.advance(10)
@@ -185,10 +185,10 @@ t.test('an event that got in makes the waits begin anew', async (t) => {
   }
 })
 
-t.test('an event that no retry can help is given up, and the next one goes', async (t) => {
+t.test('An event that no retry can help is given up, and the next event goes', async (t) => {
   const server = new FakeServer()
   const room = server.connect()
-  const heard = listenTo(room)
+  const received = listenTo(room)
   await server.clock.advance(10)
   server.intercept = (socket, { type, id }) => type === 'CLICKED_PAY' && server.refuse(socket, 'SENSITIVE_DATA', false, id)
   const bad = room.publish('CLICKED_PAY')
@@ -197,14 +197,14 @@ t.test('an event that no retry can help is given up, and the next one goes', asy
   await server.clock.advance(10)
   await refusal
   t.match(await good, { seq: 1 })
-  t.strictSame(of(heard, 'error'), [], 'the promise said it')
-  server.refuse(server.socket, 'INVALID_FRAME', false, 'of nobody')
+  t.strictSame(of(received, 'error'), [], 'the rejected promise is the only report of the error')
+  server.refuse(server.socket, 'INVALID_FRAME', false, 'of no event')
   server.refuse(server.socket, 'INTERNAL', true)
-  t.match(of(heard, 'error'), [{ code: 'INTERNAL' }], 'what belongs to no event is told, and ends nothing')
+  t.match(of(received, 'error'), [{ code: 'INTERNAL' }], 'an error without an event is emitted, and ends nothing')
   t.equal(room.status, 'online')
 })
 
-t.test('an event that the socket was closed for is not tried a second time', async (t) => {
+t.test('An event that the server closed the socket for is not sent again', async (t) => {
   const server = new FakeServer()
   const storage = new FakeStorage()
   const room = server.connect({ storage })
@@ -223,7 +223,7 @@ t.test('an event that the socket was closed for is not tried a second time', asy
   t.strictSame(types(server), ['PAYMENT_SUCCESS'])
 })
 
-t.test('who does not look at a promise is not told by a crash', async (t) => {
+t.test('A rejected promise without a handler does not crash the process', async (t) => {
   const server = new FakeServer()
   const unhandled: unknown[] = []
   const note = (error: unknown) => { unhandled.push(error) }

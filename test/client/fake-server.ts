@@ -1,4 +1,4 @@
-// A server in memory, with a clock of its own: the protocol's extensions over a socket and over REST, and every way to fail.
+// Fake server in memory, with a clock of its own: the protocol's extensions over a socket and over REST, and every way to fail.
 import type { ConnectOptions } from '../../src/client/index.js'
 import { connect, type Room } from '../../src/client/index.js'
 import type { RequestLike, ResponseLike, SocketLike, StorageLike } from '../../src/client/environment.js'
@@ -7,7 +7,7 @@ import type { PaymentState } from '../../src/protocol/payment-state.js'
 
 interface Timer { readonly at: number, readonly run: () => void }
 
-/** Time that passes only when it is told to. */
+/** Clock whose time passes only on request. */
 export class Clock {
   now = 0
   #timers = new Map<number, Timer>()
@@ -20,10 +20,10 @@ export class Clock {
 
   readonly clearTimeout = (timer: number): void => { this.#timers.delete(timer) }
 
-  /** When something is due, ms from now, in order. */
+  /** Delays of the timers that are pending, ms from now, in order. */
   get waits (): number[] { return [...this.#timers.values()].map(({ at }) => at - this.now).sort((a, b) => a - b) }
 
-  /** Lets this much time pass; what is due happens in its order, with all that follows from it. */
+  /** Lets this much time pass; timers fire in order, with everything that follows from them. */
   async advance (ms: number): Promise<void> {
     const end = this.now + ms
     await settle()
@@ -39,7 +39,7 @@ export class Clock {
   }
 }
 
-/** All promises that can go on have gone on. */
+/** Waits until every promise that can settle has settled. */
 const settle = () => new Promise<void>((resolve) => { setImmediate(resolve) })
 
 export interface Frame { type: string, payload: Record<string, any>, id?: string }
@@ -82,11 +82,11 @@ class FakeSocket implements SocketLike {
   }
 
   receive (type: string, payload: object, extra: object = {}): void {
-    // A socket that is closing still hands out what was on its way.
+    // A socket that is closing still delivers frames that were on their way.
     if (this.readyState === 1 || this.readyState === 2) this.onmessage?.({ data: JSON.stringify({ type, payload, ...extra }) })
   }
 
-  /** The connection is gone. */
+  /** Ends the connection. */
   end (code: number): void {
     if (this.readyState === 3) return
     this.readyState = 3
@@ -103,16 +103,16 @@ export class FakeServer {
   log: Entry[] = []
   seq = 0
   state: PaymentState = initialState(0)
-  /** What sockets meet with. Mute: they open, but say nothing and hear nothing. */
+  /** Fate of new sockets. Mute: they open, but send and read nothing. */
   readonly sockets = { accept: 'open' as 'open' | 'refuse' | 'hang' | 'throw', mute: false, all: [] as FakeSocket[] }
-  /** What requests meet with. Unreachable: they are rejected. Hang: they stay unanswered. */
+  /** Fate of requests. Unreachable: they are rejected. Hang: they stay unanswered. */
   readonly http = { answer: 'ok' as 'ok' | 'unreachable' | 'hang' | { status: number, code: string }, requests: [] as Array<RequestLike & { url: string }> }
   readonly streams = new Set<(text: string | undefined) => void>()
-  /** Answers a frame in place of the server; true: it did. */
+  /** Answers a frame in place of the server; returns true if it did. */
   intercept: (socket: FakeSocket, frame: Frame) => boolean = () => false
   extensions = true
 
-  /** A client of this server, with the clock's time and the middle of every random range. */
+  /** Connects a client to this server, with the clock's time and the middle of every random range. */
   connect (options: Partial<ConnectOptions> = {}): Room {
     const { clock } = this
     return connect({
@@ -136,13 +136,13 @@ export class FakeServer {
     return class extends FakeSocket { constructor (url: string) { super(server, url) } }
   }
 
-  /** The newest socket. */
+  /** Newest socket. */
   get socket (): FakeSocket { return this.sockets.all.at(-1)! }
 
-  /** Everything of this type that all sockets sent. */
+  /** Frames of this type that all sockets sent. */
   sent (type: string): Frame[] { return this.sockets.all.flatMap(({ sent }) => sent).filter((frame) => frame.type === type) }
 
-  /** Puts an event in the log and tells everyone but its sender. */
+  /** Appends an event to the log and sends it to every member but its sender. */
   publish (type: string, payload: object = {}, { source = 'device', id, origin, verified = false }: { source?: string, id?: string | undefined, origin?: FakeSocket, verified?: boolean } = {}): { seq: number, duplicate: boolean } {
     const known = id !== undefined && this.log.find((entry) => entry.id === id)
     if (known) return { seq: known.seq, duplicate: true }
@@ -156,7 +156,7 @@ export class FakeServer {
 
   deliver ({ type, payload, ...extra }: Entry, socket = this.socket): void { socket.receive(type, payload, extra) }
 
-  /** The log is lost and begun anew. */
+  /** Loses the log and begins a new one. */
   restart (): void {
     this.epoch = `e${Number(this.epoch.slice(1)) + 1}`
     this.log = []
@@ -202,7 +202,7 @@ export class FakeServer {
     let wake = (): void => {}
     const send = (text: string | undefined) => {
       if (text === undefined) this.streams.delete(send)
-      // A network cuts where it likes, also within a character.
+      // A network splits chunks anywhere, also within a character.
       const bytes = new TextEncoder().encode(text)
       for (let i = 0; i < bytes.length; i += 7) waiting.push(bytes.slice(i, i + 7))
       if (text === undefined) waiting.push(undefined)
@@ -237,7 +237,7 @@ function response (status: number, body: object): ResponseLike {
   return { ok: status < 300, status, body: null, json: async () => body }
 }
 
-/** Storage as a page has it, which outlives the clients of it. */
+/** Storage as a page has it; it outlives its clients. */
 export class FakeStorage implements StorageLike {
   readonly items = new Map<string, string>()
   getItem (key: string): string | null { return this.items.get(key) ?? null }
@@ -245,7 +245,7 @@ export class FakeStorage implements StorageLike {
   removeItem (key: string): void { this.items.delete(key) }
 }
 
-/** A page: its window, its document, and what happens to them. */
+/** Page: a window, a document, and the events on them. */
 export class FakePage {
   readonly window = new EventTarget()
   readonly document = Object.assign(new EventTarget(), { visibilityState: 'visible' })
@@ -258,20 +258,20 @@ export class FakePage {
   tell (type: 'pagehide' | 'pageshow' | 'online' | 'offline'): void { this.window.dispatchEvent(new Event(type)) }
 }
 
-/** Notes of everything that a client tells. */
+/** Records every signal that a client emits. */
 export function listenTo (room: Room): Array<[signal: string, value: any]> {
-  const heard: Array<[string, unknown]> = []
-  for (const signal of ['event', 'state', 'status', 'members', 'gap', 'error', 'closed'] as const) room.on(signal, (value) => { heard.push([signal, value]) })
-  return heard
+  const received: Array<[string, unknown]> = []
+  for (const signal of ['event', 'state', 'status', 'members', 'gap', 'error', 'closed'] as const) room.on(signal, (value) => { received.push([signal, value]) })
+  return received
 }
 
-export const of = (heard: Array<[string, any]>, signal: string): any[] => heard.filter(([name]) => name === signal).map(([, value]) => value)
+export const of = (received: Array<[string, any]>, signal: string): any[] => received.filter(([name]) => name === signal).map(([, value]) => value)
 
-/** Under which name the storage keeps what the device `d1` in `room 1` has not got through. */
+/** Storage key of the unacknowledged events of the device `d1` in `room 1`. */
 export const KEY = 'ws-payment ws://fake/base/ room 1 d1'
 
-/** What a server has logged. */
+/** Types of the events that a server has logged. */
 export const types = (server: FakeServer): string[] => server.log.map(({ type }) => type)
 
-/** From now on requests come to nothing. */
+/** Makes every later request fail. */
 export const unreachable = (server: FakeServer): void => { server.http.answer = 'unreachable' }

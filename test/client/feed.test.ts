@@ -1,4 +1,4 @@
-// What the application hears: each event once and in order, a state that is right, and where something is missing.
+// Events as the application receives them: each once and in order, with a correct state, and with a gap where events are missing.
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
@@ -9,38 +9,38 @@ import { fold, initialState } from '../../src/payment/state.js'
 import { PROGRESS } from '../../src/protocol/payment-state.js'
 import { FakeServer, listenTo, of } from './fake-server.js'
 
-const seqs = (heard: Array<[string, any]>) => of(heard, 'event').map(({ seq }) => seq)
+const seqs = (received: Array<[string, any]>) => of(received, 'event').map(({ seq }) => seq)
 
-t.test('a newcomer gets the log and the state, and then what is live', async (t) => {
+t.test('A new member receives the log and the state, and then live events', async (t) => {
   const server = new FakeServer()
   server.publish('ENTERED_SUMMARY', { deviceId: 'd2' })
   server.publish('PAYMENT_METHOD_CHANGED', { method: 'pix' })
   const room = server.connect()
-  const heard = listenTo(room)
+  const received = listenTo(room)
   await server.clock.advance(10)
   server.publish('CLICKED_PAY')
-  t.strictSame(of(heard, 'event')[0], { type: 'ENTERED_SUMMARY', payload: { roomId: 'room 1', deviceId: 'd2' }, seq: 1, epoch: 'e1', timestamp: 0, source: 'device' })
-  t.strictSame(seqs(heard), [1, 2, 3])
-  t.strictSame(of(heard, 'state').map(({ step }) => step), ['PAYMENT_METHOD_CHANGED', 'CLICKED_PAY'], 'a replay does not turn the state back')
+  t.strictSame(of(received, 'event')[0], { type: 'ENTERED_SUMMARY', payload: { roomId: 'room 1', deviceId: 'd2' }, seq: 1, epoch: 'e1', timestamp: 0, source: 'device' })
+  t.strictSame(seqs(received), [1, 2, 3])
+  t.strictSame(of(received, 'state').map(({ step }) => step), ['PAYMENT_METHOD_CHANGED', 'CLICKED_PAY'], 'a replay does not turn the state back')
   t.strictSame(room.state, server.state)
-  t.strictSame(of(heard, 'gap'), [])
+  t.strictSame(of(received, 'gap'), [])
 })
 
-t.test('what comes twice is told once', async (t) => {
+t.test('A duplicate event is emitted once', async (t) => {
   const server = new FakeServer()
   const room = server.connect()
-  const heard = listenTo(room)
+  const received = listenTo(room)
   await server.clock.advance(10)
   server.publish('CLICKED_PAY')
   server.publish('PAYMENT_SUCCESS')
   for (const entry of server.log) server.deliver(entry)
-  t.strictSame(seqs(heard), [1, 2])
+  t.strictSame(seqs(received), [1, 2])
 })
 
-t.test('what comes early waits for what is missing', async (t) => {
+t.test('An early event waits for the missing ones before it', async (t) => {
   const server = new FakeServer()
   const room = server.connect()
-  const heard = listenTo(room)
+  const received = listenTo(room)
   await server.clock.advance(10)
   server.sockets.mute = true
   for (const type of ['ENTERED_SUMMARY', 'CLICKED_PROCEED', 'CLICKED_PAY']) server.publish(type)
@@ -48,17 +48,17 @@ t.test('what comes early waits for what is missing', async (t) => {
   server.deliver(third!)
   server.deliver(third!)
   server.deliver(second!)
-  t.strictSame(seqs(heard), [])
+  t.strictSame(seqs(received), [])
   server.deliver(first!)
-  t.strictSame(seqs(heard), [1, 2, 3])
+  t.strictSame(seqs(received), [1, 2, 3])
   await server.clock.advance(5000)
-  t.equal(server.sent('JOIN_ROOM').length, 1, 'nothing was missing in the end')
+  t.equal(server.sent('JOIN_ROOM').length, 1, 'no event was missing in the end')
 })
 
-t.test('what stays missing for a second is asked for on the same socket', async (t) => {
+t.test('Events that stay missing for a second are requested on the same socket', async (t) => {
   const server = new FakeServer()
   const room = server.connect()
-  const heard = listenTo(room)
+  const received = listenTo(room)
   await server.clock.advance(10)
   server.sockets.mute = true
   server.publish('ENTERED_SUMMARY')
@@ -66,35 +66,35 @@ t.test('what stays missing for a second is asked for on the same socket', async 
   server.publish('CLICKED_PAY')
   server.publish('PAYMENT_SUCCESS')
   await server.clock.advance(999)
-  t.strictSame(seqs(heard), [])
+  t.strictSame(seqs(received), [])
   await server.clock.advance(10)
-  t.strictSame(seqs(heard), [1, 2, 3])
+  t.strictSame(seqs(received), [1, 2, 3])
   t.strictSame(server.sent('JOIN_ROOM').map(({ payload }) => payload.recover), [{ seq: 0 }, { epoch: 'e1', seq: 0 }])
   t.equal(server.sockets.all.length, 1)
-  t.strictSame(of(heard, 'gap'), [])
+  t.strictSame(of(received, 'gap'), [])
 })
 
-t.test('our own events, which nobody sends us, are no holes', async (t) => {
+t.test('Own events, which the server does not send back, leave no holes in the sequence', async (t) => {
   const server = new FakeServer()
   const room = server.connect()
-  const heard = listenTo(room)
+  const received = listenTo(room)
   await server.clock.advance(10)
   void room.publish('CLICKED_PAY')
   await server.clock.advance(1)
-  // Its acknowledgement comes after the next event.
+  // The acknowledgement of the own event comes after the next event.
   const [entry, socket] = [server.log[0]!, server.socket]
   t.equal(entry.seq, 1)
   server.publish('PAYMENT_UPDATE', {}, { source: 'api' })
-  t.strictSame(seqs(heard), [2])
+  t.strictSame(seqs(received), [2])
   t.equal(room.position?.seq, 2)
   await server.clock.advance(5000)
   t.equal(socket.sent.filter(({ type }) => type === 'JOIN_ROOM').length, 1)
 })
 
-t.test('an acknowledgement that overtakes an earlier event does not pass it by', async (t) => {
+t.test('An acknowledgement that overtakes an earlier event does not skip that event', async (t) => {
   const server = new FakeServer()
   const room = server.connect()
-  const heard = listenTo(room)
+  const received = listenTo(room)
   await server.clock.advance(10)
   server.sockets.mute = true
   server.publish('ENTERED_SUMMARY')
@@ -107,28 +107,28 @@ t.test('an acknowledgement that overtakes an earlier event does not pass it by',
   server.deliver(server.log[0]!)
   t.equal(room.position?.seq, 2)
   t.match(room.state, { step: 'ENTERED_SUMMARY', status: 'succeeded' })
-  t.strictSame(seqs(heard), [1])
+  t.strictSame(seqs(received), [1])
 })
 
-t.test('a log that cannot show what was missed is a gap: it is said, the state is right, and what is kept follows', async (t) => {
+t.test('A log that no longer holds the missed events causes a gap signal, a correct state, and the events it still holds', async (t) => {
   const server = new FakeServer()
   const room = server.connect()
-  const heard = listenTo(room)
+  const received = listenTo(room)
   await server.clock.advance(10)
   server.publish('ENTERED_SUMMARY')
   server.socket.end(1006)
   for (const type of ['CLICKED_PROCEED', 'CLICKED_PAY', 'PAYMENT_SUCCESS']) server.publish(type)
   server.log = server.log.slice(-2)
   await server.clock.advance(2000)
-  t.strictSame(of(heard, 'gap'), [{ before: { epoch: 'e1', seq: 1 }, after: { epoch: 'e1', seq: 2 } }])
-  t.strictSame(seqs(heard), [1, 3, 4])
+  t.strictSame(of(received, 'gap'), [{ before: { epoch: 'e1', seq: 1 }, after: { epoch: 'e1', seq: 2 } }])
+  t.strictSame(seqs(received), [1, 3, 4])
   t.match(room.state, { step: 'CLICKED_PAY', status: 'succeeded' })
 })
 
-t.test('another epoch is another log: a gap, and all of it is news', async (t) => {
+t.test('A new epoch is a new log: the client emits a gap and every event of it', async (t) => {
   const server = new FakeServer()
   const room = server.connect()
-  const heard = listenTo(room)
+  const received = listenTo(room)
   await server.clock.advance(10)
   server.publish('CLICKED_PAY')
   server.publish('PAYMENT_SUCCESS')
@@ -136,15 +136,15 @@ t.test('another epoch is another log: a gap, and all of it is news', async (t) =
   server.restart()
   server.publish('ENTERED_SUMMARY')
   await server.clock.advance(2000)
-  t.strictSame(of(heard, 'gap'), [{ before: { epoch: 'e1', seq: 2 }, after: { epoch: 'e2', seq: 0 } }])
-  t.strictSame(of(heard, 'event').map(({ epoch, seq }) => [epoch, seq]), [['e1', 1], ['e1', 2], ['e2', 1]])
+  t.strictSame(of(received, 'gap'), [{ before: { epoch: 'e1', seq: 2 }, after: { epoch: 'e2', seq: 0 } }])
+  t.strictSame(of(received, 'event').map(({ epoch, seq }) => [epoch, seq]), [['e1', 1], ['e1', 2], ['e2', 1]])
   t.match(room.state, { step: 'ENTERED_SUMMARY', status: 'pending' })
 })
 
-t.test('what waited in the old log is nothing in the new one', async (t) => {
+t.test('Events that waited for the old log are dropped in the new one', async (t) => {
   const server = new FakeServer()
   const room = server.connect()
-  const heard = listenTo(room)
+  const received = listenTo(room)
   await server.clock.advance(10)
   server.socket.receive('PAYMENT_SUCCESS', { roomId: 'room 1', old: true }, { seq: 2, timestamp: 0, source: 'device' })
   server.socket.end(1012)
@@ -152,20 +152,20 @@ t.test('what waited in the old log is nothing in the new one', async (t) => {
   server.publish('ENTERED_SUMMARY')
   await server.clock.advance(2000)
   server.publish('CLICKED_PAY')
-  t.strictSame(of(heard, 'event').map(({ type, seq }) => [type, seq]), [['ENTERED_SUMMARY', 1], ['CLICKED_PAY', 2]])
+  t.strictSame(of(received, 'event').map(({ type, seq }) => [type, seq]), [['ENTERED_SUMMARY', 1], ['CLICKED_PAY', 2]])
 })
 
-t.test('what was handed out before the reply to a join is not handed out again after it', async (t) => {
+t.test('An event emitted before the reply to a join is not emitted again after it', async (t) => {
   const sequence = new Sequence<string>({ epoch: 'e', seq: 5 })
   sequence.start({ epoch: 'e', seq: 7 }, false, 4)
   t.strictSame(sequence.position, { epoch: 'e', seq: 5 })
   t.strictSame([4, 5, 6, 7].flatMap((seq) => sequence.take(seq, '').map(({ seq }) => seq)), [6, 7])
 })
 
-t.test('a log that fell back behind us is not trusted to be ours', async (t) => {
+t.test('A log whose position fell behind the client\'s is treated as another log', async (t) => {
   const server = new FakeServer()
   const room = server.connect()
-  const heard = listenTo(room)
+  const received = listenTo(room)
   await server.clock.advance(10)
   server.publish('ENTERED_SUMMARY')
   server.publish('CLICKED_PAY')
@@ -174,37 +174,37 @@ t.test('a log that fell back behind us is not trusted to be ours', async (t) => 
   server.seq = 1
   server.state = fold(initialState(0), server.log[0]!)
   await server.clock.advance(2000)
-  t.strictSame(of(heard, 'gap').length, 1)
-  t.strictSame(seqs(heard), [1, 2, 1])
+  t.strictSame(of(received, 'gap').length, 1)
+  t.strictSame(seqs(received), [1, 2, 1])
   t.equal(room.state?.step, 'ENTERED_SUMMARY')
 })
 
-t.test('a server without the extensions is never taken at a word it did not give', async (t) => {
+t.test('A server without the extensions is not assumed to have replayed anything', async (t) => {
   const server = new FakeServer()
   server.extensions = false
-  const heard = listenTo(server.connect())
+  const received = listenTo(server.connect())
   await server.clock.advance(10)
-  t.strictSame(of(heard, 'gap'), [{ before: undefined, after: { epoch: 'e1', seq: 0 } }])
+  t.strictSame(of(received, 'gap'), [{ before: undefined, after: { epoch: 'e1', seq: 0 } }])
 })
 
-t.test('an acknowledgement from another epoch makes it join again', async (t) => {
+t.test('An acknowledgement from another epoch makes the client join again', async (t) => {
   const server = new FakeServer()
   const room = server.connect()
-  const heard = listenTo(room)
+  const received = listenTo(room)
   await server.clock.advance(10)
   server.restart()
   const receipt = room.publish('CLICKED_PAY')
   await server.clock.advance(10)
   t.match(await receipt, { epoch: 'e2', seq: 1 })
-  t.strictSame(of(heard, 'gap'), [{ before: { epoch: 'e1', seq: 0 }, after: { epoch: 'e2', seq: 0 } }])
+  t.strictSame(of(received, 'gap'), [{ before: { epoch: 'e1', seq: 0 }, after: { epoch: 'e2', seq: 0 } }])
   t.strictSame(room.position, { epoch: 'e2', seq: 1 })
   t.equal(room.state?.step, 'CLICKED_PAY')
 })
 
-t.test('a backend\'s result is weighed by the server: the state comes from a new join', async (t) => {
+t.test('A backend\'s result is weighed by the server: the client gets the state from a new join', async (t) => {
   const server = new FakeServer()
   const room = server.connect()
-  const heard = listenTo(room)
+  const received = listenTo(room)
   await server.clock.advance(10)
   server.publish('PAYMENT_SUCCESS', { amount: 1 })
   t.equal(room.state?.outcome?.verified, false)
@@ -212,25 +212,25 @@ t.test('a backend\'s result is weighed by the server: the state comes from a new
   server.publish('PAYMENT_ERROR', { error: 'again' }, { source: 'api', verified: true })
   await server.clock.advance(10)
   t.match(room.state, { status: 'failed', outcome: { error: 'again', verified: true } })
-  t.strictSame(seqs(heard), [1, 2, 3])
-  t.strictSame(of(heard, 'state').map(({ status }) => status), ['pending', 'succeeded', 'failed'])
+  t.strictSame(seqs(received), [1, 2, 3])
+  t.strictSame(of(received, 'state').map(({ status }) => status), ['pending', 'succeeded', 'failed'])
   t.equal(server.sent('JOIN_ROOM').length, 2)
 })
 
-t.test('devices come and go, each counted once', async (t) => {
+t.test('The member list follows joins and leaves, and counts each device once', async (t) => {
   const server = new FakeServer()
   const room = server.connect({ presence: true })
-  const heard = listenTo(room)
+  const received = listenTo(room)
   await server.clock.advance(10)
   const phone = { clientId: 'c2', deviceId: 'd2', role: 'device2', roomId: 'room 1', timestamp: 0 }
   server.socket.receive('DEVICE_JOINED', phone)
   server.socket.receive('DEVICE_JOINED', { ...phone, clientId: 'c3' })
   t.strictSame(room.members, [{ clientId: 'c', deviceId: 'd1', role: 'device1' }, { clientId: 'c3', deviceId: 'd2', role: 'device2' }])
   server.socket.receive('DEVICE_LEFT', phone)
-  t.strictSame(of(heard, 'members').map(({ length }) => length), [1, 2, 2, 1])
+  t.strictSame(of(received, 'members').map(({ length }) => length), [1, 2, 2, 1])
 })
 
-t.test('what is no frame is passed over', async (t) => {
+t.test('Invalid frames are ignored', async (t) => {
   for (const text of ['', 'nonsense', '7', 'null', '[]', '{}', '{"type":7,"payload":{}}', '{"type":"A"}', '{"type":"A","payload":null}', '{"type":"A","payload":"x"}', new ArrayBuffer(8), undefined]) {
     t.equal(parseFrame(text), undefined, String(text))
   }
@@ -242,10 +242,10 @@ t.test('what is no frame is passed over', async (t) => {
   server.socket.receive('SOMETHING_NEW', {})
   await server.clock.advance(10)
   t.equal(room.status, 'online')
-  t.equal(room.position?.seq, 0, 'nor is an event that came before the join')
+  t.equal(room.position?.seq, 0, 'an event that came before the join is ignored, too')
 })
 
-t.test('however entries arrive, they are handed out once, in order, and without holes', async () => {
+t.test('Entries that arrive in any order are emitted once, in order, and without holes', async () => {
   fc.assert(fc.property(fc.nat(20), fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 200 }), (start, arrivals) => {
     const sequence = new Sequence<string>({ epoch: 'e', seq: start })
     const handed: number[] = []
@@ -265,14 +265,14 @@ t.test('however entries arrive, they are handed out once, in order, and without 
   }))
 })
 
-t.test('only so much waits, but what all wait for always has a place', async (t) => {
+t.test('The number of waiting entries is limited, but the next entry in order always has a place', async (t) => {
   const sequence = new Sequence<number>({ epoch: 'e', seq: 0 })
   for (let seq = 2; seq < 1000; seq++) t.strictSame(sequence.take(seq, seq), [])
   t.strictSame(sequence.take(1, 1).map(({ seq }) => seq), Array.from({ length: 257 }, (_, i) => i + 1))
-  t.strictSame(new Sequence<number>().take(1, 1), [], 'and without a position nothing is')
+  t.strictSame(new Sequence<number>().take(1, 1), [], 'without a position nothing is emitted')
 })
 
-t.test('the state between two joins is the one that the server would tell', async () => {
+t.test('The client\'s state between two joins is the same as the server\'s', async () => {
   const fact = fc.record({
     type: fc.constantFrom(...PROGRESS, 'PAYMENT_SUCCESS', 'PAYMENT_ERROR', 'PAYMENT_UPDATE', 'toString'),
     payload: fc.record({
@@ -294,7 +294,7 @@ t.test('the state between two joins is the one that the server would tell', asyn
       ours = foldInClient(ours, fact)
       const next = fold(servers, fact)
       assert.deepEqual(ours, next)
-      assert.equal(ours === before, next === servers, 'what changes nothing is the same object')
+      assert.equal(ours === before, next === servers, 'an event that changes nothing leaves the same object')
       servers = next
     }
   }), { numRuns: 1000 })

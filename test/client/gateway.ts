@@ -5,19 +5,19 @@ import type { Test } from 'tap'
 
 export interface Gateway {
   readonly origin: string
-  /** What sockets meet with: they pass, what clients send is swallowed, or none gets through. */
+  /** Fate of sockets: they pass, frames of clients are swallowed, or no upgrade succeeds. */
   sockets: 'pass' | 'swallow' | 'refuse'
-  /** What requests to publish meet with. */
+  /** Fate of requests to publish. */
   publishing: 'pass' | 'refuse'
-  /** Bodies of the requests to publish, as they came. */
+  /** Bodies of the requests to publish, unchanged. */
   readonly published: string[]
-  /** Requests to publish that were not answered yet. */
+  /** Number of requests to publish that are not answered yet. */
   publishingNow: number
-  /** Upgrades that were asked for. */
+  /** Number of requests for an upgrade. */
   upgrades: number
 }
 
-/** @param files what is served by the gateway itself, by path */
+/** @param files the files that the gateway itself serves, by path */
 export async function gateway (t: Test, serverPort: number, files: Record<string, string>): Promise<Gateway> {
   const connections = new Set<net.Socket>()
   const server = http.createServer((request, response) => {

@@ -1,4 +1,4 @@
-// When a client comes back, and when it stays away: close codes, jitter, dead links, the signs of life.
+// Reconnecting and giving up: close codes, jitter, dead links and pings.
 import fc from 'fast-check'
 import t from 'tap'
 import { delayAfter, isFinal, MAX_DELAY, MIN_DELAY } from '../../src/client/reconnect.js'
@@ -6,14 +6,14 @@ import { ROOM_CLOSED } from '../../src/client/signals.js'
 import { CLOSE } from '../../src/errors.js'
 import { FakePage, FakeServer, listenTo, of } from './fake-server.js'
 
-t.test('the range of a close code says whether to come back, also of a code that nobody knows', async (t) => {
+t.test('The range of a close code decides whether the client reconnects, also for an unknown code', async (t) => {
   for (const code of [1000, 1003, 1007, 1009, 4500, 4501, 4502, 4503, 4504, 4505, 4777, 4999]) t.ok(isFinal(code), `${code} is final`)
   for (const code of [0, 1001, 1002, 1005, 1006, 1008, 1010, 1011, 1012, 1013, 1014, 1015, 3000, 4000, 4001, 4002, 4003, 4004, 4005, 4499, 5000]) t.notOk(isFinal(code), `${code} is not`)
   t.strictSame([CLOSE.RESTARTING, CLOSE.TOO_SLOW, CLOSE.POSITION_LOST, CLOSE.NO_PONG].filter(({ code }) => isFinal(code)), [])
-  t.notOk(new Set<number>(Object.values(CLOSE).map(({ code }) => code)).has(ROOM_CLOSED), 'the code of a closed room is not one that a server sends')
+  t.notOk(new Set<number>(Object.values(CLOSE).map(({ code }) => code)).has(ROOM_CLOSED), 'no server sends the code of a closed room')
 })
 
-t.test('waits lie anywhere between half a second and a ceiling that doubles up to twenty', async (t) => {
+t.test('Waits lie anywhere between half a second and a ceiling that doubles up to twenty seconds', async (t) => {
   fc.assert(fc.property(fc.nat(2000), fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (failures, random) => {
     const delay = delayAfter(failures, random)
     return delay >= MIN_DELAY && delay <= MAX_DELAY
@@ -23,7 +23,7 @@ t.test('waits lie anywhere between half a second and a ceiling that doubles up t
   t.strictSame([0, 1, 50].map((failures) => delayAfter(failures, 0)), [500, 500, 500], 'the jitter is full')
 })
 
-t.test('the first thing on a socket is the join, with everything that was asked for', async (t) => {
+t.test('The first frame on a socket is the join, with every option that was given', async (t) => {
   const server = new FakeServer()
   const room = server.connect({ token: 'secret', presence: true })
   t.equal(room.status, 'connecting')
@@ -35,43 +35,43 @@ t.test('the first thing on a socket is the join, with everything that was asked 
   t.strictSame([room.roomId, room.deviceId, room.position, room.members], ['room 1', 'd1', { epoch: 'e1', seq: 0 }, [{ clientId: 'c', deviceId: 'd1', role: 'device1' }]])
 })
 
-t.test('a lost socket is opened again, with where we were', async (t) => {
+t.test('A lost socket is opened again, and the join resumes at the client\'s position', async (t) => {
   for (const code of [1001, 1006, 1012, 4001, 4002, 4003, 4004, 4005]) {
     const server = new FakeServer()
     const room = server.connect()
-    const heard = listenTo(room)
+    const received = listenTo(room)
     await server.clock.advance(10)
     server.publish('CLICKED_PAY')
     server.socket.end(code)
     t.equal(room.status, 'offline', `${code}`)
     server.publish('PAYMENT_SUCCESS')
     await server.clock.advance(1249)
-    t.equal(server.sockets.all.length, 1, 'it waits')
+    t.equal(server.sockets.all.length, 1, 'the client waits')
     await server.clock.advance(10)
     t.strictSame(server.socket.sent[0]!.payload.recover, { epoch: 'e1', seq: 1 })
     t.equal(room.status, 'online')
-    t.strictSame(of(heard, 'event').map(({ seq }) => seq), [1, 2])
-    t.strictSame(of(heard, 'status'), ['online', 'offline', 'online'])
-    t.strictSame(of(heard, 'gap'), [])
+    t.strictSame(of(received, 'event').map(({ seq }) => seq), [1, 2])
+    t.strictSame(of(received, 'status'), ['online', 'offline', 'online'])
+    t.strictSame(of(received, 'gap'), [])
   }
 })
 
-t.test('a final close is the end, and says why', async (t) => {
+t.test('A final close code ends the client, and its reason is reported', async (t) => {
   for (const code of [1000, 1003, 1009, 4500, 4503, 4505]) {
     const server = new FakeServer()
     const room = server.connect()
-    const heard = listenTo(room)
+    const received = listenTo(room)
     await server.clock.advance(10)
     server.socket.end(code)
     t.equal(room.status, 'closed')
-    t.strictSame(of(heard, 'closed'), [{ code, reason: `code ${code}` }])
-    t.strictSame(server.clock.waits, [], 'nothing is planned any more')
+    t.strictSame(of(received, 'closed'), [{ code, reason: `code ${code}` }])
+    t.strictSame(server.clock.waits, [], 'no timer is pending any more')
     await server.clock.advance(100_000)
     t.equal(server.sockets.all.length, 1)
   }
 })
 
-t.test('waits grow with each failure, and begin anew only after a link that held', async (t) => {
+t.test('Waits grow with each failure, and begin anew only after a link that held', async (t) => {
   const server = new FakeServer()
   server.connect({ random: () => 0.999999, socketAttempts: Infinity })
   const waitOf = async () => {
@@ -85,17 +85,17 @@ t.test('waits grow with each failure, and begin anew only after a link that held
   t.equal(await waitOf(), 2000)
   await server.clock.advance(10)
   server.socket.end(1012)
-  t.equal(await waitOf(), 4000, 'it joined, but did not hold')
+  t.equal(await waitOf(), 4000, 'the client joined, but the link did not hold')
   await server.clock.advance(10_010)
   server.socket.end(1006)
-  t.equal(await waitOf(), 2000, 'it held for ten seconds')
+  t.equal(await waitOf(), 2000, 'the link held for ten seconds')
   server.sockets.accept = 'refuse'
   await server.clock.advance(1)
   server.socket.end(1006)
   for (const wait of [4000, 8000, 16000, 20000, 20000]) t.ok(Math.abs(await waitOf() - wait) < 3, `${wait}`)
 })
 
-t.test('a link on which the join is not answered is dead, whether it opened or not', async (t) => {
+t.test('A link on which the join is not answered is dead, whether it opened or not', async (t) => {
   for (const [what, accept, mute] of [['does not open', 'hang', false], ['opens and says nothing', 'open', true]] as const) {
     const server = new FakeServer()
     Object.assign(server.sockets, { accept, mute })
@@ -109,7 +109,7 @@ t.test('a link on which the join is not answered is dead, whether it opened or n
   }
 })
 
-t.test('a socket that cannot even be made counts as one that failed', async (t) => {
+t.test('A socket whose constructor throws counts as a failed one', async (t) => {
   const server = new FakeServer()
   server.sockets.accept = 'throw'
   const room = server.connect()
@@ -127,7 +127,7 @@ t.test('a socket that cannot even be made counts as one that failed', async (t) 
   t.equal(closed.status, 'closed')
 })
 
-t.test('every twenty seconds it asks for a sign of life, and takes anything for one', async (t) => {
+t.test('The client pings every twenty seconds, and takes any frame for an answer', async (t) => {
   const server = new FakeServer()
   const room = server.connect()
   await server.clock.advance(19_000)
@@ -142,13 +142,13 @@ t.test('every twenty seconds it asks for a sign of life, and takes anything for 
   await server.clock.advance(4_000)
   server.socket.receive('SOMETHING', {})
   await server.clock.advance(4_000)
-  t.equal(room.status, 'online', 'another frame is an answer too')
+  t.equal(room.status, 'online', 'another frame is an answer, too')
   await server.clock.advance(17_000)
-  t.equal(room.status, 'offline', 'nothing for five seconds')
+  t.equal(room.status, 'offline', 'no frame came for five seconds')
   t.equal(server.sockets.all[0]!.closedWith, 1005)
 })
 
-t.test('how often it asks and how long it waits can be set', async (t) => {
+t.test('The interval of pings and the wait for an answer can be set', async (t) => {
   const server = new FakeServer()
   const room = server.connect({ pingInterval: 1000, pongTimeout: 100 })
   await server.clock.advance(1500)
@@ -158,12 +158,12 @@ t.test('how often it asks and how long it waits can be set', async (t) => {
   t.equal(room.status, 'offline')
 })
 
-t.test('seen again, or with another network, it asks at once; without a link it tries at once', async (t) => {
+t.test('A page shown again or back online pings at once; without a link it reconnects at once', async (t) => {
   const page = new FakePage()
   const server = new FakeServer()
   const room = server.connect(page)
   page.tell('online')
-  t.equal(server.sent('PING').length, 0, 'a socket that is still opening is left alone')
+  t.equal(server.sent('PING').length, 0, 'a socket that is still opening gets no ping')
   await server.clock.advance(1000)
   page.see('visible')
   page.tell('online')
@@ -182,10 +182,10 @@ t.test('seen again, or with another network, it asks at once; without a link it 
   for (const event of ['online', 'pagehide', 'pageshow'] as const) page.tell(event)
   page.see('hidden')
   await server.clock.advance(10)
-  t.equal(server.sockets.all.length, 2, 'a closed room is left alone')
+  t.equal(server.sockets.all.length, 2, 'a closed room opens no socket')
 })
 
-t.test('asking at once puts the next question off, and does not add to it', async (t) => {
+t.test('A ping sent at once delays the next regular ping, and is not an extra one', async (t) => {
   const page = new FakePage()
   const server = new FakeServer()
   server.connect(page)
@@ -195,7 +195,7 @@ t.test('asking at once puts the next question off, and does not add to it', asyn
   t.equal(server.sent('PING').length, 3 + 2)
 })
 
-t.test('what is passed on as undefined is not given', async (t) => {
+t.test('An option with the value undefined counts as not given', async (t) => {
   const server = new FakeServer()
   const room = server.connect({ random: undefined as never, newId: undefined as never, pingInterval: undefined })
   const receipt = room.publish('CLICKED_PAY')
@@ -206,19 +206,19 @@ t.test('what is passed on as undefined is not given', async (t) => {
   t.equal(room.status, 'online')
 })
 
-t.test('a page that goes into the back/forward cache lets go of its link, and takes it up when it is back', async (t) => {
+t.test('A page in the back/forward cache closes its link, and opens it again when the page is back', async (t) => {
   const page = new FakePage()
   const server = new FakeServer()
   const room = server.connect(page)
   await server.clock.advance(10)
   page.tell('pageshow')
-  t.equal(server.sockets.all.length, 1, 'the first show of a page is nothing new')
+  t.equal(server.sockets.all.length, 1, 'the first pageshow of a page opens no second socket')
   page.tell('pagehide')
   t.equal(server.socket.closedWith, 1000)
   t.equal(room.status, 'offline')
   page.see('visible')
   await server.clock.advance(100_000)
-  t.equal(server.sockets.all.length, 1, 'not before it is back')
+  t.equal(server.sockets.all.length, 1, 'no socket opens before the page is back')
   server.publish('PAYMENT_SUCCESS')
   page.tell('pageshow')
   await server.clock.advance(10)
@@ -226,7 +226,7 @@ t.test('a page that goes into the back/forward cache lets go of its link, and ta
   t.equal(room.state?.status, 'succeeded')
 })
 
-t.test('a token may be made anew for every attempt; one that cannot be made fails the attempt alone', async (t) => {
+t.test('A token function runs for every attempt; a token that cannot be made fails only that attempt', async (t) => {
   const server = new FakeServer()
   const tokens = [() => 'one', async () => 'two', async () => { throw new Error('no network') }, () => { throw new Error('no network') }, async () => 'five']
   let asked = 0
@@ -240,7 +240,7 @@ t.test('a token may be made anew for every attempt; one that cannot be made fail
   t.equal(room.status, 'offline', 'the next token is missing')
 })
 
-t.test('a token that comes too late is not used', async (t) => {
+t.test('A token that comes too late is not used', async (t) => {
   const server = new FakeServer()
   const answers: Array<{ resolve: (token: string) => void, reject: (error: Error) => void }> = []
   const page = new FakePage()
@@ -258,7 +258,7 @@ t.test('a token that comes too late is not used', async (t) => {
   t.equal(server.sent('JOIN_ROOM')[0]!.payload.token, 'right')
 })
 
-t.test('a join that is refused for now is tried again; one that is refused for good is the end', async (t) => {
+t.test('A join refused for now is tried again; a join refused for good ends the client', async (t) => {
   for (const [code, retryable, token, comesBack] of [
     ['UNAVAILABLE', true, undefined, true], ['ROOM_FULL', true, undefined, true], ['TOKEN_EXPIRED', false, () => 'fresh', true],
     ['TOKEN_EXPIRED', false, 'old', false], ['FORBIDDEN', false, undefined, false], ['ROOM_CLOSED', false, undefined, false]
@@ -266,12 +266,12 @@ t.test('a join that is refused for now is tried again; one that is refused for g
     const server = new FakeServer()
     server.intercept = (socket, { type }) => type === 'JOIN_ROOM' && server.refuse(socket, code, retryable)
     const room = server.connect({ token })
-    const heard = listenTo(room)
+    const received = listenTo(room)
     await server.clock.advance(10)
-    t.match(of(heard, 'error'), [{ name: 'RoomError', code, retryable, message: `refused: ${code}` }])
+    t.match(of(received, 'error'), [{ name: 'RoomError', code, retryable, message: `refused: ${code}` }])
     server.intercept = () => false
     await server.clock.advance(5000)
     t.equal(room.status, comesBack ? 'online' : 'closed', code)
-    if (!comesBack) t.match(of(heard, 'closed'), [{ code: code === 'ROOM_CLOSED' ? 4505 : 0, reason: code }])
+    if (!comesBack) t.match(of(received, 'closed'), [{ code: code === 'ROOM_CLOSED' ? 4505 : 0, reason: code }])
   }
 })

@@ -1,9 +1,9 @@
-// What a device keeps for itself: events that were not acknowledged survive a reload, under a name that does too, as far as the storage lets them.
+// The client's storage: unacknowledged events and the device's name survive a reload, as far as the storage lets them.
 import t from 'tap'
 import { MAX_BYTES, MAX_WAITING } from '../../src/client/pending-events.js'
 import { FakePage, FakeServer, FakeStorage, KEY, listenTo, of, types, unreachable } from './fake-server.js'
 
-t.test('what was not acknowledged survives a reload with its id, in order, and once', async (t) => {
+t.test('Unacknowledged events survive a reload with their ids, in order, and are logged once', async (t) => {
   const server = new FakeServer()
   const storage = new FakeStorage()
   const page = new FakePage()
@@ -11,7 +11,7 @@ t.test('what was not acknowledged survives a reload with its id, in order, and o
   const before = server.connect({ storage, ...page })
   await server.clock.advance(10)
   server.publish('ENTERED_SUMMARY')
-  // It gets into the log, but the page is reloaded before it knows.
+  // The event gets into the log, but the page is reloaded before the acknowledgement.
   server.intercept = (socket, { type, payload, id }) => {
     if (type === 'CLICKED_PROCEED') server.publish(type, payload, { id, origin: socket })
     return true
@@ -24,27 +24,27 @@ t.test('what was not acknowledged survives a reload with its id, in order, and o
 
   server.intercept = () => false
   const after = server.connect({ storage })
-  const heard = listenTo(after)
+  const received = listenTo(after)
   await server.clock.advance(10)
-  t.strictSame(server.sent('JOIN_ROOM').at(-1)!.payload.recover, { epoch: 'e1', seq: 1 }, 'it goes on where it was')
+  t.strictSame(server.sent('JOIN_ROOM').at(-1)!.payload.recover, { epoch: 'e1', seq: 1 }, 'the new client resumes at the old position')
   t.strictSame(types(server), ['ENTERED_SUMMARY', 'CLICKED_PROCEED', 'CLICKED_PAY'])
-  t.strictSame(of(heard, 'event'), [])
+  t.strictSame(of(received, 'event'), [])
   t.equal(after.state?.step, 'CLICKED_PAY')
   t.match(JSON.parse(storage.getItem(KEY)!), { deviceId: 'd1', position: { epoch: 'e1', seq: 3 }, outgoing: [] })
 })
 
-t.test('an event from before a reload that is refused for good is told as an error', async (t) => {
+t.test('An event from before a reload that is refused for good is emitted as an error', async (t) => {
   const server = new FakeServer()
   const storage = new FakeStorage()
   storage.setItem(KEY, JSON.stringify({ deviceId: 'd1', outgoing: [{ id: 'a', text: '{"type":"CLICKED_PAY","payload":{"roomId":"room 1"},"id":"a"}' }] }))
   server.intercept = (socket, { type, id }) => type === 'CLICKED_PAY' && server.refuse(socket, 'FORBIDDEN', false, id)
-  const heard = listenTo(server.connect({ storage }))
+  const received = listenTo(server.connect({ storage }))
   await server.clock.advance(10)
-  t.match(of(heard, 'error'), [{ code: 'FORBIDDEN' }])
+  t.match(of(received, 'error'), [{ code: 'FORBIDDEN' }])
   t.match(JSON.parse(storage.getItem(KEY)!), { outgoing: [] })
 })
 
-t.test('a device without a name gets one, which a reload keeps; each room and role has its own', async (t) => {
+t.test('A device without a name gets one that survives a reload; each room and role has its own', async (t) => {
   const server = new FakeServer()
   const storage = new FakeStorage()
   const nameOf = (options: object) => {
@@ -59,7 +59,7 @@ t.test('a device without a name gets one, which a reload keeps; each room and ro
   t.equal(given, 'me')
 })
 
-t.test('a storage that is broken, full, or holds something else is done without', async (t) => {
+t.test('The client works without a storage that is broken, full, or holds other data', async (t) => {
   const broken = { getItem: () => { throw new Error('blocked') }, setItem: () => { throw new Error('full') }, removeItem: () => { throw new Error('blocked') } }
   const holding = (text: string) => Object.assign(new FakeStorage(), { items: new Map([[KEY, text]]) })
   for (const storage of [broken, null, holding('not JSON'), holding('null'), holding('7'), holding('[]'),
@@ -76,22 +76,22 @@ t.test('a storage that is broken, full, or holds something else is done without'
   }
 })
 
-t.test('there is room for so many events, and for events of such a size; the rest is refused at once', async (t) => {
+t.test('The number and size of waiting events are limited; further events are rejected at once', async (t) => {
   const server = new FakeServer()
   const room = server.connect()
-  const kept = Array.from({ length: MAX_WAITING }, () => room.publish('CLICKED_PAY'))
+  const waiting = Array.from({ length: MAX_WAITING }, () => room.publish('CLICKED_PAY'))
   await t.rejects(room.publish('CLICKED_PAY'), { code: 'OUTBOX_FULL', retryable: true })
   await server.clock.advance(1000)
-  await Promise.all(kept)
+  await Promise.all(waiting)
   t.equal(server.log.length, MAX_WAITING)
-  // Two bytes a character: it is bytes that count.
+  // The limit counts bytes, and each of these characters has two.
   await t.rejects(room.publish('CLICKED_PAY', { note: 'é'.repeat(MAX_BYTES / 2) }), { code: 'TOO_LARGE', retryable: false })
   const fits = room.publish('CLICKED_PAY', { note: 'x'.repeat(MAX_BYTES - 200) })
   await server.clock.advance(10)
   t.match(await fits, { seq: MAX_WAITING + 1 })
 })
 
-t.test('a room that is over keeps nothing, whatever still comes back', async (t) => {
+t.test('A closed room keeps nothing in the storage, even if acknowledgements still arrive', async (t) => {
   const server = new FakeServer()
   const storage = new FakeStorage()
   const page = new FakePage()

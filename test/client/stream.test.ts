@@ -1,22 +1,22 @@
-// Where no socket gets through: the event stream and requests in its place, and the way back.
+// Fallback without sockets: the event stream and requests, and the way back to a socket.
 import t from 'tap'
 import { addresses, streamAddress } from '../../src/client/options.js'
 import { environment } from '../../src/client/environment.js'
 import { openStream } from '../../src/client/stream.js'
 import { Clock, FakePage, FakeServer, listenTo, of } from './fake-server.js'
 
-/** A client that a network denies its sockets, after it has given them up. */
+/** A client whose sockets a network blocks, after it has given them up. */
 async function blocked (options = {}) {
   const server = new FakeServer()
   server.sockets.accept = 'refuse'
   const room = server.connect(options)
-  const heard = listenTo(room)
+  const received = listenTo(room)
   for (let i = 0; i < 100 && room.status !== 'online'; i++) await server.clock.advance(100)
-  return { server, room, heard }
+  return { server, room, received }
 }
 
-t.test('after three sockets that did not open, it reads a stream and tells by requests', async (t) => {
-  const { server, room, heard } = await blocked({ token: 'secret' })
+t.test('After three sockets that did not open, the client reads a stream and publishes by requests', async (t) => {
+  const { server, room, received } = await blocked({ token: 'secret' })
   t.equal(room.status, 'online')
   t.equal(room.transport, 'stream')
   t.equal(server.sockets.all.length, 3)
@@ -28,7 +28,7 @@ t.test('after three sockets that did not open, it reads a stream and tells by re
   const all = [room.publish('CLICKED_PROCEED'), room.publish('CLICKED_PAY')]
   await server.clock.advance(10)
   t.match(await Promise.all(all), [{ seq: 2 }, { seq: 3 }])
-  t.strictSame(of(heard, 'event').map(({ type, seq }) => [type, seq]), [['ENTERED_SUMMARY', 1]])
+  t.strictSame(of(received, 'event').map(({ type, seq }) => [type, seq]), [['ENTERED_SUMMARY', 1]])
   t.equal(room.state?.step, 'CLICKED_PAY')
   t.strictSame(room.position, { epoch: 'e1', seq: 3 })
   room.close()
@@ -37,7 +37,7 @@ t.test('after three sockets that did not open, it reads a stream and tells by re
   t.strictSame(server.clock.waits, [])
 })
 
-t.test('sockets that work in between are no failures in a row', async (t) => {
+t.test('Failed sockets with a working one in between are not counted in a row', async (t) => {
   const server = new FakeServer()
   const room = server.connect()
   for (let i = 0; i < 5; i++) {
@@ -53,7 +53,7 @@ t.test('sockets that work in between are no failures in a row', async (t) => {
   t.strictSame(server.http.requests, [])
 })
 
-t.test('a stream that was closed by what it brought brings no more', async (t) => {
+t.test('A stream closed by a handler of its event brings no further event', async (t) => {
   const frames: string[] = []
   const clock = new Clock()
   const text = ['A', 'B'].map((type) => `data: {"type":"${type}","payload":{}}\n\n`).join('')
@@ -72,15 +72,15 @@ t.test('a stream that was closed by what it brought brings no more', async (t) =
   t.strictSame(clock.waits, [])
 })
 
-t.test('characters are not broken, wherever the network cuts', async (t) => {
-  const { server, heard } = await blocked()
+t.test('Characters are not broken, wherever the network splits a chunk', async (t) => {
+  const { server, received } = await blocked()
   const text = 'ação é €5 😀'
   server.publish('PAYMENT_UPDATE', { message: text }, { source: 'api' })
   await server.clock.advance(10)
-  t.equal(of(heard, 'event')[0].payload.message, text)
+  t.equal(of(received, 'event')[0].payload.message, text)
 })
 
-t.test('sockets that open and stay silent count as ones that did not', async (t) => {
+t.test('Sockets that open and stay silent count as failed', async (t) => {
   const server = new FakeServer()
   server.sockets.mute = true
   const room = server.connect()
@@ -88,7 +88,7 @@ t.test('sockets that open and stay silent count as ones that did not', async (t)
   t.equal(room.transport, 'stream')
 })
 
-t.test('how many sockets are tried first can be set; without sockets there is a stream at once', async (t) => {
+t.test('The number of sockets tried first can be set; without sockets the client opens a stream at once', async (t) => {
   const { server } = await blocked({ socketAttempts: 1 })
   t.equal(server.sockets.all.length, 1)
   const other = new FakeServer()
@@ -99,7 +99,7 @@ t.test('how many sockets are tried first can be set; without sockets there is a 
   t.equal(other.sockets.all.length, 0)
 })
 
-t.test('where no stream gets through either, sockets and streams are tried in turn', async (t) => {
+t.test('Where streams fail, too, sockets and streams are tried in turn', async (t) => {
   const server = new FakeServer()
   server.sockets.accept = 'refuse'
   server.http.answer = 'unreachable'
@@ -123,8 +123,8 @@ t.test('where no stream gets through either, sockets and streams are tried in tu
   t.equal(room.transport, 'socket')
 })
 
-t.test('a stream that ends or falls silent is opened again where it was', async (t) => {
-  const { server, room, heard } = await blocked()
+t.test('A stream that ends or falls silent is opened again at its position', async (t) => {
+  const { server, room, received } = await blocked()
   server.publish('ENTERED_SUMMARY')
   await server.clock.advance(10)
   for (const end of server.streams) end(undefined)
@@ -134,18 +134,18 @@ t.test('a stream that ends or falls silent is opened again where it was', async 
   for (let i = 0; i < 300 && room.status !== 'online'; i++) await server.clock.advance(100)
   t.equal(room.transport, 'stream')
   t.match(server.http.requests.at(-1)!.url, '?deviceId=d1&role=device1&since=1&epoch=e1')
-  t.strictSame(of(heard, 'event').map(({ seq }) => seq), [1, 2])
+  t.strictSame(of(received, 'event').map(({ seq }) => seq), [1, 2])
 
   for (const send of server.streams) send(': still here\n\n')
   const { length } = server.http.requests
   const silentSince = server.clock.now
   while (server.http.requests.length === length) await server.clock.advance(100)
   t.ok(server.clock.now - silentSince > 60_000 && server.clock.now - silentSince < 80_000)
-  t.strictSame(of(heard, 'gap'), [])
+  t.strictSame(of(received, 'gap'), [])
 })
 
-t.test('from time to time a socket is tried, and takes over once the server speaks through it', async (t) => {
-  const { server, room, heard } = await blocked()
+t.test('A client on a stream tries a socket from time to time, and switches once the server answers on it', async (t) => {
+  const { server, room, received } = await blocked()
   const keepAlive = async (ms: number) => {
     for (let i = 0; i < ms; i += 1000) {
       for (const send of server.streams) send(': still here\n\n')
@@ -155,15 +155,15 @@ t.test('from time to time a socket is tried, and takes over once the server spea
   await keepAlive(44_000)
   t.equal(server.sockets.all.length, 3)
   await keepAlive(50_000)
-  t.equal(server.sockets.all.length, 5, 'about once a minute')
-  t.equal(server.http.requests.length, 1, 'while the stream goes on')
+  t.equal(server.sockets.all.length, 5, 'a socket is tried about once a minute')
+  t.equal(server.http.requests.length, 1, 'the stream goes on meanwhile')
 
   Object.assign(server.sockets, { accept: 'open', mute: true })
   await keepAlive(50_000)
-  t.equal(room.transport, 'stream', 'a socket that merely opens is nothing')
+  t.equal(room.transport, 'stream', 'a socket that merely opens does not take over')
   t.equal(room.status, 'online')
   await keepAlive(10_000)
-  t.equal(server.socket.closedWith, 1000, 'it is let go')
+  t.equal(server.socket.closedWith, 1000, 'the client closes that socket')
 
   server.sockets.mute = false
   server.publish('ENTERED_SUMMARY')
@@ -171,12 +171,12 @@ t.test('from time to time a socket is tried, and takes over once the server spea
   t.equal(room.transport, 'socket')
   t.equal(server.streams.size, 0)
   server.publish('CLICKED_PAY')
-  t.strictSame(of(heard, 'event').map(({ seq }) => seq), [1, 2])
-  t.strictSame(of(heard, 'status'), ['offline', 'online'], 'nobody noticed')
+  t.strictSame(of(received, 'event').map(({ seq }) => seq), [1, 2])
+  t.strictSame(of(received, 'status'), ['offline', 'online'], 'the switch changes no status')
   t.equal(server.sent('JOIN_ROOM').length, 1)
 })
 
-t.test('a candidate is let go with the stream it was to replace', async (t) => {
+t.test('A candidate socket is closed together with the stream that it was to replace', async (t) => {
   const { server, room } = await blocked()
   server.sockets.accept = 'hang'
   await server.clock.advance(46_000)
@@ -186,7 +186,7 @@ t.test('a candidate is let go with the stream it was to replace', async (t) => {
   t.equal(candidate.closedWith, 1000)
 })
 
-t.test('seen again, the stream is opened anew, since it cannot be asked', async (t) => {
+t.test('A page shown again opens the stream anew, since a stream has no ping', async (t) => {
   const page = new FakePage()
   const { server, room } = await blocked(page)
   const before = server.http.requests.length
@@ -197,16 +197,16 @@ t.test('seen again, the stream is opened anew, since it cannot be asked', async 
   t.equal(room.status, 'online')
 })
 
-t.test('what is missing, or weighed by the server, is asked for by opening the stream anew', async (t) => {
-  const { server, room, heard } = await blocked()
+t.test('Missing events, and a state weighed by the server, are requested by opening the stream anew', async (t) => {
+  const { server, room, received } = await blocked()
   server.publish('PAYMENT_SUCCESS', {}, { source: 'api', verified: true })
   await server.clock.advance(10)
   t.match(room.state, { status: 'succeeded', outcome: { verified: true } })
-  t.strictSame(of(heard, 'event').map(({ seq }) => seq), [1])
+  t.strictSame(of(received, 'event').map(({ seq }) => seq), [1])
   t.equal(server.http.requests.length, 2)
 })
 
-t.test('a request that fails for now is tried again, one that is refused for good is not', async (t) => {
+t.test('A request that fails for now is sent again; a request refused for good is not', async (t) => {
   const { server, room } = await blocked()
   for (const answer of ['unreachable', ...[401, 404, 408, 425, 429, 500, 503].map((status) => ({ status, code: 'X' })), { status: 409, code: 'ROOM_FULL' }] as const) {
     server.http.answer = answer
@@ -225,7 +225,7 @@ t.test('a request that fails for now is tried again, one that is refused for goo
   }
 })
 
-t.test('a request without an answer means a dead link, and is made again', async (t) => {
+t.test('A request without an answer means a dead link, and is sent again', async (t) => {
   const { server, room } = await blocked()
   server.http.answer = 'hang'
   const receipt = room.publish('CLICKED_PAY')
@@ -237,14 +237,14 @@ t.test('a request without an answer means a dead link, and is made again', async
   t.equal(server.log.length, 1)
 })
 
-t.test('addresses follow from the one that was given', async (t) => {
+t.test('Addresses are derived from the given one', async (t) => {
   for (const [url, socket, events] of [
     ['ws://host:8080', 'ws://host:8080/', 'http://host:8080/api/rooms/r/events'],
     ['wss://host/', 'wss://host/', 'https://host/api/rooms/r/events'],
     ['https://host/pay/', 'wss://host/pay/', 'https://host/pay/api/rooms/r/events'],
     ['http://host/pay?x=1', 'ws://host/pay?x=1', 'http://host/pay/api/rooms/r/events']
   ] as const) t.strictSame(addresses({ url, roomId: 'r' }), { socket, events }, url)
-  t.throws(() => addresses({ url: '/relative', roomId: 'r' }), { code: 'ERR_INVALID_URL' }, 'outside of a page nothing is relative')
+  t.throws(() => addresses({ url: '/relative', roomId: 'r' }), { code: 'ERR_INVALID_URL' }, 'outside of a page a relative address is invalid')
   t.intercept(globalThis, 'location' as never, { value: { href: 'https://shop.example/pay/1' } })
   t.match(addresses({ url: '/ws', roomId: 'a:b~c' }), { socket: 'wss://shop.example/ws', events: 'https://shop.example/ws/api/rooms/a%3Ab~c/events' })
   t.equal(streamAddress('x', 'a b&c', 'device2', { epoch: 'e', seq: 7 }), 'x?deviceId=a+b%26c&role=device2&since=7&epoch=e')
