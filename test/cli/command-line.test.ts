@@ -1,4 +1,4 @@
-// What can be said to the command line, what it says of itself, and what it answers to nonsense.
+// The command line: its arguments, its help, and its errors on invalid arguments.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -10,7 +10,7 @@ import { printable, Printer } from '../../src/cli/terminal.js'
 import { ROOT, VERSION } from '../../src/root.js'
 import { cli } from './terminal.js'
 
-t.test('--help names every command, and each command every option and an example', async (t) => {
+t.test('--help names every command, and each command\'s help every option and an example', async (t) => {
   for (const help of ['--help', '-h']) {
     const all = cli(t, [help])
     t.equal(await all.exit, 0)
@@ -29,14 +29,14 @@ t.test('--help names every command, and each command every option and an example
   }
 })
 
-t.test('the reference has every command, in both languages', async (t) => {
+t.test('The reference has every command, in both languages', async (t) => {
   for (const file of ['docs/reference/cli.md', 'docs/reference/cli.pt-BR.md']) {
     const text = readFileSync(join(ROOT, file), 'utf8')
     for (const [name, { words }] of COMMANDS) t.ok(text.includes(`| \`${[name, ...words].join(' ')}\` |`), `${name} in ${file}`)
   }
 })
 
-t.test('--version, alone or with a command', async (t) => {
+t.test('--version prints the version, alone or with a command', async (t) => {
   for (const args of [['--version'], ['join', '--version']]) {
     const { exit, stdout } = cli(t, args)
     t.equal(await exit, 0)
@@ -44,7 +44,7 @@ t.test('--version, alone or with a command', async (t) => {
   }
 })
 
-t.test('what makes no sense: a sentence and the usage on standard error, nothing else, exit 64', async (t) => {
+t.test('Invalid arguments print a sentence and the usage on standard error, nothing else, and exit with 64', async (t) => {
   const nonsense: Array<[string[], RegExp]> = [
     [['dance'], /there is no command 'dance'\n.+\n\nCommands:/],
     [['toString'], /no command/],
@@ -84,7 +84,7 @@ t.test('what makes no sense: a sentence and the usage on standard error, nothing
   }
 })
 
-t.test('no command, or start: the server, with the options in place of the settings', async (t) => {
+t.test('No command, or start, starts the server, with the options in place of the settings', async (t) => {
   let starts = 0
   const serve = async () => { starts++ }
   for (const [args, expected] of [
@@ -99,17 +99,17 @@ t.test('no command, or start: the server, with the options in place of the setti
   t.equal(starts, 3)
 })
 
-t.test('a bug is no fault: it is thrown', async (t) => {
+t.test('A bug is not reported as a fault: the error is thrown', async (t) => {
   const args: Parameters<typeof COMMANDS['get']>[0] = 'start'
   await t.rejects(COMMANDS.get(args)!.run([], {}, { env: {}, serve: () => { throw new Error('bug') } } as never), /bug/)
   const { exit } = cli(new FakeTest() as never, ['start'], { serve: async () => { throw new Error('bug') } })
   await t.rejects(exit, /bug/)
 })
 
-/** One that does not wait for what is expected to fail. */
+/** Test that does not wait for the run, which is expected to fail. */
 class FakeTest { teardown (): void {} }
 
-t.test('colours on a terminal only, and not where they are not wanted', async (t) => {
+t.test('Colours are printed only on a terminal, and not with NO_COLOR or TERM=dumb', async (t) => {
   const line = (isTTY: boolean, env: Record<string, string> = {}, json = false) => {
     let written = ''
     const printer = new Printer({ stdout: { isTTY, write: (text) => { written += text } }, env }, json)
@@ -122,22 +122,22 @@ t.test('colours on a terminal only, and not where they are not wanted', async (t
   for (const env of [{ NO_COLOR: '1' }, { TERM: 'dumb' }]) t.equal(line(true, env), '\r\u001b[Khalf\nstate   done \\u001b[2J\n')
   for (const json of [line(false), line(true, {}, true)]) {
     t.equal(json, '{"kind":"state","a":"\\u009b"}\n')
-    t.strictSame(JSON.parse(json), { kind: 'state', a: '\u009b' }, 'and it still says the same')
+    t.strictSame(JSON.parse(json), { kind: 'state', a: '\u009b' }, 'the JSON still holds the same value')
   }
 })
 
-t.test('nothing that is printed can steer a terminal', async (t) => {
+t.test('Printed text cannot steer a terminal', async (t) => {
   t.equal(printable('Pagamento: ✓ ção'), 'Pagamento: ✓ ção')
   t.equal(printable('\u001b]0;x\u0007\r\n\u0085\u202e\u2066'), '\\u001b]0;x\\u0007\\u000d\\u000a\\u0085\\u202e\\u2066')
 })
 
-t.test('an error of the network says what there is to say', async (t) => {
+t.test('An error of the network is printed with its most specific reason', async (t) => {
   t.equal(reasonOf(new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED') })), 'connect ECONNREFUSED')
   t.equal(reasonOf(Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' })), 'ECONNREFUSED')
   t.equal(reasonOf(new Error('')), 'Error')
 })
 
-t.test('help and version belong to every command, and hide none of its options', async (t) => {
+t.test('help and version are options of every command, and hide none of its own', async (t) => {
   for (const [name, { options }] of COMMANDS) t.strictSame(Object.keys(options).filter((option) => ['help', 'version'].includes(option)), [], name)
   t.strictSame(Object.keys(withCommon({})), ['help', 'version'])
   t.ok(new CliError(64, '') instanceof Error)

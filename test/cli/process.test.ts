@@ -21,7 +21,7 @@ function start (t: Test, args: string[], env: Record<string, string> = {}) {
   return { child, written, says, exit: once(child, 'close').then(([code, signal]) => (code ?? signal) as number | string) }
 }
 
-t.test('it starts the server, joins and sends; Ctrl-C ends each cleanly', async (t) => {
+t.test('The command line starts the server, joins and sends; Ctrl-C ends each process cleanly', async (t) => {
   const server = start(t, ['--port', '0', '--host', '127.0.0.1'], { PORT: '1', NODE_ENV: 'production' })
   await server.says(/server started at ws:/)
   const url = /ws:\/\/127\.0\.0\.1:\d+/.exec(server.written.stdout)![0]
@@ -38,7 +38,7 @@ t.test('it starts the server, joins and sends; Ctrl-C ends each cleanly', async 
   t.equal(await server.exit, 0)
 })
 
-t.test('exit codes and streams are those of a process', async (t) => {
+t.test('Exit codes and streams are set by the process', async (t) => {
   const wrong = start(t, ['join', 'r', '--nope'])
   t.equal(await wrong.exit, 64)
   t.match(wrong.written, { stdout: '', stderr: /Unknown option '--nope'/ })
@@ -47,7 +47,7 @@ t.test('exit codes and streams are those of a process', async (t) => {
   t.match(settings.written.stderr, 'settings: PORT must be integer')
 })
 
-t.test('it ends with who reads it', async (t) => {
+t.test('A process whose reader closes the pipe exits with 0', async (t) => {
   const { url, app } = await listen(t)
   const shop = start(t, ['join', 'r', '--url', url])
   await shop.says(/online/)

@@ -1,4 +1,4 @@
-// join, watch, send and token against a server: what they print, and how they end.
+// The commands join, watch, send and token against a server: their output, and their exit codes.
 import net from 'node:net'
 import { once } from 'node:events'
 import { setFlagsFromString } from 'node:v8'
@@ -13,10 +13,10 @@ import { cli } from './terminal.js'
 const SECRET = 'a secret for tests with 32 bytes and more'
 const GUARDED = { API_KEYS: 'key,read:reader', TOKEN_SECRET: SECRET }
 
-/** Everything that is said of one kind. */
+/** Facts of one kind. */
 const of = (facts: any[], kind: string): any[] => facts.filter((fact) => fact.kind === kind)
 
-/** A server of anything but payments. */
+/** Starts a server that is no ws-payment-server. */
 async function strange (t: Test, answer: string | undefined): Promise<string> {
   const sockets = new Set<net.Socket>()
   const server = net.createServer((socket) => {
@@ -32,7 +32,7 @@ async function strange (t: Test, answer: string | undefined): Promise<string> {
   return `http://127.0.0.1:${(server.address() as net.AddressInfo).port}`
 }
 
-t.test('into a pipe join prints a JSON line for each thing; send waits for the log', async (t) => {
+t.test('join prints a JSON line for each fact into a pipe; send waits for the log', async (t) => {
   const { url } = await listen(t)
   const shop = cli(t, ['join', 'r', '--url', url, '--presence'])
   await shop.says(/"members"/)
@@ -50,11 +50,11 @@ t.test('into a pipe join prints a JSON line for each thing; send waits for the l
   t.match(of(shop.facts(), 'state'), [{ state: { step: 'DATA_FILLED' } }, { state: { status: 'succeeded' } }])
   t.match(of(shop.facts(), 'members').at(0), { members: [{ deviceId: 'device_1', role: 'device1' }] })
   shop.stop()
-  t.equal(await shop.exit, 0, 'Ctrl-C is how one leaves')
+  t.equal(await shop.exit, 0, 'Ctrl-C ends join without an error')
   t.equal(shop.stderr(), '')
 })
 
-t.test('on a terminal it prints lines for people, and with --json those for programs', async (t) => {
+t.test('On a terminal join and send print lines for people, and JSON lines with --json', async (t) => {
   const { url, app } = await listen(t)
   const shop = cli(t, ['join', 'r', '--url', url, '--presence', '--device-id', 'till'], { isTTY: true, env: { NO_COLOR: '1' } })
   await shop.says(/^online {2}r as till: pending\nhere {4}till \(device1\)\n/)
@@ -78,7 +78,7 @@ t.test('on a terminal it prints lines for people, and with --json those for prog
   t.match(shop.stdout(), /^closed {2}the room is over\n$/m)
 })
 
-t.test('an id that is in the log already: the same event is a duplicate, another one is refused', async (t) => {
+t.test('The same event with the same id is a duplicate; another event with that id is refused', async (t) => {
   const { url } = await listen(t)
   const send = async (...args: string[]) => {
     const sent = cli(t, ['send', 'r', 'PAYMENT_SUCCESS', '--id', 'e1', '--url', url, ...args])
@@ -89,7 +89,7 @@ t.test('an id that is in the log already: the same event is a duplicate, another
   t.strictSame(await send('--amount', '2'), [1, undefined, 'ws-payment-server: This id was used for another event. (ID_CONFLICT)\n'])
 })
 
-t.test('what a server refuses is said in its words, with exit 1', async (t) => {
+t.test('A refusal by the server is printed in the server\'s words, with exit 1', async (t) => {
   const { url, app } = await listen(t)
   for (const [args, sentence] of [
     [['send', 'r', 'PAYMENT_ERROR', '--error', '4111 1111 1111 1111'], /card number.+\(SENSITIVE_DATA\)\n$/],
@@ -110,18 +110,18 @@ t.test('what a server refuses is said in its words, with exit 1', async (t) => {
   }
 })
 
-t.test('watch hears everything over a stream, with the state, and resumes by itself', async (t) => {
+t.test('watch receives every event over a stream, with the state, and resumes by itself', async (t) => {
   const { url, app } = await listen(t)
   const backend = cli(t, ['watch', 'r', '--url', url])
   await backend.says(/online/)
   t.match(backend.facts()[0], { transport: 'stream', deviceId: 'backend' })
   for (const [n, type] of ['ENTERED_SUMMARY', 'CLICKED_PAY', 'PAYMENT_SUCCESS'].entries()) {
     t.equal(await cli(t, ['send', 'r', type, '--url', url]).exit, 0)
-    await until('it was heard', () => of(backend.facts(), 'event').length > n)
+    await until('watch received the event', () => of(backend.facts(), 'event').length > n)
     app.server.closeAllConnections()
-    await until('it noticed', () => of(backend.facts(), 'status').filter(({ status }) => status === 'offline').length > n)
+    await until('watch is offline', () => of(backend.facts(), 'status').filter(({ status }) => status === 'offline').length > n)
   }
-  await until('it is back', () => of(backend.facts(), 'status').at(-1).status === 'online')
+  await until('watch is online again', () => of(backend.facts(), 'status').at(-1).status === 'online')
   t.strictSame(of(backend.facts(), 'event').map(({ seq, type }) => [seq, type]), [[1, 'ENTERED_SUMMARY'], [2, 'CLICKED_PAY'], [3, 'PAYMENT_SUCCESS']])
   const states = backend.facts().flatMap(({ state }) => state ? [`${state.step} ${state.status}`] : [])
   t.strictSame([...new Set(states)], ['null pending', 'ENTERED_SUMMARY pending', 'CLICKED_PAY pending', 'CLICKED_PAY succeeded'])
@@ -130,7 +130,7 @@ t.test('watch hears everything over a stream, with the state, and resumes by its
   t.equal(await backend.exit, 0)
 })
 
-t.test('a server that comes back without its log: a gap is told', async (t) => {
+t.test('join reports a gap when a server restarts without its log', async (t) => {
   const first = await listen(t)
   const { url, port } = first
   t.equal(await cli(t, ['send', 'r', 'CLICKED_PAY', '--url', url]).exit, 0)
@@ -143,7 +143,7 @@ t.test('a server that comes back without its log: a gap is told', async (t) => {
   await shop.says(/^gap {5}events may be missing before #1\nonline {2}r as device_1: pending$/m)
 })
 
-t.test('without a server: exit 69 in time, and why', async (t) => {
+t.test('Without a server every command exits with 69 in time, and prints the reason', async (t) => {
   const port = await freePort()
   const commands = [['join', 'r'], ['watch', 'r'], ['send', 'r', 'CLICKED_PAY'], ['simulate', 'r'], ['token', 'r', '--role', 'device1', '--api-key', 'k']]
   await Promise.all(commands.map(async (args) => {
@@ -153,20 +153,20 @@ t.test('without a server: exit 69 in time, and why', async (t) => {
   }))
 })
 
-t.test('a server that takes the connection and says nothing: exit 69 in time, too', async (t) => {
+t.test('A server that accepts the connection and sends nothing: exit 69 in time, too', async (t) => {
   const url = await strange(t, undefined)
-  // A deadline that nothing holds but a signal may be collected as garbage, and is then never met.
+  // A deadline that only a signal references may be collected as garbage, and then never fires.
   setFlagsFromString('--expose-gc')
   const collecting = setInterval(runInNewContext('gc') as () => void, 20)
   t.teardown(() => clearInterval(collecting))
   for (const args of [['join', 'r'], ['watch', 'r'], ['send', 'r', 'CLICKED_PAY'], ['token', 'r', '--role', 'device1', '--api-key', 'k']]) {
     const { exit, stderr } = cli(t, [...args, '--url', url, '--timeout', '0.3'])
     t.equal(await exit, 69, args.join(' '))
-    t.match(stderr(), /within 0\.3 s|timeout/, 'its own deadline, and not the default of ten seconds')
+    t.match(stderr(), /within 0\.3 s|timeout/, 'the command\'s own deadline, and not the default of ten seconds')
   }
 })
 
-t.test('some other server: what it answered is said', async (t) => {
+t.test('The answer of another kind of server is printed', async (t) => {
   const url = await strange(t, 'HTTP/1.1 404 Not Found\r\ncontent-length: 5\r\n\r\nhello')
   for (const command of ['watch', 'join']) {
     const { exit, stderr } = cli(t, [command, 'r', '--url', url])
@@ -175,14 +175,14 @@ t.test('some other server: what it answered is said', async (t) => {
   }
 })
 
-t.test('a server that is busy is asked again until the time is over', async (t) => {
+t.test('A request to a busy server is repeated until the timeout', async (t) => {
   const url = await strange(t, 'HTTP/1.1 503 Service Unavailable\r\ncontent-length: 40\r\n\r\n{"error":"Not now.","code":"UNAVAILABLE"}')
   const { exit, stderr } = cli(t, ['watch', 'r', '--url', url, '--timeout', '0.3'])
   t.equal(await exit, 69)
   t.match(stderr(), /within 0\.3 s/)
 })
 
-t.test('an event that is in no log in time: exit 69, and what is not known', async (t) => {
+t.test('send exits with 69 when the event is not logged in time, and prints that its fate is unknown', async (t) => {
   const { url, app } = await listen(t)
   t.intercept(app.broker, 'publish', { value: () => new Promise(() => {}) })
   const { exit, stderr } = cli(t, ['send', 'r', 'CLICKED_PAY', '--id', 'e1', '--url', url, '--timeout', '3'])
@@ -190,7 +190,7 @@ t.test('an event that is in no log in time: exit 69, and what is not known', asy
   t.match(stderr(), /nothing from ws:.+ within 3 s \(no answer\): it is not known whether the event e1 got there\n$/)
 })
 
-t.test('a room that is closed under an event: exit 1', async (t) => {
+t.test('send exits with 1 when the room closes before the event is logged', async (t) => {
   const { url, app } = await listen(t)
   const publish = app.broker.publish.bind(app.broker)
   const closeFirst = async (...args: Parameters<typeof publish>) => {
@@ -203,7 +203,7 @@ t.test('a room that is closed under an event: exit 1', async (t) => {
   t.match(stderr(), /^ws-payment-server: The room (is|was) closed/)
 })
 
-t.test('where tokens are asked for, one is needed, and it says who one is', async (t) => {
+t.test('With tokens required, a command needs one, and takes its device id from it', async (t) => {
   const { url, app } = await listen(t, { env: GUARDED })
   const env = { TOKEN_SECRET: SECRET }
   const mint = async (...args: string[]) => {
@@ -248,7 +248,7 @@ t.test('where tokens are asked for, one is needed, and it says who one is', asyn
   await onTerminal.says(/^online {2}r as backend: succeeded, verified, last step CLICKED_PAY$/m)
 })
 
-t.test('token through the API, which can create the room first', async (t) => {
+t.test('token gets a token through the API, and can create the room first', async (t) => {
   const { url } = await listen(t, { env: GUARDED })
   const missing = cli(t, ['token', 'r', '--role', 'device2', '--url', url, '--api-key', 'key'])
   t.equal(await missing.exit, 1)
@@ -268,7 +268,7 @@ t.test('token through the API, which can create the room first', async (t) => {
   t.equal(await stopped.exit, 130)
 })
 
-t.test('a secret that no server would take mints nothing', async (t) => {
+t.test('token mints nothing with a secret that no server would accept', async (t) => {
   for (const secret of ['short', ' , ']) {
     const { exit, stdout, stderr } = cli(t, ['token', 'r', '--role', 'device1'], { env: { TOKEN_SECRET: secret } })
     t.equal(await exit, 64)
@@ -281,7 +281,7 @@ t.test('a secret that no server would take mints nothing', async (t) => {
   t.match(stderr(), /--create needs --api-key/)
 })
 
-t.test('Ctrl-C before the work is done: exit 130', async (t) => {
+t.test('Ctrl-C before the command is done: exit 130', async (t) => {
   const url = await strange(t, undefined)
   for (const args of [['join', 'r'], ['send', 'r', 'CLICKED_PAY']]) {
     const { exit, stop, stderr } = cli(t, [...args, '--url', url])

@@ -1,4 +1,4 @@
-// The simulated phone: whatever it goes through, who watches sees each event once and in the log's order.
+// The simulated phone: with every option, a watcher sees each event once and in the log's order.
 import t from 'tap'
 import { until } from '../until.js'
 import { listen } from '../build.js'
@@ -10,7 +10,7 @@ const FAILED = [...FLOW.slice(0, -1), 'PAYMENT_ERROR']
 const events = (facts: any[]): Array<[number, string]> => facts.filter(({ kind }) => kind === 'event').map(({ seq, type }) => [seq, type])
 const inOrder = (types: string[]) => types.map((type, n) => [n + 1, type])
 
-t.test('a watcher sees each event once and in order, despite what the phone goes through', async (t) => {
+t.test('A watcher sees each event once and in order, with every option of the simulated phone', async (t) => {
   const { url } = await listen(t)
   const cases: Array<{ args: string[], types: string[], duplicates?: number, status?: string }> = [
     { args: [], types: FLOW },
@@ -35,7 +35,7 @@ t.test('a watcher sees each event once and in order, despite what the phone goes
     t.match(phone.facts().at(-1), { kind: 'done', payments: 1, done: 1, events: types.length, duplicates }, name)
     t.strictSame(phone.facts().slice(0, -1).filter(({ duplicate }) => !duplicate).map(({ seq, type }) => [seq, type]), inOrder(types), name)
     for (const watcher of [shop, backend]) {
-      await until(`${name}: it heard all`, () => events(watcher.facts()).length >= types.length)
+      await until(`${name}: the watcher received all events`, () => events(watcher.facts()).length >= types.length)
       t.strictSame(events(watcher.facts()), inOrder(types), name)
       await until(`${name}: ${status}`, () => watcher.facts().findLast(({ kind }) => kind === 'state')?.state.status === status)
       t.notOk(watcher.facts().some(({ kind }) => kind === 'gap'), name)
@@ -43,16 +43,16 @@ t.test('a watcher sees each event once and in order, despite what the phone goes
   }))
 })
 
-t.test('many payments at once, each in a room of its own', async (t) => {
+t.test('Many payments run at once, each in a room of its own', async (t) => {
   const { url, app } = await listen(t)
   const phones = cli(t, ['simulate', 'r', '--payments', '20', '--pause', '0', '--url', url])
   t.equal(await phones.exit, 0)
   t.match(phones.facts().at(-1), { payments: 20, done: 20, events: 120, duplicates: 0 })
   t.strictSame(new Set(phones.facts().slice(0, -1).map(({ roomId }) => roomId)), new Set(Array.from({ length: 20 }, (_, n) => `r-${n + 1}`)))
-  await until('all of them left', () => app.rooms.size === 0)
+  await until('all phones left', () => app.rooms.size === 0)
 })
 
-t.test('on a terminal it shows how far it is', async (t) => {
+t.test('On a terminal simulate shows its progress', async (t) => {
   const { url } = await listen(t)
   const { exit, stdout } = cli(t, ['simulate', 'r', '--duplicate', '--pause', '0', '--url', url], { isTTY: true, env: { NO_COLOR: '1' } })
   t.equal(await exit, 0)
@@ -65,7 +65,7 @@ t.test('on a terminal it shows how far it is', async (t) => {
   t.equal(end, '')
 })
 
-t.test('with an API key it creates its rooms and gets its tokens', async (t) => {
+t.test('With an API key simulate creates its rooms and gets its tokens', async (t) => {
   const guarded = await listen(t, { env: { API_KEYS: 'key', TOKEN_SECRET: 'a secret for tests with 32 bytes and more' } })
   const open = await listen(t)
   for (const { url } of [guarded, open]) {
@@ -81,7 +81,7 @@ t.test('with an API key it creates its rooms and gets its tokens', async (t) => 
   t.match(anonymous.stderr(), /\(INVALID_TOKEN\)/)
 })
 
-t.test('a token that cannot be minted ends it', async (t) => {
+t.test('A token that cannot be minted ends simulate', async (t) => {
   const { url, app } = await listen(t, { env: { API_KEYS: 'key', TOKEN_SECRET: 'a secret for tests with 32 bytes and more' } })
   t.intercept(app.broker, 'read', { value: async () => { throw new Error('bug') } })
   const { exit, stderr } = cli(t, ['simulate', 'r', '--url', url, '--api-key', 'key'])
@@ -89,7 +89,7 @@ t.test('a token that cannot be minted ends it', async (t) => {
   t.match(stderr(), /\(INTERNAL\)/)
 })
 
-t.test('where one payment fails the others go on, and it says how many', async (t) => {
+t.test('If one payment fails, the others go on, and the number of finished payments is printed', async (t) => {
   const { url, app } = await listen(t)
   await app.inject({ method: 'POST', url: '/api/rooms', payload: { roomId: 'r-2' } })
   await app.inject({ method: 'DELETE', url: '/api/rooms/r-2' })

@@ -6,7 +6,7 @@ import { until } from '../until.js'
 
 export interface CliOptions {
   readonly env?: Record<string, string>
-  /** Whether somebody looks at it. */
+  /** True if the output is a terminal. */
   readonly isTTY?: boolean
   readonly serve?: () => Promise<unknown>
 }
@@ -15,17 +15,17 @@ export interface Cli {
   readonly exit: Promise<number | undefined>
   readonly stdout: () => string
   readonly stderr: () => string
-  /** What was written for programs. */
+  /** Facts printed as JSON lines. */
   readonly facts: () => any[]
-  /** Waits for something on standard output. */
+  /** Waits for a match on standard output. */
   readonly says: (what: RegExp) => Promise<void>
-  /** As Ctrl-C does. */
+  /** Stops the command as Ctrl-C does. */
   readonly stop: () => void
 }
 
-/** It comes back as soon as it may. */
+/** Removes the jitter, so that the client reconnects as soon as it may. */
 const PROMPT: Partial<Environment> = { random: () => 0 }
-/** How long a slow machine may need for an answer, s, where a test does not say it. */
+/** Timeout for a slow machine, s, where a test sets none. */
 const PATIENCE = ['--timeout', '60']
 
 export function cli (t: Test, args: string[], { env = {}, isTTY = false, serve = async () => {} }: CliOptions = {}): Cli {

@@ -1,11 +1,11 @@
-// The example of a server that has the payment rooms as a plugin: its own route and socket work, and a payment goes from one device to the other.
+// The example of a server with the payment rooms as a plugin: its own route and socket work, and events go from one device to the other.
 import { once } from 'node:events'
 import t from 'tap'
 import { WebSocket } from 'ws'
 import { Peer } from '../peer.js'
 import { startExample } from './example.js'
 
-t.test('the shop begins a payment, and both devices meet in its room', async (t) => {
+t.test('The shop begins a payment, and both devices join its room', async (t) => {
   const { origin, output } = await startExample(t, 'examples/embedded/server.js', { KEY: 'k-1234', TOKEN_SECRET: 's'.repeat(32) })
   const { roomId, token, link } = await (await fetch(`${origin}/checkout`, { method: 'POST' })).json() as Record<string, string>
   const parts = new URLSearchParams(link!.split('#')[1])
@@ -25,7 +25,7 @@ t.test('the shop begins a payment, and both devices meet in its room', async (t)
   support.send('hello')
   t.equal(String((await once(support, 'message'))[0]), 'You said: hello')
 
-  t.equal((await fetch(`${origin}/payments/api/rooms`)).status, 401, 'the API asks for its key')
-  t.equal((await fetch(`${origin}/health`)).status, 404, 'outside the prefix there is nothing')
+  t.equal((await fetch(`${origin}/payments/api/rooms`)).status, 401, 'the API requires its key')
+  t.equal((await fetch(`${origin}/health`)).status, 404, 'outside the prefix there is no route')
   t.notMatch(output(), /warn|error/i)
 })

@@ -11,9 +11,9 @@ import { plainNode } from '../plain-node.js'
 import { until } from '../until.js'
 
 /**
- * Starts a program that says where it listens.
- * @param file within the project
- * @returns its origin, and what it has written so far
+ * Starts a program that prints the address on which it listens.
+ * @param file path within the project
+ * @returns its origin, and its output so far
  */
 export async function startExample (t: Test, file: string, env: Record<string, string>): Promise<{ origin: string, output: () => string }> {
   const child = spawn(...plainNode(join(ROOT, file)), { cwd: ROOT, env: { PATH: process.env.PATH, PORT: '0', ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -25,11 +25,11 @@ export async function startExample (t: Test, file: string, env: Record<string, s
     await exit
   })
   const origin = () => /http:\/\/localhost:\d+/.exec(output)?.[0]
-  await until(() => `${file} listens; it said: ${output}`, () => origin() !== undefined)
+  await until(() => `${file} listens; its output: ${output}`, () => origin() !== undefined)
   return { origin: origin()!.replace('localhost', '127.0.0.1'), output: () => output }
 }
 
-/** The client's modules as a build makes them, in a folder that goes with the test. Its address ends with a slash. */
+/** Builds the client's modules in a folder that is removed with the test, and returns its address, which ends with a slash. */
 export async function clientModules (t: Test): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'client-'))
   t.teardown(() => rmSync(folder, { recursive: true }))

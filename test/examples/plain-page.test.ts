@@ -1,4 +1,4 @@
-// The example of two plain pages: the shop creates a payment, the payer's page opens its link, and neither holds a key.
+// The example of two plain pages: the shop creates a payment, the payer's page opens its link, and neither page holds a key.
 import t from 'tap'
 import { listen } from '../build.js'
 import { needsChromium, openPage } from '../chromium.js'
@@ -7,7 +7,7 @@ import { clientModules, startExample } from './example.js'
 const KEY = 'k-1234'
 const settings = { API_KEYS: KEY, TOKEN_SECRET: 's'.repeat(32), RESULTS_FROM: 'backend' }
 
-t.test('a payment goes from the shop\'s page to the payer\'s and back', needsChromium, async (t) => {
+t.test('A payment goes from the shop\'s page to the payer\'s and back', needsChromium, async (t) => {
   const { app, port } = await listen(t, { env: settings })
   const shop = await startExample(t, 'examples/plain-page/server.js', { KEY, SERVER: `http://127.0.0.1:${port}`, CLIENT: await clientModules(t) })
   const { page, lines } = await openPage(t, `${shop.origin}/shop.html`)
@@ -33,7 +33,7 @@ t.test('a payment goes from the shop\'s page to the payer\'s and back', needsChr
   await page.getByText('succeeded').waitFor()
   t.equal(await state.innerText(), 'succeeded, confirmed')
   const { events } = (await app.inject({ url: `/api/rooms/${room}/events`, headers })).json().data
-  t.strictSame(events.map(({ type }: { type: string }) => type), ['ENTERED_SUMMARY', 'CLICKED_PROCEED', 'CLICKED_PAY', 'PAYMENT_SUCCESS'], 'the reload told nothing twice')
+  t.strictSame(events.map(({ type }: { type: string }) => type), ['ENTERED_SUMMARY', 'CLICKED_PROCEED', 'CLICKED_PAY', 'PAYMENT_SUCCESS'], 'the reload published no event twice')
   t.strictSame(lines, [])
 
   await app.inject({ method: 'DELETE', url: `/api/rooms/${room}`, headers })
@@ -41,7 +41,7 @@ t.test('a payment goes from the shop\'s page to the payer\'s and back', needsChr
   await phone.getByText('This link is over.').waitFor()
 })
 
-t.test('the backend gives out the two pages, the client and tokens, and nothing else', async (t) => {
+t.test('The backend serves the two pages, the client and tokens, and nothing else', async (t) => {
   const { port } = await listen(t, { env: settings })
   const { origin } = await startExample(t, 'examples/plain-page/server.js', { KEY, SERVER: `http://127.0.0.1:${port}`, CLIENT: await clientModules(t) })
   const ask = async (path: string, method = 'GET') => (await fetch(origin + path, { method }))
@@ -52,5 +52,5 @@ t.test('the backend gives out the two pages, the client and tokens, and nothing 
   t.match(JSON.parse(Buffer.from(payment.token!.split('.')[1]!, 'base64url').toString()), { role: 'device1', room: payment.roomId })
   t.equal((await ask(`/payments/${payment.roomId}/token`, 'POST')).status, 200)
   t.notMatch(await (await ask(`/payments/${payment.roomId}/token`, 'POST')).text(), KEY)
-  t.equal((await ask(`/payments/${'x'.repeat(22)}/token`, 'POST')).status, 404, 'no room, no token')
+  t.equal((await ask(`/payments/${'x'.repeat(22)}/token`, 'POST')).status, 404, 'a missing room gets no token')
 })

@@ -1,4 +1,4 @@
-// The example of a webhook: only the provider is believed, its result is verified, and a delivery that comes twice is told once.
+// The example of a webhook: only the provider is trusted, its result is verified, and a repeated delivery is logged once.
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { ROOT } from '../../src/root.js'
@@ -24,7 +24,7 @@ async function setUp (t: Test) {
   return { app, url, deliver, log, output }
 }
 
-t.test('a paid payment is a verified success for both devices, however often it is delivered', async (t) => {
+t.test('A paid payment is a verified success for both devices, however often it is delivered', async (t) => {
   const { url, deliver, log } = await setUp(t)
   const shop = await Peer.connect(t, url)
   await shop.join('r')
@@ -32,11 +32,11 @@ t.test('a paid payment is a verified success for both devices, however often it 
   t.match(await shop.next('PAYMENT_SUCCESS'), { seq: 1, source: 'api', id: 'evt-1', payload: { transactionId: 'tx_1', amount: 99.9, currency: 'BRL' } })
   t.equal(await deliver(PAID), 200)
   await shop.settled()
-  t.equal(shop.events.length, 1, 'it is told once')
+  t.equal(shop.events.length, 1, 'the event is sent once')
   t.match(await log(), { data: { seq: 1, state: { status: 'succeeded', outcome: { verified: true, transactionId: 'tx_1' } } } })
 })
 
-t.test('a failed payment, and a kind of webhook that it does not know', async (t) => {
+t.test('A failed payment is logged, and a webhook of an unknown type is ignored', async (t) => {
   const { deliver, log } = await setUp(t)
   t.equal(await deliver({ id: 'evt-2', type: 'payment.failed', data: { room: 'r', error: 'Card declined', code: 'DECLINED' } }), 200)
   t.match(await log(), { data: { state: { status: 'failed', outcome: { verified: true, code: 'DECLINED' } } } })
@@ -44,18 +44,18 @@ t.test('a failed payment, and a kind of webhook that it does not know', async (t
   t.match(await log(), { data: { seq: 1 } })
 })
 
-t.test('nobody else is believed', async (t) => {
+t.test('Only webhooks with the provider\'s signature are accepted', async (t) => {
   const { deliver, log } = await setUp(t)
   const now = Math.floor(Date.now() / 1000)
   t.equal(await deliver(PAID, { header: '' }), 401, 'no signature')
-  t.equal(await deliver(PAID, { header: `t=${now},v1=${'0'.repeat(64)}` }), 401, 'another one')
-  t.equal(await deliver({ ...PAID, id: 'evt-2' }, { header: `t=${now},v1=${sign(SECRET, now, JSON.stringify(PAID))}` }), 401, 'of another body')
-  t.equal(await deliver(PAID, { time: now - 400 }), 401, 'an old one')
-  t.equal(await deliver('{"id":'), 400, 'no JSON, though signed')
+  t.equal(await deliver(PAID, { header: `t=${now},v1=${'0'.repeat(64)}` }), 401, 'a wrong signature')
+  t.equal(await deliver({ ...PAID, id: 'evt-2' }, { header: `t=${now},v1=${sign(SECRET, now, JSON.stringify(PAID))}` }), 401, 'the signature of another body')
+  t.equal(await deliver(PAID, { time: now - 400 }), 401, 'an old signature')
+  t.equal(await deliver('{"id":'), 400, 'invalid JSON, though signed')
   t.match(await log(), { code: 'ROOM_NOT_FOUND' })
 })
 
-t.test('the provider is asked to deliver again where that can help, and only there', async (t) => {
+t.test('The provider is asked to deliver again only where that can help', async (t) => {
   const { app, deliver } = await setUp(t)
   const headers = { authorization: `Bearer ${KEY}` }
   await app.inject({ method: 'POST', url: '/api/rooms', headers, payload: { roomId: 'r' } })
@@ -63,5 +63,5 @@ t.test('the provider is asked to deliver again where that can help, and only the
   t.equal(await deliver(PAID), 200, 'the room is closed')
   t.equal(await deliver({ ...PAID, data: { ...PAID.data, room: 'other', transactionId: '4111 1111 1111 1111' } }), 200, 'card data is refused for good')
   await app.close()
-  t.equal(await deliver(PAID), 503, 'the server is away')
+  t.equal(await deliver(PAID), 503, 'the server is down')
 })
