@@ -1,4 +1,4 @@
-// Sends a request, over a connection or without one, and takes its answer.
+// Sends a request, over a connection or without one, and reads its answer.
 import { once } from 'node:events'
 import http from 'node:http'
 import type { FastifyInstance, InjectOptions } from 'fastify'
@@ -10,9 +10,9 @@ export interface Answer {
   readonly text: string
 }
 
-/** How long an answer may take before there is none, ms. */
+/** Time after which an answer counts as missing, ms. */
 const PATIENCE = 60_000
-/** A connection that the server closes while the next request is on its way. */
+/** Error of a connection that the server closes while the next request is on its way. */
 const CUT: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE'])
 
 export class Server {
@@ -39,11 +39,11 @@ export class Server {
 
   async #ask ({ method, target, headers, body }: Request, agent: http.Agent | false): Promise<Answer> {
     const length = 'transfer-encoding' in headers || (!body && method === 'GET') ? {} : { 'content-length': String(body?.length ?? 0) }
-    // Header lines one by one: Node.js would refuse two hosts, for one, and would add some of its own.
+    // Header lines are added separately: Node.js would refuse two hosts, for example, and would add headers of its own.
     const lines = Object.entries({ host: 'localhost', ...length, ...headers }).flatMap(([name, values]) => [values].flat().map((value) => [name, value] as const))
     const request = http.request({ port: this.port, host: '127.0.0.1', method, path: target, headers: lines.flat(), agent, timeout: PATIENCE })
     request.on('timeout', () => request.destroy(new Error('no answer')))
-    // Headers that are too large are refused before the server can know the method. So the answer to a HEAD has a body then, which is an error after the response.
+    // Too large headers are refused before the server can know the method. So the answer to a HEAD has a body then, which is an error after the response.
     request.on('error', () => { /* one before the response is thrown below */ })
     request.end(body)
     const [response] = await once(request, 'response') as [http.IncomingMessage]

@@ -1,4 +1,4 @@
-// What the document says of a request and its answer, and whether that is what came.
+// Checks an answer to a request against the OpenAPI document.
 import { ERRORS, type ErrorCode } from '../../src/errors.js'
 import { checker, type Place } from '../contracts.js'
 import type { Answer } from './answers.js'
@@ -6,14 +6,14 @@ import type { Request } from './requests.js'
 
 type Document = any
 
-/** Refusals before any operation, as the document's own description has them. */
+/** Statuses of refusals before any operation, as the document's description lists them. */
 const BEFORE = [408, 417, 431]
-/** What an address without an operation is answered with: it is not there, is malformed, or is too long; and a body comes before the address. */
+/** Statuses of an address without an operation: not found, malformed, or too long; and the body is checked before the address. */
 const NOWHERE = [400, 404, 413, 414, 415]
 const ENVELOPE: Place = ['components', 'schemas', 'ErrorResponse']
 
 export class Contract {
-  /** How often each operation gave each status: `createRoom 201`. */
+  /** Count of each status by operation: `createRoom 201`. */
   readonly met = new Map<string, number>()
   readonly #document: Document
   readonly #check: ReturnType<typeof checker>
@@ -25,7 +25,7 @@ export class Contract {
     this.#paths = Object.keys(document.paths).map((path) => ({ path, rule: new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]*')}$`) }))
   }
 
-  /** What is wrong with an answer. */
+  /** Lists the faults of an answer. */
   faults (request: Request, answer: Answer): string[] {
     const place = this.#operationAt(request)
     const operation = place && this.#document.paths[place[1]!][place[2]!]
@@ -43,13 +43,13 @@ export class Contract {
     ]
   }
 
-  /** Where the operation is that a request is for. The query does not tell, and percent-encoding is undone first. */
+  /** Finds the operation of a request. The query does not count, and percent-encoding is decoded first. */
   #operationAt ({ method, target, headers }: Request): Place | undefined {
-    // An upgrade to a WebSocket is no operation's; one to another protocol is ignored.
+    // An upgrade to a WebSocket belongs to no operation; an upgrade to another protocol is ignored.
     if (/websocket/i.test(String(headers.upgrade)) && /upgrade/.test(String(headers.connection))) return undefined
     const path = decoded(target.split(/[?#]/)[0]!)
     const found = this.#paths.find(({ rule }) => path !== undefined && rule.test(path))
-    // Where there is a GET there is a HEAD, but not of a stream.
+    // Every GET has a HEAD, except a stream.
     const key = method === 'HEAD' && !path?.endsWith('/events') ? 'get' : method.toLowerCase()
     return found && key in this.#document.paths[found.path] ? ['paths', found.path, key] : undefined
   }
@@ -75,18 +75,18 @@ export class Contract {
     })
   }
 
-  /** The document is what is taken: nothing else, and nothing less. */
+  /** Checks that the server accepts exactly the requests that the document allows. */
   #faultsOfTaking (request: Request, { status, text }: Answer, { requestBody }: Document, place: Place): string[] {
     if (request.fits && [400, 414, 415].includes(status)) {
       const { code } = parsed(text) as { code: ErrorCode }
-      // An event's own rules, which come after those of every event, are the protocol's.
+      // Rules for a single event type come after those of every event, and are the protocol's.
       return code === 'INVALID_FRAME' ? [] : [`${code}, though it is as documented`]
     }
     if (!requestBody || status >= 400) return []
-    if (!request.body?.length) return requestBody.required ? ['taken without a body'] : []
-    // As JSON is read where it is known to be UTF-8: with or without a byte order mark.
+    if (!request.body?.length) return requestBody.required ? ['accepted without a body'] : []
+    // JSON is read as UTF-8, with or without a byte order mark.
     const body = parsed(String(request.body).replace(/^\ufeff/, ''))
-    return this.#check([...place, 'requestBody', 'content', 'application/json', 'schema'], body).map((fault) => `taken, though ${fault}`)
+    return this.#check([...place, 'requestBody', 'content', 'application/json', 'schema'], body).map((fault) => `accepted, though ${fault}`)
   }
 }
 

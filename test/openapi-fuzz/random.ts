@@ -1,10 +1,10 @@
-// Choices that can be made again: the same ones for the same seed.
+// Repeatable choices: the same ones for the same seed.
 import { seeded } from '../seeded.js'
 
 export interface Random {
-  /** Whether something happens that does so with this probability, 0 to 1. */
+  /** Returns true with this probability, 0 to 1. */
   chance: (probability: number) => boolean
-  /** An integer from 0, less than this. */
+  /** Returns an integer from 0, less than this. */
   below: (bound: number) => number
   pick: <T>(choices: readonly T[]) => T
 }

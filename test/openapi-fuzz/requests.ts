@@ -1,17 +1,17 @@
-// Requests made of the document: to its operations, as they should be, nearly so, or meaning harm; and to addresses that it does not have.
+// Requests made from the document: valid, almost valid or hostile ones to its operations, and requests to addresses that it does not have.
 import { Values, BODIES, harmful } from './values.js'
 import type { Random } from './random.js'
 
 export interface Request {
   readonly method: string
-  /** The request target: path and query, as they are sent. */
+  /** Request target: path and query, unchanged. */
   readonly target: string
-  /** Several values are as many lines. */
+  /** Header values; an array is sent as several lines. */
   readonly headers: Readonly<Record<string, string | string[]>>
   readonly body: Buffer | undefined
-  /** Whether everything in it is as the document says, but for who is asking. */
+  /** True if the whole request is valid by the document, apart from its credentials. */
   readonly fits: boolean
-  /** Over a real connection, or put into the server without one. */
+  /** Transport: over a real connection, or injected into the server without one. */
   readonly over: 'socket' | 'inject'
 }
 
@@ -33,7 +33,7 @@ const QUERIES = [
 const CONTENT_TYPES = [
   'text/plain', 'application/xml', '', 'application/jsonx', 'application/json, text/plain', 'multipart/form-data; boundary=x', 'application/x-www-form-urlencoded', '*/*', 'application/vnd.api+json', '__proto__', 'json', ';'
 ]
-/** Still JSON. */
+/** Variants that are still JSON. */
 const JSON_TYPES = ['application/json', 'application/json', 'application/json; charset=utf-8', 'APPLICATION/JSON', 'application/json;charset=utf-16']
 const STREAM = 'text/event-stream'
 const ACCEPTS = ['*/*', 'application/json', 'text/html', '', 'image/png;q=0.1', 'text/event-stream;q=0', `${'a/b,'.repeat(500)}c/d`, 'text/event-streams', '\xff']
@@ -45,7 +45,7 @@ const EXTRA: ReadonlyArray<Readonly<Record<string, string | string[]>>> = [
   { 'idempotency-key': '' }, { 'idempotency-key': 'x'.repeat(255) }, { 'idempotency-key': 'x'.repeat(256) }, { 'idempotency-key': '\xe9\xff' }, { 'idempotency-key': '4111 1111 1111 1111' }, { 'accept-encoding': 'gzip;q=x' },
   { cookie: 'a=b; '.repeat(300) }, { te: 'trailers' }, { 'x-request-id': '\t' }
 ]
-/** Such as only a connection can carry. */
+/** Headers that only a connection can carry. */
 const RAW_EXTRA: typeof EXTRA = [
   { 'idempotency-key': ['a', 'b'] }, { 'last-event-id': ['a:1', 'b:2'] }, { authorization: ['Bearer key', 'Bearer other'] }, { accept: ['application/json', 'text/html'] }, { 'content-type': ['application/json', 'text/plain'] },
   { host: ['a', 'b'] }, { host: [] }, { expect: 'miracles' }, { expect: '100-continue' }, { 'transfer-encoding': 'chunked' }, { many: Array(120).fill('x') }, { big: 'x'.repeat(17_000) }, { connection: 'close' }, { connection: 'upgrade, keep-alive' }
@@ -59,10 +59,10 @@ export class Requests {
   readonly #random: Random
   readonly #credentials: readonly string[]
 
-  /** @param credentials values of `Authorization` that mean something to the server */
+  /** @param credentials values of `Authorization` that the server accepts */
   constructor (document: { readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>> }, random: Random, credentials: readonly string[]) {
     this.#operations = Object.entries(document.paths).flatMap(([path, item]) => Object.entries(item).flatMap(([method, operation]) => {
-      // What needs a room comes more often, and its end less, or most rooms would be closed.
+      // Operations on a room come more often, and closing a room less, or most rooms would be closed.
       const weight = method === 'delete' || !path.startsWith('/api/') ? 1 : 4
       return Array<{ path: string, method: string, operation: Operation }>(weight).fill({ path, method: method.toUpperCase(), operation })
     }))
@@ -75,7 +75,7 @@ export class Requests {
     const { chance, pick } = this.#random
     if (chance(0.06)) return this.#elsewhere()
     const { path, method, operation } = pick(this.#operations)
-    // One part is off, or each of them may be.
+    // Either one part is invalid, or each of them may be.
     const parts = ['path', 'query', 'headers', 'body', 'type', 'accept', 'method', 'extra']
     const off = chance(0.4) ? [] : chance(0.7) ? [pick(parts)] : parts.filter(() => chance(0.4))
     const isOff = (part: string) => off.includes(part)
@@ -103,10 +103,10 @@ export class Requests {
     return this.#sent({ method: pick(METHODS), target: pick(PATHS), headers, body, fits: false })
   }
 
-  /** Says how it goes to the server. A stream does not end, which only a connection can make it do. */
+  /** Chooses the transport. A stream does not end, so it needs a connection that can be closed. */
   #sent (request: Omit<Request, 'over'>): Request {
     const { chance, pick } = this.#random
-    // Without a connection, segments of dots would be taken out of the address on the way.
+    // Without a connection, segments of dots would be removed from the address on the way.
     const over = request.headers.accept === STREAM || /\/(?:\.|%2e){1,2}(?:[/?]|$)/i.test(request.target) || chance(0.25) ? 'socket' : 'inject'
     if (request.fits) return { ...request, over }
     if (over === 'socket') return { ...request, over, headers: { ...request.headers, ...(chance(0.25) && pick(RAW_EXTRA)) } }
@@ -124,7 +124,7 @@ export class Requests {
     return Object.fromEntries(chosen.map(({ name, schema }) => [name, String(this.#values.fitting(schema, name))]))
   }
 
-  /** As UTF-8, a character for a byte. */
+  /** Encodes a text as UTF-8, one character for each byte. */
   #headers (parameters: readonly Operation[]): Record<string, string> {
     return Object.fromEntries(Object.entries(this.#fitting(parameters)).map(([name, value]) => [name, Buffer.from(value).toString('latin1')]))
   }

@@ -1,13 +1,13 @@
-// Values for a schema of the document: such as fit it, such as nearly do, and such as mean harm.
+// Values for a schema of the document: valid, almost valid, and hostile ones.
 import type { Random } from './random.js'
 
-/** A schema as it is in the document. */
+/** Schema as it is in the document. */
 type Schema = any
 
-/** Few, so that the requests of one run meet in the same rooms. */
+/** Few names, so that the requests of one run meet in the same rooms. */
 export const ROOMS = ['r0', 'r1', 'r2', 'payment_123', 'a~b:c.d-e']
 const TEXTS = ['a', 'id-1', 'id-2', '7', 'Z.9', 'x y', 'PAID', 'é€', '日本', '👍🏽', 'm'.repeat(64), 'l'.repeat(300)]
-/** What payment events carry, and other keys beside it, each as it should be. */
+/** Keys of payment events, and other keys besides, each with a valid value. */
 const PAYLOADS = [
   {}, { deviceId: 'phone' }, { method: 'pix' }, { fields: ['name', 'email'] }, { amount: 99.9, currency: 'BRL', transactionId: 'tx_1' }, { error: 'declined', code: 'E1' }, { extra: { deep: [1, null, 'é'] } }
 ]
@@ -19,7 +19,7 @@ const HARMFUL: readonly unknown[] = [
   JSON.parse('{"__proto__":{"admin":true}}'), { constructor: { prototype: {} } }, { toString: 1, valueOf: null, length: -1 }, { cvv: '123' }, { toJSON: 'x' }
 ]
 
-/** Texts that are no JSON, or none that an API would hope for. */
+/** Texts that are not JSON, or that an API does not expect. */
 export const BODIES: readonly Buffer[] = [
   '{', '', ' ', 'null', '[]', '"x"', '5', 'true', '1e999', '{"ttlSeconds":1e999}', '{"__proto__":{"x":1}}', '{"a":1,"a":2}', '{"\\u005f_proto__":1}', '['.repeat(9000), '{"a":'.repeat(2000), '\ufeff{}', '{"a":"\0"}',
   '{}{}', "{'a':1}", '{"a":NaN}', 'x'.repeat(17_000), `{"message":"${'x'.repeat(17_000)}"}`, 'eventType=PAID&message=m', '<?xml version="1.0"?><a/>'
@@ -38,7 +38,7 @@ export class Values {
     return schema.$ref ? schema.$ref.slice(2).split('/').reduce((place: Schema, key: string) => place[key], this.#document) : schema
   }
 
-  /** A value that fits. */
+  /** Makes a valid value. */
   fitting (given: Schema, name = ''): unknown {
     const schema = this.resolve(given)
     const { pick, below, chance } = this.random
@@ -64,12 +64,12 @@ export class Values {
   #text ({ minLength = 0, maxLength = Infinity, pattern = '', examples = [] }: Schema): string {
     const rule = new RegExp(pattern, 'u')
     const fits = (text: string) => [...text].length >= minLength && text.length <= maxLength && rule.test(text)
-    // Those of one length are the ones at its bound.
+    // A text of exactly this length tests the bound.
     const bounds = [minLength, maxLength].filter((length) => length > 0 && length < 5000).map((length) => '7'.repeat(length))
     return this.random.pick([...examples, ...examples, ...TEXTS, ...bounds].filter(fits))
   }
 
-  /** A value that fits but for one place in it, where it may not. */
+  /** Makes a value that is invalid in one place. */
   near (schema: Schema): unknown {
     const { pick, chance } = this.random
     const value = this.fitting(schema)
@@ -81,7 +81,7 @@ export class Values {
     return { ...rest, [key]: chance(0.4) ? this.#beyond(properties[key]) : harmful(this.random) }
   }
 
-  /** Just past a bound of the schema, where it has one. */
+  /** Makes a value just past a bound of the schema, where it has one. */
   #beyond (schema: Schema = {}): unknown {
     const { minimum, maximum, maxLength, enum: choices } = this.resolve(schema)
     const past: unknown[] = [...(minimum === undefined ? [] : [minimum - 1, minimum + 0.5]), ...(maximum === undefined ? [] : [maximum + 1]), ...(maxLength === undefined ? [] : ['7'.repeat(maxLength + 1)])]
