@@ -1,17 +1,17 @@
-// How publishers were answered while a fault lasted, and how soon afterwards they got on. Read from the journal.
+// Answers to publishers during a fault, and the time until the next acknowledgement after it. Read from the journal.
 import type { Line } from './journal.js'
 
-/** A promise of the server, and what a busy machine may add to it, ms. */
+/** Deadline that the server promises, with an allowance for a busy machine, ms. */
 export const ANSWERED = 2_000 + 1_000
 
 export interface Answers {
-  /** What was sent meanwhile and got an answer of any kind. */
+  /** Events sent during the span that got an answer of any kind. */
   readonly answered: number
-  /** The longest that a publisher waited for one, ms. */
+  /** Longest wait of a publisher for an answer, ms. */
   readonly slowest: number
-  /** Acknowledgements that came meanwhile. */
+  /** Acknowledgements during the span. */
   readonly acknowledged: number
-  /** How long afterwards the last of the publishers concerned had its next acknowledgement, ms. */
+  /** Time after the span until the last affected publisher had its next acknowledgement, ms. */
   readonly backAfter: number
 }
 
@@ -20,7 +20,7 @@ export interface Answers {
  * @param to ms since the epoch
  */
 export function answersBetween (lines: readonly Line[], from: number, to: number): Answers {
-  /** Publisher and id → when it was sent. */
+  /** Publisher and id → time of sending. */
   const waiting = new Map<string, number>()
   const concerned = new Set<string>()
   const back = new Map<string, number>()
@@ -40,7 +40,7 @@ export function answersBetween (lines: readonly Line[], from: number, to: number
       if (line.what === 'acked' && line.at >= from && line.at <= to) acknowledged++
       if (line.what === 'acked' && line.at > to && !back.has(line.by)) back.set(line.by, line.at - to)
     } else if (line.what === 'closed') {
-      // The socket is gone, and the question with it.
+      // The socket is closed, so the pending events get no answer on it.
       for (const key of waiting.keys()) if (key.startsWith(`${line.by} `)) waiting.delete(key)
     }
   }

@@ -1,18 +1,18 @@
-// A backend beside the load of a fault test: publishes over REST with keys and tokens that must not be logged. What comes of it is not looked at.
+// A backend beside the load of a fault test: it publishes over REST with keys and tokens that must not be logged. Its answers are not checked.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { API_KEY, publishRequest, WRONG_TOKEN } from '../../log-marks.js'
 import type { Node } from './cluster.js'
 
-/** Between two calls, ms. */
+/** Pause between two calls, ms. */
 const PAUSE = 100
-/** A node that stands still is given up after so long, ms. */
+/** Timeout of a call to a node that hangs, ms. */
 const PATIENCE = 2_000
 
 export class Backend {
   readonly #end = new AbortController()
   readonly #calls: Promise<unknown>
 
-  /** @param room that only it publishes into */
+  /** @param room a room that only this backend publishes into */
   constructor (nodes: readonly Node[], room: string) {
     this.#calls = Promise.all(nodes.map(({ port }) => this.#call(`http://127.0.0.1:${port}/api/rooms/backend-${room}/events`)))
   }
@@ -25,7 +25,7 @@ export class Backend {
   async #call (url: string): Promise<void> {
     for (let n = 0; !this.#end.signal.aborted; n++) {
       const request = publishRequest(n % 4 === 0 ? WRONG_TOKEN : API_KEY)
-      // One connection each: none may be left when descriptors are counted.
+      // Each call has a connection of its own: none may be left when descriptors are counted.
       const headers = { ...request.headers, connection: 'close' }
       await fetch(url, { ...request, headers, signal: AbortSignal.timeout(PATIENCE) }).then(async (response) => response.text()).catch(() => { /* it was broken */ })
       await sleep(PAUSE, undefined, { signal: this.#end.signal }).catch(() => { /* it is over */ })

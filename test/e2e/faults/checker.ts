@@ -1,4 +1,4 @@
-// The offline checker: reads a journal and says where the server broke a promise (I1–I4 and I6 of the invariants; I5 is looked up at the nodes).
+// The offline checker: it reads a journal and lists the promises that the server broke (I1–I4 and I6 of the invariants; I5 is checked at the nodes).
 import type { Line } from './journal.js'
 
 export interface Figures {
@@ -7,35 +7,35 @@ export interface Figures {
   acknowledged: number
   /** Events that arrived at watchers. */
   delivered: number
-  /** Of those, the ones that a catch-up brought after a reconnect. */
+  /** Part of these that a catch-up brought after a reconnect. */
   recovered: number
-  /** How often a watcher was told `recovered: false`, other than at its first join. */
+  /** Replies with `recovered: false` to a watcher, other than at its first join. */
   declared: number
-  /** Acknowledged events that some watcher never saw, though it was there before, all of them declared lost. */
+  /** Acknowledged events that some watcher never received, though it had joined before, all of them declared lost. */
   lost: number
-  /** Acknowledged events that whoever came afterwards found no more, since they were trimmed or forgotten. */
+  /** Acknowledged events that later members could not read any more, since they were trimmed or lost. */
   forgotten: number
-  /** How often a sent event was answered `UNAVAILABLE`. */
+  /** Answers `UNAVAILABLE` to a sent event. */
   unavailable: number
-  /** Sockets closed, by code. */
+  /** Number of closed sockets, by code. */
   closed: Record<number, number>
 }
 
 export interface Verdict { readonly violations: string[], readonly figures: Figures }
 
-/** Codes with which a socket may close while things break: no close frame at all, a restart, a lost position. */
+/** Codes with which a socket may close during a fault: no close frame at all, a restart, a lost position. */
 const EXPECTED_CLOSES = new Set([1006, 1012, 4002])
 
 type Joined = Extract<Line, { what: 'joined' }>
 
-/** A watcher as its lines describe it. */
+/** A watcher, as the lines of the journal describe it. */
 class Watcher {
   readonly seen = new Set<string>()
-  /** Joins that started it somewhere else than where it was: its first one, and each with `recovered: false`. */
+  /** Joins that started the watcher at another position than its own: its first one, and each with `recovered: false`. */
   readonly fresh: Array<{ index: number, epoch: string, from: number, isFirst: boolean }> = []
   epoch = ''
   next = 0
-  /** It came back, and what it missed follows. */
+  /** True after a rejoin, while the missed events arrive. */
   isBack = false
 
   constructor (readonly name: string, readonly room: string) {}
@@ -43,7 +43,7 @@ class Watcher {
 
 /**
  * Looks for broken promises. The lines must be in the order in which they were written.
- * @param closes codes with which a socket may close, beside those of any fault
+ * @param closes codes with which a socket may close, in addition to those of any fault
  */
 export function check (lines: readonly Line[], closes: readonly number[] = []): Verdict {
   const violations: string[] = []
@@ -53,9 +53,9 @@ export function check (lines: readonly Line[], closes: readonly number[] = []): 
   const sent = new Map<string, number>()
   const acked = new Map<string, Extract<Line, { what: 'acked' }>>()
   const watchers = new Map<string, Watcher>()
-  /** Room, epoch and seq → what is there. */
+  /** Room, epoch and seq → the event at this position. */
   const places = new Map<string, { id: string, digest?: string }>()
-  /** Room, epoch and id → where it is. */
+  /** Room, epoch and id → the event's position. */
   const numbers = new Map<string, number>()
   const results = new Map<string, { id: string, transactionId: string }>()
   const lastJoin = new Map<string, Joined>()
@@ -128,7 +128,7 @@ export function check (lines: readonly Line[], closes: readonly number[] = []): 
         seen(line)
         break
       case 'behind':
-        broken('I4', `${line.by} stayed at ${line.seq} (${line.epoch}) where the log of ${line.room} ends at ${line.log.seq} (${line.log.epoch}), and nothing said so`)
+        broken('I4', `${line.by} stayed at ${line.seq} (${line.epoch}) where the log of ${line.room} ends at ${line.log.seq} (${line.log.epoch}), and no loss was declared`)
     }
   }
 
@@ -137,10 +137,10 @@ export function check (lines: readonly Line[], closes: readonly number[] = []): 
   for (const watcher of watchers.values()) {
     for (const [key, { room, id, epoch, seq }] of acked) {
       if (room !== watcher.room || watcher.seen.has(id)) continue
-      // Declared: after it was sent, the watcher began anew in another epoch, or behind its place.
+      // Declared means: after the event was sent, the watcher began anew in another epoch, or behind the event's position.
       const start = watcher.fresh.findLast(({ index, epoch: begun, from }) => index > sent.get(key)! && (begun !== epoch || seq <= from))
       if (start) (start.isFirst ? forgotten : lost).add(key)
-      else broken('I1', `${watcher.name} never saw ${id}, acknowledged as ${seq} of ${room} (${epoch}), and nothing said so`)
+      else broken('I1', `${watcher.name} never saw ${id}, acknowledged as ${seq} of ${room} (${epoch}), and no loss was declared`)
     }
   }
   for (const [room, { id, transactionId }] of results) {

@@ -1,4 +1,4 @@
-// Faults of clients and of their ways to a node that has its rooms in its own memory: whoever is in trouble costs the others nothing.
+// Faults of clients and of their connections to a node that has its rooms in its own memory: one client's trouble does not affect the others.
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { Peer } from '../../peer.js'
@@ -12,25 +12,25 @@ import { play } from './scenario.js'
 const LOG_SIZE = 100
 const HEARTBEAT = { HEARTBEAT_SECONDS: '1', HEARTBEAT_TIMEOUT_SECONDS: '1' }
 
-/** How long the load runs before a fault and after it, ms. */
+/** Duration of the load before a fault and after it, ms. */
 const pace = 500
 
-t.test('faults of clients', { skip: withoutProc, jobs: 2 }, async (t) => {
-  t.test('one that does not read', { buffered: true }, async (t) => {
+t.test('Faults of clients', { skip: withoutProc, jobs: 2 }, async (t) => {
+  t.test('A watcher that does not read is closed with 4001 and does not slow the others down', { buffered: true }, async (t) => {
     const nodes = await startNode(t, { ROOM_LOG_SIZE: '2000' })
     const { node } = nodes
-    // Loopback itself swallows some megabytes before the server notices; each event carries about 14 KB. The proxy would swallow everything.
+    // Loopback itself buffers some megabytes before the server notices; each event carries about 14 KB. The proxy would buffer everything.
     const padding = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`p${i}`, 'x'.repeat(2000)]))
     const outcome = await play(nodes, { name: 'slow', seed: SEED, pace, rooms: 2, rate: 20, closes: [4001] }, async ({ load, journal }) => {
       const slow = load.watch('slow', 0, [`ws://127.0.0.1:${node.port}`])
-      await until('it has joined', () => slow.joins === 1)
+      await until('the slow watcher has joined', () => slow.joins === 1)
       journal.mark('everyone reads')
       await Promise.all([load.burst(0, 200, padding), load.burst(1, 200, padding)])
       journal.mark('one does not read')
       slow.pause()
       await Promise.all([load.burst(0, 700, padding), load.burst(1, 700, padding)])
       journal.mark('over')
-      await until('it is cut', () => node.output.includes('"closedWith":4001'))
+      await until('the slow watcher is cut', () => node.output.includes('"closedWith":4001'))
       slow.resume()
     })
     judge(t, outcome)
@@ -40,18 +40,18 @@ t.test('faults of clients', { skip: withoutProc, jobs: 2 }, async (t) => {
     const meanwhile = median(latencies(lines, `shop ${room}`, 'one does not read', 'over'))
     const elsewhere = median(latencies(lines, `shop ${otherRoom}`, 'one does not read', 'over'))
     t.comment(`median latency of another watcher ${before} ms before, ${meanwhile} ms meanwhile, in another room ${elsewhere} ms; the node had ${node.peakMemory} MiB at the most`)
-    t.equal(Object.values(closed).reduce((sum, times) => sum + times, 0), 1, 'only the slow one is sent away')
-    t.ok(meanwhile <= 3 * elsewhere, 'nobody beside it notices')
-    t.ok(meanwhile <= 10 * before, 'nor does the process')
+    t.equal(Object.values(closed).reduce((sum, times) => sum + times, 0), 1, 'only the slow watcher is closed')
+    t.ok(meanwhile <= 3 * elsewhere, 'other watchers in the room are not slowed down')
+    t.ok(meanwhile <= 10 * before, 'the process is not slowed down')
     const [back] = lines.filter((line) => line.what === 'joined' && line.by.startsWith('slow') && line.asked.seq > 0)
-    t.match(back, { recovered: true }, 'it catches up')
+    t.match(back, { recovered: true }, 'the watcher catches up')
   })
 
-  t.test('one whose network went silent', { buffered: true }, async (t) => {
+  t.test('Clients whose network goes silent catch up afterwards', { buffered: true }, async (t) => {
     const nodes = await startNode(t, HEARTBEAT)
     const { node } = nodes
 
-    t.test('it is given up, the others are told, and it catches up when it is back', async (t) => {
+    t.test('A silent client is closed, the others get its DEVICE_LEFT, and it catches up when it is back', async (t) => {
       const shop = await Peer.connect(t, `ws://127.0.0.1:${node.port}`)
       shop.send('JOIN_ROOM', { roomId: 'r', deviceId: 'shop', presence: true })
       await shop.next('ROOM_JOINED')
@@ -66,10 +66,10 @@ t.test('faults of clients', { skip: withoutProc, jobs: 2 }, async (t) => {
       const took = Date.now() - since
       shop.send('CLICKED_PAY', { roomId: 'r' }, '2')
       await shop.next('ACK')
-      await until('the server says why', () => node.output.includes('"closedWith":4003'))
-      t.equal((await node.figures()).totalConnections, 1, 'no ghost')
+      await until('the server logs the reason', () => node.output.includes('"closedWith":4003'))
+      t.equal((await node.figures()).totalConnections, 1, 'no ghost session is left')
       t.comment(`gone for the others after ${took} ms`)
-      // A ping within a second, a second for its pong, a second of grace; and what a busy machine adds.
+      // Bound: a ping within a second, a second for its pong, a second of grace; and an allowance for a busy machine.
       t.ok(took <= 3_000 + 2_000, `within heartbeat, timeout and grace (${took} ms)`)
       node.proxy.cut()
       node.proxy.release()
@@ -84,34 +84,34 @@ t.test('faults of clients', { skip: withoutProc, jobs: 2 }, async (t) => {
     })
 
     for (const [fault, how] of [[partition, 'and everything arrives late'], [partitionAndCut, 'and their connections break']] as const) {
-      t.test(`all of them for 4 s, ${how}`, async (t) => {
+      t.test(`All clients are silent for 4 s, ${how}`, async (t) => {
         const outcome = await play(nodes, { name: fault.name, seed: SEED, pace, closes: [4003] }, (stage) => fault(nodes, stage, node))
         judge(t, outcome)
       })
     }
   })
 
-  t.test('sent again, outrun', { buffered: true }, async (t) => {
+  t.test('Publishes cut before their answer, and a burst larger than the log', { buffered: true }, async (t) => {
     const nodes = await startNode(t, { ROOM_LOG_SIZE: String(LOG_SIZE) })
     const { node } = nodes
 
-    t.test('publishes that are cut before their answer, and retried', async (t) => {
+    t.test('Publishes that are cut before their answer are retried, and logged once', async (t) => {
       const outcome = await play(nodes, { name: 'cut', seed: SEED, pace }, (stage) => cutAnswers(nodes, stage, node))
       judge(t, outcome)
       const known = outcome.lines.filter((line) => line.what === 'acked' && line.duplicate).length
       t.ok(known > 1, `${known} of them were in the log already, and are there once`)
     })
 
-    t.test('a burst larger than the log while a watcher is away', async (t) => {
+    t.test('The loss is declared to a watcher that misses a burst larger than the log', async (t) => {
       const outcome = await play(nodes, { name: 'burst', seed: SEED, pace, rooms: 6, rate: 30 }, (stage) => outrunLog(LOG_SIZE + 50)(nodes, stage, node))
       judge(t, outcome, { mayLose: true })
-      t.equal(outcome.figures.declared, 1, 'to the one that was away')
+      t.equal(outcome.figures.declared, 1, 'the loss is declared to the absent watcher')
       t.ok(outcome.figures.lost >= 50)
-      t.ok(outcome.lines.some((line) => line.what === 'joined' && !line.recovered && line.replayed === LOG_SIZE), 'all that is left follows')
+      t.ok(outcome.lines.some((line) => line.what === 'joined' && !line.recovered && line.replayed === LOG_SIZE), 'the rest of the log follows')
     })
   })
 
-  t.test('1,000 joins during a burst, half of them into one room', { buffered: true }, async (t) => {
+  t.test('1,000 joins during a burst, half of them into one room, all get a consistent position', { buffered: true }, async (t) => {
     const nodes = await startNode(t, { MAX_ROOM_MEMBERS: '2000', ROOM_LOG_SIZE: '1000' })
     const { node } = nodes
     const [joins, rooms] = [1_000, 6]
@@ -120,7 +120,7 @@ t.test('faults of clients', { skip: withoutProc, jobs: 2 }, async (t) => {
       const begin = Date.now()
       const newcomers = Array.from({ length: joins }, (_, i) => load.watch(`newcomer ${i}`, i % 2 === 0 ? 0 : i % rooms, [`ws://127.0.0.1:${node.port}`]))
       let left = 80
-      await until('everyone is in', async () => {
+      await until('every newcomer joined', async () => {
         if (left > 0) load.publishOnce()
         left--
         await sleep(10)
@@ -131,12 +131,12 @@ t.test('faults of clients', { skip: withoutProc, jobs: 2 }, async (t) => {
     judge(t, outcome)
     const places = new Set(outcome.lines.flatMap((line) => line.what === 'joined' && line.by.startsWith('newcomer') ? [line.seq] : []))
     t.comment(`${joins} joins in ${took} ms, at ${places.size} places between ${Math.min(...places)} and ${Math.max(...places)}; the node had ${node.peakMemory} MiB at the most`)
-    t.ok(places.size > 3, 'they came while events did')
+    t.ok(places.size > 3, 'the joins came between the events')
     t.strictSame(outcome.figures.closed, {})
   })
 })
 
-/** How long events took from their sending to a watcher, between two marks, ms. */
+/** Latencies of events from sending to a watcher, between two marks, ms. */
 function latencies (lines: readonly Line[], watcher: string, from: string, to: string): number[] {
   const mark = (name: string) => lines.findIndex((line) => line.what === 'mark' && line.name === name)
   const sent = new Map<string, number>()

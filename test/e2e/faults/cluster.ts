@@ -1,4 +1,4 @@
-// The nodes of fault tests: two and their Redis, each on a way of its own to it, or one alone, and clients on a way of theirs.
+// The nodes of fault tests: two and their Redis, each with a connection of its own to it, or a single one, and clients behind a proxy of theirs.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import http from 'node:http'
 import type { Test } from 'tap'
@@ -8,29 +8,29 @@ import { until } from '../../until.js'
 import { startProcess, type ProcessOptions, type ServerProcess } from '../../server-process.js'
 import { Proxy } from './proxy.js'
 
-/** What is needed of a test, so that the soak can do without one. */
+/** Part of a test that is used here, so that the soak can do without one. */
 export type Scope = Pick<Test, 'testdir' | 'teardown'>
 
-/** For the options of a test that looks into processes: why it cannot run here, or false. */
+/** Value of `skip` for tests that read /proc: the reason why they cannot run here, or false. */
 export const withoutProc: string | false = existsSync('/proc/self/fd') ? false : 'no /proc on this machine'
 
-/** How long a process or Redis may take for what it does by itself, ms; it is a promise of the server that it is back by then. */
+/** Time within which a process or Redis recovers by itself, ms; the server promises to be back by then. */
 export const RECOVERY = 15_000
 
-/** Sentences that only a bug puts into the log. */
+/** Log messages that only a bug causes. */
 const BUGS = /"(broker failed|session failed|frame failed|room could not be kept up to date|broker could not do what is due|server failed, stopping)"/
 
 /** One server process. */
 export class Node {
-  /** File descriptors that it had when it was ready and idle. */
+  /** Number of its file descriptors when it was ready and idle. */
   baseline = 0
   #process: ServerProcess | undefined
-  /** What it logged in its earlier lives. */
+  /** Log of its earlier processes. */
   #past = ''
 
   /**
-   * @param proxy the way that can be broken: to Redis, or from its clients
-   * @param entrance where its clients connect
+   * @param proxy the connection that can be broken: to Redis, or from its clients
+   * @param entrance port to which its clients connect
    */
   constructor (
     readonly name: string, readonly port: number, readonly proxy: Proxy, readonly env: Record<string, string>,
@@ -40,9 +40,9 @@ export class Node {
   get url (): string { return `ws://127.0.0.1:${this.entrance}` }
   get pid (): number { return this.#process!.child.pid! }
   get isAlive (): boolean { return this.#process?.child.exitCode === null && this.#process.child.signalCode === null }
-  /** What it logged, over all its lives. */
+  /** Log of all its processes. */
   get output (): string { return this.#past + (this.#process?.output() ?? '') }
-  /** Lines of the log that tell of a bug. */
+  /** Lines of the log that report a bug. */
   get bugs (): string[] { return this.output.split('\n').filter((line) => BUGS.test(line)) }
 
   /** Lines of the log with a payload, a key or a secret of the load in them. */
@@ -54,7 +54,7 @@ export class Node {
     this.#process = startProcess({
       NODE_ENV: 'production',
       PORT: String(this.port),
-      // All that it can say, so that it is seen to keep the payloads to itself.
+      // Every level is logged, so that the test sees that no payload is.
       LOG_LEVEL: 'trace',
       API_KEYS: API_KEY,
       PRESENCE_GRACE_SECONDS: '1',
@@ -64,7 +64,7 @@ export class Node {
       MESSAGES_PER_SECOND: '0',
       ...this.env
     }, this.options)
-    await until(() => `${this.name} listens; it said: ${this.output}`, async () => await this.status('/health') === 200, 60_000)
+    await until(() => `${this.name} listens; its output: ${this.output}`, async () => await this.status('/health') === 200, 60_000)
   }
 
   /** Starts the process and waits until it is ready for traffic. */
@@ -74,12 +74,12 @@ export class Node {
     this.baseline = this.descriptors
   }
 
-  /** @returns how long it took until /ready said so, ms */
+  /** @returns the time until /ready answered 200, ms */
   async ready (): Promise<number> { return until(`${this.name} is ready`, async () => await this.status('/ready') === 200, RECOVERY) }
 
   signal (signal: NodeJS.Signals): void { this.#process?.child.kill(signal) }
 
-  /** Whoever read its standard output is gone. */
+  /** Closes the reading end of its standard output. */
   closeOutput (): void { this.#process?.child.stdout?.destroy() }
 
   /** @returns its exit code, null where the signal ended it */
@@ -88,7 +88,7 @@ export class Node {
     return await this.#process?.exit ?? null
   }
 
-  /** @returns the status of the answer, or 0 where there is none */
+  /** @returns the status of the answer, or 0 if there is none */
   async status (path: string): Promise<number> { return (await get(this.port, path)).status }
 
   async figures (): Promise<{ totalConnections: number, totalRooms: number }> {
@@ -98,11 +98,11 @@ export class Node {
   get descriptors (): number { return readdirSync(`/proc/${this.pid}/fd`).length }
   /** Resident memory, MiB. */
   get memory (): number { return this.#memory('VmRSS') }
-  /** The most resident memory that it ever had, MiB. */
+  /** Highest resident memory so far, MiB. */
   get peakMemory (): number { return this.#memory('VmHWM') }
   /** CPU time so far, ms. */
   get cpu (): number {
-    // After the name, which may hold anything: the 12th and 13th field, in hundredths of a second (proc(5)).
+    // Fields are counted after the name, which may hold anything: the 12th and 13th, in hundredths of a second (proc(5)).
     const fields = readFileSync(`/proc/${this.pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
     return (Number(fields[11]) + Number(fields[12])) * 10
   }
@@ -118,7 +118,7 @@ export interface Nodes {
 export interface Cluster extends Nodes {
   readonly redis: RedisServer
   readonly nodes: readonly [Node, Node]
-  /** Another Redis, which ends with the test. */
+  /** Starts another Redis, which ends with the test. */
   startRedis: (args: string[]) => Promise<RedisServer>
 }
 
@@ -143,7 +143,7 @@ export async function prepare (scope: Scope, redisArgs: string[] = [], env: Reco
   return { dir, redis, nodes: nodes as [Node, Node], startRedis: start }
 }
 
-/** The same, with both nodes ready. */
+/** Starts Redis and two nodes, and waits until both are ready. */
 export async function startNodes (scope: Scope, redisArgs?: string[], env?: Record<string, string>): Promise<Cluster> {
   const cluster = await prepare(scope, redisArgs, env)
   await Promise.all(cluster.nodes.map((node) => node.start()))
@@ -151,7 +151,7 @@ export async function startNodes (scope: Scope, redisArgs?: string[], env?: Reco
 }
 
 /**
- * Starts one node that has its rooms in its own memory, and whose clients come through its proxy.
+ * Starts one node that has its rooms in its own memory, and whose clients connect through its proxy.
  * @param env further settings of the node
  */
 export async function startNode (scope: Scope, env: Record<string, string> = {}, options: ProcessOptions = {}): Promise<Nodes & { readonly node: Node }> {

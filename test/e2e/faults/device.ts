@@ -1,4 +1,4 @@
-// One device of the load: a raw socket that comes back by itself, on another node where its own does not answer.
+// One device of the load: a raw socket that reconnects by itself, to another node if its own does not answer.
 import { createHash } from 'node:crypto'
 import { WebSocket } from 'ws'
 import type { Journal } from './journal.js'
@@ -19,7 +19,7 @@ export interface DeviceOptions {
   readonly urls: readonly string[]
   readonly home: number
   readonly journal: Journal
-  /** 0 ≤ x < 1, from the seed. */
+  /** Random number 0 ≤ x < 1, from the seed. */
   readonly random: () => number
 }
 
@@ -37,10 +37,10 @@ export abstract class Device {
   get room (): string { return this.#options.room }
   protected get journal (): Journal { return this.#options.journal }
 
-  /** How long its connection has lasted, ms; negative where it has none. */
+  /** Age of its connection, ms; negative if it has none. */
   get steadyFor (): number { return Date.now() - this.#steadySince }
 
-  /** The server has greeted a new connection. */
+  /** Runs when the server has greeted a new connection. */
   protected abstract opened (): void
   protected abstract heard (frame: Frame, digest: string): void
 
@@ -61,7 +61,7 @@ export abstract class Device {
         this.heard(frame, createHash('sha1').update(data).digest('base64url').slice(0, 12))
       }
     })
-    socket.on('error', () => { /* the close that follows says it */ })
+    socket.on('error', () => { /* the close that follows is handled */ })
     socket.on('close', (code) => {
       if (socket !== this.#socket || this.#stopped) return
       this.#socket = undefined
@@ -72,21 +72,21 @@ export abstract class Device {
     })
   }
 
-  /** @returns whether there was a socket to send it on */
+  /** @returns false if there was no socket to send it on */
   send (frame: object): boolean {
     if (this.#socket?.readyState !== WebSocket.OPEN) return false
     this.#socket.send(JSON.stringify(frame))
     return true
   }
 
-  /** Goes away, and stays away until it is told to connect. No line in the journal: it is our own wish. */
+  /** Closes its socket, and stays away until `connect`. The journal gets no line, since the test wants it. */
   leave (): void {
     const socket = this.#socket
     this.#socket = undefined
     socket?.close()
   }
 
-  /** Does not read any more what arrives. */
+  /** Stops reading incoming data. */
   pause (): void { this.#socket?.pause() }
 
   resume (): void { this.#socket?.resume() }
@@ -97,7 +97,7 @@ export abstract class Device {
     this.leave()
   }
 
-  /** Does something after a while, jittered, unless the device has stopped or its socket is another one by then. */
+  /** Runs a task after a jittered delay, unless the device has stopped or has another socket by then. */
   protected later (ms: number, work: () => void): void {
     const socket = this.#socket
     const timer = setTimeout(() => {

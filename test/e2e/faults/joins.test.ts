@@ -1,14 +1,14 @@
-// Joins into a room whose log was lost, before its node knows: the newcomer gets one log from its beginning, or is told to come again.
+// Joins into a room whose log was lost, before its node notices: the new member gets a single log from its beginning, or is asked to come again.
 import t from 'tap'
 import { Peer } from '../../peer.js'
 import { withoutRedis } from '../../redis.js'
 import { until } from '../../until.js'
 import { RECOVERY, startNodes } from './cluster.js'
 
-t.test('joins into a log that was lost', { skip: withoutRedis }, async (t) => {
+t.test('Joins into a log that was lost', { skip: withoutRedis }, async (t) => {
   const { nodes: [a, b], redis } = await startNodes(t)
 
-  t.test('a second device joins after FLUSHALL, where the first still waits in silence', async (t) => {
+  t.test('A second device joins after FLUSHALL, while the first still waits in silence', async (t) => {
     const first = await Peer.connect(t, a.url)
     const { epoch } = (await first.join('quiet')).payload
     await redis.client.flushall()
@@ -19,11 +19,11 @@ t.test('joins into a log that was lost', { skip: withoutRedis }, async (t) => {
     await until('an answer', () => code !== 0 || second.frames.length > 1, RECOVERY)
     const [, answer] = second.frames
     t.comment(`closed ${code}, answered ${answer?.type} ${answer?.payload.code ?? ''}`)
-    t.ok(code === 4002 || (answer?.type === 'ROOM_JOINED' && answer.payload.epoch !== epoch) || answer?.payload.retryable === true, 'in, or told to come again')
-    t.equal(await first.closed, 4002, 'the first is told, too')
+    t.ok(code === 4002 || (answer?.type === 'ROOM_JOINED' && answer.payload.epoch !== epoch) || answer?.payload.retryable === true, 'the device joined, or was asked to come again')
+    t.equal(await first.closed, 4002, 'the first device is closed, too')
   })
 
-  t.test('old events that arrive late are not mixed into the new log', async (t) => {
+  t.test('Old events that arrive late are not mixed into the new log', async (t) => {
     const phone = await Peer.connect(t, b.url)
     const shop = await Peer.connect(t, a.url)
     const { epoch } = (await shop.join('late')).payload
@@ -39,8 +39,8 @@ t.test('joins into a log that was lost', { skip: withoutRedis }, async (t) => {
     await publish('new 1')
     const newcomer = await Peer.connect(t, a.url)
     newcomer.send('JOIN_ROOM', { roomId: 'late', recover: { epoch, seq: 3 } })
-    t.equal(await shop.closed, 4002, 'its log is over')
-    t.equal(await newcomer.closed, 4002, 'and so is the one that it asked to go on with')
+    t.equal(await shop.closed, 4002, 'the log of the shop is lost')
+    t.equal(await newcomer.closed, 4002, 'the log that the new member resumed from is lost, too')
     a.proxy.release()
     const again = await Peer.connect(t, a.url)
     again.send('JOIN_ROOM', { roomId: 'late', recover: { epoch, seq: 3 } })
@@ -49,6 +49,6 @@ t.test('joins into a log that was lost', { skip: withoutRedis }, async (t) => {
     const next = await Peer.connect(t, b.url)
     next.send('CLICKED_PAY', { roomId: 'late' }, 'new 2')
     await until('the next event', () => again.events.length >= 2, RECOVERY)
-    t.strictSame(again.events.map(({ id, seq }) => [id, seq]), [['new 1', 1], ['new 2', 2]], 'nothing of the log before it')
+    t.strictSame(again.events.map(({ id, seq }) => [id, seq]), [['new 1', 1], ['new 2', 2]], 'no event of the lost log')
   })
 })

@@ -1,24 +1,24 @@
-// The journal of a fault test: what publishers and watchers sent, saw and were told, as JSON lines in the order in which it happened.
+// The journal of a fault test: events sent and frames received by publishers and watchers, as JSON lines in order of time.
 import { createWriteStream, readFileSync, type WriteStream } from 'node:fs'
 
-/** Where a watcher asks to be taken up again. */
+/** Position from which a watcher asks to resume. */
 export interface Asked { readonly epoch?: string | undefined, readonly seq: number }
 
-/** What can be written down. `at` is ms since the epoch, added on writing. */
+/** Lines of the journal. `at` is ms since the epoch, added on writing. */
 export type Entry =
-  /** A publisher sent an event, for the first time or again. */
+  /** Event sent by a publisher, for the first time or again. */
   | { what: 'sent', by: string, room: string, id: string, transactionId?: string }
   | { what: 'acked', by: string, room: string, id: string, epoch: string, seq: number, duplicate: boolean }
-  /** An ERROR: to a publisher about one event (`id`), to a watcher about its join. */
+  /** Received ERROR: by a publisher about one event (`id`), by a watcher about its join. */
   | { what: 'refused', by: string, room: string, id?: string | undefined, code: string }
-  /** The socket closed, other than by our own wish. */
+  /** Closed socket, unless the test closed it. */
   | { what: 'closed', by: string, room: string, code: number }
   | { what: 'joined', by: string, room: string, epoch: string, seq: number, asked: Asked, recovered: boolean, replayed: number, transactionId?: string | undefined }
-  /** An event arrived. `inRoom` is what its payload says; `digest` stands for all its bytes. */
+  /** Received event. `inRoom` is the room in its payload; `digest` stands for all its bytes. */
   | { what: 'seen', by: string, room: string, epoch: string, seq: number, id: string, inRoom: string, digest: string, replayed: boolean }
-  /** After everything had settled a watcher had still not been told of all that is in the log. */
+  /** Watcher that had not received the whole log after everything had settled. */
   | { what: 'behind', by: string, room: string, epoch: string, seq: number, log: { epoch: string, seq: number } }
-  /** What the test did. */
+  /** Action of the test. */
   | { what: 'mark', name: string }
 
 export type Line = Entry & { readonly at: number }
@@ -28,7 +28,7 @@ export class Journal {
 
   constructor (readonly path: string) { this.#stream = createWriteStream(path) }
 
-  /** @returns when it was written, ms since the epoch */
+  /** @returns the time of writing, ms since the epoch */
   write (entry: Entry): number {
     const at = Date.now()
     this.#stream.write(JSON.stringify({ at, ...entry }) + '\n')
@@ -37,7 +37,7 @@ export class Journal {
 
   mark (name: string): number { return this.write({ what: 'mark', name }) }
 
-  /** @returns when every line is in the file */
+  /** @returns a promise that resolves once every line is in the file */
   async close (): Promise<void> { await new Promise<void>((resolve) => this.#stream.end(resolve)) }
 }
 

@@ -1,4 +1,4 @@
-// The load of a fault test: rooms with a publisher on one node and watchers on the other, at a steady rate, and how it comes to rest.
+// The load of a fault test: rooms with a publisher on one node and watchers on the other, at a steady rate, until everything has settled.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { until } from '../../until.js'
 import { RECOVERY, type Node } from './cluster.js'
@@ -9,7 +9,7 @@ import { Watcher } from './watcher.js'
 export interface LoadOptions {
   readonly journal: Journal
   readonly nodes: readonly Node[]
-  /** Begins the names of the rooms. */
+  /** Prefix of the names of the rooms. */
   readonly prefix: string
   readonly rooms: number
   /** Events per second, over all rooms. */
@@ -31,12 +31,12 @@ export class Load {
       const room = `${options.prefix}-${n}`
       this.publishers.push(new Publisher(this.#device(`phone ${room}`, room, n)))
       this.watchers.push(new Watcher(this.#device(`shop ${room}`, room, n + 1)))
-      // In some rooms somebody watches where the publisher is, too: both sides have one order.
+      // Some rooms also have a watcher on the publisher's node: both nodes have one order.
       if (n % 3 === 0) this.watchers.push(new Watcher(this.#device(`desk ${room}`, room, n)))
     }
   }
 
-  /** Connects everyone and begins to publish. */
+  /** Connects every device and begins to publish. */
   async start (): Promise<void> {
     for (const device of [...this.watchers, ...this.publishers]) device.connect()
     await until('every watcher has joined', () => this.watchers.every(({ joins }) => joins > 0), RECOVERY)
@@ -56,13 +56,13 @@ export class Load {
     this.#timer = undefined
   }
 
-  /** One more event by each publisher. */
+  /** Publishes one more event by each publisher. */
   publishOnce (): void { for (const publisher of this.publishers) publisher.publish() }
 
   /**
-   * One more watcher, which connects at once and then counts like the others.
+   * Adds a watcher, which connects at once and then counts like the others.
    * @param n the number of its room, from 0
-   * @param urls where it connects, if not as the others do
+   * @param urls addresses to connect to, if not those of the others
    */
   watch (name: string, n: number, urls: readonly string[] = this.#options.nodes.map(({ url }) => url)): Watcher {
     const room = `${this.#options.prefix}-${n}`
@@ -72,7 +72,7 @@ export class Load {
     return watcher
   }
 
-  /** Publishes so many events in one room, as fast as they are acknowledged. */
+  /** Publishes this many events in one room, as fast as they are acknowledged. */
   async burst (n: number, size: number, more?: object): Promise<void> {
     const publisher = this.publishers[n]!
     let left = size
@@ -89,18 +89,18 @@ export class Load {
       .catch((error: Error) => { throw new Error(`${error.message}; left: ${this.publishers.filter(({ waiting }) => waiting > 0).map(({ name, waiting }) => `${name} ${waiting}`).join(', ')}`) })
   }
 
-  /** Stops publishing, and waits until an earlier fault has had its last consequence: nobody waits, and nobody was sent away for a second. */
+  /** Stops publishing, and waits until an earlier fault has no further effect: no device waits, and none was closed for a second. */
   async calm (): Promise<void> {
     await this.drain()
-    await until('everyone has stayed for a second', () => [...this.publishers, ...this.watchers].every(({ steadyFor }) => steadyFor > 1_000), 2 * RECOVERY)
-    // A publisher that was sent away is in its room again only with its next event.
+    await until('every device has stayed connected for a second', () => [...this.publishers, ...this.watchers].every(({ steadyFor }) => steadyFor > 1_000), 2 * RECOVERY)
+    // A publisher that was closed joins its room again only with its next event.
     this.publishOnce()
     await this.drain()
   }
 
   /**
-   * Lets everything come to rest: nothing unacknowledged, a last event in each room, everyone told of all that is in the log; then a last read by all.
-   * @returns how long the watchers took to be told, ms
+   * Lets everything settle: every event acknowledged, a last event in each room, every watcher at the end of its log; then each watcher reads again.
+   * @returns time until the watchers were at the end of their logs, ms
    */
   async settle (): Promise<number> {
     const { journal, rooms, prefix } = this.#options
@@ -108,13 +108,13 @@ export class Load {
     for (const publisher of this.publishers) publisher.finish()
     await this.drain()
     journal.mark('settling')
-    // They read all there is, as somebody would who comes now.
+    // Readers read the whole log, as a new member would.
     const readers = new Map(Array.from({ length: rooms }, (_, n) => [`${prefix}-${n}`, new Watcher(this.#device(`reader ${prefix}-${n}`, `${prefix}-${n}`, n))]))
     try {
       for (const reader of readers.values()) reader.connect()
       await until('every room can be read', () => [...readers.values()].every(({ joins }) => joins > 0), RECOVERY)
       const behind = () => this.watchers.filter((watcher) => !watcher.isAt(readers.get(watcher.room)!))
-      const took = await until('every watcher is told of everything', () => behind().length === 0, RECOVERY).catch(() => RECOVERY)
+      const took = await until('every watcher is at the end of its log', () => behind().length === 0, RECOVERY).catch(() => RECOVERY)
       for (const { name: by, room, epoch = '', seq } of behind()) {
         const log = readers.get(room)!
         journal.write({ what: 'behind', by, room, epoch, seq, log: { epoch: log.epoch ?? '', seq: log.seq } })

@@ -1,4 +1,4 @@
-// Faults on the way between nodes and Redis, and a Redis that is not there yet: nothing is lost, and nobody waits for ever.
+// Faults on the way between nodes and Redis, and a Redis that is absent at boot: nothing is lost, and no client waits for ever.
 import t from 'tap'
 import { withoutRedis } from '../../redis.js'
 import { Peer } from '../../peer.js'
@@ -8,12 +8,12 @@ import { dropLastPublish, partition, partitionAndCut, type Span } from './faults
 import { judge, SEED } from './judge.js'
 import { play } from './scenario.js'
 
-t.test('faults on the way to Redis', { skip: withoutRedis }, async (t) => {
+t.test('Faults on the way to Redis', { skip: withoutRedis }, async (t) => {
   const cluster = await prepare(t)
   const { nodes, redis } = cluster
   const [a, b] = nodes
 
-  t.test('absent at boot: the nodes live and say that they are not ready; ready once it is there', async (t) => {
+  t.test('With Redis absent at boot the nodes live and report not ready; they are ready once Redis is there', async (t) => {
     await redis.kill()
     await Promise.all(nodes.map((node) => node.boot()))
     for (const node of nodes) t.equal(await node.status('/ready'), 503)
@@ -24,7 +24,7 @@ t.test('faults on the way to Redis', { skip: withoutRedis }, async (t) => {
     const took = Math.max(...await Promise.all(nodes.map((node) => node.ready())))
     t.comment(`ready after ${took} ms`)
     t.ok(took <= RECOVERY)
-    t.match(await early.join('early'), { payload: { roomId: 'early', seq: 0 } }, 'on the same socket')
+    t.match(await early.join('early'), { payload: { roomId: 'early', seq: 0 } }, 'the join succeeds on the same socket')
     for (const node of nodes) {
       t.ok(node.isAlive)
       node.baseline = node.descriptors
@@ -32,22 +32,22 @@ t.test('faults on the way to Redis', { skip: withoutRedis }, async (t) => {
   })
 
   for (const [fault, node, how] of [[partition, a, 'and everything arrives late'], [partitionAndCut, b, 'and the connections break']] as const) {
-    t.test(`one node is cut off for 4 s, ${how}`, async (t) => {
+    t.test(`One node is cut off for 4 s, ${how}`, async (t) => {
       let span: Span = { from: 0, to: 0 }
       const outcome = await play(cluster, { name: fault.name, seed: SEED }, async (stage) => { span = await fault(cluster, stage, node) })
       judge(t, outcome)
       const { backAfter } = answersBetween(outcome.lines, span.from, span.to)
-      t.comment(`everyone back after ${backAfter} ms`)
+      t.comment(`all clients back after ${backAfter} ms`)
       t.ok(backAfter <= RECOVERY, `back within 15 s (${backAfter} ms)`)
       t.ok(outcome.figures.unavailable > 0)
     })
   }
 
-  t.test('the message of a room\'s last event is lost: it is told all the same', async (t) => {
+  t.test('A room\'s last event is delivered even if its message is lost', async (t) => {
     let span: Span = { from: 0, to: 0 }
     const outcome = await play(cluster, { name: 'last', seed: SEED }, async (stage) => { span = await dropLastPublish(cluster, stage, a) })
     judge(t, outcome)
-    t.comment(`told after ${span.to - span.from} ms`)
+    t.comment(`delivered after ${span.to - span.from} ms`)
     t.strictSame(outcome.figures.closed, {})
   })
 })

@@ -1,13 +1,13 @@
-// The way between one node and Redis (or a replica and its master), which a test can hold up, mute, cut and lead elsewhere.
+// The way between one node and Redis (or a replica and its master), which a test can hold up, mute, cut and redirect.
 import { once } from 'node:events'
 import net from 'node:net'
 
-/** What a connection is used for, as its bytes show. */
+/** Use of a connection, as its bytes show it. */
 export type Use = 'subscriber' | 'commands'
 
 interface Link {
   readonly near: net.Socket
-  /** Undefined where the way was held up from the beginning. */
+  /** Use of the link; undefined if the way was held up from the beginning. */
   far: net.Socket | undefined
   use: Use
 }
@@ -32,7 +32,7 @@ export class Proxy {
 
   get port (): number { return (this.#server.address() as net.AddressInfo).port }
 
-  /** Where connections lead from now on; those that exist are cut. */
+  /** Redirects later connections to another port; existing ones are cut. */
   lead (target: number): void {
     this.target = target
     this.cut()
@@ -45,7 +45,7 @@ export class Proxy {
     }
   }
 
-  /** Nothing passes any more, in either direction, and nothing is closed: as TCP has it when packets are lost. */
+  /** Holds up all bytes, in both directions, without closing: as TCP does when packets are lost. */
   hold (what: Use | 'all' = 'all'): void {
     this.#held = what
     for (const { near, far, use } of this.#links) {
@@ -55,13 +55,13 @@ export class Proxy {
     }
   }
 
-  /** What was held up passes, late. */
+  /** Lets the bytes that were held up pass, late. */
   release (): void {
     this.#held = undefined
     for (const link of this.#links) this.#flow(link)
   }
 
-  /** Throws away what Redis says on connections of one use, for as long as it is not undefined. */
+  /** Drops everything that Redis sends on connections of one use, until called with undefined. */
   mute (use: Use | undefined): void { this.#muted = use }
 
   async close (): Promise<void> {
@@ -91,10 +91,10 @@ export class Proxy {
     link.far.resume()
   }
 
-  /** When one end of a link is gone, so is the other. */
+  /** An end that closes closes the other one, too. */
   #follow (link: Link, socket: net.Socket): void {
     socket.setNoDelay(true)
-    socket.on('error', () => { /* the close that follows says it */ })
+    socket.on('error', () => { /* the close that follows is handled */ })
     socket.on('close', () => {
       this.#links.delete(link)
       link.near.destroy()

@@ -1,8 +1,8 @@
-// Device 2 of the load: sends numbered events, keeps those that were not acknowledged, and sends them again under the same id.
+// Device 2 of the load: it sends numbered events, keeps the unacknowledged ones, and sends them again under the same id.
 import { PAYLOAD } from '../../log-marks.js'
 import { Device, type Frame } from './device.js'
 
-/** Events that may be unacknowledged at once. */
+/** Maximum of unacknowledged events. */
 const WINDOW = 16
 const TYPES = ['ENTERED_SUMMARY', 'CLICKED_PROCEED', 'PAYMENT_METHOD_CHANGED', 'DATA_FILLED', 'CLICKED_PAY']
 
@@ -17,7 +17,7 @@ export class Publisher extends Device {
   /**
    * Sends one more event.
    * @param more further keys of its payload
-   * @returns false where too many are still unacknowledged
+   * @returns false if too many are still unacknowledged
    */
   publish (more: object = {}): boolean {
     if (this.waiting >= WINDOW) return false
@@ -25,7 +25,7 @@ export class Publisher extends Device {
     return true
   }
 
-  /** The end of the payment, and the last event of the room. */
+  /** Sends the end of the payment, the last event of the room. */
   finish (): void { this.#begin('PAYMENT_SUCCESS', { transactionId: `t-${this.room}`, amount: 1 }) }
 
   #begin (type: string, more: { transactionId?: string, amount?: number } = {}): void {

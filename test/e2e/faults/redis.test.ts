@@ -1,4 +1,4 @@
-// Faults of Redis under load on two nodes: what it forgot is declared lost, and what it refused was never acknowledged.
+// Faults of Redis under load on two nodes: a loss in Redis is declared, and a refused event was never acknowledged.
 import t from 'tap'
 import { withoutRedis } from '../../redis.js'
 import { until } from '../../until.js'
@@ -9,41 +9,41 @@ import { judge, SEED } from './judge.js'
 import { Proxy } from './proxy.js'
 import { play } from './scenario.js'
 
-t.test('faults of Redis', { skip: withoutRedis }, async (t) => {
-  // A replica is sent its first copy at once, and not after 5 s.
+t.test('Faults of Redis', { skip: withoutRedis }, async (t) => {
+  // Setting with which a replica gets its first copy at once, and not after 5 s.
   const cluster = await startNodes(t, ['--appendonly', 'yes', '--appendfsync', 'everysec', '--repl-diskless-sync-delay', '0'])
   const { nodes, redis } = cluster
   const [a] = nodes
 
-  t.test('out of memory: UNAVAILABLE, nothing acknowledged, and back with the memory', async (t) => {
+  t.test('Redis out of memory: UNAVAILABLE, nothing acknowledged, and back with the memory', async (t) => {
     let span: Span = { from: 0, to: 0 }
     const outcome = await play(cluster, { name: 'memory', seed: SEED }, async (stage) => { span = await exhaustMemory(cluster, stage, a) })
     judge(t, outcome)
     const { slowest, acknowledged, backAfter } = answersBetween(outcome.lines, span.from, span.to)
-    t.comment(`the slowest answer after ${slowest} ms; everyone back after ${backAfter} ms`)
+    t.comment(`the slowest answer after ${slowest} ms; all clients back after ${backAfter} ms`)
     t.ok(outcome.figures.unavailable > 0)
     t.ok(slowest <= ANSWERED, `answered within 2 s (${slowest} ms)`)
     t.equal(acknowledged, 0)
   })
 
-  t.test('killed and restarted with its append-only file', async (t) => {
-    // Once a second, and a disk that is busy then holds back what is written meanwhile: that much may be lost, which is not what is looked at here.
+  t.test('Redis killed and restarted with its append-only file gives up the positions, but loses no event', async (t) => {
+    // Syncing once a second would delay writes on a busy disk: that much may be lost, which this test does not examine.
     await cluster.redis.client.config('SET', 'appendfsync', 'always')
     const outcome = await play(cluster, { name: 'file', seed: SEED }, (stage) => restartRedis(cluster, stage, a))
-    // A master that restarted cannot prove that it has everything, so the positions are given up even where it has.
+    // A master that restarted cannot prove that it has everything, so the positions are given up even if it has.
     judge(t, outcome, { mayLose: true })
-    t.match(outcome.figures, { lost: 0, forgotten: 0 }, 'but nothing was lost')
+    t.match(outcome.figures, { lost: 0, forgotten: 0 }, 'nothing was lost')
   })
 
-  t.test('restarted empty', async (t) => {
+  t.test('The loss of a Redis restarted empty is declared', async (t) => {
     judge(t, await play(cluster, { name: 'empty', seed: SEED }, (stage) => emptyRedis(cluster, stage, a)), { mayLose: true })
   })
 
-  t.test('FLUSHALL', async (t) => {
+  t.test('The loss by FLUSHALL is declared', async (t) => {
     judge(t, await play(cluster, { name: 'flush', seed: SEED }, (stage) => flushAll(cluster, stage, a)), { mayLose: true })
   })
 
-  t.test('failover to a replica that lags', async (t) => {
+  t.test('The loss by a failover to a replica that lags is declared', async (t) => {
     const link = await Proxy.start(redis.port)
     t.teardown(() => link.close())
     const replica = await cluster.startRedis(['--replicaof', '127.0.0.1', String(link.port)])
@@ -58,6 +58,6 @@ t.test('faults of Redis', { skip: withoutRedis }, async (t) => {
       for (const { proxy } of nodes) proxy.lead(replica.port)
     })
     judge(t, outcome, { mayLose: true })
-    t.ok(outcome.figures.forgotten > 0, 'acknowledged events are gone, and that was said')
+    t.ok(outcome.figures.forgotten > 0, 'acknowledged events are lost, and the loss was declared')
   })
 })

@@ -1,21 +1,21 @@
-// 5,000 clients that come back in one burst: all are let in, and each is told where its payment stands.
+// A burst of 5,000 clients that reconnect at once: all join again, and each gets the state of its payment.
 import t from 'tap'
 import { until } from '../../until.js'
 import { Client, newFigures } from '../balancer-client.js'
 import { startNode, withoutProc } from './cluster.js'
 
 const WANTED = 5_000
-/** What the test and the server need beside the sockets. */
+/** Descriptors that the test and the server need beside the sockets. */
 const SPARE = 200
 
-/** How many sockets a process may have here. Node raises the soft limit to the hard one by itself. */
+/** Maximum of sockets in a process here. Node raises the soft limit to the hard one by itself. */
 function allowed (): number {
   const { userLimits } = process.report.getReport() as { userLimits: { open_files: { hard: number | 'unlimited' } } }
   const { hard } = userLimits.open_files
   return hard === 'unlimited' ? WANTED : Math.min(WANTED, hard - SPARE)
 }
 
-t.test('everybody back at once', { skip: withoutProc }, async (t) => {
+t.test('Reconnects of all clients at once', { skip: withoutProc }, async (t) => {
   const rooms = Math.floor(allowed() / 2)
   const { node } = await startNode(t)
   const url = `ws://127.0.0.1:${node.port}`
@@ -25,10 +25,10 @@ t.test('everybody back at once', { skip: withoutProc }, async (t) => {
   const [watchers, publishers] = [make('device1'), make('device2')]
   const clients = [...watchers, ...publishers]
   t.teardown(() => { for (const client of clients) client.end() })
-  // On a busy machine many handshakes are given up and tried again.
+  // On a busy machine many handshakes time out and are tried again.
   const everyoneIn = async () => until(() => `everyone is in; ${clients.filter(({ joined }) => !joined).length} are not: ${JSON.stringify(figures)}`, () => clients.every(({ joined }) => joined), 90_000)
-  const settled = async (seq: number) => until(`everyone knows event ${seq}`, () => publishers.every(({ unacknowledged }) => unacknowledged.size === 0) && watchers.every(({ lastSeq }) => lastSeq === seq))
-  /** Forgets what was counted so far. */
+  const settled = async (seq: number) => until(`all clients received event ${seq}`, () => publishers.every(({ unacknowledged }) => unacknowledged.size === 0) && watchers.every(({ lastSeq }) => lastSeq === seq))
+  /** Resets the figures counted so far. */
   const begin = () => Object.assign(figures, newFigures())
   t.comment(`${clients.length} sockets in ${rooms} rooms`)
 
@@ -39,12 +39,12 @@ t.test('everybody back at once', { skip: withoutProc }, async (t) => {
   const atRest = node.memory
   t.comment(`in for the first time after ${first} ms; the node has ${atRest} MiB`)
 
-  t.test('their connections broke: nothing is missing', async (t) => {
+  t.test('After broken connections no client misses an event', async (t) => {
     begin()
     for (const client of clients) client.cut()
-    // What they have to say meanwhile is said when they are back.
+    // Events published meanwhile are sent after the reconnect.
     for (const publisher of publishers) publisher.publish()
-    await until('their absence is noticed', () => clients.every(({ joined }) => !joined))
+    await until('the clients notice the loss of their connections', () => clients.every(({ joined }) => !joined))
     const took = await everyoneIn()
     const states = new Set(clients.map(({ state }) => state?.step))
     await settled(2)
@@ -54,13 +54,13 @@ t.test('everybody back at once', { skip: withoutProc }, async (t) => {
     t.ok(watchers.every(({ seen }) => seen.length === 2 && seen[0] === 1 && seen[1] === 2))
   })
 
-  t.test('the process was killed: it is said that the rooms began anew', async (t) => {
+  t.test('After a kill of the process every client learns that its room began anew', async (t) => {
     begin()
     let open: () => void = () => {}
     gate = new Promise<void>((resolve) => { open = resolve })
     await node.kill('SIGKILL')
     await node.start()
-    await until('their absence is noticed', () => clients.every(({ joined }) => !joined))
+    await until('the clients notice the loss of their connections', () => clients.every(({ joined }) => !joined))
     open()
     const took = await everyoneIn()
     t.strictSame([...new Set(clients.map(({ state }) => state?.step))], [null])

@@ -1,4 +1,4 @@
-// One fault from beginning to end: load, the fault, more load, rest, and then what the checker and the nodes say.
+// Run of one fault from beginning to end: load, the fault, more load, rest, and then the verdict of the checker and of the nodes.
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { seeded } from '../../seeded.js'
@@ -11,22 +11,22 @@ import { Load } from './load.js'
 
 export interface Outcome extends Verdict {
   readonly lines: Line[]
-  /** How long the watchers took to be told of everything once all was acknowledged, ms. */
+  /** Time until the watchers were at the end of their logs once all was acknowledged, ms. */
   readonly toldAfter: number
 }
 
 export interface ScenarioOptions {
-  /** Names the journal and the rooms. No spaces. */
+  /** Name of the journal and prefix of the rooms. No spaces. */
   readonly name: string
   readonly seed: number
   readonly rooms?: number
   /** Events per second, over all rooms. */
   readonly rate?: number
-  /** How long the load runs before the fault and after it, ms. */
+  /** Duration of the load before the fault and after it, ms. */
   readonly pace?: number
-  /** Codes with which sockets may close, beside those of any fault. */
+  /** Codes with which sockets may close, in addition to those of any fault. */
   readonly closes?: readonly number[]
-  /** A sentence in the log that would tell of a bug, but belongs to the fault. */
+  /** Log message that would report a bug, but belongs to the fault. */
   readonly bug?: string
 }
 
@@ -34,7 +34,7 @@ export interface Stage { readonly load: Load, readonly journal: Journal }
 
 let count = 0
 
-/** Runs one fault under load. Every violation, of the nodes' own duties too (I5), and every payload, key or secret in their logs, is in the outcome. */
+/** Runs one fault under load. The outcome has every violation, of the nodes' own duties too (I5), and every payload, key or secret in their logs. */
 export async function play (cluster: Nodes, options: ScenarioOptions, fault: (stage: Stage) => Promise<unknown>): Promise<Outcome> {
   const { name, seed, rooms = 24, rate = 200, pace = 1_000, closes, bug } = options
   const { nodes, dir } = cluster
@@ -66,7 +66,7 @@ export async function play (cluster: Nodes, options: ScenarioOptions, fault: (st
   return { lines, violations, figures: verdict.figures, toldAfter }
 }
 
-/** Once everyone has gone a node must be as it was before they came (I5). */
+/** Checks that a node is as it was before the clients came, once all have gone (I5). */
 async function atRest ({ nodes }: Nodes): Promise<string[]> {
   const violations: string[] = []
   for (const node of nodes) {
@@ -85,8 +85,8 @@ async function atRest ({ nodes }: Nodes): Promise<string[]> {
   return violations
 }
 
-/** The figures as one line. */
+/** Formats the figures as one line. */
 export function summary ({ figures: { closed, ...figures }, toldAfter }: Outcome): string {
   const codes = Object.entries(closed).map(([code, times]) => `${code} × ${times}`).join(', ') || 'none'
-  return [...Object.entries(figures).map(([name, value]) => `${name} ${value}`), `closed: ${codes}`, `told after ${toldAfter} ms`].join(' · ')
+  return [...Object.entries(figures).map(([name, value]) => `${name} ${value}`), `closed: ${codes}`, `delivered after ${toldAfter} ms`].join(' · ')
 }

@@ -1,4 +1,4 @@
-// Device 1 of the load: watches a room, and after each loss of its socket asks to be taken up again where it was.
+// Device 1 of the load: it watches a room, and after each loss of its socket asks to resume at its position.
 import { Device, type Frame } from './device.js'
 import type { Asked } from './journal.js'
 
@@ -6,16 +6,16 @@ interface Joined { epoch: string, seq: number, recovered: boolean, replayed: num
 
 export class Watcher extends Device {
   epoch: string | undefined
-  /** The last event that it saw. */
+  /** Position of the last event received. */
   seq = 0
-  /** Joins that were answered. */
+  /** Number of answered joins. */
   joins = 0
   #asked: Asked = { seq: 0 }
   #joinedAt = 0
 
   isAt ({ epoch, seq }: { epoch: string | undefined, seq: number }): boolean { return this.epoch === epoch && this.seq === seq }
 
-  /** Joins, or joins again. */
+  /** Joins the room, at first or again. */
   join (): void {
     this.#asked = { epoch: this.epoch, seq: this.seq }
     this.send({ type: 'JOIN_ROOM', payload: { roomId: this.room, deviceId: this.name, recover: this.#asked } })
