@@ -1,4 +1,4 @@
-// After all of it, again and again: the server holds no more than before, and its log tells nothing that it must not.
+// Leaks after many hostile rounds: the server holds no more than before, and its log holds no secret.
 import { existsSync, readdirSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -11,14 +11,14 @@ import { backTo, forEach, openThings, Payment, type Server } from './bystanders.
 import { BINARY, CLOSE, closing, fragments, frame, handshake, PING, RawPeer, request } from './raw.js'
 
 const ROUNDS = 200
-/** Rounds until all code is compiled and all caches are filled; what is held after them is what may be held. */
+/** Rounds until all code is compiled and all caches are filled; the memory used after them is the baseline. */
 const WARM_UP = 40
 /** Rounds at one time. */
 const AT_ONCE = 6
-/** What all rounds together may leave on the heap, bytes. There are some 5,000 connections in them. */
+/** Allowed growth of the heap by all rounds together, bytes. They make some 5,000 connections. */
 const HEAP_ALLOWANCE = 5e6
 
-/** Stands in every place where a client can put text: payloads, bodies, headers, queries, reasons. */
+/** Text in every place where a client can put one: payloads, bodies, headers, queries, reasons. */
 const SECRET = 'do-not-log-me'
 
 setFlagsFromString('--expose-gc')
@@ -27,7 +27,7 @@ const collectGarbage = runInNewContext('gc') as (() => void) | undefined
 const event = (payload: object, type = 'CLICKED_PAY') => JSON.stringify({ type, payload: { note: SECRET, ...payload } })
 const dots = Buffer.alloc(17_000, '.')
 
-/** What a socket can do wrong once it is open, and then it is left, or closed. */
+/** Misuses of an open socket, which is then left, or closed. */
 const ON_A_SOCKET: Buffer[][] = [
   [frame(event({ roomId: 'r' }), { masked: false })],
   [frame(event({ roomId: 'r' }), { rsv: 4 })],
@@ -44,7 +44,7 @@ const ON_A_SOCKET: Buffer[][] = [
 
 const json = { 'Content-Type': 'application/json', Authorization: `Bearer ${SECRET}` }
 const post = (body: string, headers = {}) => request('POST /api/message/room/r/broadcast HTTP/1.1', { Connection: 'close', ...json, 'Content-Length': String(body.length), ...headers }, body)
-/** What a connection can ask for and not get. */
+/** Requests that the server refuses. */
 const REQUESTS = [
   handshake({ 'Sec-WebSocket-Version': '7', 'Sec-WebSocket-Protocol': SECRET }),
   handshake({ 'Sec-WebSocket-Protocol': `${SECRET}, ${SECRET}` }),
@@ -60,10 +60,10 @@ const REQUESTS = [
   `${SECRET}\r\n\r\n`
 ]
 
-/** Each of them once, on a connection of its own, beside a device that joins and vanishes and a stream that is dropped. */
+/** Sends each request once, on a connection of its own, beside a device that joins and vanishes and a stream that is dropped. */
 async function round ({ url, port }: Server, n: number): Promise<void> {
   const ends: Array<() => unknown> = []
-  // What a test holds until its end would look like what the server holds.
+  // Resources that a test holds until its end would look like resources that the server holds.
   const t = { teardown: (end: () => unknown) => { ends.push(end) } } as unknown as Test
   await Promise.all([
     ...ON_A_SOCKET.map(async (frames, i) => {
@@ -99,7 +99,7 @@ function heap (): number {
   return process.memoryUsage().heapUsed
 }
 
-t.test(`after ${ROUNDS} rounds of everything the server holds what it held before, and its log is clean`, async (t) => {
+t.test(`After ${ROUNDS} hostile rounds the server holds no more than before, and its log is clean`, async (t) => {
   const server = await listen(t, { env: { ROOM_RETENTION_SECONDS: '1' } })
   const { app, logs } = server
   const warnings: string[] = []
@@ -111,13 +111,13 @@ t.test(`after ${ROUNDS} rounds of everything the server holds what it held befor
   const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i)
   const settle = async (what: string) => {
     await backTo(before, server)
-    await until('the rooms that nobody is in are gone', async () => {
+    await until('the empty rooms are gone', async () => {
       const page = await app.broker.listRooms(10)
       return 'rooms' in page && page.rooms.length === 1
     })
     await payment.goesOn(t, what)
-    t.strictSame(logs.filter(({ level, msg }) => level >= 40 && !/^the (API is|rooms are) open/.test(msg)), [], `no trouble is logged: ${what}`)
-    t.notOk(logs.some((line) => JSON.stringify(line).includes(SECRET)), `what clients say is not logged: ${what}`)
+    t.strictSame(logs.filter(({ level, msg }) => level >= 40 && !/^the (API is|rooms are) open/.test(msg)), [], `no warning is logged: ${what}`)
+    t.notOk(logs.some((line) => JSON.stringify(line).includes(SECRET)), `no text of clients is logged: ${what}`)
     logs.length = 0
   }
 
@@ -128,10 +128,10 @@ t.test(`after ${ROUNDS} rounds of everything the server holds what it held befor
   await settle('after all rounds')
 
   t.strictSame(openThings(server), before)
-  t.strictSame(warnings, [], 'Node warns of nothing, such as listeners that pile up')
+  t.strictSame(warnings, [], 'Node emits no warning, such as for listeners that pile up')
   if (descriptorsBefore === undefined) t.comment('descriptors are not counted: there is no /proc/self/fd here')
   else await until(() => `${descriptorsBefore} descriptors again; there are ${descriptors()}`, () => descriptors()! <= descriptorsBefore)
-  if (!collectGarbage) t.comment('memory is not measured: this engine lets nobody collect its garbage')
+  if (!collectGarbage) t.comment('memory is not measured: this engine does not expose its garbage collector')
   else {
     const left = heap() - heapBefore
     t.ok(left < HEAP_ALLOWANCE, `${Math.round(left / 1024)} KiB are left on the heap`)

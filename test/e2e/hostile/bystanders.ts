@@ -1,4 +1,4 @@
-// Those who must not notice: a payment in another room, and the server's own counts of what is open.
+// Bystanders that an attack must not affect: a payment in another room, and the server's own counts of open things.
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
@@ -8,7 +8,7 @@ import { until } from '../../until.js'
 
 export interface Server { readonly app: FastifyInstance, readonly url: string, readonly port: number }
 
-/** Two devices in the middle of a payment, in a room that nobody else knows. */
+/** Two devices in the middle of a payment, in a room that only they know. */
 export class Payment {
   #sent = 0
 
@@ -23,7 +23,7 @@ export class Payment {
     return payment
   }
 
-  /** The next step arrives, under the next number; and nothing else ever did. */
+  /** Checks that the next step arrives, under the next number, and that no other frame ever did. */
   async goesOn (t: Test, what: string): Promise<void> {
     this.phone.send('CLICKED_PAY', { roomId: this.roomId, step: ++this.#sent })
     while ((await this.shop.next('CLICKED_PAY')).payload.step !== this.#sent);
@@ -38,7 +38,7 @@ export class Payment {
   }
 }
 
-/** Does something hostile while a payment goes on in another room, and sees to it that the payment never notices. */
+/** Runs an attack while a payment goes on in another room, and checks that the payment is not affected. */
 export async function besideAPayment (t: Test, { url }: Server, what: string, attack: () => Promise<void>): Promise<void> {
   const payment = await Payment.begin(t, url)
   await attack()
@@ -46,7 +46,7 @@ export async function besideAPayment (t: Test, { url }: Server, what: string, at
   payment.end()
 }
 
-/** Takes each of them on its own, some at once. */
+/** Runs a task for each item, some at once. */
 export async function forEach<T> (items: Iterable<T>, task: (item: T) => Promise<void>, atOnce = 8): Promise<void> {
   const queue = [...items]
   await Promise.all(Array.from({ length: Math.min(atOnce, queue.length) }, async () => {
@@ -54,7 +54,7 @@ export async function forEach<T> (items: Iterable<T>, task: (item: T) => Promise
   }))
 }
 
-/** Of each server, the connections that it has accepted since they are counted, and that are not closed. Read at once, unlike the server's own count, and independent of it. */
+/** Open connections of each server that it has accepted since the count began. Read at once, unlike the server's own count, and independent of it. */
 const accepted = new WeakMap<object, Set<object>>()
 
 function connectionsOf ({ server }: Server['app']): number {
@@ -78,14 +78,14 @@ function connectionsOf ({ server }: Server['app']): number {
   return 0
 }
 
-/** What is open on the server: connections, sockets, rooms with somebody in them, listeners that could pile up. */
+/** Counts of open things on the server: connections, sockets, rooms with members, listeners that could pile up. */
 export function openThings ({ app }: Pick<Server, 'app'>): Record<string, number> {
   const connections = connectionsOf(app)
   const listeners = app.server.eventNames().reduce((sum, name) => sum + app.server.listenerCount(name), 0)
   return { connections, sessions: app.sessions.size, rooms: app.rooms.size, clients: app.websocketServer.clients.size, listeners }
 }
 
-/** Waits until no more is open than was before; ten seconds is what we promise for every connection that came to nothing. */
+/** Waits until no more is open than before; ten seconds is the promised limit for every failed connection. */
 export async function backTo (before: Record<string, number>, server: Pick<Server, 'app'>, timeout = 10_000): Promise<void> {
   let now = before
   await until(() => `as it was before: ${JSON.stringify(before)}, but there is ${JSON.stringify(now)}`, () => {

@@ -1,4 +1,4 @@
-// Frames that break RFC 6455: the socket that sent them is closed with the code that fits, and nobody else notices.
+// Frames that break RFC 6455: their socket is closed with the matching code, and no other socket is affected.
 import t from 'tap'
 import { listen } from '../../build.js'
 import { backTo, besideAPayment, forEach, openThings } from './bystanders.js'
@@ -10,7 +10,7 @@ const dots = (count: number) => Buffer.alloc(count, '.')
 const EVENT = JSON.stringify({ type: 'CLICKED_PAY', payload: { roomId: 'r' } })
 const begun = frame('{', { fin: false })
 
-/** Bytes that are no UTF-8 (RFC 3629 §3, §4). */
+/** Bytes that are not valid UTF-8 (RFC 3629 §3, §4). */
 const NO_TEXT: Record<string, Buffer> = {
   'a byte that never occurs': bytes(0xff),
   'a continuation with nothing to continue': bytes(0x80),
@@ -63,13 +63,13 @@ const BREACHES: Record<string, [code: number, ...frames: Buffer[]]> = {
   'thousands of fragments of nothing': [1008, ...fragments(Array.from({ length: 5_000 }, () => dots(0)))]
 }
 
-t.test('a frame that breaks the protocol closes its socket with the code that fits, and nobody else\'s', async (t) => {
+t.test('A frame that breaks the protocol closes its own socket with the matching code, and no other', async (t) => {
   const server = await listen(t)
   const before = openThings(server)
   await forEach(Object.entries(BREACHES), ([what, [code, ...frames]]) => besideAPayment(t, server, what, async () => {
     const peer = await RawPeer.open(t, server.port)
     peer.write(...frames)
-    // What comes after the breach is not read any more, be it ever so right.
+    // Data after the invalid frame is not read any more, even if it is valid.
     peer.write(frame(JSON.stringify({ type: 'PING' })))
     t.equal(await peer.closeFrame(), code, what)
     peer.leave()
@@ -79,7 +79,7 @@ t.test('a frame that breaks the protocol closes its socket with the code that fi
   t.strictSame(server.logs.filter(({ level }) => level > 40), [])
 })
 
-t.test('what the protocol allows, however odd, is taken', async (t) => {
+t.test('Unusual frames that the protocol allows are accepted', async (t) => {
   const server = await listen(t)
   const text = JSON.stringify({ type: 'CLICKED_PAY', payload: { roomId: 'r', note: '€😀 olá' } })
   const pieces = [...Buffer.from(text)].map((byte) => bytes(byte))
@@ -104,7 +104,7 @@ t.test('what the protocol allows, however odd, is taken', async (t) => {
   t.equal(shop.frames.filter(({ type }) => type === 'CLICKED_PAY').length, 4)
 })
 
-t.test('a close is answered with its own code, and the connection is over', async (t) => {
+t.test('A close frame is answered with its own code, and the connection ends', async (t) => {
   const server = await listen(t)
   const before = openThings(server)
   await forEach([1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999], async (code) => {
@@ -114,18 +114,18 @@ t.test('a close is answered with its own code, and the connection is over', asyn
   })
   const peer = await RawPeer.open(t, server.port)
   peer.write(frame('', { opcode: CLOSE }))
-  t.equal(await peer.over(), 1005, 'no code is answered with none')
+  t.equal(await peer.over(), 1005, 'a close frame without a code is answered without one')
   await backTo(before, server)
 })
 
-t.test('a peer that is closed and neither answers nor goes is cut off', async (t) => {
+t.test('A peer that is closed and neither answers nor disconnects is cut off', async (t) => {
   const server = await listen(t)
   const before = openThings(server)
   await besideAPayment(t, server, 'peers that stay', () => forEach([frame(EVENT, { opcode: BINARY }), frame(dots(20_000)), frame(EVENT, { masked: false })], async (breach) => {
     const peer = await RawPeer.open(t, server.port)
     peer.write(breach)
     await peer.closeFrame()
-    // It goes on talking as if it had not heard.
+    // The peer keeps sending as if it had not received the close frame.
     const talking = setInterval(() => peer.write(frame(EVENT, { opcode: TEXT })), 20)
     await peer.over(10_000)
     clearInterval(talking)
@@ -133,7 +133,7 @@ t.test('a peer that is closed and neither answers nor goes is cut off', async (t
   await backTo(before, server)
 })
 
-t.test('a flood of pings, or of pongs that nobody asked for, closes its socket with 4004', async (t) => {
+t.test('A flood of pings, or of unsolicited pongs, closes its socket with 4004', async (t) => {
   const server = await listen(t, { env: { MESSAGES_PER_SECOND: '20', MESSAGES_BURST: '40' } })
   const before = openThings(server)
   for (const [what, opcode] of [['pings', PING], ['pongs', PONG]] as const) {
@@ -147,7 +147,7 @@ t.test('a flood of pings, or of pongs that nobody asked for, closes its socket w
   await backTo(before, server)
 })
 
-t.test('a peer that dribbles a frame byte by byte is closed before it costs more than it holds', async (t) => {
+t.test('A peer that sends a frame byte by byte is closed before the frame costs more than it holds', async (t) => {
   const server = await listen(t)
   await besideAPayment(t, server, 'a frame byte by byte', async () => {
     const peer = await RawPeer.open(t, server.port)

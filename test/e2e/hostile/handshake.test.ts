@@ -1,4 +1,4 @@
-// Upgrades that are none: each gets its 4xx, and within ten seconds its connection is closed, though the peer never closes it.
+// Invalid upgrades: each gets its 4xx, and within ten seconds its connection is closed, though the peer never closes it.
 import t from 'tap'
 import { listen } from '../../build.js'
 import { Peer } from '../../peer.js'
@@ -67,20 +67,20 @@ const REFUSED: Record<string, [status: number, bytes: string]> = {
   silence: [408, '']
 }
 
-/** The status of the one answer, and its body where it is in our envelope. */
+/** Reads the status of the only answer, and its body if it is in the envelope. */
 function read (answer: string): { status: number, answers: number, body: unknown } {
   const [head = '', body = ''] = answer.split('\r\n\r\n')
   return { status: Number(/^HTTP\/1\.1 (\d{3}) /.exec(head)?.[1]), answers: answer.split('HTTP/1.1 ').length - 1, body: JSON.parse(body || 'null') }
 }
 
-t.test('an upgrade that is none gets its one answer in the envelope, and is closed within ten seconds', async (t) => {
+t.test('An invalid upgrade gets a single answer in the envelope, and is closed within ten seconds', async (t) => {
   const server = await listen(t)
   const before = openThings(server)
   let begin = Date.now()
-  // All at once, since some of them take their time.
+  // All run at once, since some of them take long.
   await besideAPayment(t, server, 'handshakes of every kind', () => forEach(Object.entries(REFUSED), async ([what, [status, bytes]]) => {
     const peer = await RawPeer.dial(t, server.port)
-    // The ten seconds are a connection's own; on a busy machine it may take a while until there is one.
+    // The ten seconds count for each connection; on a busy machine the connection may take a while to open.
     begin = Date.now()
     peer.write(Buffer.from(bytes, 'latin1'))
     const answer = read(String(await peer.over(10_000)))
@@ -90,14 +90,14 @@ t.test('an upgrade that is none gets its one answer in the envelope, and is clos
   t.strictSame(server.logs.filter(({ level }) => level > 40), [])
 })
 
-t.test('a refused version is told which one is spoken here', async (t) => {
+t.test('The refusal of a WebSocket version names the supported version', async (t) => {
   const { port } = await listen(t)
   const peer = await RawPeer.dial(t, port)
   peer.write(handshake({ 'Sec-WebSocket-Version': '7' }))
   t.match(await peer.over(), /^HTTP\/1.1 400 [^]*\r\nsec-websocket-version: 13\r\n/)
 })
 
-t.test('with ALLOWED_ORIGINS a foreign page is refused, and so is one that does not say where it is from', async (t) => {
+t.test('With ALLOWED_ORIGINS a page of a foreign origin is refused, and so is one without an origin', async (t) => {
   const server = await listen(t, { env: { ALLOWED_ORIGINS: 'https://shop.example' } })
   const before = openThings(server)
   for (const origin of [
@@ -111,7 +111,7 @@ t.test('with ALLOWED_ORIGINS a foreign page is refused, and so is one that does 
   await Peer.connect(t, server.url, { origin: 'https://shop.example' })
 })
 
-t.test('a handshake that is odd, but right, is one', async (t) => {
+t.test('An unusual, but valid handshake is accepted', async (t) => {
   const { port } = await listen(t)
   for (const [what, bytes] of [
     ['in absolute form', on('GET http://localhost/ HTTP/1.1')],
@@ -135,16 +135,16 @@ t.test('a handshake that is odd, but right, is one', async (t) => {
   await slow.next('CONNECTION_ESTABLISHED')
 })
 
-t.test('handshakes that are broken off by the hundred leave nothing behind', async (t) => {
+t.test('Hundreds of handshakes broken off in the middle leave nothing open', async (t) => {
   const server = await listen(t)
   const before = openThings(server)
-  const whole = handshake()
-  await forEach(Array.from({ length: 300 }, (_, i) => Math.ceil(i * whole.length / 300)), async (length) => {
+  const complete = handshake()
+  await forEach(Array.from({ length: 300 }, (_, i) => Math.ceil(i * complete.length / 300)), async (length) => {
     const peer = await RawPeer.dial(t, server.port)
-    peer.write(whole.slice(0, length))
+    peer.write(complete.slice(0, length))
     if (length % 2) peer.socket.resetAndDestroy()
     else peer.leave()
-    await until('it has gone', () => peer.isOver)
+    await until('the connection is closed', () => peer.isOver)
   })
   await backTo(before, server)
   t.strictSame(server.logs.filter(({ level }) => level > 40), [])

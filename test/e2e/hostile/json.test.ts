@@ -1,4 +1,4 @@
-// Texts that are no event: each is answered with its code, naming what is wrong, and the socket that sent them can still pay.
+// Messages that are not valid events: each is answered with its code and the fault, and its socket can still pay.
 import type { Test } from 'tap'
 import t from 'tap'
 import type { ErrorCode } from '../../../src/errors.js'
@@ -6,7 +6,7 @@ import { listen } from '../../build.js'
 import { Peer } from '../../peer.js'
 import { backTo, besideAPayment, forEach, openThings, type Server } from './bystanders.js'
 
-/** Bad frames that one socket sends here; a socket that sends many more in a minute is not just clumsy. */
+/** Number of bad frames that a socket sends here; many more in a minute would close it. */
 const PER_SOCKET = 8
 
 type Case = readonly [what: string, text: string, code: ErrorCode, message?: RegExp]
@@ -79,7 +79,7 @@ const AGAINST_THE_SCHEMA: Case[] = [
   ['an id with a line break', '{"type":"CLICKED_PAY","id":"a\\nb","payload":{"roomId":"r"}}', 'INVALID_FRAME', /^id: /]
 ]
 
-/** Sends these one after the other, and then what a phone sends that pays. */
+/** Sends the frames one after the other, and then the event of a payment. */
 async function payAfter (t: Test, server: Server, cases: readonly Case[], roomId: string): Promise<void> {
   const [shop, phone] = await Promise.all([Peer.connect(t, server.url), Peer.connect(t, server.url)])
   await shop.join(roomId)
@@ -88,8 +88,8 @@ async function payAfter (t: Test, server: Server, cases: readonly Case[], roomId
     t.match((await phone.next('ERROR')).payload, { code, message, retryable: false, timestamp: Number }, what)
   }
   phone.send('PAYMENT_SUCCESS', { roomId, amount: 99.9 })
-  t.match(await shop.next('PAYMENT_SUCCESS'), { seq: 1, payload: { roomId, amount: 99.9 } }, 'it can still pay')
-  t.strictSame([shop.frames.length, phone.frames.length], [3, 1 + cases.length], 'and nobody heard of what was refused')
+  t.match(await shop.next('PAYMENT_SUCCESS'), { seq: 1, payload: { roomId, amount: 99.9 } }, 'the socket can still pay')
+  t.strictSame([shop.frames.length, phone.frames.length], [3, 1 + cases.length], 'no member received a refused frame')
   shop.socket.terminate()
   phone.socket.terminate()
 }
@@ -97,13 +97,13 @@ async function payAfter (t: Test, server: Server, cases: readonly Case[], roomId
 const groups = (cases: readonly Case[]) => Array.from({ length: Math.ceil(cases.length / PER_SOCKET) }, (_, i) => cases.slice(i * PER_SOCKET, (i + 1) * PER_SOCKET))
 
 for (const [what, cases] of [['no event', NOT_AN_EVENT], ['an event against its schema', AGAINST_THE_SCHEMA]] as const) {
-  t.test(`what is ${what} is answered with its code, and the socket can still pay`, async (t) => {
+  t.test(`A frame that is ${what} is answered with its code, and the socket can still pay`, async (t) => {
     const server = await listen(t)
     const before = openThings(server)
     await besideAPayment(t, server, what, () => forEach(groups(cases).entries(), ([i, group]) => payAfter(t, server, group, `payment_${i}`)))
     await backTo(before, server)
     t.equal(Reflect.get({}, 'isAdmin'), undefined, 'no prototype was reached')
     t.strictSame(server.logs.filter(({ level }) => level > 40), [])
-    t.notOk(server.logs.some((line) => JSON.stringify(line).includes('isAdmin')), 'no text of theirs is logged')
+    t.notOk(server.logs.some((line) => JSON.stringify(line).includes('isAdmin')), 'no text of clients is logged')
   })
 }

@@ -1,4 +1,4 @@
-// A peer that writes any bytes it likes: HTTP or frames, masked or not, and reads what the server makes of it.
+// A peer that writes any bytes: HTTP or frames, masked or not, and reads the server's answers.
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import net from 'node:net'
@@ -11,7 +11,7 @@ export const BINARY = 2
 export const CLOSE = 8
 export const PING = 9
 
-/** A handshake as RFC 6455 §4.1 has it, but for the lines that are given: another value, or undefined for none. */
+/** A handshake as in RFC 6455 §4.1, except for the given headers: another value, or undefined for none. */
 export function handshake (changes: Record<string, string | undefined> = {}, requestLine = 'GET / HTTP/1.1'): string {
   const headers = {
     Host: 'localhost', Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13', 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==', ...changes
@@ -19,7 +19,7 @@ export function handshake (changes: Record<string, string | undefined> = {}, req
   return request(requestLine, headers)
 }
 
-/** A request as text, with the headers and the body as they are. */
+/** A request as text, with the headers and the body unchanged. */
 export function request (requestLine: string, headers: Record<string, string | undefined> = {}, body = ''): string {
   const lines = Object.entries({ Host: 'localhost', ...headers }).flatMap(([name, value]) => value === undefined ? [] : [`${name}: ${value}`])
   return [requestLine, ...lines, '', body].join('\r\n')
@@ -31,11 +31,11 @@ export interface FrameOptions {
   /** The three reserved bits, 0–7. */
   readonly rsv?: number
   readonly masked?: boolean
-  /** The length that is announced, where it is not the payload's. */
+  /** Announced length, if it is not the payload's. */
   readonly announced?: bigint
 }
 
-/** One frame as bytes (RFC 6455 §5.2), right or wrong. */
+/** Encodes one frame (RFC 6455 §5.2), valid or not. */
 export function frame (payload: string | Buffer, { opcode = TEXT, fin = true, rsv = 0, masked = true, announced }: FrameOptions = {}): Buffer {
   const body = Buffer.from(payload)
   const length = announced ?? BigInt(body.length)
@@ -49,37 +49,37 @@ export function frame (payload: string | Buffer, { opcode = TEXT, fin = true, rs
   return Buffer.concat([head, extended, mask, body.map((byte, i) => byte ^ mask[i % 4]!)])
 }
 
-/** One message in as many frames as there are pieces. */
+/** Encodes one message in as many frames as there are pieces. */
 export function fragments (pieces: readonly Buffer[], opcode = TEXT): Buffer[] {
   return pieces.map((piece, i) => frame(piece, { opcode: i === 0 ? opcode : 0, fin: i === pieces.length - 1 }))
 }
 
-/** A close frame's payload. */
+/** Payload of a close frame. */
 export function closing (code: number, reason: string | Buffer = ''): Buffer {
   return Buffer.concat([Buffer.from([code >> 8, code & 255]), Buffer.from(reason)])
 }
 
 export class RawPeer {
-  /** Everything that came before the frames: the answers to requests. */
+  /** Bytes before the first frame: the answers to requests. */
   answer = ''
-  /** The text frames that came. */
+  /** Received text frames. */
   readonly frames: Frame[] = []
-  /** The code in the server's close frame, once there is one. */
+  /** Code in the server's close frame, once it came. */
   closeCode: number | undefined
-  /** The server has closed its side, or cut the connection. */
+  /** True once the server has closed its side, or cut the connection. */
   isOver = false
   #unread = Buffer.alloc(0)
   #upgraded = false
 
   private constructor (readonly socket: net.Socket) {
-    // Half-open: it never closes its side because the other one did; a server that waits for that waits for ever.
+    // Half-open: the peer never closes its side because the other one did; a server that waits for that waits for ever.
     socket.on('data', (chunk: Buffer) => this.#read(chunk))
-    socket.on('error', () => { /* the close that follows says it */ })
+    socket.on('error', () => { /* the close that follows is handled */ })
     socket.on('end', () => { this.isOver = true })
     socket.on('close', () => { this.isOver = true })
   }
 
-  /** A connection and nothing more. */
+  /** Opens a connection and sends nothing. */
   static async dial (t: Test, port: number): Promise<RawPeer> {
     const peer = new RawPeer(net.connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true }))
     t.teardown(() => peer.socket.destroy())
@@ -87,7 +87,7 @@ export class RawPeer {
     return peer
   }
 
-  /** A socket that has been greeted. */
+  /** Opens a socket and waits for its greeting. */
   static async open (t: Test, port: number): Promise<RawPeer> {
     const peer = await RawPeer.dial(t, port)
     peer.write(handshake())
@@ -99,10 +99,10 @@ export class RawPeer {
     for (const piece of bytes) if (this.socket.writable) this.socket.write(piece)
   }
 
-  /** Goes away without a word. */
+  /** Disconnects without a close frame. */
   leave (): void { this.socket.destroy() }
 
-  /** The first frame of this type. */
+  /** Waits for the first frame of this type. */
   async next (type: string): Promise<Frame> {
     const find = () => this.frames.find((frame) => frame.type === type)
     await until(() => `${type} comes; so far: ${this.#seen()}`, () => find() !== undefined || this.isOver)
@@ -118,7 +118,7 @@ export class RawPeer {
     return this.closeCode
   }
 
-  /** Waits until all that was written has been worked off. */
+  /** Waits until the server has handled everything that was written. */
   async answersPing (): Promise<void> {
     const pongs = () => this.frames.filter(({ type }) => type === 'PONG').length
     const before = pongs()
@@ -150,7 +150,7 @@ export class RawPeer {
     while (this.#readFrame());
   }
 
-  /** Takes one frame off what is unread. A server's frames are whole, and have no mask. */
+  /** Takes one frame off the unread bytes. A server's frames are unfragmented, and have no mask. */
   #readFrame (): boolean {
     const { length } = this.#unread
     if (length < 2) return false

@@ -1,4 +1,4 @@
-// Requests that mean harm: each gets its 4xx in the envelope, and nothing of them reaches a room.
+// Hostile requests: each gets its 4xx in the envelope, and none of them reaches a room.
 import type { Test } from 'tap'
 import t from 'tap'
 import { RESERVED_TYPES } from '../../../src/protocol/server-frames.js'
@@ -15,7 +15,7 @@ const TEXT = JSON.stringify(BODY)
 const BROADCAST = 'POST /api/message/room/r/broadcast HTTP/1.1'
 const CHUNKED = { 'Content-Type': 'application/json', 'Transfer-Encoding': 'chunked' }
 
-/** A broadcast that would be taken, but for what is said of it; `body` is a character for a byte. */
+/** A broadcast that is valid except for the given headers and body; `body` has a character for each byte. */
 const post = (headers: Headers = {}, body = TEXT, requestLine = BROADCAST) =>
   request(requestLine, { Connection: 'close', 'Content-Type': 'application/json', 'Content-Length': String(body.length), ...headers }, body)
 const chunked = (body: string, headers: Headers = CHUNKED) => request(BROADCAST, { Connection: 'close', ...headers }, body)
@@ -29,7 +29,7 @@ const CONTENT_TYPES: Case[] = [
     ';application/json', 'application', '/json', '*/*', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'application/vnd.api+json', '__proto__', 'constructor/prototype',
     'text/plain\r\nContent-Type: application/json'
   ].map((type): Case => [`content type ${JSON.stringify(type)}`, 415, 'UNSUPPORTED_MEDIA_TYPE', post({ 'Content-Type': type })]),
-  // These are JSON, whatever else they say, and so the body is checked.
+  // These types are JSON, whatever their parameters, and so the body is checked.
   ...[
     '\tapplication/json', 'application/json\t', 'APPLICATION/JSON', 'application/json; charset=utf-16', 'application/json;\tcharset=', 'application/json;', `application/json; x=${'y'.repeat(8_000)}`
   ].map((type): Case => [`content type ${JSON.stringify(type.slice(0, 40))} with a wrong body`, 400, 'INVALID_REQUEST', post({ 'Content-Type': type }, '{"eventType":"X"}')])
@@ -96,7 +96,7 @@ const ADDRESSES: Case[] = [
   ['an expectation that cannot be met', 417, 'INVALID_REQUEST', post({ Expect: 'a miracle' })]
 ]
 
-/** A room with somebody in it who watches, and what is to be seen of it from outside. */
+/** Opens a room with a watching member, and checks from outside that it is unchanged. */
 async function watched (t: Test, options: BuildOptions = {}): Promise<Server & { logs: Array<{ level: number }>, isUntouched: () => Promise<void> }> {
   const server = await listen(t, options)
   const shop = await Peer.connect(t, server.url)
@@ -105,13 +105,13 @@ async function watched (t: Test, options: BuildOptions = {}): Promise<Server & {
     ...server,
     isUntouched: async () => {
       await shop.settled()
-      t.strictSame(shop.events, [], 'nothing was published')
-      t.match(await server.app.broker.read('r'), { seq: 0 }, 'and nothing is in the log')
+      t.strictSame(shop.events, [], 'no event was published')
+      t.match(await server.app.broker.read('r'), { seq: 0 }, 'the log is empty')
     }
   }
 }
 
-/** Sends these bytes; returns the one answer that came until the server closed. */
+/** Sends these bytes; returns the only answer that came until the server closed. */
 async function answer (t: Test, port: number, bytes: string): Promise<{ status: number, head: string, body: Record<string, unknown> | null, rest: string }> {
   const peer = await RawPeer.dial(t, port)
   peer.write(Buffer.from(bytes, 'latin1'))
@@ -123,7 +123,7 @@ async function answer (t: Test, port: number, bytes: string): Promise<{ status: 
 const envelope = (code: string) => ({ success: false, code, error: /./, requestId: /./, timestamp: Number })
 
 for (const [what, cases] of Object.entries({ 'content type': CONTENT_TYPES, body: BODIES, framing: FRAMING, address: ADDRESSES })) {
-  t.test(`a request with a wrong ${what} gets its one answer in the envelope, and publishes nothing`, async (t) => {
+  t.test(`A request with a wrong ${what} gets a single answer in the envelope, and publishes nothing`, async (t) => {
     const server = await watched(t)
     const before = openThings(server)
     await forEach(cases, async ([name, status, code, bytes]) => {
@@ -135,7 +135,7 @@ for (const [what, cases] of Object.entries({ 'content type': CONTENT_TYPES, body
   })
 }
 
-t.test('without a key that counts, the answer is 401, whatever else is asked', async (t) => {
+t.test('Without a valid key, the answer to every request is 401', async (t) => {
   const server = await watched(t, { env: { API_KEYS: 'a-true-key,another' } })
   const before = openThings(server)
   await forEach([
@@ -153,8 +153,8 @@ t.test('without a key that counts, the answer is 401, whatever else is asked', a
   t.notMatch(JSON.stringify(server.logs), 'a-true-key', 'no key is logged')
 })
 
-t.test('a forged X-Forwarded-For buys nobody more requests', async (t) => {
-  /** Six requests in one packet, each from somewhere else by what it says; how many of them were served. */
+t.test('A forged X-Forwarded-For does not raise the limit on requests', async (t) => {
+  /** Sends six requests in one packet, each with another forwarded address; returns how many were served. */
   const served = async (trusted: string | undefined, forwarded: (n: number) => string) => {
     const { port } = await listen(t, { env: { REQUESTS_PER_SECOND: '2', ...(trusted !== undefined && { TRUST_PROXY: trusted }) } })
     const peer = await RawPeer.dial(t, port)
@@ -166,14 +166,14 @@ t.test('a forged X-Forwarded-For buys nobody more requests', async (t) => {
     t.equal(statuses.length, 6)
     return statuses.filter((status) => status === '200').length
   }
-  t.ok(await served(undefined, (n) => `192.0.2.${n}`) <= 2, 'nobody is trusted')
-  t.ok(await served('192.0.2.1', (n) => `203.0.113.${n}, 192.0.2.1`) <= 2, 'a trusted proxy that it is not')
-  t.ok(await served('127.0.0.1', (n) => `203.0.113.${n}, 198.51.100.7`) <= 2, 'what stands before the address that the proxy saw')
-  t.ok(await served('127.0.0.1', (n) => `203.0.113.${n}\r\nX-Forwarded-For: 198.51.100.7`) <= 2, 'in a header of its own')
-  t.equal(await served('127.0.0.1', (n) => `198.51.100.${n}`), 6, 'the proxy itself is believed')
+  t.ok(await served(undefined, (n) => `192.0.2.${n}`) <= 2, 'no proxy is trusted')
+  t.ok(await served('192.0.2.1', (n) => `203.0.113.${n}, 192.0.2.1`) <= 2, 'the trusted proxy is another address')
+  t.ok(await served('127.0.0.1', (n) => `203.0.113.${n}, 198.51.100.7`) <= 2, 'addresses before the one that the proxy saw do not count')
+  t.ok(await served('127.0.0.1', (n) => `203.0.113.${n}\r\nX-Forwarded-For: 198.51.100.7`) <= 2, 'the forged address is in a header of its own')
+  t.equal(await served('127.0.0.1', (n) => `198.51.100.${n}`), 6, 'the address from the trusted proxy counts')
 })
 
-t.test('other methods in disguise, odd queries and odd wishes change nothing', async (t) => {
+t.test('Method overrides, unusual queries and unusual Accept headers change nothing', async (t) => {
   const server = await watched(t)
   const disguise = { 'X-HTTP-Method-Override': 'DELETE', 'X-HTTP-Method': 'DELETE', 'X-Method-Override': 'DELETE', 'X-Original-URL': '/api/rooms', 'X-Rewrite-URL': '/api/rooms' }
   for (const [what, bytes] of [
@@ -191,7 +191,7 @@ t.test('other methods in disguise, odd queries and odd wishes change nothing', a
   await server.isUntouched()
 })
 
-t.test('a body that stops arriving is cut within ten seconds, and an answer that has begun gets no second one', async (t) => {
+t.test('A body that stops arriving is cut within ten seconds, and an answer that has begun gets no second one', async (t) => {
   const server = await watched(t)
   const before = openThings(server)
   const begin = Date.now()
@@ -207,8 +207,8 @@ t.test('a body that stops arriving is cut within ten seconds, and an answer that
       peer.write(bytes)
       while (!peer.answer.includes('ROOM_JOINED')) await new Promise((resolve) => setImmediate(resolve))
       if (i === 1) peer.write('garbage\r\n\r\n')
-      const heard = String(await peer.over(15_000))
-      t.equal(heard.split('HTTP/1.1 ').length - 1, 1, 'the stream ends, and nothing else is written into it')
+      const received = String(await peer.over(15_000))
+      t.equal(received.split('HTTP/1.1 ').length - 1, 1, 'the stream ends, and no other answer is written into it')
     })
   ])
   await backTo(before, server, begin + 10_000 - Date.now())

@@ -1,4 +1,4 @@
-// The frame parser against chance: right frames however they are cut arrive as they were sent; garbage ends its own socket alone.
+// The frame parser with random input: valid frames arrive unchanged wherever they are split; garbage ends only its own socket.
 import fc from 'fast-check'
 import t from 'tap'
 import { listen } from '../../build.js'
@@ -9,20 +9,20 @@ import { fragments, frame, PING, RawPeer } from './raw.js'
 /** Runs of a property; each is a conversation over a socket of its own. */
 const RUNS = 60
 
-/** Cuts bytes at these places, which are fractions of the whole. */
-function cut (whole: Buffer, places: readonly number[]): Buffer[] {
-  const at = [0, ...places.map((place) => Math.floor(place * (whole.length + 1))).sort((a, b) => a - b), whole.length]
-  return at.slice(1).map((end, i) => whole.subarray(at[i], end))
+/** Cuts bytes at these places, which are fractions of the length. */
+function cut (bytes: Buffer, places: readonly number[]): Buffer[] {
+  const at = [0, ...places.map((place) => Math.floor(place * (bytes.length + 1))).sort((a, b) => a - b), bytes.length]
+  return at.slice(1).map((end, i) => bytes.subarray(at[i], end))
 }
 
 const places = (maxLength: number) => fc.array(fc.double({ min: 0, max: 0.999, noNaN: true }), { maxLength })
-/** An event's text, the places where it is cut into fragments, and whether a ping stands behind the first of them. */
+/** Text of an event, the places where it is cut into fragments, and true if a ping follows the first of them. */
 const message = fc.record({ note: fc.string({ unit: 'grapheme', maxLength: 200 }), fragmented: places(5), pinged: fc.boolean() })
 const conversation = fc.record({ messages: fc.array(message, { minLength: 1, maxLength: 10 }), packets: places(30), together: fc.boolean() })
 
 const tick = () => new Promise((resolve) => setImmediate(resolve))
 
-t.test('events arrive whole and in order, wherever their bytes are cut into fragments and packets', async (t) => {
+t.test('Events arrive complete and in order, wherever their bytes are cut into fragments and packets', async (t) => {
   const server = await listen(t)
   let runs = 0
   await fc.assert(fc.asyncProperty(conversation, async ({ messages, packets, together }) => {
@@ -39,8 +39,8 @@ t.test('events arrive whole and in order, wherever their bytes are cut into frag
     }
     await phone.answersPing()
     await shop.settled()
-    const heard = shop.events.map(({ seq, payload }) => [seq, payload.note])
-    const isRight = JSON.stringify(heard) === JSON.stringify(messages.map(({ note }, i) => [i + 1, note]))
+    const received = shop.events.map(({ seq, payload }) => [seq, payload.note])
+    const isRight = JSON.stringify(received) === JSON.stringify(messages.map(({ note }, i) => [i + 1, note]))
     shop.socket.terminate()
     phone.leave()
     return isRight && phone.frames.every(({ type }) => type !== 'ERROR')
@@ -48,7 +48,7 @@ t.test('events arrive whole and in order, wherever their bytes are cut into frag
   t.ok(runs >= RUNS)
 })
 
-t.test('garbage after the handshake ends its own socket at most', async (t) => {
+t.test('Garbage after the handshake ends its own socket at most', async (t) => {
   const server = await listen(t)
   const before = openThings(server)
   const frameLike = fc.record({
@@ -76,7 +76,7 @@ t.test('garbage after the handshake ends its own socket at most', async (t) => {
       return peer.closeCode === undefined || [1000, 1001, 1002, 1003, 1005, 1007, 1009].includes(peer.closeCode) || peer.closeCode >= 3000
     }), { numRuns: RUNS * 3 })
   })
-  t.ok(codes.has(1002), `what it was closed with: ${[...codes].join(', ')}`)
+  t.ok(codes.has(1002), `close codes: ${[...codes].join(', ')}`)
   await backTo(before, server)
   t.strictSame(server.logs.filter(({ level }) => level > 40), [])
 })
