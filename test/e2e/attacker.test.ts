@@ -1,4 +1,4 @@
-// An attacker's diary: what a stranger, or a payer who turns on others, gets to see; and what a paying pair in another room notices of it.
+// Attacks by a stranger and by a dishonest payer: what they can see and do, and the effect on a paying pair in another room.
 import { spawn } from 'node:child_process'
 import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
@@ -26,13 +26,13 @@ const SETTINGS = {
   MESSAGES_PER_SECOND: '20',
   MESSAGES_BURST: '40'
 }
-/** The attacker's addresses, all of this machine, and how many sockets it opens from each. */
+/** Addresses of the attacker, all on this machine, and the number of sockets opened from each. */
 const ADDRESSES = ['127.0.0.2', '127.0.0.3', '127.0.0.4', '127.0.0.5', '127.0.0.6']
 const SOCKETS = 2_500
 
 interface Room { roomId: string, tokens: { device1: string, device2: string } }
 
-t.test('an attacker\'s diary', { timeout: 170_000 }, async (t) => {
+t.test('An attacker cannot affect or see the rooms of others', { timeout: 170_000 }, async (t) => {
   const port = await freePort()
   const server = startProcess({ ...SETTINGS, PORT: String(port) })
   t.teardown(async () => {
@@ -41,7 +41,7 @@ t.test('an attacker\'s diary', { timeout: 170_000 }, async (t) => {
   })
   const api = `http://127.0.0.1:${port}/api`
   const url = `ws://127.0.0.1:${port}`
-  await until(() => `the server listens; it said ${server.output()}`, () => fetch(`http://127.0.0.1:${port}/health`).then(({ ok }) => ok, () => false), 40_000)
+  await until(() => `the server listens; its output: ${server.output()}`, () => fetch(`http://127.0.0.1:${port}/health`).then(({ ok }) => ok, () => false), 40_000)
   const ask = async (path: string, body?: object): Promise<any> =>
     (await (await fetch(`${api}${path}`, { headers: KEY, ...(body && { method: 'POST', body: JSON.stringify(body) }) })).json() as { data: unknown }).data
   const create = (): Promise<Room> => ask('/rooms', {})
@@ -55,7 +55,7 @@ t.test('an attacker\'s diary', { timeout: 170_000 }, async (t) => {
   await sleep(3_000)
   calm.push(await pair.figures())
 
-  /** One entry of the diary: afterwards the witness in the victim's room saw nothing of it, and the pair paid on. */
+  /** Runs one attack, then checks that the witness in the victim's room received nothing and that the pair kept paying. */
   const entry = (name: string, attack: (t: Test) => Promise<void>) => t.test(name, async (t) => {
     const enough = sleep(1_000)
     await attack(t)
@@ -63,12 +63,12 @@ t.test('an attacker\'s diary', { timeout: 170_000 }, async (t) => {
     await witness.settled()
     t.strictSame(witness.frames.slice(2).filter(({ type }) => type !== 'PONG'), [], 'the victim\'s till saw nothing')
     const { sent, delivered, latencies, troubles } = await pair.figures()
-    t.strictSame(troubles, [], 'the pair noticed nothing')
-    t.ok(Math.abs(sent - delivered) <= 30, 'and paid on')
+    t.strictSame(troubles, [], 'the pair had no trouble')
+    t.ok(Math.abs(sent - delivered) <= 30, 'the pair kept paying')
     t.comment(`the pair meanwhile: ${sent} events, p50 ${quantile(latencies, 0.5)} ms, p99 ${quantile(latencies, 0.99)} ms (calm: p50 ${quantile(calm[0]!.latencies, 0.5)}, p99 ${quantile(calm[0]!.latencies, 0.99)})`)
   })
 
-  /** Joins with what the attacker has. @returns the refusal, and the close code */
+  /** Joins with the attacker's token. @returns the refusal, and the close code */
   const join = async (t: Test, payload: object): Promise<[string, number]> => {
     const peer = await Peer.connect(t, url)
     peer.send('JOIN_ROOM', payload)
@@ -79,11 +79,11 @@ t.test('an attacker\'s diary', { timeout: 170_000 }, async (t) => {
     t.strictSame(await join(t, { roomId: victim.roomId }), ['INVALID_TOKEN', 4500])
   })
 
-  await entry('I pay in it without joining: not joined, and nobody hears me', async (t) => {
+  await entry('I publish into the victim\'s room without joining: refused, and no member receives it', async (t) => {
     const peer = await Peer.connect(t, url)
     peer.send('PAYMENT_SUCCESS', { roomId: victim.roomId, amount: 1 }, 'false')
     t.match((await peer.next('ERROR')).payload, { code: 'NOT_JOINED', id: 'false' })
-    t.equal(await peer.closed, 4502, 'and soon I am out')
+    t.equal(await peer.closed, 4502, 'the socket is closed soon after')
   })
 
   await entry('I join with the token of my own room: 4503', async (t) => {
@@ -126,7 +126,7 @@ t.test('an attacker\'s diary', { timeout: 170_000 }, async (t) => {
     }
   })
 
-  await entry('I guess room ids: right or wrong, I am told the same', async (t) => {
+  await entry('I guess room ids: the answer for an existing and a missing room is the same', async (t) => {
     const answers = new Set<string>()
     for (const roomId of [victim.roomId, 'payment_123', 'no-such-room', mine.roomId.slice(1), '1']) {
       const over = await fetch(`${api}/rooms/${roomId}/events`, { headers: { authorization: `Bearer ${mine.tokens.device2}` } })
@@ -143,11 +143,11 @@ t.test('an attacker\'s diary', { timeout: 170_000 }, async (t) => {
         return response.status
       })))
     t.strictSame([...new Set(statuses)].sort(), [401, 429])
-    // The pair and the witness ask no more than they may, but they share my address: what they need next must not be refused.
+    // The pair and the witness stay within their limits, but share my address: their next requests must not be refused.
     await sleep(1_100)
   })
 
-  await entry('I flood, from 50 sockets, with a token and without: 4004, every one', async (t) => {
+  await entry('I flood, from 50 sockets, with a token and without: each is closed with 4004', async (t) => {
     const codes = await Promise.all(Array.from({ length: 50 }, async (_, i) => {
       const socket = new WebSocket(url, { localAddress: ADDRESSES[i % ADDRESSES.length]! })
       t.teardown(() => socket.terminate())
@@ -165,7 +165,7 @@ t.test('an attacker\'s diary', { timeout: 170_000 }, async (t) => {
     t.strictSame([...new Set(codes)], [4004])
   })
 
-  await entry('I read nothing of what I asked for: 4001', async (t) => {
+  await entry('I do not read the events that I joined for: 4001', async (t) => {
     const socket = new WebSocket(url)
     t.teardown(() => socket.terminate())
     socket.on('error', () => {})
@@ -173,7 +173,7 @@ t.test('an attacker\'s diary', { timeout: 170_000 }, async (t) => {
     socket.send(JSON.stringify({ type: 'JOIN_ROOM', payload: { roomId: mine.roomId, token: mine.tokens.device1 } }))
     await sleep(200)
     socket.pause()
-    // Ten phones of mine send as much as they may, which is more than the network between us swallows.
+    // Ten phones of mine send as fast as their limit allows, which is more than the network buffers hold.
     const long = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`x${i}`, 'x'.repeat(2000)]))
     const phones = await Promise.all(Array.from({ length: 10 }, async () => {
       const phone = await Peer.connect(t, url, { localAddress: ADDRESSES[0]! })
@@ -182,7 +182,7 @@ t.test('an attacker\'s diary', { timeout: 170_000 }, async (t) => {
       return phone
     }))
     const sending = setInterval(() => { for (const phone of phones) phone.send('CLICKED_PAY', { roomId: mine.roomId, ...long }) }, 55)
-    await until('I am cut', () => server.output().includes('"closedWith":4001'), 40_000)
+    await until('the slow socket is cut', () => server.output().includes('"closedWith":4001'), 40_000)
     clearInterval(sending)
     for (const phone of phones) phone.socket.terminate()
   })
@@ -199,14 +199,14 @@ t.test('an attacker\'s diary', { timeout: 170_000 }, async (t) => {
     await until(() => `all are out: ${JSON.stringify(outcomes)}`, async () => (outcomes.closed ?? 0) + (outcomes['429'] ?? 0) === ADDRESSES.length * SOCKETS, 60_000)
     clearInterval(watch)
     t.comment(`outcomes ${JSON.stringify(outcomes)}, at most ${most} connections at once`)
-    t.equal(outcomes['4502']! + (outcomes['4003'] ?? 0), outcomes['101'], 'those that were let in were closed for not joining, or for answering no ping')
-    t.equal(outcomes.closed, outcomes['101'], 'each was closed')
-    t.ok(outcomes['429']! > 0, 'an address has its limit')
-    await until('the server counts as many as before', async () => await connections() === before)
+    t.equal(outcomes['4502']! + (outcomes['4003'] ?? 0), outcomes['101'], 'accepted sockets were closed for not joining, or for answering no ping')
+    t.equal(outcomes.closed, outcomes['101'], 'each accepted socket was closed')
+    t.ok(outcomes['429']! > 0, 'the limit for each address applies')
+    await until('the number of connections is as before', async () => await connections() === before)
   })
 
-  await t.test('what is left of it all', async (t) => {
-    t.notMatch(server.output(), /"level":(50|60)/, 'nothing failed')
+  await t.test('The server\'s log has no error and no secret after all attacks', async (t) => {
+    t.notMatch(server.output(), /"level":(50|60)/, 'no error was logged')
     for (const secret of [SECRET, 'the-key', victim.tokens.device1.split('.')[2]!, mine.tokens.device2.split('.')[2]!, 'guess-']) t.notOk(server.output().includes(secret), 'no secret was logged')
     witness.send('LEAVE_ROOM', { roomId: victim.roomId })
     await witness.next('ROOM_LEFT')
@@ -233,7 +233,7 @@ async function startPair (t: Test, url: string, { roomId, tokens }: Room): Promi
   }
 }
 
-/** Opens a socket by hand and does nothing with it. Resolves with the answer to its handshake, and counts that, its close code and its end. */
+/** Opens a socket by hand and leaves it idle. Resolves with the answer to its handshake, and counts that, its close code and its end. */
 async function idle (t: Test, port: number, localAddress: string, count: (what: string) => void): Promise<void> {
   const socket = net.connect({ port, host: '127.0.0.1', localAddress })
   t.teardown(() => socket.destroy())
@@ -251,7 +251,7 @@ async function idle (t: Test, port: number, localAddress: string, count: (what: 
         if (answer !== '101') socket.destroy()
         return
       }
-      // A close frame of the server: FIN and opcode 8, and its code in the first two bytes of what it carries.
+      // Close frame of the server: FIN and opcode 8, and the code in the first two bytes of the payload.
       const at = data.indexOf(0x88)
       if (at >= 0) {
         count(String(data.readUInt16BE(at + 2)))

@@ -1,4 +1,4 @@
-// One device of the load on the balancer: keeps what is not acknowledged, comes back after every close, and notes what it saw.
+// One device of the load on the balancer: it keeps unacknowledged events, reconnects after every close, and counts what it received.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import type { Frame } from '../peer.js'
@@ -7,19 +7,19 @@ export interface Figures {
   published: number
   acknowledged: number
   delivered: number
-  /** Rejoined with `recover`, and nothing was missing. */
+  /** Rejoins with `recover` that missed nothing. */
   recovered: number
-  /** Rejoined, and the server said that something may be missing. */
+  /** Rejoins for which the server reported that events may be missing. */
   declaredLost: number
-  /** Events that were sent again, and how many of these were in the log already. */
+  /** Events that were sent again, and the number of these that were in the log already. */
   resent: number
   duplicates: number
-  /** The longest time between a close and being back in the room, ms. */
+  /** Longest time between a close and the next join, ms. */
   longestAway: number
   readonly closes: Record<number, number>
-  /** Handshakes that came to nothing, by the reason. */
+  /** Failed handshakes, by reason. */
   readonly refusals: Record<string, number>
-  /** What must not happen. */
+  /** Broken promises of the server. */
   readonly violations: string[]
 }
 
@@ -29,17 +29,17 @@ export const newFigures = (): Figures => ({
 
 function count (numbers: Record<string | number, number>, what: string | number): void { numbers[what] = (numbers[what] ?? 0) + 1 }
 
-/** How long a client waits before it connects again, ms: any time up to this. */
+/** Longest wait of a client before it reconnects, ms; the wait is random up to this. */
 const JITTER = 1_000
 
 export class Client {
-  /** What a watcher saw, the number in each event; the event with seq 1 comes first. */
+  /** Numbers of the events that a watcher received; the event with seq 1 comes first. */
   readonly seen: number[] = []
-  /** What a publisher was told is in the log: the number in the event, and its seq. */
+  /** Acknowledged events of a publisher: the number in the event, and its seq. */
   readonly acknowledged = new Map<number, number>()
   readonly unacknowledged = new Map<string, string>()
   isLost = false
-  /** Where the payment stood when it last joined. */
+  /** State of the payment at the last join. */
   state: { step: string | null } | undefined
   #socket: WebSocket | undefined
   #joined = false
@@ -49,14 +49,14 @@ export class Client {
   #seq = 0
   #number = 0
 
-  /** @param pause waits before it connects again after a close */
+  /** @param pause waits before the client reconnects after a close */
   constructor (
     readonly url: string, readonly roomId: string, readonly role: 'device1' | 'device2', readonly figures: Figures,
     readonly pause: () => Promise<unknown> = () => sleep(Math.random() * JITTER, undefined, { ref: false })
   ) {}
 
   get joined (): boolean { return this.#joined }
-  /** Where its knowledge of the room ends. */
+  /** Position of the last event received. */
   get lastSeq (): number { return this.#seq }
 
   connect (): void {
@@ -80,7 +80,7 @@ export class Client {
     })
   }
 
-  /** One more event; while the client is away it waits. */
+  /** Publishes one more event; while the client is away the event waits. */
   publish (): void {
     const n = ++this.#number
     const id = `${this.roomId}:${n}`
@@ -90,7 +90,7 @@ export class Client {
     if (this.#joined) this.#socket!.send(frame)
   }
 
-  /** Loses its connection. */
+  /** Drops the connection. */
   cut (): void { this.#socket?.terminate() }
 
   end (): void {
@@ -112,7 +112,7 @@ export class Client {
     if (recovered === false) {
       figures.declaredLost++
       this.isLost = true
-    } else if (this.#epoch !== undefined && this.#epoch !== epoch) figures.violations.push(`${this.roomId}: another epoch, and nothing was said of it`)
+    } else if (this.#epoch !== undefined && this.#epoch !== epoch) figures.violations.push(`${this.roomId}: another epoch, and no loss was declared`)
     this.#epoch = epoch as string
     if (this.#awaySince !== undefined) figures.longestAway = Math.max(figures.longestAway, Date.now() - this.#awaySince)
     this.#awaySince = undefined
@@ -136,7 +136,7 @@ export class Client {
     const frame = this.unacknowledged.get(id as string)
     const socket = this.#socket!
     if (!retryable) this.figures.violations.push(`${this.roomId}: ${code}`)
-    // A join that failed has no id here: a new connection repeats it.
+    // A refused join has no id here: a new connection repeats it.
     else if (frame === undefined) socket.close()
     else void sleep(200, undefined, { ref: false }).then(() => { if (this.#joined && socket === this.#socket) socket.send(frame) })
   }

@@ -1,4 +1,4 @@
-// In a real browser: the seed's client from the console, and Swagger UI.
+// A real browser: the seed's client from the console, and Swagger UI.
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import http from 'node:http'
@@ -11,7 +11,7 @@ import { needsChromium, openPage } from '../chromium.js'
 import { Peer } from '../peer.js'
 import { until } from '../until.js'
 
-t.test('the seed\'s JavaScript client, pasted into a browser console, works', needsChromium, async (t) => {
+t.test('The seed\'s JavaScript client works when it is pasted into a browser console', needsChromium, async (t) => {
   const { app, port, url } = await listen(t)
   const { page, lines } = await openPage(t, `http://127.0.0.1:${port}/docs`)
   const source = readFileSync(join(ROOT, 'test/fixtures/seed-client.js'), 'utf8').replace('ws://localhost:8080', url)
@@ -19,7 +19,7 @@ t.test('the seed\'s JavaScript client, pasted into a browser console, works', ne
   await until('the page joined', () => app.rooms.size === 1)
   const phone = await Peer.connect(t, url)
   phone.send('PAYMENT_SUCCESS', { roomId: 'payment_123', deviceId: 'device_2', transactionId: 'tx_456789', amount: 99.9 })
-  await until(`four lines; there are: ${lines.join(' | ')}`, () => lines.length === 4)
+  await until(`four lines are printed: ${lines.join(' | ')}`, () => lines.length === 4)
   t.match(lines, ['Conectado ao servidor', /^Mensagem recebida:.*CONNECTION_ESTABLISHED/, /^Mensagem recebida:.*ROOM_JOINED/, /^Mensagem recebida:.*PAYMENT_SUCCESS/])
 })
 
@@ -33,12 +33,12 @@ t.test('Swagger UI lists the operations, and "Try it out" calls them', needsChro
   await operation.locator('.try-out__btn').click()
   await operation.locator('.execute').click()
   const { payload } = await shop.next('PAYMENT_UPDATE')
-  t.match(payload, { roomId: 'payment_123', message: 'Pagamento processado com sucesso!', idSeguro: 'seguro_123456' }, 'the examples are a working request')
+  t.match(payload, { roomId: 'payment_123', message: 'Pagamento processado com sucesso!', idSeguro: 'seguro_123456' }, 'the examples are a valid request')
   await operation.locator('.live-responses-table .response-col_status', { hasText: '200' }).first().waitFor()
   t.strictSame(lines, [], 'no error in the console')
 })
 
-t.test('a page of a foreign origin gets no socket, and a page of a listed one does', needsChromium, async (t) => {
+t.test('A page of a foreign origin gets no socket, and a page of a listed origin does', needsChromium, async (t) => {
   const site = http.createServer((_request, response) => { response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>a shop</title>') })
   site.listen(0, '127.0.0.1')
   await once(site, 'listening')
@@ -57,7 +57,7 @@ t.test('a page of a foreign origin gets no socket, and a page of a listed one do
   t.equal(await outcome(own.url), 'CONNECTION_ESTABLISHED')
 })
 
-t.test('with keys set, the Authorize button takes one, and "Try it out" then sends it', needsChromium, async (t) => {
+t.test('With keys set, the Authorize button takes a key, and "Try it out" sends it', needsChromium, async (t) => {
   const { port } = await listen(t, { env: { API_KEYS: 'the-key', TOKEN_SECRET: 'a secret for tests with 32 bytes and more' } })
   const { page, lines } = await openPage(t, `http://127.0.0.1:${port}/docs`)
   await page.locator('.auth-wrapper .btn.authorize').first().click()
@@ -71,6 +71,6 @@ t.test('with keys set, the Authorize button takes one, and "Try it out" then sen
   await operation.locator('.execute').click()
   await operation.locator('.live-responses-table .response-col_status', { hasText: '201' }).first().waitFor()
   t.match(await operation.locator('.curl-command').innerText(), 'Authorization: Bearer the-key')
-  t.match(await operation.locator('.live-responses-table').innerText(), /"device1": "eyJ/, 'and the answer has a token for each device')
+  t.match(await operation.locator('.live-responses-table').innerText(), /"device1": "eyJ/, 'the answer has a token for each device')
   t.strictSame(lines, [], 'no error in the console')
 })

@@ -1,4 +1,4 @@
-// The client in a real browser: reload, back/forward cache, network gone, page closed. The other side always ends with the right state.
+// The client in a real browser: reload, back/forward cache, network loss, closed page. The other device always ends with the right state.
 import t, { type Test } from 'tap'
 import type { Page } from 'playwright-core'
 import { WebSocket } from 'ws'
@@ -9,7 +9,7 @@ import { bundle } from '../client/bundle.js'
 import { gateway, type Gateway } from '../client/gateway.js'
 import { until } from '../until.js'
 
-// The page notes what it hears; `life` tells a page that came back out of the cache from one that was loaded anew.
+// The page records the events it receives; `life` tells a page restored from the cache from a page that was loaded anew.
 const PAGE = `<!doctype html><title>payment</title><h1>payment</h1><script type="module">
   import { connect } from '/client.js'
   const query = new URLSearchParams(location.search)
@@ -26,33 +26,33 @@ declare const window: PageGlobals
 declare const navigator: { onLine: boolean }
 declare const history: { back: () => void }
 
-/** The server behind a gateway, a browser page of one role, and the other device as a Node client. */
-async function setUp (t: Test, role: 'device1' | 'device2', options: object = {}): Promise<{ gate: Gateway, page: Page, address: string, other: Room, heard: Array<[string, number]>, log: () => Promise<string[]> }> {
+/** Starts the server behind a gateway, a browser page of one role, and the other device as a Node client. */
+async function setUp (t: Test, role: 'device1' | 'device2', options: object = {}): Promise<{ gate: Gateway, page: Page, address: string, other: Room, received: Array<[string, number]>, log: () => Promise<string[]> }> {
   const { url, port } = await listen(t)
   const gate = await gateway(t, port, { '/page': PAGE, '/elsewhere': '<!doctype html><h1>elsewhere</h1>', '/client.js': (await bundle()).text })
   const other = connect({ url, roomId: 'r', role: role === 'device1' ? 'device2' : 'device1', WebSocket })
   t.teardown(() => other.close())
-  const heard: Array<[string, number]> = []
-  other.on('event', ({ type, seq }) => { heard.push([type, seq]) })
+  const received: Array<[string, number]> = []
+  other.on('event', ({ type, seq }) => { received.push([type, seq]) })
   const address = `${gate.origin}/page?role=${role}&options=${encodeURIComponent(JSON.stringify(options))}`
-  // Playwright would switch the back/forward cache off.
+  // Playwright would disable the back/forward cache by default.
   const { page } = await openPage(t, address, { ignoreDefaultArgs: ['--disable-back-forward-cache'] })
   await online(page)
   const log = async () => {
     const { data } = await (await fetch(`${url.replace('ws', 'http')}/api/rooms/r/events`)).json() as { data: { events: Array<{ type: string }> } }
     return data.events.map(({ type }) => type)
   }
-  return { gate, page, address, other, heard, log }
+  return { gate, page, address, other, received, log }
 }
 
 const online = (page: Page) => page.waitForFunction(() => window.room?.status === 'online')
 
-t.test('a page that is reloaded in mid-flow goes on: what it had told gets there once, what it had heard is not told again', needsChromium, async (t) => {
-  const { gate, page, other, heard, log } = await setUp(t, 'device2')
+t.test('A page that is reloaded in mid-flow goes on: its events are logged once, and no event is emitted again', needsChromium, async (t) => {
+  const { gate, page, other, received, log } = await setUp(t, 'device2')
   await page.evaluate(() => window.room.publish('ENTERED_SUMMARY'))
   await other.publish('PAYMENT_METHOD_CHANGED', { method: 'pix' })
   await page.waitForFunction(() => window.room.position?.seq === 2)
-  // From here on nothing that the page says gets through, by any way.
+  // From here on nothing that the page sends gets through, by socket or by request.
   gate.sockets = 'swallow'
   gate.publishing = 'refuse'
   const before = await page.evaluate(() => {
@@ -62,22 +62,22 @@ t.test('a page that is reloaded in mid-flow goes on: what it had told gets there
   })
   await page.reload()
   // A browser may repeat a request whose connection broke, and requests may overtake each other.
-  t.strictSame(new Set(gate.published.map((body) => JSON.parse(body).type)), new Set(['DATA_FILLED', 'CLICKED_PAY']), 'it tried by requests, too')
+  t.strictSame(new Set(gate.published.map((body) => JSON.parse(body).type)), new Set(['DATA_FILLED', 'CLICKED_PAY']), 'the page tried by requests, too')
   gate.sockets = 'pass'
   gate.publishing = 'pass'
-  await until('the shop heard', () => other.position?.seq === 4, 30_000)
+  await until('the shop received all events', () => other.position?.seq === 4, 30_000)
   await online(page)
   const after = await page.evaluate(() => ({ device: window.room.deviceId, life: window.life }))
   t.equal(after.device, before.device)
   t.not(after.life, before.life)
   t.strictSame(await log(), ['ENTERED_SUMMARY', 'PAYMENT_METHOD_CHANGED', 'DATA_FILLED', 'CLICKED_PAY'])
-  t.strictSame(heard, [['ENTERED_SUMMARY', 1], ['DATA_FILLED', 3], ['CLICKED_PAY', 4]])
+  t.strictSame(received, [['ENTERED_SUMMARY', 1], ['DATA_FILLED', 3], ['CLICKED_PAY', 4]])
   t.match(other.state, { step: 'CLICKED_PAY', method: 'pix', fields: ['name'] })
   t.strictSame(await page.evaluate(() => window.events), [])
   t.match(await page.evaluate(() => window.room.state), { ...other.state, updatedAt: Number })
 })
 
-t.test('a page that comes back out of the back/forward cache catches up', needsChromium, async (t) => {
+t.test('A page restored from the back/forward cache catches up', needsChromium, async (t) => {
   const { gate, page, other } = await setUp(t, 'device1')
   await other.publish('ENTERED_SUMMARY')
   await page.waitForFunction(() => window.room.position?.seq === 1)
@@ -86,17 +86,17 @@ t.test('a page that comes back out of the back/forward cache catches up', needsC
   await page.goto(`${gate.origin}/elsewhere`)
   await other.publish('CLICKED_PAY')
   await other.publish('PAYMENT_SUCCESS', { transactionId: 'tx_1' })
-  // The navigation itself is not waited for: out of the cache there is no load.
+  // The navigation itself is not awaited: a page from the cache has no load event.
   await page.evaluate(() => history.back()).catch(() => {})
   await page.waitForFunction(() => window.room?.position?.seq === 3)
-  t.strictSame(await page.evaluate(() => [window.life, window.persisted]), [life, true], 'it is the same page')
+  t.strictSame(await page.evaluate(() => [window.life, window.persisted]), [life, true], 'the page is the same')
   t.strictSame(await page.evaluate(() => window.events), [['ENTERED_SUMMARY', 1], ['CLICKED_PAY', 2], ['PAYMENT_SUCCESS', 3]])
   t.match(await page.evaluate(() => window.room.state), { status: 'succeeded', outcome: { transactionId: 'tx_1' } })
-  t.equal(gate.upgrades, upgrades + 1, 'by one new socket')
+  t.equal(gate.upgrades, upgrades + 1, 'the page opened one new socket')
 })
 
-t.test('a page without network keeps what it tells until there is one, and misses nothing meanwhile', needsChromium, async (t) => {
-  const { page, other, heard, log } = await setUp(t, 'device2', { pongTimeout: 500 })
+t.test('A page without network keeps its events until the network is back, and misses no event meanwhile', needsChromium, async (t) => {
+  const { page, other, received, log } = await setUp(t, 'device2', { pongTimeout: 500 })
   await page.context().setOffline(true)
   await page.waitForFunction(() => !navigator.onLine)
   await page.evaluate(() => {
@@ -105,31 +105,31 @@ t.test('a page without network keeps what it tells until there is one, and misse
   })
   await other.publish('PAYMENT_METHOD_CHANGED', { method: 'pix' })
   await page.context().setOffline(false)
-  await until('the shop heard', () => other.position?.seq === 3, 30_000)
+  await until('the shop received all events', () => other.position?.seq === 3, 30_000)
   await page.waitForFunction(() => window.room.position?.seq === 3)
   t.strictSame((await log()).toSorted(), ['CLICKED_PAY', 'CLICKED_PROCEED', 'PAYMENT_METHOD_CHANGED'])
-  t.strictSame(heard.map(([type]) => type), ['CLICKED_PROCEED', 'CLICKED_PAY'])
+  t.strictSame(received.map(([type]) => type), ['CLICKED_PROCEED', 'CLICKED_PAY'])
   t.strictSame(await page.evaluate(() => window.events.length), 1)
   t.match(other.state, { step: 'CLICKED_PAY', method: 'pix' })
 })
 
 for (const sockets of ['pass', 'swallow'] as const) {
-  t.test(`a page that is closed right after CLICKED_PAY has told it, once, ${sockets === 'pass' ? 'both ways' : 'though its socket was dead'}`, needsChromium, async (t) => {
-    const { gate, page, other, heard, log } = await setUp(t, 'device2')
+  t.test(`A page that is closed right after CLICKED_PAY has it logged once, ${sockets === 'pass' ? 'both ways' : 'though its socket was dead'}`, needsChromium, async (t) => {
+    const { gate, page, other, received, log } = await setUp(t, 'device2')
     await page.evaluate(() => window.room.publish('CLICKED_PROCEED'))
     gate.sockets = sockets
     await page.evaluate(() => { void window.room.publish('CLICKED_PAY') })
     await page.close({ runBeforeUnload: true })
-    await until('the shop heard', () => other.state?.step === 'CLICKED_PAY')
+    await until('the shop received CLICKED_PAY', () => other.state?.step === 'CLICKED_PAY')
     if (sockets === 'swallow') t.ok(gate.published.length > 0)
-    await until('no request is under way', () => gate.publishingNow === 0)
+    await until('no request is pending', () => gate.publishingNow === 0)
     t.strictSame(await log(), ['CLICKED_PROCEED', 'CLICKED_PAY'])
-    t.strictSame(heard, [['CLICKED_PROCEED', 1], ['CLICKED_PAY', 2]])
+    t.strictSame(received, [['CLICKED_PROCEED', 1], ['CLICKED_PAY', 2]])
   })
 }
 
-t.test('a network that lets no socket through is got round by a stream', needsChromium, async (t) => {
-  const { gate, page, other, heard } = await setUp(t, 'device2', { socketAttempts: 1 })
+t.test('A client on a network that blocks sockets works over a stream', needsChromium, async (t) => {
+  const { gate, page, other, received } = await setUp(t, 'device2', { socketAttempts: 1 })
   gate.sockets = 'refuse'
   await page.reload()
   await online(page)
@@ -138,5 +138,5 @@ t.test('a network that lets no socket through is got round by a stream', needsCh
   await other.publish('PAYMENT_METHOD_CHANGED', { method: 'pix' })
   await page.waitForFunction(() => window.room.position?.seq === 2)
   t.strictSame(await page.evaluate(() => window.events), [['PAYMENT_METHOD_CHANGED', 2]])
-  t.strictSame(heard, [['CLICKED_PAY', 1]])
+  t.strictSame(received, [['CLICKED_PAY', 1]])
 })

@@ -1,4 +1,4 @@
-// No deprecated part of Node.js is used, by the server or by what it depends on: nothing is printed under --pending-deprecation, and nothing stops under
+// Deprecated parts of Node.js are used neither by the server nor by its dependencies: nothing is printed under --pending-deprecation, and nothing stops under
 // --throw-deprecation. CI runs it on each supported version.
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
@@ -18,7 +18,7 @@ import { fragments, handshake, RawPeer } from './hostile/raw.js'
 const PENDING = ['--pending-deprecation']
 const THROWING = ['--pending-deprecation', '--throw-deprecation']
 
-/** An OpenTelemetry collector that takes everything. */
+/** An OpenTelemetry collector that accepts every request. */
 async function collector (t: Test): Promise<{ url: string, requests: () => number }> {
   let requests = 0
   const server = createServer((request, response) => {
@@ -33,7 +33,7 @@ async function collector (t: Test): Promise<{ url: string, requests: () => numbe
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests: () => requests }
 }
 
-/** All that a server does for its clients, each way once. */
+/** Uses every feature of the server for its clients once. */
 async function useEverything (t: Test, url: string, flags: readonly string[]): Promise<void> {
   const api = url.replace('ws:', 'http:')
   const [shop, phone] = [await Peer.connect(t, url), await Peer.connect(t, url)]
@@ -64,10 +64,10 @@ async function useEverything (t: Test, url: string, flags: readonly string[]): P
   await reader.cancel()
   const malformed = await RawPeer.dial(t, port)
   malformed.write('not HTTP\r\n\r\n')
-  await until('it is answered', () => malformed.isOver)
+  await until('the malformed request is answered', () => malformed.isOver)
 
   const command = plainNode(...flags, `${ROOT}/dist/src/cli/index.js`, 'simulate', 'payment_2', '--pause', '0', '--drop', '--timeout', '60', '--url', url)
-  t.equal((await promisify(execFile)(...command, { env: { PATH: process.env.PATH } })).stderr, '', 'the command line')
+  t.equal((await promisify(execFile)(...command, { env: { PATH: process.env.PATH } })).stderr, '', 'the command line prints no warning')
   t.ok(phone.frames.length > 0)
 }
 
@@ -76,7 +76,7 @@ async function checkSilence (t: Test, flags: readonly string[], env: Record<stri
   const server = startProcess({ PORT: '0', ...env }, { cwd: t.testdir({}), flags })
   t.teardown(() => server.child.kill('SIGKILL'))
   const url = () => /ws:\/\/127\.0\.0\.1:\d+/.exec(server.output())?.[0]
-  await until(() => `the server listens; it said: ${server.output()}`, () => url() !== undefined || server.child.exitCode !== null, 60_000)
+  await until(() => `the server listens; its output: ${server.output()}`, () => url() !== undefined || server.child.exitCode !== null, 60_000)
   t.ok(url(), server.output())
   const metrics = await (await fetch(`${url()!.replace('ws:', 'http:')}/metrics`)).text()
   t.match(metrics, new RegExp(`^wsp_fast_path ${Number(env.FAST_PATH !== 'off')}$`, 'm'), server.output())
@@ -87,20 +87,20 @@ async function checkSilence (t: Test, flags: readonly string[], env: Record<stri
   t.notMatch(server.output(), /deprecat/i)
 }
 
-t.test('nothing is printed under --pending-deprecation, with the log for people', async (t) => {
+t.test('Nothing is printed under --pending-deprecation, with the log for people', async (t) => {
   await checkSilence(t, PENDING, {})
 })
 
-t.test('nothing stops under --throw-deprecation, with the log for machines and with traces', async (t) => {
+t.test('Nothing stops under --throw-deprecation, with the log for machines and with traces', async (t) => {
   const { url, requests } = await collector(t)
   await checkSilence(t, THROWING, { NODE_ENV: 'production', OTEL_EXPORTER_OTLP_ENDPOINT: url })
   t.ok(requests() > 0, 'the traces were sent')
 })
 
-t.test('nothing is printed and nothing stops without the fast path', async (t) => {
+t.test('Nothing is printed and nothing stops without the fast path', async (t) => {
   await checkSilence(t, THROWING, { NODE_ENV: 'production', FAST_PATH: 'off' })
 })
 
-t.test('nothing is printed and nothing stops over Redis', { skip: withoutRedis }, async (t) => {
+t.test('Nothing is printed and nothing stops over Redis', { skip: withoutRedis }, async (t) => {
   await checkSilence(t, THROWING, { NODE_ENV: 'production', REDIS_URL: (await startRedis(t)).url })
 })

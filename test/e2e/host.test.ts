@@ -14,7 +14,7 @@ const REQUEST = 'GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n'
 
 const countOf = (app: FastifyInstance) => new Promise<number>((resolve) => { app.server.getConnections((_error, count) => resolve(count)) })
 
-/** A connection that has sent nothing. */
+/** Connection that has sent nothing. */
 async function dial (t: Test, port: number): Promise<Socket> {
   const socket = net.connect(port, '127.0.0.1').on('error', () => {})
   t.teardown(() => socket.destroy())
@@ -30,15 +30,15 @@ async function closedAsIdle (t: Test, server: Server): Promise<boolean[]> {
   await once(sockets[1]!, 'data')
   server.closeIdleConnections()
   for (const socket of sockets) socket.resume()
-  await until('the second is closed', () => sockets[1]!.closed)
+  await until('the second connection is closed', () => sockets[1]!.closed)
   await sleep(50)
   return sockets.map(({ closed }) => closed)
 }
 
-/** True if the sockets of an app take the fast path, as its gauge says. The lines of its log must say the same. */
+/** True if the sockets of an app take the fast path, as its gauge reports. The lines of its log must agree. */
 async function isFast (t: Test, app: FastifyInstance, logs: readonly LogLine[]): Promise<boolean> {
   const isFast = /^wsp_fast_path 1$/m.test((await app.inject('/metrics')).body)
-  t.equal(logs.filter(({ msg }) => msg.startsWith('sockets go through http and ws')).length, Number(!isFast), 'one line in the log if it is off')
+  t.equal(logs.filter(({ msg }) => msg.startsWith('sockets go through http and ws')).length, Number(!isFast), 'the log has one line if the fast path is off')
   return isFast
 }
 
@@ -57,9 +57,9 @@ for (const FAST_PATH of ['auto', 'off'] as const) {
     silent.destroy()
     requesting.destroy()
     shop.socket.close()
-    await until('one is left', async () => await countOf(app) === 1)
+    await until('one connection is left', async () => await countOf(app) === 1)
     phone.socket.terminate()
-    await until('none is left', async () => await countOf(app) === 0)
+    await until('no connection is left', async () => await countOf(app) === 0)
     t.equal(await isFast(t, app, logs), FAST_PATH === 'auto')
   })
 
@@ -77,7 +77,7 @@ for (const FAST_PATH of ['auto', 'off'] as const) {
       t.equal(drops.length, n)
     }
     first.socket.close()
-    await until('there is room', async () => await countOf(app) === 1)
+    await until('the server accepts another connection', async () => await countOf(app) === 1)
     await Peer.connect(t, url)
     t.equal(drops.length, 2)
   })
@@ -145,11 +145,11 @@ for (const FAST_PATH of ['auto', 'off'] as const) {
       t.strictSame(seen, ['good', 'bad'])
       t.notOk(await isFast(t, app, logs))
       const lines = logs.filter(({ msg }) => msg.includes(`the application has hooks for every request: ${kind}`))
-      t.equal(lines.length, Number(FAST_PATH === 'auto'), 'the log says which')
+      t.equal(lines.length, Number(FAST_PATH === 'auto'), 'the log names the kind of hook')
     }
   })
 
-  t.test(`FAST_PATH=${FAST_PATH}: a hook of the host for some other context of its own changes nothing`, async (t) => {
+  t.test(`FAST_PATH=${FAST_PATH}: a hook of the host in a context of its own does not affect sockets`, async (t) => {
     const { app, logs, url } = await start(t, {
       prepare: (app) => {
         app.register(async (child) => {

@@ -1,15 +1,15 @@
-// A process of its own in which a till and a phone pay, over and over, while others are attacked: it notes how long each event took and whatever went wrong.
-// Started with the server's address, the room and the two tokens as arguments; answers each message of its parent with its figures since the last one.
+// A process of its own in which a till and a phone pay repeatedly during attacks: it records the latency of each event and every failure.
+// Started with the server's address, the room and the two tokens as arguments; answers each message of its parent with the figures since the last one.
 import { WebSocket } from 'ws'
 import type { Frame } from '../peer.js'
 
-/** Below what one socket may send by default, ms. */
+/** Interval within the default rate limit of a socket, ms. */
 const PAUSE = 60
 
 export interface PairFigures {
   sent: number
   delivered: number
-  /** From the phone's send to the till's receipt, ms. */
+  /** Time from the phone's send to the till's receipt, ms. */
   latencies: number[]
   troubles: string[]
 }

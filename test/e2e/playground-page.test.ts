@@ -6,10 +6,10 @@ import { needsChromium } from '../chromium.js'
 import { event, fillIn, heading, linkOf, notes, PHONE, setUp, timeline } from '../playground.js'
 import { until } from '../until.js'
 
-t.test('with the keyboard alone', needsChromium, async (t) => {
+t.test('The page can be used with the keyboard alone', needsChromium, async (t) => {
   const { desk, lines } = await setUp(t)
   await linkOf(desk)
-  /** Tab until something is reached; whatever has the focus on the way shows it. */
+  /** Presses Tab until an element has the focus; every element with the focus must show it. */
   const tabTo = async (selector: string) => {
     for (let presses = 0; presses < 60; presses++) {
       const { reached, outline } = await focused(selector)
@@ -18,7 +18,7 @@ t.test('with the keyboard alone', needsChromium, async (t) => {
     }
     throw new Error(`the Tab key never leads to ${selector}`)
   }
-  // In the frame of the phone, too.
+  // Elements in the frame of the phone count, too.
   const focused = (selector: string) => desk.evaluate(`(() => {
     let at = document.activeElement
     while (at?.contentDocument?.activeElement) at = at.contentDocument.activeElement
@@ -54,7 +54,7 @@ t.test('with the keyboard alone', needsChromium, async (t) => {
   t.strictSame(lines, [])
 })
 
-t.test('in the language of the browser, and in the other one on demand', needsChromium, async (t) => {
+t.test('The page is in the language of the browser, and in the other one on demand', needsChromium, async (t) => {
   const { desk, open, origin, lines } = await setUp(t)
   const brazilian = await open(`${origin}/playground/`, { locale: 'pt-BR' })
   await heading(brazilian, 'Laboratório de pagamentos')
@@ -72,15 +72,15 @@ t.test('in the language of the browser, and in the other one on demand', needsCh
   await heading(phone, 'Seu pedido')
   t.equal(await phone.locator('dd').first().innerText(), 'R$ 99,90'.replace(' ', '\u00a0'))
   t.match(await desk.locator('#steps').innerText(), /Viu o resumo/)
-  t.match(await desk.locator('#timeline1').innerText(), /Entrou na sala[^]*dispositivo/, 'what was said before, too')
+  t.match(await desk.locator('#timeline1').innerText(), /Entrou na sala[^]*dispositivo/, 'earlier entries are translated, too')
   t.match(await desk.locator('[data-name="broadcastToRoom"] .curl').innerText(), 'Pagamento processado com sucesso!')
-  t.match(await desk.locator('[data-name="broadcastToRoom"] .answer').innerText(), '"message": "Payment processed!"', 'what was answered stays')
+  t.match(await desk.locator('[data-name="broadcastToRoom"] .answer').innerText(), '"message": "Payment processed!"', 'the earlier answer stays')
   await desk.reload()
   await heading(desk, 'Laboratório de pagamentos')
   t.strictSame(lines, [])
 })
 
-t.test('the requests do what they say, and say what they do', needsChromium, async (t) => {
+t.test('Each request of the page runs as its curl command shows', needsChromium, async (t) => {
   const { desk, openPhone, origin, lines } = await setUp(t)
   const phone = await openPhone()
   await event(desk, 1)
@@ -103,7 +103,7 @@ t.test('the requests do what they say, and say what they do', needsChromium, asy
   t.match(await run('publishSuccess'), { answer: /^201/ })
   await heading(phone, 'Paid')
   t.match(await run('getServerStatus'), { answer: /^200/ })
-  t.equal(await desk.locator('[data-name="createRoomToken"]').count(), 0, 'no tokens where none are asked for')
+  t.equal(await desk.locator('[data-name="createRoomToken"]').count(), 0, 'a server without tokens has no request for one')
 
   await desk.context().grantPermissions(['clipboard-read', 'clipboard-write'])
   await desk.locator('[data-name="getRoom"]').getByRole('button', { name: 'Copy' }).click()
@@ -114,11 +114,11 @@ t.test('the requests do what they say, and say what they do', needsChromium, asy
   t.match((await notes(desk)).at(-1), 'The room is over: closed.')
   await desk.locator('#new').click()
   await desk.locator('#status1[data-status="online"]').waitFor()
-  t.strictSame(await timeline(desk), [], 'a new payment begins anew')
+  t.strictSame(await timeline(desk), [], 'a new payment begins with an empty timeline')
   t.strictSame(lines, [])
 })
 
-t.test('with keys and tokens: the page asks for the key, the link carries the token where no server sees it', needsChromium, async (t) => {
+t.test('With keys and tokens the page asks for the key, and the link carries the token where no server sees it', needsChromium, async (t) => {
   const { desk, openPhone, requested, lines, logs } = await withKeys(t)
   await desk.locator('#key-field').fill('wrong')
   await desk.keyboard.press('Enter')
@@ -144,7 +144,7 @@ t.test('with keys and tokens: the page asks for the key, the link carries the to
   await heading(phone, 'Paid')
   await desk.locator('#steps', { hasText: 'confirmed by the backend' }).waitFor()
   t.ok(requested.length > 20)
-  t.strictSame(requested.filter((url) => url.split('#')[0]!.includes(token)), [], 'no address has the token in it')
+  t.strictSame(requested.filter((url) => url.split('#')[0]!.includes(token)), [], 'no requested address holds the token')
   t.notOk(JSON.stringify(logs).includes(token))
 
   await desk.locator('#open').click()
@@ -154,15 +154,15 @@ t.test('with keys and tokens: the page asks for the key, the link carries the to
   await desk.locator('[data-name="createRoomToken"] .answer', { hasText: '201' }).waitFor()
   await until('the link has the new token', async () => (await desk.getAttribute('#link', 'href')) !== link.href)
   const renewed = await linkOf(desk)
-  await until('the phone on the desk has it, too', () => desk.frames().some((frame) => frame.url() === renewed))
+  await until('the phone on the desk has the new token, too', () => desk.frames().some((frame) => frame.url() === renewed))
   await heading(desk.frameLocator('#phone iframe'), 'Paid')
   await desk.locator('#network1 [data-do="drop"]').click()
   await desk.locator('#status1[data-status="offline"]').waitFor()
   await desk.locator('#status1[data-status="online"]').waitFor()
-  t.strictSame(lines.filter((line) => !/status of 401/.test(line)), [], 'what the browser says of the wrong key is all')
+  t.strictSame(lines.filter((line) => !/status of 401/.test(line)), [], 'the browser reports only the wrong key')
 })
 
-t.test('a link that is cut short, or has another\'s token, is told apart from a network that fails', needsChromium, async (t) => {
+t.test('A link that is cut short or has another room\'s token is reported differently from a network failure', needsChromium, async (t) => {
   const { desk, open } = await withKeys(t)
   await desk.locator('#key-field').fill('a-key')
   await desk.keyboard.press('Enter')
@@ -180,7 +180,7 @@ t.test('a link that is cut short, or has another\'s token, is told apart from a 
   await phone.getByText('The shop has closed this payment.').waitFor()
 })
 
-/** What a camera reads from the QR code, in the size that it has on the page. */
+/** Text that a camera reads from the QR code, in its size on the page. */
 async function scan (desk: Page): Promise<string> {
   const { width, height, data } = await desk.locator('#qr').evaluate((image: any) => {
     const { width, height } = image

@@ -1,10 +1,10 @@
-// The playground's two devices: a payment goes through on them, whatever the network does.
+// The playground's two devices: a payment goes through on them, despite faults of the network.
 import t from 'tap'
 import { needsChromium } from '../chromium.js'
 import { event, fillIn, heading, notes, overflow, setUp, steps, timeline } from '../playground.js'
 import { until } from '../until.js'
 
-t.test('a payment goes through: the desk shows every step of the phone, and nobody has to scroll sideways', needsChromium, async (t) => {
+t.test('The desk shows every step of the phone\'s payment, and no page needs sideways scrolling', needsChromium, async (t) => {
   const { desk, openPhone, lines, app } = await setUp(t)
   const phone = await openPhone()
   await heading(phone, 'Your order')
@@ -16,7 +16,7 @@ t.test('a payment goes through: the desk shows every step of the phone, and nobo
   await phone.locator('input[value="card"]').check()
   t.equal(await overflow(phone), 0)
   await phone.locator('#filled').click()
-  t.equal(await phone.locator('#inputs :invalid').count(), 4, 'nothing is told before all is filled in')
+  t.equal(await phone.locator('#inputs :invalid').count(), 4, 'nothing is published before all fields are filled in')
   await phone.locator('#sample').click()
   await phone.locator('#filled').click()
   await phone.getByRole('button', { name: 'Pay R$99.90' }).click()
@@ -31,12 +31,12 @@ t.test('a payment goes through: the desk shows every step of the phone, and nobo
   await desk.setViewportSize({ width: 360, height: 740 })
   t.equal(await overflow(desk), 0)
   const log = JSON.stringify((await app.inject(`/api/rooms/${new URLSearchParams(new URL(phone.url()).hash.slice(1)).get('room')!}/events`)).json())
-  // Times and random names hold any four digits now and then.
-  t.notMatch(log.replace(/"(?:timestamp|updatedAt|epoch|roomId)":(?:\d+|"[^"]*")/g, ''), /Maria|4111|12\/30/, 'the names of the fields are told, never what is in them')
+  // Times and random names sometimes hold any four digits.
+  t.notMatch(log.replace(/"(?:timestamp|updatedAt|epoch|roomId)":(?:\d+|"[^"]*")/g, ''), /Maria|4111|12\/30/, 'the log holds the names of the fields, never their values')
   t.strictSame(lines, [], 'no error in any console')
 })
 
-t.test('a payment that fails, fails again in the same way, and then succeeds', needsChromium, async (t) => {
+t.test('A payment that fails, fails again in the same way, and then succeeds', needsChromium, async (t) => {
   const { desk, openPhone, lines } = await setUp(t)
   const phone = await openPhone()
   await fillIn(phone)
@@ -57,7 +57,7 @@ t.test('a payment that fails, fails again in the same way, and then succeeds', n
   t.strictSame(lines, [])
 })
 
-t.test('a desk that was offline, dropped or reloaded is shown what it missed, and nothing twice', needsChromium, async (t) => {
+t.test('A desk that was offline, dropped or reloaded shows the missed events, and none twice', needsChromium, async (t) => {
   const { desk, openPhone, lines } = await setUp(t)
   const phone = await openPhone()
   await event(desk, 1)
@@ -65,7 +65,7 @@ t.test('a desk that was offline, dropped or reloaded is shown what it missed, an
   t.equal(await desk.locator('#status1').innerText(), 'Offline')
   await fillIn(phone)
   await event(phone, 4)
-  t.strictSame(await timeline(desk), ['1 ENTERED_SUMMARY'], 'nothing gets through')
+  t.strictSame(await timeline(desk), ['1 ENTERED_SUMMARY'], 'no event gets through')
   await desk.getByRole('button', { name: 'Go online' }).click()
   await event(desk, 4)
   t.strictSame(await timeline(desk), ['1 ENTERED_SUMMARY', '2 CLICKED_PROCEED +', '3 PAYMENT_METHOD_CHANGED +', '4 DATA_FILLED +'])
@@ -82,17 +82,17 @@ t.test('a desk that was offline, dropped or reloaded is shown what it missed, an
   await event(desk, 6)
   t.strictSame((await timeline(desk)).map((line) => line.replace(' +', '')),
     ['1 ENTERED_SUMMARY', '2 CLICKED_PROCEED', '3 PAYMENT_METHOD_CHANGED', '4 DATA_FILLED', '5 CLICKED_PAY', '6 PAYMENT_SUCCESS'])
-  t.match((await timeline(desk))[0], /\+$/, 'it was replayed')
+  t.match((await timeline(desk))[0], /\+$/, 'the event was replayed')
   t.strictSame(await steps(desk), ['done', 'done', 'done', 'done', 'done', 'done'])
   t.strictSame(lines, [])
 })
 
-t.test('a phone without network goes on, and tells it all once there is one; sent twice is shown once', needsChromium, async (t) => {
+t.test('A phone without network goes on, and sends all its events once the network is back; a duplicate is shown once', needsChromium, async (t) => {
   const { desk, openPhone, lines } = await setUp(t)
   const phone = await openPhone()
   await event(desk, 1)
   await phone.locator('[data-do="offline"]').click()
-  await until('the desk sees it go', async () => (await notes(desk)).some((note) => /^phone_\w+ has left\.$/.test(note)))
+  await until('the desk shows that the phone left', async () => (await notes(desk)).some((note) => /^phone_\w+ has left\.$/.test(note)))
   await fillIn(phone)
   await heading(phone, 'One last look')
   t.strictSame((await timeline(phone)).slice(1), ['- CLICKED_PROCEED', '- PAYMENT_METHOD_CHANGED', '- DATA_FILLED'])
@@ -109,7 +109,7 @@ t.test('a phone without network goes on, and tells it all once there is one; sen
   t.strictSame(lines, [])
 })
 
-t.test('a phone that is reloaded is where it was, and loses nothing that waited', needsChromium, async (t) => {
+t.test('A phone that is reloaded resumes at its step, and loses no waiting event', needsChromium, async (t) => {
   const { desk, openPhone, lines } = await setUp(t)
   const phone = await openPhone()
   await phone.locator('#proceed').click()

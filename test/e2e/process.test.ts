@@ -1,4 +1,4 @@
-// The process: how it starts, what it refuses, and how it ends.
+// The process: its start, its refusals, and its end.
 import { once } from 'node:events'
 import net from 'node:net'
 import t, { type Test } from 'tap'
@@ -18,18 +18,18 @@ const urlIn = (output: string) => /ws:\/\/127\.0\.0\.1:\d+/.exec(output)?.[0]
 
 async function started (t: Test, env: Record<string, string>) {
   const server = start(t, { PORT: '0', ...env })
-  await until(() => `the server listens; it said: ${server.output()}`, () => urlIn(server.output()) !== undefined)
+  await until(() => `the server listens; its output: ${server.output()}`, () => urlIn(server.output()) !== undefined)
   return { ...server, url: urlIn(server.output())! }
 }
 
-t.test('in development it logs in the seed\'s format', async (t) => {
+t.test('In development the log has the seed\'s format', async (t) => {
   const { output, child, exit } = await started(t, {})
   t.match(output(), /^\[INFO\] \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z - server started at ws:\/\/127\.0\.0\.1:\d+, API at http:/m)
   child.kill('SIGINT')
   t.equal(await exit, 0)
 })
 
-t.test('PORT and NODE_ENV=production: that port, JSON lines', async (t) => {
+t.test('PORT and NODE_ENV=production set the port and JSON lines', async (t) => {
   const port = await freePort()
   const { url, output } = await started(t, { PORT: String(port), NODE_ENV: 'production' })
   t.equal(url, `ws://127.0.0.1:${port}`)
@@ -37,13 +37,13 @@ t.test('PORT and NODE_ENV=production: that port, JSON lines', async (t) => {
   t.match(lines, [{ level: 40, msg: /^the rooms are open/ }, { level: 40, msg: /^the API is open/ }, { level: 30, msg: /^server started/ }])
 })
 
-t.test('a bad setting: exit 78 and one line that names variable and rule, never the value', async (t) => {
+t.test('A bad setting prints one line that names variable and rule, never the value, and exits with 78', async (t) => {
   const { output, exit } = start(t, { PORT: 'hunter2', ROOM_LOG_SIZE: '0' })
   t.equal(await exit, 78)
   t.equal(output(), 'settings: PORT must be integer; ROOM_LOG_SIZE must be >= 1\n')
 })
 
-t.test('a port that is taken: exit 1, and the log says so', async (t) => {
+t.test('A port in use is logged, and the process exits with 1', async (t) => {
   const holder = net.createServer().listen(0, '127.0.0.1')
   await once(holder, 'listening')
   t.teardown(() => holder.close())
@@ -52,7 +52,7 @@ t.test('a port that is taken: exit 1, and the log says so', async (t) => {
   t.match(output(), /server could not start[^]*EADDRINUSE/)
 })
 
-t.test('SIGTERM under load: no client is left without a close code, exit 0 within the grace', async (t) => {
+t.test('On SIGTERM under load every client gets a close code, and the process exits with 0 within the grace', async (t) => {
   const { url, child, exit, output } = await started(t, { NODE_ENV: 'production', SHUTDOWN_GRACE_SECONDS: '10', MESSAGES_PER_SECOND: '0' })
   const pairs = await Promise.all(Array.from({ length: 100 }, async (_, n) => {
     const [shop, phone] = await Promise.all([Peer.connect(t, url), Peer.connect(t, url)])
@@ -82,23 +82,23 @@ t.test('SIGTERM under load: no client is left without a close code, exit 0 withi
   t.strictSame([...new Set(codes)], [1012])
   t.equal(await exit, 0)
   t.match(output(), /"server stopped"/)
-  for (const { shop } of pairs) t.strictSame(shop.events.map(({ seq }) => seq), shop.events.map((_, i) => i + 1), 'in order, without a gap')
+  for (const { shop } of pairs) t.strictSame(shop.events.map(({ seq }) => seq), shop.events.map((_, i) => i + 1), 'events are in order, without a gap')
 })
 
-t.test('a second signal while it drains: exit 1 at once', async (t) => {
+t.test('A second signal during the drain makes the process exit with 1 at once', async (t) => {
   const { url, child, exit, output } = await started(t, { NODE_ENV: 'production', SHUTDOWN_GRACE_SECONDS: '60' })
   const phone = await Peer.connect(t, url)
-  // It does not answer the close frame, so the drain waits for it.
+  // The peer does not answer the close frame, so the drain waits for it.
   phone.socket.pause()
   child.kill('SIGINT')
-  await until('it drains', () => output().includes('server stopping'))
+  await until('the server drains', () => output().includes('server stopping'))
   child.kill('SIGTERM')
   t.equal(await exit, 1)
   t.match(output(), /"server stopping"[^]*"second SIGTERM, exiting"/)
   t.notMatch(output(), /"server stopped"/)
 })
 
-t.test('SIGTERM with requests that never end, and with a stream and a socket that nobody reads: exit 0 within the grace', async (t) => {
+t.test('On SIGTERM with endless requests, and a stream and a socket without a reader, the process exits with 0 within the grace', async (t) => {
   const { url, child, exit, output } = await started(t, { NODE_ENV: 'production', OUTBOX_MAX_BYTES: '100000000', MESSAGES_PER_SECOND: '0' })
   const [host, port] = url.slice('ws://'.length).split(':')
   const open = async (text: string) => {
@@ -121,7 +121,7 @@ t.test('SIGTERM with requests that never end, and with a stream and a socket tha
   const deaf = await Peer.connect(t, url)
   await deaf.join('r')
   deaf.socket.pause()
-  // More than the network takes in, so that even the close frame has to wait.
+  // More data than the network buffers hold, so that even the close frame has to wait.
   const padding = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`p${i}`, 'x'.repeat(2000)]))
   for (let i = 0; i < 14; i++) {
     for (let j = 0; j < 50; j++) phone.send('CLICKED_PAY', { roomId: 'r', ...padding })

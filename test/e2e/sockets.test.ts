@@ -25,7 +25,7 @@ function clientFrame (payload: string, opcode = 1): Buffer {
   return Buffer.concat([Buffer.from([0x80 | opcode, 0x80 | body.length, 0, 0, 0, 0]), body])
 }
 
-/** Everything that comes back for these bytes until the server closes. */
+/** Sends bytes, and returns everything received until the server closes. */
 async function raw (port: number, bytes: string | Buffer): Promise<string> {
   const socket = net.connect(port, '127.0.0.1')
   let answer = ''
@@ -35,12 +35,12 @@ async function raw (port: number, bytes: string | Buffer): Promise<string> {
   return answer
 }
 
-t.test('the seed\'s JavaScript client, pasted into Node, works', async (t) => {
+t.test('The seed\'s JavaScript client works when it is pasted into Node', async (t) => {
   const { port } = await listen(t)
   const lines: unknown[][] = []
   let socket: WebSocket | undefined
   const source = readFileSync(join(ROOT, 'test/fixtures/seed-client.js'), 'utf8').replace('ws://localhost:8080', `ws://127.0.0.1:${port}`)
-  // Node has a WebSocket of its own from 22 on; before that the client is given the one of `ws`.
+  // Node has a WebSocket of its own from 22 on; before that the client gets the one of `ws`.
   const Client = (globalThis as { WebSocket?: unknown }).WebSocket ?? WebSocket
   vm.runInNewContext(`${source}; keep(ws)`, {
     WebSocket: Client, JSON, console: { log: (...line: unknown[]) => lines.push(line) }, keep: (ws: WebSocket) => { socket = ws }
@@ -52,7 +52,7 @@ t.test('the seed\'s JavaScript client, pasted into Node, works', async (t) => {
   t.match(lines[2]![1], { type: 'ROOM_JOINED', payload: { roomId: 'payment_123', deviceId: 'device_1' } })
 })
 
-t.test('a hundred payments at once: each shop hears its own phone, in order, and no other', async (t) => {
+t.test('In a hundred payments at once each shop receives only its own phone\'s events, in order', async (t) => {
   const { url } = await listen(t)
   const flow = ['ENTERED_SUMMARY', 'CLICKED_PROCEED', 'PAYMENT_METHOD_CHANGED', 'DATA_FILLED', 'CLICKED_PAY', 'PAYMENT_SUCCESS']
   const pairs = await Promise.all(Array.from({ length: 100 }, async (_, n) => {
@@ -68,7 +68,7 @@ t.test('a hundred payments at once: each shop hears its own phone, in order, and
   }
 })
 
-t.test('a handshake in a form that only the router knows is one as well', async (t) => {
+t.test('A handshake in a form that only the router accepts opens a socket, too', async (t) => {
   const { port } = await listen(t)
   for (const path of ['http://localhost/', 'http://localhost/?client=shop']) {
     const socket = net.connect(port, '127.0.0.1')
@@ -85,7 +85,7 @@ t.test('a handshake in a form that only the router knows is one as well', async 
   }
 })
 
-t.test('a socket counts for the address that a trusted proxy names, and for no other', async (t) => {
+t.test('A socket counts for the address that a trusted proxy names, and for no other', async (t) => {
   const codes = async (trusted: string): Promise<number[]> => {
     const { port } = await listen(t, { env: { MAX_CONNECTIONS_PER_IP: '1', TRUST_PROXY: trusted } })
     const answers: number[] = []
@@ -102,29 +102,29 @@ t.test('a socket counts for the address that a trusted proxy names, and for no o
   t.strictSame(await codes('192.0.2.0/24'), [101, 429, 429])
 })
 
-t.test('a peer that has cut its connection before anybody asked for its address harms nobody', async (t) => {
+t.test('A peer that disconnects before its address is read does not affect other peers', async (t) => {
   const { app, port, url } = await listen(t, { env: { TRUST_PROXY: 'loopback', MAX_CONNECTIONS_PER_IP: '5' } })
   const cut = nextHandle(app.server, (handle) => Object.defineProperty(handle, 'getpeername', { value: () => -constants.errno.ENOTCONN }))
   const socket = net.connect(port, '127.0.0.1').on('error', () => {})
   socket.write(handshake())
   const handle = await cut as Handle & { readonly bytesRead: number }
-  await until('it has been heard', () => handle.bytesRead > 0)
+  await until('the handshake was read', () => handle.bytesRead > 0)
   socket.resetAndDestroy()
   await Peer.connect(t, url)
-  await until('it is gone, and only the other one is left', () => new Promise((resolve) => app.server.getConnections((_error, count) => resolve(count === 1))))
+  await until('only the other connection is left', () => new Promise((resolve) => app.server.getConnections((_error, count) => resolve(count === 1))))
   t.equal(app.sessions.size, 1)
 })
 
-t.test('the fast path is taken: a handshake in order becomes a session, and neither HTTP nor ws has a socket for it', async (t) => {
+t.test('A standard handshake takes the fast path: it becomes a session, and neither HTTP nor ws has a socket for it', async (t) => {
   const { app, url } = await listen(t)
-  app.server.on('upgrade', () => t.fail('it was handed to HTTP'))
+  app.server.on('upgrade', () => t.fail('the handshake was passed to HTTP'))
   const peer = await Peer.connect(t, url)
   await peer.join('r')
   t.equal(app.sessions.size, 1)
   t.equal(app.websocketServer.clients.size, 0)
 })
 
-t.test('a frame in the very packet of the handshake is not lost', async (t) => {
+t.test('A frame in the same packet as the handshake is not lost', async (t) => {
   const { port } = await listen(t)
   const socket = net.connect(port, '127.0.0.1')
   t.teardown(() => socket.destroy())
@@ -135,7 +135,7 @@ t.test('a frame in the very packet of the handshake is not lost', async (t) => {
   t.match(answer, /^HTTP\/1.1 101 /)
 })
 
-t.test('no upgrade anywhere but at /: a true HTTP answer, and the socket is closed', async (t) => {
+t.test('An upgrade elsewhere than at / gets an HTTP answer, and the socket is closed', async (t) => {
   const { app, port } = await listen(t)
   for (const path of ['/health', '/ready', '/docs', '/docs/json', '/api/server/status', '/nope', '/api/message/room/r/broadcast']) {
     t.match(await raw(port, handshake(path)), /^HTTP\/1.1 404 [^]*"code":"NOT_FOUND"/, path)
@@ -153,20 +153,20 @@ t.test('no upgrade anywhere but at /: a true HTTP answer, and the socket is clos
   })
 })
 
-t.test('a plain GET / with only an Upgrade header, as a careless proxy sends it, is answered as a page', async (t) => {
+t.test('A plain GET / with only an Upgrade header, as some proxies send it, is answered with a page', async (t) => {
   const { port } = await listen(t)
   t.match(await raw(port, 'GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: close\r\n\r\n'), /^HTTP\/1.1 200 [^]*WebSocket Payment Server/)
 })
 
-t.test('an offered subprotocol is not echoed', async (t) => {
+t.test('An offered subprotocol is not echoed', async (t) => {
   const { url } = await listen(t)
   const socket = new WebSocket(url, ['secret'])
-  // A client that insists on a subprotocol fails by itself (RFC 6455 §4.1); what matters is that it was not sent back.
+  // A client that insists on a subprotocol fails by itself (RFC 6455 §4.1); the test only checks that the server did not echo it.
   const [error] = await once(socket, 'error')
   t.match(error.message, /no subprotocol/)
 })
 
-t.test('frames that break RFC 6455 close their socket, with the code that fits', async (t) => {
+t.test('Frames that break RFC 6455 close their socket, with the matching code', async (t) => {
   const { url, port, app } = await listen(t)
   const bystander = await Peer.connect(t, url)
   await bystander.join('r')
@@ -177,53 +177,53 @@ t.test('frames that break RFC 6455 close their socket, with the code that fits',
 
   const exact = await Peer.connect(t, url)
   exact.socket.send('x'.repeat(16384))
-  t.equal((await exact.next('ERROR')).payload.code, 'INVALID_JSON', 'the largest frame that is taken')
+  t.equal((await exact.next('ERROR')).payload.code, 'INVALID_JSON', 'the largest frame is accepted')
 
   const badText = await Peer.connect(t, url)
   badText.socket.send(Buffer.from([0xc3, 0x28]), { binary: false })
   t.equal(await badText.closed, 1007)
 
-  // A close frame: FIN + opcode 8, two bytes, and the code 1002.
+  // Close frame: FIN + opcode 8, two bytes, and the code 1002.
   const unmasked = Buffer.concat([Buffer.from(handshake()), Buffer.from([0x81, 0x02, 0x7b, 0x7d])])
   t.ok((await raw(port, unmasked)).endsWith('\x88\x02\x03\xea'))
-  await until('only the two good ones are left', () => app.sessions.size === 2)
+  await until('only the two valid sockets are left', () => app.sessions.size === 2)
   await bystander.settled()
 })
 
-t.test('what is said right before a goodbye is answered before it, whoever reads the socket', async (t) => {
+t.test('A frame right before a close frame is answered before the close, with either reader of the socket', async (t) => {
   const { port } = await listen(t)
-  const ways: ReadonlyArray<[who: string, head: string, first: Buffer]> = [
-    ['the reader', handshake(), Buffer.alloc(0)],
+  const ways: ReadonlyArray<[reader: string, head: string, first: Buffer]> = [
+    ['the fast path', handshake(), Buffer.alloc(0)],
     ['ws, after an upgrade by HTTP', handshake().replace('\r\n\r\n', '\r\nSec-WebSocket-Protocol: any\r\n\r\n'), Buffer.alloc(0)],
     ['ws, after fragments', handshake(), Buffer.concat(fragments([Buffer.from('{"type":'), Buffer.from('"PING"}')]))]
   ]
-  for (const [who, head, first] of ways) {
+  for (const [reader, head, first] of ways) {
     const socket = net.connect(port, '127.0.0.1')
     t.teardown(() => socket.destroy())
-    let heard = Buffer.alloc(0)
-    socket.on('data', (chunk) => { heard = Buffer.concat([heard, chunk]) }).write(head)
-    await until('the greeting', () => heard.includes('CONNECTION_ESTABLISHED'))
+    let received = Buffer.alloc(0)
+    socket.on('data', (chunk) => { received = Buffer.concat([received, chunk]) }).write(head)
+    await until('the greeting', () => received.includes('CONNECTION_ESTABLISHED'))
     socket.write(Buffer.concat([
       first, clientFrame('{"type":"CLICKED_PAY","id":"e1","payload":{"roomId":"r"}}'), clientFrame('beat', PING), frame(closing(1001), { opcode: CLOSE })
     ]))
-    await until('it is over', () => socket.closed)
-    const answers = [heard.indexOf('"ACK"'), heard.indexOf(Buffer.from('\x8a\x04beat', 'latin1')), heard.indexOf(Buffer.from([0x88, 2, 0x03, 0xe9]))]
-    t.ok(answers[0]! > 0 && answers[0]! < answers[1]! && answers[1]! < answers[2]! && answers[2] === heard.length - 4, `${who}: ${answers} of ${heard.length}`)
+    await until('the socket is closed', () => socket.closed)
+    const answers = [received.indexOf('"ACK"'), received.indexOf(Buffer.from('\x8a\x04beat', 'latin1')), received.indexOf(Buffer.from([0x88, 2, 0x03, 0xe9]))]
+    t.ok(answers[0]! > 0 && answers[0]! < answers[1]! && answers[1]! < answers[2]! && answers[2] === received.length - 4, `${reader}: ${answers} of ${received.length}`)
   }
 })
 
-t.test('the heartbeat drops who does not answer, and nobody else', async (t) => {
+t.test('The heartbeat closes a peer that does not answer, and no other', async (t) => {
   const { app, url } = await listen(t, { env: { HEARTBEAT_SECONDS: '1', HEARTBEAT_TIMEOUT_SECONDS: '1' } })
   const alive = await Peer.connect(t, url)
   const dead = await Peer.connect(t, url, { autoPong: false })
   await dead.join('r')
   t.equal(await dead.closed, 4003)
-  t.equal(app.rooms.size, 0, 'no ghost')
+  t.equal(app.rooms.size, 0, 'no ghost session is left')
   await alive.join('r')
   t.equal(app.sessions.size, 1)
 })
 
-t.test('a peer that does not read is cut with 4001 and costs the others nothing', async (t) => {
+t.test('A peer that does not read is cut with 4001 and does not affect the others', async (t) => {
   const { app, url, logs } = await listen(t)
   const slow = await Peer.connect(t, url)
   await slow.join('r')
@@ -232,13 +232,13 @@ t.test('a peer that does not read is cut with 4001 and costs the others nothing'
   const phone = await Peer.connect(t, url)
   slow.socket.pause()
   const sent = await flood(phone, shop)
-  await until('the slow one is gone', () => app.sessions.size === 2)
+  await until('the slow peer is closed', () => app.sessions.size === 2)
   await shop.settled()
   t.equal(shop.events.length, sent)
   t.match(logs.filter(({ msg }) => msg === 'client disconnected'), [{ clientId: slow.frames[0]!.payload.clientId, closedWith: 4001 }])
 })
 
-t.test('on close every client is told 1012, also with a peer that has stopped reading', async (t) => {
+t.test('On close every client gets 1012, also with a peer that has stopped reading', async (t) => {
   const { app, url, port } = await listen(t)
   const peers = await Promise.all(Array.from({ length: 120 }, () => Peer.connect(t, url)))
   await Promise.all(peers.map((peer, i) => peer.join(`r${i % 7}`)))
@@ -254,7 +254,7 @@ t.test('on close every client is told 1012, also with a peer that has stopped re
   t.equal(app.rooms.size, 0)
 })
 
-t.test('a handshake while the server is closing does not hold it up', async (t) => {
+t.test('A handshake during the close of the server does not delay it', async (t) => {
   const { app, port } = await listen(t)
   const half = net.connect(port, '127.0.0.1')
   half.on('error', () => { /* it is cut off, as it should be */ })

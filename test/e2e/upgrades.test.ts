@@ -1,4 +1,4 @@
-// Upgrades to protocols that are not spoken here: each is answered as the plain request that it is without `Upgrade` (RFC 9110 §7.8).
+// Upgrades to unsupported protocols: each is answered as a plain request without `Upgrade` (RFC 9110 §7.8).
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -43,14 +43,14 @@ const REQUESTS: ReadonlyArray<[line: string, headers: Record<string, string>, bo
   ['POST /api/rooms/r/events HTTP/1.1', { 'Content-Length': '3' }, 'a=b']
 ]
 
-/** Answers as they came, without what differs from one to the next: times, ids and counts. */
+/** Answers without the parts that differ between requests: times, ids and counts. */
 function comparable (answers: string): string {
   return answers.replaceAll(/"(timestamp|requestId|uptime|epoch|seq)":("[^"]*"|[\d.]+)/g, '"$1":0').replaceAll(/^(date|x-request-id|content-length): .*\r\n/gim, '')
-    // The first time the event is new.
+    // The event is new only the first time.
     .replaceAll('"duplicate":false', '"duplicate":true').replaceAll('201 Created', '200 OK')
 }
 
-/** All that comes back for a request and, on the same connection, for a plain one behind it, which closes it. */
+/** Answers to a request and, on the same connection, to a plain one behind it, which closes it. */
 async function answers (t: Test, port: number, bytes: string): Promise<string> {
   const peer = await RawPeer.dial(t, port)
   peer.write(Buffer.from(bytes, 'latin1'))
@@ -61,7 +61,7 @@ async function answers (t: Test, port: number, bytes: string): Promise<string> {
 
 const count = (text: string, part: string | RegExp) => text.split(part).length - 1
 
-t.test('any other protocol on offer: the answer is the one without the offer, and the connection lives on', { timeout: 120_000 }, async (t) => {
+t.test('An offer of any other protocol gets the same answer as a request without it, and the connection stays open', { timeout: 120_000 }, async (t) => {
   const { app, port, logs } = await listen(t)
   for (const [line, headers, body] of REQUESTS) {
     const expected = comparable(await answers(t, port, request(line, headers, body)))
@@ -74,25 +74,25 @@ t.test('any other protocol on offer: the answer is the one without the offer, an
   t.strictSame(logs.filter(({ level }) => level > 40), [])
 })
 
-t.test('a body reaches the room, in whatever pieces it comes', async (t) => {
+t.test('A body reaches the room, however it is split', async (t) => {
   const { port, url } = await listen(t)
   const device = await Peer.connect(t, url)
   await device.join('r')
-  const whole = Buffer.from(request('POST /api/rooms/r/events HTTP/1.1', { ...withLength, ...H2C }, BYTES), 'latin1')
-  const head = whole.indexOf('\r\n\r\n') + 4
-  for (const [i, cuts] of [[], [head], [10, head - 2, head + 7], [head + 1, whole.length - 1]].entries()) {
+  const complete = Buffer.from(request('POST /api/rooms/r/events HTTP/1.1', { ...withLength, ...H2C }, BYTES), 'latin1')
+  const head = complete.indexOf('\r\n\r\n') + 4
+  for (const [i, cuts] of [[], [head], [10, head - 2, head + 7], [head + 1, complete.length - 1]].entries()) {
     const peer = await RawPeer.dial(t, port)
-    const bytes = Buffer.from(whole.toString('latin1').replace('once', `id-${i}`), 'latin1')
+    const bytes = Buffer.from(complete.toString('latin1').replace('once', `id-${i}`), 'latin1')
     for (const [n, cut] of [...cuts, bytes.length].entries()) {
       peer.write(bytes.subarray(n === 0 ? 0 : cuts[n - 1]!, cut))
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
-    await until('the event is taken', () => /^HTTP\/1.1 20[01]/.test(peer.answer))
+    await until('the event is accepted', () => /^HTTP\/1.1 20[01]/.test(peer.answer))
     t.match(await device.next('CLICKED_PAY'), { payload: { note: 'é' }, seq: i + 1 })
   }
 })
 
-t.test('one connection takes any number of them, and nothing is left on it by those before', async (t) => {
+t.test('One connection can make any number of offers, and none affects the next', async (t) => {
   const { port } = await listen(t)
   const warnings: Error[] = []
   const onWarning = (warning: Error) => { warnings.push(warning) }
@@ -101,7 +101,7 @@ t.test('one connection takes any number of them, and nothing is left on it by th
   const peer = await RawPeer.dial(t, port)
   for (let n = 1; n <= 40; n++) {
     peer.write(request('GET /health HTTP/1.1', H2C))
-    await until('it is answered', () => count(peer.answer, '"status":"ok"') === n)
+    await until('the request is answered', () => count(peer.answer, '"status":"ok"') === n)
   }
   t.equal(peer.isOver, false)
   t.strictSame(warnings, [])
@@ -118,7 +118,7 @@ t.test('HTTP/1.0 has no upgrades, not even to a WebSocket', async (t) => {
   t.equal(app.sessions.size, 0)
 })
 
-t.test('Java\'s HttpClient as it comes', { skip: without('javac', 'default-jdk-headless'), timeout: 120_000 }, async (t) => {
+t.test('Java\'s HttpClient works with its default settings', { skip: without('javac', 'default-jdk-headless'), timeout: 120_000 }, async (t) => {
   const { url } = await listen(t)
   const { stdout } = await run('java', [join(ROOT, 'test/fixtures/JdkClient.java'), url.replace('ws:', 'http:')])
   t.strictSame(stdout.trim().split('\n'), [
@@ -128,7 +128,7 @@ t.test('Java\'s HttpClient as it comes', { skip: without('javac', 'default-jdk-h
   ])
 })
 
-t.test('curl --http2', { skip: without('curl', 'curl') }, async (t) => {
+t.test('curl --http2 works', { skip: without('curl', 'curl') }, async (t) => {
   const { url } = await listen(t)
   const base = url.replace('ws:', 'http:')
   const curl = async (...args: string[]) => (await run('curl', ['-sS', '--http2', '--max-time', '60', '-o', '/dev/null', '-w', '%{http_version} %{http_code} %{num_connects}\n', ...args])).stdout.trim()
