@@ -3,9 +3,8 @@
 import type { TString } from '@sinclair/typebox'
 import type { TypeCheck } from '@sinclair/typebox/compiler'
 import { holdsCardNumber } from './card-data.js'
-import { bytesEqual } from './byte-match.js'
 
-/** Bytes compared at a time, as in byte-match.ts; repeated here since V8 treats a constant imported from another module as a variable. */
+/** Bytes compared at a time. */
 const WORD = 4
 /** Bits of a hash that select the slot of a string. A newer string replaces an older one in the same slot. */
 const SLOT_BITS = 11
@@ -54,4 +53,11 @@ function slotOf (view: DataView, start: number, length: number): number {
   let hash = view.getInt32(last, true)
   for (let at = start; at < last; at += WORD) hash = Math.imul(hash, HASH_MULTIPLIER) + view.getInt32(at, true) | 0
   return Math.imul(hash, HASH_MULTIPLIER) >>> 32 - SLOT_BITS
+}
+
+/** Compares the bytes at two offsets. @param length bytes to compare, at least four */
+export function bytesEqual (first: DataView, firstAt: number, second: DataView, secondAt: number, length: number): boolean {
+  const last = length - WORD
+  for (let i = 0; i < last; i += WORD) if (first.getInt32(firstAt + i, true) !== second.getInt32(secondAt + i, true)) return false
+  return first.getInt32(firstAt + last, true) === second.getInt32(secondAt + last, true)
 }

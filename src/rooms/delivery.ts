@@ -5,6 +5,7 @@ import { encodeFrame } from '../protocol/encode.js'
 import type { RoomClosed } from '../protocol/server-frames.js'
 import type { Log } from './log.js'
 import type { Memberships } from './memberships.js'
+import type { LocalRoom } from './room.js'
 
 /** Maximum number of live entries buffered for one joining member. */
 export const MAX_PENDING = 1000
@@ -18,12 +19,16 @@ export interface DeliveryOptions {
 
 export class Delivery {
   readonly #options: DeliveryOptions
+  readonly #rooms: ReadonlyMap<string, LocalRoom>
 
-  constructor (options: DeliveryOptions) { this.#options = options }
+  constructor (options: DeliveryOptions) {
+    this.#options = options
+    this.#rooms = options.memberships.rooms
+  }
 
   /** Sends an entry to every member but its sender. A joining member gets it after its replay. */
   entry (roomId: string, entry: LogEntry): void {
-    for (const { subscriber, buffered, deliveredSeq } of this.#options.memberships.rooms.get(roomId)?.members ?? []) {
+    for (const { subscriber, buffered, deliveredSeq } of this.#rooms.get(roomId)?.members ?? []) {
       if (subscriber.clientId === entry.origin || entry.seq <= deliveredSeq) continue
       if (!buffered) subscriber.send(entry)
       else if (buffered.length < MAX_PENDING) buffered.push(entry)
@@ -34,8 +39,8 @@ export class Delivery {
 
   /** Closes all members of a room whose entries may be incomplete, so that the clients join again and catch up. */
   lost (roomId: string): void {
-    const { memberships, log } = this.#options
-    const members = [...memberships.rooms.get(roomId)?.members ?? []]
+    const { log } = this.#options
+    const members = [...this.#rooms.get(roomId)?.members ?? []]
     if (members.length > 0) log.warn({ roomId, clients: members.length }, 'position lost, clients told to join again')
     for (const { subscriber } of members) subscriber.close(CLOSE.POSITION_LOST)
   }

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
-import { bytePattern, bytesEqual, matchesAt } from '../../src/protocol/byte-match.js'
+import { bytePattern, matchesAt } from '../../src/protocol/fast-decode.js'
+import { bytesEqual } from '../../src/protocol/string-cache.js'
 
 const viewOf = (bytes: Buffer) => new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
 
