@@ -43,7 +43,7 @@ t.test('the self-test passes on this version of Node.js, once for all servers, a
   t.equal(await first, undefined)
   t.equal(fastPathFault(), first)
   await new Promise(setImmediate)
-  t.equal(openHandles(), before)
+  t.ok(openHandles() <= before)
 })
 
 const FAILED = -104
