@@ -35,7 +35,7 @@ export default fp(async (app) => {
   }
   // Calls to the in-process broker are part of the relay time; measuring each of them would cost more than it tells.
   const broker: Broker = redis === undefined
-    ? new MemoryBroker({ ...options, now, onSweep: (removed, kept) => log.info({ removed, kept }, 'rooms swept') })
+    ? new MemoryBroker({ ...options, now, onSweep: (removed, kept) => log.info({ removed, kept }, 'expired rooms removed') })
     : instrumentBroker(new RedisBroker({
       // No `now`: rooms shared by many nodes start and end by the clock of Redis.
       ...options,
@@ -47,7 +47,7 @@ export default fp(async (app) => {
   app.decorate('broker', broker)
 
   const timer = setInterval(() => {
-    broker.tick().catch((err: unknown) => log.error({ err }, 'broker could not do what is due'))
+    broker.tick().catch((err: unknown) => log.error({ err }, 'broker maintenance failed'))
   }, TICK_INTERVAL).unref()
   app.addHook('onClose', async () => {
     clearInterval(timer)
@@ -58,10 +58,10 @@ export default fp(async (app) => {
 /** Logs reasons and codes, never the library's errors: they hold the commands, and with them payloads. */
 function logNews (log: FastifyBaseLogger, hosts: readonly string[], news: RedisNews): void {
   switch (news.what) {
-    case 'up': return log.info('Redis is there')
+    case 'up': return log.info('Redis connected')
     case 'down': return log.error({ hosts, ...fieldsOf(news.trouble) }, `Redis cannot be ${news.trouble.kind === 'unreachable' ? 'reached' : 'used'}: ${news.trouble.reason}`)
-    case 'refused': return log.error(fieldsOf(news.trouble), `Redis refused a command: ${news.trouble.reason}`)
-    case 'evicts': return log.warn({ policy: news.policy }, `Redis may drop rooms that are in use: its maxmemory-policy is ${news.policy}, and should be noeviction`)
+    case 'refused': return log.error(fieldsOf(news.trouble), `Redis rejected a command: ${news.trouble.reason}`)
+    case 'evicts': return log.warn({ policy: news.policy }, `Redis may evict rooms that are in use: set its maxmemory-policy to noeviction instead of ${news.policy}`)
     case 'failed': return log.error({ err: news.error }, 'broker failed')
   }
 }

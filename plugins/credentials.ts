@@ -18,7 +18,7 @@ declare module 'fastify' {
 export default fp(async (app) => {
   const { config: { API_KEYS }, tokens, log } = app
   const keys = new ApiKeys(API_KEYS)
-  if (!keys.required) log.warn('the API is open: set API_KEYS so that only your backends can use it')
+  if (!keys.required) log.warn('the API is open to every client: set API_KEYS')
 
   async function identify (authorization: string | undefined): Promise<Claims | Failure> {
     if (!keys.required) return ANONYMOUS

@@ -22,24 +22,24 @@ export default fp(async (app) => {
       info: {
         title: 'WebSocket Payment Server',
         version: VERSION,
-        description: 'The REST API of the server between the two devices of a payment by link. Devices speak WebSocket at `' + (prefix || '/') + '`, as asyncapi.yaml says; backends look in and speak through this API. ' +
-          'Before a request reaches an operation it can also be refused as HTTP: 408, 417 and 431, in the same shape as every other error. ' +
-          'An address or a method without an operation is a 404 of that shape, unless its body or the address itself is refused before (400, 413, 414, 415). ' +
-          '`OPTIONS` is a 204 everywhere, for CORS.',
+        description: 'REST API of the server that connects the two devices of a payment by link. Devices connect over WebSocket at `' + (prefix || '/') + '` (see asyncapi.yaml); backends read rooms and publish events through this API. ' +
+          'A request can also be rejected at the HTTP level, before it reaches an operation: 408, 417 and 431, with the same error envelope. ' +
+          'A URL or method without an operation returns 404 with that envelope, unless the URL or the body is rejected first (400, 413, 414, 415). ' +
+          '`OPTIONS` returns 204 for every URL, for CORS.',
         license: { name: 'MIT', identifier: 'MIT' },
         contact: { name: 'ws-payment-server' }
       },
       // Relative, so that the document is valid wherever it is served.
       servers: [{ url: '/', description: 'This server' }],
       tags: [
-        { name: 'Server', description: 'The process: what it is, whether it lives, what it is doing.' },
-        { name: 'Rooms', description: 'The payments\' rooms: creating, looking, closing, their events.' },
-        { name: 'Messages', description: 'What a backend says to the devices in a room.' }
+        { name: 'Server', description: 'Information, health, status and metrics of the server.' },
+        { name: 'Rooms', description: 'The rooms of the payments, their events and their tokens.' },
+        { name: 'Messages', description: 'Messages from a backend to the devices in a room.' }
       ],
       components: {
         securitySchemes: {
-          apiKey: { type: 'http', scheme: 'bearer', description: 'One of the server\'s API keys. A server without keys is open, and takes any.' },
-          roomToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'A token for one room and role, where the server asks for them.' }
+          apiKey: { type: 'http', scheme: 'bearer', description: 'One of the API keys of the server. A server without API keys is open and accepts any key.' },
+          roomToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'A token for one room and one role, if the server requires tokens.' }
         }
       },
       security: []

@@ -11,6 +11,6 @@ declare module 'fastify' {
 
 export default fp(async (app) => {
   const { config: { TOKEN_SECRET }, log, now, monotonic } = app
-  if (TOKEN_SECRET === undefined) log.warn('the rooms are open: set TOKEN_SECRET so that only those who were given a token can join')
+  if (TOKEN_SECRET === undefined) log.warn('the rooms are open to every client: set TOKEN_SECRET')
   app.decorate('tokens', TOKEN_SECRET === undefined ? undefined : new RoomTokens(TOKEN_SECRET, { now, monotonic }))
 }, { name: 'tokens' })

@@ -13,7 +13,7 @@ export default fp(async (app) => {
   if (endpoint === undefined) return
   const [{ FastifyOtelInstrumentation }, { OTLPTraceExporter }, { resourceFromAttributes }, { BatchSpanProcessor, NodeTracerProvider }] = await Promise.all([
     import('@fastify/otel'), import('@opentelemetry/exporter-trace-otlp-http'), import('@opentelemetry/resources'), import('@opentelemetry/sdk-trace-node')
-  ]).catch((error: unknown) => { throw new Error(`OTEL_EXPORTER_OTLP_ENDPOINT needs npm install ${PACKAGES}`, { cause: error }) })
+  ]).catch((error: unknown) => { throw new Error(`OTEL_EXPORTER_OTLP_ENDPOINT requires npm install ${PACKAGES}`, { cause: error }) })
 
   // The libraries read headers, timeouts and the sampler from the standard OTEL_… variables.
   const provider = new NodeTracerProvider({
@@ -30,6 +30,6 @@ export default fp(async (app) => {
   await app.register(instrumentation.plugin())
   // Spans that the collector does not accept within EXPORT_TIMEOUT are lost; they do not delay the shutdown.
   app.addHook('onClose', async () => {
-    await provider.shutdown().catch((err: unknown) => app.log.warn({ err }, 'the last traces could not be sent'))
+    await provider.shutdown().catch((err: unknown) => app.log.warn({ err }, 'the last traces were not exported'))
   })
 }, { name: 'tracing' })

@@ -27,9 +27,9 @@ export default fp(async (app) => {
   metrics.fastPath.set(Number(fault === undefined))
   const onFastPathOff = (reason: string) => {
     metrics.fastPath.set(0)
-    log.warn({ node: process.versions.node }, `sockets go through http and ws, for two to four times the CPU: ${reason}`)
+    log.warn({ node: process.versions.node }, `the fast path is off, sockets need two to four times the CPU: ${reason}`)
   }
-  if (config.FAST_PATH === 'off') log.info('sockets go through http and ws: FAST_PATH=off')
+  if (config.FAST_PATH === 'off') log.info('the fast path is off: FAST_PATH=off')
   else if (fault !== undefined) onFastPathOff(fault)
 
   const endpoint = new SocketEndpoint({
@@ -123,7 +123,7 @@ function refusals ({ config, sessions }: FastifyInstance): (handshake: Handshake
     if (fault !== undefined) return new Failure('INVALID_REQUEST', fault)
     // CORS does not apply to WebSockets, so a foreign page is refused here.
     const { origin } = handshake.headers
-    if (origins && origin !== undefined && !origins.includes(origin)) return new Failure('FORBIDDEN', 'This origin may not connect.')
+    if (origins && origin !== undefined && !origins.includes(origin)) return new Failure('FORBIDDEN', 'This origin is not allowed.')
     return sessions.refusalOf(address)
   }
 }

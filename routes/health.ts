@@ -9,10 +9,10 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
     schema: {
       operationId: 'getHealth',
       tags: ['Server'],
-      summary: 'Whether the process lives',
-      description: 'For liveness probes: it answers as long as the process can answer at all.',
+      summary: 'Check liveness',
+      description: 'For liveness probes. Returns 200 as long as the process can respond.',
       security: [],
-      response: { 200: Ref(Health, 'It lives.'), ...errorResponses(400, 500) }
+      response: { 200: Ref(Health, 'The process is alive.'), ...errorResponses(400, 500) }
     }
   }, async () => ({ status: 'ok' as const, timestamp: app.now() }))
 }

@@ -12,11 +12,11 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
     schema: {
       operationId: 'getMetrics',
       tags: ['Server'],
-      summary: 'Figures for Prometheus',
-      description: 'In Prometheus\' text format. What each of them means is said in their `HELP` lines.',
+      summary: 'Get metrics',
+      description: 'Returns the metrics of the node that responds, in the Prometheus text format. The `HELP` lines describe them.',
       security: [{ apiKey: [] }, {}],
       response: {
-        200: { description: 'The figures.', content: { 'text/plain': { schema: Type.String({ examples: ['wsp_rooms 2'] }) } } },
+        200: { description: 'The metrics.', content: { 'text/plain': { schema: Type.String({ examples: ['wsp_rooms 2'] }) } } },
         ...errorResponses(400, 401, 403, 500)
       }
     }

@@ -9,10 +9,10 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
     schema: {
       operationId: 'getReadiness',
       tags: ['Server'],
-      summary: 'Whether traffic may come here',
-      description: 'For readiness probes and load balancers: 503 while the broker is away, the process is draining or cannot keep up.',
+      summary: 'Check readiness',
+      description: 'For readiness probes and load balancers. Returns 503 while the broker is unavailable, the process is draining or its event loop is overloaded.',
       security: [],
-      response: { 200: Ref(Readiness, 'Traffic may come.'), 503: Ref(Readiness, 'No traffic, please; the checks say why.'), ...errorResponses(400, 500) }
+      response: { 200: Ref(Readiness, 'The node accepts traffic.'), 503: Ref(Readiness, 'The node does not accept traffic; `checks` shows the cause.'), ...errorResponses(400, 500) }
     }
   }, async (_request, reply) => {
     const readiness = app.readiness()

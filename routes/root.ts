@@ -29,10 +29,10 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
     schema: {
       operationId: 'getServerInfo',
       tags: ['Server'],
-      summary: 'What this server is',
-      description: 'Name, version and endpoints. The same address with an `Upgrade: websocket` header opens a socket.',
+      summary: 'Get server information',
+      description: 'Returns the name, the version and the endpoints of the server. The same URL with an `Upgrade: websocket` header opens a socket.',
       security: [],
-      response: { 200: Ref(ServerInfo, 'Name, version, endpoints.'), ...errorResponses(400, 500) }
+      response: { 200: Ref(ServerInfo, 'The server information.'), ...errorResponses(400, 500) }
     }
   }, async () => ({
     message: 'WebSocket Payment Server', version: VERSION, endpoints, docs: app.config.DOCS ? `${app.prefix}/docs` : null, timestamp: app.now()

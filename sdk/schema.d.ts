@@ -9,8 +9,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Whether the process lives
-         * @description For liveness probes: it answers as long as the process can answer at all.
+         * Check liveness
+         * @description For liveness probes. Returns 200 as long as the process can respond.
          */
         get: operations["getHealth"];
         put?: never;
@@ -29,8 +29,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Figures for Prometheus
-         * @description In Prometheus' text format. What each of them means is said in their `HELP` lines.
+         * Get metrics
+         * @description Returns the metrics of the node that responds, in the Prometheus text format. The `HELP` lines describe them.
          */
         get: operations["getMetrics"];
         put?: never;
@@ -49,8 +49,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Whether traffic may come here
-         * @description For readiness probes and load balancers: 503 while the broker is away, the process is draining or cannot keep up.
+         * Check readiness
+         * @description For readiness probes and load balancers. Returns 503 while the broker is unavailable, the process is draining or its event loop is overloaded.
          */
         get: operations["getReadiness"];
         put?: never;
@@ -69,8 +69,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What this server is
-         * @description Name, version and endpoints. The same address with an `Upgrade: websocket` header opens a socket.
+         * Get server information
+         * @description Returns the name, the version and the endpoints of the server. The same URL with an `Upgrade: websocket` header opens a socket.
          */
         get: operations["getServerInfo"];
         put?: never;
@@ -91,8 +91,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Say something to everyone in a room
-         * @description Every socket in the room gets a frame whose `type` is `eventType`. It is also in the room's log, for whoever comes back. A room that nobody ever joined is a 404.
+         * Broadcast a message to a room
+         * @description Sends a message whose `type` is `eventType` to all members of the room, and stores it in the log of the room for members that reconnect. Returns 404 if the room does not exist.
          */
         post: operations["broadcastToRoom"];
         delete?: never;
@@ -109,14 +109,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the rooms
-         * @description From the oldest to the newest, a page at a time. Without API keys this is open to anyone: see the security notes.
+         * List rooms
+         * @description Lists the rooms, oldest first, in pages. On a server without API keys every client can list them: see the security notes.
          */
         get: operations["listRooms"];
         put?: never;
         /**
-         * Create a payment's room
-         * @description From then on events for it are kept, though nobody has joined yet. Without a `roomId`, or without a body, it gets one of 128 random bits, which nobody can guess. Where joining needs a token, the answer has one for each of the two devices.
+         * Create a room
+         * @description Creates the room of a payment. Its events are stored even before the first member joins. Without a `roomId` or a body, the room gets an id of 128 random bits, which cannot be guessed. If joining requires a token, the response has one for each of the two devices.
          */
         post: operations["createRoom"];
         delete?: never;
@@ -133,14 +133,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read a room's events, or follow them
-         * @description The log after a position. With `Accept: text/event-stream` the same as a live stream: every message is a frame as a socket would get it, `id:` is `epoch:seq`, and `Last-Event-ID` resumes. A stream opens a room that is not there, as a join does.
+         * List or stream the events of a room
+         * @description Returns the events after a position in the log. With `Accept: text/event-stream` the response is a live stream: each message is the same as over a socket, `id:` is `epoch:seq`, and `Last-Event-ID` resumes the stream. Like a join, a stream creates the room if it does not exist.
          */
         get: operations["listRoomEvents"];
         put?: never;
         /**
          * Publish a payment event
-         * @description Any of the seven payment events. A result that comes with an API key is `verified` and outranks what a phone claims. An `id` that was sent before, over a socket or here, is not relayed again: so a page that is being closed can send its last event both ways.
+         * @description Publishes one of the seven payment events. A result with an API key is `verified` and replaces a result that a device reported. An event with an `id` that was already sent, over a socket or here, is not relayed again, so a page that is being closed can send its last event both ways.
          */
         post: operations["publishRoomEvent"];
         delete?: never;
@@ -157,15 +157,15 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Look into a room
-         * @description Where the payment stands, who is in the room, and how far its log goes.
+         * Get a room
+         * @description Returns the payment state, the members and the log position of a room.
          */
         get: operations["getRoom"];
         put?: never;
         post?: never;
         /**
          * Close a room
-         * @description Everyone in it gets `ROOM_CLOSED`, and its log is gone. Late events are told `ROOM_CLOSED`; creating it again is possible.
+         * @description Closes a room and deletes its log. Its members receive `ROOM_CLOSED`; later events are rejected with `ROOM_CLOSED`. The room can be created again.
          */
         delete: operations["closeRoom"];
         options?: never;
@@ -183,8 +183,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Mint a room token
-         * @description For one role in one room that is there, and for one device, where one is named. 404 too on a server that asks for no tokens.
+         * Create a room token
+         * @description Creates a token for one role in an existing room, optionally for one device only. Returns 404 if the room does not exist or the server does not use tokens.
          */
         post: operations["createRoomToken"];
         delete?: never;
@@ -201,8 +201,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What the server is doing
-         * @description Uptime, open sockets and occupied rooms of the node that answers.
+         * Get the server status
+         * @description Returns the uptime, the open connections and the rooms with members of the node that responds.
          */
         get: operations["getServerStatus"];
         put?: never;
@@ -217,22 +217,22 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description Every error of the API has this shape. */
+        /** @description Envelope of every error response. */
         ErrorResponse: {
             /** @enum {boolean} */
             success: false;
             /**
-             * @description What went wrong, as a sentence.
-             * @example There is no such room.
+             * @description Error message for people.
+             * @example The room does not exist.
              */
             error: string;
             /**
-             * @description What went wrong, for programs.
+             * @description Error code for programs.
              * @example ROOM_NOT_FOUND
              * @enum {string}
              */
             code: "INVALID_JSON" | "INVALID_FRAME" | "INVALID_REQUEST" | "UNKNOWN_EVENT" | "FORBIDDEN_KEY" | "SENSITIVE_DATA" | "TOO_DEEP" | "UNAUTHORIZED" | "INVALID_TOKEN" | "TOKEN_EXPIRED" | "FORBIDDEN" | "NOT_FOUND" | "ROOM_NOT_FOUND" | "PAYLOAD_TOO_LARGE" | "URI_TOO_LONG" | "UNSUPPORTED_MEDIA_TYPE" | "ROOM_EXISTS" | "ROOM_CLOSED" | "NOT_JOINED" | "ID_CONFLICT" | "ROOM_FULL" | "TOO_MANY_ROOMS" | "RATE_LIMITED" | "UNAVAILABLE" | "INTERNAL";
-            /** @description Each broken rule. */
+            /** @description The violated rules. */
             details?: {
                 /** @example message */
                 key: string;
@@ -240,12 +240,12 @@ export interface components {
                 rule: string;
             }[];
             /**
-             * @description Names this request in the server's log.
+             * @description ID of the request in the log of the server.
              * @example Zm9vYmFyYmF6
              */
             requestId: string;
             /**
-             * @description Milliseconds since the epoch.
+             * @description Milliseconds since the Unix epoch.
              * @example 1705312200000
              */
             timestamp: number;
@@ -264,12 +264,12 @@ export interface components {
                 [key: string]: string;
             };
             /**
-             * @description Where the documentation is, if it is served.
+             * @description Path of the documentation; null if it is not served.
              * @example /docs
              */
             docs: string | null;
             /**
-             * @description Milliseconds since the epoch.
+             * @description Milliseconds since the Unix epoch.
              * @example 1705312200000
              */
             timestamp: number;
@@ -278,7 +278,7 @@ export interface components {
             /** @enum {string} */
             status: "ok";
             /**
-             * @description Milliseconds since the epoch.
+             * @description Milliseconds since the Unix epoch.
              * @example 1705312200000
              */
             timestamp: number;
@@ -288,20 +288,20 @@ export interface components {
             status: "ready" | "not ready";
             checks: {
                 /**
-                 * @description Whether rooms can be read and written.
+                 * @description `up` if rooms can be read and written.
                  * @enum {string}
                  */
                 broker: "up" | "down";
-                /** @description The process is on its way out. */
+                /** @description True if the process is shutting down. */
                 draining: boolean;
                 /**
-                 * @description Whether the process keeps up with its work.
+                 * @description `delayed` if the event loop is overloaded.
                  * @enum {string}
                  */
                 eventLoop: "ok" | "delayed";
             };
             /**
-             * @description Why rooms cannot be read and written.
+             * @description Reason why rooms cannot be read and written.
              * @example it refuses writes: out of memory (maxmemory)
              */
             reason?: string;
@@ -313,22 +313,22 @@ export interface components {
              */
             status: "running" | "draining";
             /**
-             * @description Milliseconds since the start.
+             * @description Milliseconds since the start of the server.
              * @example 3600000
              */
             uptime: number;
             /**
-             * @description Sockets and event streams that are open now.
+             * @description Open sockets and event streams.
              * @example 5
              */
             totalConnections: number;
             /**
-             * @description Rooms with somebody in them now.
+             * @description Rooms with members.
              * @example 2
              */
             totalRooms: number;
             /**
-             * @description Milliseconds since the epoch.
+             * @description Milliseconds since the Unix epoch.
              * @example 1705312200000
              */
             timestamp: number;
@@ -340,14 +340,14 @@ export interface components {
             success: true;
             data: components["schemas"]["ServerStatus"];
             /**
-             * @description Milliseconds since the epoch.
+             * @description Milliseconds since the Unix epoch.
              * @example 1705312200000
              */
             timestamp: number;
         };
         BroadcastRequest: {
             /**
-             * @description The `type` of the frame that the clients get: 1–64 characters of `A-Z a-z 0-9 _ . : -`, and no name that the protocol itself uses.
+             * @description The `type` of the message that the clients receive: 1–64 characters of `A-Z a-z 0-9 _ . : -`, except the types of the protocol.
              * @example PAYMENT_UPDATE
              */
             eventType: string;
@@ -358,7 +358,7 @@ export interface components {
         };
         BroadcastResult: {
             /**
-             * @description The payment's room: 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.
+             * @description Room id, 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.
              * @example payment_123
              */
             roomId: string;
@@ -369,12 +369,12 @@ export interface components {
             /** @example seguro_123456 */
             idSeguro: string;
             /**
-             * @description Sockets that it was handed to. 0: the event waits in the log.
+             * @description Number of members that the message was sent to. 0: the message is only in the log.
              * @example 2
              */
             sentToClients: number;
             /**
-             * @description Milliseconds since the epoch.
+             * @description Milliseconds since the Unix epoch.
              * @example 1705312200000
              */
             timestamp: number;
@@ -384,13 +384,13 @@ export interface components {
             success: true;
             data: components["schemas"]["BroadcastResult"];
             /**
-             * @description Milliseconds since the epoch.
+             * @description Milliseconds since the Unix epoch.
              * @example 1705312200000
              */
             timestamp: number;
         };
         PaymentState: {
-            /** @description The last progress event; null before the first one. */
+            /** @description The last progress event; null before the first. */
             step: ("ENTERED_SUMMARY" | "CLICKED_PROCEED" | "PAYMENT_METHOD_CHANGED" | "DATA_FILLED" | "CLICKED_PAY") | null;
             method?: string;
             fields?: string[];
@@ -406,59 +406,59 @@ export interface components {
                 currency?: string;
                 error?: string;
                 code?: string;
-                /** @description true: a backend said so with an API key; false: a phone claims it. */
+                /** @description True if a backend reported the result with an API key; false if a device reported it. */
                 verified: boolean;
             };
-            /** @description Milliseconds since the epoch; the room's creation until something happens. */
+            /** @description Time of the last change in milliseconds since the Unix epoch; initially the creation of the room. */
             updatedAt: number;
         };
         RoomMember: {
             /** @example client_1705312205000_1f2e3d4c5b6a */
             clientId: string;
             /**
-             * @description A device's own name for itself: 1–128 characters, no control characters.
+             * @description Device id, chosen by the device: 1–128 characters, no control characters.
              * @example device_1
              */
             deviceId: string;
             /**
              * Role
-             * @description device1 made the link and watches; device2 opened it and pays.
+             * @description device1 created the payment link and watches; device2 opened the link and pays.
              * @enum {string}
              */
             role: "device1" | "device2";
         };
         CreateRoomRequest: {
             /**
-             * @description The payment's room: 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.
+             * @description Room id, 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.
              * @example payment_123
              */
             roomId?: string;
             /**
-             * @description The room ends then, occupied or not. Without it the room ends when it was empty for the retention time.
+             * @description Fixed lifetime of the room, with or without members. By default the room ends after it was empty for the retention time.
              * @example 1800
              */
             ttlSeconds?: number;
         };
         CreatedRoom: {
             /**
-             * @description The payment's room: 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.
+             * @description Room id, 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.
              * @example payment_123
              */
             roomId: string;
             /**
-             * @description Milliseconds since the epoch.
+             * @description Milliseconds since the Unix epoch.
              * @example 1705312200000
              */
             expiresAt: number;
-            /** @description Where joining needs a token: one for each device, with the life that the server's settings say. */
+            /** @description Tokens for the two devices, if the server requires tokens. Their lifetime is the server's default. */
             tokens?: {
                 /**
-                 * @description A room token, for `token` in JOIN_ROOM or as a bearer token.
+                 * @description Room token, for `token` in `JOIN_ROOM` or as a bearer token.
                  * @example eyJhbGciOiJIUzI1NiIsInR5cCI6InJvb20rand0In0.eyJyb29tIjoicGF5bWVudF8xMjMifQ.c2lnbmF0dXJl
                  */
                 device1: string;
                 /**
-                 * @description A room token, for `token` in JOIN_ROOM or as a bearer token.
+                 * @description Room token, for `token` in `JOIN_ROOM` or as a bearer token.
                  * @example eyJhbGciOiJIUzI1NiIsInR5cCI6InJvb20rand0In0.eyJyb29tIjoicGF5bWVudF8xMjMifQ.c2lnbmF0dXJl
                  */
                 device2: string;
@@ -469,38 +469,38 @@ export interface components {
             success: true;
             data: components["schemas"]["CreatedRoom"];
             /**
-             * @description Milliseconds since the epoch.
+             * @description Milliseconds since the Unix epoch.
              * @example 1705312200000
              */
             timestamp: number;
         };
-        /** @description For whom a token is: a role, and the only device that may use it, where one is named. */
+        /** @description Role and lifetime of a token and, optionally, the only device that may use it. */
         CreateTokenRequest: {
             /**
              * Role
-             * @description device1 made the link and watches; device2 opened it and pays.
+             * @description device1 created the payment link and watches; device2 opened the link and pays.
              * @enum {string}
              */
             role: "device1" | "device2";
             /**
-             * @description A device's own name for itself: 1–128 characters, no control characters.
+             * @description Device id, chosen by the device: 1–128 characters, no control characters.
              * @example device_1
              */
             deviceId?: string;
             /**
-             * @description How long it may be used; by default as the server's settings say.
+             * @description Lifetime of the token; the default is a setting of the server.
              * @example 900
              */
             ttlSeconds?: number;
         };
         RoomToken: {
             /**
-             * @description A room token, for `token` in JOIN_ROOM or as a bearer token.
+             * @description Room token, for `token` in `JOIN_ROOM` or as a bearer token.
              * @example eyJhbGciOiJIUzI1NiIsInR5cCI6InJvb20rand0In0.eyJyb29tIjoicGF5bWVudF8xMjMifQ.c2lnbmF0dXJl
              */
             token: string;
             /**
-             * @description Milliseconds since the epoch.
+             * @description Milliseconds since the Unix epoch.
              * @example 1705312200000
              */
             expiresAt: number;
@@ -510,24 +510,24 @@ export interface components {
             success: true;
             data: components["schemas"]["RoomToken"];
             /**
-             * @description Milliseconds since the epoch.
+             * @description Milliseconds since the Unix epoch.
              * @example 1705312200000
              */
             timestamp: number;
         };
         RoomSummary: {
             /**
-             * @description The payment's room: 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.
+             * @description Room id, 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.
              * @example payment_123
              */
             roomId: string;
             /**
-             * @description Clients in it now.
+             * @description Number of members.
              * @example 2
              */
             members: number;
             /**
-             * @description The number of the last event in the log.
+             * @description Sequence number of the last event in the log.
              * @example 7
              */
             seq: number;
@@ -537,12 +537,12 @@ export interface components {
              */
             status: "pending" | "succeeded" | "failed";
             /**
-             * @description Milliseconds since the epoch.
+             * @description Milliseconds since the Unix epoch.
              * @example 1705312200000
              */
             createdAt: number;
             /**
-             * @description Milliseconds since the epoch.
+             * @description Milliseconds since the Unix epoch.
              * @example 1705312200000
              */
             expiresAt: number;
@@ -551,7 +551,7 @@ export interface components {
         RoomList: {
             rooms: components["schemas"]["RoomSummary"][];
             /**
-             * @description For the next page; null on the last one.
+             * @description Cursor of the next page; null on the last page.
              * @example null
              */
             cursor: string | null;
@@ -561,36 +561,36 @@ export interface components {
             success: true;
             data: components["schemas"]["RoomList"];
             /**
-             * @description Milliseconds since the epoch.
+             * @description Milliseconds since the Unix epoch.
              * @example 1705312200000
              */
             timestamp: number;
         };
         RoomDetails: {
             /**
-             * @description The payment's room: 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.
+             * @description Room id, 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.
              * @example payment_123
              */
             roomId: string;
             /**
-             * @description Names this life of the room's log; `seq` counts within it.
+             * @description ID of the log of the room; `seq` is counted within one epoch, and a new log has a new epoch.
              * @example aex8oNlQGo8f
              */
             epoch: string;
             /**
-             * @description The number of the last event in the log.
+             * @description Sequence number of the last event in the log.
              * @example 7
              */
             seq: number;
             state: components["schemas"]["PaymentState"];
             members: components["schemas"]["RoomMember"][];
             /**
-             * @description Milliseconds since the epoch.
+             * @description Milliseconds since the Unix epoch.
              * @example 1705312200000
              */
             createdAt: number;
             /**
-             * @description Milliseconds since the epoch.
+             * @description Milliseconds since the Unix epoch.
              * @example 1705312200000
              */
             expiresAt: number;
@@ -600,12 +600,12 @@ export interface components {
             success: true;
             data: components["schemas"]["RoomDetails"];
             /**
-             * @description Milliseconds since the epoch.
+             * @description Milliseconds since the Unix epoch.
              * @example 1705312200000
              */
             timestamp: number;
         };
-        /** @description An event as the room's members got it. */
+        /** @description An event as the members of the room received it. */
         RoomEvent: {
             /** @example PAYMENT_SUCCESS */
             type: string;
@@ -622,12 +622,12 @@ export interface components {
             /** @example 7 */
             seq: number;
             /**
-             * @description Milliseconds since the epoch.
+             * @description Milliseconds since the Unix epoch.
              * @example 1705312200000
              */
             timestamp: number;
             /**
-             * @description `api`: a backend said it. A payment event is that only with an API key; without one it is a device's word, however it came.
+             * @description `api`: sent by a backend. A payment event is `api` only with an API key, otherwise `device`.
              * @enum {string}
              */
             source: "device" | "api";
@@ -635,19 +635,19 @@ export interface components {
         };
         RoomEvents: {
             /**
-             * @description Names this life of the room's log; `seq` counts within it.
+             * @description ID of the log of the room; `seq` is counted within one epoch, and a new log has a new epoch.
              * @example aex8oNlQGo8f
              */
             epoch: string;
             /**
-             * @description The number of the last event in the log.
+             * @description Sequence number of the last event in the log.
              * @example 7
              */
             seq: number;
-            /** @description The events are an unbroken run from the asked position. False: that cannot be shown, and all that is kept was read. */
+            /** @description True: no event after the requested position is missing. False: events may be missing, and the list starts with the oldest event in the log. */
             recovered: boolean;
             events: components["schemas"]["RoomEvent"][];
-            /** @description There are more after the last of these; ask again with its `seq` as `since`. */
+            /** @description True if there are further events; request them with the last `seq` as `since`. */
             more: boolean;
         };
         RoomEventsResponse: {
@@ -655,7 +655,7 @@ export interface components {
             success: true;
             data: components["schemas"]["RoomEvents"];
             /**
-             * @description Milliseconds since the epoch.
+             * @description Milliseconds since the Unix epoch.
              * @example 1705312200000
              */
             timestamp: number;
@@ -667,7 +667,7 @@ export interface components {
              */
             type: "ENTERED_SUMMARY" | "CLICKED_PROCEED" | "PAYMENT_METHOD_CHANGED" | "DATA_FILLED" | "CLICKED_PAY" | "PAYMENT_SUCCESS" | "PAYMENT_ERROR";
             /**
-             * @description As the device would send it; `roomId` may be left out.
+             * @description Payload as a device sends it; `roomId` is optional.
              * @example {
              *       "transactionId": "tx_456789",
              *       "amount": 99.9,
@@ -681,13 +681,13 @@ export interface components {
         };
         PublishResult: {
             /**
-             * @description Names this life of the room's log; `seq` counts within it.
+             * @description ID of the log of the room; `seq` is counted within one epoch, and a new log has a new epoch.
              * @example aex8oNlQGo8f
              */
             epoch: string;
             /** @example 7 */
             seq: number;
-            /** @description The `id` was there already; nothing was relayed again. */
+            /** @description True if the event was already in the log; it is not relayed again. */
             duplicate: boolean;
             /** @example 2 */
             sentToClients: number;
@@ -697,7 +697,7 @@ export interface components {
             success: true;
             data: components["schemas"]["PublishResult"];
             /**
-             * @description Milliseconds since the epoch.
+             * @description Milliseconds since the Unix epoch.
              * @example 1705312200000
              */
             timestamp: number;
@@ -720,7 +720,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It lives. */
+            /** @description The process is alive. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -729,7 +729,7 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
-            /** @description The request breaks a rule; `details` names each. */
+            /** @description The request is invalid; `details` lists the violated rules. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -738,7 +738,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The server failed. */
+            /** @description An internal error occurred. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -758,7 +758,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The figures. */
+            /** @description The metrics. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -767,7 +767,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description The request breaks a rule; `details` names each. */
+            /** @description The request is invalid; `details` lists the violated rules. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -776,10 +776,10 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description An API key is needed. */
+            /** @description The API key or room token is missing or invalid. */
             401: {
                 headers: {
-                    /** @description How to say who is calling. */
+                    /** @description The required authentication scheme. */
                     "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -787,7 +787,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description This is not allowed here. */
+            /** @description The credentials do not allow this operation. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -796,7 +796,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The server failed. */
+            /** @description An internal error occurred. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -816,7 +816,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Traffic may come. */
+            /** @description The node accepts traffic. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -825,7 +825,7 @@ export interface operations {
                     "application/json": components["schemas"]["Readiness"];
                 };
             };
-            /** @description The request breaks a rule; `details` names each. */
+            /** @description The request is invalid; `details` lists the violated rules. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -834,7 +834,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The server failed. */
+            /** @description An internal error occurred. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -843,7 +843,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description No traffic, please; the checks say why. */
+            /** @description The node does not accept traffic; `checks` shows the cause. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -863,7 +863,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Name, version, endpoints. */
+            /** @description The server information. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -872,7 +872,7 @@ export interface operations {
                     "application/json": components["schemas"]["ServerInfo"];
                 };
             };
-            /** @description The request breaks a rule; `details` names each. */
+            /** @description The request is invalid; `details` lists the violated rules. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -881,7 +881,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The server failed. */
+            /** @description An internal error occurred. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -897,14 +897,14 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The same key with the same body is done once and answered alike; with another body it is a 409.
+                 * @description Makes the request idempotent: the same key with the same body returns the first result, with another body 409.
                  * @example order-1234-paid
                  */
                 "idempotency-key"?: string;
             };
             path: {
                 /**
-                 * @description The payment's room: 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.
+                 * @description Room id, 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.
                  * @example payment_123
                  */
                 roomId: string;
@@ -917,7 +917,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description It is in the log, and on its way to everyone in the room. */
+            /** @description The message is in the log and is being sent to all members. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -926,7 +926,7 @@ export interface operations {
                     "application/json": components["schemas"]["BroadcastResultResponse"];
                 };
             };
-            /** @description The request breaks a rule; `details` names each. */
+            /** @description The request is invalid; `details` lists the violated rules. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -935,10 +935,10 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description An API key is needed. */
+            /** @description The API key or room token is missing or invalid. */
             401: {
                 headers: {
-                    /** @description How to say who is calling. */
+                    /** @description The required authentication scheme. */
                     "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -946,7 +946,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description This is not allowed here. */
+            /** @description The credentials do not allow this operation. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -955,7 +955,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description There is no such room. */
+            /** @description The room does not exist. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -964,7 +964,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description It conflicts with what is there. */
+            /** @description The request conflicts with the state of the room. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -982,7 +982,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The body is too large. */
+            /** @description The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -991,7 +991,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The address is too long. */
+            /** @description The URL is too long. */
             414: {
                 headers: {
                     [name: string]: unknown;
@@ -1000,7 +1000,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The body is not JSON. */
+            /** @description The content type is not `application/json`. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1009,10 +1009,10 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description Too many requests; `Retry-After` says when the next one may come. */
+            /** @description Too many requests; `Retry-After` has the seconds to wait. */
             429: {
                 headers: {
-                    /** @description In how many seconds the next request may come. */
+                    /** @description Seconds to wait before the next request. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -1020,7 +1020,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The server failed. */
+            /** @description An internal error occurred. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1029,7 +1029,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The rooms cannot be reached; try again, an event with the same id or key. */
+            /** @description The server is temporarily unavailable; retry an event with the same `id` or `Idempotency-Key`. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1044,12 +1044,12 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Where the page before ended.
+                 * @description Cursor from the previous page.
                  * @example 1
                  */
                 cursor?: string;
                 /**
-                 * @description How many at the most.
+                 * @description Maximum number of rooms.
                  * @example 100
                  */
                 limit?: number;
@@ -1069,7 +1069,7 @@ export interface operations {
                     "application/json": components["schemas"]["RoomListResponse"];
                 };
             };
-            /** @description The request breaks a rule; `details` names each. */
+            /** @description The request is invalid; `details` lists the violated rules. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1078,10 +1078,10 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description An API key is needed. */
+            /** @description The API key or room token is missing or invalid. */
             401: {
                 headers: {
-                    /** @description How to say who is calling. */
+                    /** @description The required authentication scheme. */
                     "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -1089,7 +1089,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description This is not allowed here. */
+            /** @description The credentials do not allow this operation. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1098,10 +1098,10 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description Too many requests; `Retry-After` says when the next one may come. */
+            /** @description Too many requests; `Retry-After` has the seconds to wait. */
             429: {
                 headers: {
-                    /** @description In how many seconds the next request may come. */
+                    /** @description Seconds to wait before the next request. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -1109,7 +1109,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The server failed. */
+            /** @description An internal error occurred. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1118,7 +1118,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The rooms cannot be reached; try again, an event with the same id or key. */
+            /** @description The server is temporarily unavailable; retry an event with the same `id` or `Idempotency-Key`. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1142,7 +1142,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The room is there. */
+            /** @description The room was created. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -1151,7 +1151,7 @@ export interface operations {
                     "application/json": components["schemas"]["CreatedRoomResponse"];
                 };
             };
-            /** @description The request breaks a rule; `details` names each. */
+            /** @description The request is invalid; `details` lists the violated rules. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1160,10 +1160,10 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description An API key is needed. */
+            /** @description The API key or room token is missing or invalid. */
             401: {
                 headers: {
-                    /** @description How to say who is calling. */
+                    /** @description The required authentication scheme. */
                     "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -1171,7 +1171,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description This is not allowed here. */
+            /** @description The credentials do not allow this operation. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1180,7 +1180,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description It conflicts with what is there. */
+            /** @description The request conflicts with the state of the room. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1189,7 +1189,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The body is too large. */
+            /** @description The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -1198,7 +1198,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The body is not JSON. */
+            /** @description The content type is not `application/json`. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1207,10 +1207,10 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description Too many requests; `Retry-After` says when the next one may come. */
+            /** @description Too many requests; `Retry-After` has the seconds to wait. */
             429: {
                 headers: {
-                    /** @description In how many seconds the next request may come. */
+                    /** @description Seconds to wait before the next request. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -1218,7 +1218,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The server failed. */
+            /** @description An internal error occurred. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1227,7 +1227,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The rooms cannot be reached; try again, an event with the same id or key. */
+            /** @description The server is temporarily unavailable; retry an event with the same `id` or `Idempotency-Key`. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1242,38 +1242,38 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description The `seq` after which events are wanted.
+                 * @description Returns events after this `seq`.
                  * @example 1
                  */
                 since?: number;
                 /**
-                 * @description The epoch of that `seq`; needed unless it is 0.
+                 * @description The epoch of `since`; required unless `since` is 0.
                  * @example yhKhDhBWRLJq
                  */
                 epoch?: string;
                 /**
-                 * @description For JSON: how many at the most.
+                 * @description Maximum number of events; ignored by streams.
                  * @example 100
                  */
                 limit?: number;
                 /**
-                 * @description A device's own name for itself: 1–128 characters, no control characters.
+                 * @description Device id, chosen by the device: 1–128 characters, no control characters.
                  * @example device_1
                  */
                 deviceId?: string;
-                /** @description device1 made the link and watches; device2 opened it and pays. */
+                /** @description device1 created the payment link and watches; device2 opened the link and pays. */
                 role?: "device1" | "device2";
             };
             header?: {
                 /**
-                 * @description For a stream: `epoch:seq` of the last event that was seen.
+                 * @description For a stream: `epoch:seq` of the last received event.
                  * @example yhKhDhBWRLJq:2
                  */
                 "last-event-id"?: string;
             };
             path: {
                 /**
-                 * @description The payment's room: 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.
+                 * @description Room id, 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.
                  * @example payment_123
                  */
                 roomId: string;
@@ -1292,7 +1292,7 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description The request breaks a rule; `details` names each. */
+            /** @description The request is invalid; `details` lists the violated rules. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1301,10 +1301,10 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description An API key is needed. */
+            /** @description The API key or room token is missing or invalid. */
             401: {
                 headers: {
-                    /** @description How to say who is calling. */
+                    /** @description The required authentication scheme. */
                     "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -1312,7 +1312,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description This is not allowed here. */
+            /** @description The credentials do not allow this operation. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1321,7 +1321,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description There is no such room. */
+            /** @description The room does not exist. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1330,7 +1330,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description It conflicts with what is there. */
+            /** @description The request conflicts with the state of the room. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1348,7 +1348,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The address is too long. */
+            /** @description The URL is too long. */
             414: {
                 headers: {
                     [name: string]: unknown;
@@ -1357,10 +1357,10 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description Too many requests; `Retry-After` says when the next one may come. */
+            /** @description Too many requests; `Retry-After` has the seconds to wait. */
             429: {
                 headers: {
-                    /** @description In how many seconds the next request may come. */
+                    /** @description Seconds to wait before the next request. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -1368,7 +1368,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The server failed. */
+            /** @description An internal error occurred. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1377,7 +1377,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The rooms cannot be reached; try again, an event with the same id or key. */
+            /** @description The server is temporarily unavailable; retry an event with the same `id` or `Idempotency-Key`. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1393,14 +1393,14 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The same key with the same body is done once and answered alike; with another body it is a 409.
+                 * @description Makes the request idempotent: the same key with the same body returns the first result, with another body 409.
                  * @example order-1234-paid
                  */
                 "idempotency-key"?: string;
             };
             path: {
                 /**
-                 * @description The payment's room: 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.
+                 * @description Room id, 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.
                  * @example payment_123
                  */
                 roomId: string;
@@ -1413,7 +1413,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description It is in the log. */
+            /** @description The event is in the log. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -1422,7 +1422,7 @@ export interface operations {
                     "application/json": components["schemas"]["PublishResultResponse"];
                 };
             };
-            /** @description The request breaks a rule; `details` names each. */
+            /** @description The request is invalid; `details` lists the violated rules. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1431,10 +1431,10 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description An API key is needed. */
+            /** @description The API key or room token is missing or invalid. */
             401: {
                 headers: {
-                    /** @description How to say who is calling. */
+                    /** @description The required authentication scheme. */
                     "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -1442,7 +1442,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description This is not allowed here. */
+            /** @description The credentials do not allow this operation. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1451,7 +1451,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description There is no such room. */
+            /** @description The room does not exist. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1460,7 +1460,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description It conflicts with what is there. */
+            /** @description The request conflicts with the state of the room. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1478,7 +1478,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The body is too large. */
+            /** @description The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -1487,7 +1487,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The address is too long. */
+            /** @description The URL is too long. */
             414: {
                 headers: {
                     [name: string]: unknown;
@@ -1496,7 +1496,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The body is not JSON. */
+            /** @description The content type is not `application/json`. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1505,10 +1505,10 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description Too many requests; `Retry-After` says when the next one may come. */
+            /** @description Too many requests; `Retry-After` has the seconds to wait. */
             429: {
                 headers: {
-                    /** @description In how many seconds the next request may come. */
+                    /** @description Seconds to wait before the next request. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -1516,7 +1516,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The server failed. */
+            /** @description An internal error occurred. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1525,7 +1525,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The rooms cannot be reached; try again, an event with the same id or key. */
+            /** @description The server is temporarily unavailable; retry an event with the same `id` or `Idempotency-Key`. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1542,7 +1542,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The payment's room: 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.
+                 * @description Room id, 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.
                  * @example payment_123
                  */
                 roomId: string;
@@ -1560,7 +1560,7 @@ export interface operations {
                     "application/json": components["schemas"]["RoomDetailsResponse"];
                 };
             };
-            /** @description The request breaks a rule; `details` names each. */
+            /** @description The request is invalid; `details` lists the violated rules. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1569,10 +1569,10 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description An API key is needed. */
+            /** @description The API key or room token is missing or invalid. */
             401: {
                 headers: {
-                    /** @description How to say who is calling. */
+                    /** @description The required authentication scheme. */
                     "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -1580,7 +1580,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description This is not allowed here. */
+            /** @description The credentials do not allow this operation. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1589,7 +1589,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description There is no such room. */
+            /** @description The room does not exist. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1607,7 +1607,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The address is too long. */
+            /** @description The URL is too long. */
             414: {
                 headers: {
                     [name: string]: unknown;
@@ -1616,10 +1616,10 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description Too many requests; `Retry-After` says when the next one may come. */
+            /** @description Too many requests; `Retry-After` has the seconds to wait. */
             429: {
                 headers: {
-                    /** @description In how many seconds the next request may come. */
+                    /** @description Seconds to wait before the next request. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -1627,7 +1627,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The server failed. */
+            /** @description An internal error occurred. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1636,7 +1636,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The rooms cannot be reached; try again, an event with the same id or key. */
+            /** @description The server is temporarily unavailable; retry an event with the same `id` or `Idempotency-Key`. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1653,7 +1653,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The payment's room: 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.
+                 * @description Room id, 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.
                  * @example payment_123
                  */
                 roomId: string;
@@ -1662,14 +1662,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is closed. */
+            /** @description The room was closed. */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description The request breaks a rule; `details` names each. */
+            /** @description The request is invalid; `details` lists the violated rules. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1678,10 +1678,10 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description An API key is needed. */
+            /** @description The API key or room token is missing or invalid. */
             401: {
                 headers: {
-                    /** @description How to say who is calling. */
+                    /** @description The required authentication scheme. */
                     "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -1689,7 +1689,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description This is not allowed here. */
+            /** @description The credentials do not allow this operation. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1698,7 +1698,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description There is no such room. */
+            /** @description The room does not exist. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1716,7 +1716,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The body is too large. */
+            /** @description The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -1725,7 +1725,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The address is too long. */
+            /** @description The URL is too long. */
             414: {
                 headers: {
                     [name: string]: unknown;
@@ -1734,7 +1734,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The body is not JSON. */
+            /** @description The content type is not `application/json`. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1743,10 +1743,10 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description Too many requests; `Retry-After` says when the next one may come. */
+            /** @description Too many requests; `Retry-After` has the seconds to wait. */
             429: {
                 headers: {
-                    /** @description In how many seconds the next request may come. */
+                    /** @description Seconds to wait before the next request. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -1754,7 +1754,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The server failed. */
+            /** @description An internal error occurred. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1763,7 +1763,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The rooms cannot be reached; try again, an event with the same id or key. */
+            /** @description The server is temporarily unavailable; retry an event with the same `id` or `Idempotency-Key`. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1780,7 +1780,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The payment's room: 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.
+                 * @description Room id, 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.
                  * @example payment_123
                  */
                 roomId: string;
@@ -1802,7 +1802,7 @@ export interface operations {
                     "application/json": components["schemas"]["RoomTokenResponse"];
                 };
             };
-            /** @description The request breaks a rule; `details` names each. */
+            /** @description The request is invalid; `details` lists the violated rules. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1811,10 +1811,10 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description An API key is needed. */
+            /** @description The API key or room token is missing or invalid. */
             401: {
                 headers: {
-                    /** @description How to say who is calling. */
+                    /** @description The required authentication scheme. */
                     "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -1822,7 +1822,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description This is not allowed here. */
+            /** @description The credentials do not allow this operation. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1831,7 +1831,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description There is no such room. */
+            /** @description The room does not exist. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1849,7 +1849,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The body is too large. */
+            /** @description The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -1858,7 +1858,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The address is too long. */
+            /** @description The URL is too long. */
             414: {
                 headers: {
                     [name: string]: unknown;
@@ -1867,7 +1867,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The body is not JSON. */
+            /** @description The content type is not `application/json`. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1876,10 +1876,10 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description Too many requests; `Retry-After` says when the next one may come. */
+            /** @description Too many requests; `Retry-After` has the seconds to wait. */
             429: {
                 headers: {
-                    /** @description In how many seconds the next request may come. */
+                    /** @description Seconds to wait before the next request. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -1887,7 +1887,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The server failed. */
+            /** @description An internal error occurred. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1896,7 +1896,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The rooms cannot be reached; try again, an event with the same id or key. */
+            /** @description The server is temporarily unavailable; retry an event with the same `id` or `Idempotency-Key`. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1916,7 +1916,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The figures. */
+            /** @description The status. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1925,7 +1925,7 @@ export interface operations {
                     "application/json": components["schemas"]["ServerStatusResponse"];
                 };
             };
-            /** @description The request breaks a rule; `details` names each. */
+            /** @description The request is invalid; `details` lists the violated rules. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1934,10 +1934,10 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description An API key is needed. */
+            /** @description The API key or room token is missing or invalid. */
             401: {
                 headers: {
-                    /** @description How to say who is calling. */
+                    /** @description The required authentication scheme. */
                     "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -1945,7 +1945,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description This is not allowed here. */
+            /** @description The credentials do not allow this operation. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1954,10 +1954,10 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description Too many requests; `Retry-After` says when the next one may come. */
+            /** @description Too many requests; `Retry-After` has the seconds to wait. */
             429: {
                 headers: {
-                    /** @description In how many seconds the next request may come. */
+                    /** @description Seconds to wait before the next request. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -1965,7 +1965,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
-            /** @description The server failed. */
+            /** @description An internal error occurred. */
             500: {
                 headers: {
                     [name: string]: unknown;

@@ -43,7 +43,7 @@ export function buildApp ({ config, logger, ...clocks }: AppOptions): FastifyIns
   app.addConstraintStrategy(strictUpgradeConstraint)
   app.server.maxHeadersCount = MAX_HEADERS + 1
   app.server.on('checkExpectation', (_request, response: ServerResponse) => {
-    const body = JSON.stringify(errorResponse(new Failure('INVALID_REQUEST', 'This expectation cannot be met.'), '-', app.now()))
+    const body = JSON.stringify(errorResponse(new Failure('INVALID_REQUEST', 'The Expect header is not supported.'), '-', app.now()))
     response.writeHead(417, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }).end(body)
   })
   if (trusted) {

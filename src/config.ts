@@ -16,47 +16,47 @@ const seconds = (fallback: number, description: string) => Type.Integer({ minimu
 
 /** Each property is an environment variable; `description` and `default` match the table in docs/reference/settings.md. */
 export const ConfigSchema = Type.Object({
-  PORT: Type.Integer({ minimum: 0, maximum: 65535, default: 8080, description: 'Port to listen on; 0 takes a free one' }),
+  PORT: Type.Integer({ minimum: 0, maximum: 65535, default: 8080, description: 'Port to listen on; 0 selects a free port' }),
   HOST: Type.String({ minLength: 1, default: '0.0.0.0', description: 'Address to listen on' }),
-  NODE_ENV: Type.String({ minLength: 1, default: 'development', description: '`production`: JSON logs and no `.env`; otherwise pretty logs' }),
+  NODE_ENV: Type.String({ minLength: 1, default: 'development', description: '`production`: JSON logs and no `.env` file; otherwise human-readable logs' }),
   LOG_LEVEL: Type.Optional(StringEnum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
-    description: 'Lowest level that is logged; without it `info` in production, `debug` otherwise'
+    description: 'Minimum log level; by default `info` in production, otherwise `debug`'
   })),
   REDIS_URL: Type.Optional(Type.String({
-    description: '`redis://…`, `redis+sentinel://…/name`, `redis+cluster://…` or `redis+unix:///path`, `rediss` for TLS: rooms are shared by every node on that Redis; without it they live in this process'
+    description: '`redis://…`, `redis+sentinel://…/name`, `redis+cluster://…` or `redis+unix:///path`; `rediss` for TLS. Nodes with the same Redis share their rooms; without it, rooms are kept in memory'
   })),
-  REDIS_SENTINEL_USERNAME: Type.Optional(Type.String({ description: 'User of the Sentinels themselves, where they have one. Needs `REDIS_SENTINEL_PASSWORD`' })),
-  REDIS_SENTINEL_PASSWORD: Type.Optional(Type.String({ description: 'Password of the Sentinels themselves; the one in `REDIS_URL` is of the Redis behind them' })),
-  REDIS_PREFIX: Type.String({ pattern: '^[\\w.:-]{1,64}$', default: 'wsp', description: 'Begins every key and every channel in Redis' }),
-  API_KEYS: Type.Optional(Type.String({ description: 'Comma-separated; set: the REST API needs one of them. `read:` before a key: it only reads' })),
+  REDIS_SENTINEL_USERNAME: Type.Optional(Type.String({ description: 'Username for the Sentinels. Requires `REDIS_SENTINEL_PASSWORD`' })),
+  REDIS_SENTINEL_PASSWORD: Type.Optional(Type.String({ description: 'Password for the Sentinels; the password in `REDIS_URL` is for Redis' })),
+  REDIS_PREFIX: Type.String({ pattern: '^[\\w.:-]{1,64}$', default: 'wsp', description: 'Prefix of all keys and channels in Redis' }),
+  API_KEYS: Type.Optional(Type.String({ description: 'Comma-separated API keys; if set, the REST API requires one. The prefix `read:` makes a key read-only' })),
   TOKEN_SECRET: Type.Optional(Type.String({
-    description: 'At least 32 bytes; set: joining a room needs a token. Comma-separated for rotation: the first signs, all verify. Needs `API_KEYS`'
+    description: 'Secret of at least 32 bytes; if set, joining a room requires a token. Comma-separated for rotation: the first signs, all verify. Requires `API_KEYS`'
   })),
-  TOKEN_TTL_SECONDS: Type.Integer({ minimum: 1, maximum: MAX_TTL_SECONDS, default: DEFAULT_TTL_SECONDS, description: 'Life of a token that the API mints' }),
-  RESULTS_FROM: StringEnum(RESULT_SENDERS, { default: 'any', description: '`backend`: `PAYMENT_SUCCESS` and `PAYMENT_ERROR` are taken from a backend with an API key only' }),
-  TRUST_PROXY: Type.Optional(Type.String({ description: 'Comma-separated addresses and networks of the proxies whose `X-Forwarded-For` counts; `Forwarded` is not read' })),
-  REQUESTS_PER_SECOND: Type.Integer({ minimum: 0, maximum: 1_000_000, default: 50, description: 'REST requests per API key, or per address without one (429); 0: no limit' }),
-  ALLOWED_ORIGINS: Type.String({ minLength: 1, default: '*', description: 'Comma-separated browser origins that may use the socket and the API; `*`: any' }),
-  ROOM_RETENTION_SECONDS: seconds(900, 'How long a room is kept once it is empty'),
-  ROOM_LOG_SIZE: Type.Integer({ minimum: 1, maximum: 100_000, default: 200, description: 'Events kept in a room' }),
-  MAX_ROOM_MEMBERS: Type.Integer({ minimum: 1, default: 50, description: 'Sockets in one room, on this node' }),
-  MAX_ROOMS_PER_SOCKET: Type.Integer({ minimum: 1, default: 100, description: 'Rooms that one socket may be in' }),
-  MAX_CONNECTIONS: Type.Integer({ minimum: 0, maximum: 10_000_000, default: 0, description: 'Sockets and event streams of this node (503); 0: no limit' }),
-  MAX_CONNECTIONS_PER_IP: Type.Integer({ minimum: 0, maximum: 10_000_000, default: 0, description: 'The same for one address, or one IPv6 network of 64 bits (429); 0: no limit' }),
-  MAX_MESSAGE_BYTES: Type.Integer({ minimum: 256, maximum: 16_777_216, default: 16384, description: 'Largest frame (close 1009) and request body (413)' }),
-  MESSAGES_PER_SECOND: Type.Integer({ minimum: 0, maximum: 1_000_000, default: 20, description: 'Messages and pings from one socket (`RATE_LIMITED`; five times as many: close 4004); 0: no limit' }),
-  MESSAGES_BURST: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 40, description: 'How many of them may come at once' }),
-  HEARTBEAT_SECONDS: seconds(25, 'Time between pings'),
-  HEARTBEAT_TIMEOUT_SECONDS: seconds(8, 'How long to wait for a pong (close 4003)'),
-  JOIN_TIMEOUT_SECONDS: seconds(10, 'How long a socket has to join, where tokens are asked for (close 4502)'),
-  OUTBOX_MAX_BYTES: Type.Integer({ minimum: 1024, default: 1_048_576, description: 'Bytes that may wait for one slow socket (close 4001)' }),
-  PRESENCE_GRACE_SECONDS: Type.Integer({ minimum: 0, maximum: 3600, default: 5, description: 'How long a device may be away before `DEVICE_LEFT`' }),
-  SHUTDOWN_GRACE_SECONDS: seconds(10, 'How long a stop may take'),
-  FAST_PATH: StringEnum(['auto', 'off'], { default: 'auto', description: '`off`: every socket goes through `http` and `ws`, for two to four times the CPU; `auto`: only those that need it' }),
-  OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(Type.String({ pattern: '^https?://[^\\s]+$', description: 'Address of an OpenTelemetry collector; set: REST requests are traced there' })),
-  OTEL_SERVICE_NAME: Type.String({ minLength: 1, default: 'ws-payment-server', description: 'What the traces call this server' }),
-  DOCS: Type.Boolean({ default: true, description: 'Swagger UI at `/docs`' }),
-  PLAYGROUND: Type.Optional(Type.Boolean({ description: 'A page to try it all out, at `/playground`; without it `false` in production, `true` otherwise' }))
+  TOKEN_TTL_SECONDS: Type.Integer({ minimum: 1, maximum: MAX_TTL_SECONDS, default: DEFAULT_TTL_SECONDS, description: 'Default lifetime of the tokens that the API creates' }),
+  RESULTS_FROM: StringEnum(RESULT_SENDERS, { default: 'any', description: '`backend`: `PAYMENT_SUCCESS` and `PAYMENT_ERROR` are accepted only with an API key' }),
+  TRUST_PROXY: Type.Optional(Type.String({ description: 'Comma-separated addresses and networks of trusted proxies, whose `X-Forwarded-For` is used; `Forwarded` is ignored' })),
+  REQUESTS_PER_SECOND: Type.Integer({ minimum: 0, maximum: 1_000_000, default: 50, description: 'Maximum REST requests per API key, or per address without a key (429); 0: no limit' }),
+  ALLOWED_ORIGINS: Type.String({ minLength: 1, default: '*', description: 'Comma-separated browser origins that may use the socket and the API; `*`: all' }),
+  ROOM_RETENTION_SECONDS: seconds(900, 'Time until an empty room is deleted'),
+  ROOM_LOG_SIZE: Type.Integer({ minimum: 1, maximum: 100_000, default: 200, description: 'Maximum events in the log of a room' }),
+  MAX_ROOM_MEMBERS: Type.Integer({ minimum: 1, default: 50, description: 'Maximum members of a room on this node' }),
+  MAX_ROOMS_PER_SOCKET: Type.Integer({ minimum: 1, default: 100, description: 'Maximum rooms per socket' }),
+  MAX_CONNECTIONS: Type.Integer({ minimum: 0, maximum: 10_000_000, default: 0, description: 'Maximum sockets and event streams on this node (503); 0: no limit' }),
+  MAX_CONNECTIONS_PER_IP: Type.Integer({ minimum: 0, maximum: 10_000_000, default: 0, description: 'Maximum sockets and event streams per IPv4 address or IPv6 /64 network (429); 0: no limit' }),
+  MAX_MESSAGE_BYTES: Type.Integer({ minimum: 256, maximum: 16_777_216, default: 16384, description: 'Maximum size of a message (close code 1009) and of a request body (413)' }),
+  MESSAGES_PER_SECOND: Type.Integer({ minimum: 0, maximum: 1_000_000, default: 20, description: 'Maximum messages and pings from one socket (`RATE_LIMITED`; at five times the limit close code 4004); 0: no limit' }),
+  MESSAGES_BURST: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 40, description: 'Messages and pings that one socket may send at once' }),
+  HEARTBEAT_SECONDS: seconds(25, 'Interval between pings'),
+  HEARTBEAT_TIMEOUT_SECONDS: seconds(8, 'Time limit for a pong (close code 4003)'),
+  JOIN_TIMEOUT_SECONDS: seconds(10, 'Time limit for a socket to join, if tokens are required (close code 4502)'),
+  OUTBOX_MAX_BYTES: Type.Integer({ minimum: 1024, default: 1_048_576, description: 'Maximum bytes queued for one slow socket (close code 4001)' }),
+  PRESENCE_GRACE_SECONDS: Type.Integer({ minimum: 0, maximum: 3600, default: 5, description: 'Time that a device may be disconnected before `DEVICE_LEFT` is sent' }),
+  SHUTDOWN_GRACE_SECONDS: seconds(10, 'Time limit for a shutdown'),
+  FAST_PATH: StringEnum(['auto', 'off'], { default: 'auto', description: '`auto`: sockets use the fast path where possible; `off`: all sockets use `http` and `ws`, at two to four times the CPU' }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(Type.String({ pattern: '^https?://[^\\s]+$', description: 'URL of an OpenTelemetry collector; if set, REST requests are traced' })),
+  OTEL_SERVICE_NAME: Type.String({ minLength: 1, default: 'ws-payment-server', description: 'Service name in traces' }),
+  DOCS: Type.Boolean({ default: true, description: 'Serves Swagger UI at `/docs`' }),
+  PLAYGROUND: Type.Optional(Type.Boolean({ description: 'Serves the playground at `/playground`; by default `false` in production, otherwise `true`' }))
 })
 export type Config = Readonly<Static<typeof ConfigSchema>> & { readonly LOG_LEVEL: string, readonly PLAYGROUND: boolean }
 
@@ -135,8 +135,8 @@ function checkIntegers (data: NodeJS.ProcessEnv): string[] {
 function checkRedis ({ REDIS_URL, REDIS_SENTINEL_USERNAME, REDIS_SENTINEL_PASSWORD }: NodeJS.ProcessEnv): string[] {
   const address = REDIS_URL === undefined ? undefined : parseAddress(REDIS_URL)
   if (typeof address === 'string') return [`REDIS_URL ${address}`]
-  if (REDIS_SENTINEL_PASSWORD !== undefined && address?.kind !== 'sentinel') return ['REDIS_SENTINEL_PASSWORD needs REDIS_URL=redis+sentinel://…: there is no other Sentinel']
-  if (REDIS_SENTINEL_USERNAME !== undefined && REDIS_SENTINEL_PASSWORD === undefined) return ['REDIS_SENTINEL_USERNAME needs REDIS_SENTINEL_PASSWORD']
+  if (REDIS_SENTINEL_PASSWORD !== undefined && address?.kind !== 'sentinel') return ['REDIS_SENTINEL_PASSWORD requires REDIS_URL=redis+sentinel://…']
+  if (REDIS_SENTINEL_USERNAME !== undefined && REDIS_SENTINEL_PASSWORD === undefined) return ['REDIS_SENTINEL_USERNAME requires REDIS_SENTINEL_PASSWORD']
   return []
 }
 
@@ -144,18 +144,18 @@ function checkRedis ({ REDIS_URL, REDIS_SENTINEL_USERNAME, REDIS_SENTINEL_PASSWO
 function checkTogether ({ NODE_ENV = 'development', RESULTS_FROM, API_KEYS, TOKEN_SECRET, TRUST_PROXY, ALLOWED_ORIGINS = '*', ...redis }: NodeJS.ProcessEnv): string[] {
   const problems = checkRedis(redis)
   // `"production"` in quotes, as `docker --env-file` passes it on, `Production` and `prod` would silently run in development mode.
-  if (NODE_ENV !== 'production' && /^prod/i.test(NODE_ENV.replace(/[^a-z]/gi, ''))) problems.push('NODE_ENV must be written production, without quotes; another name must not begin with prod')
+  if (NODE_ENV !== 'production' && /^prod/i.test(NODE_ENV.replace(/[^a-z]/gi, ''))) problems.push('NODE_ENV must be production, without quotes; no other value may begin with prod')
   const networks = proxies({ TRUST_PROXY }) ?? []
   if (!networks.every(isNetwork)) problems.push('TRUST_PROXY must be a list of addresses such as 10.0.0.1, networks such as 10.0.0.0/8, or loopback, linklocal, uniquelocal')
-  else if (holdEveryClient(networks)) problems.push('TRUST_PROXY must not hold every address: anybody could then name any address as theirs')
+  else if (holdEveryClient(networks)) problems.push('TRUST_PROXY must not include every address: clients could then forge their address')
   // A value of separators alone would look like keys to the operator, and leave the API open.
   const keys = filledEntriesOf(API_KEYS ?? '')
-  if (API_KEYS !== undefined && keys.every((key) => key.startsWith(READ_ONLY))) problems.push('API_KEYS must hold at least one key that may do everything')
-  if (keys.some((key) => /\s/.test(key) || key === READ_ONLY)) problems.push('API_KEYS must not hold an empty key, or one with spaces: no header could carry it')
+  if (API_KEYS !== undefined && keys.every((key) => key.startsWith(READ_ONLY))) problems.push('API_KEYS must contain at least one key that is not read-only')
+  if (keys.some((key) => /\s/.test(key) || key === READ_ONLY)) problems.push('API_KEYS must not contain an empty key or a key with spaces')
   const rule = TOKEN_SECRET === undefined ? undefined : checkSecrets(TOKEN_SECRET)
   if (rule !== undefined) problems.push(`TOKEN_SECRET ${rule}`)
-  if (TOKEN_SECRET !== undefined && API_KEYS === undefined) problems.push('TOKEN_SECRET needs API_KEYS: without a key anybody could have a token minted')
-  if (RESULTS_FROM === 'backend' && API_KEYS === undefined) problems.push('RESULTS_FROM=backend needs API_KEYS: without a key nobody is known to be a backend')
+  if (TOKEN_SECRET !== undefined && API_KEYS === undefined) problems.push('TOKEN_SECRET requires API_KEYS: without a key every client could create tokens')
+  if (RESULTS_FROM === 'backend' && API_KEYS === undefined) problems.push('RESULTS_FROM=backend requires API_KEYS: without a key no client is identified as a backend')
   // An origin is scheme, host and port (RFC 6454 §6.2). Any other text would silently match no origin, and `null` would match every sandboxed page.
   const isOrigin = (text: string) => URL.canParse(text) && new URL(text).origin === text
   if (!(allowedOrigins({ ALLOWED_ORIGINS }) ?? []).every(isOrigin)) problems.push('ALLOWED_ORIGINS must be * or a list of origins such as https://shop.example')

@@ -46,7 +46,7 @@ function checkOption (name: string, value: unknown): string[] {
   const setting = SETTINGS.get(name)
   if (setting === undefined) return [`${name} is not an option`]
   if (Array.isArray(value) && IS_LIST.has(setting)) {
-    return value.every((entry) => typeof entry === 'string' && !entry.includes(',') && entry.trim() !== '') ? [] : [`${name} must be a list of strings, none of them empty or with a comma`]
+    return value.every((entry) => typeof entry === 'string' && !entry.includes(',') && entry.trim() !== '') ? [] : [`${name} must be a list of non-empty strings without commas`]
   }
   return ['string', 'number', 'boolean'].includes(typeof value) ? [] : [`${name} must be a ${IS_LIST.has(setting) ? 'string or a list of strings' : 'string, number or boolean'}`]
 }

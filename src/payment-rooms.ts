@@ -29,7 +29,7 @@ const PLAIN_PATH = /^(?:\/[\w.~-]+)*$/
 export const paymentRooms: FastifyPluginAsync<PaymentRoomsOptions> = async (app, options) => {
   if (!PLAIN_PATH.test(app.prefix)) throw new ConfigError('prefix must be a plain path such as /payments')
   const settings = settingsIn(options)
-  if (options.config && Object.keys(settings).length > 0) throw new ConfigError(`config excludes ${Object.keys(settings).join(', ')}`)
+  if (options.config && Object.keys(settings).length > 0) throw new ConfigError(`config cannot be combined with ${Object.keys(settings).join(', ')}`)
   const { config = configFromOptions(settings), now, monotonic = now ?? SYSTEM_CLOCKS.monotonic } = options
   decorateContext(app, config, { now: now ?? SYSTEM_CLOCKS.now, monotonic })
   const hostHooks = new HostHooks(app)
@@ -49,6 +49,6 @@ function settingsIn (options: PaymentRoomsOptions): SettingOptions {
 function warnOfServerOptions ({ initialConfig, log }: FastifyInstance): void {
   const { maxParamLength = 100 } = initialConfig.routerOptions ?? {}
   if (maxParamLength < MAX_PARAM_LENGTH) {
-    log.warn({ maxParamLength }, `requests for rooms with an id of more than ${maxParamLength} characters are refused: set routerOptions.maxParamLength to ${MAX_PARAM_LENGTH}`)
+    log.warn({ maxParamLength }, `room ids longer than ${maxParamLength} characters are rejected: set routerOptions.maxParamLength to ${MAX_PARAM_LENGTH}`)
   }
 }

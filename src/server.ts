@@ -25,9 +25,9 @@ await app.listen({
   backlog: 4096,
   listenTextResolver: (address) => `server started at ${address.replace('http', 'ws')}, API at ${address}`
 }).catch(async (err: unknown) => {
-  logger.fatal({ err }, 'server could not start')
+  logger.fatal({ err }, 'server failed to start')
   process.exitCode = 1
-  await app.close().catch((err: unknown) => logger.fatal({ err }, 'server could not stop'))
+  await app.close().catch((err: unknown) => logger.fatal({ err }, 'server failed to stop'))
   // Uninstall last: Node.js would print an error thrown before this point in full, bypassing the log.
   graceful.uninstall()
 })

@@ -73,17 +73,17 @@ ERRORS.circle = [Object.assign(cyclic, { cause: cyclic, errors: [cyclic] }), /it
 
 /** Ways of an error into the log. */
 const CALLS: Record<string, (log: Logger, level: typeof LEVELS[number], error: unknown) => void> = {
-  'as err': (log, level, err) => log[level]({ err, roomId: 'payment_1' }, 'frame failed'),
+  'as err': (log, level, err) => log[level]({ err, roomId: 'payment_1' }, 'message handling failed'),
   'by itself': (log, level, error) => log[level](error instanceof Error ? error : { err: error }),
-  'by itself, with a sentence': (log, level, error) => log[level](error instanceof Error ? error : { err: error }, 'frame failed'),
+  'by itself, with a sentence': (log, level, error) => log[level](error instanceof Error ? error : { err: error }, 'message handling failed'),
   'with its message as the sentence': (log, level, err) => log[level]({ err }, (err as Error).message),
-  'under another key': (log, level, error) => log[level]({ error, other: error instanceof Error ? error : undefined }, 'frame failed'),
-  'deep in a field': (log, level, error) => log[level]({ err: error, jobs: [{ result: { failed: error instanceof Error ? error : undefined } }] }, 'frame failed'),
-  'of a child logger': (log, level, err) => log.child({ err, last: err instanceof Error ? err : undefined }, { serializers: {} })[level]('frame failed'),
+  'under another key': (log, level, error) => log[level]({ error, other: error instanceof Error ? error : undefined }, 'message handling failed'),
+  'deep in a field': (log, level, error) => log[level]({ err: error, jobs: [{ result: { failed: error instanceof Error ? error : undefined } }] }, 'message handling failed'),
+  'of a child logger': (log, level, err) => log.child({ err, last: err instanceof Error ? err : undefined }, { serializers: {} })[level]('message handling failed'),
   'of a logger\'s bindings': (log, level, err) => {
     const child = log.child({ a: 1 })
     child.setBindings({ err })
-    child[level]('frame failed')
+    child[level]('message handling failed')
   },
   'in place of placeholders': (log, level, error) => log[level]({ err: error }, 'failed: %s %j', error instanceof Error ? error : '', error instanceof Error ? error : '')
 }
@@ -107,9 +107,9 @@ t.test('an error is written with its type, code, status, system call, address, c
   const { log, output } = logger('production')
   const cause = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:6379'), { code: 'ECONNREFUSED', errno: -111, syscall: 'connect', address: '127.0.0.1', port: 6379 })
   const error = Object.assign(redisError('READONLY You can\'t write against a read only replica.'), { cause, statusCode: 503 })
-  log.error({ err: error }, 'Redis refused a command')
+  log.error({ err: error }, 'Redis rejected a command')
   const { err, msg } = JSON.parse(output()) as { msg: string, err: Record<string, unknown> }
-  t.equal(msg, 'Redis refused a command')
+  t.equal(msg, 'Redis rejected a command')
   t.match(err, { type: 'ReplyError', message: 'READONLY You can\'t write against a read only replica.', command: 'evalsha', statusCode: 503, stack: /^ReplyError: READONLY.*\n {4}at .*log-fields\.test/ })
   t.match(err.cause, { type: 'Error', message: 'connect ECONNREFUSED 127.0.0.1:6379', code: 'ECONNREFUSED', errno: -111, syscall: 'connect', address: '127.0.0.1', port: 6379 })
   t.strictSame(Object.keys(err).sort(), ['cause', 'command', 'message', 'stack', 'statusCode', 'type'])
@@ -119,7 +119,7 @@ t.test('lines of a message do not count as stack frames, and message and stack a
   const { log, output } = logger('production')
   const error = new Error(`first\n    at ${PAYLOAD.email} (x:1:1)\n${'x'.repeat(100_000)}`)
   error.stack += '\n    at again (y.js:1:1)'.repeat(1_000)
-  log.error({ err: error }, 'frame failed')
+  log.error({ err: error }, 'message handling failed')
   t.notMatch(output(), PAYLOAD.email)
   t.ok(output().length < 5_000, `${output().length} characters`)
 })

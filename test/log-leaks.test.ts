@@ -93,8 +93,8 @@ for (const NODE_ENV of FORMATS) {
       Object.assign(app.broker, { subscribe: broken, publish: broken, read: broken, tick: rejects })
       t.equal(await publish({ http, url: `ws://127.0.0.1:${port}` }, 'r', token), 500)
     }
-    await until('the failure of the tick of the broker is logged', () => output.includes('broker could not do what is due'))
-    for (const sentence of ['thrown by a test', 'request failed', 'frame failed', 'logged by a test', 'failed: Error: thrown by a test']) t.match(output, sentence)
+    await until('the failure of the tick of the broker is logged', () => output.includes('broker maintenance failed'))
+    for (const sentence of ['thrown by a test', 'request failed', 'message handling failed', 'logged by a test', 'failed: Error: thrown by a test']) t.match(output, sentence)
     search(t, { output: () => output }, [token, token.split('.')[2]!])
   })
 

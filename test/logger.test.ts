@@ -28,12 +28,12 @@ t.test('in production a log line is JSON, with its fields and its sentence', asy
   })
   const log = createLogger({ NODE_ENV: 'production', LOG_LEVEL: 'info' }, output)
   log.info({ roomId: 'r', seq: 1 }, 'event relayed')
-  log.error({ err: new Error('a bug') }, 'frame failed')
+  log.error({ err: new Error('a bug') }, 'message handling failed')
   log.debug('below the level')
   t.equal(lines.length, 2)
   for (const line of lines) t.match(line, /^\{.*\}\n$/)
   t.match(JSON.parse(lines[0]!), { level: 30, time: Number, msg: 'event relayed', roomId: 'r', seq: 1 })
-  t.match(JSON.parse(lines[1]!), { level: 50, msg: 'frame failed', err: { message: 'a bug', stack: String } })
+  t.match(JSON.parse(lines[1]!), { level: 50, msg: 'message handling failed', err: { message: 'a bug', stack: String } })
 })
 
 t.test('outside production a log line has the format of the seed', async (t) => {
@@ -64,8 +64,8 @@ t.test('a log call needs no fields, may have any level, and writes one line for 
 t.test('an error is logged with its stack', async (t) => {
   const { log, written } = forPeople(t)
   const next = written()
-  log.error({ err: new Error('a bug') }, 'frame failed')
-  t.match(await next, new RegExp(`^\\[ERROR\\] ${ISO} - frame failed[^]*a bug[^]*logger\\.test`))
+  log.error({ err: new Error('a bug') }, 'message handling failed')
+  t.match(await next, new RegExp(`^\\[ERROR\\] ${ISO} - message handling failed[^]*a bug[^]*logger\\.test`))
 })
 
 t.test('a line below the level is not written', async (t) => {

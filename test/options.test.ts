@@ -57,13 +57,13 @@ t.test('every setting but those of the process is an option', async (t) => {
 
 t.test('the error about a wrong option has the sentence of the setting, with the name of the option', async (t) => {
   for (const [options, message] of [
-    [{ tokenSecret: SECRET }, 'tokenSecret needs apiKeys: without a key anybody could have a token minted'],
-    [{ resultsFrom: 'backend' }, 'resultsFrom=backend needs apiKeys: without a key nobody is known to be a backend'],
-    [{ apiKeys: ['k'], tokenSecret: 'short' }, 'tokenSecret must hold secrets of at least 32 bytes each'],
-    [{ apiKeys: [] }, 'apiKeys must hold at least one key that may do everything'],
-    [{ apiKeys: '' }, 'apiKeys must hold at least one key that may do everything'],
-    [{ apiKeys: ['a,b'] }, 'apiKeys must be a list of strings, none of them empty or with a comma'],
-    [{ apiKeys: ['a', ' '] }, 'apiKeys must be a list of strings, none of them empty or with a comma'],
+    [{ tokenSecret: SECRET }, 'tokenSecret requires apiKeys: without a key every client could create tokens'],
+    [{ resultsFrom: 'backend' }, 'resultsFrom=backend requires apiKeys: without a key no client is identified as a backend'],
+    [{ apiKeys: ['k'], tokenSecret: 'short' }, 'tokenSecret must contain secrets of at least 32 bytes each'],
+    [{ apiKeys: [] }, 'apiKeys must contain at least one key that is not read-only'],
+    [{ apiKeys: '' }, 'apiKeys must contain at least one key that is not read-only'],
+    [{ apiKeys: ['a,b'] }, 'apiKeys must be a list of non-empty strings without commas'],
+    [{ apiKeys: ['a', ' '] }, 'apiKeys must be a list of non-empty strings without commas'],
     [{ apiKeys: 5n }, 'apiKeys must be a string or a list of strings'],
     [{ allowedOrigins: ['https://a.example/'] }, 'allowedOrigins must be * or a list of origins such as https://shop.example'],
     [{ maxRoomMembers: 0 }, 'maxRoomMembers must be >= 1'],
@@ -74,7 +74,7 @@ t.test('the error about a wrong option has the sentence of the setting, with the
     [{ docs: 'perhaps' }, 'docs must be boolean'],
     [{ fastPath: 'on' }, 'fastPath must be equal to one of the allowed values: auto, off'],
     [{ redisUrl: 'http://here' }, /^redisUrl /],
-    [{ redisSentinelPassword: 'p' }, 'redisSentinelPassword needs redisUrl=redis+sentinel://…: there is no other Sentinel'],
+    [{ redisSentinelPassword: 'p' }, 'redisSentinelPassword requires redisUrl=redis+sentinel://…'],
     [{ maxRoomMember: 5, port: 80 }, 'maxRoomMember is not an option; port is not an option'],
     [{ roomLogSize: 0, docs: 'x' }, 'roomLogSize must be >= 1; docs must be boolean']
   ] as const) t.match(problemOf(options), message, JSON.stringify(options, (_key, value) => typeof value === 'bigint' ? String(value) : value as unknown))

@@ -20,7 +20,7 @@ async function answer (method, path) {
   if (page) return readFile(new URL(`${page}.html`, import.meta.url))
   const [, name] = /^\/client\/([a-z-]+\.js)$/.exec(path) ?? []
   if (name) return readFile(new URL(name, new URL(CLIENT, import.meta.url)))
-  throw Object.assign(new Error('There is nothing at this address.'), { status: 404 })
+  throw Object.assign(new Error('The route does not exist.'), { status: 404 })
 }
 
 http.createServer(async ({ method, url }, response) => {

@@ -78,7 +78,7 @@ export class RoomTokens {
 export function checkSecrets (secrets: string): string | undefined {
   const list = filledEntriesOf(secrets)
   const areLong = list.length > 0 && list.every((secret) => Buffer.byteLength(secret) >= MIN_SECRET_BYTES)
-  return areLong ? undefined : `must hold secrets of at least ${MIN_SECRET_BYTES} bytes each`
+  return areLong ? undefined : `must contain secrets of at least ${MIN_SECRET_BYTES} bytes each`
 }
 
 /** @param offset monotonic clock minus wall clock, ms */

@@ -36,7 +36,7 @@ export class Api {
     const abort = new AbortController()
     // Not `AbortSignal.any` with `AbortSignal.timeout`: Node.js 20 may collect the timeout as garbage, and it then never fires.
     try {
-      return await withTimeout(this.#exchange(address, body, abort.signal), timeout, this.#signal, () => new CliError(EXIT.unavailable, `no answer from ${address.origin} within ${timeout} s`))
+      return await withTimeout(this.#exchange(address, body, abort.signal), timeout, this.#signal, () => new CliError(EXIT.unavailable, `no response from ${address.origin} within ${timeout} s`))
     } finally {
       abort.abort()
     }
@@ -49,7 +49,7 @@ export class Api {
       headers: { 'content-type': 'application/json', ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }) },
       body: JSON.stringify(body),
       signal
-    }).catch((error: unknown) => { throw new CliError(EXIT.unavailable, `no server at ${address.origin}: ${reasonOf(error)}`) })
+    }).catch((error: unknown) => { throw new CliError(EXIT.unavailable, `cannot connect to ${address.origin}: ${reasonOf(error)}`) })
     if (!response.ok) throw await refusalOf(response)
     return (await response.json() as { data: unknown }).data
   }
@@ -58,5 +58,5 @@ export class Api {
 /** Returns the error of a response that reports a failure. */
 export async function refusalOf (response: { status: number, json: () => Promise<any> }): Promise<CliError> {
   const { error, code } = await response.json().catch(() => ({})) as { error?: string, code?: string }
-  return new CliError(EXIT.refused, error ?? `the server answered with status ${response.status}: is it a ws-payment-server?`, code)
+  return new CliError(EXIT.refused, error ?? `the server returned status ${response.status}: is it a ws-payment-server?`, code)
 }

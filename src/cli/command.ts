@@ -41,8 +41,8 @@ export function parse (name: string, { words, options }: Pick<Command, 'words' |
   const types = Object.entries(options).map(([key, { type }]) => [key, { type: type === 'boolean' ? 'boolean' as const : 'string' as const }] as const)
   const parsed = attempt(() => parseArgs({ args, allowPositionals: true, options: Object.fromEntries(types) }))
   const { positionals, values } = parsed
-  if (positionals.length < words.length) throw usageError(`${name} needs ${words.slice(positionals.length).join(' ')}`)
-  if (positionals.length > words.length) throw usageError(`${name} does not know what to do with '${positionals[words.length]}'`)
+  if (positionals.length < words.length) throw usageError(`${name} requires ${words.slice(positionals.length).join(' ')}`)
+  if (positionals.length > words.length) throw usageError(`unexpected argument '${positionals[words.length]}'`)
   const checked = Object.entries(values).map(([key, value]) => [key, check(key, options[key]!, value!)] as const)
   // The cast is safe: `check` has converted each value to the type of its option.
   return { words: positionals, values: Object.fromEntries(checked) as Values<Options> }
@@ -59,7 +59,7 @@ function attempt<T> (run: () => T): T {
 
 function check (key: string, { type, oneOf, min = 0, max = Infinity, integer = false }: Option, value: string | boolean): string | number | boolean {
   if (typeof value === 'boolean') return value
-  if (value === '') throw usageError(`--${key} is empty`)
+  if (value === '') throw usageError(`--${key} must not be empty`)
   if (oneOf && !oneOf.includes(value)) throw usageError(`--${key} must be ${oneOf.join(' or ')}`)
   if (type === 'string') return value
   const number = (integer ? /^\d+$/ : /^\d+(\.\d+)?$/).test(value) ? Number(value) : NaN

@@ -27,7 +27,7 @@ export interface Step { readonly type: PaymentEventType, readonly payload: Recor
 export class Device {
   readonly room: Room
   /** Last known reason for not being in the room. */
-  trouble = 'no answer'
+  trouble = 'no response'
   /** Resolves when the room has ended: with undefined if it was closed, otherwise with the reason why the device cannot stay. Meaningless after `leave`. */
   readonly ended: Promise<CliError | undefined>
   readonly #options: DeviceOptions
@@ -66,7 +66,7 @@ export class Device {
       room.on('status', (status) => { if (status === 'online' && room.position!.seq >= this.#logged) resolve() })
       room.on('event', ({ seq }) => { if (seq >= this.#logged) resolve() })
     })
-    await this.#inTime(Promise.race([entered, this.ended.then((fault) => { if (fault) throw fault })]), 'not in the room')
+    await this.#inTime(Promise.race([entered, this.ended.then((fault) => { if (fault) throw fault })]), 'the room was not joined')
   }
 
   /**
@@ -79,7 +79,7 @@ export class Device {
       // CLOSED is not the reason; `ended` resolves with the reason.
       throw (error.code === 'CLOSED' && await this.ended) || new CliError(EXIT.refused, error.message, error.code)
     })
-    return await this.#inTime(answer, `it is not known whether the event ${id} got there`)
+    return await this.#inTime(answer, `the event ${id} may or may not be in the log`)
   }
 
   /** Drops the connection, as in a tunnel; the client reconnects by itself. */
@@ -96,12 +96,12 @@ export class Device {
 
   #inTime<T> (promise: Promise<T>, consequence: string): Promise<T> {
     const { timeout, url } = this.#options
-    return withTimeout(promise, timeout, this.#signal, () => new CliError(EXIT.unavailable, `nothing from ${url} within ${timeout} s (${this.trouble}): ${consequence}`))
+    return withTimeout(promise, timeout, this.#signal, () => new CliError(EXIT.unavailable, `no response from ${url} within ${timeout} s (${this.trouble}): ${consequence}`))
   }
 
   #keep (socket: WebSocket): void {
     this.#sockets.add(socket)
-    socket.on('open', () => { this.trouble = 'no answer' })
+    socket.on('open', () => { this.trouble = 'no response' })
     socket.on('error', (error) => { this.trouble = reasonOf(error) })
     socket.on('message', (data) => {
       const { type, payload } = parseFrame(String(data)) ?? {}

@@ -17,7 +17,7 @@ export async function follow (device: Device, json: boolean | undefined, termina
     const fault = await Promise.race([stopped, device.ended])
     if (fault) throw fault
     // An interrupt is the usual way to leave, so it is no failure.
-    if (!signal.aborted) printer.tell('closed', { roomId: device.room.roomId }, 'closed', 'the room is over')
+    if (!signal.aborted) printer.tell('closed', { roomId: device.room.roomId }, 'closed', 'the room has ended')
     return 0
   } finally {
     await device.leave()
@@ -33,7 +33,7 @@ function tellAll (device: Device, printer: Printer): void {
       const { state, transport } = room
       printer.tell('status', { status, roomId, deviceId, transport, state }, status, `${roomId} as ${deviceId}: ${stateLine(state!)}`, 'green')
       if (room.members.length > 0) tellMembers(room.members)
-    } else if (status === 'offline') printer.tell('status', { status, trouble: device.trouble }, status, `trying again (${device.trouble})`, 'red')
+    } else if (status === 'offline') printer.tell('status', { status, trouble: device.trouble }, status, `reconnecting (${device.trouble})`, 'red')
   })
   room.on('event', (event) => printer.tell('event', event, `#${event.seq}`, eventLine(event), 'cyan'))
   // State and members at the time of a join are printed with the `online` status.
@@ -50,5 +50,5 @@ function eventLine ({ type, source, payload: { roomId, deviceId, ...rest } }: Ro
 }
 
 function stateLine ({ status, step, outcome }: PaymentState): string {
-  return `${status}${outcome ? outcome.verified ? ', verified' : ', as a device claims' : ''}${step ? `, last step ${step}` : ''}`
+  return `${status}${outcome ? outcome.verified ? ', verified' : ', not verified' : ''}${step ? `, last step ${step}` : ''}`
 }

@@ -14,9 +14,9 @@ export const join = command({
   options: {
     url,
     'device-id': deviceId,
-    role: { type: 'string', value: '<role>', help: 'device1, who watches, or device2, who pays (the token\'s, or device1)', oneOf: ROLES },
+    role: { type: 'string', value: '<role>', help: 'device1 (watches) or device2 (pays); default: the role of the token, otherwise device1', oneOf: ROLES },
     token,
-    presence: { type: 'boolean', help: 'also tells who is there' },
+    presence: { type: 'boolean', help: 'also prints the members of the room' },
     timeout,
     json
   },

@@ -10,17 +10,17 @@ const URL_DEFAULT = 'ws://localhost:8080'
 const TIMEOUT = 5
 
 export const SHARED = {
-  url: { type: 'string', value: '<url>', help: `where the server is (${URL_DEFAULT})` },
-  timeout: { type: 'number', value: '<s>', help: `how long to wait for the server (${TIMEOUT})`, min: 0.05, max: 3600 },
-  json: { type: 'boolean', help: 'one JSON line for each thing that happens, also on a terminal' },
-  'device-id': { type: 'string', value: '<name>', help: 'the device\'s name (the token\'s, or device_1 or device_2)' },
-  token: { type: 'string', value: '<token>', help: 'the room token, where the server asks for one; or ROOM_TOKEN in the environment' },
-  'api-key': { type: 'string', value: '<key>', help: 'the API key, where the server asks for one; or API_KEY in the environment' }
+  url: { type: 'string', value: '<url>', help: `URL of the server (default: ${URL_DEFAULT})` },
+  timeout: { type: 'number', value: '<s>', help: `time limit for a response of the server, in seconds (default: ${TIMEOUT})`, min: 0.05, max: 3600 },
+  json: { type: 'boolean', help: 'prints JSON lines, also on a terminal' },
+  'device-id': { type: 'string', value: '<name>', help: 'id of the device; default: the device of the token, otherwise device_1 or device_2' },
+  token: { type: 'string', value: '<token>', help: 'room token, if the server requires one; default: ROOM_TOKEN in the environment' },
+  'api-key': { type: 'string', value: '<key>', help: 'API key, if the server requires one; default: API_KEY in the environment' }
 } as const satisfies Record<string, Option>
 
 /** Returns the server's URL and the time limit. @throws {CliError} if the URL is invalid */
 export function serverOf ({ url = URL_DEFAULT, timeout = TIMEOUT }: { url?: string | undefined, timeout?: number | undefined }): { url: string, timeout: number } {
-  if (!URL.canParse(url) || !/^(ws|http)s?:\/\//.test(url)) throw usageError('--url must be an address such as ws://localhost:8080')
+  if (!URL.canParse(url) || !/^(ws|http)s?:\/\//.test(url)) throw usageError('--url must be a URL such as ws://localhost:8080')
   return { url, timeout }
 }
 

@@ -16,7 +16,7 @@ export async function run (args: string[], terminal: Terminal): Promise<number |
   const command = COMMANDS.get(name)
   try {
     if (first === '--help' || first === '-h') return print(terminal, overview(COMMANDS))
-    if (!command) throw usageError(`there is no command '${name}'`)
+    if (!command) throw usageError(`unknown command '${name}'`)
     // Checked before parsing: --help works on a command line that is otherwise invalid.
     if (words.includes('--help') || words.includes('-h')) return print(terminal, helpOn(name, command))
     if (words.includes('--version')) return print(terminal, `${VERSION}\n`)

@@ -13,13 +13,13 @@ const { url, timeout, json, 'device-id': deviceId, token } = SHARED
 
 /** Options that set a key of the payload. */
 const PAYLOAD = {
-  'transaction-id': { type: 'string', value: '<id>', help: 'of PAYMENT_SUCCESS' },
-  amount: { type: 'number', value: '<n>', help: 'of PAYMENT_SUCCESS, such as 99.90' },
-  currency: { type: 'string', value: '<code>', help: 'of PAYMENT_SUCCESS, such as BRL' },
-  error: { type: 'string', value: '<text>', help: 'of PAYMENT_ERROR' },
-  code: { type: 'string', value: '<code>', help: 'of PAYMENT_ERROR' },
-  method: { type: 'string', value: '<name>', help: 'of PAYMENT_METHOD_CHANGED' },
-  fields: { type: 'string', value: '<a,b>', help: 'of DATA_FILLED: the names of the fields' }
+  'transaction-id': { type: 'string', value: '<id>', help: 'for PAYMENT_SUCCESS' },
+  amount: { type: 'number', value: '<n>', help: 'for PAYMENT_SUCCESS, such as 99.90' },
+  currency: { type: 'string', value: '<code>', help: 'for PAYMENT_SUCCESS, such as BRL' },
+  error: { type: 'string', value: '<text>', help: 'for PAYMENT_ERROR' },
+  code: { type: 'string', value: '<code>', help: 'for PAYMENT_ERROR' },
+  method: { type: 'string', value: '<name>', help: 'for PAYMENT_METHOD_CHANGED' },
+  fields: { type: 'string', value: '<a,b>', help: 'for DATA_FILLED: names of the fields' }
 } as const satisfies Options
 
 export const send = command({
@@ -27,7 +27,7 @@ export const send = command({
   words: ['<room>', '<event>'],
   note: `Events: ${PAYMENT_EVENT_TYPES.join(', ')}`,
   example: 'payment_123 PAYMENT_SUCCESS --transaction-id tx_1 --amount 99.90',
-  options: { ...PAYLOAD, id: { type: 'string', value: '<id>', help: 'the event\'s own: the same event with the same id is relayed once' }, url, 'device-id': deviceId, token, timeout, json },
+  options: { ...PAYLOAD, id: { type: 'string', value: '<id>', help: 'id of the event; the same event with the same id is relayed once' }, url, 'device-id': deviceId, token, timeout, json },
   run: async ([roomId, type], { id = newId(), ...values }, terminal) => {
     if (!isEvent(type!)) throw usageError(`the event must be one of ${PAYMENT_EVENT_TYPES.join(', ')}`)
     const step = { type, payload: payloadOf(type, values), id }
@@ -35,7 +35,7 @@ export const send = command({
     try {
       await device.enter()
       const receipt = await device.publish(step)
-      const where = receipt.duplicate ? 'was in the log already' : 'is in the log'
+      const where = receipt.duplicate ? 'was already in the log' : 'is in the log'
       new Printer(terminal, values.json).tell('receipt', { roomId, type, id, ...receipt }, `#${receipt.seq}`, `${type} ${where} (id ${id})`, 'cyan')
       return 0
     } finally {
@@ -53,7 +53,7 @@ function payloadOf (type: PaymentEventType, values: Values<typeof PAYLOAD>): Rec
     return value === undefined ? [] : [{ option, key: option === 'transaction-id' ? 'transactionId' : option, value }]
   })
   return Object.fromEntries(entries.map(({ option, key, value }) => {
-    if (!(key in EVENTS[type].schema.properties)) throw usageError(`${type} has no --${option}`)
+    if (!(key in EVENTS[type].schema.properties)) throw usageError(`--${option} does not apply to ${type}`)
     return [key, key === 'fields' ? entriesOf(String(value)) : value]
   }))
 }

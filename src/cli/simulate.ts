@@ -13,20 +13,20 @@ const PAUSE = 500
 const MAX_PAYMENTS = 1000
 
 export const simulate = command({
-  summary: 'plays the payer\'s phone: a whole payment, step by step',
+  summary: 'simulates the phone of the payer: a whole payment, step by step',
   words: ['<room>'],
   example: 'payment_123 --fail once --drop --duplicate',
   options: {
-    fail: { type: 'string', value: '<when>', help: 'once: an error, then a success; always: an error and no more', oneOf: ['once', 'always'] },
-    drop: { type: 'boolean', help: 'loses the connection between two steps, and comes back' },
-    duplicate: { type: 'boolean', help: 'sends each event twice, with its id' },
-    reorder: { type: 'boolean', help: 'sends the events two by two in the wrong order' },
-    pause: { type: 'number', value: '<ms>', help: `time between two steps (${PAUSE})`, min: 0, max: 3_600_000 },
-    payments: { type: 'number', value: '<n>', help: 'so many at once, in rooms <room>-1, <room>-2 …', min: 1, max: MAX_PAYMENTS, integer: true },
+    fail: { type: 'string', value: '<when>', help: 'once: an error, then a success; always: an error and no success', oneOf: ['once', 'always'] },
+    drop: { type: 'boolean', help: 'drops the connection between two steps and reconnects' },
+    duplicate: { type: 'boolean', help: 'sends each event twice, with the same id' },
+    reorder: { type: 'boolean', help: 'swaps the events in pairs' },
+    pause: { type: 'number', value: '<ms>', help: `time between two steps, in milliseconds (default: ${PAUSE})`, min: 0, max: 3_600_000 },
+    payments: { type: 'number', value: '<n>', help: 'number of payments at once, in rooms <room>-1, <room>-2 …', min: 1, max: MAX_PAYMENTS, integer: true },
     url,
     'device-id': deviceId,
     token,
-    'api-key': { ...apiKey, help: 'creates the rooms and mints their tokens, where the server asks for them; or API_KEY in the environment' },
+    'api-key': { ...apiKey, help: 'creates the rooms and their tokens, if the server requires tokens; default: API_KEY in the environment' },
     timeout,
     json
   },
@@ -63,7 +63,7 @@ export const simulate = command({
     const fates = await Promise.allSettled(payments === 1 ? [pay(name!)] : Array.from({ length: payments }, (_, n) => pay(`${name}-${n + 1}`)))
     const faults = fates.flatMap((fate) => fate.status === 'rejected' ? [fate.reason as unknown] : [])
     const ms = Math.round(performance.now() - begin)
-    const sentence = `${done}/${payments} payments, ${events}/${total} events${duplicates > 0 ? `, ${duplicates} told as duplicates` : ''}, in ${(ms / 1000).toFixed(1)} s`
+    const sentence = `${done}/${payments} payments, ${events}/${total} events${duplicates > 0 ? `, ${duplicates} duplicates` : ''}, in ${(ms / 1000).toFixed(1)} s`
     printer.tell('done', { payments, done, events, duplicates, ms }, 'done', sentence, done === payments ? 'green' : 'red')
     if (faults.length > 0) throw faults[0]
     return 0

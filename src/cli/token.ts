@@ -14,28 +14,28 @@ import { Printer, type Terminal } from './terminal.js'
 const { url, timeout, json, 'device-id': deviceId, 'api-key': apiKey } = SHARED
 
 export const token = command({
-  summary: 'mints a room token, by TOKEN_SECRET in the environment or through the API',
+  summary: 'creates a room token, with TOKEN_SECRET in the environment or through the API',
   words: ['<room>'],
   example: 'payment_123 --role device2',
   options: {
-    role: { type: 'string', value: '<role>', help: 'device1, who watches, or device2, who pays; needed', oneOf: ROLES },
-    'device-id': { ...deviceId, help: 'the only device that may use it' },
-    ttl: { type: 'number', value: '<s>', help: `its life (${DEFAULT_TTL_SECONDS}, or as the server has it)`, min: 1, max: MAX_TTL_SECONDS, integer: true },
-    'api-key': { ...apiKey, help: 'mints through the API; or API_KEY in the environment, where that has no TOKEN_SECRET' },
-    create: { type: 'boolean', help: 'through the API: creates the room, unless it is there' },
+    role: { type: 'string', value: '<role>', help: 'device1 (watches) or device2 (pays); required', oneOf: ROLES },
+    'device-id': { ...deviceId, help: 'the only device that may use the token' },
+    ttl: { type: 'number', value: '<s>', help: `lifetime in seconds (default: ${DEFAULT_TTL_SECONDS}, or the default of the server)`, min: 1, max: MAX_TTL_SECONDS, integer: true },
+    'api-key': { ...apiKey, help: 'creates the token through the API; default: API_KEY in the environment, unless TOKEN_SECRET is set' },
+    create: { type: 'boolean', help: 'creates the room if it does not exist; requires an API key' },
     url,
     timeout,
-    json: { ...json, help: 'as JSON, with the time of its end' }
+    json: { ...json, help: 'prints JSON, with the expiry time' }
   },
   run: async ([roomId], values, terminal) => {
     const { role, 'device-id': device, ttl } = values
     const { TOKEN_SECRET, API_KEY } = terminal.env
-    if (!role) throw usageError('token needs --role')
+    if (!role) throw usageError('token requires --role')
     if (!Value.Check(RoomId, roomId)) throw usageError('the room must have 1–128 characters of A-Z a-z 0-9 . _ : ~ -')
-    if (device !== undefined && !Value.Check(DeviceId, device)) throw usageError('--device-id must have 1–128 characters, and no control characters')
+    if (device !== undefined && !Value.Check(DeviceId, device)) throw usageError('--device-id must have 1–128 characters and no control characters')
     const key = values['api-key'] ?? (TOKEN_SECRET ? undefined : API_KEY || undefined)
-    if (key === undefined && !TOKEN_SECRET) throw usageError('token needs TOKEN_SECRET or API_KEY in the environment, or --api-key')
-    if (key === undefined && values.create) throw usageError('--create needs --api-key')
+    if (key === undefined && !TOKEN_SECRET) throw usageError('token requires TOKEN_SECRET or API_KEY in the environment, or --api-key')
+    if (key === undefined && values.create) throw usageError('--create requires --api-key')
     if (key === undefined) return tell(await sign(TOKEN_SECRET!, { roomId, role, deviceId: device }, ttl), values.json, terminal)
     const api = new Api({ ...serverOf(values), roomId, apiKey: key }, terminal)
     if (values.create) await api.openRoom()

@@ -7,7 +7,7 @@ import { serverOf, SHARED } from './options.js'
 const { url, timeout, json, 'api-key': apiKey } = SHARED
 
 export const watch = command({
-  summary: 'follows a room as a backend does, over the API, until Ctrl-C',
+  summary: 'follows a room as a backend, over the API, until Ctrl-C',
   words: ['<room>'],
   example: 'payment_123 --json',
   options: { url, 'api-key': apiKey, timeout, json },

@@ -88,7 +88,7 @@ export class Connection {
   /** Starts the join deadline: unless `joined` is called in time, the link counts as dead. */
   expectJoin (): void {
     this.#environment.clearTimeout(this.#deadline)
-    this.#deadline = this.#environment.setTimeout(() => this.fail('not joined in time'), JOIN_TIMEOUT)
+    this.#deadline = this.#environment.setTimeout(() => this.fail('join timed out'), JOIN_TIMEOUT)
   }
 
   joined (): void {

@@ -23,7 +23,7 @@ export class PendingEvents {
     const pending = this.#waiting.get(id)
     if (pending) return pending.promise
     const { outgoing } = this.#record
-    if (outgoing.length >= MAX_WAITING) return refused(new RoomError('OUTBOX_FULL', `${MAX_WAITING} events are waiting already.`, true))
+    if (outgoing.length >= MAX_WAITING) return refused(new RoomError('OUTBOX_FULL', `${MAX_WAITING} events are already pending.`, true))
     if (new TextEncoder().encode(text).length > MAX_BYTES) return refused(new RoomError('TOO_LARGE', `The event is larger than ${MAX_BYTES} bytes.`))
     if (!outgoing.some((event) => event.id === id)) outgoing.push({ id, text })
     this.#record.save()

@@ -16,7 +16,7 @@ export function openStream ({ fetch, setTimeout, clearTimeout }: Environment, ur
   }
   const restartIdleTimer = () => {
     clearTimeout(deadline)
-    if (!closed) deadline = setTimeout(() => fail('nothing was heard'), idleTimeout)
+    if (!closed) deadline = setTimeout(() => fail('no data received'), idleTimeout)
   }
   const fail = (reason: string) => {
     if (closed) return

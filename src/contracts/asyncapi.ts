@@ -37,7 +37,7 @@ function relayedMessage (type: EventType): Message {
   const { schema } = EVENTS[type]
   return {
     name: type,
-    summary: `${schema.description!.slice(0, -1)}, as the others in the room hear it.`,
+    summary: `${schema.description!.slice(0, -1)}, as relayed to the other members.`,
     schema: Type.Object({ type: Type.Literal(type), payload: named(schema, `${nameOf(type)}Payload`), ...LOGGED }),
     id: '/id'
   }
@@ -65,7 +65,7 @@ const MESSAGES: Readonly<Record<string, Message>> = {
   ...Object.fromEntries(PAYMENT_EVENT_TYPES.map((type) => [relayed(type), relayedMessage(type)])),
   Broadcast: {
     name: 'Broadcast',
-    summary: 'A backend\'s own message, to everyone in the room.',
+    summary: 'A message from a backend to all members of the room.',
     schema: Type.Object({ type: BroadcastType, payload: named(BroadcastPayload, 'BroadcastPayload'), ...LOGGED, source: Type.Literal('api') })
   },
   ...Object.fromEntries(SERVER_TYPES.map((type) => [nameOf(type), serverMessage(type)]))
@@ -76,23 +76,23 @@ const reconnects = (code: number) => code === CLOSE.RESTARTING.code || (code >= 
 const CLOSES = Object.values(CLOSE).map(({ code, reason }) => ({ code, reason, reconnect: reconnects(code) }))
 const CLOSE_TABLE = ['| Code | Reason | Reconnect |', '| --- | --- | --- |', ...CLOSES.map(({ code, reason, reconnect }) => `| ${code} | ${reason} | ${reconnect ? 'yes' : 'no'} |`)].join('\n')
 
-const DESCRIPTION = `What the two devices of a payment by link and the server between them say to each other. Both devices connect over WebSocket and meet in a room \
-that is named after the payment. This document is written from the server's side: it **receives** what clients send, and **sends** what they get. Backends speak through \
-the REST API (openapi.yaml).
+const DESCRIPTION = `Messages between the server and the two devices of a payment by link. Both devices connect over WebSocket and join the room of the payment. \
+This document describes the server: it **receives** the messages of clients, and **sends** messages to them. Backends use the REST API \
+(openapi.yaml).
 
-A frame is one UTF-8 text message with one JSON object. \`roomId\` is the only required key of a payload; every documented key that is present must have its documented \
-type, other keys of a payload are carried along, other keys of a frame are ignored. A frame may be nested ${MAX_DEPTH} levels deep and hold ${MAX_KEYS} keys, \
-${MAX_ITEMS} array items and strings of ${MAX_STRING} characters.`
+A message is one text frame (UTF-8) with one JSON object. \`roomId\` is the only required key of a payload. A documented key must have its documented type; \
+other keys of a payload are relayed, other keys of a message are ignored. A message may have ${MAX_DEPTH} levels, ${MAX_KEYS} keys, ${MAX_ITEMS} array items \
+and strings of ${MAX_STRING} characters.`
 
-const CHANNEL = `One socket, for any number of rooms. There is no subprotocol and no query: a token travels in \`JOIN_ROOM\`, never in the address.
+const CHANNEL = `One socket for several rooms. There is no subprotocol and no query string: a token is sent in \`JOIN_ROOM\`, never in the URL.
 
-The server closes a socket with these codes. From 4000 to 4499 and 1012: connect again and join with \`recover\`. From 4500 to 4999: do not. A message that is not \
-UTF-8 closes with 1007, one that is too large with 1009, one in too many fragments with 1008, and whatever else breaks RFC 6455 with 1002.
+The server closes a socket with these codes. After 1012 and 4000–4499, reconnect and join with \`recover\`; after 4500–4999, do not reconnect. The server also \
+closes with 1007 (a message is not UTF-8), 1008 (too many fragments), 1009 (a message is too large) and 1002 (any other violation of RFC 6455).
 
 ${CLOSE_TABLE}`
 
-const TOKEN = 'A room token (JWT, HS256), in `payload.token` of `JOIN_ROOM`; `password` is the nearest place that AsyncAPI has a word for. It is asked for by a server with ' +
-  '`TOKEN_SECRET`, and is for one room and one role. A backend mints it over REST. A server without a secret takes every join.'
+const TOKEN = 'Room token (JWT, HS256) in `payload.token` of `JOIN_ROOM`; of the locations that AsyncAPI defines, `password` is the closest. A server with `TOKEN_SECRET` ' +
+  'requires it. A token is for one room and one role; a backend creates it over REST. A server without a secret accepts every join.'
 
 const channelMessage = (key: string) => ({ $ref: `#/channels/room/messages/${key}` })
 
@@ -101,32 +101,32 @@ interface Operation { readonly action: 'receive' | 'send', readonly summary: str
 const OPERATIONS: Readonly<Record<string, Operation>> = {
   joinRoom: {
     action: 'receive',
-    summary: 'Enter a room.',
-    description: 'With `recover` the missed events follow the reply, `replayed` of them; with `presence` the reply has `members`.',
+    summary: 'Join a room.',
+    description: 'With `recover`, the missed events follow the reply; `replayed` is their number. With `presence`, the reply has `members`.',
     messages: ['JoinRoom'],
     reply: ['RoomJoined', 'Error'],
     isGuarded: true
   },
   publishEvent: {
     action: 'receive',
-    summary: 'Tell how far the payment has come.',
-    description: 'The event is relayed to everyone else in the room. It is answered with `ACK` if it has an `id`; the same event with the same `id` is relayed once. ' +
+    summary: 'Publish a payment event.',
+    description: 'The event is relayed to all other members of the room. An event with an `id` is confirmed with `ACK`; the same event with the same `id` is relayed once. ' +
       'On a server without tokens the first event joins its sender to the room, as `device2`.',
     messages: PAYMENT_EVENT_TYPES.map(nameOf),
     reply: ['Ack', 'Error']
   },
-  leaveRoom: { action: 'receive', summary: 'Leave one room and keep the socket.', messages: ['LeaveRoom'], reply: ['RoomLeft', 'Error'] },
-  ping: { action: 'receive', summary: 'See whether the server is there.', messages: ['Ping'], reply: ['Pong'] },
-  greet: { action: 'send', summary: 'The first frame on every socket.', messages: ['ConnectionEstablished'] },
+  leaveRoom: { action: 'receive', summary: 'Leave a room; the socket stays open.', messages: ['LeaveRoom'], reply: ['RoomLeft', 'Error'] },
+  ping: { action: 'receive', summary: 'Check that the server responds.', messages: ['Ping'], reply: ['Pong'] },
+  greet: { action: 'send', summary: 'The first message on every socket.', messages: ['ConnectionEstablished'] },
   relayEvent: {
     action: 'send',
-    summary: 'What happened in a room, in one order for everyone in it.',
-    description: 'A device\'s event goes to everyone but its sender, a backend\'s to everyone. `seq` rises by one; what comes twice after a recovery is told by `epoch` and `seq`.',
+    summary: 'The events of a room, in the same order for all members.',
+    description: 'An event from a device goes to all members except its sender, an event from a backend to all members. `seq` increases by one; clients detect duplicates after a recovery by `epoch` and `seq`.',
     messages: [...PAYMENT_EVENT_TYPES.map(relayed), 'Broadcast']
   },
-  tellPresence: { action: 'send', summary: 'Who comes and goes, for members that asked for presence.', messages: ['DeviceJoined', 'DeviceLeft'] },
-  endRoom: { action: 'send', summary: 'A room is over.', messages: ['RoomClosed'] },
-  refuseFrame: { action: 'send', summary: 'A frame was refused.', description: 'No answer to a particular frame, unless it has that frame\'s `id`.', messages: ['Error'] }
+  tellPresence: { action: 'send', summary: 'Changes of the members, sent to members with `presence`.', messages: ['DeviceJoined', 'DeviceLeft'] },
+  endRoom: { action: 'send', summary: 'The room has ended.', messages: ['RoomClosed'] },
+  refuseFrame: { action: 'send', summary: 'A message was rejected.', description: 'The error refers to a particular message only if it has the `id` of that message.', messages: ['Error'] }
 }
 
 function operation ({ action, summary, description, messages, reply, isGuarded }: Operation): object {
@@ -164,7 +164,7 @@ function messagesWith (schemas: Record<string, unknown>): Record<string, object>
     title: key,
     summary,
     contentType: 'application/json',
-    ...(id !== undefined && { correlationId: { description: 'The `id` of the event, where it has one.', location: `$message.payload#${id}` } }),
+    ...(id !== undefined && { correlationId: { description: 'The `id` of the event, if it has one.', location: `$message.payload#${id}` } }),
     payload: published(named(schema, key), schemas),
     examples: FRAME_EXAMPLES[key]
   }]))
@@ -173,7 +173,7 @@ function messagesWith (schemas: Record<string, unknown>): Record<string, object>
 /** WebSocket binding of the channel. */
 const HANDSHAKE = {
   method: 'GET',
-  headers: { type: 'object', properties: { Origin: { type: 'string', description: 'Browsers send it; it must be one of `ALLOWED_ORIGINS`.' } } },
+  headers: { type: 'object', properties: { Origin: { type: 'string', description: 'Sent by browsers; must be one of `ALLOWED_ORIGINS`.' } } },
   bindingVersion: '0.1.0'
 }
 
@@ -185,7 +185,7 @@ const HANDSHAKE = {
 export function asyncapi (version: string, path = '/'): Record<string, unknown> {
   const schemas: Record<string, unknown> = {}
   const messages = messagesWith(schemas)
-  const host = { host: '{host}', variables: { host: { default: 'localhost:8080', description: 'Where the server is.' } } }
+  const host = { host: '{host}', variables: { host: { default: 'localhost:8080', description: 'Host and port of the server.' } } }
   return {
     asyncapi: '3.0.0',
     id: 'urn:ws-payment-server:socket',
@@ -195,17 +195,17 @@ export function asyncapi (version: string, path = '/'): Record<string, unknown> 
       description: DESCRIPTION,
       license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
       contact: { name: 'ws-payment-server' },
-      tags: [{ name: 'Rooms', description: 'The payments\' rooms and their events.' }]
+      tags: [{ name: 'Rooms', description: 'The rooms of the payments and their events.' }]
     },
     defaultContentType: 'application/json',
     servers: {
-      tls: { ...host, protocol: 'wss', description: 'Behind a proxy that speaks TLS, as in production.' },
-      plain: { ...host, protocol: 'ws', description: 'As the process itself listens.' }
+      tls: { ...host, protocol: 'wss', description: 'Behind a TLS proxy, as in production.' },
+      plain: { ...host, protocol: 'ws', description: 'Directly to the process, without TLS.' }
     },
     channels: {
       room: {
         address: path,
-        title: 'The socket',
+        title: 'Socket',
         description: CHANNEL,
         messages: Object.fromEntries(Object.keys(MESSAGES).map((key) => [key, { $ref: `#/components/messages/${key}` }])),
         bindings: { ws: HANDSHAKE },

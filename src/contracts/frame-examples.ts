@@ -27,38 +27,38 @@ const PAYLOADS = {
 
 export const FRAME_EXAMPLES: Readonly<Record<string, readonly FrameExample[]>> = {
   JoinRoom: [
-    example('first', 'Device 1 enters the room', { type: 'JOIN_ROOM', payload: { ...ROOM, deviceId: 'device_1' } }),
-    example('again', 'A device that was away asks for what it missed, and for who is there', {
+    example('first', 'Device 1 joins the room', { type: 'JOIN_ROOM', payload: { ...ROOM, deviceId: 'device_1' } }),
+    example('again', 'A device rejoins with recover and presence', {
       type: 'JOIN_ROOM', payload: { ...FROM_PAYER, role: 'device2', recover: { epoch: EPOCH, seq: 1 }, presence: true }
     }),
-    example('token', 'On a server that asks for tokens', {
+    example('token', 'On a server that requires tokens', {
       type: 'JOIN_ROOM', payload: { ...ROOM, token: 'eyJhbGciOiJIUzI1NiIsInR5cCI6InJvb20rand0In0.eyJyb29tIjoicGF5bWVudF8xMjMifQ.c2lnbmF0dXJl' }
     })
   ],
   ...Object.fromEntries(Object.entries(PAYLOADS).flatMap(([key, [type, payload]], i) => [
     [key, [
-      example('plain', 'Without an answer', { type, payload }),
-      example('acknowledged', 'Answered with ACK', { type, payload, id: `evt-${i + 1}` })
+      example('plain', 'Without acknowledgement', { type, payload }),
+      example('acknowledged', 'Acknowledged with ACK', { type, payload, id: `evt-${i + 1}` })
     ]],
-    [`Relayed${key}`, [example('relayed', 'With its place in the room\'s log', { type, payload, seq: i + 1, timestamp: NOW, source: 'device', id: `evt-${i + 1}` })]]
+    [`Relayed${key}`, [example('relayed', 'With its position in the log', { type, payload, seq: i + 1, timestamp: NOW, source: 'device', id: `evt-${i + 1}` })]]
   ])),
-  Broadcast: [example('update', 'News from a backend', {
+  Broadcast: [example('update', 'An update from a backend', {
     type: 'PAYMENT_UPDATE',
     payload: { ...ROOM, message: 'Pagamento processado com sucesso!', idSeguro: 'seguro_123456', timestamp: NOW, source: 'api' },
     seq: 8,
     timestamp: NOW,
     source: 'api'
   })],
-  LeaveRoom: [example('leave', 'Leaves one room', { type: 'LEAVE_ROOM', payload: ROOM })],
-  Ping: [example('ping', 'It needs no payload', { type: 'PING' })],
-  ConnectionEstablished: [example('greeting', 'The first frame', {
+  LeaveRoom: [example('leave', 'Leaves a room', { type: 'LEAVE_ROOM', payload: ROOM })],
+  Ping: [example('ping', 'Without a payload', { type: 'PING' })],
+  ConnectionEstablished: [example('greeting', 'The first message', {
     type: 'CONNECTION_ESTABLISHED', payload: { clientId: SHOP.clientId, message: 'Connected to the payment server.', timestamp: NOW, supportedEvents: EVENT_TYPES }
   })],
   RoomJoined: [
-    example('first', 'Nothing has happened yet', {
+    example('first', 'No events yet', {
       type: 'ROOM_JOINED', payload: { ...ROOM, deviceId: 'device_1', clientId: SHOP.clientId, timestamp: NOW, epoch: EPOCH, seq: 0, state: PENDING }
     }),
-    example('recovered', 'One event was missed, and follows', {
+    example('recovered', 'One missed event follows', {
       type: 'ROOM_JOINED',
       payload: {
         ...FROM_PAYER,
@@ -73,21 +73,21 @@ export const FRAME_EXAMPLES: Readonly<Record<string, readonly FrameExample[]>> =
       }
     })
   ],
-  Ack: [example('first', 'It is in the log', { type: 'ACK', payload: { id: 'evt-1', ...ROOM, epoch: EPOCH, seq: 1, duplicate: false } })],
-  DeviceJoined: [example('payer', 'The payer is there', { type: 'DEVICE_JOINED', payload: { ...ROOM, ...PAYER, timestamp: NOW } })],
-  DeviceLeft: [example('payer', 'The payer is gone', { type: 'DEVICE_LEFT', payload: { ...ROOM, ...PAYER, timestamp: NOW } })],
+  Ack: [example('first', 'The event is in the log', { type: 'ACK', payload: { id: 'evt-1', ...ROOM, epoch: EPOCH, seq: 1, duplicate: false } })],
+  DeviceJoined: [example('payer', 'The payer joined', { type: 'DEVICE_JOINED', payload: { ...ROOM, ...PAYER, timestamp: NOW } })],
+  DeviceLeft: [example('payer', 'The payer left', { type: 'DEVICE_LEFT', payload: { ...ROOM, ...PAYER, timestamp: NOW } })],
   RoomLeft: [example('left', 'The socket stays open', { type: 'ROOM_LEFT', payload: { ...ROOM, timestamp: NOW } })],
-  Pong: [example('pong', 'The server is there', { type: 'PONG', payload: { timestamp: NOW } })],
+  Pong: [example('pong', 'The server responds', { type: 'PONG', payload: { timestamp: NOW } })],
   RoomClosed: [
-    example('closed', 'A backend closed it', { type: 'ROOM_CLOSED', payload: { ...ROOM, reason: 'closed', timestamp: NOW } }),
-    example('expired', 'Its time ran out', { type: 'ROOM_CLOSED', payload: { ...ROOM, reason: 'expired', timestamp: NOW } })
+    example('closed', 'A backend closed the room', { type: 'ROOM_CLOSED', payload: { ...ROOM, reason: 'closed', timestamp: NOW } }),
+    example('expired', 'The room expired', { type: 'ROOM_CLOSED', payload: { ...ROOM, reason: 'expired', timestamp: NOW } })
   ],
   Error: [
     example('rule', 'A key has the wrong type', {
       type: 'ERROR', payload: { message: 'payload.amount: expected number', timestamp: NOW, code: 'INVALID_FRAME', retryable: false, id: 'evt-6' }
     }),
-    example('unavailable', 'Send it again, with the same id', {
-      type: 'ERROR', payload: { message: 'It could not be confirmed; try again shortly, with the same id.', timestamp: NOW, code: 'UNAVAILABLE', retryable: true, id: 'evt-1' }
+    example('unavailable', 'Send the event again with the same id', {
+      type: 'ERROR', payload: { message: 'The request could not be confirmed; try again shortly, with the same id.', timestamp: NOW, code: 'UNAVAILABLE', retryable: true, id: 'evt-1' }
     })
   ]
 }

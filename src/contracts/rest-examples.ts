@@ -29,23 +29,23 @@ const of = <T extends TSchema>(_schema: T, summary: string, value: Static<T>): E
 const answer = <T extends TSchema>(schema: T, summary: string, data: Static<T>): Example => of(schema, summary, success(data, NOW))
 const json = (examples: Examples) => ({ 'application/json': examples })
 
-const BAD_ROOM = { key: 'roomId', rule: 'must be: The payment\'s room: 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.' }
+const BAD_ROOM = { key: 'roomId', rule: 'must be: Room id, 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.' }
 const TOKEN_ERRORS = { 401: ['UNAUTHORIZED', 'INVALID_TOKEN', 'TOKEN_EXPIRED'] } as const
 
 const OPERATIONS: Readonly<Record<string, OperationExamples>> = {
   getServerInfo: {
     answers: json({
-      info: of(ServerInfo, 'Name, version, endpoints', {
+      info: of(ServerInfo, 'Name, version and endpoints', {
         message: 'WebSocket Payment Server', version: '1.0.0', endpoints: { websocket: 'GET / (Upgrade: websocket)', health: 'GET /health' }, docs: '/docs', timestamp: NOW
       })
     })
   },
-  getHealth: { answers: json({ alive: of(Health, 'The process lives', { status: 'ok', timestamp: NOW }) }) },
+  getHealth: { answers: json({ alive: of(Health, 'The process is alive', { status: 'ok', timestamp: NOW }) }) },
   getReadiness: {
-    answers: json({ ready: of(Readiness, 'Traffic may come', { status: 'ready', checks: { broker: 'up', draining: false, eventLoop: 'ok' } }) }),
-    alternativeExamples: { 503: { draining: of(Readiness, 'The process is stopping', { status: 'not ready', checks: { broker: 'up', draining: true, eventLoop: 'ok' } }) } }
+    answers: json({ ready: of(Readiness, 'The node accepts traffic', { status: 'ready', checks: { broker: 'up', draining: false, eventLoop: 'ok' } }) }),
+    alternativeExamples: { 503: { draining: of(Readiness, 'The process is draining', { status: 'not ready', checks: { broker: 'up', draining: true, eventLoop: 'ok' } }) } }
   },
-  getMetrics: { answers: { 'text/plain': { figures: { summary: 'A few of them', value: '# HELP wsp_rooms Rooms with somebody in them on this node.\n# TYPE wsp_rooms gauge\nwsp_rooms 2\n' } } } },
+  getMetrics: { answers: { 'text/plain': { figures: { summary: 'One of the metrics', value: '# HELP wsp_rooms Rooms with members on this node.\n# TYPE wsp_rooms gauge\nwsp_rooms 2\n' } } } },
   getServerStatus: {
     answers: json({
       running: answer(ServerStatus, 'A server with two sockets in one room', { status: 'running', uptime: 17764, totalConnections: 2, totalRooms: 1, timestamp: NOW, version: '1.0.0' })
@@ -53,19 +53,19 @@ const OPERATIONS: Readonly<Record<string, OperationExamples>> = {
   },
   createRoom: {
     request: {
-      named: of(CreateRoomRequest, 'A room with a name and a hard lifetime', { roomId: 'payment_123', ttlSeconds: 1800 }),
-      unnamed: of(CreateRoomRequest, 'A room whose name nobody can guess', {})
+      named: of(CreateRoomRequest, 'With an id and a fixed lifetime', { roomId: 'payment_123', ttlSeconds: 1800 }),
+      unnamed: of(CreateRoomRequest, 'With a random id', {})
     },
     answers: json({
-      open: answer(CreatedRoom, 'On a server that asks for no tokens', { roomId: 'payment_123', expiresAt: NOW + 1_800_000 }),
-      tokens: answer(CreatedRoom, 'On a server that asks for tokens', { roomId: 'payment_123', expiresAt: NOW + 1_800_000, tokens: { device1: TOKEN, device2: TOKEN } })
+      open: answer(CreatedRoom, 'On a server without tokens', { roomId: 'payment_123', expiresAt: NOW + 1_800_000 }),
+      tokens: answer(CreatedRoom, 'On a server that requires tokens', { roomId: 'payment_123', expiresAt: NOW + 1_800_000, tokens: { device1: TOKEN, device2: TOKEN } })
     }),
     errors: { 409: ['ROOM_EXISTS'] },
     broken: { key: 'ttlSeconds', rule: 'must be >= 1' }
   },
   listRooms: {
     answers: json({
-      page: answer(RoomList, 'One page, and where the next begins', {
+      page: answer(RoomList, 'A page and the cursor of the next page', {
         rooms: [{ roomId: 'payment_123', members: 2, seq: 2, status: 'pending', createdAt: NOW - 3000, expiresAt: NOW + 1_797_000, lastEventAt: NOW - 1000 }], cursor: '1'
       }),
       last: answer(RoomList, 'The last page', { rooms: [], cursor: null })
@@ -74,7 +74,7 @@ const OPERATIONS: Readonly<Record<string, OperationExamples>> = {
   },
   getRoom: {
     answers: json({
-      paid: answer(RoomDetails, 'A payment that a backend has confirmed', {
+      paid: answer(RoomDetails, 'A payment that a backend confirmed', {
         roomId: 'payment_123',
         epoch: EPOCH,
         seq: 3,
@@ -91,17 +91,17 @@ const OPERATIONS: Readonly<Record<string, OperationExamples>> = {
   closeRoom: { broken: BAD_ROOM },
   createRoomToken: {
     request: {
-      payer: of(CreateTokenRequest, 'For the payer\'s phone, and no other', { role: 'device2', deviceId: 'phone-7' }),
-      shop: of(CreateTokenRequest, 'For whoever watches, for an hour', { role: 'device1', ttlSeconds: 3600 })
+      payer: of(CreateTokenRequest, 'For the payer, with one device only', { role: 'device2', deviceId: 'phone-7' }),
+      shop: of(CreateTokenRequest, 'For the shop, for one hour', { role: 'device1', ttlSeconds: 3600 })
     },
-    answers: json({ token: answer(RoomToken, 'The token, and until when it may be used', { token: TOKEN, expiresAt: NOW + 900_000 }) }),
+    answers: json({ token: answer(RoomToken, 'The token and its expiry time', { token: TOKEN, expiresAt: NOW + 900_000 }) }),
     errors: { 404: ['ROOM_NOT_FOUND', 'NOT_FOUND'] },
     broken: { key: 'role', rule: 'is required' }
   },
   listRoomEvents: {
     answers: {
       ...json({
-        recovered: answer(RoomEvents, 'All that came after a place', {
+        recovered: answer(RoomEvents, 'All events after a position', {
           epoch: EPOCH,
           seq: 3,
           recovered: true,
@@ -114,7 +114,7 @@ const OPERATIONS: Readonly<Record<string, OperationExamples>> = {
       }),
       'text/event-stream': {
         stream: {
-          summary: 'A stream that begins after seq 2',
+          summary: 'A stream of the events after seq 2',
           value: `retry: 2000\n\ndata: {"type":"ROOM_JOINED","payload":{"roomId":"payment_123","deviceId":"backoffice","clientId":"stream_QEDWxjvi6B-e","timestamp":${NOW},` +
             `"epoch":"${EPOCH}","seq":2,"state":{"step":"CLICKED_PAY","status":"pending","updatedAt":${NOW - 1000}},"recovered":true,"replayed":0}}\n\n` +
             `id: ${EPOCH}:3\ndata: {"type":"PAYMENT_SUCCESS","payload":{"roomId":"payment_123","transactionId":"tx_456789"},"seq":3,"timestamp":${NOW},"source":"api","id":"psp-42"}\n\n`
@@ -126,21 +126,21 @@ const OPERATIONS: Readonly<Record<string, OperationExamples>> = {
   },
   publishRoomEvent: {
     request: {
-      success: of(PublishRequest, 'A result', { type: 'PAYMENT_SUCCESS', payload: { transactionId: 'tx_456789', amount: 99.9, currency: 'BRL' }, id: 'psp-42' }),
-      failure: of(PublishRequest, 'A failure', { type: 'PAYMENT_ERROR', payload: { error: 'Card declined', code: 'DECLINED' }, id: 'psp-43' }),
-      progress: of(PublishRequest, 'A step of the payer', { type: 'CLICKED_PAY' })
+      success: of(PublishRequest, 'A successful payment', { type: 'PAYMENT_SUCCESS', payload: { transactionId: 'tx_456789', amount: 99.9, currency: 'BRL' }, id: 'psp-42' }),
+      failure: of(PublishRequest, 'A failed payment', { type: 'PAYMENT_ERROR', payload: { error: 'Card declined', code: 'DECLINED' }, id: 'psp-43' }),
+      progress: of(PublishRequest, 'A step of the payment', { type: 'CLICKED_PAY' })
     },
     answers: json({
-      first: answer(PublishResult, 'It was relayed', { epoch: EPOCH, seq: 3, duplicate: false, sentToClients: 2 }),
-      again: answer(PublishResult, 'It was there already', { epoch: EPOCH, seq: 3, duplicate: true, sentToClients: 2 })
+      first: answer(PublishResult, 'The event was relayed', { epoch: EPOCH, seq: 3, duplicate: false, sentToClients: 2 }),
+      again: answer(PublishResult, 'The event was already in the log', { epoch: EPOCH, seq: 3, duplicate: true, sentToClients: 2 })
     }),
     errors: { ...TOKEN_ERRORS, 400: ['INVALID_REQUEST', 'INVALID_FRAME', 'INVALID_JSON', 'SENSITIVE_DATA'] },
     broken: { key: 'type', rule: 'is required' }
   },
   broadcastToRoom: {
-    request: { update: of(BroadcastRequest, 'News of a payment', { eventType: 'PAYMENT_UPDATE', message: 'Pagamento processado com sucesso!', idSeguro: 'seguro_123456' }) },
+    request: { update: of(BroadcastRequest, 'An update of the payment', { eventType: 'PAYMENT_UPDATE', message: 'Pagamento processado com sucesso!', idSeguro: 'seguro_123456' }) },
     answers: json({
-      sent: answer(BroadcastResult, 'Two sockets got it', {
+      sent: answer(BroadcastResult, 'Sent to two members', {
         roomId: 'payment_123', eventType: 'PAYMENT_UPDATE', message: 'Pagamento processado com sucesso!', idSeguro: 'seguro_123456', sentToClients: 2, timestamp: NOW
       })
     }),
@@ -166,8 +166,8 @@ const CODES: Readonly<Record<string, readonly ErrorCode[]>> = {
 }
 
 const HEADERS: Readonly<Record<string, object>> = {
-  401: { 'WWW-Authenticate': { description: 'How to say who is calling.', schema: { type: 'string', examples: ['Bearer'] } } },
-  429: { 'Retry-After': { description: 'In how many seconds the next request may come.', schema: { type: 'integer', minimum: 0, examples: [1] } } }
+  401: { 'WWW-Authenticate': { description: 'The required authentication scheme.', schema: { type: 'string', examples: ['Bearer'] } } },
+  429: { 'Retry-After': { description: 'Seconds to wait before the next request.', schema: { type: 'integer', minimum: 0, examples: [1] } } }
 }
 
 function errorExample (code: ErrorCode, broken: ErrorDetail | undefined): Example {

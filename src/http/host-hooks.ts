@@ -34,7 +34,7 @@ export class HostHooks {
   /** Reason for not skipping the hooks of the socket route, once all hooks are added; undefined if all are ours. */
   reasonNotToSkip (): string | undefined {
     const hooks = hooksOf(this.#app)
-    if (!hooks) return 'the hooks of this version of Fastify are not found'
+    if (!hooks) return 'the hooks of this Fastify version cannot be read'
     const kinds = KINDS.filter((kind) => hooks[kind].some((hook) => !this.#own.has(hook) && !(REPRODUCED in hook)))
     return kinds.length > 0 ? `the application has hooks for every request: ${kinds.join(', ')}` : undefined
   }

@@ -17,31 +17,31 @@ export class Metrics {
   readonly registry = new Registry()
   readonly #registers = [this.registry]
 
-  readonly connections = new Gauge({ name: 'wsp_connections', help: 'Open connections of this node.', labelNames: ['transport'], registers: this.#registers })
-  readonly rooms = new Gauge({ name: 'wsp_rooms', help: 'Rooms with somebody in them on this node.', registers: this.#registers })
-  readonly brokerUp = new Gauge({ name: 'wsp_broker_up', help: 'Whether rooms can be read and written.', registers: this.#registers })
-  readonly fastPath = new Gauge({ name: 'wsp_fast_path', help: 'Whether new sockets take the server\'s own transport.', registers: this.#registers })
+  readonly connections = new Gauge({ name: 'wsp_connections', help: 'Open sockets and event streams on this node.', labelNames: ['transport'], registers: this.#registers })
+  readonly rooms = new Gauge({ name: 'wsp_rooms', help: 'Rooms with members on this node.', registers: this.#registers })
+  readonly brokerUp = new Gauge({ name: 'wsp_broker_up', help: '1 while rooms can be read and written, otherwise 0.', registers: this.#registers })
+  readonly fastPath = new Gauge({ name: 'wsp_fast_path', help: '1 while new sockets use the fast path, otherwise 0.', registers: this.#registers })
   /** Event counts by source and type. A Counter builds its labels on each call; here they are built only when the registry is scraped. */
   readonly #published: Record<Source, Map<string, { value: number }>> = { device: new Map(), api: new Map() }
   readonly events = new Counter({
     name: 'wsp_events_total',
-    help: 'Events that were appended to a log, by this node. A backend\'s own messages are of type BROADCAST.',
+    help: 'Events that this node appended to a log. Broadcasts have the type BROADCAST.',
     labelNames: ['type', 'source'],
     registers: this.#registers,
     collect: () => this.#countEvents()
   })
 
-  readonly duplicates = new Counter({ name: 'wsp_duplicates_total', help: 'Events that were sent again and known by their id or key.', registers: this.#registers })
-  readonly acknowledgements = new Counter({ name: 'wsp_acknowledgements_total', help: 'Events that were acknowledged over a socket.', registers: this.#registers })
+  readonly duplicates = new Counter({ name: 'wsp_duplicates_total', help: 'Events that were sent again, recognised by their id or idempotency key.', registers: this.#registers })
+  readonly acknowledgements = new Counter({ name: 'wsp_acknowledgements_total', help: 'Events acknowledged over a socket.', registers: this.#registers })
   readonly relay = new FastHistogram({
-    name: 'wsp_relay_seconds', help: 'From the arrival of a device\'s event until it was handed to its last socket on this node.', buckets: BUCKETS, registers: this.#registers
+    name: 'wsp_relay_seconds', help: 'Time from the arrival of a device\'s event until it was written to the last socket on this node.', buckets: BUCKETS, registers: this.#registers
   })
 
-  readonly recoveries = new Counter({ name: 'wsp_recoveries_total', help: 'Joins that asked to catch up: nothing was missing (recovered), or that could not be shown (lost).', labelNames: ['outcome'], registers: this.#registers })
-  readonly errors = new Counter({ name: 'wsp_errors_total', help: 'Errors that clients were told of.', labelNames: ['code', 'over'], registers: this.#registers })
-  readonly slowConsumers = new Counter({ name: 'wsp_slow_consumers_total', help: 'Connections that were cut because they did not read.', labelNames: ['transport'], registers: this.#registers })
-  readonly broker = new Histogram({ name: 'wsp_broker_seconds', help: 'Time of the broker\'s operations, over Redis.', labelNames: ['operation'], buckets: BUCKETS, registers: this.#registers })
-  readonly #closes = new Counter({ name: 'wsp_closes_total', help: 'Sockets that were closed, by the code that ended them.', labelNames: ['code'], registers: this.#registers })
+  readonly recoveries = new Counter({ name: 'wsp_recoveries_total', help: 'Joins with recover, by outcome: recovered, or lost if events may be missing.', labelNames: ['outcome'], registers: this.#registers })
+  readonly errors = new Counter({ name: 'wsp_errors_total', help: 'Errors sent to clients.', labelNames: ['code', 'over'], registers: this.#registers })
+  readonly slowConsumers = new Counter({ name: 'wsp_slow_consumers_total', help: 'Connections closed because the client did not read.', labelNames: ['transport'], registers: this.#registers })
+  readonly broker = new Histogram({ name: 'wsp_broker_seconds', help: 'Duration of the broker\'s operations on Redis.', labelNames: ['operation'], buckets: BUCKETS, registers: this.#registers })
+  readonly #closes = new Counter({ name: 'wsp_closes_total', help: 'Closed sockets, by close code.', labelNames: ['code'], registers: this.#registers })
 
   /** Adds the default metrics of the process: CPU, memory, garbage collection, event loop lag. */
   measureProcess (): void { collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: LAG_PRECISION }) }

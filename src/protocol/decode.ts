@@ -50,7 +50,7 @@ export function decodeFrame (data: Buffer, start = 0, end = data.length): Client
 
 /** Validates a parsed message: its limits, envelope and payload. Used for sockets and REST alike. */
 export function checkFrame (frame: unknown): ClientFrame | RefusedFrame {
-  if (!isObject(frame)) return { failure: new Failure('INVALID_FRAME', 'The frame must be a JSON object.') }
+  if (!isObject(frame)) return { failure: new Failure('INVALID_FRAME', 'The message must be a JSON object.') }
   const failure = checkLimits(frame) ?? checkEnvelope(frame)
   const { id, type, payload = {} } = frame
   if (!failure) return { type: type as ClientFrame['type'], payload: payload as EventPayload, id: id as string | undefined }
@@ -63,7 +63,7 @@ function checkEnvelope ({ id, type, payload = {} }: Record<string, unknown>): Fa
   if (id !== undefined && !frameId.Check(id)) return invalid('id', 'must be a string of 1–64 printable ASCII characters')
   if (typeof type !== 'string') return invalid('type', 'must be a string')
   const check = checks.get(type)
-  if (!check) return new Failure('UNKNOWN_EVENT', `The event type is not known; it must be one of ${EVENT_TYPES.join(', ')}.`)
+  if (!check) return new Failure('UNKNOWN_EVENT', `The event type is unknown; it must be one of ${EVENT_TYPES.join(', ')}.`)
   if (!isObject(payload)) return invalid('payload', 'must be an object')
   if (check.Check(payload)) return undefined
   const { path, schema, message } = check.Errors(payload).First()!

@@ -8,38 +8,38 @@ const device = { roomId: RoomId, deviceId: Type.Optional(DeviceId) }
 const text = Type.String({ maxLength: MAX_STRING })
 
 export const ROLES = ['device1', 'device2'] as const
-export const Role = StringEnum(ROLES, { title: 'Role', description: 'device1 made the link and watches; device2 opened it and pays.' })
+export const Role = StringEnum(ROLES, { title: 'Role', description: 'device1 created the payment link and watches; device2 opened the link and pays.' })
 export type Role = Static<typeof Role>
 
 /** Last position in a room's log that a client knows. `seq: 0` needs no epoch: it requests the whole log. */
 export const Recover = Type.Object({
   epoch: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })), seq: Type.Integer({ minimum: 0 })
-}, { title: 'Recover', description: 'Where the client\'s knowledge of the log ends. `seq: 0` needs no epoch: it asks for everything there is.' })
+}, { title: 'Recover', description: 'Position of the last event that the client received. `seq: 0` requests the whole log and needs no epoch.' })
 
 // Keys outside the contract are relayed unchanged, so none of these schemas sets `additionalProperties: false`.
 export const JoinRoom = Type.Object({
   ...device,
   role: Type.Optional(Role),
-  token: Type.Optional(Type.String({ description: 'A room token, where the server asks for one.' })),
+  token: Type.Optional(Type.String({ description: 'Room token, if the server requires one.' })),
   recover: Type.Optional(Recover),
-  presence: Type.Optional(Type.Boolean({ description: 'Asks for the members, and for news of who comes and goes.' }))
-}, { description: 'Enters the room. Sent by device 1, or by a device 2 that wants an extension.' })
-export const EnteredSummary = Type.Object(device, { description: 'The payer sees the summary.' })
-export const ClickedProceed = Type.Object(device, { description: 'The payer goes on to payment.' })
+  presence: Type.Optional(Type.Boolean({ description: 'Requests the members of the room, and `DEVICE_JOINED` and `DEVICE_LEFT`.' }))
+}, { description: 'Joins the room. Sent by device 1, and by a device 2 that uses an option of the join.' })
+export const EnteredSummary = Type.Object(device, { description: 'The payer opened the summary.' })
+export const ClickedProceed = Type.Object(device, { description: 'The payer continued to the payment.' })
 export const PaymentMethodChanged = Type.Object({ ...device, method: Type.Optional(text) }, { description: 'The payer chose a payment method.' })
 export const DataFilled = Type.Object(
-  { ...device, fields: Type.Optional(Type.Array(text, { description: 'The names of the fields, never their values.' })) },
+  { ...device, fields: Type.Optional(Type.Array(text, { description: 'Names of the fields, never their values.' })) },
   { description: 'The payer filled in the data.' })
-export const ClickedPay = Type.Object(device, { description: 'The payer pressed pay.' })
+export const ClickedPay = Type.Object(device, { description: 'The payer clicked pay.' })
 export const PaymentSuccess = Type.Object({
   ...device,
   transactionId: Type.Optional(text),
   amount: Type.Optional(Type.Number({ minimum: 0 })),
-  currency: Type.Optional(Type.String({ pattern: '^[A-Z]{3}$', description: 'ISO 4217' }))
+  currency: Type.Optional(Type.String({ pattern: '^[A-Z]{3}$', description: 'Currency code, ISO 4217.' }))
 }, { description: 'The payment succeeded.' })
 export const PaymentError = Type.Object({ ...device, error: Type.Optional(text), code: Type.Optional(text) }, { description: 'The payment failed.' })
-export const LeaveRoom = Type.Object({ roomId: RoomId }, { description: 'Leaves one room; the socket stays in its others.' })
-export const Ping = Type.Object({}, { description: 'Asks for a PONG: browsers cannot send protocol pings.' })
+export const LeaveRoom = Type.Object({ roomId: RoomId }, { description: 'Leaves one room; the socket stays in its other rooms.' })
+export const Ping = Type.Object({}, { description: 'Requests a `PONG`, since browsers cannot send WebSocket pings.' })
 
 export type JoinRoom = Static<typeof JoinRoom>
 

@@ -1,10 +1,10 @@
 // Fields that messages and responses share.
 import { Type } from '@sinclair/typebox'
 
-export const Timestamp = Type.Integer({ description: 'Milliseconds since the epoch.', examples: [1705312200000] })
+export const Timestamp = Type.Integer({ description: 'Milliseconds since the Unix epoch.', examples: [1705312200000] })
 
 /** Name of a room's log; a log that was lost and started again has another one. */
-export const Epoch = Type.String({ description: 'Names this life of the room\'s log; `seq` counts within it.', examples: ['aex8oNlQGo8f'] })
+export const Epoch = Type.String({ description: 'ID of the log of the room; `seq` is counted within one epoch, and a new log has a new epoch.', examples: ['aex8oNlQGo8f'] })
 
 /** Maximum characters (UTF-16 units) in one string of a message or request, keys included. */
 export const MAX_STRING = 2048

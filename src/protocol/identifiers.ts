@@ -7,7 +7,7 @@ export const RoomId = Type.String({
   maxLength: 128,
   // `.` and `..` are relative path segments in a URL, and are removed when it is normalised.
   pattern: '^(?!\\.{1,2}$)[A-Za-z0-9._:~-]+$',
-  description: 'The payment\'s room: 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.',
+  description: 'Room id, 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.',
   examples: ['payment_123']
 })
 export type RoomId = Static<typeof RoomId>
@@ -17,7 +17,7 @@ export const DeviceId = Type.String({
   minLength: 1,
   maxLength: 128,
   pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]+$',
-  description: 'A device\'s own name for itself: 1–128 characters, no control characters.',
+  description: 'Device id, chosen by the device: 1–128 characters, no control characters.',
   examples: ['device_1']
 })
 

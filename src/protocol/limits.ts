@@ -10,8 +10,8 @@ export const MAX_KEYS = 64
 /** Maximum array items in one message, over all its arrays. */
 export const MAX_ITEMS = 256
 
-const CARD_NAME = 'is the name of card data, which must not be sent here'
-const CARD_NUMBER = 'holds what looks like a card number, which must not be sent here'
+const CARD_NAME = 'names card data, which is not accepted'
+const CARD_NUMBER = 'contains what looks like a card number, which is not accepted'
 
 /**
  * Checks a parsed message or request against the limits and for card data. Keys outside the contract are checked too, since payloads are relayed unchanged.
@@ -51,13 +51,13 @@ class LimitChecker {
       return undefined
     }
     if (typeof value !== 'object' || value === null) return undefined
-    if (depth > MAX_DEPTH) return new Failure('TOO_DEEP', `The text is nested deeper than ${MAX_DEPTH} levels.`)
+    if (depth > MAX_DEPTH) return new Failure('TOO_DEEP', `The JSON is nested more than ${MAX_DEPTH} levels deep.`)
     return Array.isArray(value) ? this.#visitItems(value, depth) : this.#visitKeys(value as Record<string, unknown>, depth)
   }
 
   #visitItems (value: unknown[], depth: number): Failure | undefined {
     this.#items += value.length
-    if (this.#items > MAX_ITEMS) return new Failure('INVALID_FRAME', `The frame holds more than ${MAX_ITEMS} array items.`)
+    if (this.#items > MAX_ITEMS) return new Failure('INVALID_FRAME', `The JSON contains more than ${MAX_ITEMS} array items.`)
     for (const item of value) {
       const failure = this.visit(item, depth + 1)
       if (failure) return failure
@@ -68,10 +68,10 @@ class LimitChecker {
   #visitKeys (value: Record<string, unknown>, depth: number): Failure | undefined {
     // JSON.parse makes every spelling of `__proto__` an own key, so comparing parsed keys also catches escaped spellings.
     for (const key in value) {
-      if (++this.#keys > MAX_KEYS) return new Failure('INVALID_FRAME', `The frame holds more than ${MAX_KEYS} keys.`)
+      if (++this.#keys > MAX_KEYS) return new Failure('INVALID_FRAME', `The JSON contains more than ${MAX_KEYS} keys.`)
       const child = value[key]
       if (key === '__proto__' || (key === 'constructor' && isObject(child) && Object.hasOwn(child, 'prototype'))) return new Failure('FORBIDDEN_KEY')
-      if (ruleFor(key) !== undefined) return new Failure('INVALID_FRAME', `The frame holds a key that is longer than ${MAX_STRING} characters or holds a lone surrogate.`)
+      if (ruleFor(key) !== undefined) return new Failure('INVALID_FRAME', `The JSON contains a key that is longer than ${MAX_STRING} characters or has a lone surrogate.`)
       this.#path.push(key)
       if (this.sensitive === undefined) {
         if (isCardDataKey(key, child)) this.sensitive = this.#violation(CARD_NAME, 'SENSITIVE_DATA')

@@ -13,16 +13,16 @@ const Outcome = Type.Object({
   currency: Type.Optional(Type.String()),
   error: Type.Optional(Type.String()),
   code: Type.Optional(Type.String()),
-  verified: Type.Boolean({ description: 'true: a backend said so with an API key; false: a phone claims it.' })
+  verified: Type.Boolean({ description: 'True if a backend reported the result with an API key; false if a device reported it.' })
 }, { title: 'PaymentOutcome' })
 
 /** Progress and result of a payment. */
 export const PaymentState = Type.Object({
-  step: Nullable(StringEnum(PROGRESS, { title: 'PaymentStep' }), { description: 'The last progress event; null before the first one.' }),
+  step: Nullable(StringEnum(PROGRESS, { title: 'PaymentStep' }), { description: 'The last progress event; null before the first.' }),
   method: Type.Optional(Type.String()),
   fields: Type.Optional(Type.Array(Type.String())),
   status: StringEnum(PAYMENT_STATUSES, { title: 'PaymentStatus' }),
   outcome: Type.Optional(Outcome),
-  updatedAt: Type.Integer({ description: 'Milliseconds since the epoch; the room\'s creation until something happens.' })
+  updatedAt: Type.Integer({ description: 'Time of the last change in milliseconds since the Unix epoch; initially the creation of the room.' })
 }, { $id: 'PaymentState' })
 export type PaymentState = Readonly<Static<typeof PaymentState>>

@@ -8,34 +8,34 @@ import { successEnvelope } from './rest.js'
 import { WithDefault, Nullable, Ref, StringEnum } from './schema.js'
 import { RoomMember } from './server-frames.js'
 
-const Seq = Type.Integer({ minimum: 0, description: 'The number of the last event in the log.', examples: [7] })
+const Seq = Type.Integer({ minimum: 0, description: 'Sequence number of the last event in the log.', examples: [7] })
 
 export const CreateRoomRequest = Type.Object({
   roomId: Type.Optional(RoomId),
   ttlSeconds: Type.Optional(Type.Integer({
-    minimum: 1, maximum: MAX_TTL_SECONDS, description: 'The room ends then, occupied or not. Without it the room ends when it was empty for the retention time.', examples: [1800]
+    minimum: 1, maximum: MAX_TTL_SECONDS, description: 'Fixed lifetime of the room, with or without members. By default the room ends after it was empty for the retention time.', examples: [1800]
   }))
 }, { $id: 'CreateRoomRequest' })
 
-const Token = Type.String({ description: 'A room token, for `token` in JOIN_ROOM or as a bearer token.', examples: ['eyJhbGciOiJIUzI1NiIsInR5cCI6InJvb20rand0In0.eyJyb29tIjoicGF5bWVudF8xMjMifQ.c2lnbmF0dXJl'] })
+const Token = Type.String({ description: 'Room token, for `token` in `JOIN_ROOM` or as a bearer token.', examples: ['eyJhbGciOiJIUzI1NiIsInR5cCI6InJvb20rand0In0.eyJyb29tIjoicGF5bWVudF8xMjMifQ.c2lnbmF0dXJl'] })
 
 export const CreatedRoom = Type.Object({
   roomId: RoomId,
   expiresAt: Timestamp,
-  tokens: Type.Optional(Type.Object({ device1: Token, device2: Token }, { description: 'Where joining needs a token: one for each device, with the life that the server\'s settings say.' }))
+  tokens: Type.Optional(Type.Object({ device1: Token, device2: Token }, { description: 'Tokens for the two devices, if the server requires tokens. Their lifetime is the server\'s default.' }))
 }, { $id: 'CreatedRoom' })
 
 export const CreateTokenRequest = Type.Object({
   role: Role,
   deviceId: Type.Optional(DeviceId),
-  ttlSeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_TTL_SECONDS, description: 'How long it may be used; by default as the server\'s settings say.', examples: [900] }))
-}, { $id: 'CreateTokenRequest', description: 'For whom a token is: a role, and the only device that may use it, where one is named.' })
+  ttlSeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_TTL_SECONDS, description: 'Lifetime of the token; the default is a setting of the server.', examples: [900] }))
+}, { $id: 'CreateTokenRequest', description: 'Role and lifetime of a token and, optionally, the only device that may use it.' })
 
 export const RoomToken = Type.Object({ token: Token, expiresAt: Timestamp }, { $id: 'RoomToken' })
 
 export const RoomSummary = Type.Object({
   roomId: RoomId,
-  members: Type.Integer({ description: 'Clients in it now.', examples: [2] }),
+  members: Type.Integer({ description: 'Number of members.', examples: [2] }),
   seq: Seq,
   status: StringEnum(PAYMENT_STATUSES, { examples: ['pending'] }),
   createdAt: Timestamp,
@@ -45,7 +45,7 @@ export const RoomSummary = Type.Object({
 
 export const RoomList = Type.Object({
   rooms: Type.Array(Ref(RoomSummary)),
-  cursor: Nullable(Type.String(), { description: 'For the next page; null on the last one.', examples: [null] })
+  cursor: Nullable(Type.String(), { description: 'Cursor of the next page; null on the last page.', examples: [null] })
 }, { $id: 'RoomList' })
 
 export const RoomDetails = Type.Object({
@@ -57,23 +57,23 @@ export const RoomEvent = Type.Object({
   payload: Type.Object({}, { additionalProperties: true, examples: [{ roomId: 'payment_123', transactionId: 'tx_456789', amount: 99.9 }] }),
   seq: Type.Integer({ minimum: 1, examples: [7] }),
   timestamp: Timestamp,
-  source: StringEnum(SOURCES, { description: '`api`: a backend said it. A payment event is that only with an API key; without one it is a device\'s word, however it came.' }),
+  source: StringEnum(SOURCES, { description: '`api`: sent by a backend. A payment event is `api` only with an API key, otherwise `device`.' }),
   id: Type.Optional(FrameId)
-}, { $id: 'RoomEvent', description: 'An event as the room\'s members got it.' })
+}, { $id: 'RoomEvent', description: 'An event as the members of the room received it.' })
 export type RoomEvent = Static<typeof RoomEvent>
 
 export const RoomEvents = Type.Object({
   epoch: Epoch,
   seq: Seq,
-  recovered: Type.Boolean({ description: 'The events are an unbroken run from the asked position. False: that cannot be shown, and all that is kept was read.' }),
+  recovered: Type.Boolean({ description: 'True: no event after the requested position is missing. False: events may be missing, and the list starts with the oldest event in the log.' }),
   events: Type.Array(Ref(RoomEvent)),
-  more: Type.Boolean({ description: 'There are more after the last of these; ask again with its `seq` as `since`.' })
+  more: Type.Boolean({ description: 'True if there are further events; request them with the last `seq` as `since`.' })
 }, { $id: 'RoomEvents' })
 
 export const PublishRequest = Type.Object({
   type: StringEnum(PAYMENT_EVENT_TYPES, { examples: ['PAYMENT_SUCCESS'] }),
   payload: Type.Optional(Type.Object({}, {
-    additionalProperties: true, description: 'As the device would send it; `roomId` may be left out.', examples: [{ transactionId: 'tx_456789', amount: 99.9, currency: 'BRL' }]
+    additionalProperties: true, description: 'Payload as a device sends it; `roomId` is optional.', examples: [{ transactionId: 'tx_456789', amount: 99.9, currency: 'BRL' }]
   })),
   id: Type.Optional(FrameId)
 }, { $id: 'PublishRequest' })
@@ -81,19 +81,19 @@ export const PublishRequest = Type.Object({
 export const PublishResult = Type.Object({
   epoch: Epoch,
   seq: Type.Integer({ minimum: 1, examples: [7] }),
-  duplicate: Type.Boolean({ description: 'The `id` was there already; nothing was relayed again.' }),
+  duplicate: Type.Boolean({ description: 'True if the event was already in the log; it is not relayed again.' }),
   sentToClients: Type.Integer({ examples: [2] })
 }, { $id: 'PublishResult' })
 
 export const ListRoomsQuery = Type.Object({
-  cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$', description: 'Where the page before ended.', examples: ['1'] })),
-  limit: WithDefault(Type.Integer({ minimum: 1, maximum: 1000, default: 100, description: 'How many at the most.', examples: [100] }))
+  cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$', description: 'Cursor from the previous page.', examples: ['1'] })),
+  limit: WithDefault(Type.Integer({ minimum: 1, maximum: 1000, default: 100, description: 'Maximum number of rooms.', examples: [100] }))
 })
 
 export const EventsQuery = Type.Object({
-  since: WithDefault(Type.Integer({ minimum: 0, default: 0, description: 'The `seq` after which events are wanted.', examples: [1] })),
-  epoch: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'The epoch of that `seq`; needed unless it is 0.', examples: ['yhKhDhBWRLJq'] })),
-  limit: WithDefault(Type.Integer({ minimum: 1, maximum: 1000, default: 1000, description: 'For JSON: how many at the most.', examples: [100] })),
+  since: WithDefault(Type.Integer({ minimum: 0, default: 0, description: 'Returns events after this `seq`.', examples: [1] })),
+  epoch: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'The epoch of `since`; required unless `since` is 0.', examples: ['yhKhDhBWRLJq'] })),
+  limit: WithDefault(Type.Integer({ minimum: 1, maximum: 1000, default: 1000, description: 'Maximum number of events; ignored by streams.', examples: [100] })),
   deviceId: Type.Optional(DeviceId),
   role: Type.Optional(Role)
 })

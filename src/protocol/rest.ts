@@ -8,21 +8,21 @@ import { Nullable, Ref, StringEnum } from './schema.js'
 
 export const ErrorResponse = Type.Object({
   success: Type.Literal(false),
-  error: Type.String({ description: 'What went wrong, as a sentence.', examples: ['There is no such room.'] }),
-  code: StringEnum(ERROR_CODES, { description: 'What went wrong, for programs.', examples: ['ROOM_NOT_FOUND'] }),
+  error: Type.String({ description: 'Error message for people.', examples: ['The room does not exist.'] }),
+  code: StringEnum(ERROR_CODES, { description: 'Error code for programs.', examples: ['ROOM_NOT_FOUND'] }),
   details: Type.Optional(Type.Array(Type.Object({
     key: Type.String({ examples: ['message'] }), rule: Type.String({ examples: ['is required'] })
-  }), { description: 'Each broken rule.' })),
-  requestId: Type.String({ description: 'Names this request in the server\'s log.', examples: ['Zm9vYmFyYmF6'] }),
+  }), { description: 'The violated rules.' })),
+  requestId: Type.String({ description: 'ID of the request in the log of the server.', examples: ['Zm9vYmFyYmF6'] }),
   timestamp: Timestamp
-}, { $id: 'ErrorResponse', description: 'Every error of the API has this shape.' })
+}, { $id: 'ErrorResponse', description: 'Envelope of every error response.' })
 export type ErrorResponse = Static<typeof ErrorResponse>
 
 export const ServerInfo = Type.Object({
   message: Type.String({ examples: ['WebSocket Payment Server'] }),
   version: Type.String({ examples: ['1.0.0'] }),
   endpoints: Type.Record(Type.String(), Type.String(), { examples: [{ health: 'GET /health' }] }),
-  docs: Nullable(Type.String(), { description: 'Where the documentation is, if it is served.', examples: ['/docs'] }),
+  docs: Nullable(Type.String(), { description: 'Path of the documentation; null if it is not served.', examples: ['/docs'] }),
   timestamp: Timestamp
 }, { $id: 'ServerInfo' })
 
@@ -34,19 +34,19 @@ export const Health = Type.Object({
 export const Readiness = Type.Object({
   status: StringEnum(['ready', 'not ready']),
   checks: Type.Object({
-    broker: StringEnum(['up', 'down'], { description: 'Whether rooms can be read and written.' }),
-    draining: Type.Boolean({ description: 'The process is on its way out.' }),
-    eventLoop: StringEnum(['ok', 'delayed'], { description: 'Whether the process keeps up with its work.' })
+    broker: StringEnum(['up', 'down'], { description: '`up` if rooms can be read and written.' }),
+    draining: Type.Boolean({ description: 'True if the process is shutting down.' }),
+    eventLoop: StringEnum(['ok', 'delayed'], { description: '`delayed` if the event loop is overloaded.' })
   }),
-  reason: Type.Optional(Type.String({ description: 'Why rooms cannot be read and written.', examples: ['it refuses writes: out of memory (maxmemory)'] }))
+  reason: Type.Optional(Type.String({ description: 'Reason why rooms cannot be read and written.', examples: ['it refuses writes: out of memory (maxmemory)'] }))
 }, { $id: 'Readiness' })
 export type Readiness = Static<typeof Readiness>
 
 export const ServerStatus = Type.Object({
   status: StringEnum(['running', 'draining'], { examples: ['running'] }),
-  uptime: Type.Integer({ description: 'Milliseconds since the start.', examples: [3600000] }),
-  totalConnections: Type.Integer({ description: 'Sockets and event streams that are open now.', examples: [5] }),
-  totalRooms: Type.Integer({ description: 'Rooms with somebody in them now.', examples: [2] }),
+  uptime: Type.Integer({ description: 'Milliseconds since the start of the server.', examples: [3600000] }),
+  totalConnections: Type.Integer({ description: 'Open sockets and event streams.', examples: [5] }),
+  totalRooms: Type.Integer({ description: 'Rooms with members.', examples: [2] }),
   timestamp: Timestamp,
   version: Type.String({ examples: ['1.0.0'] })
 }, { $id: 'ServerStatus' })
@@ -57,7 +57,7 @@ export const BroadcastType = Type.String({
   minLength: 1,
   maxLength: 64,
   pattern: `^(?!(?:${[...RESERVED_TYPES].join('|')}|__proto__|constructor|prototype)$)[A-Za-z0-9_.:-]+$`,
-  description: 'The `type` of the frame that the clients get: 1–64 characters of `A-Z a-z 0-9 _ . : -`, and no name that the protocol itself uses.',
+  description: 'The `type` of the message that the clients receive: 1–64 characters of `A-Z a-z 0-9 _ . : -`, except the types of the protocol.',
   examples: ['PAYMENT_UPDATE']
 })
 
@@ -72,7 +72,7 @@ export const BroadcastResult = Type.Object({
   eventType: Type.String({ examples: ['PAYMENT_UPDATE'] }),
   message: Type.String({ examples: ['Pagamento processado com sucesso!'] }),
   idSeguro: Type.String({ examples: ['seguro_123456'] }),
-  sentToClients: Type.Integer({ description: 'Sockets that it was handed to. 0: the event waits in the log.', examples: [2] }),
+  sentToClients: Type.Integer({ description: 'Number of members that the message was sent to. 0: the message is only in the log.', examples: [2] }),
   timestamp: Timestamp
 }, { $id: 'BroadcastResult' })
 
@@ -91,7 +91,7 @@ export const BroadcastResponse = successEnvelope(BroadcastResult)
 /** Makes a request idempotent: the same key and body get the first response again, another body is a conflict. */
 export const IdempotencyHeaders = Type.Object({
   'idempotency-key': Type.Optional(Type.String({
-    minLength: 1, maxLength: 255, description: 'The same key with the same body is done once and answered alike; with another body it is a 409.', examples: ['order-1234-paid']
+    minLength: 1, maxLength: 255, description: 'Makes the request idempotent: the same key with the same body returns the first result, with another body 409.', examples: ['order-1234-paid']
   }))
 })
 
@@ -101,18 +101,18 @@ export const SERVER_COMPONENTS = [
 ]
 
 const ERROR_ANSWERS = {
-  400: 'The request breaks a rule; `details` names each.',
-  401: 'An API key is needed.',
-  403: 'This is not allowed here.',
-  404: 'There is no such room.',
-  409: 'It conflicts with what is there.',
+  400: 'The request is invalid; `details` lists the violated rules.',
+  401: 'The API key or room token is missing or invalid.',
+  403: 'The credentials do not allow this operation.',
+  404: 'The room does not exist.',
+  409: 'The request conflicts with the state of the room.',
   410: 'The room is closed.',
-  413: 'The body is too large.',
-  414: 'The address is too long.',
-  415: 'The body is not JSON.',
-  429: 'Too many requests; `Retry-After` says when the next one may come.',
-  500: 'The server failed.',
-  503: 'The rooms cannot be reached; try again, an event with the same id or key.'
+  413: 'The request body is too large.',
+  414: 'The URL is too long.',
+  415: 'The content type is not `application/json`.',
+  429: 'Too many requests; `Retry-After` has the seconds to wait.',
+  500: 'An internal error occurred.',
+  503: 'The server is temporarily unavailable; retry an event with the same `id` or `Idempotency-Key`.'
 }
 
 /** Error responses of a route, for its `response` schema. */

@@ -23,9 +23,9 @@ export const BroadcastPayload = Type.Object({
 
 /** Keys of every event in a room's log besides `type` and `payload`. */
 export const LOGGED = {
-  seq: Type.Integer({ minimum: 1, description: 'The event\'s number in its room: 1, 2, 3 …' }),
-  timestamp: Type.Integer({ description: 'When the server accepted it, milliseconds since the epoch.' }),
-  source: StringEnum(SOURCES, { title: 'Source', description: '`api`: a backend said it, by a broadcast or with an API key; `device`: anyone else.' }),
+  seq: Type.Integer({ minimum: 1, description: 'Sequence number of the event in its room: 1, 2, 3 …' }),
+  timestamp: Type.Integer({ description: 'Time at which the server accepted the event, in milliseconds since the Unix epoch.' }),
+  source: StringEnum(SOURCES, { title: 'Source', description: '`api`: a broadcast, or an event with an API key; `device`: any other event.' }),
   id: Type.Optional(FrameId)
 }
 
@@ -42,17 +42,17 @@ export const RoomJoined = Type.Object({
   clientId: Type.String(),
   timestamp: Timestamp,
   epoch: Epoch,
-  seq: Type.Integer({ minimum: 0, description: 'The last event in the log.' }),
+  seq: Type.Integer({ minimum: 0, description: 'Sequence number of the last event in the log.' }),
   state: PaymentState,
-  recovered: Type.Optional(Type.Boolean({ description: 'Asked with `recover`: the events that follow are all that were missed. False: the log cannot prove it; all of it follows.' })),
-  replayed: Type.Optional(Type.Integer({ minimum: 0, description: 'How many logged events follow before the live ones.' })),
-  members: Type.Optional(Type.Array(RoomMember, { description: 'Asked with `presence`: who is in the room.' }))
+  recovered: Type.Optional(Type.Boolean({ description: 'Only with `recover`. True: all missed events follow. False: events may be missing, and the whole log follows.' })),
+  replayed: Type.Optional(Type.Integer({ minimum: 0, description: 'Number of logged events that follow before the live events.' })),
+  members: Type.Optional(Type.Array(RoomMember, { description: 'Only with `presence`: the members of the room.' }))
 })
 export type RoomJoined = Static<typeof RoomJoined>
 
 /** Confirms that an event with an `id` is in the room's log. */
 export const Ack = Type.Object({
-  id: FrameId, roomId: RoomId, epoch: Epoch, seq: Type.Integer({ minimum: 1 }), duplicate: Type.Boolean({ description: 'It was there already; nothing was relayed again.' })
+  id: FrameId, roomId: RoomId, epoch: Epoch, seq: Type.Integer({ minimum: 1 }), duplicate: Type.Boolean({ description: 'True if the event was already in the log; it is not relayed again.' })
 })
 export type Ack = Static<typeof Ack>
 
@@ -84,15 +84,15 @@ export type ErrorFrame = Static<typeof ErrorFrame>
 
 /** All messages of the server itself by type: the payload schema, and the occasion. */
 export const SERVER_FRAMES = {
-  CONNECTION_ESTABLISHED: { schema: ConnectionEstablished, when: 'The first frame on every socket.' },
-  ROOM_JOINED: { schema: RoomJoined, when: 'The answer to `JOIN_ROOM`, to its sender only.' },
-  ACK: { schema: Ack, when: 'The answer to an event with an `id`, once it is in the room\'s log.' },
-  DEVICE_JOINED: { schema: DevicePresence, when: 'A device came into the room; to members that asked for presence.' },
-  DEVICE_LEFT: { schema: DevicePresence, when: 'A device left the room, or was away for longer than the grace time; to members that asked for presence.' },
-  ROOM_LEFT: { schema: RoomLeft, when: 'The answer to `LEAVE_ROOM`.' },
-  PONG: { schema: Pong, when: 'The answer to `PING`.' },
-  ROOM_CLOSED: { schema: RoomClosed, when: 'The room is over: a backend closed it, or its time ran out. The socket stays open.' },
-  ERROR: { schema: ErrorFrame, when: 'A frame was refused; to its sender only. The socket stays open.' }
+  CONNECTION_ESTABLISHED: { schema: ConnectionEstablished, when: 'The first message on every socket.' },
+  ROOM_JOINED: { schema: RoomJoined, when: 'The reply to `JOIN_ROOM`, sent only to its sender.' },
+  ACK: { schema: Ack, when: 'Confirms that an event with an `id` is in the log of the room.' },
+  DEVICE_JOINED: { schema: DevicePresence, when: 'A device joined the room. Sent to members with `presence`.' },
+  DEVICE_LEFT: { schema: DevicePresence, when: 'A device left the room, or was disconnected for longer than the grace period. Sent to members with `presence`.' },
+  ROOM_LEFT: { schema: RoomLeft, when: 'The reply to `LEAVE_ROOM`.' },
+  PONG: { schema: Pong, when: 'The reply to `PING`.' },
+  ROOM_CLOSED: { schema: RoomClosed, when: 'The room has ended: a backend closed it, or it expired. The socket stays open.' },
+  ERROR: { schema: ErrorFrame, when: 'A message was rejected. Sent only to its sender; the socket stays open.' }
 } as const satisfies Record<string, { schema: TObject, when: string }>
 export type ServerFrameType = keyof typeof SERVER_FRAMES
 

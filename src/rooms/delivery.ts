@@ -41,7 +41,7 @@ export class Delivery {
   lost (roomId: string): void {
     const { log } = this.#options
     const members = [...this.#rooms.get(roomId)?.members ?? []]
-    if (members.length > 0) log.warn({ roomId, clients: members.length }, 'position lost, clients told to join again')
+    if (members.length > 0) log.warn({ roomId, clients: members.length }, 'log position lost, clients must join again')
     for (const { subscriber } of members) subscriber.close(CLOSE.POSITION_LOST)
   }
 

@@ -207,7 +207,7 @@ export class Rooms {
 
   /** Runs broker work in the background. The broker returns expected failures as values, so a rejection is a bug. */
   #runInBackground (work: MaybePromise<void>, roomId: string): void {
-    if (work instanceof Promise) work.catch((err: unknown) => this.#options.log.error({ err, roomId }, 'room could not be kept up to date'))
+    if (work instanceof Promise) work.catch((err: unknown) => this.#options.log.error({ err, roomId }, 'room update failed'))
   }
 }
 

@@ -19,8 +19,8 @@ export class ConnectionLimits {
   /** @returns the failure if a limit refuses one more connection from this address */
   check (address: string): Failure | undefined {
     const { maxConnections, maxPerAddress } = this.#options
-    if (maxConnections > 0 && this.#connections >= maxConnections) return new Failure('UNAVAILABLE', 'The server has as many connections as it takes; try again later.')
-    if (maxPerAddress > 0 && this.#of(networkOf(address)) >= maxPerAddress) return new Failure('RATE_LIMITED', 'This address has as many connections as it may have.')
+    if (maxConnections > 0 && this.#connections >= maxConnections) return new Failure('UNAVAILABLE', 'The server has reached its connection limit; try again later.')
+    if (maxPerAddress > 0 && this.#of(networkOf(address)) >= maxPerAddress) return new Failure('RATE_LIMITED', 'This address has reached its connection limit.')
     return undefined
   }
 

@@ -50,7 +50,7 @@ export class FrameDispatcher {
 
   /** Reports a bug: the log gets the error, the client `INTERNAL`, and the socket stays open. */
   onBug (session: SocketSession, err: unknown): void {
-    this.#options.log.error({ err, clientId: session.clientId }, 'frame failed')
+    this.#options.log.error({ err, clientId: session.clientId }, 'message handling failed')
     this.#sendError(session, new Failure('INTERNAL'))
   }
 
@@ -131,7 +131,7 @@ export class FrameDispatcher {
   #sendError (session: SocketSession, { code, message, retryable }: Failure, id?: string): void {
     const { log, metrics, now } = this.#options
     metrics.errors.inc({ code, over: 'socket' })
-    if (writesDebug(log)) log.debug({ clientId: session.clientId, code }, 'frame refused')
+    if (writesDebug(log)) log.debug({ clientId: session.clientId, code }, 'message rejected')
     const refusal: ErrorFrame = { message, timestamp: now(), code, retryable, ...(id !== undefined && { id }) }
     session.sendControl(encodeFrame('ERROR', refusal))
   }

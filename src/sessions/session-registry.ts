@@ -72,7 +72,7 @@ export class SessionRegistry {
   /** @returns the reason to refuse a connection from this address; undefined if it may be opened */
   refusalOf (address: string): Failure | undefined {
     // While the server drains it takes no upgrades, so that an upgrade arrives as a plain request.
-    return this.draining ? new Failure('UNAVAILABLE', 'The server is restarting; connect again.') : this.#options.limits.check(address)
+    return this.draining ? new Failure('UNAVAILABLE', 'The server is restarting; reconnect.') : this.#options.limits.check(address)
   }
 
   /** Counts a session and adds it to the next bucket. Buckets are assigned round-robin, not by the clock: after a restart all clients connect at once. */
@@ -107,7 +107,7 @@ export class SessionRegistry {
       if (i > 0) await sleep(BATCH_PAUSE * (0.5 + Math.random()))
       for (const session of sessions.slice(i, i + size)) session.close(CLOSE.RESTARTING)
     }
-    if (sessions.length > 0) this.#options.log.info({ clients: sessions.length }, 'clients told to reconnect')
+    if (sessions.length > 0) this.#options.log.info({ clients: sessions.length }, 'clients asked to reconnect')
   }
 
   /** Stops the heartbeat and the deadline checks. */

@@ -37,7 +37,7 @@ export function shouldUpgradeCallback (this: Server, request: IncomingMessage): 
 export function checkUpgrade (request: Pick<IncomingMessage, 'headers' | 'httpVersion'>): { status: number, message: string } | undefined {
   const { 'transfer-encoding': encoding, 'content-length': length = 0 } = request.headers
   const hasBody = encoding !== undefined || Number(length) !== 0
-  return hasBody && isWebSocketUpgrade(request) ? { status: 400, message: 'An upgrade must have no body.' } : undefined
+  return hasBody && isWebSocketUpgrade(request) ? { status: 400, message: 'An upgrade request must not have a body.' } : undefined
 }
 
 /** The parts of a handshake request that are read. An IncomingMessage is one. */
@@ -52,7 +52,7 @@ export interface Handshake {
  * @returns the error as a sentence; undefined if the handshake is valid
  */
 export function checkHandshake ({ httpVersion, headers }: Handshake): string | undefined {
-  if (httpVersion !== '1.1') return 'A WebSocket begins with HTTP/1.1.'
+  if (httpVersion !== '1.1') return 'A WebSocket handshake requires HTTP/1.1.'
   if (String(headers['sec-websocket-version']) !== '13') return 'Sec-WebSocket-Version must be 13.'
   if (!/^[A-Za-z0-9+/]{22}==$/.test(headers['sec-websocket-key'] ?? '')) return 'Sec-WebSocket-Key must be 16 bytes in Base64.'
   return undefined

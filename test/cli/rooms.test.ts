@@ -63,19 +63,19 @@ t.test('On a terminal join and send print lines for people, and JSON lines with 
   t.equal(error.stdout(), '#1      PAYMENT_ERROR is in the log (id e1)\n')
   const again = cli(t, ['send', 'r', 'PAYMENT_ERROR', '--code', '51', '--error', 'declined \u001b[31m', '--id', 'e1', '--url', url], { isTTY: true, env: { NO_COLOR: '1' } })
   t.equal(await again.exit, 0)
-  t.equal(again.stdout(), '#1      PAYMENT_ERROR was in the log already (id e1)\n')
-  await shop.says(/^#1 {6}PAYMENT_ERROR from device_2 \{"error":"declined \\u001b\[31m","code":"51"\}\nstate {3}failed, as a device claims\n/m)
+  t.equal(again.stdout(), '#1      PAYMENT_ERROR was already in the log (id e1)\n')
+  await shop.says(/^#1 {6}PAYMENT_ERROR from device_2 \{"error":"declined \\u001b\[31m","code":"51"\}\nstate {3}failed, not verified\n/m)
   await shop.says(/^here {4}till \(device1\), device_2 \(device2\)\n/m)
   await app.inject({ method: 'POST', url: '/api/message/room/r/broadcast', payload: { eventType: 'NEWS', message: 'm', idSeguro: 's' } })
   await shop.says(/^#2 {6}NEWS from a backend \{"message":"m",/m)
   await app.inject({ method: 'POST', url: '/api/rooms/r/events', payload: { type: 'CLICKED_PAY' } })
-  await shop.says(/^#3 {6}CLICKED_PAY from a device\nstate {3}failed, as a device claims, last step CLICKED_PAY\n/m)
+  await shop.says(/^#3 {6}CLICKED_PAY from a device\nstate {3}failed, not verified, last step CLICKED_PAY\n/m)
   const json = cli(t, ['send', 'r', 'PAYMENT_METHOD_CHANGED', '--method', 'pix', '--json', '--url', url], { isTTY: true })
   t.equal(await json.exit, 0)
   t.match(json.facts(), [{ kind: 'receipt', seq: 4 }])
   await app.inject({ method: 'DELETE', url: '/api/rooms/r' })
   t.equal(await shop.exit, 0)
-  t.match(shop.stdout(), /^closed {2}the room is over\n$/m)
+  t.match(shop.stdout(), /^closed {2}the room has ended\n$/m)
 })
 
 t.test('The same event with the same id is a duplicate; another event with that id is refused', async (t) => {
@@ -86,7 +86,7 @@ t.test('The same event with the same id is a duplicate; another event with that 
   }
   t.strictSame(await send('--amount', '1'), [0, false, ''])
   t.strictSame(await send('--amount', '1.00'), [0, true, ''])
-  t.strictSame(await send('--amount', '2'), [1, undefined, 'ws-payment-server: This id was used for another event. (ID_CONFLICT)\n'])
+  t.strictSame(await send('--amount', '2'), [1, undefined, 'ws-payment-server: The id or idempotency key was already used for a different event. (ID_CONFLICT)\n'])
 })
 
 t.test('A refusal by the server is printed in the server\'s words, with exit 1', async (t) => {
@@ -137,7 +137,7 @@ t.test('join reports a gap when a server restarts without its log', async (t) =>
   const shop = cli(t, ['join', 'r', '--url', url], { isTTY: true, env: { NO_COLOR: '1' } })
   await shop.says(/^#1 /m)
   await first.app.close()
-  await shop.says(/^offline trying again \(the server closed the connection: server restarting \(1012\)\)$/m)
+  await shop.says(/^offline reconnecting \(the server closed the connection: server restarting \(1012\)\)$/m)
   const { app } = await build(t)
   await app.listen({ port, host: '127.0.0.1' })
   await shop.says(/^gap {5}events may be missing before #1\nonline {2}r as device_1: pending$/m)
@@ -171,7 +171,7 @@ t.test('The answer of another kind of server is printed', async (t) => {
   for (const command of ['watch', 'join']) {
     const { exit, stderr } = cli(t, [command, 'r', '--url', url])
     t.equal(await exit, 1, command)
-    t.match(stderr(), /the server answered with status 404: is it a ws-payment-server\?/)
+    t.match(stderr(), /the server returned status 404: is it a ws-payment-server\?/)
   }
 })
 
@@ -187,7 +187,7 @@ t.test('send exits with 69 when the event is not logged in time, and prints that
   t.intercept(app.broker, 'publish', { value: () => new Promise(() => {}) })
   const { exit, stderr } = cli(t, ['send', 'r', 'CLICKED_PAY', '--id', 'e1', '--url', url, '--timeout', '3'])
   t.equal(await exit, 69)
-  t.match(stderr(), /nothing from ws:.+ within 3 s \(no answer\): it is not known whether the event e1 got there\n$/)
+  t.match(stderr(), /no response from ws:.+ within 3 s \(no response\): the event e1 may or may not be in the log\n$/)
 })
 
 t.test('send exits with 1 when the room closes before the event is logged', async (t) => {
@@ -215,7 +215,7 @@ t.test('With tokens required, a command needs one, and takes its device id from 
   const [tokenOfShop, tokenOfPhone] = [await mint('--role', 'device1'), await mint('--role', 'device2', '--device-id', 'phone-7', '--ttl', '60')]
   const early = cli(t, ['join', 'r', '--url', url, '--token', tokenOfShop])
   t.equal(await early.exit, 1)
-  t.equal(early.stderr(), 'ws-payment-server: There is no such room. (ROOM_NOT_FOUND)\n')
+  t.equal(early.stderr(), 'ws-payment-server: The room does not exist. (ROOM_NOT_FOUND)\n')
   await app.inject({ method: 'POST', url: '/api/rooms', headers: { authorization: 'Bearer key' }, payload: { roomId: 'r' } })
 
   const shop = cli(t, ['join', 'r', '--url', url, '--presence'], { env: { ROOM_TOKEN: tokenOfShop } })
@@ -252,7 +252,7 @@ t.test('token gets a token through the API, and can create the room first', asyn
   const { url } = await listen(t, { env: GUARDED })
   const missing = cli(t, ['token', 'r', '--role', 'device2', '--url', url, '--api-key', 'key'])
   t.equal(await missing.exit, 1)
-  t.equal(missing.stderr(), 'ws-payment-server: There is no such room. (ROOM_NOT_FOUND)\n')
+  t.equal(missing.stderr(), 'ws-payment-server: The room does not exist. (ROOM_NOT_FOUND)\n')
   for (let n = 0; n < 2; n++) {
     const minted = cli(t, ['token', 'r', '--role', 'device2', '--create', '--ttl', '60', '--json', '--url', url], { env: { API_KEY: 'key' } })
     t.equal(await minted.exit, 0, minted.stderr())
@@ -273,12 +273,12 @@ t.test('token mints nothing with a secret that no server would accept', async (t
     const { exit, stdout, stderr } = cli(t, ['token', 'r', '--role', 'device1'], { env: { TOKEN_SECRET: secret } })
     t.equal(await exit, 64)
     t.equal(stdout(), '')
-    t.match(stderr(), /TOKEN_SECRET must hold secrets of at least 32 bytes each/)
+    t.match(stderr(), /TOKEN_SECRET must contain secrets of at least 32 bytes each/)
     t.notMatch(stderr(), 'short')
   }
   const { exit, stderr } = cli(t, ['token', 'r', '--role', 'device1', '--create'], { env: { TOKEN_SECRET: SECRET } })
   t.equal(await exit, 64)
-  t.match(stderr(), /--create needs --api-key/)
+  t.match(stderr(), /--create requires --api-key/)
 })
 
 t.test('Ctrl-C before the command is done: exit 130', async (t) => {

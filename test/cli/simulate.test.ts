@@ -61,7 +61,7 @@ t.test('On a terminal simulate shows its progress', async (t) => {
   t.equal(shown.length, 12)
   t.equal(shown[0], '0/1 payments, 1/6 events: ENTERED_SUMMARY')
   t.equal(shown.at(-1), '0/1 payments, 6/6 events: PAYMENT_SUCCESS')
-  t.match(done, /^done {4}1\/1 payments, 6\/6 events, 6 told as duplicates, in \d+\.\d s$/)
+  t.match(done, /^done {4}1\/1 payments, 6\/6 events, 6 duplicates, in \d+\.\d s$/)
   t.equal(end, '')
 })
 

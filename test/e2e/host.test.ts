@@ -38,7 +38,7 @@ async function closedAsIdle (t: Test, server: Server): Promise<boolean[]> {
 /** True if the sockets of an app take the fast path, as its gauge reports. The lines of its log must agree. */
 async function isFast (t: Test, app: FastifyInstance, logs: readonly LogLine[]): Promise<boolean> {
   const isFast = /^wsp_fast_path 1$/m.test((await app.inject('/metrics')).body)
-  t.equal(logs.filter(({ msg }) => msg.startsWith('sockets go through http and ws')).length, Number(!isFast), 'the log has one line if the fast path is off')
+  t.equal(logs.filter(({ msg }) => msg.startsWith('the fast path is off')).length, Number(!isFast), 'the log has one line if the fast path is off')
   return isFast
 }
 

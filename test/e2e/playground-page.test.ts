@@ -40,7 +40,7 @@ t.test('The page can be used with the keyboard alone', needsChromium, async (t) 
   await desk.keyboard.press('Enter')
   await tabTo('#filled')
   await desk.keyboard.press('Enter')
-  await heading(phone, 'One last look')
+  await heading(phone, 'Review your payment')
   await tabTo('#pay')
   await desk.keyboard.press('Space')
   await tabTo('#approve')
@@ -99,7 +99,7 @@ t.test('Each request of the page runs as its curl command shows', needsChromium,
   t.match(answer, /^200\n[^]*"sentToClients": 2/)
   await event(phone, 2)
   t.match(await run('publishError'), { answer: /^201/ })
-  await heading(phone, 'It did not work')
+  await heading(phone, 'Payment failed')
   t.match(await run('publishSuccess'), { answer: /^201/ })
   await heading(phone, 'Paid')
   t.match(await run('getServerStatus'), { answer: /^200/ })
@@ -111,7 +111,7 @@ t.test('Each request of the page runs as its curl command shows', needsChromium,
 
   t.match(await run('closeRoom'), { answer: '204' })
   await desk.locator('#status1[data-status="closed"]').waitFor()
-  t.match((await notes(desk)).at(-1), 'The room is over: closed.')
+  t.match((await notes(desk)).at(-1), 'The room has ended: closed.')
   await desk.locator('#new').click()
   await desk.locator('#status1[data-status="online"]').waitFor()
   t.strictSame(await timeline(desk), [], 'a new payment begins with an empty timeline')
@@ -122,7 +122,7 @@ t.test('With keys and tokens the page asks for the key, and the link carries the
   const { desk, openPhone, requested, lines, logs } = await withKeys(t)
   await desk.locator('#key-field').fill('wrong')
   await desk.keyboard.press('Enter')
-  await desk.getByText('The server does not take this key.').waitFor()
+  await desk.getByText('The server rejected this key.').waitFor()
   await desk.locator('#key-field').fill('a-key')
   await desk.keyboard.press('Enter')
   const link = new URL(await linkOf(desk))
@@ -137,7 +137,7 @@ t.test('With keys and tokens the page asks for the key, and the link carries the
   await fillIn(phone)
   await phone.locator('#pay').click()
   await phone.locator('#approve').click()
-  await phone.getByText('This server takes the result from a backend alone').waitFor()
+  await phone.getByText('This server accepts the result only from a backend').waitFor()
   await desk.locator('[data-name="publishSuccess"] summary').click()
   t.match(await desk.locator('[data-name="publishSuccess"] .curl').innerText(), '-H "Authorization: Bearer $KEY"')
   await desk.locator('[data-name="publishSuccess"] .primary').click()
@@ -169,15 +169,15 @@ t.test('A link that is cut short or has another room\'s token is reported differ
   const link = await linkOf(desk)
   for (const broken of [link.split('#')[0]!, link.slice(0, -5), link.replace(/room=[^&]+/, 'room=another')]) {
     const phone = await open(broken, PHONE)
-    await heading(phone, 'This link is over')
-    await phone.getByText('It leads to no payment').waitFor()
+    await heading(phone, 'This link is no longer valid')
+    await phone.getByText('It does not lead to a payment').waitFor()
     await phone.close()
   }
   await desk.locator('[data-name="closeRoom"] summary').click()
   const phone = await open(link, PHONE)
   await heading(phone, 'Your order')
   await desk.locator('[data-name="closeRoom"] .primary').click()
-  await phone.getByText('The shop has closed this payment.').waitFor()
+  await phone.getByText('The shop closed this payment.').waitFor()
 })
 
 /** Text that a camera reads from the QR code, in its size on the page. */
@@ -196,6 +196,6 @@ async function scan (desk: Page): Promise<string> {
 
 async function withKeys (t: Test) {
   const setup = await setUp(t, { API_KEYS: 'a-key', TOKEN_SECRET: 'x'.repeat(32), RESULTS_FROM: 'backend' })
-  await setup.desk.getByLabel('This server asks for an API key').waitFor()
+  await setup.desk.getByLabel('This server requires an API key').waitFor()
   return setup
 }

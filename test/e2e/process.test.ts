@@ -49,7 +49,7 @@ t.test('A port in use is logged, and the process exits with 1', async (t) => {
   t.teardown(() => holder.close())
   const { output, exit } = start(t, { PORT: String((holder.address() as net.AddressInfo).port) })
   t.equal(await exit, 1)
-  t.match(output(), /server could not start[^]*EADDRINUSE/)
+  t.match(output(), /server failed to start[^]*EADDRINUSE/)
 })
 
 t.test('On SIGTERM under load every client gets a close code, and the process exits with 0 within the grace', async (t) => {

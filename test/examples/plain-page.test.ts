@@ -24,7 +24,7 @@ t.test('A payment goes from the shop\'s page to the payer\'s and back', needsChr
   await phone.reload()
   await phone.locator('#pay').click()
   await page.getByText('CLICKED_PAY').waitFor()
-  await phone.getByText('Your bank is asked').waitFor()
+  await phone.getByText('Waiting for your bank').waitFor()
 
   const room = link.split('=')[1]!
   const headers = { authorization: `Bearer ${KEY}` }
@@ -38,7 +38,7 @@ t.test('A payment goes from the shop\'s page to the payer\'s and back', needsChr
 
   await app.inject({ method: 'DELETE', url: `/api/rooms/${room}`, headers })
   await phone.reload()
-  await phone.getByText('This link is over.').waitFor()
+  await phone.getByText('This link is no longer valid.').waitFor()
 })
 
 t.test('The backend serves the two pages, the client and tokens, and nothing else', async (t) => {

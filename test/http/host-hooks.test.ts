@@ -56,6 +56,6 @@ t.test('no hook may be skipped when the hooks of an application are not found', 
   for (const app of unknown) {
     const hostHooks = new HostHooks(app)
     hostHooks.loaded()
-    t.equal(hostHooks.reasonNotToSkip(), 'the hooks of this version of Fastify are not found')
+    t.equal(hostHooks.reasonNotToSkip(), 'the hooks of this Fastify version cannot be read')
   }
 })

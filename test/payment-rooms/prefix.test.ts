@@ -68,7 +68,7 @@ t.test('a preflight is answered only below the prefix, by the origins of the plu
 
 t.test('a wrong option is refused with an error that names it', async (t) => {
   for (const [options, message] of [
-    [{ tokenSecret: SECRET }, 'tokenSecret needs apiKeys: without a key anybody could have a token minted'],
+    [{ tokenSecret: SECRET }, 'tokenSecret requires apiKeys: without a key every client could create tokens'],
     [{ maxRoomMember: 5 }, 'maxRoomMember is not an option'],
     [{ config: loadConfig({}), docs: false }, 'config excludes docs'],
     [{ prefix: '/shops/:shop' }, 'prefix must be a plain path such as /payments'],
@@ -84,7 +84,7 @@ t.test('a wrong option is refused with an error that names it', async (t) => {
 })
 
 t.test('a server with a low maxParamLength gets a warning in its log', async (t) => {
-  const sentence = 'requests for rooms with an id of more than 100 characters are refused: set routerOptions.maxParamLength to 384'
+  const sentence = 'room ids longer than 100 characters are rejected: set routerOptions.maxParamLength to 384'
   const { app, logs } = createHost(t)
   await app.register(paymentRooms, { ...QUICK, prefix: '/payments' })
   t.equal(logs.filter(({ msg }) => msg === sentence).length, 1)

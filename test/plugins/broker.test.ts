@@ -20,17 +20,17 @@ t.test('a full Redis makes the server not ready, with the reason in /ready and o
   await redis.client.config('SET', 'maxmemory', '0')
   await until('the server is ready again', async () => (await app.inject('/ready')).statusCode === 200)
   t.strictSame(lines(), [
-    [30, 'Redis is there'],
-    [40, 'Redis may drop rooms that are in use: its maxmemory-policy is volatile-lru, and should be noeviction'],
+    [30, 'Redis connected'],
+    [40, 'Redis may evict rooms that are in use: set its maxmemory-policy to noeviction instead of volatile-lru'],
     [50, 'Redis cannot be used: it refuses writes: out of memory (maxmemory)'],
-    [30, 'Redis is there']
+    [30, 'Redis connected']
   ])
 })
 
 t.test('an unknown host name of Redis is logged at the start, without the password', async (t) => {
   const { app, logs } = await build(t, { env: { REDIS_URL: 'redis://user:hunter2@nonexistent.invalid:6380/1' } })
   await until('an error is logged', () => logs.some(({ level }) => level === 50))
-  t.match(logs.filter(({ level }) => level === 50), [{ msg: 'Redis cannot be reached: its host name is unknown', hosts: ['nonexistent.invalid:6380'] }])
-  t.match((await app.inject('/ready')).json(), { reason: 'its host name is unknown' })
+  t.match(logs.filter(({ level }) => level === 50), [{ msg: 'Redis cannot be reached: its host name cannot be resolved', hosts: ['nonexistent.invalid:6380'] }])
+  t.match((await app.inject('/ready')).json(), { reason: 'its host name cannot be resolved' })
   t.notMatch(JSON.stringify(logs), /hunter2/)
 })

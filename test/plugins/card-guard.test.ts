@@ -12,8 +12,8 @@ const BROADCAST = { eventType: 'PAYMENT_UPDATE', message: 'paid', idSeguro: 'seg
 const broadcast = (body: object, headers: Record<string, string> = {}): InjectOptions => ({ method: 'POST', url: '/api/message/room/room/broadcast', headers, body })
 const publish = (body: object, headers: Record<string, string> = {}): InjectOptions => ({ method: 'POST', url: '/api/rooms/room/events', headers, body })
 const paid = (payload: object) => ({ type: 'PAYMENT_SUCCESS', payload })
-const NUMBER = 'holds what looks like a card number, which must not be sent here'
-const NAME = 'is the name of card data, which must not be sent here'
+const NUMBER = 'contains what looks like a card number, which is not accepted'
+const NAME = 'names card data, which is not accepted'
 
 /** Requests for every place of the REST API that takes text of a client, each with the key that the answer names. */
 const REQUESTS: Array<[InjectOptions, string, string?]> = [

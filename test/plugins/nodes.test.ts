@@ -178,7 +178,7 @@ t.test('two nodes over one Redis', { skip: withoutRedis }, async (t) => {
     for (const url of ['/api/rooms', '/api/rooms/r']) t.match((await app.inject(url)).json(), { code: 'UNAVAILABLE' })
     t.equal((await app.inject('/health')).statusCode, 200)
     await until('the reason is logged', () => logs.some(({ msg }) => /^Redis cannot/.test(msg)))
-    t.match(logs.filter(({ msg }) => /^Redis/.test(msg)), [{ level: 30, msg: 'Redis is there' }, { level: 50, msg: /^Redis cannot be reached: / }])
+    t.match(logs.filter(({ msg }) => /^Redis/.test(msg)), [{ level: 30, msg: 'Redis connected' }, { level: 50, msg: /^Redis cannot be reached: / }])
     await away.start()
     await until('Redis is back', () => app.broker.ready())
     // Redis came back empty, so the member is closed with 4002.

@@ -15,7 +15,7 @@ t.test('statistics are logged every ten minutes; expired rooms are swept, and th
   await shop.join('r')
   mock.timers.tick(STATISTICS_INTERVAL)
   t.match(logs.filter(({ msg }) => msg === 'server statistics'), [{ level: 30, connections: 1, rooms: 1, rss: Number, heapUsed: Number }])
-  t.notOk(logs.some(({ msg }) => msg === 'rooms swept'), 'an occupied room stays')
+  t.notOk(logs.some(({ msg }) => msg === 'expired rooms removed'), 'an occupied room stays')
 
   await app.inject({ method: 'POST', url: '/api/rooms', payload: { roomId: 'short', ttlSeconds: 1 } })
   await shop.join('short')
@@ -23,7 +23,7 @@ t.test('statistics are logged every ten minutes; expired rooms are swept, and th
   mock.timers.tick(TICK_INTERVAL)
   mock.timers.reset()
   await new Promise((resolve) => setImmediate(resolve))
-  t.match(logs.filter(({ msg }) => msg === 'rooms swept'), [{ level: 30, removed: 1, kept: 1 }])
+  t.match(logs.filter(({ msg }) => msg === 'expired rooms removed'), [{ level: 30, removed: 1, kept: 1 }])
   t.match(logs.filter(({ msg }) => msg === 'room removed'), [{ roomId: 'short' }])
   t.match((await shop.next('ROOM_CLOSED')).payload, { roomId: 'short', reason: 'expired' })
 })

@@ -54,5 +54,5 @@ t.test('an unreachable collector loses the traces, and the server works on', asy
   const { app, logs } = await build(t, { env: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' } })
   t.equal((await app.inject('/api/server/status')).statusCode, 200)
   await app.close()
-  t.ok(logs.some(({ level, msg }) => level === 40 && msg === 'the last traces could not be sent'))
+  t.ok(logs.some(({ level, msg }) => level === 40 && msg === 'the last traces were not exported'))
 })

@@ -217,9 +217,9 @@ t.test('a bug in the handling of a frame is answered with INTERNAL and logged on
   for (const broken of [async () => { throw new Error('a bug') }, () => { throw new Error('a bug') }]) {
     app.broker.publish = broken
     peer.send('CLICKED_PAY', { roomId: 'r' }, 'i')
-    t.match((await peer.next('ERROR')).payload, { code: 'INTERNAL', retryable: true, message: 'Something failed on the server.' })
+    t.match((await peer.next('ERROR')).payload, { code: 'INTERNAL', retryable: true, message: 'An internal error occurred.' })
     app.broker.publish = publish
-    t.match(logs.splice(0).filter(({ msg }) => msg === 'frame failed'), [{ level: 50, err: { message: 'a bug' } }])
+    t.match(logs.splice(0).filter(({ msg }) => msg === 'message handling failed'), [{ level: 50, err: { message: 'a bug' } }])
     t.equal((await peer.join('r')).payload.seq, 0)
   }
 })
@@ -239,7 +239,7 @@ t.test('the log shows the steps of a payment, without its values', async (t) => 
   ], 'one line for each step of the payment, and none for the repeated success')
   t.match(logs.find(({ msg }) => msg === 'payment succeeded'), { roomId: 'payment_123', deviceId: 'phone', seq: 7 })
   t.equal(logs.filter(({ msg }) => msg === 'event relayed').length, 8, 'every event is logged at debug')
-  t.match(logs.find(({ msg }) => msg === 'frame refused'), { level: 20, code: 'INVALID_FRAME' })
+  t.match(logs.find(({ msg }) => msg === 'message rejected'), { level: 20, code: 'INVALID_FRAME' })
   const text = JSON.stringify(logs)
   for (const value of ['tx_456789', '99.9', 'declined', 'pix', 'cpf']) t.notMatch(text, value)
 })

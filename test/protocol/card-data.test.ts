@@ -149,8 +149,8 @@ function refuses (t: Test, text: string, message: string, code = 'SENSITIVE_DATA
 }
 
 t.test('a frame with card data is refused, and the error names its place', async (t) => {
-  const number = 'holds what looks like a card number, which must not be sent here'
-  const name = 'is the name of card data, which must not be sent here'
+  const number = 'contains what looks like a card number, which is not accepted'
+  const name = 'names card data, which is not accepted'
   refuses(t, frame({ cvv: '123' }), `payload.cvv: ${name}`)
   refuses(t, frame({ a: [{ card: { Card_Number: null } }] }), `payload.a.card.Card_Number: ${name}`)
   refuses(t, frame({}, { extra: { pin: 1 } }), `extra.pin: ${name}`)
@@ -179,17 +179,17 @@ t.test('the names of documented fields are not card data', async (t) => {
 
 t.test('a frame that exceeds a bound is refused with that bound, without card data', async (t) => {
   const deep = '['.repeat(9) + ']'.repeat(9)
-  refuses(t, frame({ cvv: VISA, deep: 0 }).replace('"deep":0', `"deep":${deep}`), 'The text is nested deeper than 8 levels.', 'TOO_DEEP')
+  refuses(t, frame({ cvv: VISA, deep: 0 }).replace('"deep":0', `"deep":${deep}`), 'The JSON is nested more than 8 levels deep.', 'TOO_DEEP')
   refuses(t, frame({ [VISA]: 0 }).replace(':0', ':1e400'), 'payload.[hidden]: expected a finite number', 'INVALID_FRAME')
   refuses(t, frame({ note: VISA, [SPACED]: ['x'.repeat(2049)] }), 'payload.[hidden]: expected at most 2048 characters', 'INVALID_FRAME')
   refuses(t, frame({ note: VISA + 'x'.repeat(2048) }), 'payload.note: expected at most 2048 characters', 'INVALID_FRAME')
-  refuses(t, frame({ note: VISA, keys: Object.fromEntries(Array.from({ length: 64 }, (_, i) => [`k${i}`, i])) }), 'The frame holds more than 64 keys.', 'INVALID_FRAME')
-  refuses(t, frame({ note: VISA, items: Array(257).fill(0) }), 'The frame holds more than 256 array items.', 'INVALID_FRAME')
-  refuses(t, frame({ [VISA + 'x'.repeat(2048)]: 1 }), 'The frame holds a key that is longer than 2048 characters or holds a lone surrogate.', 'INVALID_FRAME')
-  refuses(t, frame({ note: VISA, evil: 0 }).replace('"evil"', '"__proto__"'), 'The text holds a key that is not allowed.', 'FORBIDDEN_KEY')
-  refuses(t, `["${VISA}"]`, 'The frame must be a JSON object.', 'INVALID_FRAME')
-  refuses(t, VISA, 'The frame must be a JSON object.', 'INVALID_FRAME')
-  refuses(t, `{"a":"${VISA}"`, 'The text is not valid JSON.', 'INVALID_JSON')
+  refuses(t, frame({ note: VISA, keys: Object.fromEntries(Array.from({ length: 64 }, (_, i) => [`k${i}`, i])) }), 'The JSON contains more than 64 keys.', 'INVALID_FRAME')
+  refuses(t, frame({ note: VISA, items: Array(257).fill(0) }), 'The JSON contains more than 256 array items.', 'INVALID_FRAME')
+  refuses(t, frame({ [VISA + 'x'.repeat(2048)]: 1 }), 'The JSON contains a key that is longer than 2048 characters or has a lone surrogate.', 'INVALID_FRAME')
+  refuses(t, frame({ note: VISA, evil: 0 }).replace('"evil"', '"__proto__"'), 'The JSON contains a forbidden key.', 'FORBIDDEN_KEY')
+  refuses(t, `["${VISA}"]`, 'The message must be a JSON object.', 'INVALID_FRAME')
+  refuses(t, VISA, 'The message must be a JSON object.', 'INVALID_FRAME')
+  refuses(t, `{"a":"${VISA}"`, 'The JSON could not be parsed.', 'INVALID_JSON')
 })
 
 t.test('the refusal names the id of its frame, unless the id contains a card number', async (t) => {

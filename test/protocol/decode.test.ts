@@ -20,7 +20,7 @@ t.test('text that is not JSON is INVALID_JSON', async (t) => {
     '', ' ', 'nonsense', '{', '{"type":"CLICKED_PAY"', `${frame()}x`, `${frame()}${frame()}`, `${frame()},`, "{'type':'CLICKED_PAY'}", '{type:"CLICKED_PAY"}',
     raw('NaN'), raw('Infinity'), raw('-Infinity'), raw('undefined'), raw('01'), raw('+1'), raw('.5'), raw('0x10'), raw('[1,]'), raw('"\\x41"'), raw('// no\n1'),
     raw('"a\u0000b"'), raw('"a\nb"'), raw('"a\tb"'), raw('"a\u001fb"'), `\u0000${frame()}`, `\u00a0${frame()}`, `\ufeff${frame()}`
-  ]) refuses(t, text, 'INVALID_JSON', /^The text is not valid JSON\.$/, JSON.stringify(named(text)))
+  ]) refuses(t, text, 'INVALID_JSON', /^The JSON could not be parsed\.$/, JSON.stringify(named(text)))
   refuses(t, Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), Buffer.from(frame())]), 'INVALID_JSON', /./, 'a byte order mark')
   refuses(t, Buffer.from([0xff, 0xfe, 0x00]), 'INVALID_JSON', /./, 'bytes that are no text')
 })

@@ -20,7 +20,7 @@ t.test('keys that would reach a prototype are FORBIDDEN_KEY, in any spelling and
     '"__proto__":1,"__proto__":{"polluted":1}', '"__proto__":1,"\\u005f_proto__":2',
     '"constructor":{"prototype":{"polluted":1}}', '"constructor":{"prototype":null}', '"constructor":{"name":1,"prototype":1}',
     '"con\\u0073tructor":{"prototyp\\u0065":1}', '"constructor":1,"constructor":{"prototype":1}'
-  ]) for (const text of places(member)) refuses(t, text, 'FORBIDDEN_KEY', /key that is not allowed/, text)
+  ]) for (const text of places(member)) refuses(t, text, 'FORBIDDEN_KEY', /contains a forbidden key/, text)
   for (const member of [
     '"constructor":"Bauer AG"', '"constructor":{"name":"x"}', '"constructor":null', '"constructor":["prototype"]', '"prototype":{"a":1}',
     '"toString":1', '"hasOwnProperty":1', '"__proto":1', '"proto__":1', '"__PROTO__":1', '"note":"__proto__"', '"toJSON":1', '"then":1', '"length":1'
@@ -40,7 +40,7 @@ t.test('eight levels of nesting are accepted, nine are TOO_DEEP', async (t) => {
   t.equal(MAX_DEPTH, 8)
   for (const [open, close, core] of [['[', ']', ''], ['{"a":', '}', '1']] as const) {
     takes(t, levels(8, open, close, core))
-    for (const n of [9, 10, 5000, 100_000]) refuses(t, levels(n, open, close, core), 'TOO_DEEP', /deeper than 8 levels/)
+    for (const n of [9, 10, 5000, 100_000]) refuses(t, levels(n, open, close, core), 'TOO_DEEP', /more than 8 levels deep/)
   }
   takes(t, raw('[{"a":[{"b":[{}]}]}]'))
   refuses(t, raw('[{"a":[{"b":[{"c":[]}]}]}]'), 'TOO_DEEP', /./, 'objects and arrays count alike')

@@ -237,7 +237,7 @@ t.test('a drain closes every session once with 1012, in batches of a hundred', a
   await drained
   t.strictSame(batches, [100, 200], 'batches follow the order of the connections')
   t.ok(clients.every(({ closes }) => closes.length === 1 && closes[0] === 1012))
-  t.strictSame(lines, [['clients told to reconnect', { clients: 250 }]])
+  t.strictSame(lines, [['clients asked to reconnect', { clients: 250 }]])
 })
 
 t.test('a drain with little time closes larger batches', async (t) => {

@@ -22,12 +22,12 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
     schema: {
       operationId: 'createRoom',
       tags: ['Rooms'],
-      summary: 'Create a payment\'s room',
-      description: 'From then on events for it are kept, though nobody has joined yet. Without a `roomId`, or without a body, it gets one of 128 random bits, which nobody can guess. ' +
-        'Where joining needs a token, the answer has one for each of the two devices.',
+      summary: 'Create a room',
+      description: 'Creates the room of a payment. Its events are stored even before the first member joins. Without a `roomId` or a body, the room gets an id of 128 random bits, which cannot be guessed. ' +
+        'If joining requires a token, the response has one for each of the two devices.',
       security: [{ apiKey: [] }, {}],
       body: Ref(CreateRoomRequest),
-      response: { 201: Ref(CreatedRoomResponse, 'The room is there.'), ...errorResponses(400, 401, 403, 409, 413, 415, 429, 500, 503) }
+      response: { 201: Ref(CreatedRoomResponse, 'The room was created.'), ...errorResponses(400, 401, 403, 409, 413, 415, 429, 500, 503) }
     }
   }, async ({ body: { roomId = randomBytes(16).toString('base64url'), ttlSeconds } }, reply) => {
     const created = await app.broker.createRoom(roomId, ttlSeconds === undefined ? undefined : ttlSeconds * 1000)
@@ -41,8 +41,8 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
     schema: {
       operationId: 'listRooms',
       tags: ['Rooms'],
-      summary: 'List the rooms',
-      description: 'From the oldest to the newest, a page at a time. Without API keys this is open to anyone: see the security notes.',
+      summary: 'List rooms',
+      description: 'Lists the rooms, oldest first, in pages. On a server without API keys every client can list them: see the security notes.',
       security: [{ apiKey: [] }, {}],
       querystring: ListRoomsQuery,
       response: { 200: Ref(RoomListResponse, 'A page of rooms.'), ...errorResponses(400, 401, 403, 429, 500, 503) }

@@ -11,10 +11,10 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
     schema: {
       operationId: 'getServerStatus',
       tags: ['Server'],
-      summary: 'What the server is doing',
-      description: 'Uptime, open sockets and occupied rooms of the node that answers.',
+      summary: 'Get the server status',
+      description: 'Returns the uptime, the open connections and the rooms with members of the node that responds.',
       security: [{ apiKey: [] }, {}],
-      response: { 200: Ref(ServerStatusResponse, 'The figures.'), ...errorResponses(400, 401, 403, 429, 500) }
+      response: { 200: Ref(ServerStatusResponse, 'The status.'), ...errorResponses(400, 401, 403, 429, 500) }
     }
   }, async () => {
     const timestamp = app.now()

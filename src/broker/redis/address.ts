@@ -28,7 +28,7 @@ export function parseAddress (url: string): Address | string {
   const { scheme, kind = 'server', username, password, list = '', path = '', query } = ADDRESS.exec(url)?.groups ?? {}
   if (scheme === undefined) return FORMS
   const [user, secret, socket] = [username, password, path].map(decoded)
-  if (user === null || secret === null || socket === null) return 'must have its user and its password percent-encoded'
+  if (user === null || secret === null || socket === null) return 'must have a percent-encoded user and password'
   const options: RedisOptions = {
     ...(user && { username: user }),
     ...(secret !== undefined && { password: secret }),
@@ -42,7 +42,7 @@ export function parseAddress (url: string): Address | string {
   }
   const hosts = hostsOf(list, kind === 'sentinel' ? 26379 : 6379)
   if (!hosts || query !== undefined) return FORMS
-  if (kind === 'cluster') return path === '' ? { kind, hosts, name: '', options } : 'must not name a database of a cluster, which has database 0 alone'
+  if (kind === 'cluster') return path === '' ? { kind, hosts, name: '', options } : 'must not name a database: a cluster has only database 0'
   if (kind === 'sentinel') return /^[\w.-]+$/.test(path) ? { kind, hosts, name: path, options } : 'must end with the name of the master: redis+sentinel://host:26379,…/name'
   if (hosts.length > 1) return FORMS
   const database = databaseOf(path)

@@ -42,7 +42,7 @@ class OneDatabaseRedis extends Redis {
     } catch (error) {
       if (!(error instanceof ReplyError)) throw error
       // `destroy` emits the error. The handshake must not continue before the connection is closed; the next attempt makes a new handshake.
-      this.stream.destroy(new Error(`Redis refuses database ${database}: ${(error as Error).message}`))
+      this.stream.destroy(new Error(`Redis rejected database ${database}: ${(error as Error).message}`))
       return new Promise(() => {})
     }
   }
@@ -55,7 +55,7 @@ class OneDatabaseRedis extends Redis {
  */
 export function connect (url: string, sentinel: SentinelCredentials = {}): RedisClients {
   const address = parseAddress(url)
-  if (typeof address === 'string') throw new Error(`the address of Redis ${address}`)
+  if (typeof address === 'string') throw new Error(`the Redis URL ${address}`)
   const { kind, hosts, name } = address
   const options = connectionOptions(address)
   if (kind === 'cluster') {

@@ -78,10 +78,10 @@ async function otherProtocol ({ host, port }: Host, { tls: isTls }: RedisOptions
   if (!isTls) {
     // Nothing is sent over this connection, so any certificate is accepted.
     const speaksTls = await connects(tls.connect({ ...target, rejectUnauthorized: false }), 'secureConnect')
-    return speaksTls ? { kind: 'unreachable', code: 'TLS', reason: 'its port speaks TLS: REDIS_URL must begin with rediss' } : undefined
+    return speaksTls ? { kind: 'unreachable', code: 'TLS', reason: 'its port requires TLS: REDIS_URL must begin with rediss' } : undefined
   }
   const [speaksTls, isOpen] = await Promise.all([connects(tls.connect({ ...target, rejectUnauthorized: false }), 'secureConnect'), connects(net.connect(target), 'connect')])
-  return isOpen && !speaksTls ? { kind: 'unreachable', code: 'NOTLS', reason: 'its port does not speak TLS: REDIS_URL must begin with redis, not rediss' } : undefined
+  return isOpen && !speaksTls ? { kind: 'unreachable', code: 'NOTLS', reason: 'its port does not support TLS: REDIS_URL must begin with redis, not rediss' } : undefined
 }
 
 function connects (socket: net.Socket, event: 'connect' | 'secureConnect'): Promise<boolean> {

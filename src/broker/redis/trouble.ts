@@ -21,33 +21,33 @@ type Row = readonly [pattern: RegExp, kind: Trouble['kind'], code: string, reaso
 
 /** Known errors; the first row that matches `code message` applies. */
 const ROWS: readonly Row[] = [
-  [/\b(ENOTFOUND|EAI_AGAIN)\b/, 'unreachable', '', 'its host name is unknown'],
+  [/\b(ENOTFOUND|EAI_AGAIN)\b/, 'unreachable', '', 'its host name cannot be resolved'],
   [/\bECONNREFUSED\b/, 'unreachable', '', 'the connection is refused: nothing listens on that port'],
-  [/\b(EHOSTUNREACH|ENETUNREACH)\b/, 'unreachable', '', 'no route leads to its host'],
+  [/\b(EHOSTUNREACH|ENETUNREACH)\b/, 'unreachable', '', 'there is no route to its host'],
   [/\b(ERR_TLS_CERT_ALTNAME_INVALID)\b/, 'unreachable', '', 'its TLS certificate names another host'],
   [/\b(CERT_HAS_EXPIRED|CERT_NOT_YET_VALID)\b/, 'unreachable', '', 'its TLS certificate has expired, or is not valid yet'],
   [/\b(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+|CERT_\w+)\b/, 'unreachable', '', 'its TLS certificate is not trusted'],
   [/\b(EPROTO|ERR_SSL_\w+)\b/, 'unreachable', '', 'the TLS handshake failed'],
   [/\b(ETIMEDOUT)\b|^timeout$|Socket timeout|Command timed out/, 'unreachable', 'ETIMEDOUT', 'it does not answer'],
-  [/\b(ECONNRESET|EPIPE|ECONNABORTED)\b/, 'unreachable', '', 'it cut the connection'],
+  [/\b(ECONNRESET|EPIPE|ECONNABORTED)\b/, 'unreachable', '', 'it closed the connection'],
   [/\bWRONGPASS\b/, 'unreachable', 'WRONGPASS', 'the user name or the password is wrong'],
   [/invalid password/, 'unreachable', 'WRONGPASS', 'the user name or the password is wrong'],
-  [/\bNOAUTH\b/, 'unreachable', 'NOAUTH', 'it asks for a password, and REDIS_URL has none'],
-  [/\bDENIED\b/, 'unreachable', 'DENIED', 'it is in protected mode: it has no password and takes connections of its own machine alone'],
-  [/max number of clients/, 'unreachable', 'MAXCLIENTS', 'it has as many connections as it may have (maxclients)'],
+  [/\bNOAUTH\b/, 'unreachable', 'NOAUTH', 'it requires a password, and REDIS_URL has none'],
+  [/\bDENIED\b/, 'unreachable', 'DENIED', 'it is in protected mode: it has no password and accepts only local connections'],
+  [/max number of clients/, 'unreachable', 'MAXCLIENTS', 'it has reached its connection limit (maxclients)'],
   [/cluster support disabled/, 'unreachable', 'NOCLUSTER', 'it is not a cluster: REDIS_URL must begin with redis:// or rediss://'],
-  [/No such master/, 'unreachable', 'NOMASTER', 'Sentinel knows no master of that name'],
+  [/No such master/, 'unreachable', 'NOMASTER', 'Sentinel has no master with that name'],
   [/unknown command ['`]?sentinel/i, 'unreachable', 'NOSENTINEL', 'it is not a Sentinel'],
-  [/DB index is out of range|invalid DB index/, 'unreachable', 'NODATABASE', 'it has no database of that number'],
-  [/SELECT is not allowed in cluster mode/, 'unreachable', 'NODATABASE', 'it is a cluster, which has no database but 0'],
+  [/DB index is out of range|invalid DB index/, 'unreachable', 'NODATABASE', 'it has no database with that number'],
+  [/SELECT is not allowed in cluster mode/, 'unreachable', 'NODATABASE', 'it is a cluster, which has only database 0'],
   [/\bLOADING\b/, 'refused', 'LOADING', 'it is loading its data'],
   [/\bOOM\b/, 'refused', 'OOM', 'it refuses writes: out of memory (maxmemory)'],
   [/\bNOREPLICAS\b/, 'refused', 'NOREPLICAS', 'it refuses writes: too few replicas are connected (min-replicas-to-write)'],
   [/\bREADONLY\b/, 'refused', 'READONLY', 'it refuses writes: it is a replica'],
   [/\bMISCONF\b/, 'refused', 'MISCONF', 'it refuses writes: it cannot save to its disk (MISCONF)'],
-  [/\bMASTERDOWN\b/, 'refused', 'MASTERDOWN', 'it is a replica without its master'],
-  [/\bCLUSTERDOWN\b/, 'refused', 'CLUSTERDOWN', 'the cluster is down, or a part of its slots is served by no master'],
-  [/\bMOVED\b/, 'refused', 'MOVED', 'it is a part of a cluster: REDIS_URL must begin with redis+cluster:// or rediss+cluster://'],
+  [/\bMASTERDOWN\b/, 'refused', 'MASTERDOWN', 'it is a replica, and its master is down'],
+  [/\bCLUSTERDOWN\b/, 'refused', 'CLUSTERDOWN', 'the cluster is down, or some of its slots have no master'],
+  [/\bMOVED\b/, 'refused', 'MOVED', 'it is part of a cluster: REDIS_URL must begin with redis+cluster:// or rediss+cluster://'],
   [/\bBUSY\b/, 'refused', 'BUSY', 'it is busy with a script'],
   [/Connection is closed|Stream isn't writeable|isn't ready|Protocol error/, 'unreachable', LOST.code, LOST.reason]
 ]
@@ -63,7 +63,7 @@ const displayName = (command: string): string => command.replace('|', ' ').toUpp
 
 /** Trouble for rights that the user of REDIS_URL lacks. @param rights commands as Redis names them, or "keys" and "channels" with their pattern */
 export function missing (rights: readonly string[]): Trouble {
-  return { kind: 'refused', code: 'NOPERM', reason: `the ACL does not give the right to ${[...new Set(rights)].join(', ')}` }
+  return { kind: 'refused', code: 'NOPERM', reason: `the ACL does not permit ${[...new Set(rights)].join(', ')}` }
 }
 
 /**
@@ -84,8 +84,8 @@ export function troubleOf (error: unknown, rights = 'a command, a key or a chann
   }
   const [, unknown] = UNKNOWN_COMMAND.exec(text) ?? []
   if (unknown !== undefined || text.includes('Unknown Redis command')) {
-    return { kind: 'refused', code: 'UNKNOWN', reason: `it does not know ${unknown === undefined ? rights : displayName(unknown)}: Redis 7.0 or newer is needed` }
+    return { kind: 'refused', code: 'UNKNOWN', reason: `it does not support ${unknown === undefined ? rights : displayName(unknown)}: Redis 7.0 or newer is required` }
   }
   const errorCode = typeof code === 'string' ? code : /^[A-Z]{2,}\b/.exec(message)?.[0] ?? 'ERR'
-  return { kind: 'error', code: errorCode, reason: `it answers with an error (${errorCode})` }
+  return { kind: 'error', code: errorCode, reason: `it returned an error (${errorCode})` }
 }

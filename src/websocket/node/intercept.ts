@@ -84,7 +84,7 @@ class Interception {
   #start (): void {
     const reason = reasonNotToIntercept(this.#server, Math.max(...[...this.#users].map(({ headSize }) => headSize)))
     const acceptor = acceptorOf(this.#server)
-    if (reason !== undefined || !acceptor?.onconnection) return this.#turnOff(reason ?? 'the server accepts its connections in an unknown way')
+    if (reason !== undefined || !acceptor?.onconnection) return this.#turnOff(reason ?? 'the connections of this server cannot be intercepted')
     this.#intercept(acceptor, acceptor.onconnection)
     this.#watchListeners()
     this.#releaseBefore('closeAllConnections')

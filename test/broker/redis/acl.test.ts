@@ -76,13 +76,13 @@ t.test('a missing right is reported by name at the start', { skip: withoutRedis 
   for (const command of COMMANDS) {
     const [reason, ...others] = await reasonWith(t, redis.url, `-${command}`)
 
-    t.match(reason, new RegExp(`^the ACL does not give the right to ${command.toUpperCase()}$`), command)
+    t.match(reason, new RegExp(`^the ACL does not permit ${command.toUpperCase()}$`), command)
     t.strictSame(others, [], `${command}: reported once`)
   }
-  t.strictSame(await reasonWith(t, redis.url, '-info', '-lpop', '-zcard'), ['the ACL does not give the right to INFO, LPOP, ZCARD'], 'all missing rights')
-  t.match(await reasonWith(t, redis.url, 'resetkeys', '~other:*'), [/^the ACL does not give the right to keys and channels that begin with wsp:\d+:$/])
-  t.match(await reasonWith(t, redis.url, 'resetchannels', '&other:*'), [/^the ACL does not give the right to /])
-  t.match(await reasonWith(t, `${redis.url}/3`), ['the ACL does not give the right to SELECT'])
+  t.strictSame(await reasonWith(t, redis.url, '-info', '-lpop', '-zcard'), ['the ACL does not permit INFO, LPOP, ZCARD'], 'all missing rights')
+  t.match(await reasonWith(t, redis.url, 'resetkeys', '~other:*'), [/^the ACL does not permit keys and channels that begin with wsp:\d+:$/])
+  t.match(await reasonWith(t, redis.url, 'resetchannels', '&other:*'), [/^the ACL does not permit /])
+  t.match(await reasonWith(t, `${redis.url}/3`), ['the ACL does not permit SELECT'])
 })
 
 t.test('missing rights for a cluster are reported too', { skip: withoutRedis }, async (t) => {
@@ -96,6 +96,6 @@ t.test('missing rights for a cluster are reported too', { skip: withoutRedis }, 
       await new Promise((resolve) => setTimeout(resolve, 20))
       return node.news.length > 0
     })
-    t.match(node.news, [{ what: 'down', trouble: { reason: `the ACL does not give the right to ${right.slice(1).replace('|', ' ').toUpperCase()}` } }])
+    t.match(node.news, [{ what: 'down', trouble: { reason: `the ACL does not permit ${right.slice(1).replace('|', ' ').toUpperCase()}` } }])
   }
 })

@@ -58,7 +58,7 @@ const REFUSALS: Refusal[] = [
   },
   {
     code: 'NOPERM',
-    reason: 'the ACL does not give the right to INFO',
+    reason: 'the ACL does not permit INFO',
     begin: ({ client }) => client.acl('SETUSER', 'default', '-info'),
     end: ({ client }) => client.acl('SETUSER', 'default', '+info')
   }
@@ -184,9 +184,9 @@ t.test('an unreachable Redis is reported with its cause', { skip: withoutRedis |
   await startRedis(t, ['--tls-port', String(tlsPort), '--tls-cert-file', cert, '--tls-key-file', key, '--tls-ca-cert-file', cert, '--tls-auth-clients', 'no'])
 
   const cases: Array<[name: string, url: string, code: string, reason: RegExp]> = [
-    ['unknown host', 'redis://nonexistent.invalid', 'ENOTFOUND|EAI_AGAIN', /^its host name is unknown$/],
-    ['unknown host, as a cluster', 'redis+cluster://nonexistent.invalid', 'ENOTFOUND|EAI_AGAIN', /^its host name is unknown$/],
-    ['unknown host, as a Sentinel', 'redis+sentinel://nonexistent.invalid/payments', 'ENOTFOUND|EAI_AGAIN', /^its host name is unknown$/],
+    ['unknown host', 'redis://nonexistent.invalid', 'ENOTFOUND|EAI_AGAIN', /^its host name cannot be resolved$/],
+    ['unknown host, as a cluster', 'redis+cluster://nonexistent.invalid', 'ENOTFOUND|EAI_AGAIN', /^its host name cannot be resolved$/],
+    ['unknown host, as a Sentinel', 'redis+sentinel://nonexistent.invalid/payments', 'ENOTFOUND|EAI_AGAIN', /^its host name cannot be resolved$/],
     ['closed port', `redis://127.0.0.1:${port}`, 'ECONNREFUSED', /^the connection is refused/],
     ['closed port, as a cluster', `redis+cluster://127.0.0.1:${port}`, 'ECONNREFUSED', /^the connection is refused/],
     ['closed port, as a Sentinel', `redis+sentinel://127.0.0.1:${port}/payments`, 'ECONNREFUSED', /^the connection is refused/],
@@ -198,13 +198,13 @@ t.test('an unreachable Redis is reported with its cause', { skip: withoutRedis |
     ['an untrusted certificate', `rediss://127.0.0.1:${tlsPort}`, 'DEPTH_ZERO_SELF_SIGNED_CERT', /^its TLS certificate is not trusted$/],
     ['one server, as a cluster', `redis+cluster://127.0.0.1:${plain.port}`, 'NOCLUSTER', /^it is not a cluster/],
     ['one server, as a Sentinel', `redis+sentinel://127.0.0.1:${plain.port}/payments`, 'NOSENTINEL', /^it is not a Sentinel$/],
-    ['a database that does not exist', `redis://127.0.0.1:${plain.port}/99`, 'NODATABASE', /^it has no database of that number$/]
+    ['a database that does not exist', `redis://127.0.0.1:${plain.port}/99`, 'NODATABASE', /^it has no database with that number$/]
   ]
   for (const [name, url, code, reason] of cases) t.test(name, async (t) => isTold(t, url, new RegExp(`^(${code})$`) as unknown as string, reason))
 
   t.test('an unknown master name in Sentinel is reported', async (t) => {
     const { url } = await startSentinel(t)
-    await isTold(t, url.replace(/payments$/, 'others'), 'NOMASTER', /^Sentinel knows no master of that name$/)
+    await isTold(t, url.replace(/payments$/, 'others'), 'NOMASTER', /^Sentinel has no master with that name$/)
   })
 
   t.equal((await plain.client.dbsize()), 0, 'nothing was written to database 0 instead')

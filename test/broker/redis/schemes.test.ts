@@ -158,7 +158,7 @@ t.test('a missing database is an error at every attempt, and no other database i
       client.on('ready', () => t.fail('the connection is ready'))
     }
     await until('both connections have tried twice', () => errors.length >= 4)
-    t.strictSame(new Set(errors), new Set([`Redis refuses database ${address.split('/')[3]}: ERR DB index is out of range`]))
+    t.strictSame(new Set(errors), new Set([`Redis rejected database ${address.split('/')[3]}: ERR DB index is out of range`]))
     await t.rejects(commands.createRoom('{r}', '{r}:log', 1, 1, 'e', 1))
     close()
   }
@@ -173,7 +173,7 @@ t.test('a server that stops during the selection of the database is not reported
   t.teardown(close)
   let attempts = 0
   for (const client of clients) {
-    client.on('error', ({ message }: Error) => t.notMatch(message, 'refuses database'))
+    client.on('error', ({ message }: Error) => t.notMatch(message, 'rejected database'))
     client.on('close', () => { attempts++ })
   }
   await until('both connections have tried twice', () => attempts >= 4)

@@ -18,7 +18,7 @@ export const withoutProc: string | false = existsSync('/proc/self/fd') ? false :
 export const RECOVERY = 15_000
 
 /** Log messages that only a bug causes. */
-const BUGS = /"(broker failed|session failed|frame failed|room could not be kept up to date|broker could not do what is due|server failed, stopping)"/
+const BUGS = /"(broker failed|session failed|message handling failed|room update failed|broker maintenance failed|server failed, stopping)"/
 
 /** One server process. */
 export class Node {
@@ -48,7 +48,7 @@ export class Node {
   /** Lines of the log with a payload, a key or a secret of the load in them. */
   get leaks (): string[] { return marked(this.output) }
 
-  /** Starts the process and waits until it listens, whether Redis is there or not. */
+  /** Starts the process and waits until it listens, whether Redis connected or not. */
   async boot (): Promise<void> {
     this.#past = this.output
     this.#process = startProcess({

@@ -135,5 +135,5 @@ t.test('the self-test fails if a server accepts its connections in another way',
       return Reflect.apply(listen, this, options)
     }
   })
-  t.equal(await selfTest(), 'the server accepts its connections in an unknown way')
+  t.equal(await selfTest(), 'the connections of this server cannot be intercepted')
 })

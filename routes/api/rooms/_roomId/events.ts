@@ -22,13 +22,13 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
     schema: {
       operationId: 'listRoomEvents',
       tags: ['Rooms'],
-      summary: 'Read a room\'s events, or follow them',
-      description: 'The log after a position. With `Accept: text/event-stream` the same as a live stream: every message is a frame as a socket would get it, ' +
-        '`id:` is `epoch:seq`, and `Last-Event-ID` resumes. A stream opens a room that is not there, as a join does.',
+      summary: 'List or stream the events of a room',
+      description: 'Returns the events after a position in the log. With `Accept: text/event-stream` the response is a live stream: each message is the same as over a socket, ' +
+        '`id:` is `epoch:seq`, and `Last-Event-ID` resumes the stream. Like a join, a stream creates the room if it does not exist.',
       security: [{ apiKey: [] }, { roomToken: [] }, {}],
       params: RoomParams,
       querystring: EventsQuery,
-      headers: Type.Object({ 'last-event-id': Type.Optional(Type.String({ maxLength: 128, description: 'For a stream: `epoch:seq` of the last event that was seen.', examples: ['yhKhDhBWRLJq:2'] })) }),
+      headers: Type.Object({ 'last-event-id': Type.Optional(Type.String({ maxLength: 128, description: 'For a stream: `epoch:seq` of the last received event.', examples: ['yhKhDhBWRLJq:2'] })) }),
       response: {
         200: {
           description: 'The events.',
@@ -59,19 +59,19 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       operationId: 'publishRoomEvent',
       tags: ['Rooms'],
       summary: 'Publish a payment event',
-      description: 'Any of the seven payment events. A result that comes with an API key is `verified` and outranks what a phone claims. An `id` that was sent before, ' +
-        'over a socket or here, is not relayed again: so a page that is being closed can send its last event both ways.',
+      description: 'Publishes one of the seven payment events. A result with an API key is `verified` and replaces a result that a device reported. An event with an `id` that was already sent, ' +
+        'over a socket or here, is not relayed again, so a page that is being closed can send its last event both ways.',
       security: [{ apiKey: [] }, { roomToken: [] }, {}],
       params: RoomParams,
       headers: IdempotencyHeaders,
       body: Ref(PublishRequest),
-      response: { 201: Ref(PublishResultResponse, 'It is in the log.'), ...errorResponses(400, 401, 403, 404, 409, 410, 413, 414, 415, 429, 500, 503) }
+      response: { 201: Ref(PublishResultResponse, 'The event is in the log.'), ...errorResponses(400, 401, 403, 404, 409, 410, 413, 414, 415, 429, 500, 503) }
     }
   }, async (request, reply) => {
     const { params: { roomId }, body: { type, payload = {}, id }, headers } = request
     const frame = checkFrame({ type, payload: 'roomId' in payload ? payload : { roomId, ...payload }, ...(id !== undefined && { id }) })
     if ('failure' in frame) return reply.fail(frame.failure) as never
-    if (frame.payload.roomId !== roomId) return reply.fail(new Failure('INVALID_REQUEST', 'payload.roomId is not the room of the address')) as never
+    if (frame.payload.roomId !== roomId) return reply.fail(new Failure('INVALID_REQUEST', 'payload.roomId must be the room in the URL')) as never
     const published = await rooms.publishFromApi(frame as PaymentEvent, app.claimsOf(request), headers['idempotency-key'])
     if (published instanceof Failure) return reply.fail(published) as never
     const { epoch, seq, duplicate, receivers: sentToClients } = published

@@ -12,8 +12,8 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
     schema: {
       operationId: 'getRoom',
       tags: ['Rooms'],
-      summary: 'Look into a room',
-      description: 'Where the payment stands, who is in the room, and how far its log goes.',
+      summary: 'Get a room',
+      description: 'Returns the payment state, the members and the log position of a room.',
       security: [{ apiKey: [] }, {}],
       params: RoomParams,
       response: { 200: Ref(RoomDetailsResponse, 'The room.'), ...errorResponses(400, 401, 403, 404, 410, 414, 429, 500, 503) }
@@ -31,10 +31,10 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       operationId: 'closeRoom',
       tags: ['Rooms'],
       summary: 'Close a room',
-      description: 'Everyone in it gets `ROOM_CLOSED`, and its log is gone. Late events are told `ROOM_CLOSED`; creating it again is possible.',
+      description: 'Closes a room and deletes its log. Its members receive `ROOM_CLOSED`; later events are rejected with `ROOM_CLOSED`. The room can be created again.',
       security: [{ apiKey: [] }, {}],
       params: RoomParams,
-      response: { 204: Type.Null({ description: 'It is closed.' }), ...errorResponses(400, 401, 403, 404, 410, 413, 414, 415, 429, 500, 503) }
+      response: { 204: Type.Null({ description: 'The room was closed.' }), ...errorResponses(400, 401, 403, 404, 410, 413, 414, 415, 429, 500, 503) }
     }
   }, async ({ params: { roomId } }, reply) => {
     const failure = await app.rooms.close(roomId)

@@ -13,15 +13,15 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
     schema: {
       operationId: 'createRoomToken',
       tags: ['Rooms'],
-      summary: 'Mint a room token',
-      description: 'For one role in one room that is there, and for one device, where one is named. 404 too on a server that asks for no tokens.',
+      summary: 'Create a room token',
+      description: 'Creates a token for one role in an existing room, optionally for one device only. Returns 404 if the room does not exist or the server does not use tokens.',
       security: [{ apiKey: [] }, {}],
       params: RoomParams,
       body: Ref(CreateTokenRequest),
       response: { 201: Ref(RoomTokenResponse, 'The token.'), ...errorResponses(400, 401, 403, 404, 410, 413, 414, 415, 429, 500, 503) }
     }
   }, async ({ params: { roomId }, body: { role, deviceId, ttlSeconds = config.TOKEN_TTL_SECONDS } }, reply) => {
-    if (!tokens) return reply.fail(new Failure('NOT_FOUND', 'This server asks for no tokens: TOKEN_SECRET is not set.')) as never
+    if (!tokens) return reply.fail(new Failure('NOT_FOUND', 'This server does not use tokens: TOKEN_SECRET is not set.')) as never
     const room = await broker.read(roomId)
     if (room instanceof Failure) return reply.fail(room) as never
     return reply.code(201).send(success(await tokens.sign({ roomId, role, deviceId }, ttlSeconds * 1000), now()))

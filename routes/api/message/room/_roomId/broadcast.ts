@@ -10,13 +10,13 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
     schema: {
       operationId: 'broadcastToRoom',
       tags: ['Messages'],
-      summary: 'Say something to everyone in a room',
-      description: 'Every socket in the room gets a frame whose `type` is `eventType`. It is also in the room\'s log, for whoever comes back. A room that nobody ever joined is a 404.',
+      summary: 'Broadcast a message to a room',
+      description: 'Sends a message whose `type` is `eventType` to all members of the room, and stores it in the log of the room for members that reconnect. Returns 404 if the room does not exist.',
       security: [{ apiKey: [] }, {}],
       params: RoomParams,
       headers: IdempotencyHeaders,
       body: Ref(BroadcastRequest),
-      response: { 200: Ref(BroadcastResponse, 'It is in the log, and on its way to everyone in the room.'), ...errorResponses(400, 401, 403, 404, 409, 410, 413, 414, 415, 429, 500, 503) }
+      response: { 200: Ref(BroadcastResponse, 'The message is in the log and is being sent to all members.'), ...errorResponses(400, 401, 403, 404, 409, 410, 413, 414, 415, 429, 500, 503) }
     }
   }, async ({ params: { roomId }, body: { eventType, message, idSeguro }, headers }, reply) => {
     const published = await app.rooms.broadcast(roomId, { eventType, message, idSeguro }, headers['idempotency-key'])
