@@ -70,7 +70,7 @@ t.test('a wrong option is refused with an error that names it', async (t) => {
   for (const [options, message] of [
     [{ tokenSecret: SECRET }, 'tokenSecret requires apiKeys: without a key every client could create tokens'],
     [{ maxRoomMember: 5 }, 'maxRoomMember is not an option'],
-    [{ config: loadConfig({}), docs: false }, 'config excludes docs'],
+    [{ config: loadConfig({}), docs: false }, 'config cannot be combined with docs'],
     [{ prefix: '/shops/:shop' }, 'prefix must be a plain path such as /payments'],
     [{ prefix: '/payments/' }, 'prefix must be a plain path such as /payments'],
     [{ prefix: '/a b' }, 'prefix must be a plain path such as /payments']
