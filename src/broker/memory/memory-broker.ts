@@ -1,5 +1,5 @@
 // MemoryBroker: rooms and their logs in this process's memory. The default broker, and the model for the contract suite.
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setImmediate } from 'node:timers/promises'
 import type { Clocks } from '../../clock.js'
 import { Failure } from '../../errors.js'
 import { fold, initialState } from '../../payment/state.js'
@@ -169,11 +169,11 @@ export class MemoryBroker implements Broker {
         this.#end(roomId, room, 'expired')
         removed++
       }
-      if (++looked % SWEPT_AT_ONCE === 0) await nextTurn()
+      if (++looked % SWEPT_AT_ONCE === 0) await setImmediate()
     }
     for (const [roomId, until] of this.#closed) {
       if (until <= this.#options.monotonic()) this.#closed.delete(roomId)
-      if (++looked % SWEPT_AT_ONCE === 0) await nextTurn()
+      if (++looked % SWEPT_AT_ONCE === 0) await setImmediate()
     }
     return removed
   }
