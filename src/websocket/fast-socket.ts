@@ -13,7 +13,7 @@ export type WebSocketLike = Pick<WebSocket, 'isPaused' | 'pause' | 'resume' | 'c
 
 /** Session of a socket. */
 export interface SocketListener extends FrameHandler {
-  /** Called when the peer has closed the socket, before the close is answered: no more frames may be written. */
+  /** Called when the socket is closing, before a close frame is written: writes the frames that are queued, and takes no more. */
   readonly onClosing: () => void
 }
 
@@ -85,8 +85,8 @@ export class FastWebSocket<Session extends SocketListener> implements WebSocketL
   }
 
   onCloseFrame (data: Buffer): boolean {
-    if (!this.connection.writeAndClose(encodeClose(data))) return false
     this.session.onClosing()
+    if (!this.connection.writeAndClose(encodeClose(data))) return false
     this.#code = data.length > 0 ? data.readUInt16BE(0) : NO_STATUS
     this.#options.closing.add(this)
     return true

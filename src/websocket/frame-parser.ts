@@ -22,7 +22,7 @@ export interface FrameSource {
   /** Takes over from the first unsupported frame on. @param bytes from the start of that frame */
   onUnsupported: (bytes: Buffer) => void
   /**
-   * Called for a valid close frame of the peer, after all pending frames are flushed.
+   * Called for a valid close frame of the peer.
    * @param data payload to echo: a close code and a reason, or empty
    * @returns true if the close was answered and the socket is done; false to pass the close frame to {@link FrameSource.onUnsupported}
    */
@@ -104,18 +104,11 @@ export class FrameParser {
   }
 
   #closes (bytes: Buffer, at: number, end: number): boolean {
-    const { batch, unmasker } = this.#options.transport
-    const data = unmaskedData(unmasker, Buffer.from(bytes.subarray(at, end)), 0, end - at)
-    if (!isValidClosePayload(data)) return false
-    batch.flush()
-    return this.#source.onCloseFrame(data)
+    const data = unmaskedData(this.#options.transport.unmasker, Buffer.from(bytes.subarray(at, end)), 0, end - at)
+    return isValidClosePayload(data) && this.#source.onCloseFrame(data)
   }
 
-  #handOver (rest: Buffer): void {
-    // ws may answer by itself, for example with a close, which must not overtake pending frames.
-    this.#options.transport.batch.flush()
-    this.#source.onUnsupported(Buffer.from(rest))
-  }
+  #handOver (rest: Buffer): void { this.#source.onUnsupported(Buffer.from(rest)) }
 }
 
 /** Index after the frame that begins at `at`, possibly past `limit`; 0 if the frame is unsupported or its header is incomplete. */

@@ -84,7 +84,7 @@ t.test('I6: an event of another room, or of none, is a violation', async (t) => 
 })
 
 t.test('Answers and closes that no fault explains are violations', async (t) => {
-  t.match(violations({ what: 'refused', by: 'phone r', room, id: '1', code: 'INTERNAL' }), [/^refused: phone r was withResult INTERNAL about 1/])
+  t.match(violations({ what: 'refused', by: 'phone r', room, id: '1', code: 'INTERNAL' }), [/^refused: phone r was told INTERNAL about 1/])
   t.match(violations({ what: 'closed', by: 'w', room, code: 1011 }), [/^closed: w was closed with 1011/])
 })
 
