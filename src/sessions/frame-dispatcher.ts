@@ -1,6 +1,7 @@
 // Dispatches the messages of all sockets by their type, and answers them. One object per server: what belongs to one socket is in its session.
 import { ANONYMOUS, type Claims } from '../auth/policy.js'
 import type { Published } from '../broker/broker.js'
+import type { Clocks } from '../clock.js'
 import { Failure } from '../errors.js'
 import { mapMaybePromise, type MaybePromise } from '../maybe-promise.js'
 import type { Metrics } from '../metrics/metrics.js'
@@ -16,15 +17,11 @@ import type { Batch } from '../websocket/batch.js'
 import type { Arrival } from './inbox.js'
 import type { SocketSession } from './socket-session.js'
 
-export interface FrameDispatcherOptions {
+export interface FrameDispatcherOptions extends Clocks {
   readonly rooms: Rooms
   readonly metrics: Metrics
   readonly log: Log
   readonly batch: Batch
-  /** Wall clock, ms since the epoch. */
-  readonly now: () => number
-  /** Monotonic clock, ms. */
-  readonly monotonic: () => number
   /** Verifies a token; undefined if the server requires no tokens. */
   readonly verify: ((token: string) => Promise<Claims | Failure>) | undefined
 }

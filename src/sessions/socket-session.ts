@@ -1,5 +1,6 @@
 // Session of one WebSocket: greeting, messages in, frames out, heartbeat, and the close.
 import type { LogEntry } from '../broker/broker.js'
+import type { Clocks } from '../clock.js'
 import { CLOSE, Failure, type CloseReason } from '../errors.js'
 import type { Metrics } from '../metrics/metrics.js'
 import { decodeFrame } from '../protocol/decode.js'
@@ -19,16 +20,12 @@ import { SendQueue } from './send-queue.js'
 import type { ManagedSession } from './session-registry.js'
 
 /** Settings and services that all sessions of a server share. */
-export interface SocketSessionOptions {
+export interface SocketSessionOptions extends Clocks {
   readonly rooms: Rooms
   readonly metrics: Metrics
   readonly log: Log
   readonly transport: Transport
   readonly dispatcher: FrameDispatcher
-  /** Wall clock, ms since the epoch. */
-  readonly now: () => number
-  /** Monotonic clock, ms. */
-  readonly monotonic: () => number
   readonly maxOutboxBytes: number
   readonly messageRates: MessageRates | undefined
   /** Time for a socket to present a valid token, ms; undefined if the server requires no tokens. */

@@ -45,7 +45,7 @@ export class Batch {
   /** Ends the batch: flushes the writers, and reports the latency of the events. */
   end (): void {
     if (--this.#depth > 0) return
-    this.flush()
+    this.#flush()
     if (this.#events === 0) return
     const events = this.#events
     this.#events = 0
@@ -72,12 +72,11 @@ export class Batch {
     this.#isFlushScheduled = true
     process.nextTick(() => {
       this.#isFlushScheduled = false
-      this.flush()
+      this.#flush()
     })
   }
 
-  /** Flushes the writers now, before somebody else writes to their connections. */
-  flush (): void {
+  #flush (): void {
     for (const writer of this.#pending) writer.flush()
     // Not `length = 0`, which costs a runtime call.
     while (this.#pending.length > 0) this.#pending.pop()

@@ -41,16 +41,6 @@ t.test('writers are flushed once, in order, at the end', async (t) => {
   t.equal(flushed.length, 2)
 })
 
-t.test('a flush in the middle leaves nothing to flush at the end', async (t) => {
-  const { batch, flushed, one } = setUp()
-  batch.run(() => {
-    batch.add(one)
-    batch.flush()
-    t.strictSame(flushed, ['one within'])
-  })
-  t.equal(flushed.length, 1)
-})
-
 t.test('outside of a batch, writers are flushed at the end of the tick', async (t) => {
   const { batch, flushed, one, two } = setUp()
   batch.add(one)
