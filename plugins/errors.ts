@@ -7,8 +7,8 @@ import { errorResponse } from '../src/protocol/rest.js'
 
 declare module 'fastify' {
   interface FastifyReply {
-    /** Answers with the failure's status and envelope. */
-    fail: (failure: Failure) => FastifyReply
+    /** Answers with the failure's status and envelope. To return it ends a handler; it is typed `never` since it is none of the success responses of a route. */
+    fail: (failure: Failure) => never
   }
 }
 
@@ -20,7 +20,7 @@ export default fp(async (app) => {
     app.metrics.errors.inc({ code: failure.code, over: 'rest' })
     // For the connection limit: the end of a caller's connections cannot be predicted. The request limit sets this header itself.
     if (failure.code === 'RATE_LIMITED') this.header('retry-after', RETRY_AFTER)
-    return this.code(failure.status).send(errorResponse(failure, this.request.id, app.now()))
+    return this.code(failure.status).send(errorResponse(failure, this.request.id, app.now())) as never
   })
 
   app.setErrorHandler((error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {

@@ -17,33 +17,7 @@ export default fp(async (app) => {
   const { prefix } = app
   if (app.hasDecorator('swagger')) hideFromOuter(app)
   await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'WebSocket Payment Server',
-        version: VERSION,
-        description: 'REST API of the server that connects the two devices of a payment by link. Devices connect over WebSocket at `' + (prefix || '/') + '` (see asyncapi.yaml); backends read rooms and publish events through this API. ' +
-          'A request can also be rejected at the HTTP level, before it reaches an operation: 408, 417 and 431, with the same error envelope. ' +
-          'A URL or method without an operation returns 404 with that envelope, unless the URL or the body is rejected first (400, 413, 414, 415). ' +
-          '`OPTIONS` returns 204 for every URL, for CORS.',
-        license: { name: 'MIT', identifier: 'MIT' },
-        contact: { name: 'ws-payment-server' }
-      },
-      // Relative, so that the document is valid wherever it is served.
-      servers: [{ url: '/', description: 'This server' }],
-      tags: [
-        { name: 'Server', description: 'Information, health, status and metrics of the server.' },
-        { name: 'Rooms', description: 'The rooms of the payments, their events and their tokens.' },
-        { name: 'Messages', description: 'Messages from a backend to the devices in a room.' }
-      ],
-      components: {
-        securitySchemes: {
-          apiKey: { type: 'http', scheme: 'bearer', description: 'One of the API keys of the server. A server without API keys is open and accepts any key.' },
-          roomToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'A token for one room and one role, if the server requires tokens.' }
-        }
-      },
-      security: []
-    },
+    openapi: documentAt(prefix),
     transform: ({ schema, url, route: { config } }) => ({ schema: config?.documented ? { ...schema, hide: false } : schema, url }),
     transformObject: completeOperations,
     // Components keep their own names instead of def-0, def-1 …
@@ -55,6 +29,35 @@ export default fp(async (app) => {
     await docs.register(swaggerUi, { routePrefix: '/docs', indexPrefix: prefix })
   })
 }, { name: 'swagger', dependencies: ['guards', 'schemas'] })
+
+/** The document without its operations. @param prefix path of the server; empty at the root */
+const documentAt = (prefix: string): NonNullable<FastifyDynamicSwaggerOptions['openapi']> => ({
+  openapi: '3.1.0',
+  info: {
+    title: 'WebSocket Payment Server',
+    version: VERSION,
+    description: 'REST API of the server that connects the two devices of a payment by link. Devices connect over WebSocket at `' + (prefix || '/') + '` (see asyncapi.yaml); backends read rooms and publish events through this API. ' +
+      'A request can also be rejected at the HTTP level, before it reaches an operation: 408, 417 and 431, with the same error envelope. ' +
+      'A URL or method without an operation returns 404 with that envelope, unless the URL or the body is rejected first (400, 413, 414, 415). ' +
+      '`OPTIONS` returns 204 for every URL, for CORS.',
+    license: { name: 'MIT', identifier: 'MIT' },
+    contact: { name: 'ws-payment-server' }
+  },
+  // Relative, so that the document is valid wherever it is served.
+  servers: [{ url: '/', description: 'This server' }],
+  tags: [
+    { name: 'Server', description: 'Information, health, status and metrics of the server.' },
+    { name: 'Rooms', description: 'The rooms of the payments, their events and their tokens.' },
+    { name: 'Messages', description: 'Messages from a backend to the devices in a room.' }
+  ],
+  components: {
+    securitySchemes: {
+      apiKey: { type: 'http', scheme: 'bearer', description: 'One of the API keys of the server. A server without API keys is open and accepts any key.' },
+      roomToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'A token for one room and one role, if the server requires tokens.' }
+    }
+  },
+  security: []
+})
 
 /** Adds to each operation what the schemas of the routes cannot say: examples, and a body that may be left out. */
 const completeOperations: NonNullable<FastifyDynamicSwaggerOptions['transformObject']> = (document) => {

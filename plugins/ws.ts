@@ -18,9 +18,9 @@ import { webSocketUpgrades } from '../src/websocket/upgrades.js'
 import { wsServerOptions, type WsSocket } from '../src/websocket/ws-socket.js'
 
 export default fp(async (app) => {
-  const { clientAddress, config, sessions, log } = app
-  const { upgrades, connectionOf, handshakeDone, stop } = webSocketUpgrades(app.server, { path: app.prefix, timeout: HANDSHAKE_TIMEOUT })
-  const server = await webSocketServer(app, wsServerOptions(config.MAX_MESSAGE_BYTES), upgrades)
+  const { config, sessions, log } = app
+  const upgrades = webSocketUpgrades(app.server, { path: app.prefix, timeout: HANDSHAKE_TIMEOUT })
+  const server = await webSocketServer(app, wsServerOptions(config.MAX_MESSAGE_BYTES), upgrades.upgrades)
   const refusalOf = refusals(app)
   const isFast = await canUseFastPath(app)
   const endpoint = new SocketEndpoint({
@@ -28,11 +28,38 @@ export default fp(async (app) => {
   })
   const releaseConnections = isFast ? claimHandshakes(app, endpoint, refusalOf) : () => {}
 
-  /** Answers an upgrade: with a socket, or with the reason why there is none. */
-  async function upgrade (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
+  app.get('/', {
+    constraints: { upgrade: 'websocket' },
+    // A join has rules of its own; it may need a token.
+    config: { action: 'public' },
+    exposeHeadRoute: false,
+    schema: { hide: true },
+    // The upgrade happens in the last hook and not in the handler: @fastify/websocket wraps handlers, also that of an outer context with sockets of its own.
+    preHandler: upgradeHandler({ app, server, upgrades, endpoint, refusalOf })
+  }, async (_request, reply) => reply.fail(new Failure('NOT_FOUND')))
+
+  app.addHook('preClose', async () => {
+    // A handshake that starts now would delay the close.
+    upgrades.stop()
+    releaseConnections()
+    await endpoint.close(config.SHUTDOWN_GRACE_SECONDS * 1000 / 2)
+  })
+}, { name: 'ws', dependencies: ['client-address', 'metrics', 'rooms', 'sessions', 'tokens', 'transport', 'errors', 'guards'] })
+
+interface UpgradeParts {
+  readonly app: FastifyInstance
+  readonly server: WebSocketServer
+  readonly upgrades: ReturnType<typeof webSocketUpgrades>
+  readonly endpoint: SocketEndpoint
+  readonly refusalOf: RefusalOf
+}
+
+/** Returns the hook that answers an upgrade: with a socket, or with the reason why there is none. */
+function upgradeHandler ({ app, server, upgrades: { connectionOf, handshakeDone }, endpoint, refusalOf }: UpgradeParts) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
     const { raw } = request
     const connection = connectionOf(raw)
-    const address = clientAddress.ofRequest(request)
+    const address = app.clientAddress.ofRequest(request)
     const refusal = refusalOf(raw, address)
     if (refusal) {
       if (refusal.code === 'INVALID_REQUEST') reply.header('sec-websocket-version', '13')
@@ -52,24 +79,7 @@ export default fp(async (app) => {
     })
     return undefined
   }
-
-  app.get('/', {
-    constraints: { upgrade: 'websocket' },
-    // A join has rules of its own; it may need a token.
-    config: { action: 'public' },
-    exposeHeadRoute: false,
-    schema: { hide: true },
-    // The upgrade happens in the last hook and not in the handler: @fastify/websocket wraps handlers, also that of an outer context with sockets of its own.
-    preHandler: upgrade
-  }, async (_request, reply) => reply.fail(new Failure('NOT_FOUND')))
-
-  app.addHook('preClose', async () => {
-    // A handshake that starts now would delay the close.
-    stop()
-    releaseConnections()
-    await endpoint.close(config.SHUTDOWN_GRACE_SECONDS * 1000 / 2)
-  })
-}, { name: 'ws', dependencies: ['client-address', 'metrics', 'rooms', 'sessions', 'tokens', 'transport', 'errors', 'guards'] })
+}
 
 /** Check of a handshake: the reason to answer it with an HTTP error (RFC 6455 §10.2), or undefined if it is accepted. */
 type RefusalOf = (handshake: Handshake, address: string) => Failure | undefined

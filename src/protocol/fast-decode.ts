@@ -55,6 +55,7 @@ const POWERS = Array.from({ length: MAX_DECIMALS + 1 }, (_, n) => 10 ** n)
 /** Extra keys allowed on the fast path: not array-index-like (V8 would reorder them), not special to an object (`__proto__`), and not type, payload or id. */
 const OTHER_KEY = /^(?!type$|payload$|id$)[A-Za-z]/
 
+/** One pass over the bytes. The methods share the position in them, so they cannot be in different places. */
 export class FastFrameDecoder {
   readonly #templates: readonly MessageTemplate[]
   readonly #bounds: DecoderLimits

@@ -40,6 +40,10 @@ export interface RoomsOptions extends PolicySettings, MembershipLimits, Clocks {
 /** Sends the reply to a join. */
 type OnJoined = (member: Member, view: RoomView) => void
 
+/**
+ * The one way into a room. Its length is its interface: sessions, routes and the broker each need only a part of it, and none may pass it by.
+ * The parts are in memberships.ts, delivery.ts, presence.ts, publisher.ts and catch-up.ts.
+ */
 export class Rooms {
   readonly #options: RoomsOptions
   readonly #memberships: Memberships

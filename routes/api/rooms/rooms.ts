@@ -1,10 +1,32 @@
 // /api/rooms: creates a room before its first member joins, and lists the rooms.
 import { randomBytes } from 'node:crypto'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifySchema } from 'fastify'
 import { Failure } from '../../../src/errors.js'
 import { CreatedRoomResponse, CreateRoomRequest, ListRoomsQuery, RoomListResponse } from '../../../src/protocol/rest-rooms.js'
 import { errorResponses, success } from '../../../src/protocol/rest.js'
 import { Ref } from '../../../src/protocol/schema.js'
+
+const createRoomSchema = {
+  operationId: 'createRoom',
+  tags: ['Rooms'],
+  summary: 'Create a room',
+  description: 'Creates the room of a payment. Its events are stored even before the first member joins. Without a `roomId` or a body, the room gets an id of 128 random bits, which cannot be guessed. ' +
+    'If joining requires a token, the response has one for each of the two devices.',
+  security: [{ apiKey: [] }, {}],
+  body: Ref(CreateRoomRequest),
+  response: { 201: Ref(CreatedRoomResponse, 'The room was created.'), ...errorResponses(400, 401, 403, 409, 413, 415, 429, 500, 503) }
+} satisfies FastifySchema
+
+const listRoomsSchema = {
+  operationId: 'listRooms',
+  tags: ['Rooms'],
+  summary: 'List rooms',
+  description: 'Lists the rooms, oldest first, in pages. On a server without API keys every client can list them: see the security notes.',
+  security: [{ apiKey: [] }, {}],
+  querystring: ListRoomsQuery,
+  response: { 200: Ref(RoomListResponse, 'A page of rooms.'), ...errorResponses(400, 401, 403, 429, 500, 503) }
+} satisfies FastifySchema
 
 const route: FastifyPluginAsyncTypebox = async (app) => {
   const ttl = app.config.TOKEN_TTL_SECONDS * 1000
@@ -19,37 +41,20 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
     config: { action: 'manage' },
     // Every key of the body has a default, so the body may be omitted. `null` is not omitted, and not an object.
     preValidation: async (request) => { if (request.body === undefined) request.body = {} },
-    schema: {
-      operationId: 'createRoom',
-      tags: ['Rooms'],
-      summary: 'Create a room',
-      description: 'Creates the room of a payment. Its events are stored even before the first member joins. Without a `roomId` or a body, the room gets an id of 128 random bits, which cannot be guessed. ' +
-        'If joining requires a token, the response has one for each of the two devices.',
-      security: [{ apiKey: [] }, {}],
-      body: Ref(CreateRoomRequest),
-      response: { 201: Ref(CreatedRoomResponse, 'The room was created.'), ...errorResponses(400, 401, 403, 409, 413, 415, 429, 500, 503) }
-    }
+    schema: createRoomSchema
   }, async ({ body: { roomId = randomBytes(16).toString('base64url'), ttlSeconds } }, reply) => {
     const created = await app.broker.createRoom(roomId, ttlSeconds === undefined ? undefined : ttlSeconds * 1000)
-    if (created instanceof Failure) return reply.fail(created) as never
+    if (created instanceof Failure) return reply.fail(created)
     const tokens = await mintBoth(roomId)
     return reply.code(201).send(success({ roomId, expiresAt: created.expiresAt, ...(tokens && { tokens }) }, app.now()))
   })
 
   app.get('', {
     config: { action: 'inspect' },
-    schema: {
-      operationId: 'listRooms',
-      tags: ['Rooms'],
-      summary: 'List rooms',
-      description: 'Lists the rooms, oldest first, in pages. On a server without API keys every client can list them: see the security notes.',
-      security: [{ apiKey: [] }, {}],
-      querystring: ListRoomsQuery,
-      response: { 200: Ref(RoomListResponse, 'A page of rooms.'), ...errorResponses(400, 401, 403, 429, 500, 503) }
-    }
+    schema: listRoomsSchema
   }, async ({ query: { cursor, limit } }, reply) => {
     const page = await app.broker.listRooms(limit, cursor === undefined ? undefined : Number(cursor))
-    if (page instanceof Failure) return reply.fail(page) as never
+    if (page instanceof Failure) return reply.fail(page)
     const rooms = page.rooms.map(({ roomId, seq, state: { status }, createdAt, expiresAt, lastEventAt, remoteMembers }) =>
       ({ roomId, members: app.rooms.members(roomId, remoteMembers).length, seq, status, createdAt, expiresAt, lastEventAt }))
     return success({ rooms, cursor: page.cursor === undefined ? null : String(page.cursor) }, app.now())

@@ -50,6 +50,7 @@ const SWEPT_AT_ONCE = 1_000
 const NOT_ASKED = { recovered: false, entries: [] }
 const NOBODY: readonly RoomMember[] = []
 
+/** Its length is the Broker interface, with one short method for each of its promises. */
 export class MemoryBroker implements Broker {
   readonly #rooms = new Map<string, MemoryRoom>()
   /** Closed rooms, and the time until which they are remembered, ms by the monotonic clock. */

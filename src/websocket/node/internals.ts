@@ -29,50 +29,38 @@ export interface Internals {
 /** UV_EOF; the same number on every platform. */
 const END = -4095
 
+/** Stands in for a libuv handle below a net.Socket, and keeps the requests that the socket passes to it. */
+class FakeHandle {
+  /** Set by the socket. */
+  onread: (() => void) | undefined = undefined
+  request: WriteRequest | null | undefined
+  shutdownRequest: object | undefined
+  useUserBuffer (): void {}
+  readStart (): number { return 0 }
+
+  writeBuffer (request: WriteRequest | null): number {
+    this.request = request
+    return 0
+  }
+
+  shutdown (request: object): number {
+    this.shutdownRequest = request
+    return 1
+  }
+}
+
 /**
  * Finds the internals through a net.Socket on a fake handle. Node.js keeps the length of a read in a private array, but reports it to a socket with the documented
  * option `onread`. The request classes are those of the requests that the socket passes to its handle.
  * @returns undefined if net.Socket does not use its handle as expected
  */
 export function findInternals (SocketClass: new (options: object) => Socket = Socket): Internals | undefined {
-  let length = 0
-  let request: WriteRequest | null | undefined
-  let shutdownRequest: object | undefined
-  const handle = {
-    onread: undefined as (() => void) | undefined,
-    useUserBuffer: () => {},
-    readStart: () => 0,
-    writeBuffer: (passed: WriteRequest | null) => {
-      request = passed
-      return 0
-    },
-    shutdown: (passed: object) => {
-      shutdownRequest = passed
-      return 1
-    }
-  }
-  const told = (bytes: number) => {
-    length = bytes
-    return true
-  }
   try {
-    const socket = new SocketClass({ handle, onread: { buffer: Buffer.alloc(1), callback: told } })
-    // At the end and on errors net.Socket calls push() and destroy() instead of the callback. The replacements record the status and keep the socket alive.
-    const push = () => told(END)
-    const destroy = (error?: NodeJS.ErrnoException) => {
-      told(error!.errno!)
-      return socket
-    }
-    Object.assign(socket, { push, destroy, read: () => null })
-    socket.write(Buffer.alloc(1))
-    socket._final(() => {})
-    if (!handle.onread || request === undefined || !shutdownRequest) return undefined
+    const handle = new FakeHandle()
+    const readLength = useSocketOn(handle, SocketClass)
+    const { onread, request, shutdownRequest } = handle
+    if (!onread || request === undefined || !shutdownRequest) return undefined
     if (request !== null && typeof request.getAsyncId !== 'function') return undefined
-    const readLength = () => {
-      length = 0
-      handle.onread!()
-      return length
-    }
     return {
       readLength,
       WriteRequest: request === null ? undefined : request.constructor as new () => WriteRequest,
@@ -80,6 +68,30 @@ export function findInternals (SocketClass: new (options: object) => Socket = So
     }
   } catch {
     return undefined
+  }
+}
+
+/** Writes to a socket on the handle and ends it. @returns {@link Internals.readLength} */
+function useSocketOn (handle: FakeHandle, SocketClass: new (options: object) => Socket): () => number {
+  let length = 0
+  const told = (bytes: number) => {
+    length = bytes
+    return true
+  }
+  const socket = new SocketClass({ handle, onread: { buffer: Buffer.alloc(1), callback: told } })
+  // At the end and on errors net.Socket calls push() and destroy() instead of the callback. The replacements record the status and keep the socket alive.
+  const push = () => told(END)
+  const destroy = (error?: NodeJS.ErrnoException) => {
+    told(error!.errno!)
+    return socket
+  }
+  Object.assign(socket, { push, destroy, read: () => null })
+  socket.write(Buffer.alloc(1))
+  socket._final(() => {})
+  return () => {
+    length = 0
+    handle.onread!()
+    return length
   }
 }
 

@@ -1,6 +1,7 @@
 // /api/rooms/:roomId/events: lists or streams a room's events, and publishes one.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
+import type { FastifySchema } from 'fastify'
 import { Failure } from '../../../../src/errors.js'
 import { checkFrame } from '../../../../src/protocol/decode.js'
 import { payloadOf } from '../../../../src/websocket/frame-writer.js'
@@ -11,6 +12,38 @@ import { SseEndpoint } from '../../../../src/sessions/sse-endpoint.js'
 import { recoverFrom, wantsStream } from '../../../../src/sessions/sse-session.js'
 import type { PaymentEvent } from '../../../../src/rooms/publisher.js'
 
+const listRoomEventsSchema = {
+  operationId: 'listRoomEvents',
+  tags: ['Rooms'],
+  summary: 'List or stream the events of a room',
+  description: 'Returns the events after a position in the log. With `Accept: text/event-stream` the response is a live stream: each message is the same as over a socket, ' +
+    '`id:` is `epoch:seq`, and `Last-Event-ID` resumes the stream. Like a join, a stream creates the room if it does not exist.',
+  security: [{ apiKey: [] }, { roomToken: [] }, {}],
+  params: RoomParams,
+  querystring: EventsQuery,
+  headers: Type.Object({ 'last-event-id': Type.Optional(Type.String({ maxLength: 128, description: 'For a stream: `epoch:seq` of the last received event.', examples: ['yhKhDhBWRLJq:2'] })) }),
+  response: {
+    200: {
+      description: 'The events.',
+      content: { 'application/json': { schema: Ref(RoomEventsResponse) }, 'text/event-stream': { schema: Type.String() } }
+    },
+    ...errorResponses(400, 401, 403, 404, 409, 410, 414, 429, 500, 503)
+  }
+} satisfies FastifySchema
+
+const publishRoomEventSchema = {
+  operationId: 'publishRoomEvent',
+  tags: ['Rooms'],
+  summary: 'Publish a payment event',
+  description: 'Publishes one of the seven payment events. A result with an API key is `verified` and replaces a result that a device reported. An event with an `id` that was already sent, ' +
+    'over a socket or here, is not relayed again, so a page that is being closed can send its last event both ways.',
+  security: [{ apiKey: [] }, { roomToken: [] }, {}],
+  params: RoomParams,
+  headers: IdempotencyHeaders,
+  body: Ref(PublishRequest),
+  response: { 201: Ref(PublishResultResponse, 'The event is in the log.'), ...errorResponses(400, 401, 403, 404, 409, 410, 413, 414, 415, 429, 500, 503) }
+} satisfies FastifySchema
+
 const route: FastifyPluginAsyncTypebox = async (app) => {
   const { clientAddress, config, metrics, rooms, sessions, now } = app
   const streams = new SseEndpoint(sessions, { rooms, metrics, now, maxBytes: config.OUTBOX_MAX_BYTES })
@@ -19,24 +52,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
     config: { action: 'read' },
     // A HEAD request would open a stream that is never read and never ends.
     exposeHeadRoute: false,
-    schema: {
-      operationId: 'listRoomEvents',
-      tags: ['Rooms'],
-      summary: 'List or stream the events of a room',
-      description: 'Returns the events after a position in the log. With `Accept: text/event-stream` the response is a live stream: each message is the same as over a socket, ' +
-        '`id:` is `epoch:seq`, and `Last-Event-ID` resumes the stream. Like a join, a stream creates the room if it does not exist.',
-      security: [{ apiKey: [] }, { roomToken: [] }, {}],
-      params: RoomParams,
-      querystring: EventsQuery,
-      headers: Type.Object({ 'last-event-id': Type.Optional(Type.String({ maxLength: 128, description: 'For a stream: `epoch:seq` of the last received event.', examples: ['yhKhDhBWRLJq:2'] })) }),
-      response: {
-        200: {
-          description: 'The events.',
-          content: { 'application/json': { schema: Ref(RoomEventsResponse) }, 'text/event-stream': { schema: Type.String() } }
-        },
-        ...errorResponses(400, 401, 403, 404, 409, 410, 414, 429, 500, 503)
-      }
-    }
+    schema: listRoomEventsSchema
   }, async (request, reply) => {
     const { params: { roomId }, query: { since, epoch, limit, deviceId, role }, headers, id } = request
     const claims = app.claimsOf(request)
@@ -45,35 +61,24 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       const failure = await streams.open({ clientId: `stream_${id}`, address: clientAddress.ofRequest(request), claims }, { roomId, deviceId, role, recover }, (output) => {
         reply.type('text/event-stream').header('cache-control', 'no-store').header('x-accel-buffering', 'no').send(output as never)
       })
-      return failure ? reply.fail(failure) as never : reply as never
+      return failure ? reply.fail(failure) : reply
     }
     const view = await app.broker.read(roomId, { epoch, seq: since })
-    if (view instanceof Failure) return reply.fail(view) as never
+    if (view instanceof Failure) return reply.fail(view)
     const events = view.entries.slice(0, limit).map(({ frame }) => JSON.parse(payloadOf(frame).toString()) as RoomEvent)
     return success({ epoch: view.epoch, seq: view.seq, recovered: view.recovered, events, more: events.length < view.entries.length }, now())
   })
 
   app.post('/events', {
     config: { action: 'publish' },
-    schema: {
-      operationId: 'publishRoomEvent',
-      tags: ['Rooms'],
-      summary: 'Publish a payment event',
-      description: 'Publishes one of the seven payment events. A result with an API key is `verified` and replaces a result that a device reported. An event with an `id` that was already sent, ' +
-        'over a socket or here, is not relayed again, so a page that is being closed can send its last event both ways.',
-      security: [{ apiKey: [] }, { roomToken: [] }, {}],
-      params: RoomParams,
-      headers: IdempotencyHeaders,
-      body: Ref(PublishRequest),
-      response: { 201: Ref(PublishResultResponse, 'The event is in the log.'), ...errorResponses(400, 401, 403, 404, 409, 410, 413, 414, 415, 429, 500, 503) }
-    }
+    schema: publishRoomEventSchema
   }, async (request, reply) => {
     const { params: { roomId }, body: { type, payload = {}, id }, headers } = request
     const frame = checkFrame({ type, payload: 'roomId' in payload ? payload : { roomId, ...payload }, ...(id !== undefined && { id }) })
-    if ('failure' in frame) return reply.fail(frame.failure) as never
-    if (frame.payload.roomId !== roomId) return reply.fail(new Failure('INVALID_REQUEST', 'payload.roomId must be the room in the URL')) as never
+    if ('failure' in frame) return reply.fail(frame.failure)
+    if (frame.payload.roomId !== roomId) return reply.fail(new Failure('INVALID_REQUEST', 'payload.roomId must be the room in the URL'))
     const published = await rooms.publishFromApi(frame as PaymentEvent, app.claimsOf(request), headers['idempotency-key'])
-    if (published instanceof Failure) return reply.fail(published) as never
+    if (published instanceof Failure) return reply.fail(published)
     const { epoch, seq, duplicate, receivers: sentToClients } = published
     return reply.code(201).send(success({ epoch, seq, duplicate, sentToClients }, now()))
   })

@@ -20,7 +20,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
     }
   }, async ({ params: { roomId } }, reply) => {
     const view = await app.broker.read(roomId)
-    if (view instanceof Failure) return reply.fail(view) as never
+    if (view instanceof Failure) return reply.fail(view)
     const { epoch, seq, state, createdAt, expiresAt, remoteMembers } = view
     return success({ roomId, epoch, seq, state, members: app.rooms.members(roomId, remoteMembers), createdAt, expiresAt }, app.now())
   })
@@ -38,7 +38,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
     }
   }, async ({ params: { roomId } }, reply) => {
     const failure = await app.rooms.close(roomId)
-    if (failure) return reply.fail(failure) as never
+    if (failure) return reply.fail(failure)
     return reply.code(204).send(null)
   })
 }

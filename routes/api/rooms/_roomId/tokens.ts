@@ -21,9 +21,9 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       response: { 201: Ref(RoomTokenResponse, 'The token.'), ...errorResponses(400, 401, 403, 404, 410, 413, 414, 415, 429, 500, 503) }
     }
   }, async ({ params: { roomId }, body: { role, deviceId, ttlSeconds = config.TOKEN_TTL_SECONDS } }, reply) => {
-    if (!tokens) return reply.fail(new Failure('NOT_FOUND', 'This server does not use tokens: TOKEN_SECRET is not set.')) as never
+    if (!tokens) return reply.fail(new Failure('NOT_FOUND', 'This server does not use tokens: TOKEN_SECRET is not set.'))
     const room = await broker.read(roomId)
-    if (room instanceof Failure) return reply.fail(room) as never
+    if (room instanceof Failure) return reply.fail(room)
     return reply.code(201).send(success(await tokens.sign({ roomId, role, deviceId }, ttlSeconds * 1000), now()))
   })
 }

@@ -20,7 +20,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
     }
   }, async ({ params: { roomId }, body: { eventType, message, idSeguro }, headers }, reply) => {
     const published = await app.rooms.broadcast(roomId, { eventType, message, idSeguro }, headers['idempotency-key'])
-    if (published instanceof Failure) return reply.fail(published) as never
+    if (published instanceof Failure) return reply.fail(published)
     const { timestamp, receivers: sentToClients } = published
     return success({ roomId, eventType, message, idSeguro, sentToClients, timestamp }, timestamp)
   })
