@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util'
 import { bench, do_not_optimize as keep, group, run } from 'mitata'
 import { EventLog } from '../src/broker/memory/event-log.js'
-import { fold, initialState } from '../src/payment/state.js'
+import { fold, newPayment } from '../src/payment/state.js'
 import { draftEvent, eventText, type DraftOptions } from '../src/broker/event-draft.js'
 import { decodeFrame } from '../src/protocol/decode.js'
 import { checkLimits } from '../src/protocol/limits.js'
@@ -51,7 +51,7 @@ await run({ filter: new RegExp(values.only) })
 
 /** @param received value that the guard checks @param said event that is published */
 function parts (received: unknown, said: Parameters<typeof draftEvent>[0], options: DraftOptions): void {
-  const before = initialState(START)
+  const before = newPayment(START)
   const newId = uuids()
   const drafts = Array.from({ length: RING }, () => draftEvent(said.id === undefined ? said : { ...said, id: newId() }, options))
   const [draft] = drafts as [typeof drafts[0]]

@@ -3,6 +3,7 @@ import { isUtf8 } from 'node:buffer'
 import fp from 'fastify-plugin'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { codeForStatus, ERRORS, Failure, type ErrorDetail } from '../src/errors.js'
+import { inexactNumber } from '../src/protocol/decode.js'
 import { errorResponse } from '../src/protocol/rest.js'
 
 declare module 'fastify' {
@@ -38,13 +39,19 @@ export default fp(async (app) => {
     // A client may send a content type without a body. No body means the same with and without a type; the route's schema decides if one is required.
     if (body.length === 0) return done(null, undefined)
     if (!isUtf8(body)) return done(Object.assign(new SyntaxError('not UTF-8'), { statusCode: 400 }))
-    parseJson(request, body.toString('utf8'), done)
+    const text = body.toString('utf8')
+    parseJson(request, text, (error: Error | null, value?: unknown) => {
+      const failure = error ? undefined : inexactNumber(text)
+      if (failure) done(Object.assign(new Error(failure.message), { statusCode: failure.status, failure }))
+      else done(error, value)
+    })
   })
   // Without a prefix every address is the server's.
   if (app.prefix !== '') app.setNotFoundHandler((_request, reply) => reply.fail(new Failure('NOT_FOUND')))
 }, { name: 'errors', dependencies: ['metrics', 'request-checks'] })
 
-function failureOf (error: FastifyError, status: number): Failure {
+function failureOf (error: FastifyError & { failure?: Failure }, status: number): Failure {
+  if (error.failure) return error.failure
   if (error.validation) {
     const details = error.validation.map((problem) => detailOf(problem, error.validationContext!))
     return new Failure('INVALID_REQUEST', details.map(({ key, rule }) => `${key} ${rule}`).join('; '), details)

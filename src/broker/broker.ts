@@ -3,6 +3,7 @@ import type { MaybePromise } from '../maybe-promise.js'
 import type { Failure } from '../errors.js'
 import type { EventDraft } from './event-draft.js'
 import type { WireFrame } from '../websocket/frame-writer.js'
+import type { Link, Terms } from '../payment/state.js'
 import type { PaymentState } from '../protocol/payment-state.js'
 import type { RoomClosed, RoomMember } from '../protocol/server-frames.js'
 
@@ -38,9 +39,16 @@ export interface Lifetime {
   readonly expiresAt: number
 }
 
+/** Terms of a room that is created before its first event. */
+export interface NewRoom extends Terms {
+  /** ms until the link's deadline; if omitted, the room ends when its retention has passed without a subscriber. */
+  readonly ttl?: number | undefined
+}
+
 /** Snapshot of a room from one atomic read: the end of its log, the payment's state there, and the requested events. */
 export interface RoomView extends Position, Lifetime {
   readonly state: PaymentState
+  readonly link: Link | undefined
   /** True if `entries` runs without a gap from the requested position to the end of the log. If false, `entries` is everything that the log retains. */
   readonly recovered: boolean
   readonly entries: readonly LogEntry[]
@@ -54,6 +62,7 @@ export interface RoomSummary extends Position, Lifetime {
   /** Members on other nodes. */
   readonly remoteMembers: readonly RoomMember[]
   readonly state: PaymentState
+  readonly link: Link | undefined
   /** ms since the epoch; null before the first event. */
   readonly lastEventAt: number | null
 }
@@ -85,10 +94,9 @@ export interface Broker {
   listen: (listener: BrokerListener) => void
   /**
    * Opens a room before its first member joins.
-   * @param ttl ms until the room ends, occupied or not; if omitted, the room ends when its retention has passed without a subscriber
    * @returns the room's lifetime, or `ROOM_EXISTS`
    */
-  createRoom: (roomId: string, ttl?: number) => Promise<Lifetime | Failure>
+  createRoom: (roomId: string, room?: NewRoom) => Promise<Lifetime | Failure>
   /**
    * Keeps the room alive and delivers its entries to this node's listener. Idempotent. A closed room fails with `ROOM_CLOSED`.
    * @param create open the room if it does not exist (the default); otherwise a missing room fails with `ROOM_NOT_FOUND`

@@ -1,13 +1,16 @@
-// Payment state between two joins: a small version of the server's fold, over the live events. Each join brings the server's own state.
+// Payment state between two joins: the effect of a device's events, by the rules of the server. Each join brings the server's own state.
+// test/payment/table.ts holds this fold, the server's and the script of Redis to one table.
 import type { PaymentState } from './frames.js'
 
 const PROGRESS = ['ENTERED_SUMMARY', 'CLICKED_PROCEED', 'PAYMENT_METHOD_CHANGED', 'DATA_FILLED', 'CLICKED_PAY']
+const BEGINS_ATTEMPT = ['CLICKED_PROCEED', 'PAYMENT_METHOD_CHANGED', 'CLICKED_PAY']
+const SETTLED = ['succeeded', 'partially_refunded', 'refunded', 'disputed']
 
 interface Fact { readonly type: string, readonly payload: Readonly<Record<string, unknown>>, readonly timestamp: number }
 
 /**
- * Folds one live event of a device into the state. A success is final; an error may be followed by a success. An event that changes nothing
- * returns the same object. A backend's result is not folded here, because only the server knows whether it is verified.
+ * Folds one live event of a device into the state. An event that changes nothing returns the same object. A verified result is not folded here, because
+ * only the server knows all facts behind it.
  */
 export function fold (state: PaymentState, fact: Fact): PaymentState {
   const next = advance(state, fact)
@@ -15,15 +18,25 @@ export function fold (state: PaymentState, fact: Fact): PaymentState {
 }
 
 function advance (state: PaymentState, { type, payload }: Fact): PaymentState {
-  if (state.status === 'succeeded') return state
-  const succeeded = type === 'PAYMENT_SUCCESS'
-  if (succeeded || type === 'PAYMENT_ERROR') {
-    if (state.outcome?.verified) return state
-    const outcome = pick(payload, succeeded ? ['transactionId', 'amount', 'currency'] : ['error', 'code'])
-    return { ...state, status: succeeded ? 'succeeded' : 'failed', outcome: { ...outcome, verified: false } }
-  }
-  if (!PROGRESS.includes(type)) return state
-  return { ...state, ...pick(payload, type === 'PAYMENT_METHOD_CHANGED' ? ['method'] : type === 'DATA_FILLED' ? ['fields'] : []), step: type as PaymentState['step'] }
+  if (type === 'PAYMENT_SUCCESS' || type === 'PAYMENT_ERROR') return claim(state, type === 'PAYMENT_SUCCESS', payload)
+  if (!PROGRESS.includes(type) || SETTLED.includes(state.status)) return state
+  const chosen = pick(payload, type === 'PAYMENT_METHOD_CHANGED' ? ['method'] : type === 'DATA_FILLED' ? ['fields'] : [])
+  const step = { ...chosen, step: type as NonNullable<PaymentState['step']> }
+  if (state.status !== 'failed' || !BEGINS_ATTEMPT.includes(type)) return { ...state, ...step }
+  const { outcome, ...rest } = state
+  return { ...rest, ...step, status: 'pending', attempt: state.attempt + 1, lastError: outcome! }
+}
+
+/** A claim counts while nothing verified is known; between two claims a success stands. */
+function claim (state: PaymentState, succeeded: boolean, payload: Fact['payload']): PaymentState {
+  const { status, outcome, expected, currency } = state
+  if (status !== 'pending' && (status !== 'failed' || outcome!.verified)) return state
+  const claimed = { ...pick(payload, succeeded ? ['transactionId', 'amount', 'currency'] : ['error', 'code']) } as Record<string, unknown>
+  if (claimed.transactionId !== undefined) claimed.transactionId = String(claimed.transactionId)
+  if (claimed.amount !== undefined) claimed.amount = Number(claimed.amount)
+  if (claimed.currency !== undefined) claimed.currency = (claimed.currency as string).toUpperCase()
+  if (expected !== undefined && claimed.amount !== undefined && (claimed.amount !== expected || (claimed.currency ?? currency) !== currency)) claimed.mismatch = true
+  return { ...state, status: succeeded ? 'succeeded' : 'failed', outcome: { ...claimed, verified: false } }
 }
 
 export function sameState (a: PaymentState | undefined, b: PaymentState | undefined): boolean {

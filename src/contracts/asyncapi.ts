@@ -4,7 +4,7 @@ import { Type, type TObject, type TSchema } from '@sinclair/typebox'
 import { CLOSE, ERRORS } from '../errors.js'
 import { MAX_STRING } from '../protocol/fields.js'
 import { MAX_DEPTH, MAX_ITEMS, MAX_KEYS } from '../protocol/limits.js'
-import { COMMANDS, EVENTS, EVENT_TYPES, PAYMENT_EVENT_TYPES, type CommandType, type EventType } from '../protocol/events.js'
+import { COMMANDS, EVENTS, DEVICE_EVENT_TYPES, PAYMENT_EVENT_TYPES, type CommandType, type EventType } from '../protocol/events.js'
 import { FRAME_EXAMPLES } from './frame-examples.js'
 import { FrameId } from '../protocol/identifiers.js'
 import { BroadcastType } from '../protocol/rest.js'
@@ -60,7 +60,7 @@ const SERVER_TYPES = Object.keys(SERVER_FRAMES) as ServerFrameType[]
 
 /** All messages, by published name. */
 const MESSAGES: Readonly<Record<string, Message>> = {
-  ...Object.fromEntries(EVENT_TYPES.map((type) => [nameOf(type), eventMessage(type)])),
+  ...Object.fromEntries(DEVICE_EVENT_TYPES.map((type) => [nameOf(type), eventMessage(type)])),
   ...Object.fromEntries(COMMAND_TYPES.map((type) => [nameOf(type), commandMessage(type)])),
   ...Object.fromEntries(PAYMENT_EVENT_TYPES.map((type) => [relayed(type), relayedMessage(type)])),
   Broadcast: {
@@ -112,7 +112,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     summary: 'Publish a payment event.',
     description: 'The event is relayed to all other members of the room. An event with an `id` is confirmed with `ACK`; the same event with the same `id` is relayed once. ' +
       'On a server without tokens the first event joins its sender to the room, as `device2`.',
-    messages: PAYMENT_EVENT_TYPES.map(nameOf),
+    messages: DEVICE_EVENT_TYPES.filter((type) => type !== 'JOIN_ROOM').map(nameOf),
     reply: ['Ack', 'Error']
   },
   leaveRoom: { action: 'receive', summary: 'Leave a room; the socket stays open.', messages: ['LeaveRoom'], reply: ['RoomLeft', 'Error'] },

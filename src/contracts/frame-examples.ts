@@ -1,5 +1,5 @@
 // Examples of all messages, at least one each, by the name under which asyncapi.ts publishes the message.
-import { EVENT_TYPES } from '../protocol/events.js'
+import { DEVICE_EVENT_TYPES } from '../protocol/events.js'
 
 interface FrameExample { readonly name: string, readonly summary: string, readonly payload: Readonly<Record<string, unknown>> }
 
@@ -10,7 +10,7 @@ const SHOP = { clientId: 'client_1795504810171_63d7ce03977f', deviceId: 'device_
 const PAYER = { clientId: 'client_1795504810175_d003bded8298', deviceId: 'device_2', role: 'device2' }
 const FROM_PAYER = { ...ROOM, deviceId: 'device_2' }
 const RESULT = { transactionId: 'tx_456789', amount: 99.9, currency: 'BRL' }
-const PENDING = { step: null, status: 'pending', updatedAt: NOW }
+const PENDING = { step: null, status: 'pending', attempt: 1, updatedAt: NOW }
 
 const example = (name: string, summary: string, frame: FrameExample['payload']): FrameExample => ({ name, summary, payload: frame })
 
@@ -23,6 +23,16 @@ const PAYLOADS = {
   ClickedPay: ['CLICKED_PAY', FROM_PAYER],
   PaymentSuccess: ['PAYMENT_SUCCESS', { ...FROM_PAYER, ...RESULT }],
   PaymentError: ['PAYMENT_ERROR', { ...FROM_PAYER, error: 'Card declined', code: 'DECLINED' }]
+} as const
+
+/** Types, sources and payloads of the events that no device sends. */
+const FACTS = {
+  PaymentPending: ['PAYMENT_PENDING', 'api', { reason: 'awaiting_payment', method: 'pix', expiresAt: NOW + 900_000 }],
+  PaymentCancelled: ['PAYMENT_CANCELLED', 'api', { reason: 'requested_by_customer' }],
+  PaymentRefunded: ['PAYMENT_REFUNDED', 'api', { amount: '10.00', currency: 'BRL', transactionId: 'tx_456789', refundId: 're_1' }],
+  PaymentDisputed: ['PAYMENT_DISPUTED', 'api', { reason: 'fraudulent', outcome: 'opened' }],
+  PaymentExpired: ['PAYMENT_EXPIRED', 'server', {}],
+  LinkUpdated: ['LINK_UPDATED', 'server', { amount: 89.9, currency: 'BRL', expiresAt: NOW + 1_800_000 }]
 } as const
 
 export const FRAME_EXAMPLES: Readonly<Record<string, readonly FrameExample[]>> = {
@@ -42,6 +52,9 @@ export const FRAME_EXAMPLES: Readonly<Record<string, readonly FrameExample[]>> =
     ]],
     [`Relayed${key}`, [example('relayed', 'With its position in the log', { type, payload, seq: i + 1, timestamp: NOW, source: 'device', id: `evt-${i + 1}` })]]
   ])),
+  ...Object.fromEntries(Object.entries(FACTS).map(([key, [type, source, payload]]) => [
+    `Relayed${key}`, [example('relayed', 'With its position in the log', { type, payload: { ...ROOM, ...payload }, seq: 8, timestamp: NOW, source })]
+  ])),
   Broadcast: [example('update', 'An update from a backend', {
     type: 'PAYMENT_UPDATE',
     payload: { ...ROOM, message: 'Pagamento processado com sucesso!', idSeguro: 'seguro_123456', timestamp: NOW, source: 'api' },
@@ -52,7 +65,7 @@ export const FRAME_EXAMPLES: Readonly<Record<string, readonly FrameExample[]>> =
   LeaveRoom: [example('leave', 'Leaves a room', { type: 'LEAVE_ROOM', payload: ROOM })],
   Ping: [example('ping', 'Without a payload', { type: 'PING' })],
   ConnectionEstablished: [example('greeting', 'The first message', {
-    type: 'CONNECTION_ESTABLISHED', payload: { clientId: SHOP.clientId, message: 'Connected to the payment server.', timestamp: NOW, supportedEvents: EVENT_TYPES }
+    type: 'CONNECTION_ESTABLISHED', payload: { clientId: SHOP.clientId, message: 'Connected to the payment server.', timestamp: NOW, supportedEvents: DEVICE_EVENT_TYPES }
   })],
   RoomJoined: [
     example('first', 'No events yet', {
@@ -66,7 +79,7 @@ export const FRAME_EXAMPLES: Readonly<Record<string, readonly FrameExample[]>> =
         timestamp: NOW,
         epoch: EPOCH,
         seq: 2,
-        state: { step: 'CLICKED_PAY', status: 'failed', updatedAt: NOW, method: 'pix', outcome: { error: 'Card declined', code: 'DECLINED', verified: false } },
+        state: { step: 'CLICKED_PAY', status: 'failed', attempt: 1, updatedAt: NOW, method: 'pix', outcome: { error: 'Card declined', code: 'DECLINED', verified: false } },
         recovered: true,
         replayed: 1,
         members: [SHOP, PAYER]

@@ -79,7 +79,7 @@ const OPERATIONS: Readonly<Record<string, OperationExamples>> = {
         epoch: EPOCH,
         seq: 3,
         state: {
-          step: 'CLICKED_PAY', status: 'succeeded', updatedAt: NOW - 100, method: 'pix', outcome: { verified: true, transactionId: 'tx_456789', amount: 99.9, currency: 'BRL' }
+          step: 'CLICKED_PAY', status: 'succeeded', attempt: 1, updatedAt: NOW - 100, method: 'pix', outcome: { verified: true, transactionId: 'tx_456789', amount: 99.9, currency: 'BRL' }
         },
         members: [{ clientId: 'client_1795504810171_63d7ce03977f', deviceId: 'device_1', role: 'device1' }],
         createdAt: NOW - 3000,

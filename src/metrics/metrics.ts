@@ -22,7 +22,7 @@ export class Metrics {
   readonly brokerUp = new Gauge({ name: 'wsp_broker_up', help: '1 while rooms can be read and written, otherwise 0.', registers: this.#registers })
   readonly fastPath = new Gauge({ name: 'wsp_fast_path', help: '1 while new sockets use the fast path, otherwise 0.', registers: this.#registers })
   /** Event counts by source and type. A Counter builds its labels on each call; here they are built only when the registry is scraped. */
-  readonly #published: Record<Source, Map<string, { value: number }>> = { device: new Map(), api: new Map() }
+  readonly #published: Record<Source, Map<string, { value: number }>> = { device: new Map(), api: new Map(), server: new Map() }
   readonly events = new Counter({
     name: 'wsp_events_total',
     help: 'Events that this node appended to a log. Broadcasts have the type BROADCAST.',

@@ -1,79 +1,200 @@
-// Payment state derived from events: a pure fold (reducer), (state, event) → state.
+// State of a payment, folded from its events: a device's events (device-events.ts), and verified facts of a backend or of this server.
+// Between verified facts the order of arrival does not decide: they are collected in a ledger, and the status follows from all of them.
 import { isDeepStrictEqual } from 'node:util'
-import { PROGRESS, type PaymentState } from '../protocol/payment-state.js'
+import { fromMinorUnits, toMinorUnits, type Amount } from '../protocol/money.js'
+import type { Outcome, PaymentState, PaymentStatus } from '../protocol/payment-state.js'
+import { copyOf, foldDeviceEvent, outcomeOf, withMismatch, type PaymentFact } from './device-events.js'
 
-/** Input of the fold: the relevant part of an event. The payload has been validated: a documented key that is present has its documented type. */
-export interface PaymentFact {
-  readonly type: string
-  readonly payload: Readonly<Record<string, unknown>>
-  readonly timestamp: number
-  /** True if a backend sent the event with an API key: its result is a fact, not a claim. */
-  readonly verified?: boolean
+export type { PaymentFact } from './device-events.js'
+
+/** Transactions, and refunds, of one payment that are counted; further ones change nothing. */
+export const MAX_TRANSACTIONS = 100
+
+/** A payment as the server keeps it: the state that clients see, and the verified facts behind it. JSON. */
+export interface Payment {
+  readonly state: PaymentState
+  /** Results of the current attempt. */
+  readonly verdicts?: Verdicts
+  /** Facts that hold for all attempts. */
+  readonly ledger?: Ledger
+  readonly link?: Link
 }
 
-/** Mutable PaymentState, used while the next state is built. */
-type Changed = { -readonly [Key in keyof PaymentState]: PaymentState[Key] }
+/** What a payment link is for. */
+export interface Link { readonly reference?: string, readonly description?: string }
 
-/** State of a payment before its first event. */
-export function initialState (createdAt: number): PaymentState {
-  return { step: null, status: 'pending', updatedAt: createdAt }
+export interface Verdicts {
+  /** The claim of a device that a verified fact has replaced. */
+  readonly claim?: { readonly status: PaymentStatus, readonly outcome: Outcome }
+  readonly failed?: Outcome
+  readonly processing?: Outcome
 }
+
+export interface Ledger {
+  readonly cancelled?: Outcome
+  readonly expired?: boolean
+  /** The first verified success. */
+  readonly success?: Outcome
+  readonly paid?: Sum
+  readonly refund?: Outcome
+  readonly refunded?: Sum
+  readonly dispute?: { readonly rank: number, readonly outcome: Outcome }
+}
+
+/** Minor units by transaction; `all` if one of them had no amount. */
+interface Sum { readonly amounts: Readonly<Record<string, number>>, readonly all: boolean }
+
+/** Terms of a payment link, as a backend sets them. */
+export interface Terms { 
+  readonly amount?: Amount | undefined
+  readonly currency?: string | undefined
+  readonly reference?: string | undefined
+  readonly description?: string | undefined
+}
+
+/** A payment before its first event. */
+export function newPayment (createdAt: number, terms: Terms = {}): Payment {
+  const { amount, currency } = terms
+  const link = linkOf(terms)
+  return {
+    ...(link && { link }),
+    state: {
+      step: null,
+      status: 'pending',
+      attempt: 1,
+      ...(amount !== undefined && { expected: Number(amount), balance: 'none', paid: 0 }),
+      ...(currency !== undefined && { currency: currency.toUpperCase() }),
+      updatedAt: createdAt
+    }
+  }
+}
+
+/** True for an event that is entered in the ledger or in the verdicts, false for one that is folded as a device's. */
+export function isVerifiedFact ({ type, verified = false }: Pick<PaymentFact, 'type' | 'verified'>): boolean { return verified && Object.hasOwn(ENTRIES, type) }
+
+function linkOf ({ reference, description }: Terms, before?: Link): Link | undefined {
+  const link = { ...before, ...(reference !== undefined && { reference }), ...(description !== undefined && { description }) }
+  return Object.keys(link).length > 0 ? link : undefined
+}
+
+/** Folds one event into a payment. An event that changes nothing returns the same object, and one that changes only the ledger keeps the state's. */
+export function fold (payment: Payment, fact: PaymentFact): Payment {
+  // A backend may also report the steps of a payer, in the payer's place.
+  return isVerifiedFact(fact) ? foldVerified(payment, fact) : foldDevice(payment, fact)
+}
+
+function foldDevice (payment: Payment, fact: PaymentFact): Payment {
+  const state = foldDeviceEvent(payment.state, fact)
+  if (state === payment.state) return payment
+  // The verdicts belong to the attempt that they ended.
+  return state.attempt === payment.state.attempt ? { ...payment, state } : { ...payment, state, verdicts: {} }
+}
+
+function foldVerified (payment: Payment, fact: PaymentFact): Payment {
+  const { state } = payment
+  const isClaim = state.outcome?.verified === false
+  const verdicts = isClaim ? { claim: { status: state.status, outcome: state.outcome! }, ...payment.verdicts } : payment.verdicts ?? {}
+  const terms = fact.type === 'LINK_UPDATED' ? withTerms(state, fact.payload) : state
+  const entered = { verdicts, ledger: payment.ledger ?? {}, ...ENTRIES[fact.type]!({ verdicts, ledger: payment.ledger ?? {} }, fact, terms) }
+  const next = settle(terms, entered, fact.timestamp)
+  const link = fact.type === 'LINK_UPDATED' ? linkOf(fact.payload, payment.link) : payment.link
+  return { ...entered, ...(link && { link }), state: isDeepStrictEqual({ ...next, updatedAt: state.updatedAt }, state) ? state : next }
+}
+
+type Books = Required<Pick<Payment, 'verdicts' | 'ledger'>>
+type Entry = (books: Books, fact: PaymentFact, terms: PaymentState) => Partial<Books>
+
+/** The place of each verified fact in the books. */
+const ENTRIES: Readonly<Record<string, Entry>> = {
+  PAYMENT_SUCCESS: ({ ledger }, fact, terms) => ({
+    ledger: { ...ledger, success: ledger.success ?? successOf(ledger, fact, terms), paid: add(ledger.paid, fact.payload, 'transactionId', terms) }
+  }),
+  PAYMENT_REFUNDED: ({ ledger }, fact, terms) => ({
+    ledger: { ...ledger, refund: ledger.refund ?? outcomeOf(fact), refunded: add(ledger.refunded, fact.payload, 'refundId', terms) }
+  }),
+  PAYMENT_DISPUTED: ({ ledger }, fact) => ({ ledger: { ...ledger, dispute: laterStage(ledger.dispute, fact) } }),
+  PAYMENT_CANCELLED: ({ ledger }, fact) => ({ ledger: { ...ledger, cancelled: outcomeOf(fact) } }),
+  PAYMENT_EXPIRED: ({ ledger }) => ({ ledger: { ...ledger, expired: true } }),
+  LINK_UPDATED: ({ ledger }, { payload: { expiresAt } }) => ({ ledger: expiresAt === undefined ? ledger : { ...ledger, expired: false } }),
+  PAYMENT_ERROR: ({ verdicts }, fact) => ({ verdicts: { ...verdicts, failed: outcomeOf(fact) } }),
+  PAYMENT_PENDING: ({ verdicts }, fact) => ({ verdicts: { ...verdicts, processing: outcomeOf(fact) } })
+}
+
+/** Stages of a dispute: a later one replaces an earlier one, whichever arrives first. */
+const STAGES: Readonly<Record<string, number>> = { opened: 1, won: 2, lost: 3 }
+
+function laterStage (dispute: Ledger['dispute'], fact: PaymentFact): NonNullable<Ledger['dispute']> {
+  const rank = STAGES[(fact.payload.outcome as string | undefined) ?? 'opened']!
+  return dispute && dispute.rank > rank ? dispute : { rank, outcome: outcomeOf(fact) }
+}
+
+function successOf ({ expired = false, cancelled }: Ledger, fact: PaymentFact, terms: PaymentState): Outcome {
+  const { verified, ...outcome } = withMismatch(outcomeOf(fact), terms)
+  return { ...outcome, ...((expired || cancelled) && { late: true as const }), verified }
+}
+
+/** Adds an amount once for each id: of two amounts under one id the larger counts. Money of another currency than the expected one is not counted. */
+function add (sum: Sum = { amounts: {}, all: false }, payload: PaymentFact['payload'], key: string, { expected, currency }: PaymentState): Sum {
+  const amount = payload.amount as Amount | undefined
+  if (amount === undefined) return { ...sum, all: true }
+  const code = (payload.currency as string | undefined)?.toUpperCase() ?? currency
+  if (expected !== undefined && code !== currency) return sum
+  const id = `${payload[key] as string | number | undefined ?? ''}`
+  const isNew = !Object.hasOwn(sum.amounts, id)
+  if (isNew && Object.keys(sum.amounts).length >= MAX_TRANSACTIONS) return sum
+  const minor = toMinorUnits(amount, code)
+  return { ...sum, amounts: { ...sum.amounts, [id]: isNew ? minor : Math.max(minor, sum.amounts[id]!) } }
+}
+
+function withTerms (state: PaymentState, { amount, currency }: PaymentFact['payload']): PaymentState {
+  return {
+    ...state,
+    ...(amount !== undefined && { expected: Number(amount) }),
+    ...(currency !== undefined && { currency: (currency as string).toUpperCase() })
+  }
+}
+
+/** Computes the state from all that is known. */
+function settle (before: PaymentState, books: Books, timestamp: number): PaymentState {
+  const { ledger } = books
+  const currency = before.currency ?? ledger.success?.currency ?? ledger.refund?.currency
+  const expected = before.expected === undefined ? undefined : toMinorUnits(before.expected, currency)
+  const known = total(ledger.paid)
+  // A success without an amount says that all of it was paid.
+  const paid = ledger.paid?.all ? Math.max(known, expected ?? 0) : known
+  const refunded = ledger.refunded?.all ? Math.max(paid, total(ledger.refunded)) : total(ledger.refunded)
+  const { status, outcome } = verdict(books, { enough: paid >= (expected ?? 0), isAll: refunded >= paid })
+  const next = copyOf(before, timestamp)
+  next.status = status
+  if (outcome) next.outcome = outcome.verified ? outcome : withMismatch(outcome, before)
+  else delete next.outcome
+  if (currency !== undefined) next.currency = currency
+  if (expected !== undefined || known > 0) next.paid = fromMinorUnits(paid, currency)
+  if (refunded > 0) next.refunded = fromMinorUnits(refunded, currency)
+  if (expected !== undefined) next.balance = paid === 0 ? 'none' : paid < expected ? 'under' : paid > expected ? 'over' : 'exact'
+  return next
+}
+
+interface Verdict { readonly status: PaymentStatus, readonly outcome?: Outcome | undefined }
 
 /**
- * Folds one event into the state. A success is final; an error may still be followed by a success; a verified result
- * outranks any unverified one. An event that changes nothing returns the same object.
+ * The strongest of all facts. A verified fact outranks a claim, except that the end of the link says nothing about the money: it replaces neither a claimed success nor a
+ * payment that its provider is examining.
  */
-export function fold (state: PaymentState, fact: PaymentFact): PaymentState {
-  const { type, payload, timestamp } = fact
-  if (type === 'PAYMENT_SUCCESS' || type === 'PAYMENT_ERROR') return foldResult(state, fact)
-  if (!isProgress(type) || state.status === 'succeeded') return state
-  const { method, fields } = payload
-  const hasMethod = type === 'PAYMENT_METHOD_CHANGED' && method !== undefined && method !== state.method
-  const hasFields = type === 'DATA_FILLED' && fields !== undefined && !isDeepStrictEqual(fields, state.fields)
-  if (type === state.step && !hasMethod && !hasFields) return state
-  const next = copyOf(state, timestamp)
-  next.step = type
-  if (hasMethod) next.method = method as string
-  if (hasFields) next.fields = fields as string[]
-  return next
+function verdict ({ ledger, verdicts }: Books, { enough, isAll }: { enough: boolean, isAll: boolean }): Verdict {
+  const { success, refund, refunded, dispute, cancelled, expired } = ledger
+  const { claim, failed, processing } = verdicts
+  const outcome = success ?? refund
+  if (dispute && dispute.rank !== STAGES.won) return { status: 'disputed', outcome: { ...outcome, ...dispute.outcome } }
+  if (refunded) return { status: isAll ? 'refunded' : 'partially_refunded', outcome }
+  if (success) return { status: enough ? 'succeeded' : 'processing', outcome }
+  if (cancelled) return { status: 'cancelled', outcome: cancelled }
+  const isExamined = processing !== undefined && processing.reason !== 'awaiting_payment'
+  const isClaimed = claim?.status === 'succeeded' && !processing
+  if (expired && (failed !== undefined || !(isExamined || isClaimed))) return { status: 'expired' }
+  if (failed) return { status: 'failed', outcome: failed }
+  if (processing) return { status: 'processing', outcome: processing }
+  return claim ?? { status: 'pending' }
 }
 
-/** Payload keys of a result event that are kept in the outcome. */
-const OF_SUCCESS = ['transactionId', 'amount', 'currency']
-const OF_ERROR = ['error', 'code']
-
-/** Builds the outcome of a payment from its result event. */
-export function outcomeOf ({ type, payload, verified = false }: PaymentFact): NonNullable<PaymentState['outcome']> {
-  const outcome: Record<string, unknown> = {}
-  for (const key of type === 'PAYMENT_SUCCESS' ? OF_SUCCESS : OF_ERROR) if (payload[key] !== undefined) outcome[key] = payload[key]
-  outcome.verified = verified
-  return outcome as NonNullable<PaymentState['outcome']>
-}
-
-function foldResult (state: PaymentState, fact: PaymentFact): PaymentState {
-  const { type, timestamp, verified = false } = fact
-  const status = type === 'PAYMENT_SUCCESS' ? 'succeeded' : 'failed'
-  const outranks = verified && !state.outcome?.verified
-  const equals = verified === (state.outcome?.verified ?? false)
-  // Between two results of equal rank a success stands, and the first success counts.
-  if (!outranks && !(equals && state.status !== 'succeeded')) return state
-  const outcome = outcomeOf(fact)
-  if (status === state.status && isDeepStrictEqual(outcome, state.outcome)) return state
-  const next = copyOf(state, timestamp)
-  next.status = status
-  next.outcome = outcome
-  return next
-}
-
-/** Copies key by key: `{ ...state }` yields an object of another hidden class each time, and V8 would have to look up its keys on every read. */
-function copyOf ({ step, status, method, fields, outcome }: PaymentState, updatedAt: number): Changed {
-  const copy: Changed = { step, status, updatedAt }
-  if (method !== undefined) copy.method = method
-  if (fields !== undefined) copy.fields = fields
-  if (outcome !== undefined) copy.outcome = outcome
-  return copy
-}
-
-function isProgress (type: string): type is typeof PROGRESS[number] {
-  return (PROGRESS as readonly string[]).includes(type)
-}
+function total (sum: Sum | undefined): number { return Object.values(sum?.amounts ?? {}).reduce((all, minor) => all + minor, 0) }

@@ -3,11 +3,13 @@ import { TypeCompiler, type TypeCheck } from '@sinclair/typebox/compiler'
 import type { TObject } from '@sinclair/typebox'
 import { Failure } from '../errors.js'
 import { holdsCardNumber } from './card-data.js'
-import { COMMANDS, EVENTS, EVENT_TYPES, PAYMENT_EVENT_TYPES, type CommandType, type EventPayload, type EventType } from './events.js'
+import { COMMANDS, DEVICE_EVENT_TYPES, EVENTS, EVENT_TYPES, type CommandType, type EventPayload, type EventType } from './events.js'
+import { inexactNumberPath } from './exact-numbers.js'
 import { FastFrameDecoder } from './fast-decode.js'
 import { MAX_STRING } from './fields.js'
 import { DeviceId, FrameId, RoomId } from './identifiers.js'
 import { checkLimits, invalid, isObject, MAX_ITEMS, MAX_KEYS } from './limits.js'
+import { moneyFault } from './money.js'
 
 /** A validated client message. `payload` is safe to serialise again. */
 export interface ClientFrame {
@@ -27,7 +29,8 @@ const checks = new Map<string, TypeCheck<TObject>>(Object.entries(schemas).map((
 const frameId = TypeCompiler.Compile(FrameId)
 // JOIN_ROOM is safe here although its ids are kept for long: a sliced string retains the whole text, but room and device ids are built from their own bytes.
 const fastDecoder = new FastFrameDecoder(
-  [...PAYMENT_EVENT_TYPES, 'JOIN_ROOM' as const].map((type) => [type, EVENTS[type].schema]), { roomId: RoomId, deviceId: DeviceId }, { keys: MAX_KEYS, items: MAX_ITEMS, string: MAX_STRING })
+  // JOIN_ROOM last: a socket sends it once.
+  [...DEVICE_EVENT_TYPES].reverse().map((type) => [type, EVENTS[type].schema]), { roomId: RoomId, deviceId: DeviceId }, { keys: MAX_KEYS, items: MAX_ITEMS, string: MAX_STRING })
 
 /**
  * Decodes one client message. Never throws, for any bytes.
@@ -39,23 +42,33 @@ const fastDecoder = new FastFrameDecoder(
 export function decodeFrame (data: Buffer, start = 0, end = data.length): ClientFrame | RefusedFrame {
   const plain = fastDecoder.read(data, start, end)
   if (plain && (plain.id === undefined || frameId.Check(plain.id))) return plain as ClientFrame
+  const text = data.toString('utf8', start, end)
   let frame: unknown
   try {
-    frame = JSON.parse(data.toString('utf8', start, end))
+    frame = JSON.parse(text)
   } catch {
     return { failure: new Failure('INVALID_JSON') }
   }
-  return checkFrame(frame)
+  return checkFrame(frame, text)
 }
 
-/** Validates a parsed message: its limits, envelope and payload. Used for sockets and REST alike. */
-export function checkFrame (frame: unknown): ClientFrame | RefusedFrame {
+/**
+ * Validates a parsed message: its limits, envelope and payload. Used for sockets and REST alike.
+ * @param text JSON of the message, in which numbers are looked at as they were written; omitted where that has been done
+ */
+export function checkFrame (frame: unknown, text?: string): ClientFrame | RefusedFrame {
   if (!isObject(frame)) return { failure: new Failure('INVALID_FRAME', 'The message must be a JSON object.') }
-  const failure = checkLimits(frame) ?? checkEnvelope(frame)
+  const failure = checkLimits(frame) ?? inexactNumber(text) ?? checkEnvelope(frame)
   const { id, type, payload = {} } = frame
   if (!failure) return { type: type as ClientFrame['type'], payload: payload as EventPayload, id: id as string | undefined }
   // A valid id is returned with the failure, so that the sender can match the two; an id with a card number is never repeated.
   return frameId.Check(id) && !holdsCardNumber(id) ? { failure, id } : { failure }
+}
+
+/** @param text valid JSON. @returns the failure of a number in it that would be relayed as another number */
+export function inexactNumber (text: string | undefined): Failure | undefined {
+  const path = text === undefined ? undefined : inexactNumberPath(text)
+  return path && invalid(path.join('.'), 'this number cannot be carried exactly; send it as text')
 }
 
 /** Checks the id, the type, and the payload against the schema of the type. */
@@ -63,10 +76,17 @@ function checkEnvelope ({ id, type, payload = {} }: Record<string, unknown>): Fa
   if (id !== undefined && !frameId.Check(id)) return invalid('id', 'must be a string of 1–64 printable ASCII characters')
   if (typeof type !== 'string') return invalid('type', 'must be a string')
   const check = checks.get(type)
-  if (!check) return new Failure('UNKNOWN_EVENT', `The event type is unknown; it must be one of ${EVENT_TYPES.join(', ')}.`)
+  if (!check) return new Failure('UNKNOWN_EVENT', `The event type is unknown; it must be one of ${DEVICE_EVENT_TYPES.join(', ')}.`)
   if (!isObject(payload)) return invalid('payload', 'must be an object')
-  if (check.Check(payload)) return undefined
+  if (check.Check(payload)) {
+    const fault = moneyFault(payload)
+    return fault && invalid(`payload.${fault.key}`, fault.rule)
+  }
   const { path, schema, message } = check.Errors(payload).First()!
-  const rule = Array.isArray(schema.enum) ? `expected one of ${schema.enum.join(', ')}` : message.charAt(0).toLowerCase() + message.slice(1)
+  // Alternatives explain nothing; their description does.
+  const isUnclear = schema.anyOf !== undefined
+  const rule = Array.isArray(schema.enum) ? `expected one of ${schema.enum.join(', ')}` : lowerFirst(isUnclear ? `expected ${schema.description!}` : message)
   return invalid(`payload${path.replaceAll('/', '.')}`, rule)
 }
+
+function lowerFirst (text: string): string { return text.charAt(0).toLowerCase() + text.slice(1) }

@@ -1,11 +1,21 @@
-// Schemas of client messages: the eight events in one table (payload, sending device, log message), and the commands.
+// Schemas of client messages: all events in one table (payload, sender, log message), and the commands.
 import { Type, type Static, type TObject } from '@sinclair/typebox'
-import { MAX_STRING } from './fields.js'
+import { MAX_STRING, Timestamp } from './fields.js'
 import { DeviceId, RoomId } from './identifiers.js'
 import { StringEnum } from './schema.js'
 
 const device = { roomId: RoomId, deviceId: Type.Optional(DeviceId) }
 const text = Type.String({ maxLength: MAX_STRING })
+
+/** An amount of money: the rules for its digits and for the currency are in money.ts. */
+export const Amount = Type.Union([Type.Number({ minimum: 0 }), Type.String({ pattern: '^[0-9]{1,15}(\\.[0-9]{1,15})?$' })], {
+  description: 'a number that is not negative, or the same as decimal text, such as "99.90"', examples: [99.9]
+})
+export const Currency = Type.String({ pattern: '^[A-Za-z]{3}$', description: 'Currency code, ISO 4217.', examples: ['BRL'] })
+const money = { amount: Type.Optional(Amount), currency: Type.Optional(Currency) }
+export const TransactionId = Type.Union([text, Type.Integer({ minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER })], {
+  description: 'text, or an integer up to 2^53 - 1', examples: ['tx_456789']
+})
 
 export const ROLES = ['device1', 'device2'] as const
 export const Role = StringEnum(ROLES, { title: 'Role', description: 'device1 created the payment link and watches; device2 opened the link and pays.' })
@@ -31,13 +41,25 @@ export const DataFilled = Type.Object(
   { ...device, fields: Type.Optional(Type.Array(text, { description: 'Names of the fields, never their values.' })) },
   { description: 'The payer filled in the data.' })
 export const ClickedPay = Type.Object(device, { description: 'The payer clicked pay.' })
-export const PaymentSuccess = Type.Object({
-  ...device,
-  transactionId: Type.Optional(text),
-  amount: Type.Optional(Type.Number({ minimum: 0 })),
-  currency: Type.Optional(Type.String({ pattern: '^[A-Z]{3}$', description: 'Currency code, ISO 4217.' }))
-}, { description: 'The payment succeeded.' })
+export const PaymentSuccess = Type.Object({ ...device, transactionId: Type.Optional(TransactionId), ...money }, { description: 'The payment succeeded.' })
 export const PaymentError = Type.Object({ ...device, error: Type.Optional(text), code: Type.Optional(text) }, { description: 'The payment failed.' })
+export const PaymentPending = Type.Object({
+  ...device,
+  reason: Type.Optional(Type.String({ maxLength: MAX_STRING, description: '`awaiting_payment`, `in_analysis`, `authorized`, or any other text.' })),
+  method: Type.Optional(text),
+  expiresAt: Type.Optional(Timestamp)
+}, { description: 'The result is not known yet: the payer has to pay, or the provider is examining the payment.' })
+export const PaymentCancelled = Type.Object({ ...device, reason: Type.Optional(text) }, { description: 'The payment was cancelled.' })
+export const PaymentRefunded = Type.Object(
+  { ...device, ...money, transactionId: Type.Optional(TransactionId), refundId: Type.Optional(TransactionId) },
+  { description: 'Money was paid back: the amount, or all of it if there is none.' })
+export const PaymentDisputed = Type.Object({
+  ...device, ...money, reason: Type.Optional(text), outcome: Type.Optional(StringEnum(['opened', 'won', 'lost'], { title: 'DisputeOutcome' }))
+}, { description: 'The payer disputes the payment (chargeback); `won` ends the dispute for the shop.' })
+export const PaymentExpired = Type.Object(device, { description: 'The deadline of the payment link has passed.' })
+export const LinkUpdated = Type.Object(
+  { ...device, ...money, reference: Type.Optional(text), description: Type.Optional(text), expiresAt: Type.Optional(Timestamp) },
+  { description: 'A backend changed the payment link: its amount, its description or its deadline.' })
 export const LeaveRoom = Type.Object({ roomId: RoomId }, { description: 'Leaves one room; the socket stays in its other rooms.' })
 export const Ping = Type.Object({}, { description: 'Requests a `PONG`, since browsers cannot send WebSocket pings.' })
 
@@ -45,8 +67,8 @@ export type JoinRoom = Static<typeof JoinRoom>
 
 interface EventRule {
   readonly schema: TObject
-  /** The device that sends it in the original specification; the role of a socket whose first message this is. */
-  readonly sentBy: Role
+  /** Device: the one that sends it in the original specification; the role of a socket whose first message this is. Only a backend, or only this server, sends the others. */
+  readonly sentBy: Role | 'backend' | 'server'
   /** Log message for operators when the payment reaches this event. */
   readonly sentence: string
 }
@@ -60,20 +82,38 @@ export const EVENTS = {
   DATA_FILLED: { schema: DataFilled, sentBy: 'device2', sentence: 'payer filled in the data' },
   CLICKED_PAY: { schema: ClickedPay, sentBy: 'device2', sentence: 'payer clicked pay' },
   PAYMENT_SUCCESS: { schema: PaymentSuccess, sentBy: 'device2', sentence: 'payment succeeded' },
-  PAYMENT_ERROR: { schema: PaymentError, sentBy: 'device2', sentence: 'payment failed' }
+  PAYMENT_ERROR: { schema: PaymentError, sentBy: 'device2', sentence: 'payment failed' },
+  PAYMENT_PENDING: { schema: PaymentPending, sentBy: 'backend', sentence: 'payment pending' },
+  PAYMENT_CANCELLED: { schema: PaymentCancelled, sentBy: 'backend', sentence: 'payment cancelled' },
+  PAYMENT_REFUNDED: { schema: PaymentRefunded, sentBy: 'backend', sentence: 'payment refunded' },
+  PAYMENT_DISPUTED: { schema: PaymentDisputed, sentBy: 'backend', sentence: 'payment disputed' },
+  PAYMENT_EXPIRED: { schema: PaymentExpired, sentBy: 'server', sentence: 'payment link expired' },
+  LINK_UPDATED: { schema: LinkUpdated, sentBy: 'server', sentence: 'payment link updated' }
 } as const satisfies Record<string, EventRule>
 
 export type EventType = keyof typeof EVENTS
-/** The seven events that are relayed and logged: all but `JOIN_ROOM`. */
+/** The events that are relayed and logged: all but `JOIN_ROOM`. */
 export type PaymentEventType = Exclude<EventType, 'JOIN_ROOM'>
+/** The seven payment events of the original specification, which devices publish. */
+export type DevicePaymentEvent = { [T in PaymentEventType]: typeof EVENTS[T]['sentBy'] extends Role ? T : never }[PaymentEventType]
 /** Keys common to all payloads; the rest depends on the event. */
 export type EventPayload = Record<string, unknown> & { roomId: RoomId, deviceId?: string }
-/** Origins of an event: `api` for a backend (a broadcast, or an event sent with an API key), `device` for any other sender. */
-export const SOURCES = ['device', 'api'] as const
+/** Origins of an event: `api` for a backend (a broadcast, or an event sent with an API key), `server` for this server, `device` for any other sender. */
+export const SOURCES = ['device', 'api', 'server'] as const
 export type Source = typeof SOURCES[number]
 
 export const EVENT_TYPES = Object.keys(EVENTS) as EventType[]
 export const PAYMENT_EVENT_TYPES = EVENT_TYPES.filter((type): type is PaymentEventType => type !== 'JOIN_ROOM')
+/** The eight events of the original specification, which devices send. */
+export const DEVICE_EVENT_TYPES = EVENT_TYPES.filter(isDeviceEvent)
+/** The events that a backend may publish. */
+export const PUBLISHED_EVENT_TYPES = PAYMENT_EVENT_TYPES.filter((type) => EVENTS[type].sentBy !== 'server')
+
+/** False for an event that only a backend or this server sends. */
+export function isDeviceEvent (type: EventType): type is DevicePaymentEvent | 'JOIN_ROOM' {
+  const { sentBy } = EVENTS[type]
+  return sentBy === 'device1' || sentBy === 'device2'
+}
 
 /** Client messages that are not events: they concern only their sender and are never relayed. */
 export const COMMANDS = { LEAVE_ROOM: LeaveRoom, PING: Ping } as const

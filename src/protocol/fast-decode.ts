@@ -4,6 +4,7 @@ import { TypeCompiler, type TypeCheck } from '@sinclair/typebox/compiler'
 import { asciiText } from '../websocket/latin1.js'
 import { holdsCardNumber, isCardNumber, isCardDataKey } from './card-data.js'
 import type { EventPayload } from './events.js'
+import { moneyFault } from './money.js'
 import { InternedStrings } from './string-cache.js'
 
 /** Bytes compared at a time. Most of a typical message is known text; byte by byte, finding it took 10 % of the cost of an event in a burst. */
@@ -118,7 +119,7 @@ export class FastFrameDecoder {
       }
       at = this.#end
     }
-    if (bytes[at] !== END || at + 1 !== end || !layout.check.Check(payload)) return undefined
+    if (bytes[at] !== END || at + 1 !== end || !layout.check.Check(payload) || moneyFault(payload)) return undefined
     return { type: layout.type, payload: payload as EventPayload, id, jsonPrefix: this.#slice(start, payloadEnd) }
   }
 

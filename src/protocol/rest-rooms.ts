@@ -1,6 +1,6 @@
 // Schemas of the REST API for rooms: create, list, read, mint tokens, and read and publish events.
 import { Type, type Static } from '@sinclair/typebox'
-import { PAYMENT_EVENT_TYPES, Role, SOURCES } from './events.js'
+import { PUBLISHED_EVENT_TYPES, Role, SOURCES } from './events.js'
 import { Epoch, MAX_TTL_SECONDS, Timestamp } from './fields.js'
 import { DeviceId, FrameId, RoomId } from './identifiers.js'
 import { PAYMENT_STATUSES, PaymentState } from './payment-state.js'
@@ -57,7 +57,7 @@ export const RoomEvent = Type.Object({
   payload: Type.Object({}, { additionalProperties: true, examples: [{ roomId: 'payment_123', transactionId: 'tx_456789', amount: 99.9 }] }),
   seq: Type.Integer({ minimum: 1, examples: [7] }),
   timestamp: Timestamp,
-  source: StringEnum(SOURCES, { description: '`api`: sent by a backend. A payment event is `api` only with an API key, otherwise `device`.' }),
+  source: StringEnum(SOURCES, { description: '`api`: sent by a backend. A payment event is `api` only with an API key, otherwise `device`. `server`: sent by the server itself.' }),
   id: Type.Optional(FrameId)
 }, { $id: 'RoomEvent', description: 'An event as the members of the room received it.' })
 export type RoomEvent = Static<typeof RoomEvent>
@@ -71,7 +71,7 @@ export const RoomEvents = Type.Object({
 }, { $id: 'RoomEvents' })
 
 export const PublishRequest = Type.Object({
-  type: StringEnum(PAYMENT_EVENT_TYPES, { examples: ['PAYMENT_SUCCESS'] }),
+  type: StringEnum(PUBLISHED_EVENT_TYPES, { examples: ['PAYMENT_SUCCESS'] }),
   payload: Type.Optional(Type.Object({}, {
     additionalProperties: true, description: 'Payload as a device sends it; `roomId` is optional.', examples: [{ transactionId: 'tx_456789', amount: 99.9, currency: 'BRL' }]
   })),

@@ -1,7 +1,7 @@
 // Schemas of the server's own messages: greeting, replies, presence, the end of a room, errors.
 import { Type, type Static, type TObject } from '@sinclair/typebox'
 import { ERROR_CODES } from '../errors.js'
-import { COMMANDS, EVENT_TYPES, Role, SOURCES } from './events.js'
+import { COMMANDS, DEVICE_EVENT_TYPES, EVENT_TYPES, Role, SOURCES } from './events.js'
 import { Epoch, Timestamp } from './fields.js'
 import { DeviceId, FrameId, RoomId } from './identifiers.js'
 import { PaymentState } from './payment-state.js'
@@ -12,7 +12,7 @@ export const ConnectionEstablished = Type.Object({
   clientId: Type.String(),
   message: Type.String(),
   timestamp: Timestamp,
-  supportedEvents: Type.Array(StringEnum(EVENT_TYPES, { title: 'EventType' }))
+  supportedEvents: Type.Array(StringEnum(DEVICE_EVENT_TYPES, { title: 'EventType' }))
 })
 export type ConnectionEstablished = Static<typeof ConnectionEstablished>
 
@@ -25,7 +25,7 @@ export const BroadcastPayload = Type.Object({
 export const LOGGED = {
   seq: Type.Integer({ minimum: 1, description: 'Sequence number of the event in its room: 1, 2, 3 …' }),
   timestamp: Type.Integer({ description: 'Time at which the server accepted the event, in milliseconds since the Unix epoch.' }),
-  source: StringEnum(SOURCES, { title: 'Source', description: '`api`: a broadcast, or an event with an API key; `device`: any other event.' }),
+  source: StringEnum(SOURCES, { title: 'Source', description: '`api`: a broadcast, or an event with an API key; `server`: an event of the server itself; `device`: any other event.' }),
   id: Type.Optional(FrameId)
 }
 

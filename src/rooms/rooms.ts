@@ -5,7 +5,7 @@ import type { Broker, Published, ReadFrom, RoomView } from '../broker/broker.js'
 import type { Clocks } from '../clock.js'
 import { Failure } from '../errors.js'
 import type { Metrics } from '../metrics/metrics.js'
-import { EVENTS, type Role } from '../protocol/events.js'
+import { EVENTS, type DevicePaymentEvent, type Role } from '../protocol/events.js'
 import type { RoomMember } from '../protocol/server-frames.js'
 import { catchUp, flushBuffered } from './catch-up.js'
 import { Delivery } from './delivery.js'
@@ -176,7 +176,7 @@ export class Rooms {
 
   #publishFirst (subscriber: Subscriber, event: PaymentEvent, timestamp: number): MaybePromise<Published | Failure> {
     const { type, payload: { roomId, deviceId } } = event
-    const joined = this.#joinImplicitly(subscriber, roomId, { deviceId, role: EVENTS[type].sentBy })
+    const joined = this.#joinImplicitly(subscriber, roomId, { deviceId, role: EVENTS[type as DevicePaymentEvent].sentBy })
     return mapMaybePromise(joined, (member) => member instanceof Failure ? member : this.#publishAs(member, event, timestamp))
   }
 

@@ -1,7 +1,7 @@
 // Permissions of every principal: the whole table.
 import t from 'tap'
 import { ANONYMOUS, isAllowed, type Action, type Claims } from '../../src/auth/policy.js'
-import { PAYMENT_EVENT_TYPES } from '../../src/protocol/events.js'
+import { EVENTS, isDeviceEvent, PAYMENT_EVENT_TYPES } from '../../src/protocol/events.js'
 
 const OPEN = { resultsFrom: 'any' } as const
 const STRICT = { resultsFrom: 'backend' } as const
@@ -50,7 +50,7 @@ t.test('a token that names a device is for that device', async (t) => {
 })
 
 t.test('with resultsFrom backend only a backend may publish results', async (t) => {
-  for (const type of PAYMENT_EVENT_TYPES) {
+  for (const type of PAYMENT_EVENT_TYPES.filter(isDeviceEvent)) {
     const isResult = type === 'PAYMENT_SUCCESS' || type === 'PAYMENT_ERROR'
     for (const claims of [ANONYMOUS, device('device2')]) {
       t.equal(isAllowed(claims, publish({ type }), OPEN), true)
@@ -58,5 +58,12 @@ t.test('with resultsFrom backend only a backend may publish results', async (t) 
     }
     t.equal(isAllowed(backend, publish({ type }), STRICT), true)
     for (const claims of [device('device1'), reader]) t.equal(isAllowed(claims, publish({ type }), OPEN), false, `${claims.principal}: ${type}`)
+  }
+})
+
+t.test('the events of backends are for backends, and those of the server for nobody else', async (t) => {
+  for (const type of PAYMENT_EVENT_TYPES.filter((type) => !isDeviceEvent(type))) {
+    for (const claims of [ANONYMOUS, device('device1'), device('device2'), reader]) t.equal(isAllowed(claims, publish({ type }), OPEN), false, `${claims.principal}: ${type}`)
+    t.equal(isAllowed(backend, publish({ type }), STRICT), EVENTS[type].sentBy === 'backend', type)
   }
 })

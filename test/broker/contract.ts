@@ -147,7 +147,7 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     t.match(await published('r', { transactionId: 'tx', amount: 5 }, { type: 'PAYMENT_SUCCESS' }), { changed: true })
     for (let n = 0; n < LOG_SIZE; n++) t.match(await published('r'), { changed: false })
     t.strictSame((await read('r')).state, {
-      step: 'PAYMENT_METHOD_CHANGED', method: 'pix', status: 'succeeded', outcome: { transactionId: 'tx', amount: 5, verified: false }, updatedAt: 1000
+      step: 'PAYMENT_METHOD_CHANGED', method: 'pix', status: 'succeeded', attempt: 1, outcome: { transactionId: 'tx', amount: 5, verified: false }, updatedAt: 1000
     })
   })
 
@@ -238,7 +238,7 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
   t.test('a room with a ttl expires at its deadline, occupied or not, and the listener receives the expiry', async (t) => {
     const { broker, pass, published, publish, read, closed } = await subject(t)
     for (const roomId of ['occupied', 'empty']) {
-      const { createdAt, expiresAt } = notFailed(await broker.createRoom(roomId, RETENTION * 2)) as Lifetime
+      const { createdAt, expiresAt } = notFailed(await broker.createRoom(roomId, { ttl: RETENTION * 2 })) as Lifetime
       t.equal(expiresAt - createdAt, RETENTION * 2)
     }
     await broker.subscribe('occupied')
@@ -275,7 +275,7 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
   t.test('rooms are listed from the oldest to the newest, page by page', async (t) => {
     const { broker, pass, published } = await subject(t)
     for (const roomId of ['a', 'b', 'c', 'd']) await broker.createRoom(roomId)
-    await broker.createRoom('short', 1000)
+    await broker.createRoom('short', { ttl: 1000 })
     await published('b')
     await pass(2000)
     const page = async (limit: number, cursor?: number) => notFailed(await broker.listRooms(limit, cursor)) as { rooms: RoomSummary[], cursor?: number }

@@ -86,7 +86,7 @@ t.test('A reply to a join that an own event overtook does not turn the state bac
   server.sockets.accept = 'refuse'
   server.socket.end(1006)
   // Order on the server: the join is read before the event is in the log, and answered after the event's receipt.
-  const { seq, state } = server
+  const { seq, payment: { state } } = server
   server.sockets.accept = 'open'
   server.intercept = (socket, { type }) => {
     if (type !== 'JOIN_ROOM') return false

@@ -2,8 +2,7 @@
 import type { ConnectOptions } from '../../src/client/index.js'
 import { connect, type Room } from '../../src/client/index.js'
 import type { RequestLike, ResponseLike, SocketLike, StorageLike } from '../../src/client/environment.js'
-import { fold, initialState } from '../../src/payment/state.js'
-import type { PaymentState } from '../../src/protocol/payment-state.js'
+import { fold, newPayment, type Payment } from '../../src/payment/state.js'
 
 interface Timer { readonly at: number, readonly run: () => void }
 
@@ -102,7 +101,7 @@ export class FakeServer {
   epoch = 'e1'
   log: Entry[] = []
   seq = 0
-  state: PaymentState = initialState(0)
+  payment: Payment = newPayment(0)
   /** Fate of new sockets. Mute: they open, but send and read nothing. */
   readonly sockets = { accept: 'open' as 'open' | 'refuse' | 'hang' | 'throw', mute: false, all: [] as FakeSocket[] }
   /** Fate of requests. Unreachable: they are rejected. Hang: they stay unanswered. */
@@ -148,7 +147,7 @@ export class FakeServer {
     if (known) return { seq: known.seq, duplicate: true }
     const entry: Entry = { seq: ++this.seq, type, payload: { roomId: 'room 1', ...payload }, timestamp: this.clock.now, source, ...(id !== undefined && { id }) }
     this.log.push(entry)
-    this.state = fold(this.state, { ...entry, verified })
+    this.payment = fold(this.payment, { ...entry, verified })
     for (const socket of this.sockets.all) if (socket.joined && socket !== origin && !this.sockets.mute) this.deliver(entry, socket)
     for (const send of this.streams) send(sse(entry))
     return { seq: entry.seq, duplicate: false }
@@ -161,7 +160,7 @@ export class FakeServer {
     this.epoch = `e${Number(this.epoch.slice(1)) + 1}`
     this.log = []
     this.seq = 0
-    this.state = initialState(this.clock.now)
+    this.payment = newPayment(this.clock.now)
   }
 
   handle (socket: FakeSocket, frame: Frame): void {
@@ -225,7 +224,7 @@ export class FakeServer {
     const isOurs = recover && (recover.epoch === this.epoch || (recover.epoch === undefined && recover.seq === 0))
     const recovered = isOurs === true && recover.seq >= first - 1 && recover.seq <= this.seq
     const missing = recovered ? this.log.filter(({ seq }) => seq > recover.seq) : [...this.log]
-    return { reply: { roomId: 'room 1', epoch: this.epoch, seq: this.seq, state: this.state, ...(this.extensions && { recovered, replayed: missing.length }) }, missing }
+    return { reply: { roomId: 'room 1', epoch: this.epoch, seq: this.seq, state: this.payment.state, ...(this.extensions && { recovered, replayed: missing.length }) }, missing }
   }
 }
 

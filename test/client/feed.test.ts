@@ -5,7 +5,8 @@ import t from 'tap'
 import { fold as foldInClient } from '../../src/client/payment.js'
 import { parseFrame } from '../../src/client/link.js'
 import { Sequence } from '../../src/client/sequence.js'
-import { fold, initialState } from '../../src/payment/state.js'
+import { fold, newPayment } from '../../src/payment/state.js'
+import { cells } from '../payment/table.js'
 import { PROGRESS } from '../../src/protocol/payment-state.js'
 import { FakeServer, listenTo, of } from './fake-server.js'
 
@@ -22,7 +23,7 @@ t.test('A new member receives the log and the state, and then live events', asyn
   t.strictSame(of(received, 'event')[0], { type: 'ENTERED_SUMMARY', payload: { roomId: 'room 1', deviceId: 'd2' }, seq: 1, epoch: 'e1', timestamp: 0, source: 'device' })
   t.strictSame(seqs(received), [1, 2, 3])
   t.strictSame(of(received, 'state').map(({ step }) => step), ['PAYMENT_METHOD_CHANGED', 'CLICKED_PAY'], 'a replay does not turn the state back')
-  t.strictSame(room.state, server.state)
+  t.strictSame(room.state, server.payment.state)
   t.strictSame(of(received, 'gap'), [])
 })
 
@@ -172,7 +173,7 @@ t.test('A log whose position fell behind the client\'s is treated as another log
   server.socket.end(1006)
   server.log = server.log.slice(0, 1)
   server.seq = 1
-  server.state = fold(initialState(0), server.log[0]!)
+  server.payment = fold(newPayment(0), server.log[0]!)
   await server.clock.advance(2000)
   t.strictSame(of(received, 'gap').length, 1)
   t.strictSame(seqs(received), [1, 2, 1])
@@ -286,16 +287,26 @@ t.test('The client\'s state between two joins is the same as the server\'s', asy
     }, { requiredKeys: [] }),
     timestamp: fc.nat(1000)
   })
-  const start = fc.record({ fact, verified: fc.boolean() }).map(({ fact, verified }) => fold(initialState(0), { ...fact, verified }))
+  const terms = fc.constantFrom({}, { amount: 5, currency: 'BRL' })
+  const start = fc.record({ fact, verified: fc.boolean(), terms }).map(({ fact, verified, terms }) => fold(newPayment(0, terms), { ...fact, verified }))
   fc.assert(fc.property(start, fc.array(fact), (start, facts) => {
-    let [ours, servers] = [start, start]
+    let [ours, servers] = [start.state, start]
     for (const fact of facts) {
       const before = ours
       ours = foldInClient(ours, fact)
       const next = fold(servers, fact)
-      assert.deepEqual(ours, next)
-      assert.equal(ours === before, next === servers, 'an event that changes nothing leaves the same object')
+      assert.deepEqual(ours, next.state)
+      assert.equal(ours === before, next.state === servers.state, 'an event that changes nothing leaves the same object')
       servers = next
     }
   }), { numRuns: 1000 })
+})
+
+t.test('The client gives the status of the table after every event of a device in every state', async (t) => {
+  for (const { row, column, expected, given, event, status } of cells().filter(({ event }) => event.verified === false)) {
+    const payment = given.reduce((payment, fact) => fold(payment, { ...fact, timestamp: 1 }), newPayment(0, expected === undefined ? {} : { amount: expected, currency: 'BRL' }))
+    const state = foldInClient(payment.state, { ...event, timestamp: 2 })
+    t.equal(state.status, status, `${row}, then ${column}`)
+    t.strictSame(state, fold(payment, { ...event, timestamp: 2 }).state)
+  }
 })

@@ -5,7 +5,8 @@ import { parse, stringify } from 'yaml'
 import { CLOSE, ERRORS } from '../../src/errors.js'
 import { asyncapi } from '../../src/contracts/asyncapi.js'
 import { decodeFrame } from '../../src/protocol/decode.js'
-import { COMMANDS, EVENT_TYPES, PAYMENT_EVENT_TYPES } from '../../src/protocol/events.js'
+import { draftEvent } from '../../src/broker/event-draft.js'
+import { COMMANDS, DEVICE_EVENT_TYPES, EVENTS, isDeviceEvent, PAYMENT_EVENT_TYPES, PUBLISHED_EVENT_TYPES } from '../../src/protocol/events.js'
 import { RESERVED_TYPES, SERVER_FRAMES } from '../../src/protocol/server-frames.js'
 import { VERSION } from '../../src/root.js'
 import { build } from '../build.js'
@@ -46,12 +47,12 @@ t.test('every message, object and enum has a name, from which generators derive 
   t.strictSame(anonymous.filter((schema) => schema.enum() || [schema.type()].flat().includes('object')).map((schema) => schema.json()), [])
   t.strictSame(document!.allMessages().all().map((message) => [message.id(), message.payload()!.id()]), Object.keys(messages).map((key) => [key, key]))
   const enums = document!.allSchemas().all().filter((schema) => schema.enum()).map((schema) => schema.id())
-  t.strictSame([...new Set(enums)].sort(), ['ErrorCode', 'EventType', 'PaymentStatus', 'PaymentStep', 'Role', 'RoomClosedReason', 'Source'])
+  t.strictSame([...new Set(enums)].sort(), ['DisputeOutcome', 'ErrorCode', 'EventType', 'PaymentBalance', 'PaymentStatus', 'PaymentStep', 'Role', 'RoomClosedReason', 'Source'])
 })
 
 t.test('the document has every frame, each in an operation of its direction', async (t) => {
   const namesOf = (keys: string[]) => keys.map((key) => messages[key]!.name).sort()
-  t.strictSame(namesOf(travelling('receive')), [...EVENT_TYPES, ...Object.keys(COMMANDS)].sort())
+  t.strictSame(namesOf(travelling('receive')), [...DEVICE_EVENT_TYPES, ...Object.keys(COMMANDS)].sort())
   t.strictSame(namesOf(travelling('send')), [...PAYMENT_EVENT_TYPES, 'Broadcast', ...Object.keys(SERVER_FRAMES)].sort())
   t.strictSame([...travelling('receive'), ...travelling('send')].sort(), Object.keys(messages).sort())
   t.strictSame(Object.keys(document.channels.room.messages).sort(), Object.keys(messages).sort())
@@ -99,13 +100,19 @@ t.test('every frame that the server sends fits the document', async (t) => {
   const room = { roomId: 'r' }
   shop.send('JOIN_ROOM', { ...room, deviceId: 'till', presence: true, recover: { seq: 0 } })
   await shop.next('ROOM_JOINED')
-  const client = Object.keys(messages).filter((key) => (PAYMENT_EVENT_TYPES as string[]).includes(messages[key]!.name) && !key.startsWith('Relayed'))
+  const client = Object.keys(messages).filter((key) => (DEVICE_EVENT_TYPES as string[]).includes(messages[key]!.name) && !key.startsWith('Relayed') && key !== 'JoinRoom')
   for (const key of client) {
     const { type, payload, id } = messages[key]!.examples[1]!.payload as Frame
     payer.send(type, { ...payload, ...room }, id)
   }
   payer.send('CLICKED_PAY', room, 'evt-1')
   await payer.next('ERROR')
+  for (const type of PUBLISHED_EVENT_TYPES.filter((type) => !isDeviceEvent(type))) {
+    await app.rooms.publishFromApi({ type, payload: room }, { principal: 'backend' })
+  }
+  for (const type of PAYMENT_EVENT_TYPES.filter((type) => EVENTS[type].sentBy === 'server')) {
+    await app.broker.publish('r', draftEvent({ type, payload: room }, { source: 'server', verified: true, timestamp: 1 }), false)
+  }
   await app.inject({ method: 'POST', url: '/api/message/room/r/broadcast', payload: { eventType: 'PAYMENT_UPDATE', message: 'm', idSeguro: 'i' } })
   payer.send('LEAVE_ROOM', room)
   await payer.next('ROOM_LEFT')

@@ -1,7 +1,7 @@
 // Protocol of the seed, frame by frame, over injected sockets.
 import type { Socket } from 'node:net'
 import t from 'tap'
-import { EVENT_TYPES } from '../../src/protocol/events.js'
+import { DEVICE_EVENT_TYPES } from '../../src/protocol/events.js'
 import { build, listen } from '../build.js'
 import { Peer } from '../peer.js'
 import { until } from '../until.js'
@@ -148,7 +148,7 @@ t.test('a refused frame is answered with a code to its sender only, and the sock
     ['{"type":"toString","payload":{"roomId":"r"}}', 'UNKNOWN_EVENT', /ENTERED_SUMMARY/],
     ['{"type":"ROOM_JOINED","payload":{"roomId":"r"}}', 'UNKNOWN_EVENT', /type/],
     ['{"type":"CLICKED_PAY","payload":{}}', 'INVALID_FRAME', /payload\.roomId/],
-    ['{"type":"PAYMENT_SUCCESS","payload":{"roomId":"r","amount":-1}}', 'INVALID_FRAME', /payload\.amount.*greater or equal to 0/]
+    ['{"type":"PAYMENT_SUCCESS","payload":{"roomId":"r","amount":-1}}', 'INVALID_FRAME', /payload\.amount.*not negative/]
   ] as const) {
     phone.socket.send(text)
     const error = await phone.next('ERROR')
@@ -247,8 +247,8 @@ t.test('the log shows the steps of a payment, without its values', async (t) => 
 t.test('every event that CONNECTION_ESTABLISHED names is accepted', async (t) => {
   const { app } = await build(t)
   const peer = await Peer.inject(t, app)
-  for (const type of EVENT_TYPES) peer.send(type, { roomId: 'r' })
+  for (const type of DEVICE_EVENT_TYPES) peer.send(type, { roomId: 'r' })
   await peer.settled()
   await peer.next('ROOM_JOINED')
-  t.equal((await peer.join('r')).payload.seq, EVENT_TYPES.length - 1)
+  t.equal((await peer.join('r')).payload.seq, DEVICE_EVENT_TYPES.length - 1)
 })

@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import { draftEvent, eventText, fingerprintOf, readEvent, isSameEvent, type DraftOptions, type EventDraft } from '../../src/broker/event-draft.js'
 import { checkFrame, type ClientFrame, type RefusedFrame } from '../../src/protocol/decode.js'
 import { encodeFrame, greeting } from '../../src/protocol/encode.js'
-import { EVENT_TYPES } from '../../src/protocol/events.js'
+import { DEVICE_EVENT_TYPES, EVENT_TYPES } from '../../src/protocol/events.js'
 import { decode, frame, named, raw, refuses, takes } from './frames.js'
 
 t.test('a frame is decoded to its type, its payload and its optional id', async (t) => {
@@ -84,11 +84,13 @@ t.test('the id has 1 to 64 printable ASCII characters', async (t) => {
   }
 })
 
-t.test('the amount is a finite number that is not negative', async (t) => {
+t.test('the amount is a finite number that is not negative, or decimal text', async (t) => {
+  const AMOUNT = /^payload\.amount: expected a number that is not negative, or the same as decimal text/
   const amount = (json: string) => `{"type":"PAYMENT_SUCCESS","payload":{"roomId":"r","amount":${json}}}`
-  for (const json of ['0', '-0', '0.01', '99.9', '1e21', '1e308', '5e-324']) takes(t, amount(json))
-  for (const json of ['-1', '-0.01', '-1e308']) refuses(t, amount(json), 'INVALID_FRAME', /^payload\.amount: .*greater or equal to 0$/)
-  for (const json of ['1e400', '-1e400', '"5"', '""', 'null', 'true', '[5]', '{}']) refuses(t, amount(json), 'INVALID_FRAME', /^payload\.amount: expected (a finite )?number$/)
+  for (const json of ['0', '-0', '0.01', '99.9', '1e21', '1e308', '5e-324', '"5"', '"99.90"', '"0.000"']) takes(t, amount(json))
+  for (const json of ['-1', '-0.01', '-1e308']) refuses(t, amount(json), 'INVALID_FRAME', AMOUNT)
+  for (const json of ['1e400', '-1e400']) refuses(t, amount(json), 'INVALID_FRAME', /^payload\.amount: expected a finite number$/)
+  for (const json of ['""', '"5,00"', '"-5"', '".5"', '"5."', '"1e3"', '" 5"', 'null', 'true', '[5]', '{}']) refuses(t, amount(json), 'INVALID_FRAME', AMOUNT)
   // Undocumented keys are refused too: such a number would be relayed as null.
   refuses(t, '{"type":"CLICKED_PAY","payload":{"roomId":"r","total":1e400}}', 'INVALID_FRAME', /^payload\.total: expected a finite number$/)
 })
@@ -97,8 +99,8 @@ t.test('every documented key has its documented type', async (t) => {
   for (const [type, key, good, bad] of [
     ['PAYMENT_METHOD_CHANGED', 'method', ['pix', ''], [5, null, ['pix'], {}]],
     ['DATA_FILLED', 'fields', [[], ['name', 'cpf']], ['name', 5, null, {}]],
-    ['PAYMENT_SUCCESS', 'transactionId', ['tx_456789', ''], [456789, null, []]],
-    ['PAYMENT_SUCCESS', 'currency', ['EUR', 'BRL'], ['eur', 'EU', 'EURO', 'EUR\n', 'E1R', '', '€', 978, null]],
+    ['PAYMENT_SUCCESS', 'transactionId', ['tx_456789', '', 456789, -1, 2 ** 53 - 1], [4.5, null, []]],
+    ['PAYMENT_SUCCESS', 'currency', ['EUR', 'BRL', 'brl', 'Jpy'], ['ABC', 'EU', 'EURO', 'EUR\n', 'E1R', '', '€', 978, null]],
     ['PAYMENT_ERROR', 'error', ['declined', ''], [5, null, {}]],
     ['PAYMENT_ERROR', 'code', ['51', ''], [51, null, []]]
   ] as const) {
@@ -142,7 +144,7 @@ t.test('a frame that was parsed elsewhere is checked by the same rules', async (
 
 t.test('a broken rule is reported in details too, with separate key and rule', async (t) => {
   const { failure } = decode('{"type":"PAYMENT_SUCCESS","payload":{"roomId":"r","amount":-1}}') as RefusedFrame
-  t.match(failure.details, [{ key: 'payload.amount', rule: /greater or equal to 0/ }])
+  t.match(failure.details, [{ key: 'payload.amount', rule: /not negative/ }])
   t.equal(failure.message, `${failure.details![0]!.key}: ${failure.details![0]!.rule}`)
 })
 
@@ -222,6 +224,6 @@ t.test('a frame of the server has a type, a payload and, in an answer, the id', 
 t.test('the cached greeting equals a newly composed one', async (t) => {
   const [clientId, timestamp] = ['client_1705312205000_1f2e3d4c5b6a', 1705312205000]
   t.equal(greeting(clientId, timestamp), encodeFrame('CONNECTION_ESTABLISHED', {
-    clientId, message: 'Connected to the payment server.', timestamp, supportedEvents: EVENT_TYPES
+    clientId, message: 'Connected to the payment server.', timestamp, supportedEvents: DEVICE_EVENT_TYPES
   }))
 })

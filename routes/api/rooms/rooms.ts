@@ -43,7 +43,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
     preValidation: async (request) => { if (request.body === undefined) request.body = {} },
     schema: createRoomSchema
   }, async ({ body: { roomId = randomBytes(16).toString('base64url'), ttlSeconds } }, reply) => {
-    const created = await app.broker.createRoom(roomId, ttlSeconds === undefined ? undefined : ttlSeconds * 1000)
+    const created = await app.broker.createRoom(roomId, { ttl: ttlSeconds === undefined ? undefined : ttlSeconds * 1000 })
     if (created instanceof Failure) return reply.fail(created)
     const tokens = await mintBoth(roomId)
     return reply.code(201).send(success({ roomId, expiresAt: created.expiresAt, ...(tokens && { tokens }) }, app.now()))

@@ -2,11 +2,10 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Clocks } from '../../clock.js'
 import { Failure } from '../../errors.js'
-import { fold, initialState } from '../../payment/state.js'
+import { fold, newPayment, type Payment, type Terms } from '../../payment/state.js'
 import type { EventDraft } from '../event-draft.js'
-import type { PaymentState } from '../../protocol/payment-state.js'
 import type { RoomMember } from '../../protocol/server-frames.js'
-import type { Broker, BrokerListener, CloseCause, Lifetime, Published, ReadFrom, RoomSummary, RoomView } from '../broker.js'
+import type { Broker, BrokerListener, CloseCause, Lifetime, NewRoom, Published, ReadFrom, RoomSummary, RoomView } from '../broker.js'
 import { FrameWriter } from '../../websocket/frame-writer.js'
 import { EventLog } from './event-log.js'
 
@@ -32,7 +31,7 @@ interface MemoryRoom {
   readonly createdAt: number
   /** Fixed end of the room, occupied or not, ms by the monotonic clock; Infinity if it was created without a ttl. */
   readonly deadline: number
-  state: PaymentState
+  payment: Payment
   lastEventAt: number | null
   subscribed: boolean
   /** Number of connected members. */
@@ -70,10 +69,10 @@ export class MemoryBroker implements Broker {
 
   listen (listener: BrokerListener): void { this.#listener = listener }
 
-  async createRoom (roomId: string, ttl?: number): Promise<Lifetime | Failure> {
+  async createRoom (roomId: string, { ttl, ...terms }: NewRoom = {}): Promise<Lifetime | Failure> {
     if (this.#find(roomId)) return new Failure('ROOM_EXISTS')
     this.#closed.delete(roomId)
-    return this.#lifetime(this.#add(roomId, ttl))
+    return this.#lifetime(this.#add(roomId, ttl, terms))
   }
 
   subscribe (roomId: string, create = true): Failure | undefined {
@@ -108,22 +107,22 @@ export class MemoryBroker implements Broker {
     // The sender is itself a member of the room.
     const receivers = draft.origin === undefined ? room.present : Math.max(0, room.present - 1)
     const entry = log.append(draft, receivers)
-    const before = room.state
+    const { state } = room.payment
     const { timestamp } = draft
-    room.state = fold(before, draft)
+    room.payment = fold(room.payment, draft)
     room.lastEventAt = timestamp
     if (room.subscribed) this.#listener.entry(roomId, entry)
     else this.#renew(room)
-    return { epoch: log.epoch, seq: entry.seq, timestamp, receivers, duplicate: false, isNew: true, changed: room.state !== before }
+    return { epoch: log.epoch, seq: entry.seq, timestamp, receivers, duplicate: false, isNew: true, changed: room.payment.state !== state }
   }
 
   read (roomId: string, from?: ReadFrom): RoomView | Failure {
     const room = this.#find(roomId)
     if (!room) return this.#missing(roomId)
-    const { log, state } = room
+    const { log, payment: { state, link } } = room
     const { recovered, entries } = from ? log.readAfter(from) : NOT_ASKED
     const { createdAt, expiresAt } = this.#lifetime(room)
-    return { epoch: log.epoch, seq: log.seq, state, createdAt, expiresAt, recovered, entries, remoteMembers: NOBODY }
+    return { epoch: log.epoch, seq: log.seq, state, link, createdAt, expiresAt, recovered, entries, remoteMembers: NOBODY }
   }
 
   async listRooms (limit: number, cursor = 0): Promise<{ rooms: RoomSummary[], cursor?: number }> {
@@ -133,8 +132,8 @@ export class MemoryBroker implements Broker {
     for (const [roomId, room] of this.#rooms) {
       if (room.number <= cursor || this.#hasEnded(room)) continue
       if (rooms.length === limit) return { rooms, cursor: last }
-      const { log: { epoch, seq }, state, lastEventAt, number } = room
-      rooms.push({ roomId, epoch, seq, state, ...this.#lifetime(room), lastEventAt, remoteMembers: [] })
+      const { log: { epoch, seq }, payment: { state, link }, lastEventAt, number } = room
+      rooms.push({ roomId, epoch, seq, state, link, ...this.#lifetime(room), lastEventAt, remoteMembers: [] })
       last = number
     }
     return { rooms }
@@ -195,7 +194,7 @@ export class MemoryBroker implements Broker {
 
   #isClosed (roomId: string): boolean { return (this.#closed.get(roomId) ?? -Infinity) > this.#options.monotonic() }
 
-  #add (roomId: string, ttl = Infinity): MemoryRoom {
+  #add (roomId: string, ttl = Infinity, terms?: Terms): MemoryRoom {
     const { now, monotonic, newEpoch, logSize, retention, onRoom } = this.#options
     const createdAt = now()
     const begin = monotonic()
@@ -204,7 +203,7 @@ export class MemoryBroker implements Broker {
       log: new EventLog(newEpoch(), logSize, this.#frames),
       createdAt,
       deadline: begin + ttl,
-      state: initialState(createdAt),
+      payment: newPayment(createdAt, terms),
       lastEventAt: null,
       subscribed: false,
       present: 0,

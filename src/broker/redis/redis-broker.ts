@@ -3,7 +3,7 @@
 import { Failure } from '../../errors.js'
 import type { EventDraft } from '../event-draft.js'
 import type { RoomMember } from '../../protocol/server-frames.js'
-import type { Broker, BrokerListener, Lifetime, Published, ReadFrom, RoomSummary, RoomView } from '../broker.js'
+import type { Broker, BrokerListener, Lifetime, NewRoom, Published, ReadFrom, RoomSummary, RoomView } from '../broker.js'
 import { Availability, type RedisNews } from './availability.js'
 import type { RedisClients } from './clients.js'
 import { listOf, RoomSubscriptions } from './subscriptions.js'
@@ -75,8 +75,8 @@ export class RedisBroker implements Broker {
 
   unreadyReason (): string | undefined { return this.#availability.reason }
 
-  async createRoom (roomId: string, ttl?: number): Promise<Lifetime | Failure> {
-    const lifetime = await this.#store.create(roomId, ttl)
+  async createRoom (roomId: string, room?: NewRoom): Promise<Lifetime | Failure> {
+    const lifetime = await this.#store.create(roomId, room)
     // Index the room before the answer, so that the caller finds it in every node's list.
     if (!(lifetime instanceof Failure)) await this.#began(roomId)
     return lifetime
@@ -162,7 +162,7 @@ export class RedisBroker implements Broker {
   }
 
   #summary (roomId: string, room: StoredRoom): RoomSummary {
-    const { epoch, seq, state, createdAt, lastEventAt, members } = room
-    return { roomId, epoch, seq, state, createdAt, expiresAt: this.#subscriptions.expiry(roomId, room), lastEventAt, remoteMembers: listOf(this.#members.remoteMembers(members)) }
+    const { epoch, seq, payment: { state, link }, createdAt, lastEventAt, members } = room
+    return { roomId, epoch, seq, state, link, createdAt, expiresAt: this.#subscriptions.expiry(roomId, room), lastEventAt, remoteMembers: listOf(this.#members.remoteMembers(members)) }
   }
 }

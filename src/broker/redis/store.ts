@@ -2,10 +2,10 @@
 import { Failure, type ErrorCode } from '../../errors.js'
 import { fingerprintOf, SEQ, type EventDraft } from '../event-draft.js'
 import { FrameWriter } from '../../websocket/frame-writer.js'
-import type { PaymentState } from '../../protocol/payment-state.js'
-import type { Lifetime, LogEntry, Position, Published, ReadFrom } from '../broker.js'
+import { fold, newPayment, type Payment } from '../../payment/state.js'
+import type { Lifetime, LogEntry, NewRoom, Position, Published, ReadFrom } from '../broker.js'
 import type { RoomRedis } from './scripts.js'
-import { describeFact, stateFrom } from './state.js'
+import { describeFact, fieldsOf, paymentFrom, versionOf, type FactArguments } from './state.js'
 
 export interface RoomStoreOptions {
   readonly commands: RoomRedis
@@ -39,7 +39,7 @@ export interface OpenedRoom extends Position {
 
 /** A room and, if requested, its events. */
 export interface StoredRoom extends Position, Lifetime {
-  readonly state: PaymentState
+  readonly payment: Payment
   /** ms since the epoch; null before the first event. */
   readonly lastEventAt: number | null
   readonly members: MemberFields
@@ -54,6 +54,8 @@ export type MemberFields = readonly string[]
 
 /** Codes that a script returns in place of OK. */
 const REFUSALS: ReadonlySet<string> = new Set<ErrorCode>(['ROOM_NOT_FOUND', 'ROOM_CLOSED', 'ROOM_EXISTS', 'ID_CONFLICT'])
+/** Tries to fold a verified fact into a payment that others change meanwhile. */
+const MAX_TRIES = 10
 const NEWLINE = 0x0a
 const TAB = 0x09
 
@@ -90,8 +92,8 @@ export class RoomStore {
     }
   }
 
-  async create (roomId: string, ttl?: number): Promise<Lifetime | Failure> {
-    const reply = await this.run((redis) => redis.createRoom(...this.#roomArguments(roomId), ttl ?? ''))
+  async create (roomId: string, { ttl, ...terms }: NewRoom = {}): Promise<Lifetime | Failure> {
+    const reply = await this.run((redis) => redis.createRoom(...this.#roomArguments(roomId), ttl ?? '', fieldsOf(newPayment(0, terms))))
     return reply instanceof Failure ? reply : { createdAt: Number(reply[1]), expiresAt: Number(reply[2]) }
   }
 
@@ -117,15 +119,37 @@ export class RoomStore {
   }
 
   /**
+   * Publishes an event. The script folds a device's event into the state. A verified fact is folded here, and the script takes the result only if the payment is still
+   * the one that it was folded into.
    * @param nodes live nodes, each between spaces
    * @returns the outcome, and whether the room is new
    */
   async publish (roomId: string, draft: EventDraft, create: boolean, nodes: string): Promise<Published & { isNewRoom: boolean } | Failure> {
+    const device = describeFact(draft)
+    if (device) return this.#outcome(await this.#append(roomId, draft, create, nodes, device))
+    // The first try is for a payment without events.
+    let before = newPayment(0)
+    let version = ''
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const after = fold(before, draft)
+      const reply = await this.#append(roomId, draft, create, nodes, ['fold', version, fieldsOf(after), after.state === before.state ? '' : 1, ''])
+      if (reply instanceof Failure || reply[0] !== 'STALE') return this.#outcome(reply)
+      const [, created, fields] = reply as [string, string, Array<string | null>]
+      before = paymentFrom(fields, Number(created))
+      version = versionOf(fields)
+    }
+    return new Failure('UNAVAILABLE')
+  }
+
+  async #append (roomId: string, draft: EventDraft, create: boolean, nodes: string, fact: FactArguments): Promise<unknown[] | Failure> {
     const { origin = '', jsonPrefix, jsonSuffix, timestamp, keys = [] } = draft
-    const reply = await this.run((redis) => redis.publishEvent(
-      ...this.#roomArguments(roomId), create ? 1 : 0, this.#options.logSize, origin, jsonPrefix + SEQ, jsonSuffix, timestamp, nodes, ...describeFact(draft),
+    return this.run((redis) => redis.publishEvent(
+      ...this.#roomArguments(roomId), create ? 1 : 0, this.#options.logSize, origin, jsonPrefix + SEQ, jsonSuffix, timestamp, nodes, ...fact,
       ...keys.flatMap((key) => [key.name, fingerprintOf(draft, key), key.kind === 'request' ? 1 : 0])
     ))
+  }
+
+  #outcome (reply: unknown[] | Failure): Published & { isNewRoom: boolean } | Failure {
     if (reply instanceof Failure) return reply
     const [outcome, epoch, seq, at, receivers, changed, isNewRoom] = reply as [string, string, number, string, number, number, number]
     return {
@@ -149,19 +173,19 @@ export class RoomStore {
   async read (roomId: string, from?: ReadFrom): Promise<StoredRoom | Failure> {
     const reply = await this.run((redis) => redis.readRoomBuffer(...this.#roomArguments(roomId), from ? 1 : 0, from?.epoch ?? '', from?.seq ?? 0))
     if (reply instanceof Failure) return reply
-    const [epoch, seq, created, until, last, rank, outcome, step, method, fields, updated] = (reply.slice(1, 12) as Array<Buffer | null>).map((value) => value?.toString('utf8') ?? null)
+    const [epoch, seq, created, until, last, ...fields] = [...reply.slice(1, 6), ...reply[6] as unknown[]].map((value) => (value as Buffer | null)?.toString('utf8') ?? null)
     const createdAt = Number(created)
     return {
       epoch: epoch!,
       seq: Number(seq),
-      state: stateFrom({ rank: rank!, outcome: outcome!, step: step!, method: method!, fields: fields!, updated: updated! }, createdAt),
+      payment: paymentFrom(fields, createdAt),
       createdAt,
       expiresAt: Number(until),
       lastEventAt: last === null ? null : Number(last),
-      members: (reply[12] as Buffer[]).map(String),
-      readAt: reply[15] as number,
-      recovered: reply[13] === 1,
-      entries: (reply[14] as Buffer[]).map((element, i, { length }) => readElement(element, epoch!, Number(seq) - length + 1 + i, this.frames))
+      members: (reply[7] as Buffer[]).map(String),
+      readAt: reply[10] as number,
+      recovered: reply[8] === 1,
+      entries: (reply[9] as Buffer[]).map((element, i, { length }) => readElement(element, epoch!, Number(seq) - length + 1 + i, this.frames))
     }
   }
 

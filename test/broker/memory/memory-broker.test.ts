@@ -48,14 +48,14 @@ t.test('the sweep removes exactly the expired rooms and reports each one', async
 t.test('a sweep of many rooms yields between batches, and counts the rooms that it removed itself', async (t) => {
   const { broker, changes, tick } = make()
   const count = 3_500
-  for (let i = 0; i < count; i++) await broker.createRoom(`r${i}`, 1000)
+  for (let i = 0; i < count; i++) await broker.createRoom(`r${i}`, { ttl: 1000 })
   tick(1000)
   const [first, last] = ['r0', `r${count - 1}`]
   const swept = broker.sweep()
   t.notOk(changes.includes(`${last} removed`), 'several turns of the event loop')
   t.ok(changes.includes(`${first} removed`))
   t.match(broker.read(last), { code: 'ROOM_CLOSED' })
-  t.match(await broker.createRoom(last, 5000), { createdAt: Number }, 'the reopened room comes after the others')
+  t.match(await broker.createRoom(last, { ttl: 5000 }), { createdAt: Number }, 'the reopened room comes after the others')
   t.equal(await swept, count - 1)
   t.equal(broker.size, 1)
   t.equal(changes.filter((change) => change.endsWith('removed')).length, count)
@@ -66,8 +66,8 @@ t.test('a sweep of many rooms yields between batches, and counts the rooms that 
 
 t.test('an expired room does not exist for a read before the next sweep', async (t) => {
   const { broker, changes, tick } = make()
-  await broker.createRoom('r', 1000)
-  await broker.createRoom('s', 1000)
+  await broker.createRoom('r', { ttl: 1000 })
+  await broker.createRoom('s', { ttl: 1000 })
   tick(1000)
   t.strictSame(await broker.listRooms(10), { rooms: [] })
   t.match(await broker.read('r'), { code: 'ROOM_CLOSED' })

@@ -1,8 +1,9 @@
--- Publishes an event. Returns `[code]`, or `['NEW' | 'DUPLICATE' | 'REPEATED', epoch, seq, timestamp, receivers, changed, isNewRoom]`. Own arguments: 1 to create the
--- room, log size, origin, text of the message before and after its seq, timestamp, live nodes, kind of fact and its three values; then for each deduplication
--- key its name, its fingerprint, and 1 if it is an Idempotency-Key.
+-- Publishes an event. Returns `[code]`, or `['NEW' | 'DUPLICATE' | 'REPEATED', epoch, seq, timestamp, receivers, changed, isNewRoom]`, or, for a fact that was
+-- folded into another version of the payment, `['STALE', created, payment]`. Own arguments: 1 to create the room, log size, origin, text of the message before and
+-- after its seq, timestamp, live nodes, kind of fact and its four values (for `fold`: version of the payment, its new fields, 1 if its state changed); then for each
+-- deduplication key its name, its fingerprint, and 1 if it is an Idempotency-Key.
 local create, size, origin, jsonPrefix, jsonSuffix, timestamp, nodes = ARGV[5] == '1', tonumber(ARGV[6]), ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
-local kind, a, b, c = ARGV[12], ARGV[13], ARGV[14], ARGV[15]
+local kind, a, b, c, d = ARGV[12], ARGV[13], ARGV[14], ARGV[15], ARGV[16]
 local failure, epoch, ends, fixed, stored = findRoom()
 if failure and not (create and failure == 'ROOM_NOT_FOUND') then return { failure } end
 if failure then
@@ -10,13 +11,19 @@ if failure then
   epoch, ends, stored = newEpoch, now + retention, {}
 end
 
-for i = 16, #ARGV, 3 do
+for i = 17, #ARGV, 3 do
   local seen = redis.call('HGET', room, 'k:' .. ARGV[i])
   if seen then
     local seq, at, receivers, fingerprint = string.match(seen, '^(%d+) (%d+) (%d+) (.*)$')
     if fingerprint ~= ARGV[i + 1] then return { 'ID_CONFLICT' } end
     return { ARGV[i + 2] == '1' and 'REPEATED' or 'DUPLICATE', epoch, seq, at, receivers, 0, 0 }
   end
+end
+
+if kind == 'fold' and not failure then
+  local payment = redis.call('HMGET', room, unpack(PAYMENT))
+  -- A created room has terms before its first event.
+  if (payment[14] or payment[1] and 'created' or '') ~= a then return { 'STALE', redis.call('HGET', room, 'created'), payment } end
 end
 
 local receivers = origin == '' and 0 or -1
@@ -30,7 +37,7 @@ local seq = (stored[6] or 0) + 1
 local frame = jsonPrefix .. seq .. jsonSuffix
 local patch = { 'seq', seq, 'last', timestamp }
 local names = {}
-for i = 16, #ARGV, 3 do
+for i = 17, #ARGV, 3 do
   names[#names + 1] = ARGV[i]
   patch[#patch + 1] = 'k:' .. ARGV[i]
   patch[#patch + 1] = seq .. ' ' .. timestamp .. ' ' .. receivers .. ' ' .. ARGV[i + 1]
@@ -42,27 +49,38 @@ if length > size then
   for name in string.gmatch(string.match(dropped, '^[^\t]*\t([^\n]*)'), '[^\t]+') do redis.call('HDEL', room, 'k:' .. name) end
 end
 
--- The payment's state, by the rules of src/payment/state.ts: ranks are 1 a claimed error, 2 a claimed success, 3 and 4 the verified ones.
+-- The payment's state. A device's event is folded by the rules of src/payment/device-events.ts.
 local changed = 0
 local function set(field, value)
   patch[#patch + 1] = field
   patch[#patch + 1] = value
   changed = 1
 end
-if kind ~= '' then
-  local rank = tonumber(stored[7] or 0)
-  if kind == 'result' then
-    local new = tonumber(a)
-    if new > rank or (new == rank and new % 2 == 1 and b ~= stored[8]) then
-      set('rank', a)
-      set('outcome', b)
-    end
-  elseif rank % 2 == 1 or rank == 0 then
-    if b ~= '' and b ~= stored[10] then set('method', b) end
-    if c ~= '' and c ~= stored[11] then set('fields', c) end
-    if changed == 1 or a ~= stored[9] then set('step', a) end
+local status, isVerified = stored[7] or 'pending', stored[8]
+local isSettled = status == 'succeeded' or status == 'partially_refunded' or status == 'refunded' or status == 'disputed'
+if kind == 'step' and not isSettled then
+  local beginsAttempt = d == '1' and status == 'failed'
+  if b ~= '' and b ~= stored[10] then set('method', b) end
+  if c ~= '' and c ~= stored[11] then set('fields', c) end
+  if changed == 1 or beginsAttempt or a ~= stored[9] then set('step', a) end
+  if beginsAttempt then
+    set('status', 'pending')
+    set('attempt', (stored[13] or 1) + 1)
+    set('lastError', stored[12])
+    redis.call('HDEL', room, 'outcome', 'verified', 'verdicts')
   end
-  if changed == 1 then set('updated', timestamp) end
+elseif kind == 'claim' and (status == 'pending' or status == 'failed' and not isVerified) and (a ~= status or b ~= stored[12]) then
+  set('status', a)
+  set('outcome', b)
+end
+if changed == 1 then set('updated', timestamp) end
+if kind == 'fold' then
+  writePayment(b)
+  if c == '1' then changed = 1 end
+end
+if changed == 1 or kind == 'fold' then
+  patch[#patch + 1] = 'version'
+  patch[#patch + 1] = seq
 end
 redis.call('HSET', room, unpack(patch))
 -- Renewed once in a sixteenth of the retention, not for every event of a burst.

@@ -20,6 +20,17 @@ local function renewRetention(fixed)
   for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, retention + margin) end
 end
 
+-- Fields of the payment, in the order of src/broker/redis/state.ts.
+local PAYMENT = { 'status', 'verified', 'step', 'method', 'fields', 'outcome', 'attempt', 'lastError', 'money', 'verdicts', 'ledger', 'link', 'updated', 'version' }
+
+-- Writes the payment. fields: JSON of field, value, field, value …; an empty value deletes the field.
+local function writePayment(fields)
+  local values = cjson.decode(fields)
+  for i = 1, #values, 2 do
+    if values[i + 1] == '' then redis.call('HDEL', room, values[i]) else redis.call('HSET', room, values[i], values[i + 1]) end
+  end
+end
+
 -- ttl: ms until the room's deadline; nil for a room without one.
 local function createRoom(ttl)
   -- First a write that a full Redis refuses: after its first write, a script may go on without memory.
@@ -31,10 +42,10 @@ local function createRoom(ttl)
   redis.call('PEXPIRE', room, (ttl or 0) + retention + margin)
 end
 
--- Returns the error code of a room that cannot be used; otherwise nil, the epoch, the end, the deadline flag, and the fields read, with seq and state from the
--- sixth on.
+-- Returns the error code of a room that cannot be used; otherwise nil, the epoch, the end, the deadline flag, and the fields read, with seq as the
+-- sixth and the fields of the payment that a device's event can change from the seventh on.
 local function findRoom()
-  local stored = redis.call('HMGET', room, 'epoch', 'fence', 'until', 'fixed', 'ended', 'seq', 'rank', 'outcome', 'step', 'method', 'fields')
+  local stored = redis.call('HMGET', room, 'epoch', 'fence', 'until', 'fixed', 'ended', 'seq', unpack(PAYMENT, 1, 7))
   local epoch, fixed = stored[1], stored[4]
   if not stored[3] then return 'ROOM_NOT_FOUND' end
   local ends = tonumber(stored[3])
