@@ -45,7 +45,7 @@ export interface Ledger {
 interface Sum { readonly amounts: Readonly<Record<string, number>>, readonly all: boolean }
 
 /** Terms of a payment link, as a backend sets them. */
-export interface Terms { 
+export interface Terms {
   readonly amount?: Amount | undefined
   readonly currency?: string | undefined
   readonly reference?: string | undefined

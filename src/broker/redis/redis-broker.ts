@@ -163,6 +163,7 @@ export class RedisBroker implements Broker {
 
   #summary (roomId: string, room: StoredRoom): RoomSummary {
     const { epoch, seq, payment: { state, link }, createdAt, lastEventAt, members } = room
-    return { roomId, epoch, seq, state, link, createdAt, expiresAt: this.#subscriptions.expiry(roomId, room), lastEventAt, remoteMembers: listOf(this.#members.remoteMembers(members)) }
+    const expiresAt = this.#subscriptions.expiry(roomId, room)
+    return { roomId, epoch, seq, state, link, createdAt, expiresAt, lastEventAt, remoteMembers: listOf(this.#members.remoteMembers(members)) }
   }
 }
