@@ -8,6 +8,7 @@ import { MemoryBroker } from '../src/broker/memory/memory-broker.js'
 import type { RedisNews } from '../src/broker/redis/availability.js'
 import { RedisBroker } from '../src/broker/redis/redis-broker.js'
 import type { Trouble } from '../src/broker/redis/trouble.js'
+import { EVENTS } from '../src/protocol/events.js'
 
 /** Interval between two ticks, ms. A room that ended in between is already gone for every caller; its members are notified by the tick. */
 export const TICK_INTERVAL = 1_000
@@ -19,7 +20,7 @@ declare module 'fastify' {
 }
 
 export default fp(async (app) => {
-  const { config, redis, log, now, monotonic } = app
+  const { config, metrics, redis, log, now, monotonic } = app
   const newName = () => randomBytes(9).toString('base64url')
   // With Redis every event offers a new epoch, so an epoch must cost nothing: a counter behind a name of this process.
   const name = newName()
@@ -28,9 +29,14 @@ export default fp(async (app) => {
   const options = {
     logSize: config.ROOM_LOG_SIZE,
     retention: config.ROOM_RETENTION_SECONDS * 1000,
+    lateResults: config.LATE_RESULTS_SECONDS * 1000,
     monotonic,
     frames: app.transport.frames,
     newEpoch,
+    onLinkExpired: (roomId: string) => {
+      metrics.published('PAYMENT_EXPIRED', 'server')
+      log.info({ roomId }, EVENTS.PAYMENT_EXPIRED.sentence)
+    },
     onRoom: (change: string, roomId: string) => log.info({ roomId }, `room ${change}`)
   }
   // Calls to the in-process broker are part of the relay time; measuring each of them would cost more than it tells.
@@ -43,7 +49,7 @@ export default fp(async (app) => {
       prefix: config.REDIS_PREFIX,
       node: newName(),
       onNews: (news) => logNews(log, redis.address.hosts.map(({ host, port }) => `${host}:${port}`), news)
-    }), app.metrics.broker)
+    }), metrics.broker)
   app.decorate('broker', broker)
 
   const timer = setInterval(() => {

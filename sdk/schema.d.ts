@@ -158,7 +158,7 @@ export interface paths {
         };
         /**
          * Get a room
-         * @description Returns the payment state, the members and the log position of a room.
+         * @description Returns the payment state, the terms of the link, the members and the log position of a room.
          */
         get: operations["getRoom"];
         put?: never;
@@ -168,6 +168,30 @@ export interface paths {
          * @description Closes a room and deletes its log. Its members receive `ROOM_CLOSED`; later events are rejected with `ROOM_CLOSED`. The room can be created again.
          */
         delete: operations["closeRoom"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a payment link
+         * @description Changes the terms of the payment link, or extends it, also after its deadline. The members receive `LINK_UPDATED`.
+         */
+        patch: operations["updateRoom"];
+        trace?: never;
+    };
+    "/api/rooms/{roomId}/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the state of a payment
+         * @description Returns the payment state of a room. Both devices may read it with their room tokens. A page that can keep a connection gets the state faster over a socket or an event stream.
+         */
+        get: operations["getRoomState"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -398,7 +422,34 @@ export interface components {
              * PaymentStatus
              * @enum {string}
              */
-            status: "pending" | "succeeded" | "failed";
+            status: "pending" | "processing" | "succeeded" | "failed" | "cancelled" | "expired" | "partially_refunded" | "refunded" | "disputed";
+            /** @description Number of the attempt: after a failure the payer's next step begins the next one. */
+            attempt: number;
+            /** PaymentOutcome */
+            lastError?: {
+                transactionId?: string;
+                amount?: number;
+                currency?: string;
+                error?: string;
+                code?: string;
+                /** @description Reason of a payment that is processing, cancelled or disputed. */
+                reason?: string;
+                method?: string;
+                /** @description Time until which the payer can pay, for example a Pix code, in milliseconds since the Unix epoch. */
+                expiresAt?: number;
+                /**
+                 * @description The amount or the currency is not the expected one.
+                 * @enum {boolean}
+                 */
+                mismatch?: true;
+                /**
+                 * @description The money came after the payment had expired or was cancelled.
+                 * @enum {boolean}
+                 */
+                late?: true;
+                /** @description True if a backend reported the result with an API key; false if a device reported it. */
+                verified: boolean;
+            };
             /** PaymentOutcome */
             outcome?: {
                 transactionId?: string;
@@ -406,9 +457,50 @@ export interface components {
                 currency?: string;
                 error?: string;
                 code?: string;
+                /** @description Reason of a payment that is processing, cancelled or disputed. */
+                reason?: string;
+                method?: string;
+                /** @description Time until which the payer can pay, for example a Pix code, in milliseconds since the Unix epoch. */
+                expiresAt?: number;
+                /**
+                 * @description The amount or the currency is not the expected one.
+                 * @enum {boolean}
+                 */
+                mismatch?: true;
+                /**
+                 * @description The money came after the payment had expired or was cancelled.
+                 * @enum {boolean}
+                 */
+                late?: true;
                 /** @description True if a backend reported the result with an API key; false if a device reported it. */
                 verified: boolean;
             };
+            /**
+             * @description Amount of the payment link. In units of the currency, such as 99.9.
+             * @example 99.9
+             */
+            expected?: number;
+            /**
+             * @description Currency of `expected`, `paid` and `refunded`.
+             * @example BRL
+             */
+            currency?: string;
+            /**
+             * @description Sum of the verified successes, one for each transaction. In units of the currency, such as 99.9.
+             * @example 99.9
+             */
+            paid?: number;
+            /**
+             * @description Sum of the verified refunds. In units of the currency, such as 99.9.
+             * @example 99.9
+             */
+            refunded?: number;
+            /**
+             * PaymentBalance
+             * @description `paid` beside `expected`, if an amount is expected.
+             * @enum {string}
+             */
+            balance?: "none" | "under" | "exact" | "over";
             /** @description Time of the last change in milliseconds since the Unix epoch; initially the creation of the room. */
             updatedAt: number;
         };
@@ -434,10 +526,30 @@ export interface components {
              */
             roomId?: string;
             /**
-             * @description Fixed lifetime of the room, with or without members. By default the room ends after it was empty for the retention time.
+             * @description Time from now until the deadline of the payment link. At the deadline the room gets `PAYMENT_EXPIRED`, and devices can publish no more; results of a backend are taken for some days after it. Without a deadline the room ends after it was empty for the retention time.
              * @example 1800
              */
             ttlSeconds?: number;
+            /**
+             * @description a number that is not negative, or the same as decimal text, such as "99.90"
+             * @example 99.9
+             */
+            amount?: number | string;
+            /**
+             * @description Currency code, ISO 4217.
+             * @example BRL
+             */
+            currency?: string;
+            /**
+             * @description Name of the payment in the shop, such as an order number.
+             * @example order 1234
+             */
+            reference?: string;
+            /**
+             * @description Text for the payer.
+             * @example Two books
+             */
+            description?: string;
         };
         CreatedRoom: {
             /**
@@ -535,7 +647,12 @@ export interface components {
              * @example pending
              * @enum {string}
              */
-            status: "pending" | "succeeded" | "failed";
+            status: "pending" | "processing" | "succeeded" | "failed" | "cancelled" | "expired" | "partially_refunded" | "refunded" | "disputed";
+            /**
+             * @description Name of the payment in the shop, such as an order number.
+             * @example order 1234
+             */
+            reference?: string;
             /**
              * @description Milliseconds since the Unix epoch.
              * @example 1705312200000
@@ -583,6 +700,16 @@ export interface components {
              */
             seq: number;
             state: components["schemas"]["PaymentState"];
+            /**
+             * @description Name of the payment in the shop, such as an order number.
+             * @example order 1234
+             */
+            reference?: string;
+            /**
+             * @description Text for the payer.
+             * @example Two books
+             */
+            description?: string;
             members: components["schemas"]["RoomMember"][];
             /**
              * @description Milliseconds since the Unix epoch.
@@ -599,6 +726,62 @@ export interface components {
             /** @enum {boolean} */
             success: true;
             data: components["schemas"]["RoomDetails"];
+            /**
+             * @description Milliseconds since the Unix epoch.
+             * @example 1705312200000
+             */
+            timestamp: number;
+        };
+        /** @description The terms that change; `ttlSeconds` extends a link, also one that has expired. */
+        UpdateRoomRequest: {
+            /**
+             * @description Time from now until the deadline of the payment link. At the deadline the room gets `PAYMENT_EXPIRED`, and devices can publish no more; results of a backend are taken for some days after it. Without a deadline the room ends after it was empty for the retention time.
+             * @example 1800
+             */
+            ttlSeconds?: number;
+            /**
+             * @description a number that is not negative, or the same as decimal text, such as "99.90"
+             * @example 99.9
+             */
+            amount?: number | string;
+            /**
+             * @description Currency code, ISO 4217.
+             * @example BRL
+             */
+            currency?: string;
+            /**
+             * @description Name of the payment in the shop, such as an order number.
+             * @example order 1234
+             */
+            reference?: string;
+            /**
+             * @description Text for the payer.
+             * @example Two books
+             */
+            description?: string;
+        };
+        RoomState: {
+            /**
+             * @description Room id, 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.
+             * @example payment_123
+             */
+            roomId: string;
+            /**
+             * @description ID of the log of the room; `seq` is counted within one epoch, and a new log has a new epoch.
+             * @example aex8oNlQGo8f
+             */
+            epoch: string;
+            /**
+             * @description Sequence number of the last event in the log.
+             * @example 7
+             */
+            seq: number;
+            state: components["schemas"]["PaymentState"];
+        };
+        RoomStateResponse: {
+            /** @enum {boolean} */
+            success: true;
+            data: components["schemas"]["RoomState"];
             /**
              * @description Milliseconds since the Unix epoch.
              * @example 1705312200000
@@ -627,10 +810,10 @@ export interface components {
              */
             timestamp: number;
             /**
-             * @description `api`: sent by a backend. A payment event is `api` only with an API key, otherwise `device`.
+             * @description `api`: sent by a backend. A payment event is `api` only with an API key, otherwise `device`. `server`: sent by the server itself.
              * @enum {string}
              */
-            source: "device" | "api";
+            source: "device" | "api" | "server";
             id?: string;
         };
         RoomEvents: {
@@ -665,7 +848,7 @@ export interface components {
              * @example PAYMENT_SUCCESS
              * @enum {string}
              */
-            type: "ENTERED_SUMMARY" | "CLICKED_PROCEED" | "PAYMENT_METHOD_CHANGED" | "DATA_FILLED" | "CLICKED_PAY" | "PAYMENT_SUCCESS" | "PAYMENT_ERROR";
+            type: "ENTERED_SUMMARY" | "CLICKED_PROCEED" | "PAYMENT_METHOD_CHANGED" | "DATA_FILLED" | "CLICKED_PAY" | "PAYMENT_SUCCESS" | "PAYMENT_ERROR" | "PAYMENT_PENDING" | "PAYMENT_CANCELLED" | "PAYMENT_REFUNDED" | "PAYMENT_DISPUTED";
             /**
              * @description Payload as a device sends it; `roomId` is optional.
              * @example {
@@ -1736,6 +1919,250 @@ export interface operations {
             };
             /** @description The content type is not `application/json`. */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` has the seconds to wait. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before the next request. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An internal error occurred. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The server is temporarily unavailable; retry an event with the same `id` or `Idempotency-Key`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    updateRoom: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Room id, 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.
+                 * @example payment_123
+                 */
+                roomId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["UpdateRoomRequest"];
+            };
+        };
+        responses: {
+            /** @description The room, changed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoomDetailsResponse"];
+                };
+            };
+            /** @description The request is invalid; `details` lists the violated rules. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The API key or room token is missing or invalid. */
+            401: {
+                headers: {
+                    /** @description The required authentication scheme. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The credentials do not allow this operation. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The room does not exist. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The room is closed. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The URL is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The content type is not `application/json`. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` has the seconds to wait. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before the next request. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An internal error occurred. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The server is temporarily unavailable; retry an event with the same `id` or `Idempotency-Key`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    getRoomState: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Room id, 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.
+                 * @example payment_123
+                 */
+                roomId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The state. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoomStateResponse"];
+                };
+            };
+            /** @description The request is invalid; `details` lists the violated rules. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The API key or room token is missing or invalid. */
+            401: {
+                headers: {
+                    /** @description The required authentication scheme. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The credentials do not allow this operation. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The room does not exist. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The room is closed. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The URL is too long. */
+            414: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -38,8 +38,11 @@ export const ConfigSchema = Type.Object({
   REQUESTS_PER_SECOND: Type.Integer({ minimum: 0, maximum: 1_000_000, default: 50, description: 'Maximum REST requests per API key, or per address without a key (429); 0: no limit' }),
   ALLOWED_ORIGINS: Type.String({ minLength: 1, default: '*', description: 'Comma-separated browser origins that may use the socket and the API; `*`: all' }),
   ROOM_RETENTION_SECONDS: seconds(900, 'Time until an empty room is deleted'),
+  LATE_RESULTS_SECONDS: Type.Integer({
+    minimum: 0, maximum: MAX_TTL_SECONDS, default: 259_200, description: 'Time after the deadline of a payment link in which the room is kept and takes results of a backend'
+  }),
   ROOM_LOG_SIZE: Type.Integer({ minimum: 1, maximum: 100_000, default: 200, description: 'Maximum events in the log of a room' }),
-  MAX_ROOM_MEMBERS: Type.Integer({ minimum: 1, default: 50, description: 'Maximum members of a room on this node' }),
+  MAX_ROOM_MEMBERS: Type.Integer({ minimum: 1, default: 50, description: 'Maximum members of a room on this node; the last fifth is for `device1`' }),
   MAX_ROOMS_PER_SOCKET: Type.Integer({ minimum: 1, default: 100, description: 'Maximum rooms per socket' }),
   MAX_CONNECTIONS: Type.Integer({ minimum: 0, maximum: 10_000_000, default: 0, description: 'Maximum sockets and event streams on this node (503); 0: no limit' }),
   MAX_CONNECTIONS_PER_IP: Type.Integer({ minimum: 0, maximum: 10_000_000, default: 0, description: 'Maximum sockets and event streams per IPv4 address or IPv6 /64 network (429); 0: no limit' }),

@@ -1,4 +1,4 @@
-// The Broker interface: room logs and their fan-out. Types only; memory/memory-broker.ts and redis/redis-broker.ts implement it.
+// The Broker interface: room logs and their fan-out. Types, and one message; memory/memory-broker.ts and redis/redis-broker.ts implement it.
 import type { MaybePromise } from '../maybe-promise.js'
 import type { Failure } from '../errors.js'
 import type { EventDraft } from './event-draft.js'
@@ -35,7 +35,7 @@ export interface Published extends Position {
 /** Start and end of a room, ms since the epoch. */
 export interface Lifetime {
   readonly createdAt: number
-  /** End of the room if nothing happens. Postponed while the room has a subscriber, but never past the room's own deadline. */
+  /** Deadline of the payment link if it has one, otherwise the end of the room if nothing happens: that is postponed while the room has a subscriber. */
   readonly expiresAt: number
 }
 
@@ -70,6 +70,9 @@ export interface RoomSummary extends Position, Lifetime {
 /** Position to read after; `seq: 0` reads from the beginning and needs no epoch. */
 export interface ReadFrom { readonly epoch?: string | undefined, readonly seq: number }
 
+/** Message of `ROOM_CLOSED` for a device's event after the deadline. */
+export const LINK_EXPIRED = 'The payment link has expired.'
+
 /** Reason for the end of a room that still had a subscriber. */
 export type CloseCause = RoomClosed['reason']
 
@@ -86,8 +89,9 @@ export interface BrokerListener {
 }
 
 /**
- * Stores rooms and their logs. A room starts with `createRoom`, `subscribe` or a creating `publish`. It ends when a backend closes it, at its deadline, or when its
- * retention has passed without a subscriber. Any call may fail with `UNAVAILABLE`: the operation may or may not have been executed, and is safe to repeat
+ * Stores rooms and their logs. A room starts with `createRoom`, `subscribe` or a creating `publish`. It ends when a backend closes it, when its
+ * retention has passed without a subscriber, or, with a deadline, when the time for late results after it has passed. At the deadline the broker logs PAYMENT_EXPIRED, and
+ * from then on takes events of backends only. Any call may fail with `UNAVAILABLE`: the operation may or may not have been executed, and is safe to repeat
  * (`publish`: with the same key). Calls that a device waits for return `MaybePromise`, so that a broker without I/O answers synchronously.
  */
 export interface Broker {
@@ -113,7 +117,8 @@ export interface Broker {
   /**
    * Publishes an event in one atomic step: check the keys, assign the next seq, append, trim, fold the state, renew the expiry, emit the entry.
    * @param create open the room if it does not exist; otherwise a missing room fails with `ROOM_NOT_FOUND`
-   * @returns the outcome, or `ROOM_CLOSED`, or `ID_CONFLICT` if a key was used for a different event
+   * A draft with a `ttl` sets the deadline of the payment link.
+   * @returns the outcome, or `ROOM_CLOSED`, also for a device's event after the deadline, or `ID_CONFLICT` if a key was used for a different event
    */
   publish: (roomId: string, draft: EventDraft, create: boolean) => MaybePromise<Published | Failure>
   /** @returns a snapshot of the room with the entries after `from` (none if omitted), or `ROOM_NOT_FOUND`, or `ROOM_CLOSED` */

@@ -29,6 +29,9 @@ export interface EventDraft extends EventBody {
   readonly isAscii: boolean
   /** Client id of the sender, which does not receive its own event live. */
   readonly origin: string | undefined
+  /** See {@link DraftOptions}. */
+  readonly ttl: number | undefined
+  readonly due: number | undefined
 }
 
 /** A validated event. */
@@ -49,6 +52,10 @@ export interface DraftOptions {
   readonly idempotencyKey?: string | undefined
   /** True if the server added `timestamp` to the payload. A repetition may differ from the first event in this value. */
   readonly hasServerTimestamp?: boolean
+  /** New time until the deadline of the payment link, ms. */
+  readonly ttl?: number | undefined
+  /** The deadline that has passed, ms since the epoch; another deadline of the link makes the event untrue. */
+  readonly due?: number | undefined
 }
 
 /** JSON suffixes with the timestamp and source of an event. Cached, because many events of a busy server share theirs: building it takes 4 % of an event in a burst. */
@@ -70,7 +77,7 @@ export class EventStamps {
 /** Serialises an event once, from its validated payload. @param stamps those of all events of the publisher */
 export function draftEvent (event: EventBody, options: DraftOptions, stamps = new EventStamps()): EventDraft {
   const { type, payload, id, jsonPrefix } = event
-  const { source, verified = false, timestamp, origin, hasServerTimestamp = false } = options
+  const { source, verified = false, timestamp, origin, hasServerTimestamp = false, ttl, due } = options
   // `type` is one of our own event names or has passed the eventType pattern, so it needs no escaping; an `id` may contain quotes.
   const stamp = stamps.textOf(timestamp, source)
   return {
@@ -84,17 +91,24 @@ export function draftEvent (event: EventBody, options: DraftOptions, stamps = ne
     jsonSuffix: id === undefined ? stamp : `${stamp.slice(0, -1)},"id":${JSON.stringify(id)}}`,
     isAscii: jsonPrefix !== undefined,
     origin,
-    keys: keysOf(id, verified, options.idempotencyKey),
+    ttl,
+    due,
+    keys: keysOf(id, source === 'server' ? 'server' : verified ? 'backend' : 'device', options.idempotencyKey),
     hasServerTimestamp
   }
 }
 
-function keysOf (id: string | undefined, verified: boolean, idempotencyKey: string | undefined): DraftKey[] | undefined {
+/** The event at the deadline of a payment link. Its id makes it one event, on whichever node it is noticed. @param deadline ms since the epoch */
+export function expiryDraft (roomId: string, deadline: number): EventDraft {
+  return draftEvent({ type: 'PAYMENT_EXPIRED', payload: { roomId }, id: `expired:${deadline}` }, { source: 'server', verified: true, timestamp: deadline, due: deadline })
+}
+
+function keysOf (id: string | undefined, sender: 'device' | 'backend' | 'server', idempotencyKey: string | undefined): DraftKey[] | undefined {
   if (id === undefined && idempotencyKey === undefined) return undefined
   const keys: DraftKey[] = []
   if (idempotencyKey !== undefined) keys.push({ name: `request ${idempotencyKey}`, kind: 'request' })
-  // Devices and backends have separate namespaces: a device cannot take the id under which a backend will confirm.
-  if (id !== undefined) keys.push({ name: `${verified ? 'backend' : 'device'} ${id}`, kind: 'event' })
+  // Devices, backends and the server have separate namespaces: a device cannot take the id under which a backend will confirm.
+  if (id !== undefined) keys.push({ name: `${sender} ${id}`, kind: 'event' })
   return keys
 }
 

@@ -1,7 +1,7 @@
 // Examples of every REST operation, and headers of its error responses, added to the OpenAPI document.
 import type { Static, TSchema } from '@sinclair/typebox'
 import { ERRORS, type ErrorCode, type ErrorDetail } from '../errors.js'
-import { CreatedRoom, CreateRoomRequest, CreateTokenRequest, PublishRequest, PublishResult, RoomDetails, RoomEvents, RoomList, RoomToken } from '../protocol/rest-rooms.js'
+import { CreatedRoom, CreateRoomRequest, CreateTokenRequest, PublishRequest, PublishResult, RoomDetails, RoomEvents, RoomList, RoomState, RoomToken, UpdateRoomRequest } from '../protocol/rest-rooms.js'
 import { BroadcastRequest, BroadcastResult, Health, Readiness, ServerInfo, ServerStatus, success, type ErrorResponse } from '../protocol/rest.js'
 
 interface Example { readonly summary: string, readonly value: unknown }
@@ -54,6 +54,7 @@ const OPERATIONS: Readonly<Record<string, OperationExamples>> = {
   createRoom: {
     request: {
       named: of(CreateRoomRequest, 'With an id and a fixed lifetime', { roomId: 'payment_123', ttlSeconds: 1800 }),
+      priced: of(CreateRoomRequest, 'With an expected amount', { amount: '99.90', currency: 'BRL', reference: 'order 1234', ttlSeconds: 1800 }),
       unnamed: of(CreateRoomRequest, 'With a random id', {})
     },
     answers: json({
@@ -87,6 +88,47 @@ const OPERATIONS: Readonly<Record<string, OperationExamples>> = {
       })
     }),
     broken: BAD_ROOM
+  },
+  getRoomState: {
+    answers: json({
+      refused: answer(RoomState, 'A second attempt, after a refused card', {
+        roomId: 'payment_123',
+        epoch: EPOCH,
+        seq: 5,
+        state: {
+          step: 'CLICKED_PAY',
+          status: 'pending',
+          attempt: 2,
+          lastError: { error: 'Card declined', code: 'DECLINED', verified: true },
+          expected: 99.9,
+          currency: 'BRL',
+          paid: 0,
+          balance: 'none',
+          updatedAt: NOW
+        }
+      })
+    }),
+    errors: TOKEN_ERRORS,
+    broken: BAD_ROOM
+  },
+  updateRoom: {
+    request: {
+      extended: of(UpdateRoomRequest, 'Another half an hour', { ttlSeconds: 1800 }),
+      changed: of(UpdateRoomRequest, 'Another amount', { amount: '89.90', currency: 'BRL' })
+    },
+    answers: json({
+      changed: answer(RoomDetails, 'The changed room', {
+        roomId: 'payment_123',
+        epoch: EPOCH,
+        seq: 4,
+        state: { step: 'ENTERED_SUMMARY', status: 'pending', attempt: 1, expected: 89.9, currency: 'BRL', paid: 0, balance: 'none', updatedAt: NOW },
+        reference: 'order 1234',
+        members: [],
+        createdAt: NOW - 3000,
+        expiresAt: NOW + 1_800_000
+      })
+    }),
+    broken: { key: 'ttlSeconds', rule: 'must be >= 1' }
   },
   closeRoom: { broken: BAD_ROOM },
   createRoomToken: {

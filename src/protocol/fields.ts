@@ -9,5 +9,8 @@ export const Epoch = Type.String({ description: 'ID of the log of the room; `seq
 /** Maximum characters (UTF-16 units) in one string of a message or request, keys included. */
 export const MAX_STRING = 2048
 
+/** Longest reference and description of a payment link, characters. */
+export const MAX_REFERENCE = 255
+
 /** Longest lifetime of a room with a deadline, and of a token: 30 days, s. */
 export const MAX_TTL_SECONDS = 2_592_000

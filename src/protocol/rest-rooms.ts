@@ -1,7 +1,7 @@
 // Schemas of the REST API for rooms: create, list, read, mint tokens, and read and publish events.
 import { Type, type Static } from '@sinclair/typebox'
-import { PUBLISHED_EVENT_TYPES, Role, SOURCES } from './events.js'
-import { Epoch, MAX_TTL_SECONDS, Timestamp } from './fields.js'
+import { Amount, Currency, PUBLISHED_EVENT_TYPES, Role, SOURCES } from './events.js'
+import { Epoch, MAX_REFERENCE, MAX_TTL_SECONDS, Timestamp } from './fields.js'
 import { DeviceId, FrameId, RoomId } from './identifiers.js'
 import { PAYMENT_STATUSES, PaymentState } from './payment-state.js'
 import { successEnvelope } from './rest.js'
@@ -10,12 +10,29 @@ import { RoomMember } from './server-frames.js'
 
 const Seq = Type.Integer({ minimum: 0, description: 'Sequence number of the last event in the log.', examples: [7] })
 
-export const CreateRoomRequest = Type.Object({
-  roomId: Type.Optional(RoomId),
+const Reference = Type.String({ minLength: 1, maxLength: MAX_REFERENCE, description: 'Name of the payment in the shop, such as an order number.', examples: ['order 1234'] })
+const Description = Type.String({ minLength: 1, maxLength: MAX_REFERENCE, description: 'Text for the payer.', examples: ['Two books'] })
+
+/** What a backend sets of a payment link, when it creates the room or later. */
+const TERMS = {
   ttlSeconds: Type.Optional(Type.Integer({
-    minimum: 1, maximum: MAX_TTL_SECONDS, description: 'Fixed lifetime of the room, with or without members. By default the room ends after it was empty for the retention time.', examples: [1800]
-  }))
-}, { $id: 'CreateRoomRequest' })
+    minimum: 1,
+    maximum: MAX_TTL_SECONDS,
+    description: 'Time from now until the deadline of the payment link. At the deadline the room gets `PAYMENT_EXPIRED`, and devices can publish no more; results of a backend are taken for some days after it. ' +
+      'Without a deadline the room ends after it was empty for the retention time.',
+    examples: [1800]
+  })),
+  amount: Type.Optional(Amount),
+  currency: Type.Optional(Currency),
+  reference: Type.Optional(Reference),
+  description: Type.Optional(Description)
+}
+
+export const CreateRoomRequest = Type.Object({ roomId: Type.Optional(RoomId), ...TERMS }, { $id: 'CreateRoomRequest' })
+
+export const UpdateRoomRequest = Type.Object(TERMS, {
+  $id: 'UpdateRoomRequest', minProperties: 1, additionalProperties: false, description: 'The terms that change; `ttlSeconds` extends a link, also one that has expired.'
+})
 
 const Token = Type.String({ description: 'Room token, for `token` in `JOIN_ROOM` or as a bearer token.', examples: ['eyJhbGciOiJIUzI1NiIsInR5cCI6InJvb20rand0In0.eyJyb29tIjoicGF5bWVudF8xMjMifQ.c2lnbmF0dXJl'] })
 
@@ -38,6 +55,7 @@ export const RoomSummary = Type.Object({
   members: Type.Integer({ description: 'Number of members.', examples: [2] }),
   seq: Seq,
   status: StringEnum(PAYMENT_STATUSES, { examples: ['pending'] }),
+  reference: Type.Optional(Reference),
   createdAt: Timestamp,
   expiresAt: Timestamp,
   lastEventAt: Nullable(Timestamp)
@@ -49,8 +67,18 @@ export const RoomList = Type.Object({
 }, { $id: 'RoomList' })
 
 export const RoomDetails = Type.Object({
-  roomId: RoomId, epoch: Epoch, seq: Seq, state: Ref(PaymentState), members: Type.Array(Ref(RoomMember)), createdAt: Timestamp, expiresAt: Timestamp
+  roomId: RoomId,
+  epoch: Epoch,
+  seq: Seq,
+  state: Ref(PaymentState),
+  reference: Type.Optional(Reference),
+  description: Type.Optional(Description),
+  members: Type.Array(Ref(RoomMember)),
+  createdAt: Timestamp,
+  expiresAt: Timestamp
 }, { $id: 'RoomDetails' })
+
+export const RoomState = Type.Object({ roomId: RoomId, epoch: Epoch, seq: Seq, state: Ref(PaymentState) }, { $id: 'RoomState' })
 
 export const RoomEvent = Type.Object({
   type: Type.String({ examples: ['PAYMENT_SUCCESS'] }),
@@ -102,11 +130,13 @@ export const CreatedRoomResponse = successEnvelope(CreatedRoom)
 export const RoomTokenResponse = successEnvelope(RoomToken)
 export const RoomListResponse = successEnvelope(RoomList)
 export const RoomDetailsResponse = successEnvelope(RoomDetails)
+export const RoomStateResponse = successEnvelope(RoomState)
 export const RoomEventsResponse = successEnvelope(RoomEvents)
 export const PublishResultResponse = successEnvelope(PublishResult)
 
 /** Named OpenAPI components of this file. */
 export const ROOM_COMPONENTS = [
   PaymentState, RoomMember, CreateRoomRequest, CreatedRoom, CreatedRoomResponse, CreateTokenRequest, RoomToken, RoomTokenResponse,
-  RoomSummary, RoomList, RoomListResponse, RoomDetails, RoomDetailsResponse, RoomEvent, RoomEvents, RoomEventsResponse, PublishRequest, PublishResult, PublishResultResponse
+  RoomSummary, RoomList, RoomListResponse, RoomDetails, RoomDetailsResponse,
+  UpdateRoomRequest, RoomState, RoomStateResponse, RoomEvent, RoomEvents, RoomEventsResponse, PublishRequest, PublishResult, PublishResultResponse
 ]

@@ -1,8 +1,9 @@
 // Schemas of the REST API: the envelope of every response, the server's status, and the broadcast.
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
-import { ERROR_CODES, type Failure } from '../errors.js'
+import { ERROR_CODES, Failure } from '../errors.js'
 import { MAX_STRING, Timestamp } from './fields.js'
 import { RoomId } from './identifiers.js'
+import { moneyFault, type Amount } from './money.js'
 import { RESERVED_TYPES } from './server-frames.js'
 import { Nullable, Ref, StringEnum } from './schema.js'
 
@@ -118,6 +119,12 @@ const ERROR_ANSWERS = {
 /** Error responses of a route, for its `response` schema. */
 export function errorResponses<const S extends keyof typeof ERROR_ANSWERS> (...statuses: S[]): Record<S, typeof ErrorResponse> {
   return Object.fromEntries(statuses.map((status) => [status, Ref(ErrorResponse, ERROR_ANSWERS[status])])) as Record<S, typeof ErrorResponse>
+}
+
+/** Checks the money in the terms of a payment link. */
+export function termsFault ({ amount, currency }: { amount?: Amount | undefined, currency?: string | undefined }): Failure | undefined {
+  const fault = amount !== undefined && currency === undefined ? { key: 'currency', rule: 'is required with an amount' } : moneyFault({ amount, currency })
+  return fault && new Failure('INVALID_REQUEST', `${fault.key} ${fault.rule}`, [fault])
 }
 
 /** Wraps data in the success envelope of the REST API. */

@@ -3,6 +3,7 @@ import type { Claims } from '../auth/policy.js'
 import type { Broker } from '../broker/broker.js'
 import { Failure } from '../errors.js'
 import { mapMaybePromise, type MaybePromise } from '../maybe-promise.js'
+import type { Role } from '../protocol/events.js'
 import type { MemberInfo } from './presence.js'
 import type { LocalRoom, Member, Subscriber } from './room.js'
 
@@ -35,7 +36,7 @@ export class Memberships {
     const { broker, maxMembers, maxRoomsPerSocket, isOpen } = this.#options
     if (subscriber.memberships.size >= maxRoomsPerSocket) return new Failure('TOO_MANY_ROOMS')
     let room = this.#rooms.get(roomId)
-    if (room && room.members.size >= maxMembers) return new Failure('ROOM_FULL')
+    if (room && room.members.size >= seatsFor(role, maxMembers)) return new Failure('ROOM_FULL')
     if (!room) {
       room = { roomId, members: new Set(), remoteMembers: [], subscription: broker.subscribe(roomId, isOpen) }
       this.#rooms.set(roomId, room)
@@ -74,3 +75,6 @@ export class Memberships {
     return room.members
   }
 }
+
+/** Number of members up to which a device may enter: payers never take the last fifth of a room, so that the shop always gets in. */
+function seatsFor (role: Role, maxMembers: number): number { return role === 'device1' ? maxMembers : maxMembers - Math.floor(maxMembers / 5) }

@@ -5,6 +5,7 @@ import type { Broker, Published, ReadFrom, RoomView } from '../broker/broker.js'
 import type { Clocks } from '../clock.js'
 import { Failure } from '../errors.js'
 import type { Metrics } from '../metrics/metrics.js'
+import type { Terms } from '../payment/state.js'
 import { EVENTS, type DevicePaymentEvent, type Role } from '../protocol/events.js'
 import type { RoomMember } from '../protocol/server-frames.js'
 import { catchUp, flushBuffered } from './catch-up.js'
@@ -147,6 +148,16 @@ export class Rooms {
   /** Publishes a backend's message to all members of an existing room. */
   broadcast (roomId: string, message: Broadcast, idempotencyKey?: string): Promise<Published | Failure> {
     return this.#publisher.broadcast(roomId, message, idempotencyKey)
+  }
+
+  /**
+   * Changes the payment link of an existing room, and tells its members.
+   * @param ttl time from now until the new deadline, ms; undefined keeps the deadline
+   */
+  async updateLink (roomId: string, terms: Terms, ttl?: number): Promise<Published | Failure> {
+    const timestamp = this.#options.now()
+    const payload = { roomId, ...terms, ...(ttl !== undefined && { expiresAt: timestamp + ttl }) }
+    return this.#publisher.publishEvent(roomId, { type: 'LINK_UPDATED', payload }, { source: 'server', verified: true, timestamp, ttl }, false, { principal: 'backend' })
   }
 
   /** Closes a room for all its members. */

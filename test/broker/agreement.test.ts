@@ -8,7 +8,7 @@ import { draftEvent } from '../../src/broker/event-draft.js'
 import { PAYMENT_EVENT_TYPES } from '../../src/protocol/events.js'
 import { cells } from '../payment/table.js'
 import { startRedis, withoutRedis } from '../redis.js'
-import { LOG_SIZE, RETENTION } from './contract.js'
+import { LATE_RESULTS, LOG_SIZE, RETENTION } from './contract.js'
 import { startBroker } from './redis/node.js'
 import { payloadOf } from '../../src/websocket/frame-writer.js'
 
@@ -25,7 +25,7 @@ const event = fc.record({
 })
 
 function memoryBroker (clock: { time: number }): MemoryBroker {
-  return new MemoryBroker({ logSize: LOG_SIZE, retention: RETENTION, now: () => clock.time, monotonic: () => clock.time, newEpoch: () => randomBytes(4).toString('hex') })
+  return new MemoryBroker({ logSize: LOG_SIZE, retention: RETENTION, lateResults: LATE_RESULTS, now: () => clock.time, monotonic: () => clock.time, newEpoch: () => randomBytes(4).toString('hex') })
 }
 
 t.test('both brokers give the status of the table after every event in every state', { skip: withoutRedis }, async (t) => {

@@ -14,9 +14,10 @@ export interface ContractSubject {
 
 export const LOG_SIZE = 5
 export const RETENTION = 60_000
+export const LATE_RESULTS = 300_000
 
 /**
- * @param make a broker with LOG_SIZE and RETENTION, and nothing in it
+ * @param make a broker with LOG_SIZE, RETENTION and LATE_RESULTS, and nothing in it
  */
 export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubject>): void {
   const subject = async (t: Test) => {
@@ -235,7 +236,7 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     t.match(await broker.subscribe('r', false), { code: 'ROOM_CLOSED' })
   })
 
-  t.test('a room with a ttl expires at its deadline, occupied or not, and the listener receives the expiry', async (t) => {
+  t.test('a room with a deadline ends after the time for late results, occupied or not, and the listener receives the end', async (t) => {
     const { broker, pass, published, publish, read, closed } = await subject(t)
     for (const roomId of ['occupied', 'empty']) {
       const { createdAt, expiresAt } = notFailed(await broker.createRoom(roomId, { ttl: RETENTION * 2 })) as Lifetime
@@ -245,11 +246,72 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     await published('occupied')
     await pass(RETENTION * 2 - 1000)
     t.equal((await read('empty')).seq, 0, 'kept until its deadline, which is later than the retention')
+    await pass(LATE_RESULTS)
+    t.strictSame(closed, [], 'late results are taken')
     await pass(2000)
     t.match(await broker.read('occupied'), { code: 'ROOM_CLOSED' })
     t.match(await broker.read('empty'), { code: 'ROOM_CLOSED' })
     t.strictSame(closed, [['occupied', 'expired']])
     t.match(await publish('occupied'), { code: 'ROOM_CLOSED' })
+  })
+
+  t.test('at the deadline of a link its expiry is logged once, devices are refused, and results of a backend are taken', async (t) => {
+    const { broker, pass, seen, published, publish, read } = await subject(t)
+    const { expiresAt } = notFailed(await broker.createRoom('r', { ttl: RETENTION, amount: 5, currency: 'BRL', reference: 'order 1' })) as Lifetime
+    await broker.subscribe('r')
+    await published('r', {}, { id: 'x' })
+    await pass(RETENTION + 1000)
+    await until('the expiry reaches the members', () => seen.length === 2)
+    t.match(textOf(seen[1]![1]), { type: 'PAYMENT_EXPIRED', payload: { roomId: 'r' }, seq: 2, source: 'server', timestamp: expiresAt })
+    t.match(await read('r'), { seq: 2, expiresAt, link: { reference: 'order 1' }, state: { status: 'expired', step: 'CLICKED_PAY', updatedAt: expiresAt } })
+    t.match(await publish('r', {}, { type: 'CLICKED_PROCEED' }), { code: 'ROOM_CLOSED', message: /link has expired/ })
+    t.match(await published('r', {}, { id: 'x' }), { duplicate: true, seq: 1 }, 'an event that was in time is still confirmed')
+    t.equal(await broker.subscribe('r'), undefined, 'members stay, and may join again')
+    const paid = draftEvent({ type: 'PAYMENT_SUCCESS', payload: { roomId: 'r', amount: '5.00', currency: 'brl' } }, { source: 'api', verified: true, timestamp: 2000 })
+    t.match(await broker.publish('r', paid, true), { seq: 3, changed: true })
+    t.match(await read('r'), { state: { status: 'succeeded', balance: 'exact', outcome: { late: true } } })
+    await pass(5000)
+    t.equal((await read('r')).seq, 3, 'the expiry is logged once')
+  })
+
+  t.test('the expiry of a link that nobody watches is logged before the room is read', async (t) => {
+    const { broker, pass, read } = await subject(t)
+    for (const roomId of ['r', 's']) await broker.createRoom(roomId, { ttl: 1000 })
+    await pass(2000)
+    t.match(await read('r'), { seq: 1, state: { status: 'expired' } })
+    t.match(await broker.listRooms(10), { rooms: [{ roomId: 'r', seq: 1 }, { roomId: 's', seq: 1, state: { status: 'expired' } }] })
+  })
+
+  t.test('a change of the link extends it, before and after its deadline, and gives a room without one a deadline', async (t) => {
+    const { broker, pass, published, publish, read, closed } = await subject(t)
+    const extend = async (roomId: string, payload: object = {}) => {
+      const { createdAt } = await read(roomId)
+      const update = { type: 'LINK_UPDATED', payload: { roomId, expiresAt: createdAt, ...payload } }
+      return notFailed(await broker.publish(roomId, draftEvent(update, { source: 'server', verified: true, timestamp: 5, ttl: RETENTION * 3 }), false)) as Published
+    }
+    await broker.createRoom('r', { ttl: RETENTION, amount: 5, currency: 'BRL' })
+    await broker.subscribe('r')
+    await broker.subscribe('open')
+    await published('r')
+    await pass(RETENTION - 5000)
+    await extend('r', { amount: 7, currency: 'BRL' })
+    await pass(RETENTION)
+    t.match(await read('r'), { seq: 2, state: { status: 'pending', expected: 7 } }, 'the first deadline has passed')
+    await pass(RETENTION * 2 + 5000)
+    t.match(await read('r'), { seq: 3, state: { status: 'expired' } })
+    t.match(await publish('r'), { code: 'ROOM_CLOSED' })
+    const { expiresAt } = await read('r')
+    await extend('r')
+    t.match(await published('r', {}, { type: 'CLICKED_PROCEED' }), { seq: 5, changed: true })
+    t.ok((await read('r')).expiresAt > expiresAt)
+    t.match((await read('r')).state, { status: 'pending', step: 'CLICKED_PROCEED' })
+    await extend('open')
+    await pass(RETENTION * 3 + 1000)
+    for (const roomId of ['r', 'open']) t.match((await read(roomId)).state, { status: 'expired' }, roomId)
+    await pass(LATE_RESULTS)
+    await until('both rooms end', () => closed.length === 2)
+    t.strictSame(closed.sort(), [['open', 'expired'], ['r', 'expired']])
+    t.match(await broker.publish('missing', draftEvent({ type: 'LINK_UPDATED', payload: { roomId: 'missing' } }, { source: 'server', verified: true, timestamp: 5, ttl: 5 }), false), { code: 'ROOM_NOT_FOUND' })
   })
 
   t.test('closing ends a room for all members, and a late event does not reopen it', async (t) => {
@@ -276,6 +338,7 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     const { broker, pass, published } = await subject(t)
     for (const roomId of ['a', 'b', 'c', 'd']) await broker.createRoom(roomId)
     await broker.createRoom('short', { ttl: 1000 })
+    await broker.closeRoom('short')
     await published('b')
     await pass(2000)
     const page = async (limit: number, cursor?: number) => notFailed(await broker.listRooms(limit, cursor)) as { rooms: RoomSummary[], cursor?: number }
@@ -295,6 +358,9 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     t.equal((await subject(t)).broker.ready(), true)
   })
 }
+
+/** Message of an entry. */
+function textOf ({ frame }: LogEntry): unknown { return JSON.parse(payloadOf(frame).toString()) }
 
 function notFailed<T> (result: T): Exclude<T, Failure> {
   if (result instanceof Failure) throw new Error(result.code)

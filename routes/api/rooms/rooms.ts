@@ -4,7 +4,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifySchema } from 'fastify'
 import { Failure } from '../../../src/errors.js'
 import { CreatedRoomResponse, CreateRoomRequest, ListRoomsQuery, RoomListResponse } from '../../../src/protocol/rest-rooms.js'
-import { errorResponses, success } from '../../../src/protocol/rest.js'
+import { errorResponses, success, termsFault } from '../../../src/protocol/rest.js'
 import { Ref } from '../../../src/protocol/schema.js'
 
 const createRoomSchema = {
@@ -42,8 +42,10 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
     // Every key of the body has a default, so the body may be omitted. `null` is not omitted, and not an object.
     preValidation: async (request) => { if (request.body === undefined) request.body = {} },
     schema: createRoomSchema
-  }, async ({ body: { roomId = randomBytes(16).toString('base64url'), ttlSeconds } }, reply) => {
-    const created = await app.broker.createRoom(roomId, { ttl: ttlSeconds === undefined ? undefined : ttlSeconds * 1000 })
+  }, async ({ body: { roomId = randomBytes(16).toString('base64url'), ttlSeconds, ...terms } }, reply) => {
+    const fault = termsFault(terms)
+    if (fault) return reply.fail(fault)
+    const created = await app.broker.createRoom(roomId, { ...terms, ttl: ttlSeconds === undefined ? undefined : ttlSeconds * 1000 })
     if (created instanceof Failure) return reply.fail(created)
     const tokens = await mintBoth(roomId)
     return reply.code(201).send(success({ roomId, expiresAt: created.expiresAt, ...(tokens && { tokens }) }, app.now()))
@@ -55,8 +57,16 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
   }, async ({ query: { cursor, limit } }, reply) => {
     const page = await app.broker.listRooms(limit, cursor === undefined ? undefined : Number(cursor))
     if (page instanceof Failure) return reply.fail(page)
-    const rooms = page.rooms.map(({ roomId, seq, state: { status }, createdAt, expiresAt, lastEventAt, remoteMembers }) =>
-      ({ roomId, members: app.rooms.members(roomId, remoteMembers).length, seq, status, createdAt, expiresAt, lastEventAt }))
+    const rooms = page.rooms.map(({ roomId, seq, state: { status }, link, createdAt, expiresAt, lastEventAt, remoteMembers }) => ({
+      roomId,
+      members: app.rooms.members(roomId, remoteMembers).length,
+      seq,
+      status,
+      ...(link?.reference !== undefined && { reference: link.reference }),
+      createdAt,
+      expiresAt,
+      lastEventAt
+    }))
     return success({ rooms, cursor: page.cursor === undefined ? null : String(page.cursor) }, app.now())
   })
 }

@@ -3,9 +3,9 @@ import { setImmediate } from 'node:timers/promises'
 import type { Clocks } from '../../clock.js'
 import { Failure } from '../../errors.js'
 import { fold, newPayment, type Payment, type Terms } from '../../payment/state.js'
-import type { EventDraft } from '../event-draft.js'
+import { expiryDraft, type EventDraft } from '../event-draft.js'
 import type { RoomMember } from '../../protocol/server-frames.js'
-import type { Broker, BrokerListener, CloseCause, Lifetime, NewRoom, Published, ReadFrom, RoomSummary, RoomView } from '../broker.js'
+import { LINK_EXPIRED, type Broker, type BrokerListener, type CloseCause, type Lifetime, type NewRoom, type Published, type ReadFrom, type RoomSummary, type RoomView } from '../broker.js'
 import { FrameWriter } from '../../websocket/frame-writer.js'
 import { EventLog } from './event-log.js'
 
@@ -14,12 +14,16 @@ export interface MemoryBrokerOptions extends Clocks {
   readonly logSize: number
   /** Time that a room is kept without a subscriber, ms. */
   readonly retention: number
+  /** Time after the deadline of a link in which results are still taken, ms. */
+  readonly lateResults?: number | undefined
   /** Encodes the events. Default: a writer of its own. */
   readonly frames?: FrameWriter | undefined
   /** Returns a name that was never used before, for the epoch of a new log. */
   readonly newEpoch: () => string
   /** Called for each room that starts or ends. */
   readonly onRoom?: (change: 'created' | 'removed', roomId: string) => void
+  /** Called when the deadline of a payment link has passed. */
+  readonly onLinkExpired?: (roomId: string) => void
   /** Called after each sweep that removed a room. */
   readonly onSweep?: (removed: number, kept: number) => void
 }
@@ -29,8 +33,10 @@ interface MemoryRoom {
   readonly number: number
   readonly log: EventLog
   readonly createdAt: number
-  /** Fixed end of the room, occupied or not, ms by the monotonic clock; Infinity if it was created without a ttl. */
-  readonly deadline: number
+  /** Deadline of the payment link, ms by the monotonic clock; Infinity if it has none. */
+  deadline: number
+  /** True once PAYMENT_EXPIRED is in the log. */
+  hasExpired: boolean
   payment: Payment
   lastEventAt: number | null
   subscribed: boolean
@@ -38,7 +44,7 @@ interface MemoryRoom {
   present: number
   /** End of the retention of a room without a deadline, as long as it has no subscriber, ms by the monotonic clock. */
   emptyUntil: number
-  /** The deadline or the end of the retention by the wall clock, for clients, ms since the epoch. */
+  /** The deadline, or the end of the retention, by the wall clock, for clients, ms since the epoch. */
   expiresAt: number
 }
 
@@ -104,6 +110,13 @@ export class MemoryBroker implements Broker {
       const { known: { seq, timestamp, receivers }, key } = found
       return { epoch: log.epoch, seq, timestamp, receivers, duplicate: key.kind === 'event', isNew: false, changed: false }
     }
+    if (room.hasExpired && draft.source === 'device') return new Failure('ROOM_CLOSED', LINK_EXPIRED)
+    if (draft.ttl !== undefined) this.#setDeadline(room, draft.ttl)
+    return this.#append(roomId, room, draft)
+  }
+
+  #append (roomId: string, room: MemoryRoom, draft: EventDraft): Published {
+    const { log } = room
     // The sender is itself a member of the room.
     const receivers = draft.origin === undefined ? room.present : Math.max(0, room.present - 1)
     const entry = log.append(draft, receivers)
@@ -130,7 +143,7 @@ export class MemoryBroker implements Broker {
     let last = cursor
     // A Map iterates in insertion order, which is the order of the numbers.
     for (const [roomId, room] of this.#rooms) {
-      if (room.number <= cursor || this.#hasEnded(room)) continue
+      if (room.number <= cursor || !this.#find(roomId)) continue
       if (rooms.length === limit) return { rooms, cursor: last }
       const { log: { epoch, seq }, payment: { state, link }, lastEventAt, number } = room
       rooms.push({ roomId, epoch, seq, state, link, ...this.#lifetime(room), lastEventAt, remoteMembers: [] })
@@ -164,11 +177,8 @@ export class MemoryBroker implements Broker {
     let removed = 0
     let looked = 0
     // A Map may be modified during iteration.
-    for (const [roomId, room] of this.#rooms) {
-      if (this.#hasEnded(room)) {
-        this.#end(roomId, room, 'expired')
-        removed++
-      }
+    for (const roomId of this.#rooms.keys()) {
+      if (!this.#find(roomId)) removed++
       if (++looked % SWEPT_AT_ONCE === 0) await setImmediate()
     }
     for (const [roomId, until] of this.#closed) {
@@ -178,12 +188,26 @@ export class MemoryBroker implements Broker {
     return removed
   }
 
-  /** Returns the room unless its end has passed: a lookup ends an overdue room without waiting for the sweep. */
+  /** Returns the room unless its end has passed: a lookup does what is due without waiting for the sweep. */
   #find (roomId: string): MemoryRoom | undefined {
     const room = this.#rooms.get(roomId)
-    if (!room || !this.#hasEnded(room)) return room
+    if (!room) return undefined
+    if (room.deadline !== Infinity && !room.hasExpired && room.deadline <= this.#options.monotonic()) this.#expireLink(roomId, room)
+    if (!this.#hasEnded(room)) return room
     this.#end(roomId, room, 'expired')
     return undefined
+  }
+
+  #expireLink (roomId: string, room: MemoryRoom): void {
+    room.hasExpired = true
+    this.#append(roomId, room, expiryDraft(roomId, room.expiresAt))
+    this.#options.onLinkExpired?.(roomId)
+  }
+
+  #setDeadline (room: MemoryRoom, ttl: number): void {
+    room.deadline = this.#options.monotonic() + ttl
+    room.expiresAt = this.#options.now() + ttl
+    room.hasExpired = false
   }
 
   #get (roomId: string, create: boolean): MemoryRoom | Failure {
@@ -203,6 +227,7 @@ export class MemoryBroker implements Broker {
       log: new EventLog(newEpoch(), logSize, this.#frames),
       createdAt,
       deadline: begin + ttl,
+      hasExpired: false,
       payment: newPayment(createdAt, terms),
       lastEventAt: null,
       subscribed: false,
@@ -229,7 +254,7 @@ export class MemoryBroker implements Broker {
   }
 
   #hasEnded ({ deadline, emptyUntil, subscribed }: MemoryRoom): boolean {
-    const end = deadline === Infinity && !subscribed ? emptyUntil : deadline
+    const end = deadline !== Infinity ? deadline + (this.#options.lateResults ?? 0) : subscribed ? Infinity : emptyUntil
     return end !== Infinity && end <= this.#options.monotonic()
   }
 
@@ -237,7 +262,7 @@ export class MemoryBroker implements Broker {
     const { monotonic, retention, onRoom } = this.#options
     this.#rooms.delete(roomId)
     room.log.end()
-    // The next caller may reopen a room that merely expired empty, but not one that was closed or reached its deadline.
+    // The next caller may reopen a room that merely expired empty, but not one that was closed or had a deadline.
     if (cause === 'closed' || room.deadline !== Infinity) this.#closed.set(roomId, monotonic() + retention)
     if (room.subscribed) this.#listener.closed(roomId, cause)
     onRoom?.('removed', roomId)

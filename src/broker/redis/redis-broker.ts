@@ -1,7 +1,7 @@
 // RedisBroker: rooms and their logs in Redis, so that any node serves any room. Atomic steps are scripts (scripts.ts), called by store.ts; subscriptions.ts delivers
 // entries to this node; availability.ts follows the loss and return of Redis. This file connects them.
 import { Failure } from '../../errors.js'
-import type { EventDraft } from '../event-draft.js'
+import { expiryDraft, type EventDraft } from '../event-draft.js'
 import type { RoomMember } from '../../protocol/server-frames.js'
 import type { Broker, BrokerListener, Lifetime, NewRoom, Published, ReadFrom, RoomSummary, RoomView } from '../broker.js'
 import { Availability, type RedisNews } from './availability.js'
@@ -20,6 +20,8 @@ export interface RedisBrokerOptions extends Omit<RoomStoreOptions, 'commands' | 
   readonly connection: RedisClients
   /** Name of this node, which no node had before. No spaces. */
   readonly node: string
+  /** Called when the deadline of a payment link has passed, on the node that logged it. */
+  readonly onLinkExpired?: (roomId: string) => void
   readonly onRoom?: (change: 'created' | 'removed', roomId: string) => void
   readonly onNews?: (news: RedisNews) => void
 }
@@ -38,7 +40,7 @@ export class RedisBroker implements Broker {
 
   constructor (options: RedisBrokerOptions) {
     this.#options = options
-    const { connection, prefix, node, monotonic, retention, onNews = () => {} } = options
+    const { connection, prefix, node, monotonic, retention, lateResults, onNews = () => {} } = options
     const { commands, database, subscriber, isCluster } = connection
     const store = this.#store = new RoomStore({ ...options, commands, database, onRefused: (error) => this.#availability.onRefused(error) })
     // Room ids contain no @, so these keys and channels collide with no room's.
@@ -48,7 +50,8 @@ export class RedisBroker implements Broker {
     const runInBackground = this.#runInBackground
     this.#index = new RoomIndex({ commands, key: store.key('@rooms'), roomKey: (roomId) => store.key(roomId) })
     const subscriptions = this.#subscriptions = new RoomSubscriptions({
-      ...{ store, members, connection, retention, monotonic, runInBackground },
+      ...{ store, members, connection, retention, lateResults, monotonic, runInBackground },
+      onDeadline: (roomId, deadline) => this.#expireLink(roomId, deadline),
       onBegan: (roomId) => runInBackground(this.#began(roomId)),
       onRenewed: (roomId) => store.run(() => this.#index.add(roomId, false))
     })
@@ -90,6 +93,7 @@ export class RedisBroker implements Broker {
 
   async publish (roomId: string, draft: EventDraft, create: boolean): Promise<Published | Failure> {
     const answer = await this.#store.publish(roomId, draft, create, this.#nodes.list)
+    if (answer === 'not due') return new Failure('ROOM_NOT_FOUND')
     if (answer instanceof Failure) return answer
     const { isNewRoom, ...published } = answer
     if (isNewRoom) this.#runInBackground(this.#began(roomId))
@@ -98,7 +102,7 @@ export class RedisBroker implements Broker {
   }
 
   async read (roomId: string, from?: ReadFrom): Promise<RoomView | Failure> {
-    const room = await this.#subscriptions.reconcile(roomId, await this.#store.read(roomId, from))
+    const room = await this.#subscriptions.reconcile(roomId, await this.#readCurrent(roomId, from))
     if (room instanceof Failure) return room
     const { recovered, entries } = room
     return { ...this.#summary(roomId, room), recovered, entries }
@@ -109,7 +113,7 @@ export class RedisBroker implements Broker {
     for (let after = cursor; ;) {
       const page = await this.#store.run(() => this.#index.page(after, limit + 1))
       if (page instanceof Failure) return page
-      const stored = await Promise.all(page.map(({ roomId }) => this.#store.read(roomId)))
+      const stored = await Promise.all(page.map(({ roomId }) => this.#readCurrent(roomId)))
       const ended: string[] = []
       for (const [i, { roomId, number }] of page.entries()) {
         const room = stored[i]!
@@ -154,6 +158,21 @@ export class RedisBroker implements Broker {
     await this.#store.run(() => this.#nodes.leave())
     this.#subscriptions.clear()
     this.#members.clear()
+  }
+
+  /** Reads a room. If the deadline of its link has passed unnoticed, since nobody was there, that is logged first. */
+  async #readCurrent (roomId: string, from?: ReadFrom): Promise<StoredRoom | Failure> {
+    const room = await this.#store.read(roomId, from)
+    if (room instanceof Failure || !room.isOverdue || !await this.#expireLink(roomId, room.expiresAt)) return room
+    return this.#store.read(roomId, from)
+  }
+
+  /** Logs the deadline of a link. @returns false if that is to be tried again */
+  async #expireLink (roomId: string, deadline: number): Promise<boolean> {
+    const { onLinkExpired } = this.#options
+    const published = await this.publish(roomId, expiryDraft(roomId, deadline), false)
+    if (!(published instanceof Failure) && published.isNew) onLinkExpired?.(roomId)
+    return !(published instanceof Failure) || published.code !== 'UNAVAILABLE'
   }
 
   async #began (roomId: string): Promise<void> {

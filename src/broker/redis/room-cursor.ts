@@ -13,8 +13,13 @@ export class RoomCursor implements Position {
   highestKnownSeq = 0
   /** Entries received before the room was opened in Redis; undefined afterwards. */
   preOpenBuffer: LogEntry[] | undefined = []
-  /** End of the room, ms by the monotonic clock; Infinity if it has no deadline. */
-  deadline = Infinity
+  /** Deadline of the payment link by the clock of Redis, ms since the epoch; 0 if there is none. */
+  deadline = 0
+  /** The deadline, and the end of the room, ms by the monotonic clock; Infinity without a deadline. */
+  expiresAt = Infinity
+  endsAt = Infinity
+  /** The deadline whose PAYMENT_EXPIRED this node has published. */
+  expired = 0
   /** `reading`: a read is in flight to fill a gap. `again`: another gap appeared meanwhile. */
   catchingUp: 'idle' | 'reading' | 'again' = 'idle'
   /** True if a gap could not be filled yet. */
@@ -36,6 +41,13 @@ export class RoomCursor implements Position {
     this.seq = seq
     this.highestKnownSeq = 0
     this.preOpenBuffer = undefined
+  }
+
+  /** @param left time from `at` until the deadline, ms. @param late time for late results after it, ms */
+  setDeadline (deadline: number, at: number, left: number, late: number): void {
+    this.deadline = deadline
+    this.expiresAt = at + left
+    this.endsAt = this.expiresAt + late
   }
 
   /** True if the cursor stands at the given position. */

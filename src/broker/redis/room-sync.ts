@@ -12,6 +12,8 @@ export interface RoomSyncOptions {
   readonly store: RoomStore
   readonly members: Members
   readonly retention: number
+  /** Time after the deadline of a link in which results are still taken, ms. */
+  readonly lateResults?: number | undefined
   /** ms; see src/clock.ts. */
   readonly monotonic: () => number
   /** Called when a room starts. */
@@ -60,7 +62,7 @@ export class RoomSync {
    * @param create open a missing room. The default applies to a room that has members, which is reopened even if members may not create rooms
    */
   async open (cursor: RoomCursor, create = true): Promise<Failure | undefined> {
-    const { store, monotonic, onBegan } = this.#options
+    const { store, monotonic, lateResults = 0, onBegan } = this.#options
     const { roomId } = cursor
     // Read the clock before the request, so that the room never ends later here than in Redis.
     const requestedAt = monotonic()
@@ -68,7 +70,7 @@ export class RoomSync {
     if (room instanceof Failure) return room
     if (room.isNew) onBegan(roomId)
     if (!this.#listener.isLive(cursor)) return undefined
-    cursor.deadline = requestedAt + room.left
+    cursor.setDeadline(room.deadline, requestedAt, room.left, lateResults)
     cursor.renewedAt = requestedAt
     const { preOpenBuffer } = cursor
     if (preOpenBuffer) {
@@ -119,7 +121,7 @@ export class RoomSync {
       const room = await store.read(cursor.roomId, cursor)
       if (!this.#listener.isLive(cursor)) return
       if (room instanceof Failure) {
-        if (room.code === 'ROOM_CLOSED') return this.#listener.onEnded(cursor, cursor.deadline <= monotonic() ? 'expired' : 'closed')
+        if (room.code === 'ROOM_CLOSED') return this.#listener.onEnded(cursor, cursor.endsAt <= monotonic() ? 'expired' : 'closed')
         // Redis lost the room: its members continue with a new log.
         if (room.code !== 'ROOM_NOT_FOUND' || await this.open(cursor)) cursor.needsCatchUp = true
         break

@@ -3,7 +3,7 @@ import { Failure, type ErrorCode } from '../../errors.js'
 import { fingerprintOf, SEQ, type EventDraft } from '../event-draft.js'
 import { FrameWriter } from '../../websocket/frame-writer.js'
 import { fold, newPayment, type Payment } from '../../payment/state.js'
-import type { Lifetime, LogEntry, NewRoom, Position, Published, ReadFrom } from '../broker.js'
+import { LINK_EXPIRED, type Lifetime, type LogEntry, type NewRoom, type Position, type Published, type ReadFrom } from '../broker.js'
 import type { RoomRedis } from './scripts.js'
 import { describeFact, fieldsOf, paymentFrom, versionOf, type FactArguments } from './state.js'
 
@@ -17,6 +17,8 @@ export interface RoomStoreOptions {
   readonly logSize: number
   /** Time that a room is kept without members, ms. */
   readonly retention: number
+  /** Time after the deadline of a link in which results are still taken, ms. */
+  readonly lateResults?: number | undefined
   /** Clock by which rooms start and end, ms; if omitted, the clock of Redis, which all nodes share. */
   readonly now?: () => number
   /** ms; see src/clock.ts. */
@@ -32,13 +34,17 @@ export interface RoomStoreOptions {
 /** A room that was opened or renewed. */
 export interface OpenedRoom extends Position {
   readonly isNew: boolean
-  /** Time until the room's deadline, ms; Infinity if it has none. */
+  /** Time until the deadline of the payment link, ms; Infinity if it has none. */
   readonly left: number
+  /** The deadline by the clock of Redis, ms since the epoch; 0 if there is none. */
+  readonly deadline: number
   readonly members: MemberFields
 }
 
 /** A room and, if requested, its events. */
 export interface StoredRoom extends Position, Lifetime {
+  /** True if the deadline of the link has passed and PAYMENT_EXPIRED is not in the log yet. */
+  readonly isOverdue: boolean
   readonly payment: Payment
   /** ms since the epoch; null before the first event. */
   readonly lastEventAt: number | null
@@ -84,7 +90,7 @@ export class RoomStore {
     try {
       const reply = await call(commands)
       const code = Array.isArray(reply) ? String(reply[0]) : ''
-      return REFUSALS.has(code) ? new Failure(code as ErrorCode) : reply
+      return REFUSALS.has(code) ? new Failure(code as ErrorCode, (reply as unknown[])[1] === 'expired' ? LINK_EXPIRED : undefined) : reply
     } catch (error) {
       // Without a connection every command fails, which is not a refusal.
       if (commands.status === 'ready') onRefused(error)
@@ -93,7 +99,7 @@ export class RoomStore {
   }
 
   async create (roomId: string, { ttl, ...terms }: NewRoom = {}): Promise<Lifetime | Failure> {
-    const reply = await this.run((redis) => redis.createRoom(...this.#roomArguments(roomId), ttl ?? '', fieldsOf(newPayment(0, terms))))
+    const reply = await this.run((redis) => redis.createRoom(...this.#roomArguments(roomId), ttl ?? '', this.#lateResults, fieldsOf(newPayment(0, terms))))
     return reply instanceof Failure ? reply : { createdAt: Number(reply[1]), expiresAt: Number(reply[2]) }
   }
 
@@ -104,8 +110,8 @@ export class RoomStore {
   async open (roomId: string, create: boolean): Promise<OpenedRoom | Failure> {
     const reply = await this.run((redis) => redis.openRoom(...this.#roomArguments(roomId), create ? 1 : 0))
     if (reply instanceof Failure) return reply
-    const [, epoch, seq, left, isNew, members] = reply as [string, string, string, number | '', number, string[]]
-    return { epoch, seq: Number(seq), left: left === '' ? Infinity : left, isNew: isNew === 1, members }
+    const [, epoch, seq, left, deadline, isNew, members] = reply as [string, string, string, number | '', string, number, string[]]
+    return { epoch, seq: Number(seq), left: left === '' ? Infinity : left, deadline: Number(deadline), isNew: isNew === 1, members }
   }
 
   async leave (roomId: string): Promise<void> { await this.run((redis) => redis.leaveRoom(...this.#roomArguments(roomId))) }
@@ -124,7 +130,7 @@ export class RoomStore {
    * @param nodes live nodes, each between spaces
    * @returns the outcome, and whether the room is new
    */
-  async publish (roomId: string, draft: EventDraft, create: boolean, nodes: string): Promise<Published & { isNewRoom: boolean } | Failure> {
+  async publish (roomId: string, draft: EventDraft, create: boolean, nodes: string): Promise<Published & { isNewRoom: boolean } | Failure | 'not due'> {
     const device = describeFact(draft)
     if (device) return this.#outcome(await this.#append(roomId, draft, create, nodes, device))
     // The first try is for a payment without events.
@@ -133,6 +139,7 @@ export class RoomStore {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const after = fold(before, draft)
       const reply = await this.#append(roomId, draft, create, nodes, ['fold', version, fieldsOf(after), after.state === before.state ? '' : 1, ''])
+      if (!(reply instanceof Failure) && reply[0] === 'NOT_DUE') return 'not due'
       if (reply instanceof Failure || reply[0] !== 'STALE') return this.#outcome(reply)
       const [, created, fields] = reply as [string, string, Array<string | null>]
       before = paymentFrom(fields, Number(created))
@@ -142,9 +149,9 @@ export class RoomStore {
   }
 
   async #append (roomId: string, draft: EventDraft, create: boolean, nodes: string, fact: FactArguments): Promise<unknown[] | Failure> {
-    const { origin = '', jsonPrefix, jsonSuffix, timestamp, keys = [] } = draft
+    const { origin = '', jsonPrefix, jsonSuffix, timestamp, source, ttl = '', due = '', keys = [] } = draft
     return this.run((redis) => redis.publishEvent(
-      ...this.#roomArguments(roomId), create ? 1 : 0, this.#options.logSize, origin, jsonPrefix + SEQ, jsonSuffix, timestamp, nodes, ...fact,
+      ...this.#roomArguments(roomId), create ? 1 : 0, this.#options.logSize, origin, jsonPrefix + SEQ, jsonSuffix, timestamp, nodes, ...fact, source, ttl, this.#lateResults, due,
       ...keys.flatMap((key) => [key.name, fingerprintOf(draft, key), key.kind === 'request' ? 1 : 0])
     ))
   }
@@ -173,19 +180,22 @@ export class RoomStore {
   async read (roomId: string, from?: ReadFrom): Promise<StoredRoom | Failure> {
     const reply = await this.run((redis) => redis.readRoomBuffer(...this.#roomArguments(roomId), from ? 1 : 0, from?.epoch ?? '', from?.seq ?? 0))
     if (reply instanceof Failure) return reply
-    const [epoch, seq, created, until, last, ...fields] = [...reply.slice(1, 6), ...reply[6] as unknown[]].map((value) => (value as Buffer | null)?.toString('utf8') ?? null)
+    const [epoch, seq, created, until, last, deadline, ...fields] = [...reply.slice(1, 7), ...reply[7] as unknown[]].map((value) => (value as Buffer | null)?.toString('utf8') ?? null)
     const createdAt = Number(created)
+    const payment = paymentFrom(fields, createdAt)
+    const readAt = reply[11] as number
     return {
       epoch: epoch!,
       seq: Number(seq),
-      payment: paymentFrom(fields, createdAt),
+      payment,
+      isOverdue: deadline !== null && Number(deadline) <= readAt && !payment.ledger?.expired,
       createdAt,
-      expiresAt: Number(until),
+      expiresAt: Number(deadline ?? until),
       lastEventAt: last === null ? null : Number(last),
-      members: (reply[7] as Buffer[]).map(String),
-      readAt: reply[10] as number,
-      recovered: reply[8] === 1,
-      entries: (reply[9] as Buffer[]).map((element, i, { length }) => readElement(element, epoch!, Number(seq) - length + 1 + i, this.frames))
+      members: (reply[8] as Buffer[]).map(String),
+      readAt,
+      recovered: reply[9] === 1,
+      entries: (reply[10] as Buffer[]).map((element, i, { length }) => readElement(element, epoch!, Number(seq) - length + 1 + i, this.frames))
     }
   }
 
@@ -193,6 +203,8 @@ export class RoomStore {
     const reply = await this.run((redis) => redis.closeRoom(...this.#roomArguments(roomId)))
     return reply instanceof Failure ? reply : undefined
   }
+
+  get #lateResults (): number { return this.#options.lateResults ?? 0 }
 
   /** Keys and first arguments of every room script. */
   #roomArguments (roomId: string): Array<string | number> {
@@ -207,8 +219,9 @@ function readElement (element: Buffer, epoch: string, seq: number, frames: Frame
   return { epoch, seq, origin: element.toString('latin1', 0, element.indexOf(TAB)), frame: frames.encodeText(element.subarray(element.indexOf(NEWLINE) + 1)) }
 }
 
-/** A message on a room's channel: an entry, the members of a node (JSON; empty: none), or the end of a closed room. */
-export type Message = { readonly kind: 'entry', readonly entry: LogEntry } | { readonly kind: 'members', readonly node: string, readonly json: string } | { readonly kind: 'closed' }
+/** A message on a room's channel: an entry, the members of a node (JSON; empty: none), a new deadline of the link and the time until then (ms), or the end of a closed room. */
+export type Message = { readonly kind: 'entry', readonly entry: LogEntry } | { readonly kind: 'members', readonly node: string, readonly json: string } |
+  { readonly kind: 'deadline', readonly deadline: number, readonly left: number } | { readonly kind: 'closed' }
 
 /** Decodes a message of the scripts: a letter for its kind, the rest of its first line, and the lines after it. */
 export function readMessage (message: Buffer, frames: FrameWriter): Message {
@@ -220,6 +233,10 @@ export function readMessage (message: Buffer, frames: FrameWriter): Message {
       return { kind: 'entry', entry: { epoch, seq: Number(seq), origin, frame: frames.encodeText(message.subarray(end + 1)) } }
     }
     case 'm': return { kind: 'members', node: head, json: message.toString('utf8', end + 1) }
+    case 'd': {
+      const [deadline, left] = head.split('\t')
+      return { kind: 'deadline', deadline: Number(deadline), left: Number(left) }
+    }
     default: return { kind: 'closed' }
   }
 }

@@ -12,6 +12,8 @@ import { readMessage, type StoredRoom } from './store.js'
 const BATCH = 500
 
 export interface RoomSubscriptionsOptions extends RoomSyncOptions {
+  /** Called when the deadline of a payment link has passed. @returns whether it is in the log; otherwise it is called again */
+  readonly onDeadline: (roomId: string, deadline: number) => Promise<boolean>
   readonly connection: RedisClients
 }
 
@@ -71,12 +73,13 @@ export class RoomSubscriptions {
   }
 
   onMessage (channel: string, bytes: Buffer): void {
-    const { store, members } = this.#options
+    const { store, members, monotonic, lateResults = 0 } = this.#options
     const cursor = this.#cursors.get(store.roomOf(channel))
     if (!cursor) return
     const message = readMessage(bytes, store.frames)
     switch (message.kind) {
       case 'entry': return this.#sync.receive(cursor, message.entry)
+      case 'deadline': return cursor.setDeadline(message.deadline, monotonic(), message.left, lateResults)
       case 'closed': return this.end(cursor.roomId, 'closed')
       case 'members': if (members.applyAnnouncement(cursor.remoteMembers, message.node, message.json)) this.#emitRemoteMembers(cursor)
     }
@@ -110,10 +113,20 @@ export class RoomSubscriptions {
 
   // --- periodic work ---
 
-  /** Ends the rooms whose deadline has passed. */
+  /** Ends the rooms that are due, and reports the links whose deadline has passed. */
   expire (): void {
-    const now = this.#options.monotonic()
-    for (const { roomId, deadline } of this.#cursors.values()) if (deadline <= now) this.end(roomId, 'expired')
+    const { monotonic, runInBackground } = this.#options
+    const now = monotonic()
+    for (const cursor of this.#cursors.values()) {
+      if (cursor.endsAt <= now) this.end(cursor.roomId, 'expired')
+      else if (cursor.expiresAt <= now && cursor.expired !== cursor.deadline) runInBackground(this.#expireLink(cursor))
+    }
+  }
+
+  async #expireLink (cursor: RoomCursor): Promise<void> {
+    const { deadline } = cursor
+    cursor.expired = deadline
+    if (!await this.#options.onDeadline(cursor.roomId, deadline)) cursor.expired = 0
   }
 
   /** Fills known gaps, checks for unknown ones, and renews the retention of occupied rooms. */
@@ -139,7 +152,7 @@ export class RoomSubscriptions {
 
   /** End of a room, ms since the epoch. A subscribed room without a deadline always has a full retention left. */
   expiry (roomId: string, { expiresAt, readAt }: StoredRoom): number {
-    return this.#cursors.get(roomId)?.deadline === Infinity ? readAt + this.#options.retention : expiresAt
+    return this.#cursors.get(roomId)?.expiresAt === Infinity ? readAt + this.#options.retention : expiresAt
   }
 
   // --- cursors ---

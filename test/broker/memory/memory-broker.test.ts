@@ -2,21 +2,27 @@
 import t from 'tap'
 import { MemoryBroker } from '../../../src/broker/memory/memory-broker.js'
 import { draftEvent } from '../../../src/broker/event-draft.js'
-import { brokerContract, LOG_SIZE, RETENTION } from '../contract.js'
+import { brokerContract, LATE_RESULTS, LOG_SIZE, RETENTION } from '../contract.js'
 
-function make () {
+function make (lateResults = 0) {
   let time = 1_000_000
   let epochs = 0
   const changes: string[] = []
   const broker = new MemoryBroker({
-    logSize: LOG_SIZE, retention: RETENTION, now: () => time, monotonic: () => time, newEpoch: () => `epoch ${++epochs}`, onRoom: (change, roomId) => changes.push(`${roomId} ${change}`)
+    logSize: LOG_SIZE,
+    retention: RETENTION,
+    lateResults,
+    now: () => time,
+    monotonic: () => time,
+    newEpoch: () => `epoch ${++epochs}`,
+    onRoom: (change, roomId) => changes.push(`${roomId} ${change}`)
   })
   return { broker, changes, tick: (ms: number) => { time += ms } }
 }
 
 t.test('the broker contract', (t) => {
   brokerContract(t, async () => {
-    const { broker, tick } = make()
+    const { broker, tick } = make(LATE_RESULTS)
     return {
       broker,
       pass: async (ms) => {
@@ -71,8 +77,8 @@ t.test('an expired room does not exist for a read before the next sweep', async 
   tick(1000)
   t.strictSame(await broker.listRooms(10), { rooms: [] })
   t.match(await broker.read('r'), { code: 'ROOM_CLOSED' })
-  t.strictSame(changes.slice(2), ['r removed'])
-  t.equal(await broker.sweep(), 1)
+  t.strictSame(changes.slice(2), ['r removed', 's removed'])
+  t.equal(await broker.sweep(), 0)
   t.match(await broker.subscribe('s'), { code: 'ROOM_CLOSED' })
   tick(RETENTION)
   await broker.sweep()

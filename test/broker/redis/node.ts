@@ -6,7 +6,7 @@ import { RedisBroker } from '../../../src/broker/redis/redis-broker.js'
 import { connect, type SentinelCredentials } from '../../../src/broker/redis/clients.js'
 import { draftEvent } from '../../../src/broker/event-draft.js'
 import type { RoomMember } from '../../../src/protocol/server-frames.js'
-import { LOG_SIZE, RETENTION } from '../contract.js'
+import { LATE_RESULTS, LOG_SIZE, RETENTION } from '../contract.js'
 import { until } from '../../until.js'
 import { payloadOf } from '../../../src/websocket/frame-writer.js'
 
@@ -36,6 +36,7 @@ export async function startBroker (t: Test, url: string, { prefix = newPrefix(),
     node,
     logSize: LOG_SIZE,
     retention: RETENTION,
+    lateResults: LATE_RESULTS,
     now: () => clock.time,
     monotonic: () => clock.time,
     newEpoch: () => `${node}.${++epochs}`,

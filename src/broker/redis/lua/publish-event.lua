@@ -1,17 +1,19 @@
 -- Publishes an event. Returns `[code]`, or `['NEW' | 'DUPLICATE' | 'REPEATED', epoch, seq, timestamp, receivers, changed, isNewRoom]`, or, for a fact that was
--- folded into another version of the payment, `['STALE', created, payment]`. Own arguments: 1 to create the room, log size, origin, text of the message before and
--- after its seq, timestamp, live nodes, kind of fact and its four values (for `fold`: version of the payment, its new fields, 1 if its state changed); then for each
--- deduplication key its name, its fingerprint, and 1 if it is an Idempotency-Key.
+-- folded into another version of the payment, `['STALE', created, payment]`, or `['NOT_DUE']`. Own arguments: 1 to create the room, log size, origin, text of the message before and
+-- after its seq, timestamp, live nodes, kind of fact and its four values (for `fold`: version of the payment, its new fields, 1 if its state changed), source, time
+-- until the new deadline of the link (ms, or empty), time for late results, the deadline that must have passed (or empty); then for each deduplication key its name,
+-- its fingerprint, and 1 if it is an Idempotency-Key.
 local create, size, origin, jsonPrefix, jsonSuffix, timestamp, nodes = ARGV[5] == '1', tonumber(ARGV[6]), ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
 local kind, a, b, c, d = ARGV[12], ARGV[13], ARGV[14], ARGV[15], ARGV[16]
-local failure, epoch, ends, fixed, stored = findRoom()
+local source, ttl, late, due = ARGV[17], ARGV[18], ARGV[19], ARGV[20]
+local failure, epoch, ends, deadline, stored = findRoom()
 if failure and not (create and failure == 'ROOM_NOT_FOUND') then return { failure } end
 if failure then
   createRoom()
   epoch, ends, stored = newEpoch, now + retention, {}
 end
 
-for i = 17, #ARGV, 3 do
+for i = 21, #ARGV, 3 do
   local seen = redis.call('HGET', room, 'k:' .. ARGV[i])
   if seen then
     local seq, at, receivers, fingerprint = string.match(seen, '^(%d+) (%d+) (%d+) (.*)$')
@@ -20,6 +22,8 @@ for i = 17, #ARGV, 3 do
   end
 end
 
+if source == 'device' and deadline and now >= tonumber(deadline) then return { 'ROOM_CLOSED', 'expired' } end
+if due ~= '' and (due ~= deadline or now < tonumber(due)) then return { 'NOT_DUE' } end
 if kind == 'fold' and not failure then
   local payment = redis.call('HMGET', room, unpack(PAYMENT))
   -- A created room has terms before its first event.
@@ -37,7 +41,7 @@ local seq = (stored[6] or 0) + 1
 local frame = jsonPrefix .. seq .. jsonSuffix
 local patch = { 'seq', seq, 'last', timestamp }
 local names = {}
-for i = 17, #ARGV, 3 do
+for i = 21, #ARGV, 3 do
   names[#names + 1] = ARGV[i]
   patch[#patch + 1] = 'k:' .. ARGV[i]
   patch[#patch + 1] = seq .. ' ' .. timestamp .. ' ' .. receivers .. ' ' .. ARGV[i + 1]
@@ -84,7 +88,12 @@ if changed == 1 or kind == 'fold' then
 end
 redis.call('HSET', room, unpack(patch))
 -- Renewed once in a sixteenth of the retention, not for every event of a burst.
-if ends - now < retention * 15 / 16 then renewRetention(fixed) end
+if ttl ~= '' then
+  setDeadline(tonumber(ttl), tonumber(late))
+  redis.call('SPUBLISH', channel, 'd' .. now + ttl .. '\t' .. ttl)
+elseif ends - now < retention * 15 / 16 then
+  renewRetention(deadline)
+end
 -- Published last: a node that receives the event finds it in the log.
 redis.call('SPUBLISH', channel, 'e' .. epoch .. '\t' .. seq .. '\t' .. origin .. '\n' .. frame)
 return { 'NEW', epoch, seq, timestamp, receivers, changed, failure and 1 or 0 }

@@ -1,4 +1,4 @@
--- Start of every room script. A room is a hash: `epoch`, `fence`, `seq`, `created`, `until`, `last`, `fixed` (the room has a deadline), the payment's state, and
+-- Start of every room script. A room is a hash: `epoch`, `fence`, `seq`, `created`, `until`, `last`, `deadline` (of the payment link, if it has one), the payment, and
 -- `k:<key>` for every deduplication key. The hash of a closed room holds only `ended` and `until`. The log is a list; the members are a hash with one field per node.
 -- KEYS: room, log, members. ARGV: now (ms; empty: the clock of Redis), retention (ms), an unused epoch, the room's channel, then the script's own arguments.
 local room, log, members = KEYS[1], KEYS[2], KEYS[3]
@@ -13,9 +13,9 @@ local function fence()
   return string.sub(info, at + 1, at + 40)
 end
 
--- Postpones the end to a full retention from now. A room with a deadline keeps it.
-local function renewRetention(fixed)
-  if fixed then return end
+-- Postpones the end to a full retention from now. A room with a deadline keeps its end.
+local function renewRetention(deadline)
+  if deadline then return end
   redis.call('HSET', room, 'until', now + retention)
   for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, retention + margin) end
 end
@@ -31,26 +31,30 @@ local function writePayment(fields)
   end
 end
 
--- ttl: ms until the room's deadline; nil for a room without one.
-local function createRoom(ttl)
+-- Sets the deadline of the payment link. ttl: ms until then. late: ms after it in which results are still taken; then the room ends.
+local function setDeadline(ttl, late)
+  redis.call('HSET', room, 'deadline', now + ttl, 'until', now + ttl + late)
+  -- A room that had a deadline is remembered as closed for a retention after its end.
+  for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ttl + late + retention + margin) end
+end
+
+local function createRoom()
   -- First a write that a full Redis refuses: after its first write, a script may go on without memory.
   redis.call('HSET', room, 'epoch', newEpoch)
   redis.call('DEL', room, log, members)
-  redis.call('HSET', room, 'epoch', newEpoch, 'fence', fence(), 'seq', 0, 'created', now, 'until', now + (ttl or retention))
-  if ttl then redis.call('HSET', room, 'fixed', 1) end
-  -- A room that had a deadline is remembered as closed for a retention after it.
-  redis.call('PEXPIRE', room, (ttl or 0) + retention + margin)
+  redis.call('HSET', room, 'epoch', newEpoch, 'fence', fence(), 'seq', 0, 'created', now, 'until', now + retention)
+  redis.call('PEXPIRE', room, retention + margin)
 end
 
--- Returns the error code of a room that cannot be used; otherwise nil, the epoch, the end, the deadline flag, and the fields read, with seq as the
+-- Returns the error code of a room that cannot be used; otherwise nil, the epoch, the end, the deadline, and the fields read, with seq as the
 -- sixth and the fields of the payment that a device's event can change from the seventh on.
 local function findRoom()
-  local stored = redis.call('HMGET', room, 'epoch', 'fence', 'until', 'fixed', 'ended', 'seq', unpack(PAYMENT, 1, 7))
-  local epoch, fixed = stored[1], stored[4]
+  local stored = redis.call('HMGET', room, 'epoch', 'fence', 'until', 'deadline', 'ended', 'seq', unpack(PAYMENT, 1, 7))
+  local epoch, deadline = stored[1], stored[4]
   if not stored[3] then return 'ROOM_NOT_FOUND' end
   local ends = tonumber(stored[3])
   if stored[5] and ends > now then return 'ROOM_CLOSED' end
-  if fixed and ends <= now and ends + retention > now then return 'ROOM_CLOSED' end
+  if deadline and ends <= now and ends + retention > now then return 'ROOM_CLOSED' end
   if ends <= now then
     redis.call('DEL', room, log, members)
     return 'ROOM_NOT_FOUND'
@@ -61,5 +65,5 @@ local function findRoom()
     epoch = newEpoch
     redis.call('HSET', room, 'epoch', epoch, 'fence', current)
   end
-  return nil, epoch, ends, fixed, stored
+  return nil, epoch, ends, deadline, stored
 end
