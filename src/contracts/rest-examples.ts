@@ -252,5 +252,6 @@ export function addExamples ({ operationId, requestBody, responses }: Documented
  */
 export function markOptionalBody ({ requestBody }: DocumentedOperation, components: Readonly<Record<string, object>>): void {
   const name = requestBody?.content?.['application/json']?.schema?.$ref?.split('/').at(-1)
-  if (requestBody && name !== undefined) requestBody.required = 'required' in components[name]!
+  const schema = name === undefined ? undefined : components[name]!
+  if (requestBody && schema) requestBody.required = 'required' in schema || 'minProperties' in schema
 }

@@ -37,13 +37,13 @@ t.test('ROOM_JOINED holds the state of the payment that results from the log', a
   const phone = await Peer.inject(t, app)
   const shop = await Peer.inject(t, app)
   const state = async () => (await shop.join('r')).payload.state
-  t.strictSame(await state(), { step: null, status: 'pending', updatedAt: 7 })
+  t.strictSame(await state(), { step: null, status: 'pending', attempt: 1, updatedAt: 7 })
   phone.send('PAYMENT_METHOD_CHANGED', { roomId: 'r', method: 'pix' })
   phone.send('DATA_FILLED', { roomId: 'r', fields: ['name'] })
   phone.send('PAYMENT_ERROR', { roomId: 'r', error: 'declined', code: '51' })
   await phone.settled()
   t.strictSame(await state(), {
-    step: 'DATA_FILLED', method: 'pix', fields: ['name'], status: 'failed', outcome: { error: 'declined', code: '51', verified: false }, updatedAt: 7
+    step: 'DATA_FILLED', method: 'pix', fields: ['name'], status: 'failed', attempt: 1, outcome: { error: 'declined', code: '51', verified: false }, updatedAt: 7
   })
   phone.send('PAYMENT_SUCCESS', { roomId: 'r', transactionId: 'tx', amount: 5, currency: 'BRL' })
   phone.send('PAYMENT_ERROR', { roomId: 'r', error: 'too late' })
@@ -99,16 +99,20 @@ t.test('members of a room that a backend closes receive ROOM_CLOSED, and late ev
   t.equal(app.rooms.size, 1, 'the other room stays open')
 })
 
-t.test('a room past its lifetime is closed with the reason expired', async (t) => {
+t.test('at its deadline a room tells its members and refuses devices; after the time for late results it is closed with the reason expired', async (t) => {
   let time = 0
-  const { app } = await build(t, { now: () => time })
+  const { app } = await build(t, { now: () => time, env: { LATE_RESULTS_SECONDS: '100' } })
   await app.inject({ method: 'POST', url: '/api/rooms', payload: { roomId: 'r', ttlSeconds: 60 } })
   const shop = await Peer.inject(t, app)
   await shop.join('r')
   time = 60_000
   const phone = await Peer.inject(t, app)
   phone.send('CLICKED_PAY', { roomId: 'r' })
-  t.match((await phone.next('ERROR')).payload, { code: 'ROOM_CLOSED' })
+  t.match((await phone.next('ERROR')).payload, { code: 'ROOM_CLOSED', message: 'The payment link has expired.', retryable: false })
+  t.match(await shop.next('PAYMENT_EXPIRED'), { seq: 1, source: 'server', payload: { roomId: 'r' } })
+  t.match((await phone.join('r')).payload.state, { status: 'expired' })
+  time = 160_000
+  t.equal((await app.inject('/api/rooms/r')).statusCode, 410)
   t.match((await shop.next('ROOM_CLOSED')).payload, { roomId: 'r', reason: 'expired' })
 })
 

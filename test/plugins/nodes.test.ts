@@ -131,12 +131,15 @@ t.test('two nodes over one Redis', { skip: withoutRedis }, async (t) => {
     t.match((await shop.next('ERROR')).payload, { code: 'ROOM_CLOSED' })
   })
 
-  t.test('a room\'s deadline ends it on every node', async (t) => {
+  t.test('the deadline of a link, and a change of it, reach every node', async (t) => {
     const [{ app: a }, { app: b }] = await nodes(t)
     await a.inject({ method: 'POST', url: '/api/rooms', payload: { roomId: 'r', ttlSeconds: 2 } })
     const peers = [await Peer.inject(t, a), await Peer.inject(t, b)]
     for (const peer of peers) await peer.join('r')
-    for (const peer of peers) t.match((await peer.next('ROOM_CLOSED')).payload, { reason: 'expired' })
+    for (const peer of peers) t.match(await peer.next('PAYMENT_EXPIRED'), { seq: 1, source: 'server' })
+    await b.inject({ method: 'PATCH', url: '/api/rooms/r', payload: { ttlSeconds: 1 } })
+    for (const peer of peers) t.match(await peer.next('LINK_UPDATED'), { seq: 2, source: 'server' })
+    for (const peer of peers) t.match(await peer.next('PAYMENT_EXPIRED'), { seq: 3 })
   })
 
   t.test('a member receives the events of its own room only, even with names of rooms that resemble keys of Redis', async (t) => {

@@ -9,7 +9,7 @@ import { Peer } from '../peer.js'
 t.test('statistics are logged every ten minutes; expired rooms are swept, and their members receive ROOM_CLOSED', async (t) => {
   let time = 1_000_000
   mock.timers.enable({ apis: ['setInterval'] })
-  const { app, logs } = await build(t, { now: () => time })
+  const { app, logs } = await build(t, { now: () => time, env: { LATE_RESULTS_SECONDS: '0' } })
   mock.timers.tick(0)
   const shop = await Peer.inject(t, app)
   await shop.join('r')

@@ -62,7 +62,7 @@ t.test('getRoom answers with the state of a room, and closeRoom closes it', asyn
       roomId: 'r',
       epoch: joined.payload.epoch,
       seq: 1,
-      state: { step: 'PAYMENT_METHOD_CHANGED', status: 'pending', updatedAt: 5, method: 'pix' },
+      state: { step: 'PAYMENT_METHOD_CHANGED', status: 'pending', attempt: 1, updatedAt: 5, method: 'pix' },
       members: [{ clientId: joined.payload.clientId, deviceId: 'till', role: 'device1' }],
       createdAt: 5,
       expiresAt: 900_005
