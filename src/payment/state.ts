@@ -20,7 +20,7 @@ export interface Payment {
   readonly link?: Link
 }
 
-/** What a payment link is for. */
+/** Purpose of a payment link, in words of the shop. */
 export interface Link { readonly reference?: string, readonly description?: string }
 
 export interface Verdicts {

@@ -13,7 +13,7 @@ const Seq = Type.Integer({ minimum: 0, description: 'Sequence number of the last
 const Reference = Type.String({ minLength: 1, maxLength: MAX_REFERENCE, description: 'Name of the payment in the shop, such as an order number.', examples: ['order 1234'] })
 const Description = Type.String({ minLength: 1, maxLength: MAX_REFERENCE, description: 'Text for the payer.', examples: ['Two books'] })
 
-/** What a backend sets of a payment link, when it creates the room or later. */
+/** Terms of a payment link, which a backend sets when it creates the room or later. */
 const TERMS = {
   ttlSeconds: Type.Optional(Type.Integer({
     minimum: 1,

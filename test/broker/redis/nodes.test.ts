@@ -177,11 +177,11 @@ t.test('two nodes share rooms over one Redis', { skip: withoutRedis }, async (t)
     t.strictSame(await listed(), ['x', 'y', 'z', 'w'])
     await a.broker.closeRoom('w')
     b.clock.time += 2000
-    t.strictSame(await listed(), ['x', 'y'])
+    t.strictSame(await listed(), ['x', 'y', 'z'], 'a room whose link has expired takes late results')
     await redis.client.del(a.key('x'))
     await redis.client.del(`${a.prefix}:{@rooms}:sweeper`)
     await b.pass(RETENTION / 4)
-    t.strictSame(await redis.client.zrange(`${a.prefix}:{@rooms}`, 0, '-1'), ['y'], 'the sweep removed the room from the index')
+    t.strictSame(await redis.client.zrange(`${a.prefix}:{@rooms}`, 0, '-1'), ['y', 'z'], 'the sweep removed the room from the index')
   })
 
   t.test('a room that is occupied on one node lives on after another node has left it', async (t) => {
