@@ -12,6 +12,8 @@ declare module 'fastify' {
     action?: RouteAction
     /** False: requests are not counted by the rate limit. Public routes never are. */
     counted?: boolean
+    /** Maximum requests per second from one address, for a public route. */
+    maxRate?: number
   }
   interface FastifyInstance {
     /** Action of the context's routes that declare none, for contexts whose routes a library registers. Default: undefined, so that they are refused. */

@@ -52,7 +52,6 @@ function countInRedis (redis: RoomRedis, prefix: string): Counter {
 
 export default fp(async (app) => {
   const { config: { REQUESTS_PER_SECOND: max, REDIS_PREFIX }, redis, clientAddress, monotonic } = app
-  if (max === 0) return
   const count = redis ? countInRedis(redis.commands, `${REDIS_PREFIX}:rate:`) : countInProcess(monotonic)
 
   // A caller that guesses keys is counted by address, however many keys it tries.
@@ -64,7 +63,9 @@ export default fp(async (app) => {
   }
 
   app.addHook('onRequest', async (request, reply) => {
-    if (actionOf(request) === 'public' || request.routeOptions.config.counted === false) return
+    const { routeOptions: { url, config: { maxRate } } } = request
+    if (maxRate !== undefined && await count(`route:${url}:${networkOf(clientAddress.ofRequest(request))}`) > maxRate) return reply.fail(new Failure('RATE_LIMITED'))
+    if (max === 0 || actionOf(request) === 'public' || request.routeOptions.config.counted === false) return
     if (await count(keyOf(request)) > max) return reply.fail(new Failure('RATE_LIMITED'))
   })
 }, { name: 'rate-limit', dependencies: ['client-address', 'credentials', 'errors', 'guards', 'redis', 'ws'] })

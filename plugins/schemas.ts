@@ -4,6 +4,7 @@ import fp from 'fastify-plugin'
 import { buildSerializer, buildValidator } from '../src/http/schema-compilers.js'
 import { ROOM_COMPONENTS } from '../src/protocol/rest-rooms.js'
 import { SERVER_COMPONENTS } from '../src/protocol/rest.js'
+import { WEBHOOK_COMPONENTS } from '../src/protocol/rest-webhooks.js'
 
 export default fp(async (app) => {
   const outer = app.getSchemas()
@@ -20,7 +21,7 @@ export default fp(async (app) => {
       }
     }
   })
-  const components = [...SERVER_COMPONENTS, ...ROOM_COMPONENTS]
+  const components = [...SERVER_COMPONENTS, ...ROOM_COMPONENTS, ...WEBHOOK_COMPONENTS]
   for (const schema of components) app.addSchema(schema)
   const shared = Object.fromEntries(components.map((schema) => [schema.$id!, schema]))
   // Set here and not as a factory: a context takes its compiler from the one around it if that has one.

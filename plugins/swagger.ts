@@ -48,6 +48,7 @@ const documentAt = (prefix: string): NonNullable<FastifyDynamicSwaggerOptions['o
   tags: [
     { name: 'Server', description: 'Information, health, status and metrics of the server.' },
     { name: 'Rooms', description: 'The rooms of the payments, their events and their tokens.' },
+    { name: 'Webhooks', description: 'The webhooks of payment providers.' },
     { name: 'Messages', description: 'Messages from a backend to the devices in a room.' }
   ],
   components: {

@@ -237,6 +237,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/webhooks/refused": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List refused results of providers
+         * @description Lists the latest results of payment providers that were not logged, since they break a rule: the latest first, without their bodies. The provider got 422 and repeats them.
+         */
+        get: operations["listRefusedDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{provider}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Receive a webhook of a payment provider
+         * @description The URL to enter in the dashboard of the provider. The body is verified by the provider's signature, and its results are published as verified events of a backend. 2xx says that each result is in the log of its room; a provider repeats a delivery after any other status. 422: a result breaks a rule; it is in the list of refused deliveries.
+         */
+        post: operations["receiveWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -255,7 +295,7 @@ export interface components {
              * @example ROOM_NOT_FOUND
              * @enum {string}
              */
-            code: "INVALID_JSON" | "INVALID_FRAME" | "INVALID_REQUEST" | "UNKNOWN_EVENT" | "FORBIDDEN_KEY" | "SENSITIVE_DATA" | "TOO_DEEP" | "UNAUTHORIZED" | "INVALID_TOKEN" | "TOKEN_EXPIRED" | "FORBIDDEN" | "NOT_FOUND" | "ROOM_NOT_FOUND" | "PAYLOAD_TOO_LARGE" | "URI_TOO_LONG" | "UNSUPPORTED_MEDIA_TYPE" | "ROOM_EXISTS" | "ROOM_CLOSED" | "NOT_JOINED" | "ID_CONFLICT" | "ROOM_FULL" | "TOO_MANY_ROOMS" | "RATE_LIMITED" | "UNAVAILABLE" | "INTERNAL";
+            code: "INVALID_JSON" | "INVALID_FRAME" | "INVALID_REQUEST" | "UNKNOWN_EVENT" | "FORBIDDEN_KEY" | "SENSITIVE_DATA" | "TOO_DEEP" | "UNAUTHORIZED" | "INVALID_TOKEN" | "TOKEN_EXPIRED" | "FORBIDDEN" | "NOT_FOUND" | "ROOM_NOT_FOUND" | "PAYLOAD_TOO_LARGE" | "URI_TOO_LONG" | "UNSUPPORTED_MEDIA_TYPE" | "RESULT_REFUSED" | "ROOM_EXISTS" | "ROOM_CLOSED" | "NOT_JOINED" | "ID_CONFLICT" | "ROOM_FULL" | "TOO_MANY_ROOMS" | "RATE_LIMITED" | "UNAVAILABLE" | "INTERNAL";
             /** @description The violated rules. */
             details?: {
                 /** @example message */
@@ -879,6 +919,49 @@ export interface components {
             /** @enum {boolean} */
             success: true;
             data: components["schemas"]["PublishResult"];
+            /**
+             * @description Milliseconds since the Unix epoch.
+             * @example 1705312200000
+             */
+            timestamp: number;
+        };
+        /** @description A result of a provider that was not logged. */
+        RefusedDelivery: {
+            /** @example stripe */
+            provider: string;
+            /**
+             * @description Type of the event.
+             * @example PAYMENT_SUCCESS
+             */
+            type: string;
+            /**
+             * @description Room id, 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.
+             * @example payment_123
+             */
+            roomId?: string;
+            /**
+             * @example INVALID_FRAME
+             * @enum {string}
+             */
+            code: "INVALID_JSON" | "INVALID_FRAME" | "INVALID_REQUEST" | "UNKNOWN_EVENT" | "FORBIDDEN_KEY" | "SENSITIVE_DATA" | "TOO_DEEP" | "UNAUTHORIZED" | "INVALID_TOKEN" | "TOKEN_EXPIRED" | "FORBIDDEN" | "NOT_FOUND" | "ROOM_NOT_FOUND" | "PAYLOAD_TOO_LARGE" | "URI_TOO_LONG" | "UNSUPPORTED_MEDIA_TYPE" | "RESULT_REFUSED" | "ROOM_EXISTS" | "ROOM_CLOSED" | "NOT_JOINED" | "ID_CONFLICT" | "ROOM_FULL" | "TOO_MANY_ROOMS" | "RATE_LIMITED" | "UNAVAILABLE" | "INTERNAL";
+            /**
+             * @description The broken rule.
+             * @example payload.currency: expected a currency code of ISO 4217
+             */
+            reason: string;
+            /**
+             * @description Milliseconds since the Unix epoch.
+             * @example 1705312200000
+             */
+            timestamp: number;
+        };
+        RefusedDeliveries: {
+            deliveries: components["schemas"]["RefusedDelivery"][];
+        };
+        RefusedDeliveriesResponse: {
+            /** @enum {boolean} */
+            success: true;
+            data: components["schemas"]["RefusedDeliveries"];
             /**
              * @description Milliseconds since the Unix epoch.
              * @example 1705312200000
@@ -2394,6 +2477,189 @@ export interface operations {
             };
             /** @description An internal error occurred. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    listRefusedDeliveries: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Maximum number of deliveries.
+                 * @example 100
+                 */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The refused results. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefusedDeliveriesResponse"];
+                };
+            };
+            /** @description The request is invalid; `details` lists the violated rules. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The API key or room token is missing or invalid. */
+            401: {
+                headers: {
+                    /** @description The required authentication scheme. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The credentials do not allow this operation. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` has the seconds to wait. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before the next request. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An internal error occurred. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The server is temporarily unavailable; retry an event with the same `id` or `Idempotency-Key`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    receiveWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example stripe */
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The results are in the log, or concern no payment. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description The request is invalid; `details` lists the violated rules. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The API key or room token is missing or invalid. */
+            401: {
+                headers: {
+                    /** @description The required authentication scheme. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The room does not exist. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description A result breaks a rule of the server. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` has the seconds to wait. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before the next request. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An internal error occurred. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The server is temporarily unavailable; retry an event with the same `id` or `Idempotency-Key`. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

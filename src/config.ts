@@ -34,6 +34,10 @@ export const ConfigSchema = Type.Object({
   })),
   TOKEN_TTL_SECONDS: Type.Integer({ minimum: 1, maximum: MAX_TTL_SECONDS, default: DEFAULT_TTL_SECONDS, description: 'Default lifetime of the tokens that the API creates' }),
   RESULTS_FROM: StringEnum(RESULT_SENDERS, { default: 'any', description: '`backend`: `PAYMENT_SUCCESS` and `PAYMENT_ERROR` are accepted only with an API key' }),
+  STRIPE_WEBHOOK_SECRET: Type.Optional(Type.String({ description: 'Signing secret of the Stripe endpoint `/webhooks/stripe`; comma-separated for rotation. Requires the package `stripe`' })),
+  STANDARD_WEBHOOK_SECRET: Type.Optional(Type.String({
+    description: 'Secret, `whsec_…`, of a sender of Standard Webhooks at `/webhooks/standard`; comma-separated for rotation. Requires the package `standardwebhooks`'
+  })),
   TRUST_PROXY: Type.Optional(Type.String({ description: 'Comma-separated addresses and networks of trusted proxies, whose `X-Forwarded-For` is used; `Forwarded` is ignored' })),
   REQUESTS_PER_SECOND: Type.Integer({ minimum: 0, maximum: 1_000_000, default: 50, description: 'Maximum REST requests per API key, or per address without a key (429); 0: no limit' }),
   ALLOWED_ORIGINS: Type.String({ minLength: 1, default: '*', description: 'Comma-separated browser origins that may use the socket and the API; `*`: all' }),

@@ -44,6 +44,7 @@ export const ERRORS = {
   PAYLOAD_TOO_LARGE: { message: 'The request body is too large.', status: 413, retryable: false },
   URI_TOO_LONG: { message: 'The URL is too long.', status: 414, retryable: false },
   UNSUPPORTED_MEDIA_TYPE: { message: 'The content type must be application/json.', status: 415, retryable: false },
+  RESULT_REFUSED: { message: 'A result in this delivery breaks a rule; see the list of refused deliveries.', status: 422, retryable: false },
   ROOM_EXISTS: { message: 'The room already exists.', status: 409, retryable: false },
   ROOM_CLOSED: { message: 'The room is closed.', status: 410, retryable: false },
   NOT_JOINED: { message: 'The socket has not joined the room.', status: 409, retryable: false },

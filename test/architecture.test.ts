@@ -15,6 +15,7 @@ const LAYERS = [
   /^src\/broker\//,
   /^src\/rooms\//,
   /^src\/sessions\//,
+  /^src\/providers\//,
   /^src\/client\//,
   /^src\/(config|options|log-fields|logger|root)\.ts$/,
   /^src\/http\//,

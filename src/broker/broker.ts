@@ -97,7 +97,7 @@ export interface BrokerListener {
 export interface Broker {
   listen: (listener: BrokerListener) => void
   /**
-   * Opens a room before its first member joins.
+   * Opens a room before its first member joins. The reference of its link becomes a name of the room.
    * @returns the room's lifetime, or `ROOM_EXISTS`
    */
   createRoom: (roomId: string, room?: NewRoom) => Promise<Lifetime | Failure>
@@ -129,6 +129,13 @@ export interface Broker {
    * @returns at most `limit` rooms, and the cursor of the next page if there may be one
    */
   listRooms: (limit: number, cursor?: number) => Promise<{ rooms: RoomSummary[], cursor?: number } | Failure>
+  /**
+   * Gives a room another name, by which `roomNamed` finds it: the reference of its link, or its payment at a provider. In memory the name is kept for as long as the
+   * room, in Redis for 60 days.
+   */
+  nameRoom: (name: string, roomId: string) => MaybePromise<void>
+  /** @returns the room with that name, undefined if there is none, or `UNAVAILABLE` */
+  roomNamed: (name: string) => MaybePromise<string | Failure | undefined>
   /** Ends a room for all its members. A closed room is remembered for one retention, so that a late event gets `ROOM_CLOSED` instead of opening the room again. */
   closeRoom: (roomId: string) => Promise<void | Failure>
   /** Does the time-based work: ends and forgets rooms that are due, and notifies the listener. Called about once a second. */

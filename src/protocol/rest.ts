@@ -111,6 +111,7 @@ const ERROR_ANSWERS = {
   413: 'The request body is too large.',
   414: 'The URL is too long.',
   415: 'The content type is not `application/json`.',
+  422: 'A result breaks a rule of the server.',
   429: 'Too many requests; `Retry-After` has the seconds to wait.',
   500: 'An internal error occurred.',
   503: 'The server is temporarily unavailable; retry an event with the same `id` or `Idempotency-Key`.'

@@ -314,6 +314,17 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     t.match(await broker.publish('missing', draftEvent({ type: 'LINK_UPDATED', payload: { roomId: 'missing' } }, { source: 'server', verified: true, timestamp: 5, ttl: 5 }), false), { code: 'ROOM_NOT_FOUND' })
   })
 
+  t.test('a room is found by the reference of its link and by other names', async (t) => {
+    const { broker, published } = await subject(t)
+    t.equal(await broker.roomNamed('order {1}'), undefined)
+    await broker.createRoom('r', { reference: 'order {1}' })
+    await published('s')
+    await broker.nameRoom('stripe:pi_1', 's')
+    t.equal(await broker.roomNamed('order {1}'), 'r')
+    t.equal(await broker.roomNamed('stripe:pi_1'), 's')
+    t.equal(await broker.roomNamed('toString'), undefined)
+  })
+
   t.test('closing ends a room for all members, and a late event does not reopen it', async (t) => {
     const { broker, pass, published, publish, read, seen, closed } = await subject(t)
     await broker.subscribe('r')

@@ -38,6 +38,8 @@ interface MemoryRoom {
   /** True once PAYMENT_EXPIRED is in the log. */
   hasExpired: boolean
   payment: Payment
+  /** Other names of the room; undefined if it has none. */
+  names?: readonly string[]
   lastEventAt: number | null
   subscribed: boolean
   /** Number of connected members. */
@@ -62,6 +64,8 @@ export class MemoryBroker implements Broker {
   readonly #closed = new Map<string, number>()
   readonly #options: MemoryBrokerOptions
   readonly #frames: FrameWriter
+  /** Rooms by their other names. */
+  readonly #names = new Map<string, string>()
   #listener: BrokerListener = { entry: () => {}, closed: () => {}, lost: () => {}, remoteMembers: () => {} }
   #count = 0
 
@@ -78,7 +82,9 @@ export class MemoryBroker implements Broker {
   async createRoom (roomId: string, { ttl, ...terms }: NewRoom = {}): Promise<Lifetime | Failure> {
     if (this.#find(roomId)) return new Failure('ROOM_EXISTS')
     this.#closed.delete(roomId)
-    return this.#lifetime(this.#add(roomId, ttl, terms))
+    const room = this.#add(roomId, ttl, terms)
+    if (terms.reference !== undefined) this.nameRoom(terms.reference, roomId)
+    return this.#lifetime(room)
   }
 
   subscribe (roomId: string, create = true): Failure | undefined {
@@ -152,6 +158,15 @@ export class MemoryBroker implements Broker {
     return { rooms }
   }
 
+  nameRoom (name: string, roomId: string): void {
+    const room = this.#find(roomId)
+    if (!room || this.#names.get(name) === roomId) return
+    this.#names.set(name, roomId)
+    room.names = [...room.names ?? [], name]
+  }
+
+  roomNamed (name: string): string | undefined { return this.#names.get(name) }
+
   async closeRoom (roomId: string): Promise<void | Failure> {
     const room = this.#find(roomId)
     if (!room) return this.#missing(roomId)
@@ -164,6 +179,7 @@ export class MemoryBroker implements Broker {
 
   async close (): Promise<void> {
     this.#rooms.clear()
+    this.#names.clear()
     this.#closed.clear()
   }
 
@@ -261,6 +277,7 @@ export class MemoryBroker implements Broker {
   #end (roomId: string, room: MemoryRoom, cause: CloseCause): void {
     const { monotonic, retention, onRoom } = this.#options
     this.#rooms.delete(roomId)
+    for (const name of room.names ?? []) if (this.#names.get(name) === roomId) this.#names.delete(name)
     room.log.end()
     // The next caller may reopen a room that merely expired empty, but not one that was closed or had a deadline.
     if (cause === 'closed' || room.deadline !== Infinity) this.#closed.set(roomId, monotonic() + retention)

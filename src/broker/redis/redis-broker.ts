@@ -81,7 +81,9 @@ export class RedisBroker implements Broker {
   async createRoom (roomId: string, room?: NewRoom): Promise<Lifetime | Failure> {
     const lifetime = await this.#store.create(roomId, room)
     // Index the room before the answer, so that the caller finds it in every node's list.
-    if (!(lifetime instanceof Failure)) await this.#began(roomId)
+    if (lifetime instanceof Failure) return lifetime
+    if (room?.reference !== undefined) await this.nameRoom(room.reference, roomId)
+    await this.#began(roomId)
     return lifetime
   }
 
@@ -130,6 +132,10 @@ export class RedisBroker implements Broker {
       if (page.length <= limit) return { rooms }
     }
   }
+
+  async nameRoom (name: string, roomId: string): Promise<void> { await this.#store.name(name, roomId) }
+
+  roomNamed (name: string): Promise<string | Failure | undefined> { return this.#store.named(name) }
 
   async closeRoom (roomId: string): Promise<void | Failure> {
     const failure = await this.#store.close(roomId)

@@ -62,6 +62,8 @@ export type MemberFields = readonly string[]
 const REFUSALS: ReadonlySet<string> = new Set<ErrorCode>(['ROOM_NOT_FOUND', 'ROOM_CLOSED', 'ROOM_EXISTS', 'ID_CONFLICT'])
 /** Tries to fold a verified fact into a payment that others change meanwhile. */
 const MAX_TRIES = 10
+/** Lifetime of a room's other names, ms: 60 days, twice the longest link. */
+const NAME_LIFETIME = 60 * 86_400_000
 const NEWLINE = 0x0a
 const TAB = 0x09
 
@@ -198,6 +200,14 @@ export class RoomStore {
       entries: (reply[10] as Buffer[]).map((element, i, { length }) => readElement(element, epoch!, Number(seq) - length + 1 + i, this.frames))
     }
   }
+
+  /** Keeps another name of a room, for longer than any link and its late results. */
+  async name (name: string, roomId: string): Promise<void> { await this.run((redis) => redis.set(this.#nameKey(name), roomId, 'PX', NAME_LIFETIME)) }
+
+  async named (name: string): Promise<string | Failure | undefined> { return await this.run((redis) => redis.get(this.#nameKey(name))) ?? undefined }
+
+  /** Encoded: braces in it would be a hash tag, and choose the shard. */
+  #nameKey (name: string): string { return `${this.#options.prefix}:@name:${encodeURIComponent(name)}` }
 
   async close (roomId: string): Promise<Failure | undefined> {
     const reply = await this.run((redis) => redis.closeRoom(...this.#roomArguments(roomId)))

@@ -1,0 +1,34 @@
+// Table of the payment providers: each with its settings and its file. A file is loaded only if its provider is configured.
+import { filledEntriesOf } from '../comma-list.js'
+import { ConfigError, type Config } from '../config.js'
+import type { Provider } from './provider.js'
+
+interface ProviderRow {
+  /** Setting that switches the provider on: its secrets, comma-separated. */
+  readonly setting: keyof Config
+  /** Package that verifies its signatures, if it is not in every installation. */
+  readonly package?: string
+  readonly load: (secrets: readonly string[], config: Config) => Promise<Provider>
+}
+
+export const PROVIDERS = {
+  stripe: { setting: 'STRIPE_WEBHOOK_SECRET', package: 'stripe', load: async (secrets) => (await import('./stripe.js')).stripe(secrets) },
+  standard: { setting: 'STANDARD_WEBHOOK_SECRET', package: 'standardwebhooks', load: async (secrets) => (await import('./standard.js')).standard(secrets) }
+} as const satisfies Record<string, ProviderRow>
+export type ProviderName = keyof typeof PROVIDERS
+
+/**
+ * Loads the providers that are configured.
+ * @throws {ConfigError} if the package of one is not installed
+ */
+export async function loadProviders (config: Config): Promise<ReadonlyMap<string, Provider>> {
+  const configured = Object.entries(PROVIDERS as Record<string, ProviderRow>).filter(([, { setting }]) => config[setting] !== undefined)
+  return new Map(await Promise.all(configured.map(async ([name, { setting, package: library, load }]): Promise<[string, Provider]> => {
+    try {
+      return [name, await load(filledEntriesOf(String(config[setting])), config)]
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw new ConfigError(`${setting}: ${(error as Error).message}`)
+      throw new ConfigError(`${setting} requires the package ${library}: npm install ${library}`)
+    }
+  })))
+}
