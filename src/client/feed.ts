@@ -1,13 +1,18 @@
 // Delivers the room to the application: each event once and in order, the payment's state, the members, and gaps in the log.
 import type { Environment } from './environment.js'
-import type { Frame, PaymentState, Position, RoomEvent, RoomMember } from './frames.js'
-import { fold, sameState } from './payment.js'
+import type { Frame, PaymentEventType, PaymentState, Position, RoomEvent, RoomMember } from './frames.js'
+import { fold, isSettled, sameState } from './payment.js'
 import type { DeviceRecord } from './record.js'
 import { Sequence } from './sequence.js'
 import type { Emitter } from './signals.js'
 
 /** Time an event may wait for its predecessor before the room is joined again, ms. */
 const GAP_TIMEOUT = 1_000
+
+/** Events of a backend whose effect only the server knows, because it depends on all facts before. */
+const FACTS: readonly string[] = [
+  'PAYMENT_SUCCESS', 'PAYMENT_ERROR', 'PAYMENT_PENDING', 'PAYMENT_CANCELLED', 'PAYMENT_REFUNDED', 'PAYMENT_DISPUTED', 'PAYMENT_EXPIRED', 'LINK_UPDATED'
+] satisfies PaymentEventType[]
 
 /** Payload of ROOM_JOINED, the reply to a join. */
 export interface Joined extends Position {
@@ -23,6 +28,8 @@ interface Entry { readonly frame: Pick<Frame, 'type' | 'payload'> & { timestamp:
 export class Feed {
   state: PaymentState | undefined
   members: readonly RoomMember[] = []
+  /** True while the state lacks a fact that only the server can fold: the next reply to a join brings it. */
+  isStale = false
   readonly #environment: Environment
   readonly #emitter: Emitter
   readonly #record: DeviceRecord
@@ -55,6 +62,7 @@ export class Feed {
     // An own event published over HTTP meanwhile may be newer than this reply, whose state must then not replace the local one.
     if (!recovered || seq >= this.#stateSeq) {
       this.#stateSeq = seq
+      this.isStale = false
       this.#become(state)
     }
     if (members) this.#meet(members)
@@ -81,6 +89,21 @@ export class Feed {
     this.#meet(type === 'DEVICE_JOINED' ? [...otherMembers, { clientId, deviceId, role }] : otherMembers)
   }
 
+  /** Emits `settled` if the state has a result that was not emitted before. A result that nobody listens for is kept for a later handler. */
+  settle (): void {
+    const { state } = this
+    const { settled } = this.#record
+    if (this.#ended || this.isStale || !state || !isSettled(state) || !this.#emitter.has('settled')) return
+    const { status } = state
+    // An expired link has no outcome: the server itself says so.
+    const verified = state.outcome?.verified ?? true
+    if (settled[status] || settled[status] === verified) return
+    settled[status] = verified
+    // Saved before the handlers run: a page that is reloaded while its receipt is printed does not print it again.
+    this.#record.save()
+    this.#emitter.emit('settled', { status, verified, state })
+  }
+
   end (): void {
     this.#ended = true
     this.#environment.clearTimeout(this.#timer)
@@ -90,23 +113,31 @@ export class Feed {
     const { epoch } = this.#sequence.position!
     const isNews = seq > this.#stateSeq
     const before = this.state!
-    const isBackends = frame.source === 'api' && /^PAYMENT_(SUCCESS|ERROR)$/.test(frame.type)
-    if (isNews) this.#stateSeq = seq
-    if (isNews && !isBackends) this.state = fold(before, frame)
+    const wasStale = this.isStale
+    if (isNews) {
+      this.#stateSeq = seq
+      this.isStale ||= frame.source === 'server' || (frame.source === 'api' && FACTS.includes(frame.type))
+      // Folded over a state that lacks a fact, a claim could seem to be the result.
+      if (!this.isStale) this.state = fold(before, frame)
+    }
     if (!isOwn) this.#emitter.emitEvent({ ...frame, seq, epoch } as RoomEvent)
     // The state is emitted after the event itself, although a handler of the event can already read it.
-    if (this.state !== before) this.#emitter.emit('state', this.state!)
+    if (this.state !== before) {
+      this.#emitter.emit('state', this.state!, before)
+      this.settle()
+    }
     // Saved after the handlers have run: a page that dies in between receives the event again.
     this.#record.position = { epoch, seq }
     this.#record.save()
-    // Only the server knows whether a backend's result is verified and so outranks a device's claim: fetch its state.
-    if (isNews && isBackends) this.#resync()
+    // One join for several facts at once.
+    if (this.isStale && !wasStale) this.#resync()
   }
 
   #become (state: PaymentState): void {
-    const isSame = sameState(state, this.state)
+    const previous = this.state
     this.state = state
-    if (!isSame) this.#emitter.emit('state', state)
+    if (!sameState(state, previous)) this.#emitter.emit('state', state, previous)
+    this.settle()
   }
 
   #meet (members: readonly RoomMember[]): void {

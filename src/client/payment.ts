@@ -6,6 +6,10 @@ const PROGRESS = ['ENTERED_SUMMARY', 'CLICKED_PROCEED', 'PAYMENT_METHOD_CHANGED'
 const BEGINS_ATTEMPT = ['CLICKED_PROCEED', 'PAYMENT_METHOD_CHANGED', 'CLICKED_PAY']
 const SETTLED = ['succeeded', 'partially_refunded', 'refunded', 'disputed']
 
+/** Statuses with a result. */
+const RESULTS = ['succeeded', 'cancelled', 'expired', 'partially_refunded', 'refunded', 'disputed'] as const
+export type SettledStatus = typeof RESULTS[number]
+
 interface Fact { readonly type: string, readonly payload: Readonly<Record<string, unknown>>, readonly timestamp: number }
 
 /**
@@ -37,6 +41,11 @@ function claim (state: PaymentState, succeeded: boolean, payload: Fact['payload'
   if (claimed.currency !== undefined) claimed.currency = (claimed.currency as string).toUpperCase()
   if (expected !== undefined && claimed.amount !== undefined && (claimed.amount !== expected || (claimed.currency ?? currency) !== currency)) claimed.mismatch = true
   return { ...state, status: succeeded ? 'succeeded' : 'failed', outcome: { ...claimed, verified: false } }
+}
+
+/** True if the payment has a result. A failure is none: it belongs to its attempt, and the payer can try again. */
+export function isSettled (state: PaymentState): state is PaymentState & { status: SettledStatus } {
+  return (RESULTS as readonly string[]).includes(state.status)
 }
 
 export function sameState (a: PaymentState | undefined, b: PaymentState | undefined): boolean {

@@ -1,6 +1,6 @@
-// Data of a device that survives a reload of its page: device id, position in the log, and pending events.
+// Data of a device that survives a reload of its page: device id, position in the log, pending events, and results that were emitted.
 import { tryOrUndefined, type StorageLike } from './environment.js'
-import type { Position } from './frames.js'
+import type { PaymentState, Position } from './frames.js'
 
 /** A pending event. `text` is both the WebSocket message and the body of the HTTP request, so both are identical. */
 export interface Outgoing { readonly id: string, readonly text: string }
@@ -9,6 +9,8 @@ export class DeviceRecord {
   deviceId: string
   position: Position | undefined
   outgoing: Outgoing[] = []
+  /** Statuses that `settled` was emitted for, and whether they were verified. */
+  settled: { [Status in PaymentState['status']]?: boolean }
   #storage: StorageLike | null | undefined
   readonly #key: string
 
@@ -23,12 +25,13 @@ export class DeviceRecord {
     this.deviceId = typeof stored?.deviceId === 'string' ? stored.deviceId : deviceId()
     if (typeof stored?.position?.epoch === 'string' && Number.isInteger(stored.position.seq)) this.position = stored.position
     if (Array.isArray(stored?.outgoing)) this.outgoing = stored.outgoing.filter((event) => typeof event?.id === 'string' && typeof event.text === 'string')
+    this.settled = { ...stored?.settled }
     this.save()
   }
 
   save (): void {
-    const { deviceId, position, outgoing } = this
-    tryOrUndefined(() => this.#storage?.setItem(this.#key, JSON.stringify({ deviceId, position, outgoing })))
+    const { deviceId, position, outgoing, settled } = this
+    tryOrUndefined(() => this.#storage?.setItem(this.#key, JSON.stringify({ deviceId, position, outgoing, settled })))
   }
 
   /** Deletes the stored data, and stores nothing from now on. */

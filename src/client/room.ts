@@ -8,7 +8,7 @@ import { addresses, streamAddress, type ConnectOptions } from './options.js'
 import { refused } from './pending-events.js'
 import { watchPage } from './page.js'
 import { DeviceRecord } from './record.js'
-import { Emitter, ROOM_CLOSED, type Closing, type EventArg, type RoomEventMap, type Status } from './signals.js'
+import { Emitter, ROOM_CLOSED, type Closing, type EventArg, type PreviousArg, type RoomEventMap, type Status } from './signals.js'
 
 interface Refusal { readonly id?: string, readonly code: RoomError['code'], readonly message: string, readonly retryable: boolean }
 
@@ -77,11 +77,14 @@ export class Room {
   get transport (): 'socket' | 'stream' | undefined { return this.#connection.transport }
 
   /**
-   * Listens to a signal (`event`, `state`, `status`, `members`, `gap`, `error`, `closed`) or to one type of event.
+   * Listens to a signal (`event`, `state`, `settled`, `status`, `members`, `gap`, `error`, `closed`) or to one type of event.
    * @returns a function that ends the subscription
    */
-  on<T extends keyof RoomEventMap | PaymentEventType | (string & {})> (type: T, handler: (value: EventArg<T>) => void): () => void {
-    return this.#emitter.on(type, handler)
+  on<T extends keyof RoomEventMap | PaymentEventType | (string & {})> (type: T, handler: (value: EventArg<T>, previous: PreviousArg<T>) => void): () => void {
+    const end = this.#emitter.on(type, handler)
+    // A handler that is added after the join gets a result that was there before it.
+    if (type === 'settled') queueMicrotask(() => this.#feed.settle())
+    return end
   }
 
   /**
@@ -143,6 +146,8 @@ export class Room {
     this.#connection.joined()
     this.#feed.joined(reply)
     this.#become('online')
+    // A fact that was logged after this reply was written.
+    if (this.#feed.isStale) this.#resync()
     this.#delivery.flush()
   }
 

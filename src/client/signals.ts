@@ -1,5 +1,6 @@
 // Typed event emitter: an exception in a listener disturbs neither the room nor other listeners.
 import type { PaymentEventType, PaymentState, Position, RoomError, RoomEvent, RoomMember } from './frames.js'
+import type { SettledStatus } from './payment.js'
 
 /** `connecting` until the first join or failure; `offline` while the client reconnects; `closed` is final. */
 export type Status = 'connecting' | 'online' | 'offline' | 'closed'
@@ -13,11 +14,25 @@ export const ROOM_CLOSED = 4505
 /** Reason for the end. `code` is the socket's close code; `reason` is the server's text, `closed` or `expired` for the room, or `client` for `close()`. */
 export interface Closing { readonly code: number, readonly reason: string }
 
+/** Result of a payment, see the signal `settled`. */
+export interface Settled {
+  readonly status: SettledStatus
+  /** False if only a device says so: the payer's page, not the shop's backend. */
+  readonly verified: boolean
+  readonly state: PaymentState
+}
+
 /** Signals that can be listened to, besides the types of events. */
 export interface RoomEventMap {
   /** Every event of the log that another device or a backend sent, once and in order. */
   event: RoomEvent
+  /** The state has changed. The second argument is the state before, undefined for the first one. */
   state: PaymentState
+  /**
+   * The payment has a result. Emitted once for each status, also over a reload, and once more when a claimed success is verified. A failure is no result:
+   * it ends an attempt, and the payer can try again.
+   */
+  settled: Settled
   status: Status
   members: readonly RoomMember[]
   gap: Gap
@@ -27,34 +42,39 @@ export interface RoomEventMap {
 }
 
 export type EventArg<T extends string> = T extends keyof RoomEventMap ? RoomEventMap[T] : T extends PaymentEventType ? RoomEvent<T> : RoomEvent
+/** Second argument of a handler. */
+export type PreviousArg<T extends string> = T extends 'state' ? PaymentState | undefined : undefined
 
 /** Names of the signals: an event type of a backend with such a name does not trigger the signal. */
-const RESERVED = new Set<string>(['event', 'state', 'status', 'members', 'gap', 'error', 'closed'] satisfies Array<keyof RoomEventMap>)
+const RESERVED = new Set<string>(['event', 'state', 'settled', 'status', 'members', 'gap', 'error', 'closed'] satisfies Array<keyof RoomEventMap>)
 
 export class Emitter {
-  readonly #handlers = new Map<string, Set<(value: any) => void>>()
+  readonly #handlers = new Map<string, Set<(value: any, previous: any) => void>>()
 
   /** @returns a function that ends the subscription */
-  on<T extends string> (type: T, handler: (value: EventArg<T>) => void): () => void {
+  on<T extends string> (type: T, handler: (value: EventArg<T>, previous: PreviousArg<T>) => void): () => void {
     const handlers = this.#handlers.get(type) ?? new Set()
     this.#handlers.set(type, handlers)
     // A wrapper for each subscription, since the same function may be passed twice.
-    const own = (value: EventArg<T>) => handler(value)
+    const own = (value: EventArg<T>, previous: PreviousArg<T>) => handler(value, previous)
     handlers.add(own)
     return () => { handlers.delete(own) }
   }
 
-  emit<T extends keyof RoomEventMap> (type: T, value: RoomEventMap[T]): void { this.#call(type, value) }
+  /** @returns whether the type has a handler */
+  has (type: keyof RoomEventMap): boolean { return !!this.#handlers.get(type)?.size }
+
+  emit<T extends keyof RoomEventMap> (type: T, value: RoomEventMap[T], previous?: PreviousArg<T>): void { this.#call(type, value, previous) }
 
   emitEvent (event: RoomEvent): void {
     this.emit('event', event)
     if (!RESERVED.has(event.type)) this.#call(event.type, event)
   }
 
-  #call (type: string, value: unknown): void {
+  #call (type: string, value: unknown, previous?: unknown): void {
     for (const handler of [...this.#handlers.get(type) ?? []]) {
       try {
-        handler(value)
+        handler(value, previous)
       } catch (error) {
         // Rethrown in a microtask: the platform reports it as an uncaught error, and the room's own work goes on.
         queueMicrotask(() => { throw error })

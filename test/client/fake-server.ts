@@ -260,7 +260,7 @@ export class FakePage {
 /** Records every signal that a client emits. */
 export function listenTo (room: Room): Array<[signal: string, value: any]> {
   const received: Array<[string, unknown]> = []
-  for (const signal of ['event', 'state', 'status', 'members', 'gap', 'error', 'closed'] as const) room.on(signal, (value) => { received.push([signal, value]) })
+  for (const signal of ['event', 'state', 'settled', 'status', 'members', 'gap', 'error', 'closed'] as const) room.on(signal, (value) => { received.push([signal, value]) })
   return received
 }
 
