@@ -1,6 +1,6 @@
-// REST calls of the commands: creates rooms and mints tokens.
+// REST calls of the commands: creates rooms, mints tokens and publishes events as a backend.
 import { addresses } from '../client/options.js'
-import type { Role } from '../client/index.js'
+import type { PaymentEventType, Receipt, Role } from '../client/index.js'
 import { EXIT, CliError, reasonOf } from './cli-error.js'
 import { withTimeout } from './timeouts.js'
 import type { Terminal } from './terminal.js'
@@ -8,6 +8,9 @@ import type { Terminal } from './terminal.js'
 export interface ApiOptions { readonly url: string, readonly roomId: string, readonly apiKey?: string | undefined, /** s */ readonly timeout: number }
 
 export interface RoomToken { readonly token: string, /** ms since the epoch */ readonly expiresAt: number }
+
+/** An event of a backend. */
+export interface BackendEvent { readonly type: PaymentEventType, readonly payload: Record<string, unknown>, readonly id: string }
 
 export class Api {
   readonly #options: ApiOptions
@@ -29,14 +32,21 @@ export class Api {
     return await this.#post('tokens', request) as RoomToken
   }
 
-  /** @param path relative to the URL of the room's events @throws {CliError} */
-  async #post (path: string, body: object): Promise<unknown> {
+  /** @returns position in the log @throws {CliError} */
+  async publish (event: BackendEvent): Promise<Receipt> {
+    const { epoch, seq, duplicate } = await this.#post('events', event, `: the event ${event.id} may or may not be in the log`) as Receipt
+    return { epoch, seq, duplicate }
+  }
+
+  /** @param path relative to the URL of the room's events @param consequence of a timeout @throws {CliError} */
+  async #post (path: string, body: object, consequence = ''): Promise<unknown> {
     const { timeout } = this.#options
     const address = new URL(path, addresses(this.#options).events)
     const abort = new AbortController()
     // Not `AbortSignal.any` with `AbortSignal.timeout`: Node.js 20 may collect the timeout as garbage, and it then never fires.
     try {
-      return await withTimeout(this.#exchange(address, body, abort.signal), timeout, this.#signal, () => new CliError(EXIT.unavailable, `no response from ${address.origin} within ${timeout} s`))
+      return await withTimeout(this.#exchange(address, body, abort.signal), timeout, this.#signal,
+        () => new CliError(EXIT.unavailable, `no response from ${address.origin} within ${timeout} s${consequence}`))
     } finally {
       abort.abort()
     }

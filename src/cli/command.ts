@@ -4,7 +4,8 @@ import { usageError } from './cli-error.js'
 import type { Terminal } from './terminal.js'
 
 export interface Option {
-  readonly type: 'string' | 'number' | 'boolean'
+  /** A decimal is a number, or text where it has more digits than a number holds. */
+  readonly type: 'string' | 'number' | 'decimal' | 'boolean'
   /** Placeholder for the value in the help. */
   readonly value?: string
   readonly help: string
@@ -17,7 +18,7 @@ export interface Option {
 }
 export type Options = Readonly<Record<string, Option>>
 
-type ValueOf<O extends Option> = O['type'] extends 'boolean' ? boolean : O['type'] extends 'number' ? number : O['oneOf'] extends readonly string[] ? O['oneOf'][number] : string
+type ValueOf<O extends Option> = O['type'] extends 'boolean' ? boolean : O['type'] extends 'number' ? number : O['type'] extends 'decimal' ? number | string : O['oneOf'] extends readonly string[] ? O['oneOf'][number] : string
 export type Values<O extends Options> = { readonly [K in keyof O]?: ValueOf<O[K]> | undefined }
 
 export interface Command<O extends Options = Options> {
@@ -64,5 +65,10 @@ function check (key: string, { type, oneOf, min = 0, max = Infinity, integer = f
   if (type === 'string') return value
   const number = (integer ? /^\d+$/ : /^\d+(\.\d+)?$/).test(value) ? Number(value) : NaN
   if (!(number >= min && number <= max)) throw usageError(`--${key} must be a ${integer ? 'whole ' : ''}number from ${min}${max === Infinity ? '' : ` to ${max}`}`)
-  return number
+  return type === 'decimal' && !holds(number, value) ? value : number
+}
+
+/** True if the number prints as it was written, apart from zeros at either end. */
+function holds (number: number, written: string): boolean {
+  return String(number) === written.replace(/^0+(?=\d)/, '').replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '')
 }

@@ -1,7 +1,7 @@
 // Client of a command in a room: adds timeouts and a reason for each failure, so that the process ends in time.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocket } from 'ws'
-import { connect, type ConnectOptions, type Environment, type PaymentEventType, type Receipt, type Room, type RoomError } from '../client/index.js'
+import { connect, type ConnectOptions, type DevicePaymentEvent, type Environment, type Receipt, type Room, type RoomError } from '../client/index.js'
 import { parseFrame } from '../client/link.js'
 import { ROOM_CLOSED } from '../client/signals.js'
 import { refusalOf } from './api.js'
@@ -22,7 +22,7 @@ export interface DeviceOptions extends Pick<ConnectOptions, 'url' | 'roomId' | '
 }
 
 /** An event to publish. */
-export interface Step { readonly type: PaymentEventType, readonly payload: Record<string, unknown>, readonly id: string }
+export interface Step { readonly type: DevicePaymentEvent, readonly payload: Record<string, unknown>, readonly id: string }
 
 export class Device {
   readonly room: Room

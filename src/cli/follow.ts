@@ -1,5 +1,5 @@
 // Prints the events of a device's room until the room is closed or the user interrupts.
-import type { PaymentState, RoomEvent, RoomMember } from '../client/index.js'
+import type { PaymentOutcome, PaymentState, RoomEvent, RoomMember, Source } from '../client/index.js'
 import type { Device } from './device.js'
 import { Printer, type Terminal } from './terminal.js'
 
@@ -44,11 +44,32 @@ function tellAll (device: Device, printer: Printer): void {
 
 const memberLine = ({ deviceId, role }: RoomMember) => `${deviceId} (${role})`
 
+const SENDERS: Readonly<Record<Source, string>> = { api: 'a backend', server: 'the server', device: 'a device' }
+
 function eventLine ({ type, source, payload: { roomId, deviceId, ...rest } }: RoomEvent): string {
-  const who = deviceId ?? (source === 'api' ? 'a backend' : 'a device')
-  return `${type} from ${who}${Object.keys(rest).length > 0 ? ` ${JSON.stringify(rest)}` : ''}`
+  return `${type} from ${deviceId ?? SENDERS[source]}${Object.keys(rest).length > 0 ? ` ${JSON.stringify(rest)}` : ''}`
 }
 
-function stateLine ({ status, step, outcome }: PaymentState): string {
-  return `${status}${outcome ? outcome.verified ? ', verified' : ', not verified' : ''}${step ? `, last step ${step}` : ''}`
+/** Describes a state by the parts that are worth a word: a first attempt, for example, is not. */
+function stateLine (state: PaymentState): string {
+  const { status, step, attempt, outcome, lastError } = state
+  const parts = [
+    status,
+    outcome && (outcome.verified ? 'verified' : 'not verified'),
+    outcome?.late && 'late',
+    outcome?.mismatch && 'mismatch',
+    moneyLine(state),
+    attempt > 1 && `attempt ${attempt}`,
+    lastError && `last error ${reasonOf(lastError)}`,
+    step && `last step ${step}`
+  ]
+  return parts.filter(Boolean).join(', ')
 }
+
+function moneyLine ({ paid, expected, refunded, currency, balance }: PaymentState): string | undefined {
+  if (paid === undefined) return undefined
+  const sum = [paid, ...(expected === undefined ? [] : ['of', expected]), ...(currency === undefined ? [] : [currency])].join(' ')
+  return `paid ${sum}${balance === undefined ? '' : ` (${balance})`}${refunded === undefined ? '' : `, refunded ${refunded}`}`
+}
+
+const reasonOf = ({ error, code }: PaymentOutcome) => JSON.stringify(error ?? code ?? 'unknown')

@@ -6,7 +6,9 @@ import { Room } from './room.js'
 export function connect (options: ConnectOptions): Room { return new Room(options) }
 
 export { RoomError } from './frames.js'
-export type { PayloadOf, PaymentEventType, PaymentState, Position, Receipt, Role, RoomEvent, RoomMember, Source } from './frames.js'
+export type {
+  DevicePaymentEvent, Outcome as PaymentOutcome, PayloadOf, PaymentEventType, PaymentState, PaymentStatus, Position, Receipt, Role, RoomEvent, RoomMember, Source
+} from './frames.js'
 export type { Environment, StorageLike } from './environment.js'
 export type { ConnectOptions } from './options.js'
 export type { SettledStatus } from './payment.js'

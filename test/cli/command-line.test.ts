@@ -29,6 +29,15 @@ t.test('--help names every command, and each command\'s help every option and an
   }
 })
 
+t.test('A decimal is a number, or text where a number would have other digits', async (t) => {
+  const rule = { words: [], options: { amount: { type: 'decimal', help: '' } } } as const
+  for (const [written, value] of [
+    ['99.90', 99.9], ['1', 1], ['1.00', 1], ['007.50', 7.5], ['0', 0], ['0.10', 0.1], ['100', 100], ['999999999999999', 999999999999999],
+    ['12345678901234567.89', '12345678901234567.89'], ['9007199254740993', '9007199254740993'], ['0.10000000000000000001', '0.10000000000000000001'],
+    ['0.0000001', '0.0000001']
+  ] as const) t.strictSame(parse('send', rule, ['--amount', written]).values, { amount: value }, written)
+})
+
 t.test('The reference has every command, in both languages', async (t) => {
   for (const file of ['docs/reference/cli.md', 'docs/reference/cli.pt-BR.md']) {
     const text = readFileSync(join(ROOT, file), 'utf8')
@@ -67,6 +76,13 @@ t.test('Invalid arguments print a sentence and the usage on standard error, noth
     [['send', 'a', 'PAYMENT_ERROR', '--transaction-id', 'tx'], /--transaction-id does not apply to PAYMENT_ERROR/],
     [['send', 'a', 'PAYMENT_SUCCESS', '--amount', '1e3'], /--amount must be a number from 0\n/],
     [['send', 'a', 'PAYMENT_SUCCESS', '--amount', '-5'], /'--amount' argument is ambiguous\. Did you forget/],
+    [['send', 'a', 'PAYMENT_EXPIRED', '--api-key', 'k'], /the event must be one of .+ PAYMENT_DISPUTED\n/],
+    [['send', 'a', 'PAYMENT_PENDING'], /only a backend sends PAYMENT_PENDING: pass --api-key, or set API_KEY in the environment\n/],
+    [['send', 'a', 'PAYMENT_REFUNDED', '--reason', 'x', '--api-key', 'k'], /--reason does not apply to PAYMENT_REFUNDED/],
+    [['send', 'a', 'PAYMENT_DISPUTED', '--outcome', 'draw', '--api-key', 'k'], /--outcome must be opened or won or lost/],
+    [['send', 'a', 'PAYMENT_PENDING', '--expires-at', 'tomorrow', '--api-key', 'k'], /--expires-at must be a whole number/],
+    [['send', 'a', 'CLICKED_PAY', '--token', 't', '--api-key', 'k'], /--token does not apply to an event of a backend/],
+    [['send', 'a', 'CLICKED_PAY', '--device-id', 'd', '--api-key', 'k'], /--device-id does not apply to an event of a backend/],
     [['simulate', 'a', '--fail', 'often'], /--fail must be once or always/],
     [['simulate', 'a', '--payments', '1.5'], /--payments must be a whole number from 1 to 1000/],
     [['token', 'a'], /token requires --role/],

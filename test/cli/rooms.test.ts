@@ -69,7 +69,7 @@ t.test('On a terminal join and send print lines for people, and JSON lines with 
   await app.inject({ method: 'POST', url: '/api/message/room/r/broadcast', payload: { eventType: 'NEWS', message: 'm', idSeguro: 's' } })
   await shop.says(/^#2 {6}NEWS from a backend \{"message":"m",/m)
   await app.inject({ method: 'POST', url: '/api/rooms/r/events', payload: { type: 'CLICKED_PAY' } })
-  await shop.says(/^#3 {6}CLICKED_PAY from a device\nstate {3}failed, not verified, last step CLICKED_PAY\n/m)
+  await shop.says(/^#3 {6}CLICKED_PAY from a device\nstate {3}pending, attempt 2, last error "declined \\u001b\[31m", last step CLICKED_PAY\n/m)
   const json = cli(t, ['send', 'r', 'PAYMENT_METHOD_CHANGED', '--method', 'pix', '--json', '--url', url], { isTTY: true })
   t.equal(await json.exit, 0)
   t.match(json.facts(), [{ kind: 'receipt', seq: 4 }])
@@ -246,6 +246,64 @@ t.test('With tokens required, a command needs one, and takes its device id from 
   await backend.says(/"verified":true/)
   const onTerminal = cli(t, ['watch', 'r', '--url', url], { isTTY: true, env: { NO_COLOR: '1', API_KEY: 'reader' } })
   await onTerminal.says(/^online {2}r as backend: succeeded, verified, last step CLICKED_PAY$/m)
+})
+
+t.test('send publishes as a backend with an API key, and join prints what became of the payment', async (t) => {
+  const { url, app } = await listen(t, { env: { API_KEYS: 'key' } })
+  await app.broker.createRoom('r', { amount: 200, currency: 'BRL' })
+  const shop = cli(t, ['join', 'r', '--url', url], { isTTY: true, env: { NO_COLOR: '1' } })
+  await shop.says(/^online {2}r as device_1: pending, paid 0 of 200 BRL \(none\)$/m)
+  const env = { API_KEY: 'key' }
+  const send = async (...args: string[]) => {
+    const sent = cli(t, ['send', 'r', ...args, '--url', url], { env })
+    t.equal(await sent.exit, 0, sent.stderr())
+    return sent.facts()[0]
+  }
+  t.match(await send('PAYMENT_PENDING', '--reason', 'awaiting_payment', '--method', 'pix', '--expires-at', '1900000000000', '--id', 'e1'), {
+    kind: 'receipt', roomId: 'r', type: 'PAYMENT_PENDING', id: 'e1', seq: 1, duplicate: false, epoch: String
+  })
+  t.match(await send('PAYMENT_PENDING', '--reason', 'awaiting_payment', '--method', 'pix', '--expires-at', '1900000000000', '--id', 'e1'), { seq: 1, duplicate: true })
+  await shop.says(/^#1 {6}PAYMENT_PENDING from a backend \{"method":"pix","reason":"awaiting_payment","expiresAt":1900000000000\}\nstate {3}processing, verified, paid 0 of 200 BRL \(none\)$/m)
+  await send('PAYMENT_ERROR', '--error', 'declined', '--api-key', 'key')
+  await shop.says(/^state {3}failed, verified, paid 0 of 200 BRL \(none\)$/m)
+  await send('CLICKED_PAY')
+  await shop.says(/^#3 {6}CLICKED_PAY from device_2\nstate {3}pending, paid 0 of 200 BRL \(none\), attempt 2, last error "declined", last step CLICKED_PAY$/m)
+  await send('PAYMENT_CANCELLED', '--reason', 'by the shop')
+  await send('PAYMENT_SUCCESS', '--amount', '150.10', '--currency', 'BRL', '--transaction-id', 'tx_1', '--api-key', 'key')
+  await shop.says(/^state {3}processing, verified, late, mismatch, paid 150\.1 of 200 BRL \(under\), attempt 2/m)
+  await send('PAYMENT_SUCCESS', '--amount', '49.90', '--currency', 'BRL', '--transaction-id', 'tx_2', '--api-key', 'key')
+  await shop.says(/^state {3}succeeded, verified, late, mismatch, paid 200 of 200 BRL \(exact\), attempt 2/m)
+  await send('PAYMENT_REFUNDED', '--amount', '20', '--currency', 'BRL', '--refund-id', 're_1', '--transaction-id', 'tx_1')
+  await shop.says(/^state {3}partially_refunded, verified, late, mismatch, paid 200 of 200 BRL \(exact\), refunded 20, attempt 2/m)
+  await send('PAYMENT_DISPUTED', '--outcome', 'lost', '--reason', 'fraud')
+  await shop.says(/^state {3}disputed, verified/m)
+
+  const watch = cli(t, ['watch', 'r', '--url', url], { env })
+  await watch.says(/"status":"disputed"/)
+  t.match(of(watch.facts(), 'status')[0].state, { status: 'disputed', attempt: 2, lastError: { error: 'declined' }, paid: 200, refunded: 20, balance: 'exact' })
+})
+
+t.test('send keeps every digit of an amount, and prints the refusal of a backend\'s event', async (t) => {
+  const { url, app } = await listen(t, { env: { API_KEYS: 'key,read:reader' } })
+  const shop = cli(t, ['join', 'r', '--url', url])
+  await shop.says(/online/)
+  const exact = cli(t, ['send', 'r', 'PAYMENT_SUCCESS', '--amount', '0.0000001', '--url', url])
+  t.equal(await exact.exit, 0, exact.stderr())
+  await shop.says(/succeeded/)
+  t.equal(of(shop.facts(), 'event')[0].payload.amount, '0.0000001')
+  for (const [args, sentence] of [
+    [['--amount', '1234567890123456.78', '--api-key', 'key'], /payload\.amount: expected .+\(INVALID_FRAME\)\n$/],
+    [['--amount', '5', '--api-key', 'reader'], /\(FORBIDDEN\)\n$/],
+    [['--amount', '5', '--api-key', 'wrong'], /\(UNAUTHORIZED\)\n$/]
+  ] as Array<[string[], RegExp]>) {
+    const refused = cli(t, ['send', 'r', 'PAYMENT_REFUNDED', ...args, '--url', url])
+    t.equal(await refused.exit, 1, args.join(' '))
+    t.match(refused.stderr(), sentence)
+  }
+  t.intercept(app.broker, 'publish', { value: () => new Promise(() => {}) })
+  const { exit, stderr } = cli(t, ['send', 'r', 'PAYMENT_CANCELLED', '--id', 'e1', '--api-key', 'key', '--url', url, '--timeout', '1'])
+  t.equal(await exit, 69)
+  t.match(stderr(), /no response from http:.+ within 1 s: the event e1 may or may not be in the log\n$/)
 })
 
 t.test('token gets a token through the API, and can create the room first', async (t) => {
