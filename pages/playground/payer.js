@@ -77,7 +77,7 @@ function goOn (state) {
 
 /**
  * Publishes an action of the payer.
- * @param {import('./client/index.js').PaymentEventType} type
+ * @param {import('./client/index.js').DevicePaymentEvent} type
  * @param {Record<string, unknown>} [payload]
  */
 function act (type, payload) {
@@ -94,7 +94,7 @@ function showResult ({ status, outcome }) {
 
 /**
  * Publishes an event to the room, now or when the network is back; the page goes on meanwhile.
- * @param {import('./client/index.js').PaymentEventType} type
+ * @param {import('./client/index.js').DevicePaymentEvent} type
  * @param {Record<string, unknown>} [payload]
  * @param {string} [id] id of an event that was published before, to repeat it
  */

@@ -93,7 +93,7 @@ export class Feed {
   settle (): void {
     const { state } = this
     const { settled } = this.#record
-    if (this.#ended || this.isStale || !state || !isSettled(state) || !this.#emitter.has('settled')) return
+    if (this.#ended || !state || !isSettled(state) || !this.#emitter.has('settled')) return
     const { status } = state
     // An expired link has no outcome: the server itself says so.
     const verified = state.outcome?.verified ?? true

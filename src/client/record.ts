@@ -1,6 +1,6 @@
 // Data of a device that survives a reload of its page: device id, position in the log, pending events, and results that were emitted.
 import { tryOrUndefined, type StorageLike } from './environment.js'
-import type { PaymentState, Position } from './frames.js'
+import type { PaymentStatus, Position } from './frames.js'
 
 /** A pending event. `text` is both the WebSocket message and the body of the HTTP request, so both are identical. */
 export interface Outgoing { readonly id: string, readonly text: string }
@@ -10,7 +10,7 @@ export class DeviceRecord {
   position: Position | undefined
   outgoing: Outgoing[] = []
   /** Statuses that `settled` was emitted for, and whether they were verified. */
-  settled: { [Status in PaymentState['status']]?: boolean }
+  settled: { [Status in PaymentStatus]?: boolean }
   #storage: StorageLike | null | undefined
   readonly #key: string
 

@@ -3,7 +3,9 @@ import { Connection } from './connection.js'
 import { Delivery } from './delivery.js'
 import { environment, type Environment } from './environment.js'
 import { Feed, type Joined } from './feed.js'
-import { RoomError, type Ack, type Frame, type PayloadOf, type PaymentEventType, type PaymentState, type Position, type Receipt, type RoomMember } from './frames.js'
+import {
+  RoomError, type Ack, type DevicePaymentEvent, type Frame, type PayloadOf, type PaymentEventType, type PaymentState, type Position, type Receipt, type RoomMember
+} from './frames.js'
 import { addresses, streamAddress, type ConnectOptions } from './options.js'
 import { refused } from './pending-events.js'
 import { watchPage } from './page.js'
@@ -88,12 +90,12 @@ export class Room {
   }
 
   /**
-   * Publishes an event, however long that takes: the event survives lost connections and a reload of the page.
+   * Publishes an event of a device, however long that takes: the event survives lost connections and a reload of the page.
    * @param options.id id of the event; an event that is published again with the same id is logged once
-   * @returns position of the event in the log. Rejects with a `RoomError` if no retry can help, and if the room is closed before the
-   * acknowledgement; in that case the event may be in the log or not.
+   * @returns position of the event in the log. Rejects with a `RoomError` if no retry can help, for example with the code `ROOM_CLOSED` after the
+   * deadline of the payment link, and if the room is closed before the acknowledgement; in that case the event may be in the log or not.
    */
-  publish<T extends PaymentEventType> (type: T, payload?: PayloadOf<T> & Record<string, unknown>, { id = this.#environment.newId() }: { id?: string } = {}): Promise<Receipt> {
+  publish<T extends DevicePaymentEvent> (type: T, payload?: PayloadOf<T> & Record<string, unknown>, { id = this.#environment.newId() }: { id?: string } = {}): Promise<Receipt> {
     if (this.#status === 'closed') return refused(new RoomError('CLOSED', 'The room is closed.'))
     const promise = this.#delivery.add(id, JSON.stringify({ type, payload: { ...payload, roomId: this.roomId, deviceId: this.deviceId }, id }))
     if (this.#environment.document?.visibilityState === 'hidden') this.#delivery.sendAll()

@@ -110,6 +110,8 @@ export class FakeServer {
   /** Answers a frame in place of the server; returns true if it did. */
   intercept: (socket: FakeSocket, frame: Frame) => boolean = () => false
   extensions = true
+  /** True after the deadline of the payment link: events of devices are refused. */
+  expired = false
 
   /** Connects a client to this server, with the clock's time and the middle of every random range. */
   connect (options: Partial<ConnectOptions> = {}): Room {
@@ -155,6 +157,18 @@ export class FakeServer {
 
   deliver ({ type, payload, ...extra }: Entry, socket = this.socket): void { socket.receive(type, payload, extra) }
 
+  /** Lets the deadline of the payment link pass. */
+  expire (): void {
+    this.expired = true
+    this.publish('PAYMENT_EXPIRED', {}, { source: 'server', verified: true })
+  }
+
+  /** Moves the deadline of the payment link, as a backend does by PATCH. */
+  extend (): void {
+    this.expired = false
+    this.publish('LINK_UPDATED', { expiresAt: this.clock.now + 60_000 }, { source: 'server', verified: true })
+  }
+
   /** Loses the log and begins a new one. */
   restart (): void {
     this.epoch = `e${Number(this.epoch.slice(1)) + 1}`
@@ -175,6 +189,7 @@ export class FakeServer {
       for (const entry of missing) this.deliver(entry, socket)
       return
     }
+    if (this.expired && this.refuse(socket, 'ROOM_CLOSED', false, id)) return
     const published = this.publish(type, payload, { id, origin: socket })
     if (id !== undefined) socket.receive('ACK', { id, roomId: 'room 1', epoch: this.epoch, ...published })
   }
@@ -191,6 +206,7 @@ export class FakeServer {
     if (answer === 'unreachable') throw new TypeError('fetch failed')
     if (answer === 'hang') return new Promise(() => {})
     if (answer !== 'ok') return response(answer.status, { success: false, error: `refused: ${answer.code}`, code: answer.code })
+    if (init.method === 'POST' && this.expired) return response(410, { success: false, error: 'refused: ROOM_CLOSED', code: 'ROOM_CLOSED' })
     if (init.method !== 'POST') return this.#stream(new URL(url).searchParams, init.signal!)
     const { type, payload, id } = JSON.parse(init.body!) as Frame
     return response(201, { success: true, data: { epoch: this.epoch, ...this.publish(type, payload, { id, source: 'api' }), sentToClients: 1 }, timestamp: 0 })

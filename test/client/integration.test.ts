@@ -1,12 +1,12 @@
 // The client against the real server: no frame on which a connection dies makes events missing, doubled or out of order.
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
-import { connect, type ConnectOptions, type PaymentEventType, type Room } from '../../src/client/index.js'
+import { connect, type ConnectOptions, type DevicePaymentEvent, type Room } from '../../src/client/index.js'
 import { build, listen } from '../build.js'
 import { FakePage, FakeStorage, listenTo, of } from './fake-server.js'
 import { until } from '../until.js'
 
-const FLOW: Array<[PaymentEventType, Record<string, unknown>]> = [
+const FLOW: Array<[DevicePaymentEvent, Record<string, unknown>]> = [
   ['ENTERED_SUMMARY', {}],
   ['CLICKED_PROCEED', {}],
   ['PAYMENT_METHOD_CHANGED', { method: 'pix' }],

@@ -23,6 +23,8 @@ const meet = async (page: Page) => {
 }
 const KEYS = { API_KEYS: 'change-me,old-key' }
 
+const report = async (page: Page) => { await page.ask('POST', '/api/rooms/payment_123/events', SUCCESS) }
+
 /** Creates a payment whose phone has failed, as in the tutorial's playground. */
 const pay = async (page: Page) => {
   const { data: { roomId, tokens } } = await page.ask('POST', '/api/rooms', {})
@@ -41,8 +43,8 @@ const cli = (key: string): PageSettings => ({ before: { [`export API_KEY=${key}`
 export const SETTINGS: Readonly<Record<string, PageSettings>> = {
   'README.md': README,
   'README.pt-BR.md': README,
-  'docs/reference/client.md': { prints: [/online/] },
-  'docs/reference/client.pt-BR.md': { prints: [/online/] },
+  'docs/reference/client.md': { before: { 'The result': report }, prints: [/online/, /the payer says/] },
+  'docs/reference/client.pt-BR.md': { before: { 'O resultado': report }, prints: [/online/, /quem paga diz/] },
   'docs/reference/cli.md': cli('your-key'),
   'docs/reference/cli.pt-BR.md': cli('sua-chave'),
   'docs/rest.md': {
@@ -50,7 +52,7 @@ export const SETTINGS: Readonly<Record<string, PageSettings>> = {
     shell: { KEY: 'change-me' },
     before: {
       listRooms: meet,
-      getRoom: async (page) => { await page.ask('POST', '/api/rooms/payment_123/events', SUCCESS) },
+      getRoom: report,
       createRoomToken: async (page) => {
         await page.start({ ...KEYS, TOKEN_SECRET: 's'.repeat(32) })
         await page.ask('POST', '/api/rooms', { roomId: 'payment_123' })
