@@ -128,9 +128,11 @@ function laterStage (dispute: Ledger['dispute'], fact: PaymentFact): NonNullable
   return dispute && dispute.rank > rank ? dispute : { rank, outcome: outcomeOf(fact) }
 }
 
-function successOf ({ expired = false, cancelled }: Ledger, fact: PaymentFact, terms: PaymentState): Outcome {
-  const { verified, ...outcome } = withMismatch(outcomeOf(fact), terms)
-  return { ...outcome, ...((expired || cancelled) && { late: true as const }), verified }
+function successOf ({ expired = false, cancelled }: Ledger, fact: PaymentFact, { expected, currency }: PaymentState): Outcome {
+  const { verified, ...outcome } = outcomeOf(fact)
+  // The balance tells what another amount means; money of another currency is not counted at all.
+  const isOtherMoney = expected !== undefined && (outcome.currency ?? currency) !== currency
+  return { ...outcome, ...(isOtherMoney && { mismatch: true as const }), ...((expired || cancelled) && { late: true as const }), verified }
 }
 
 /** Adds an amount once for each id: of two amounts under one id the larger counts. Money of another currency than the expected one is not counted. */
