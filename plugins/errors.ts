@@ -53,7 +53,10 @@ export default fp(async (app) => {
 function failureOf (error: FastifyError & { failure?: Failure }, status: number): Failure {
   if (error.failure) return error.failure
   if (error.validation) {
-    const details = error.validation.map((problem) => detailOf(problem, error.validationContext!))
+    const { validation } = error
+    // Alternatives that fail report each of their own rules too; their common description says it in one.
+    const alternatives = new Set(validation.filter(({ keyword }) => keyword === 'anyOf').map(({ instancePath }) => instancePath))
+    const details = validation.filter(({ keyword, instancePath }) => keyword === 'anyOf' || !alternatives.has(instancePath)).map((problem) => detailOf(problem, error.validationContext!))
     return new Failure('INVALID_REQUEST', details.map(({ key, rule }) => `${key} ${rule}`).join('; '), details)
   }
   // The message of a bug is for the log, not for callers.
@@ -68,6 +71,6 @@ type Problem = NonNullable<FastifyError['validation']>[number] & { parentSchema?
 function detailOf ({ instancePath, message = '', keyword, params, parentSchema }: Problem, context: string): ErrorDetail {
   if (keyword === 'required') return { key: String(params.missingProperty), rule: 'is required' }
   // A regular expression explains nothing; the description of the schema does.
-  const rule = keyword === 'pattern' && parentSchema?.description ? `must be: ${parentSchema.description}` : message
+  const rule = (keyword === 'pattern' || keyword === 'anyOf') && parentSchema?.description ? `must be: ${parentSchema.description}` : message
   return { key: instancePath.slice(1).replaceAll('/', '.') || context, rule }
 }

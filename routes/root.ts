@@ -14,10 +14,14 @@ const ENDPOINTS = {
   createRoom: 'POST /api/rooms',
   listRooms: 'GET /api/rooms',
   getRoom: 'GET /api/rooms/:roomId',
+  getRoomState: 'GET /api/rooms/:roomId/state',
+  updateRoom: 'PATCH /api/rooms/:roomId',
   closeRoom: 'DELETE /api/rooms/:roomId',
   createRoomToken: 'POST /api/rooms/:roomId/tokens',
   listRoomEvents: 'GET /api/rooms/:roomId/events',
-  publishRoomEvent: 'POST /api/rooms/:roomId/events'
+  publishRoomEvent: 'POST /api/rooms/:roomId/events',
+  receiveWebhook: 'POST /webhooks/:provider',
+  listRefusedDeliveries: 'GET /api/webhooks/refused'
 }
 
 const route: FastifyPluginAsyncTypebox = async (app) => {

@@ -282,6 +282,14 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     t.match(await broker.listRooms(10), { rooms: [{ roomId: 'r', seq: 1 }, { roomId: 's', seq: 1, state: { status: 'expired' } }] })
   })
 
+  t.test('a result after a deadline that nobody noticed comes after its expiry in the log, and is late', async (t) => {
+    const { broker, pass, read } = await subject(t)
+    await broker.createRoom('r', { ttl: 1000 })
+    await pass(2000)
+    t.match(await broker.publish('r', draftEvent({ type: 'PAYMENT_SUCCESS', payload: { roomId: 'r' } }, { source: 'api', verified: true, timestamp: 5 }), true), { seq: 2 })
+    t.match(await read('r', { seq: 0 }), { seq: 2, state: { status: 'succeeded', outcome: { late: true } } })
+  })
+
   t.test('a change of the link extends it, before and after its deadline, and gives a room without one a deadline', async (t) => {
     const { broker, pass, published, publish, read, closed } = await subject(t)
     const extend = async (roomId: string, payload: object = {}) => {

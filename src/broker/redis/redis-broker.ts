@@ -11,7 +11,7 @@ import { Members } from './members.js'
 import { Nodes } from './nodes.js'
 import { Probe } from './probe.js'
 import { RoomIndex } from './room-index.js'
-import { RoomStore, type RoomStoreOptions, type StoredRoom } from './store.js'
+import { RoomStore, type Overdue, type RoomStoreOptions, type StoredRoom } from './store.js'
 
 /** Interval at which ended rooms are removed from the index, ms. */
 export const SWEEP_INTERVAL = 10_000
@@ -94,8 +94,13 @@ export class RedisBroker implements Broker {
   announce (roomId: string, here: readonly RoomMember[], away: readonly RoomMember[]): Promise<void> { return this.#members.announce(roomId, here, away) }
 
   async publish (roomId: string, draft: EventDraft, create: boolean): Promise<Published | Failure> {
-    const answer = await this.#store.publish(roomId, draft, create, this.#nodes.list)
-    if (answer === 'not due') return new Failure('ROOM_NOT_FOUND')
+    let answer = await this.#store.publish(roomId, draft, create, this.#nodes.list)
+    if (isOverdue(answer)) {
+      // Logged first, so that a result after the deadline is known to be late.
+      await this.#expireLink(roomId, answer.overdue)
+      answer = await this.#store.publish(roomId, draft, create, this.#nodes.list)
+    }
+    if (answer === 'not due' || isOverdue(answer)) return new Failure('UNAVAILABLE')
     if (answer instanceof Failure) return answer
     const { isNewRoom, ...published } = answer
     if (isNewRoom) this.#runInBackground(this.#began(roomId))
@@ -178,6 +183,7 @@ export class RedisBroker implements Broker {
     const { onLinkExpired } = this.#options
     const published = await this.publish(roomId, expiryDraft(roomId, deadline), false)
     if (!(published instanceof Failure) && published.isNew) onLinkExpired?.(roomId)
+    // Also if the clock of Redis has not reached the deadline yet.
     return !(published instanceof Failure) || published.code !== 'UNAVAILABLE'
   }
 
@@ -192,3 +198,5 @@ export class RedisBroker implements Broker {
     return { roomId, epoch, seq, state, link, createdAt, expiresAt, lastEventAt, remoteMembers: listOf(this.#members.remoteMembers(members)) }
   }
 }
+
+function isOverdue (answer: object | string): answer is Overdue { return typeof answer === 'object' && 'overdue' in answer }

@@ -55,6 +55,9 @@ export interface StoredRoom extends Position, Lifetime {
   readonly entries: LogEntry[]
 }
 
+/** Answer for a link whose deadline has passed and is not in the log yet: the deadline, ms since the epoch. */
+export interface Overdue { readonly overdue: number }
+
 /** Fields of the members hash as read: node, `count TAB json`, node, … */
 export type MemberFields = readonly string[]
 
@@ -130,9 +133,9 @@ export class RoomStore {
    * Publishes an event. The script folds a device's event into the state. A verified fact is folded here, and the script takes the result only if the payment is still
    * the one that it was folded into.
    * @param nodes live nodes, each between spaces
-   * @returns the outcome, and whether the room is new
+   * @returns the outcome, and whether the room is new; `not due` if the deadline that the event tells of has not passed, or is another one
    */
-  async publish (roomId: string, draft: EventDraft, create: boolean, nodes: string): Promise<Published & { isNewRoom: boolean } | Failure | 'not due'> {
+  async publish (roomId: string, draft: EventDraft, create: boolean, nodes: string): Promise<Published & { isNewRoom: boolean } | Failure | 'not due' | Overdue> {
     const device = describeFact(draft)
     if (device) return this.#outcome(await this.#append(roomId, draft, create, nodes, device))
     // The first try is for a payment without events.
@@ -143,8 +146,9 @@ export class RoomStore {
       const reply = await this.#append(roomId, draft, create, nodes, ['fold', version, fieldsOf(after), after.state === before.state ? '' : 1, ''])
       if (!(reply instanceof Failure) && reply[0] === 'NOT_DUE') return 'not due'
       if (reply instanceof Failure || reply[0] !== 'STALE') return this.#outcome(reply)
-      const [, created, fields] = reply as [string, string, Array<string | null>]
+      const [, created, fields, deadline] = reply as [string, string, Array<string | null>, string]
       before = paymentFrom(fields, Number(created))
+      if (deadline !== '' && !before.ledger?.expired && draft.due === undefined) return { overdue: Number(deadline) }
       version = versionOf(fields)
     }
     return new Failure('UNAVAILABLE')

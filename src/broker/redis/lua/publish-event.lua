@@ -1,5 +1,5 @@
 -- Publishes an event. Returns `[code]`, or `['NEW' | 'DUPLICATE' | 'REPEATED', epoch, seq, timestamp, receivers, changed, isNewRoom]`, or, for a fact that was
--- folded into another version of the payment, `['STALE', created, payment]`, or `['NOT_DUE']`. Own arguments: 1 to create the room, log size, origin, text of the message before and
+-- folded into another version of the payment, `['STALE', created, payment, deadline if it has passed]`, or `['NOT_DUE']`. Own arguments: 1 to create the room, log size, origin, text of the message before and
 -- after its seq, timestamp, live nodes, kind of fact and its four values (for `fold`: version of the payment, its new fields, 1 if its state changed), source, time
 -- until the new deadline of the link (ms, or empty), time for late results, the deadline that must have passed (or empty); then for each deduplication key its name,
 -- its fingerprint, and 1 if it is an Idempotency-Key.
@@ -27,7 +27,7 @@ if due ~= '' and (due ~= deadline or now < tonumber(due)) then return { 'NOT_DUE
 if kind == 'fold' and not failure then
   local payment = redis.call('HMGET', room, unpack(PAYMENT))
   -- A created room has terms before its first event.
-  if (payment[14] or payment[1] and 'created' or '') ~= a then return { 'STALE', redis.call('HGET', room, 'created'), payment } end
+  if (payment[14] or payment[1] and 'created' or '') ~= a then return { 'STALE', redis.call('HGET', room, 'created'), payment, deadline and now >= tonumber(deadline) and deadline or '' } end
 end
 
 local receivers = origin == '' and 0 or -1
