@@ -140,7 +140,7 @@ export interface paths {
         put?: never;
         /**
          * Publish a payment event
-         * @description Publishes one of the seven payment events. A result with an API key is `verified` and replaces a result that a device reported. An event with an `id` that was already sent, over a socket or here, is not relayed again, so a page that is being closed can send its last event both ways.
+         * @description Publishes a payment event: one of the seven of devices, or, with an API key, also `PAYMENT_PENDING`, `PAYMENT_CANCELLED`, `PAYMENT_REFUNDED` or `PAYMENT_DISPUTED`. A result with an API key is `verified` and replaces a result that a device reported. After the deadline of the payment link only events with an API key are accepted. An event with an `id` that was already sent, over a socket or here, is not relayed again, so a page that is being closed can send its last event both ways.
          */
         post: operations["publishRoomEvent"];
         delete?: never;

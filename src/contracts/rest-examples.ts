@@ -53,7 +53,7 @@ const OPERATIONS: Readonly<Record<string, OperationExamples>> = {
   },
   createRoom: {
     request: {
-      named: of(CreateRoomRequest, 'With an id and a fixed lifetime', { roomId: 'payment_123', ttlSeconds: 1800 }),
+      named: of(CreateRoomRequest, 'With an id and a deadline', { roomId: 'payment_123', ttlSeconds: 1800 }),
       priced: of(CreateRoomRequest, 'With an expected amount', { amount: '99.90', currency: 'BRL', reference: 'order 1234', ttlSeconds: 1800 }),
       unnamed: of(CreateRoomRequest, 'With a random id', {})
     },
