@@ -22,6 +22,7 @@ const meet = async (page: Page) => {
   await page.send(METHOD, PAY)
 }
 const KEYS = { API_KEYS: 'change-me,old-key' }
+const KEYED: PageSettings = { env: KEYS, shell: { KEY: 'change-me' } }
 
 const report = async (page: Page) => { await page.ask('POST', '/api/rooms/payment_123/events', SUCCESS) }
 
@@ -48,8 +49,7 @@ export const SETTINGS: Readonly<Record<string, PageSettings>> = {
   'docs/reference/cli.md': cli('your-key'),
   'docs/reference/cli.pt-BR.md': cli('sua-chave'),
   'docs/rest.md': {
-    env: KEYS,
-    shell: { KEY: 'change-me' },
+    ...KEYED,
     before: {
       listRooms: meet,
       getRoom: report,
@@ -65,9 +65,15 @@ export const SETTINGS: Readonly<Record<string, PageSettings>> = {
       }
     }
   },
+  'docs/payment.md': KEYED,
+  'docs/payment.pt-BR.md': KEYED,
   'docs/protocol.md': {
     before: {
       'Catching up': async (page) => { page.peer!.send('PAYMENT_ERROR', { roomId: 'payment_123', deviceId: 'device_2', error: 'Card declined', code: 'DECLINED' }) },
+      'The deadline of a payment link': async (page) => {
+        await page.ask('POST', '/api/rooms', { roomId: 'payment_124', ttlSeconds: 1 })
+        await page.peer!.join('payment_124')
+      },
       'The end of a room': async (page) => {
         await page.peer!.join('payment_123')
         await page.ask('DELETE', '/api/rooms/payment_123')
