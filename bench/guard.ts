@@ -1,13 +1,17 @@
-// Measures the card-data guard: its cost per event, and the share of plain numbers that it takes for cards: `npm run bench:guard [-- --ids 1000000 --seed 1]`.
+// Measures the card-data guard: its cost per event, identifiers that it takes for cards, and cards that it finds: `npm run bench:guard [-- --ids 100000 --seed 1]`.
 import { parseArgs } from 'node:util'
-import { holdsCardNumber, isCardNumber, isCardDataKey } from '../src/protocol/card-data.js'
+import { holdsCardNumber, isCardNumber } from '../src/protocol/card-numbers.js'
+import { cardNameOf } from '../src/protocol/card-words.js'
 import { decodeFrame } from '../src/protocol/decode.js'
-import { LENGTHS, shareRefused } from '../test/protocol/numeric-ids.js'
+import { seeded } from '../test/seeded.js'
+import { ALONE, BARE, drawCard, EVIDENCE, GROUPED } from './guard/cards.js'
+import { drawIdentifier, IDENTIFIERS } from './guard/identifiers.js'
+import { outcomeOf, type Sample } from './guard/outcome.js'
 
-const { values } = parseArgs({ options: { ids: { type: 'string', default: '1000000' }, seed: { type: 'string', default: '1' } } })
+const { values } = parseArgs({ options: { ids: { type: 'string', default: '100000' }, seed: { type: 'string', default: '1' } } })
 const [ids, seed] = [Number(values.ids), Number(values.seed)]
 if (!Number.isSafeInteger(ids) || ids < 1 || !Number.isSafeInteger(seed)) {
-  console.error('usage: npm run bench:guard -- --ids 1000000 --seed 1')
+  console.error('usage: npm run bench:guard -- --ids 100000 --seed 1')
   process.exit(64)
 }
 
@@ -32,7 +36,7 @@ function guardOf (frame: unknown): () => boolean {
     else if (Array.isArray(value)) value.forEach(collect)
     else if (typeof value === 'object' && value !== null) {
       for (const [key, child] of Object.entries(value)) {
-        work.push(() => isCardDataKey(key, child) || holdsCardNumber(key))
+        work.push(() => cardNameOf(key, child) !== undefined || holdsCardNumber(key))
         collect(child)
       }
     }
@@ -40,6 +44,13 @@ function guardOf (frame: unknown): () => boolean {
   collect(frame)
   return () => work.some((step) => step())
 }
+
+function tally (count: number, draw: (i: number) => Sample): Record<'carried' | 'masked' | 'refused', number> {
+  const outcomes = { carried: 0, masked: 0, refused: 0 }
+  for (let i = 0; i < count; i++) outcomes[outcomeOf(draw(i))]++
+  return outcomes
+}
+const percent = (part: number, all: number) => part === 0 ? '0' : `${(part / all * 100).toFixed(3)} %`
 
 const ROUNDS = 15
 const EVENTS = 20_000
@@ -69,6 +80,25 @@ for (const [name, frame] of Object.entries(FRAMES)) {
   console.log(`| ${name} | ${data.length} | ${all.toFixed(0)} | ${own.toFixed(0)} | ${(own / all * 100).toFixed(0)} % |`)
 }
 
-console.log(`\n${ids} random numeric ids of each length, seed ${seed}\n`)
-console.log('| Digits | Refused |\n| --- | --- |')
-for (const digits of LENGTHS) console.log(`| ${digits} | ${(shareRefused(digits, ids, seed) * 100).toFixed(2)} % |`)
+console.log(`\n${ids} identifiers of each kind, seed ${seed}\n`)
+console.log('| Identifier | Refused | Masked |\n| --- | --- | --- |')
+for (const [name, kind] of Object.entries(IDENTIFIERS)) {
+  const random = seeded(seed)
+  const { refused, masked } = tally(ids, (i) => drawIdentifier(kind, random, i))
+  console.log(`| ${name} | ${percent(refused, ids)} | ${percent(masked, ids)} |`)
+}
+
+const cards = Math.ceil(ids / 100)
+console.log(`\n${cards} card numbers of each writing and evidence, seed ${seed}: carried as they are, refused or masked\n`)
+console.log('| Evidence | Cards | Carried | Refused or masked |\n| --- | --- | --- | --- |')
+for (const evidence of [...Object.entries(EVIDENCE), ...Object.entries(ALONE)]) {
+  const writings = evidence[0] in ALONE ? GROUPED : { ...BARE, ...GROUPED }
+  const random = seeded(seed)
+  const total = { carried: 0, masked: 0, refused: 0 }
+  for (const write of Object.values(writings)) {
+    const outcomes = tally(cards, () => evidence[1](write(drawCard(random)), random))
+    for (const outcome of ['carried', 'masked', 'refused'] as const) total[outcome] += outcomes[outcome]
+  }
+  const all = cards * Object.keys(writings).length
+  console.log(`| ${evidence[0]} | ${all} | ${total.carried} | ${((1 - total.carried / all) * 100).toFixed(3)} % |`)
+}

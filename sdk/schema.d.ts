@@ -854,6 +854,11 @@ export interface components {
              * @enum {string}
              */
             source: "device" | "api" | "server";
+            /**
+             * @description True if the server has masked card numbers in the payload, as `411111******1111`. Missing otherwise.
+             * @enum {boolean}
+             */
+            redacted?: true;
             id?: string;
         };
         RoomEvents: {

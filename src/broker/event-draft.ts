@@ -41,6 +41,8 @@ export interface EventBody {
   readonly id?: string | undefined
   /** See {@link ClientFrame}. */
   readonly jsonPrefix?: string | undefined
+  /** True if card numbers are masked in the payload. */
+  readonly redacted?: boolean | undefined
 }
 
 export interface DraftOptions {
@@ -76,10 +78,11 @@ export class EventStamps {
 
 /** Serialises an event once, from its validated payload. @param stamps those of all events of the publisher */
 export function draftEvent (event: EventBody, options: DraftOptions, stamps = new EventStamps()): EventDraft {
-  const { type, payload, id, jsonPrefix } = event
+  const { type, payload, id, jsonPrefix, redacted } = event
   const { source, verified = false, timestamp, origin, hasServerTimestamp = false, ttl, due } = options
   // `type` is one of our own event names or has passed the eventType pattern, so it needs no escaping; an `id` may contain quotes.
   const stamp = stamps.textOf(timestamp, source)
+  const beside = (redacted ? ',"redacted":true' : '') + (id === undefined ? '' : `,"id":${JSON.stringify(id)}`)
   return {
     type,
     payload,
@@ -88,7 +91,7 @@ export function draftEvent (event: EventBody, options: DraftOptions, stamps = ne
     verified,
     timestamp,
     jsonPrefix: jsonPrefix ?? `{"type":"${type}","payload":${JSON.stringify(payload)}`,
-    jsonSuffix: id === undefined ? stamp : `${stamp.slice(0, -1)},"id":${JSON.stringify(id)}}`,
+    jsonSuffix: beside === '' ? stamp : `${stamp.slice(0, -1)}${beside}}`,
     isAscii: jsonPrefix !== undefined,
     origin,
     ttl,

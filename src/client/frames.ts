@@ -24,6 +24,8 @@ export interface RoomEvent<T extends string = string> {
   /** Time at which the server accepted the event, ms since the epoch. */
   readonly timestamp: number
   readonly source: Source
+  /** True if the server has masked card numbers in the payload. */
+  readonly redacted?: true
   readonly id?: string
 }
 
@@ -34,6 +36,7 @@ export interface Frame {
   readonly seq?: number
   readonly timestamp?: number
   readonly source?: Source
+  readonly redacted?: true
   readonly id?: string
 }
 

@@ -2,13 +2,13 @@
 import { TypeCompiler, type TypeCheck } from '@sinclair/typebox/compiler'
 import type { TObject } from '@sinclair/typebox'
 import { Failure } from '../errors.js'
-import { holdsCardNumber } from './card-data.js'
+import { cardNumbersIn } from './card-numbers.js'
 import { COMMANDS, DEVICE_EVENT_TYPES, EVENTS, EVENT_TYPES, type CommandType, type EventPayload, type EventType } from './events.js'
 import { inexactNumberPath } from './exact-numbers.js'
 import { FastFrameDecoder } from './fast-decode.js'
 import { MAX_STRING } from './fields.js'
 import { DeviceId, FrameId, RoomId } from './identifiers.js'
-import { checkLimits, invalid, isObject, MAX_ITEMS, MAX_KEYS } from './limits.js'
+import { checkLimits, invalid, isObject, MAX_ITEMS, MAX_KEYS, Redaction, type LimitOptions } from './limits.js'
 import { moneyFault } from './money.js'
 
 /** A validated client message. `payload` is safe to serialise again. */
@@ -18,6 +18,8 @@ export interface ClientFrame {
   readonly id: string | undefined
   /** ASCII text of the message up to the end of the payload; set only if it is exactly what `draftEvent` (broker/event-draft.ts) would serialise. */
   readonly jsonPrefix?: string
+  /** True if card numbers are masked in the payload. */
+  readonly redacted?: boolean
 }
 
 /** A rejected client message: the failure, and the message's `id` if it is valid. */
@@ -49,20 +51,34 @@ export function decodeFrame (data: Buffer, start = 0, end = data.length): Client
   } catch {
     return { failure: new Failure('INVALID_JSON') }
   }
-  return checkFrame(frame, text)
+  return checkFrame(frame, { text })
+}
+
+interface CheckOptions extends LimitOptions {
+  /** JSON of the message, in which numbers are looked at as they were written; omitted where that has been done. */
+  readonly text?: string
 }
 
 /**
- * Validates a parsed message: its limits, envelope and payload. Used for sockets and REST alike.
- * @param text JSON of the message, in which numbers are looked at as they were written; omitted where that has been done
+ * Validates a parsed message: its limits, envelope and payload. Used for sockets and REST alike. Card numbers in texts are masked in the message itself.
+ * @param options the sender, by default a device
  */
-export function checkFrame (frame: unknown, text?: string): ClientFrame | RefusedFrame {
+export function checkFrame (frame: unknown, { text, ...options }: CheckOptions = {}): ClientFrame | RefusedFrame {
   if (!isObject(frame)) return { failure: new Failure('INVALID_FRAME', 'The message must be a JSON object.') }
-  const failure = checkLimits(frame) ?? inexactNumber(text) ?? checkEnvelope(frame)
+  const limits = checkLimits(frame, options)
+  const redaction = limits instanceof Redaction ? limits : undefined
+  let failure = limits instanceof Failure ? limits : inexactNumber(text) ?? checkEnvelope(frame)
+  if (redaction && !failure) {
+    redaction.apply()
+    if (checkEnvelope(frame)) failure = redaction.failure
+  }
   const { id, type, payload = {} } = frame
-  if (!failure) return { type: type as ClientFrame['type'], payload: payload as EventPayload, id: id as string | undefined }
+  if (!failure) {
+    const read = { type: type as ClientFrame['type'], payload: payload as EventPayload, id: id as string | undefined }
+    return redaction ? { ...read, redacted: true } : read
+  }
   // A valid id is returned with the failure, so that the sender can match the two; an id with a card number is never repeated.
-  return frameId.Check(id) && !holdsCardNumber(id) ? { failure, id } : { failure }
+  return frameId.Check(id) && cardNumbersIn(id).length === 0 ? { failure, id } : { failure }
 }
 
 /** @param text valid JSON. @returns the failure of a number in it that would be relayed as another number */

@@ -2,7 +2,8 @@
 import { Type, type TObject, type TString } from '@sinclair/typebox'
 import { TypeCompiler, type TypeCheck } from '@sinclair/typebox/compiler'
 import { asciiText } from '../websocket/latin1.js'
-import { holdsCardNumber, isCardNumber, isCardDataKey } from './card-data.js'
+import { holdsCardNumber, isCardNumber } from './card-numbers.js'
+import { cardNameOf } from './card-words.js'
 import type { EventPayload } from './events.js'
 import { moneyFault } from './money.js'
 import { InternedStrings } from './string-cache.js'
@@ -174,7 +175,7 @@ export class FastFrameDecoder {
     const name = this.#string(at)
     if (name === undefined || this.#bytes[this.#end] !== COLON || !OTHER_KEY.test(name)) return undefined
     const value = this.#lastValue = this.#value(this.#end + 1)
-    return value === undefined || isCardDataKey(name, value) ? undefined : name
+    return value === undefined || cardNameOf(name, value) !== undefined ? undefined : name
   }
 
   #value (at: number): Value | undefined {

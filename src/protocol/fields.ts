@@ -6,6 +6,9 @@ export const Timestamp = Type.Integer({ description: 'Milliseconds since the Uni
 /** Name of a room's log; a log that was lost and started again has another one. */
 export const Epoch = Type.String({ description: 'ID of the log of the room; `seq` is counted within one epoch, and a new log has a new epoch.', examples: ['aex8oNlQGo8f'] })
 
+/** Mark of an event that is carried with masked card numbers. */
+export const Redacted = Type.Optional(Type.Literal(true, { description: 'True if the server has masked card numbers in the payload, as `411111******1111`. Missing otherwise.' }))
+
 /** Maximum characters (UTF-16 units) in one string of a message or request, keys included. */
 export const MAX_STRING = 2048
 

@@ -1,7 +1,7 @@
 // Schemas of the REST API for rooms: create, list, read, mint tokens, and read and publish events.
 import { Type, type Static } from '@sinclair/typebox'
 import { Amount, Currency, PUBLISHED_EVENT_TYPES, Role, SOURCES } from './events.js'
-import { Epoch, MAX_REFERENCE, MAX_TTL_SECONDS, Timestamp } from './fields.js'
+import { Epoch, MAX_REFERENCE, MAX_TTL_SECONDS, Redacted, Timestamp } from './fields.js'
 import { DeviceId, FrameId, RoomId } from './identifiers.js'
 import { PAYMENT_STATUSES, PaymentState } from './payment-state.js'
 import { successEnvelope } from './rest.js'
@@ -86,6 +86,7 @@ export const RoomEvent = Type.Object({
   seq: Type.Integer({ minimum: 1, examples: [7] }),
   timestamp: Timestamp,
   source: StringEnum(SOURCES, { description: '`api`: sent by a backend. A payment event is `api` only with an API key, otherwise `device`. `server`: sent by the server itself.' }),
+  redacted: Redacted,
   id: Type.Optional(FrameId)
 }, { $id: 'RoomEvent', description: 'An event as the members of the room received it.' })
 export type RoomEvent = Static<typeof RoomEvent>

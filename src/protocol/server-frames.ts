@@ -2,7 +2,7 @@
 import { Type, type Static, type TObject } from '@sinclair/typebox'
 import { ERROR_CODES } from '../errors.js'
 import { COMMANDS, DEVICE_EVENT_TYPES, EVENT_TYPES, Role, SOURCES } from './events.js'
-import { Epoch, Timestamp } from './fields.js'
+import { Epoch, Redacted, Timestamp } from './fields.js'
 import { DeviceId, FrameId, RoomId } from './identifiers.js'
 import { PaymentState } from './payment-state.js'
 import { StringEnum } from './schema.js'
@@ -26,6 +26,7 @@ export const LOGGED = {
   seq: Type.Integer({ minimum: 1, description: 'Sequence number of the event in its room: 1, 2, 3 …' }),
   timestamp: Type.Integer({ description: 'Time at which the server accepted the event, in milliseconds since the Unix epoch.' }),
   source: StringEnum(SOURCES, { title: 'Source', description: '`api`: a broadcast, or an event with an API key; `server`: an event of the server itself; `device`: any other event.' }),
+  redacted: Redacted,
   id: Type.Optional(FrameId)
 }
 

@@ -2,7 +2,7 @@
 // cached string already has its hash for later lookups.
 import type { TString } from '@sinclair/typebox'
 import type { TypeCheck } from '@sinclair/typebox/compiler'
-import { holdsCardNumber } from './card-data.js'
+import { holdsCardNumber } from './card-numbers.js'
 
 /** Bytes compared at a time. */
 const WORD = 4

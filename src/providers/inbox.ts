@@ -91,7 +91,7 @@ export class Inbox {
   }
 
   async #publish (rooms: Rooms, { type, payload }: { type: string, payload: object }, id: string) {
-    const frame = checkFrame({ type, payload, id })
+    const frame = checkFrame({ type, payload, id }, { sender: 'backend' })
     return 'failure' in frame ? frame.failure : rooms.publishFromApi(frame as PaymentEvent, { principal: 'backend' })
   }
 }

@@ -14,6 +14,8 @@ export interface PaymentEvent {
   readonly id?: string | undefined
   /** Start of the event's JSON text, if known; see ClientFrame. */
   readonly jsonPrefix?: string | undefined
+  /** True if card numbers are masked in the payload. */
+  readonly redacted?: boolean | undefined
 }
 
 /** Custom message of a backend. */
@@ -21,6 +23,8 @@ export interface Broadcast {
   readonly eventType: string
   readonly message: string
   readonly idSeguro: string
+  /** True if card numbers are masked in it. */
+  readonly redacted?: boolean
 }
 
 export interface PublisherOptions {
@@ -54,11 +58,11 @@ export class Publisher {
   }
 
   /** @param idempotencyKey makes repeated requests one message */
-  async broadcast (roomId: string, { eventType, message, idSeguro }: Broadcast, idempotencyKey?: string): Promise<Published | Failure> {
+  async broadcast (roomId: string, { eventType, message, idSeguro, redacted }: Broadcast, idempotencyKey?: string): Promise<Published | Failure> {
     const { log, now } = this.#options
     const timestamp = now()
     const payload = { roomId, message, idSeguro, timestamp, source: 'api' }
-    const draft = draftEvent({ type: eventType, payload }, { source: 'api', timestamp, idempotencyKey, hasServerTimestamp: true })
+    const draft = draftEvent({ type: eventType, payload, redacted }, { source: 'api', timestamp, idempotencyKey, hasServerTimestamp: true })
     const published = await this.#options.broker.publish(roomId, draft, false)
     if (published instanceof Failure) return published
     // A backend chooses the event type, so it must not become a metric label.

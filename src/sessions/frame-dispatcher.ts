@@ -53,8 +53,8 @@ export class FrameDispatcher {
 
   #onInvalid (session: SocketSession, { failure, id }: RefusedFrame): undefined {
     this.#sendError(session, failure, id)
-    // Too many valid messages are not invalid ones.
-    if (failure.code !== 'RATE_LIMITED') session.countInvalidFrame()
+    // Too many messages, and valid ones with card data, count for the message rate alone: a payer who types a card number is no broken client.
+    if (failure.code !== 'RATE_LIMITED' && failure.code !== 'SENSITIVE_DATA') session.countInvalidFrame()
   }
 
   #conclude (session: SocketSession, failure: Failure | undefined, id: string | undefined): void { if (failure) this.#sendError(session, failure, id) }

@@ -92,7 +92,7 @@ t.test('The same event with the same id is a duplicate; another event with that 
 t.test('A refusal by the server is printed in the server\'s words, with exit 1', async (t) => {
   const { url, app } = await listen(t)
   for (const [args, sentence] of [
-    [['send', 'r', 'PAYMENT_ERROR', '--error', '4111 1111 1111 1111'], /card number.+\(SENSITIVE_DATA\)\n$/],
+    [['send', '4111-1111-1111-1111', 'PAYMENT_ERROR'], /card number.+\(SENSITIVE_DATA\)\n$/],
     [['send', 'a b', 'CLICKED_PAY'], /payload\.roomId: .+\(INVALID_FRAME\)\n$/],
     [['watch', 'a b'], /roomId.+\(INVALID_REQUEST\)\n$/]
   ] as Array<[string[], RegExp]>) {

@@ -204,10 +204,18 @@ t.test('An event that the server refuses for good is rejected by the client, and
   await phone.publish('CLICKED_PAY', {}, { id: 'a' })
   await t.rejects(phone.publish('CLICKED_PAY', { other: true }, { id: 'a' }), { code: 'ID_CONFLICT' })
   t.match(await phone.publish('CLICKED_PAY'), { seq: 2 })
-  await t.rejects(phone.publish('CLICKED_PAY', { note: '4111 1111 1111 1111' }), { name: 'RoomError', code: 'SENSITIVE_DATA', retryable: false })
-  await t.rejects(phone.publish('CLICKED_PAY', {}, { id: '4111111111111111' }), { code: 'SENSITIVE_DATA' })
+  await t.rejects(phone.publish('CLICKED_PAY', { cvv: '123' }), { name: 'RoomError', code: 'SENSITIVE_DATA', retryable: false })
+  await t.rejects(phone.publish('CLICKED_PAY', {}, { id: '4111 1111 1111 1111' }), { code: 'SENSITIVE_DATA' })
   t.match(await phone.publish('CLICKED_PAY'), { seq: 3 })
   t.equal(phone.status, 'online')
+})
+
+t.test('An event with a masked card number arrives with `redacted`', async (t) => {
+  const { url } = await listen(t)
+  const shop = enter(t, { url, role: 'device1' })
+  const arrived = new Promise((resolve) => { shop.on('PAYMENT_ERROR', resolve) })
+  await enter(t, { url, role: 'device2' }).publish('PAYMENT_ERROR', { error: 'card 4111111111111111 declined' })
+  t.match(await arrived, { payload: { error: 'card 411111******1111 declined' }, redacted: true, source: 'device' })
 })
 
 t.test('Devices see each other join and leave', async (t) => {

@@ -73,5 +73,5 @@ t.test('rate limit and card guard work under a prefix', async (t) => {
   const statuses: number[] = []
   for (let i = 0; i < 4; i++) statuses.push((await app.inject('/payments/api/rooms')).statusCode)
   t.strictSame(statuses, [200, 200, 429, 429])
-  t.equal((await app.inject({ method: 'POST', url: '/payments/api/rooms', payload: { roomId: '4111111111111111' }, remoteAddress: '10.0.0.1' })).json().code, 'SENSITIVE_DATA', 'card data is refused')
+  t.equal((await app.inject({ method: 'POST', url: '/payments/api/rooms', payload: { roomId: '4111-1111-1111-1111' }, remoteAddress: '10.0.0.1' })).json().code, 'SENSITIVE_DATA', 'card data is refused')
 })

@@ -1,4 +1,4 @@
-// Card data is refused at every input, and none of it is repeated or logged.
+// Card data is refused or masked at every input, and none of it is repeated, relayed or logged.
 import type { InjectOptions } from 'fastify'
 import t from 'tap'
 import { build, listen } from '../build.js'
@@ -6,6 +6,8 @@ import { Peer } from '../peer.js'
 
 const CARD = '4111111111111111'
 const SPACED = '4111 1111 1111 1111'
+const DASHED = '4111-1111-1111-1111'
+const MASKED = '411111******1111'
 // Timestamps may hold the first digits of the card number.
 const LEAK = /4111.?1111/
 const BROADCAST = { eventType: 'PAYMENT_UPDATE', message: 'paid', idSeguro: 'seguro_1' }
@@ -15,29 +17,35 @@ const paid = (payload: object) => ({ type: 'PAYMENT_SUCCESS', payload })
 const NUMBER = 'contains what looks like a card number, which is not accepted'
 const NAME = 'names card data, which is not accepted'
 
-/** Requests for every place of the REST API that takes text of a client, each with the key that the answer names. */
+/** Requests for every place of the REST API whose text is not masked, each with the key that the answer names. */
 const REQUESTS: Array<[InjectOptions, string, string?]> = [
-  [broadcast({ ...BROADCAST, message: `card ${SPACED}` }), 'message'],
-  [broadcast({ ...BROADCAST, idSeguro: CARD }), 'idSeguro'],
   [broadcast({ ...BROADCAST, eventType: CARD }), 'eventType'],
   [broadcast({ ...BROADCAST, extra: { cvv: '123' } }), 'extra.cvv', NAME],
   [broadcast({ ...BROADCAST, [CARD]: 1 }), '[hidden]'],
-  [broadcast(BROADCAST, { 'idempotency-key': CARD }), 'idempotency-key'],
-  [{ ...broadcast(BROADCAST), url: `/api/message/room/${CARD}/broadcast` }, 'roomId'],
-  [publish(paid({ transactionId: CARD })), 'payload.transactionId'],
+  [broadcast(BROADCAST, { 'idempotency-key': SPACED }), 'idempotency-key'],
+  [{ ...broadcast(BROADCAST), url: `/api/message/room/${DASHED}/broadcast` }, 'roomId'],
   [publish(paid({ cardNumber: 1 })), 'payload.cardNumber', NAME],
+  [publish(paid({ card: { number: CARD, expiry: '12/30' } })), 'payload.card.number', NAME],
   [publish({ ...paid({}), id: SPACED }), 'id'],
-  [publish({ ...paid({}), extra: Number(CARD) }), 'extra'],
   [publish(paid({}), { 'idempotency-key': `key ${SPACED}` }), 'idempotency-key'],
-  [{ method: 'POST', url: '/api/rooms', body: { roomId: CARD } }, 'roomId'],
-  [{ method: 'GET', url: `/api/rooms/${CARD}` }, 'roomId'],
-  [{ method: 'DELETE', url: '/api/rooms/4111-1111-1111-1111' }, 'roomId'],
-  [{ method: 'GET', url: `/api/rooms/${CARD}/events` }, 'roomId'],
+  [{ method: 'POST', url: '/api/rooms', body: { roomId: DASHED } }, 'roomId'],
+  [{ method: 'GET', url: `/api/rooms/${DASHED}` }, 'roomId'],
+  [{ method: 'DELETE', url: `/api/rooms/${DASHED}` }, 'roomId'],
+  [{ method: 'GET', url: `/api/rooms/${DASHED}/events` }, 'roomId'],
   [{ method: 'GET', url: `/api/rooms/room/events?deviceId=${SPACED.replaceAll(' ', '+')}`, headers: { accept: 'text/event-stream' } }, 'deviceId'],
   [{ method: 'GET', url: `/api/rooms/room/events?since=${CARD}` }, 'since'],
   [{ method: 'GET', url: `/api/rooms/room/events?epoch=${CARD}` }, 'epoch'],
-  [{ method: 'GET', url: '/api/rooms/room/events', headers: { accept: 'text/event-stream', 'last-event-id': `${CARD}:1` } }, 'last-event-id'],
+  [{ method: 'GET', url: '/api/rooms/room/events', headers: { accept: 'text/event-stream', 'last-event-id': `${DASHED}:1` } }, 'last-event-id'],
+  [{ method: 'GET', url: `/api/rooms?card=${CARD}` }, 'card'],
   [{ method: 'GET', url: '/api/rooms?cvv=123' }, 'cvv', NAME]
+]
+
+/** Bodies whose texts are masked, each with the frame that the room receives. */
+const MASKED_REQUESTS: Array<[InjectOptions, object]> = [
+  [broadcast({ ...BROADCAST, message: `card ${SPACED}` }), { type: 'PAYMENT_UPDATE', payload: { message: `card ${MASKED}`, idSeguro: 'seguro_1' } }],
+  [broadcast({ ...BROADCAST, idSeguro: DASHED }), { type: 'PAYMENT_UPDATE', payload: { message: 'paid', idSeguro: MASKED } }],
+  [publish({ ...paid({ transactionId: SPACED, amount: 5 }), id: 'a' }), { type: 'PAYMENT_SUCCESS', payload: { transactionId: MASKED, amount: 5 }, id: 'a' }],
+  [publish({ type: 'PAYMENT_ERROR', payload: { error: `cartão ${CARD} recusado`, note: '４１１１.１１１１.１１１１.１１１１' } }), { type: 'PAYMENT_ERROR', payload: { error: `cartão ${MASKED} recusado`, note: MASKED } }]
 ]
 
 t.test('card data is refused in every part of a request, and is not repeated, logged or published', async (t) => {
@@ -53,6 +61,51 @@ t.test('card data is refused in every part of a request, and is not repeated, lo
   await shop.settled()
   t.strictSame(shop.events, [])
   t.notMatch(JSON.stringify(logs), LEAK)
+})
+
+t.test('card numbers in the texts of a body are masked, and the event is carried with `redacted`', async (t) => {
+  const { app, logs } = await build(t, { env: { LOG_LEVEL: 'trace', API_KEYS: 'secret' } })
+  const shop = await Peer.inject(t, app)
+  await shop.join('room')
+  const headers = { authorization: 'Bearer secret' }
+  for (const [request, frame] of MASKED_REQUESTS) {
+    const answer = await app.inject({ ...request, headers })
+    t.ok(answer.statusCode < 300, `${answer.statusCode} ${answer.body}`)
+    t.notMatch(answer.body, LEAK)
+    t.match(await shop.next(String((frame as { type: string }).type)), { ...frame, redacted: true, source: 'api' })
+  }
+  const { data: { events } } = (await app.inject({ url: '/api/rooms/room/events', headers })).json()
+  t.strictSame(events.map(({ redacted }: { redacted?: boolean }) => redacted), MASKED_REQUESTS.map(() => true))
+  t.notMatch(JSON.stringify([logs, events]), LEAK)
+})
+
+t.test('a masked event that is sent twice is one event', async (t) => {
+  const { app } = await build(t)
+  const shop = await Peer.inject(t, app)
+  await shop.join('room')
+  const event = { ...paid({ transactionId: SPACED }), id: 'a' }
+  t.match((await app.inject(publish(event))).json().data, { seq: 1, duplicate: false })
+  t.match((await app.inject(publish(event))).json().data, { seq: 1, duplicate: true })
+  shop.send('PAYMENT_SUCCESS', { roomId: 'room', transactionId: SPACED }, 'a')
+  t.match((await shop.next('ACK')).payload, { seq: 1, duplicate: true })
+  const message = { ...BROADCAST, message: `card ${SPACED}` }
+  for (let i = 0; i < 2; i++) t.equal((await app.inject(broadcast(message, { 'idempotency-key': 'b' }))).statusCode, 200)
+  t.match((await app.inject('/api/rooms/room')).json().data, { seq: 2 })
+})
+
+t.test('a thousand transactions with consecutive numbers are published by a backend, none is refused', async (t) => {
+  const { app } = await build(t, { env: { API_KEYS: 'secret' } })
+  const headers = { authorization: 'Bearer secret' }
+  await app.inject({ method: 'POST', url: '/api/rooms', headers, body: { roomId: 'room' } })
+  const answers = new Map<number, number>()
+  for (let i = 0; i < 1000; i++) {
+    const transactionId = `pay_${4539_0000_0000_0000 + i}`
+    const { statusCode } = await app.inject({ ...publish(paid({ transactionId, note: transactionId.slice(4), card: { brand: 'visa', expiry: '12/30' } }), headers), headers })
+    answers.set(statusCode, (answers.get(statusCode) ?? 0) + 1)
+  }
+  t.strictSame([...answers], [[201, 1000]])
+  const { data: { events } } = (await app.inject({ url: '/api/rooms/room/events', headers })).json()
+  t.notMatch(JSON.stringify(events), /redacted|\*/)
 })
 
 t.test('other invalid values of a request are not repeated either', async (t) => {
@@ -87,21 +140,24 @@ t.test('ids that are no card numbers are accepted, and card fields may be named 
 
 t.test('the API key is checked before the request is searched for card data', async (t) => {
   const { app } = await build(t, { env: { API_KEYS: 'secret' } })
-  t.match((await app.inject(`/api/rooms/${CARD}`)).json(), { code: 'UNAUTHORIZED' })
-  t.match((await app.inject({ url: `/api/rooms/${CARD}`, headers: { authorization: 'Bearer secret' } })).json(), { code: 'SENSITIVE_DATA' })
+  t.match((await app.inject(`/api/rooms/${DASHED}`)).json(), { code: 'UNAUTHORIZED' })
+  t.match((await app.inject({ url: `/api/rooms/${DASHED}`, headers: { authorization: 'Bearer secret' } })).json(), { code: 'SENSITIVE_DATA' })
 })
 
 t.test('a frame with card data is refused, its socket stays open, and neither other members nor the log receive the data', async (t) => {
   const { logs, url } = await listen(t, { env: { LOG_LEVEL: 'trace' } })
   const [shop, payer] = [await Peer.connect(t, `${url}/?card=${CARD}`), await Peer.connect(t, url)]
   await shop.join('room')
-  for (const payload of [{ roomId: 'room', note: CARD }, { roomId: 'room', cvv: '411' }, { roomId: CARD }, { roomId: 'room', deviceId: SPACED }, { roomId: 'room', [SPACED]: true }]) {
-    payer.send('CLICKED_PAY', payload, 'an id')
-    t.match((await payer.next('ERROR')).payload, { code: 'SENSITIVE_DATA', retryable: false, id: 'an id' })
+  // More than the ten invalid frames of a minute.
+  for (let i = 0; i < 3; i++) {
+    for (const payload of [{ roomId: 'room', cvv: '411' }, { roomId: DASHED }, { roomId: 'room', deviceId: SPACED }, { roomId: 'room', [SPACED]: true }, { roomId: 'room', card: { number: CARD, expiry: '12/30' } }]) {
+      payer.send('CLICKED_PAY', payload, 'an id')
+      t.match((await payer.next('ERROR')).payload, { code: 'SENSITIVE_DATA', retryable: false, id: 'an id' })
+    }
   }
-  payer.send('JOIN_ROOM', { roomId: 'room', deviceId: CARD })
+  payer.send('JOIN_ROOM', { roomId: 'room', deviceId: SPACED })
   payer.send('NO_SUCH_EVENT', { roomId: 'room', pan: CARD })
-  payer.send('CLICKED_PAY', { roomId: 'room' }, CARD)
+  payer.send('CLICKED_PAY', { roomId: 'room' }, SPACED)
   for (let i = 0; i < 3; i++) {
     const { payload } = await payer.next('ERROR')
     t.match(payload, { code: 'SENSITIVE_DATA' })
@@ -111,4 +167,32 @@ t.test('a frame with card data is refused, its socket stays open, and neither ot
   await payer.next('ACK')
   t.equal((await shop.next('CLICKED_PAY')).seq, 1, 'the first accepted event')
   t.notMatch(JSON.stringify([shop.frames, payer.frames, logs]), LEAK)
+})
+
+t.test('a frame with a card number in a text is relayed with the number masked, and is logged nowhere with it', async (t) => {
+  const { logs, url, app } = await listen(t, { env: { LOG_LEVEL: 'trace' } })
+  const [shop, payer] = [await Peer.connect(t, url), await Peer.connect(t, url)]
+  await shop.join('room')
+  for (const [n, text] of [CARD, SPACED, `meu cartão ${CARD}`, '4111.1111.1111.1111', [...CARD].join('\u200b'), '４１１１１１１１１１１１１１１１'].entries()) {
+    for (let i = 0; i < 2; i++) {
+      payer.send('PAYMENT_METHOD_CHANGED', { roomId: 'room', method: text }, `event ${n}`)
+      t.match((await payer.next('ACK')).payload, { duplicate: i === 1 })
+    }
+    const { payload, ...frame } = await shop.next('PAYMENT_METHOD_CHANGED')
+    t.match(frame, { redacted: true, source: 'device' })
+    t.equal(payload.method, text.startsWith('meu') ? `meu cartão ${MASKED}` : MASKED)
+  }
+  const room = (await app.inject('/api/rooms/room')).json().data
+  t.equal(room.state.method, MASKED)
+  t.notMatch(JSON.stringify([shop.frames, room, logs]).normalize('NFKC').replace(/[\u200b.]/g, ''), LEAK)
+})
+
+t.test('refusals of card data count for the message rate', async (t) => {
+  const { url } = await listen(t, { env: { MESSAGES_PER_SECOND: '5', MESSAGES_BURST: '5' } })
+  const payer = await Peer.connect(t, url)
+  for (let i = 0; i < 8; i++) payer.send('CLICKED_PAY', { roomId: 'room', cvv: '411' })
+  const codes: string[] = []
+  for (let i = 0; i < 8; i++) codes.push((await payer.next('ERROR')).payload.code as string)
+  t.strictSame(codes.slice(0, 5), Array(5).fill('SENSITIVE_DATA'))
+  t.equal(codes.at(-1), 'RATE_LIMITED')
 })

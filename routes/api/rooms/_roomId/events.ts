@@ -75,10 +75,10 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
     schema: publishRoomEventSchema
   }, async (request, reply) => {
     const { params: { roomId }, body: { type, payload = {}, id }, headers } = request
-    const frame = checkFrame({ type, payload: 'roomId' in payload ? payload : { roomId, ...payload }, ...(id !== undefined && { id }) })
+    const frame = checkFrame({ type, payload: 'roomId' in payload ? payload : { roomId, ...payload }, ...(id !== undefined && { id }) }, { sender: app.senderOf(request) })
     if ('failure' in frame) return reply.fail(frame.failure)
     if (frame.payload.roomId !== roomId) return reply.fail(new Failure('INVALID_REQUEST', 'payload.roomId must be the room in the URL'))
-    const published = await rooms.publishFromApi(frame as PaymentEvent, app.claimsOf(request), headers['idempotency-key'])
+    const published = await rooms.publishFromApi({ ...frame as PaymentEvent, redacted: app.isRedacted(request) }, app.claimsOf(request), headers['idempotency-key'])
     if (published instanceof Failure) return reply.fail(published)
     const { epoch, seq, duplicate, receivers: sentToClients } = published
     return reply.code(201).send(success({ epoch, seq, duplicate, sentToClients }, now()))

@@ -18,8 +18,9 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       body: Ref(BroadcastRequest),
       response: { 200: Ref(BroadcastResponse, 'The message is in the log and is being sent to all members.'), ...errorResponses(400, 401, 403, 404, 409, 410, 413, 414, 415, 429, 500, 503) }
     }
-  }, async ({ params: { roomId }, body: { eventType, message, idSeguro }, headers }, reply) => {
-    const published = await app.rooms.broadcast(roomId, { eventType, message, idSeguro }, headers['idempotency-key'])
+  }, async (request, reply) => {
+    const { params: { roomId }, body: { eventType, message, idSeguro }, headers } = request
+    const published = await app.rooms.broadcast(roomId, { eventType, message, idSeguro, redacted: app.isRedacted(request) }, headers['idempotency-key'])
     if (published instanceof Failure) return reply.fail(published)
     const { timestamp, receivers: sentToClients } = published
     return success({ roomId, eventType, message, idSeguro, sentToClients, timestamp }, timestamp)
