@@ -163,8 +163,8 @@ const TIMERS: readonly Timer[] = [
     }
   },
   {
-    what: 'a room with a deadline ends at that time, keeps its announced expiresAt, and is remembered for its retention',
-    env: { ROOM_RETENTION_SECONDS: '60' },
+    what: 'a link expires at its deadline and its room ends after the time for late results, keeps its announced expiresAt, and is remembered for its retention',
+    env: { ROOM_RETENTION_SECONDS: '60', LATE_RESULTS_SECONDS: '100' },
     holds: async (t, { app, connect, rest, step, pass }) => {
       const { data: { expiresAt } } = await rest('POST', '/api/rooms', { roomId: 'r', ttlSeconds: 300 })
       t.equal(expiresAt, START + 300_000)
@@ -175,6 +175,12 @@ const TIMERS: readonly Timer[] = [
       await tick(app)
       t.match(await rest('GET', '/api/rooms/r'), { status: 200, data: { expiresAt } })
       t.notOk(peer.frames.some(({ type }) => type === 'ROOM_CLOSED'))
+      pass(1)
+      await tick(app)
+      t.match(await peer.next('PAYMENT_EXPIRED'), { timestamp: expiresAt })
+      pass(99_999)
+      await tick(app)
+      t.match(await rest('GET', '/api/rooms/r'), { status: 200, data: { expiresAt, state: { status: 'expired' } } })
       pass(1)
       await tick(app)
       t.equal((await peer.next('ROOM_CLOSED')).payload.reason, 'expired')

@@ -65,7 +65,8 @@ t.test('durations over Redis ignore steps of the wall clock', { skip: withoutRed
       }
     },
     {
-      what: 'a room with a deadline ends at that time, on both nodes',
+      what: 'a room with a deadline and no time for late results ends at that time, on both nodes',
+      env: { LATE_RESULTS_SECONDS: '0' },
       holds: async (t, { app, connect, rest, restOfOther, step, pass, redis }) => {
         const before = await redisTime(redis)
         step()
