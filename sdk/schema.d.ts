@@ -571,7 +571,7 @@ export interface components {
              */
             ttlSeconds?: number;
             /**
-             * @description a number that is not negative, or the same as decimal text, such as "99.90"
+             * @description Expected amount, which requires a `currency`: a number that is not negative, or the same as decimal text, such as "99.90".
              * @example 99.9
              */
             amount?: number | string;
@@ -780,7 +780,7 @@ export interface components {
              */
             ttlSeconds?: number;
             /**
-             * @description a number that is not negative, or the same as decimal text, such as "99.90"
+             * @description Expected amount, which requires a `currency`: a number that is not negative, or the same as decimal text, such as "99.90".
              * @example 99.9
              */
             amount?: number | string;

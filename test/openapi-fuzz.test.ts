@@ -103,7 +103,8 @@ for (const [place, [name, { env, credentials, prepare }]] of Object.entries(CONF
 
 t.test('the requests reached every operation and every expected status', async (t) => {
   const statuses = new Set([...contract.met.keys()].map((key) => key.split(' ')[1]))
-  for (const operation of Object.values<object>(document.paths).flatMap((item) => Object.values<{ operationId: string }>(item as never))) {
+  // A webhook needs the signature of its provider: test/providers.
+  for (const operation of Object.values<object>(document.paths).flatMap((item) => Object.values<{ operationId: string }>(item as never)).filter(({ operationId }) => operationId !== 'receiveWebhook')) {
     t.ok([200, 201, 204].some((status) => contract.met.has(`${operation.operationId} ${status}`)), `${operation.operationId} succeeded`)
   }
   for (const status of [400, 401, 403, 404, 409, 410, 413, 414, 415, 417, 429, 431, 503]) t.ok(statuses.has(String(status)), `${status} was answered`)

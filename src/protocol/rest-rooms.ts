@@ -22,7 +22,7 @@ const TERMS = {
       'Without a deadline the room ends after it was empty for the retention time.',
     examples: [1800]
   })),
-  amount: Type.Optional(Amount),
+  amount: Type.Optional({ ...Amount, description: `Expected amount, which requires a \`currency\`: ${Amount.description}.` }),
   currency: Type.Optional(Currency),
   reference: Type.Optional(Reference),
   description: Type.Optional(Description)

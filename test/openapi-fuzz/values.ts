@@ -51,11 +51,16 @@ export class Values {
         const { minimum = 0, maximum = 10_000 } = schema
         return pick([minimum, maximum, minimum + below(Math.min(maximum - minimum, 5) + 1), minimum + below(maximum - minimum + 1)])
       }
+      case 'number': return pick([0, 5, 99.9])
       case 'boolean': return chance(0.5)
       case 'object': {
         if (Object.keys(schema.properties ?? {}).length === 0) return pick(PAYLOADS)
         const keys = Object.keys(schema.properties).filter((key) => schema.required?.includes(key) || chance(0.5))
-        return Object.fromEntries(keys.map((key) => [key, this.fitting(schema.properties[key], key)]))
+        if (keys.length < (schema.minProperties ?? 0)) keys.push('description')
+        const made = Object.fromEntries(keys.map((key) => [key, this.fitting(schema.properties[key], key)]))
+        // A rule between two keys, which the document cannot express.
+        if (made.amount !== undefined && schema.properties.currency) made.currency = 'BRL'
+        return made
       }
       default: throw new Error(`no values for ${JSON.stringify(schema)}`)
     }
