@@ -7,10 +7,9 @@ import { StringEnum } from './schema.js'
 const device = { roomId: RoomId, deviceId: Type.Optional(DeviceId) }
 const text = Type.String({ maxLength: MAX_STRING })
 
-/** An amount of money: the rules for its digits and for the currency are in money.ts. */
-export const Amount = Type.Union([Type.Number({ minimum: 0 }), Type.String({ pattern: '^[0-9]{1,15}(\\.[0-9]{1,15})?$' })], {
-  description: 'a number that is not negative, or the same as decimal text, such as "99.90"', examples: [99.9]
-})
+/** Description and example of an amount of money. The rules for its digits and for the currency are in money.ts. */
+export const AMOUNT_TEXTS = { description: 'a number that is not negative, or the same as decimal text, such as "99.90"', examples: [99.9] }
+export const Amount = Type.Union([Type.Number({ minimum: 0 }), Type.String({ pattern: '^[0-9]{1,15}(\\.[0-9]{1,15})?$' })], AMOUNT_TEXTS)
 export const Currency = Type.String({ pattern: '^[A-Za-z]{3}$', description: 'Currency code, ISO 4217.', examples: ['BRL'] })
 const money = { amount: Type.Optional(Amount), currency: Type.Optional(Currency) }
 export const TransactionId = Type.Union([text, Type.Integer({ minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER })], {

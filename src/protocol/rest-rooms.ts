@@ -1,6 +1,6 @@
 // Schemas of the REST API for rooms: create, list, read, mint tokens, and read and publish events.
 import { Type, type Static } from '@sinclair/typebox'
-import { Amount, Currency, PUBLISHED_EVENT_TYPES, Role, SOURCES } from './events.js'
+import { Amount, AMOUNT_TEXTS, Currency, PUBLISHED_EVENT_TYPES, Role, SOURCES } from './events.js'
 import { Epoch, MAX_REFERENCE, MAX_TTL_SECONDS, Redacted, Timestamp } from './fields.js'
 import { DeviceId, FrameId, RoomId } from './identifiers.js'
 import { PAYMENT_STATUSES, PaymentState } from './payment-state.js'
@@ -22,7 +22,7 @@ const TERMS = {
       'Without a deadline the room ends after it was empty for the retention time.',
     examples: [1800]
   })),
-  amount: Type.Optional({ ...Amount, description: `Expected amount, which requires a \`currency\`: ${Amount.description}.` }),
+  amount: Type.Optional(Type.Union([...Amount.anyOf], { ...AMOUNT_TEXTS, description: `Expected amount, which requires a \`currency\`: ${AMOUNT_TEXTS.description}.` })),
   currency: Type.Optional(Currency),
   reference: Type.Optional(Reference),
   description: Type.Optional(Description)
