@@ -1,6 +1,9 @@
 // Playground in a real browser: the desk of a shop, the phone of a payer, and readers of their pages.
+import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
 import type { BrowserContextOptions, FrameLocator, Page } from 'playwright-core'
+import { draftEvent } from '../src/broker/event-draft.js'
+import { EVENTS, type EventPayload, type PaymentEventType } from '../src/protocol/events.js'
 import { listen } from './build.js'
 import { openPage } from './chromium.js'
 
@@ -44,4 +47,14 @@ export async function fillIn (phone: Page, method = 'pix') {
   await phone.locator(`input[value="${method}"]`).check()
   await phone.locator('#sample').click()
   await phone.locator('#filled').click()
+}
+
+/** Room of a phone's page. */
+export const roomOf = (phone: Page) => new URLSearchParams(new URL(phone.url()).hash.slice(1)).get('room')!
+
+/** Publishes a verified fact: as a backend with a key, or as this server at the deadline of a link and after its update. */
+export async function tellFact (app: FastifyInstance, roomId: string, type: PaymentEventType, payload: object = {}) {
+  const { sentBy } = EVENTS[type]
+  const draft = draftEvent({ type, payload: { roomId, ...payload } as EventPayload }, { source: sentBy === 'server' ? 'server' : 'api', verified: true, timestamp: Date.now() })
+  await app.broker.publish(roomId, draft, false)
 }

@@ -2,7 +2,8 @@
 // Device 1: watches the payment, and shows its steps, the members and the events.
 import { openDevice } from './device.js'
 import { byId, element } from './elements.js'
-import { inEveryLanguage, money, words } from './i18n.js'
+import { inEveryLanguage, words } from './i18n.js'
+import { attemptOf, balanceOf, MOODS, refundOf, resultOf } from './outcome.js'
 import { call } from './server.js'
 
 /** @typedef {import('./client/index.js').PaymentState} PaymentState */
@@ -82,24 +83,25 @@ function tellComings (timeline, before, after) {
 }
 
 function showSteps () {
-  const { step = null, status = 'pending', method, fields, outcome } = state ?? {}
+  const { step = null, status = 'pending', method, fields } = state ?? {}
   const reached = STEPS.findIndex(([name]) => name === step)
   byId('steps').replaceChildren(...STEPS.map(([name, label], index) => {
     const isResult = name === 'RESULT'
-    const progress = isResult ? { pending: 'todo', succeeded: 'done', failed: 'failed' }[status] : index <= reached ? 'done' : 'todo'
+    const progress = isResult ? MOODS[status] : index <= reached ? 'done' : 'todo'
     const isNext = status === 'pending' && index === reached + 1
-    const detail = name === 'PAYMENT_METHOD_CHANGED' ? method && words(method) : name === 'DATA_FILLED' ? fields?.join(', ') : isResult ? resultOf(status, outcome) : undefined
+    const detail = name === 'PAYMENT_METHOD_CHANGED' ? method && words(method) : name === 'DATA_FILLED' ? fields?.join(', ') : isResult && state ? resultOf(state) : undefined
     return element('li', { 'data-step': name, class: progress, 'aria-current': isNext ? 'step' : undefined },
       element('span', {}, words(label)), ...(detail ? [element('span', { class: 'detail' }, detail)] : []))
   }))
+  showFacts()
 }
 
-/** @param {PaymentState['status']} status @param {PaymentState['outcome']} outcome */
-function resultOf (status, outcome = { verified: false }) {
-  if (status === 'pending') return undefined
-  const { transactionId, amount, currency, error, code, verified } = /** @type {Record<string, any>} */ (outcome)
-  const facts = status === 'succeeded' ? [amount !== undefined && money(amount, currency), transactionId] : [error, code]
-  return [words(status), ...facts, words(verified ? 'verified' : 'claimed')].filter(Boolean).join(' · ')
+/** Shows the number of the attempt, and the amounts beside the expected one. */
+function showFacts () {
+  const facts = state ? Object.entries({ attempt: attemptOf(state), balance: balanceOf(state), refund: refundOf(state) }) : []
+  const isExpected = state?.balance === 'none' || state?.balance === 'exact'
+  byId('facts').replaceChildren(...facts.filter(([, text]) => text).map(([name, text]) =>
+    element('li', { 'data-fact': name, class: name === 'balance' && isExpected ? '' : 'unusual' }, text)))
 }
 
 function showMembers () {

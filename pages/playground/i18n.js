@@ -84,4 +84,6 @@ function kept () {
 /** @param {number} amount @param {string} [currency] */
 export const money = (amount, currency = 'BRL') => new Intl.NumberFormat(locale(), { style: 'currency', currency }).format(amount)
 /** @param {number} time ms since the epoch */
+export const dateOf = (time) => new Date(time).toLocaleString(locale(), { dateStyle: 'short', timeStyle: 'short' })
+/** @param {number} time ms since the epoch */
 export const timeOf = (time) => new Date(time).toLocaleTimeString('pt-BR')

@@ -3,6 +3,7 @@
 import { openDevice } from './device.js'
 import { button, byId, element } from './elements.js'
 import { inEveryLanguage, money, say, translatePage, words } from './i18n.js'
+import { balanceOf, factsOf, MOODS, PAID, refundOf } from './outcome.js'
 
 /** @typedef {import('./client/index.js').PaymentState} PaymentState */
 
@@ -18,23 +19,26 @@ const SCREENS = /** @type {Record<string, string>} */ ({
   ENTERED_SUMMARY: 'summary', CLICKED_PROCEED: 'method', PAYMENT_METHOD_CHANGED: 'method', DATA_FILLED: 'pay', CLICKED_PAY: 'bank'
 })
 
+/** Screens of a result. */
+const RESULTS = ['success', 'failure', 'notice']
+const MARKS = /** @type {Record<string, string>} */ ({ processing: '…', refunded: '↩', partially_refunded: '↩', disputed: '!' })
+
 const link = new URLSearchParams(location.hash.slice(1))
 const roomId = link.get('room')
 let screen = ''
 let method = 'pix'
 /** @type {{ type: any, payload: Record<string, unknown>, id: string } | undefined} */
 let last
-/** @type {PaymentState['status'] | undefined} */
+/** @type {PaymentState | undefined} */
 let known
+/** Text key of the reason why the room cannot be used any more. */
+let over = ''
 let hasActed = false
 
 translatePage()
 // Opening another link in the same tab may change only the fragment after the `#`, which alone does not reload the page.
 addEventListener('hashchange', () => location.reload())
-inEveryLanguage(() => {
-  for (const place of document.querySelectorAll('[data-amount]')) place.textContent = money(AMOUNT)
-  say(byId('pay'), 'pay', { amount: money(AMOUNT) })
-})
+inEveryLanguage(showTexts)
 const device = roomId ? join(roomId) : undefined
 if (!device) end('overBroken')
 
@@ -46,7 +50,8 @@ function join (roomId) {
   byId('network2').append(again)
   room.on('state', goOn)
   room.on('closed', ({ reason }) => {
-    if (screen !== 'success') end(reason === 'TOKEN_EXPIRED' ? 'overExpired' : /^(closed|expired|ROOM_CLOSED)$/.test(reason) ? 'overClosed' : 'overBroken')
+    if (known && PAID.includes(known.status)) return
+    end(/^(expired|TOKEN_EXPIRED)$/.test(reason) ? 'overExpired' : /^(closed|ROOM_CLOSED)$/.test(reason) ? 'overClosed' : 'overBroken')
   })
   return device
 }
@@ -62,17 +67,19 @@ function deviceName (roomId) {
 /** Applies the room's state: the payer's screen before a reload, and results from other senders. @param {PaymentState} state */
 function goOn (state) {
   const isFirst = screen === ''
-  const isNews = state.status !== known
-  known = state.status
+  const isNews = state.status !== known?.status || state.attempt !== known.attempt
+  known = state
+  showTexts()
   // Only until the payer acts on this page: an event published before a reload may be logged after it.
   if (!hasActed && state.method && FIELDS[state.method]) choose(state.method)
   if (state.status !== 'pending') {
     if (isFirst || isNews) showResult(state)
-  } else if (!hasActed) {
+  } else if (!hasActed || RESULTS.includes(screen)) {
+    // A link that was extended, or a new attempt in another tab, brings the buttons back.
     show(SCREENS[state.step ?? 'ENTERED_SUMMARY'] ?? 'summary')
   }
   // A fixed id: if the page is reloaded before the acknowledgement, the event is published again and logged once.
-  if (isFirst && state.step === null) void tell('ENTERED_SUMMARY', {}, `${device?.room.deviceId}-entered`)
+  if (isFirst && state.step === null && state.status === 'pending') void tell('ENTERED_SUMMARY', {}, `${device?.room.deviceId}-entered`)
 }
 
 /**
@@ -86,11 +93,31 @@ function act (type, payload) {
 }
 
 /** @param {PaymentState} state */
-function showResult ({ status, outcome }) {
-  if (status === 'succeeded') say(byId('receipt'), 'receipt', { transactionId: '–', ...outcome })
-  else say(byId('reason'), 'reason', { error: '', ...outcome })
-  show(status === 'succeeded' ? 'success' : 'failure')
+function showResult ({ status }) { show(status === 'succeeded' ? 'success' : status === 'failed' ? 'failure' : 'notice') }
+
+/** Shows the amount and the result in the page's language. */
+function showTexts () {
+  const { amount, currency } = price()
+  for (const place of document.querySelectorAll('[data-amount]')) place.textContent = money(amount, currency)
+  say(byId('pay'), 'pay', { amount: money(amount, currency) })
+  if (!known) return
+  byId('receipt').textContent = words('receipt', { transactionId: '–', ...known.outcome })
+  byId('reason').textContent = factsOf(known.outcome)
+  if (!over) showNotice(known)
 }
+
+/** Result other than a success or a failure. @param {PaymentState} state */
+function showNotice (state) {
+  const { status, outcome } = state
+  byId('notice-mark').className = `mark ${MOODS[status] === 'waiting' ? 'warm' : ''}`
+  byId('notice-mark').textContent = MARKS[status] ?? '×'
+  say(byId('notice-title'), status === 'expired' ? 'expiredTitle' : status)
+  byId('notice').textContent = status === 'expired' ? words('expiredHint') : refundOf(state) || factsOf(outcome)
+  byId('notice-more').textContent = status === 'processing' ? balanceOf(state) : ''
+}
+
+/** Amount of the payment: the expected one, if the shop has set it. */
+function price () { return { amount: known?.expected ?? AMOUNT, currency: known?.currency ?? 'BRL' } }
 
 /**
  * Publishes an event to the room, now or when the network is back; the page goes on meanwhile.
@@ -112,7 +139,8 @@ async function tell (type, payload = {}, id = newId()) {
     const { code, message } = /** @type {import('./client/index.js').RoomError} */ (error)
     mark(undefined, 'failedToSend')
     if (code === 'FORBIDDEN') say(byId('refusal'), 'backendOnly')
-    else if (code !== 'CLOSED') say(byId('refusal'), 'refused', { code, message })
+    // After the deadline of the link, the state says why.
+    else if (code !== 'CLOSED' && code !== 'ROOM_CLOSED') say(byId('refusal'), 'refused', { code, message })
   }
 }
 
@@ -147,8 +175,13 @@ function show (name) {
 
 /** @param {string} reason */
 function end (reason) {
-  say(byId('over'), reason)
-  show('over')
+  over = reason
+  byId('notice-mark').className = 'mark'
+  byId('notice-mark').textContent = '×'
+  say(byId('notice-title'), 'overTitle')
+  say(byId('notice'), reason)
+  byId('notice-more').textContent = ''
+  show('notice')
 }
 
 /** @param {string} chosen */
@@ -186,6 +219,6 @@ byId('pay').addEventListener('click', () => {
   show('bank')
 })
 byId('other').addEventListener('click', () => show('method'))
-byId('approve').addEventListener('click', () => tellResult('PAYMENT_SUCCESS', { transactionId: `tx_${newId().slice(0, 8)}`, amount: AMOUNT, currency: 'BRL' }))
+byId('approve').addEventListener('click', () => tellResult('PAYMENT_SUCCESS', { transactionId: `tx_${newId().slice(0, 8)}`, ...price() }))
 byId('decline').addEventListener('click', () => tellResult('PAYMENT_ERROR', { error: words('declined'), code: 'DECLINED' }))
 byId('again').addEventListener('click', () => show(byId('fields').hidden ? 'method' : 'pay'))

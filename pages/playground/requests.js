@@ -33,9 +33,21 @@ function requestsFor ({ roomId, tokens }) {
       path: `${room}/events`,
       body: () => ({ type: 'PAYMENT_ERROR', payload: { error: words('declined'), code: 'DECLINED' }, id: 'psp-2' })
     },
+    ...(getKey() === undefined ? [] : backendResults(room)),
     ...(tokens ? [{ name: 'createRoomToken', operation: 'createRoomToken', method: 'POST', path: `${room}/tokens`, body: () => ({ role: 'device2' }) }] : []),
     { name: 'closeRoom', operation: 'closeRoom', method: 'DELETE', path: room },
     { name: 'getServerStatus', operation: 'getServerStatus', method: 'GET', path: 'api/server/status' }
+  ]
+}
+
+/** Results that only a backend with a key may report. @param {string} room @returns {ApiRequest[]} */
+function backendResults (room) {
+  const publish = { operation: 'publishRoomEvent', method: 'POST', path: `${room}/events` }
+  return [
+    { ...publish, name: 'publishPending', body: () => ({ type: 'PAYMENT_PENDING', payload: { reason: 'in_analysis' }, id: 'psp-3' }) },
+    { ...publish, name: 'publishCancelled', body: () => ({ type: 'PAYMENT_CANCELLED', payload: { reason: words('cancelReason') }, id: 'psp-4' }) },
+    { ...publish, name: 'publishRefund', body: () => ({ type: 'PAYMENT_REFUNDED', payload: { transactionId: 'tx_456789', refundId: 're_1', amount: 40, currency: 'BRL' }, id: 'psp-5' }) },
+    { ...publish, name: 'publishDispute', body: () => ({ type: 'PAYMENT_DISPUTED', payload: { outcome: 'opened', reason: words('disputeReason') }, id: 'psp-6' }) }
   ]
 }
 

@@ -1,8 +1,9 @@
 // @ts-check
 // Timeline: one line for each event of the room, with its sequence number, and for each change of the network.
 import { element } from './elements.js'
-import { say, timeOf } from './i18n.js'
+import { dateOf, say, timeOf } from './i18n.js'
 
+const SOURCES = /** @type {Record<string, string>} */ ({ api: 'fromBackend', device: 'fromDevice', server: 'fromServer' })
 /** Largest number of lines. */
 const MAX_LINES = 300
 
@@ -41,7 +42,7 @@ export class Timeline {
       place.textContent = seq === undefined ? '…' : String(seq)
       labels.replaceChildren(...tags.map((tag) => element('span', { class: `tag ${tag}`, say: [tag] })))
     }
-    mark(seq, ...(source ? [source === 'api' ? 'fromBackend' : 'fromDevice'] : []), ...tags)
+    mark(seq, ...(source ? [SOURCES[source] ?? source] : []), ...tags)
     this.#add(line)
     return mark
   }
@@ -64,7 +65,7 @@ function timeStamp (time) {
 
 /** Shows the payload without the keys that every event has. @param {Record<string, any>} payload */
 function details ({ roomId, deviceId, timestamp, source, ...rest }) {
-  const shown = Object.entries(rest).map(([name, value]) => `${name}: ${Array.isArray(value) ? value.join(', ') : value}`)
+  const shown = Object.entries(rest).map(([name, value]) => `${name}: ${Array.isArray(value) ? value.join(', ') : name === 'expiresAt' ? dateOf(value) : value}`)
   return element('span', { class: 'details' }, shown.join(' · '))
 }
 
