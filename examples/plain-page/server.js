@@ -11,11 +11,13 @@ async function answer (method, path) {
   // Your shop checks the login here: a user who may create a payment may also watch it.
   if (method === 'POST' && path === '/payments') {
     const { roomId } = await create()
-    return { roomId, url: PUBLIC_SERVER, ...await token(roomId, 'device1') }
+    return { roomId }
   }
+  const [, roomId, action] = /^\/payments\/([\w-]{22})\/(watch|token)$/.exec(path) ?? []
+  // Your shop checks the login here, too, and that the payment is its own.
+  if (method === 'POST' && action === 'watch') return { url: PUBLIC_SERVER, ...await token(roomId, 'device1') }
   // The payer is the person with the link. The link contains the id of the room and no token.
-  const [, roomId] = /^\/payments\/([\w-]{22})\/token$/.exec(path) ?? []
-  if (method === 'POST' && roomId) return { url: PUBLIC_SERVER, ...await token(roomId, 'device2') }
+  if (method === 'POST' && action === 'token') return { url: PUBLIC_SERVER, ...await token(roomId, 'device2') }
   const [, page] = /^\/(shop|pay)\.html$/.exec(path) ?? []
   if (page) return readFile(new URL(`${page}.html`, import.meta.url))
   const [, name] = /^\/client\/([a-z-]+\.js)$/.exec(path) ?? []
