@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import t from 'tap'
-import type { RoomEvent } from '../../src/client/index.js'
+import type { RoomEvent, Settled } from '../../src/client/index.js'
 import { ROOT } from '../../src/root.js'
 import { plainNode } from '../plain-node.js'
 import { FakeServer, FakeStorage } from './fake-server.js'
@@ -12,8 +12,10 @@ import type { mount as Mount } from './react/react.js'
 
 const folder = join(ROOT, 'test/client/react')
 
+interface Handlers { onEvent?: (event: RoomEvent) => void, onSettled?: (settled: Settled) => void }
+
 /** Bundles the example with its imports resolved: React's hooks to the stand-ins, the client to its sources. */
-async function example (): Promise<{ useRoom: (options: object, onEvent?: (event: RoomEvent) => void) => any, mount: typeof Mount }> {
+async function example (): Promise<{ useRoom: (options: object, handlers?: Handlers) => any, mount: typeof Mount }> {
   const { outputFiles } = await build({
     stdin: { contents: 'export { useRoom } from "./examples/react/useRoom.tsx"; export { mount } from "react"', resolveDir: ROOT },
     alias: { react: join(folder, 'react.ts'), 'ws-payment-server/client': join(ROOT, 'src/client/index.ts') },
@@ -24,6 +26,7 @@ async function example (): Promise<{ useRoom: (options: object, onEvent?: (event
   return await import(`data:text/javascript,${encodeURIComponent(outputFiles[0]!.text)}`)
 }
 
+const BACKEND = { source: 'api', verified: true }
 const optionsOf = (server: FakeServer, more: object = {}) => ({
   url: 'ws://fake/', roomId: 'room 1', role: 'device1', deviceId: 'd1', storage: null, WebSocket: server.WebSocket, fetch: server.fetch, setTimeout: server.clock.setTimeout, clearTimeout: server.clock.clearTimeout, ...more
 })
@@ -38,7 +41,7 @@ t.test('A component gets the status, the state and the events, and publishes its
   const { useRoom, mount } = await example()
   const server = new FakeServer()
   const received: string[] = []
-  const component = (name: string) => useRoom(optionsOf(server), ({ type }) => { received.push(`${name}: ${type}`) })
+  const component = (name: string) => useRoom(optionsOf(server), { onEvent: ({ type }) => { received.push(`${name}: ${type}`) } })
   const { result, render, unmount } = mount(component, 'first')
   t.match(result(), { status: 'connecting', state: undefined })
   await server.clock.advance(10)
@@ -57,6 +60,50 @@ t.test('A component gets the status, the state and the events, and publishes its
   t.equal(server.sockets.all.length, 1, 'rendering again opens no second socket')
   unmount()
   t.equal(server.sent('LEAVE_ROOM').length, 1)
+})
+
+t.test('After a failure the payer can try again, and a result settles once, also over a reload', async (t) => {
+  const { useRoom, mount } = await example()
+  const server = new FakeServer()
+  const storage = new FakeStorage()
+  const settled: unknown[] = []
+  const component = () => useRoom(optionsOf(server, { storage, role: 'device2' }), { onSettled: ({ status, verified }) => { settled.push([status, verified]) } })
+  const { result, unmount } = mount(component, undefined)
+  await server.clock.advance(10)
+  t.equal(result().canPay, true)
+  void result().publish('CLICKED_PAY')
+  await server.clock.advance(10)
+  t.equal(result().canPay, false, 'a result is awaited')
+  server.publish('PAYMENT_ERROR', { error: 'declined' }, BACKEND)
+  await server.clock.advance(10)
+  t.match(result(), { canPay: true, state: { status: 'failed', attempt: 1 } })
+  void result().publish('CLICKED_PAY')
+  await server.clock.advance(10)
+  t.match(result(), { canPay: false, state: { status: 'pending', attempt: 2, lastError: { error: 'declined' } } })
+  t.strictSame(settled, [], 'a failure settles nothing')
+  server.publish('PAYMENT_SUCCESS', {}, BACKEND)
+  await server.clock.advance(10)
+  t.match(result(), { canPay: false, state: { status: 'succeeded' } })
+  unmount()
+  const reloaded = mount(component, undefined)
+  await server.clock.advance(10)
+  t.match(reloaded.result(), { status: 'online', canPay: false, state: { status: 'succeeded' } })
+  t.strictSame(settled, [['succeeded', true]])
+})
+
+t.test('A result without a handler is kept for a later one', async (t) => {
+  const { useRoom, mount } = await example()
+  const server = new FakeServer()
+  const storage = new FakeStorage()
+  const settled: string[] = []
+  const first = mount(() => useRoom(optionsOf(server, { storage })), undefined)
+  await server.clock.advance(10)
+  server.publish('PAYMENT_SUCCESS', {}, BACKEND)
+  await server.clock.advance(10)
+  first.unmount()
+  mount(() => useRoom(optionsOf(server, { storage }), { onSettled: ({ status }) => { settled.push(status) } }), undefined)
+  await server.clock.advance(10)
+  t.strictSame(settled, ['succeeded'])
 })
 
 t.test('Another room is another client, and the old client leaves', async (t) => {

@@ -40,7 +40,7 @@ async function serve (page: Page, script: string, backend: string): Promise<stri
 
 const open = new WeakMap<Page, { backend: string, shop: BrowserPage, lines: string[] }>()
 
-/** Compiles parts of a page. Opens components that mount themselves: the shop first, then the payer, which pays. */
+/** Compiles parts of a page. Opens components that mount themselves: the shop first, then the payer, which fails, tries again and pays. */
 export async function runReact (page: Page, text: string): Promise<string[]> {
   const script = await bundleOf(text)
   if (!text.includes('createRoot')) return []
@@ -49,6 +49,9 @@ export async function runReact (page: Page, text: string): Promise<string[]> {
     await page.start({ API_KEYS: 'change-me', TOKEN_SECRET: 's'.repeat(32) })
     const { origin: backend } = await startExample(page.t, 'examples/plain-page/server.js', { KEY: 'change-me', SERVER: page.origin, CLIENT: await clientModules(page.t) })
     const { page: shop, lines } = await openPage(page.t, await serve(page, script, backend))
+    await shop.getByRole('button', { name: 'New payment' }).click()
+    await shop.getByText('Waiting for the payer').waitFor()
+    await shop.reload()
     await shop.getByText('Waiting for the payer').waitFor()
     open.set(page, { backend, shop, lines })
     return lines
@@ -61,9 +64,15 @@ export async function runReact (page: Page, text: string): Promise<string[]> {
   await phone.getByRole('button', { name: 'Pay' }).click()
   await shop.getByText('CLICKED_PAY').waitFor()
   const room = new URL(phone.url()).searchParams.get('payment')!
-  const result = { type: 'PAYMENT_SUCCESS', payload: {}, id: 'psp-1' }
-  await page.app!.inject({ method: 'POST', url: `/api/rooms/${room}/events`, headers: { authorization: 'Bearer change-me' }, payload: result })
+  const report = (type: string, payload: object) => page.app!.inject({ method: 'POST', url: `/api/rooms/${room}/events`, headers: { authorization: 'Bearer change-me' }, payload: { type, payload } })
+  await phone.getByRole('button', { name: 'Pay', disabled: true }).waitFor()
+  await report('PAYMENT_ERROR', { error: 'No funds' })
+  await shop.getByText('It failed: No funds').waitFor()
+  await phone.getByRole('button', { name: 'Try again' }).click()
+  await shop.getByText('attempt 2, after: No funds').waitFor()
+  await report('PAYMENT_SUCCESS', {})
   await phone.getByText('Thank you.').waitFor()
   await shop.getByText('Paid').waitFor()
+  if (await shop.title() !== 'Print the receipt') lines.push('no receipt is printed')
   return lines
 }
