@@ -2,8 +2,8 @@
 import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
 import type { BrowserContextOptions, FrameLocator, Page } from 'playwright-core'
-import { draftEvent } from '../src/broker/event-draft.js'
-import { EVENTS, type EventPayload, type PaymentEventType } from '../src/protocol/events.js'
+import { Failure } from '../src/errors.js'
+import type { PaymentEventType } from '../src/protocol/events.js'
 import { listen } from './build.js'
 import { openPage } from './chromium.js'
 
@@ -52,9 +52,14 @@ export async function fillIn (phone: Page, method = 'pix') {
 /** Room of a phone's page. */
 export const roomOf = (phone: Page) => new URLSearchParams(new URL(phone.url()).hash.slice(1)).get('room')!
 
-/** Publishes a verified fact: as a backend with a key, or as this server at the deadline of a link and after its update. */
-export async function tellFact (app: FastifyInstance, roomId: string, type: PaymentEventType, payload: object = {}) {
-  const { sentBy } = EVENTS[type]
-  const draft = draftEvent({ type, payload: { roomId, ...payload } as EventPayload }, { source: sentBy === 'server' ? 'server' : 'api', verified: true, timestamp: Date.now() })
-  await app.broker.publish(roomId, draft, false)
+/** Publishes a result as a backend with a key does, also on a server without keys. */
+export async function report (app: FastifyInstance, roomId: string, type: PaymentEventType, payload: object = {}) {
+  const published = await app.rooms.publishFromApi({ type, payload: { roomId, ...payload } }, { principal: 'backend' })
+  if (published instanceof Failure) throw new Error(published.message)
+}
+
+/** Changes the terms of a payment link. */
+export async function updateLink (app: FastifyInstance, roomId: string, payload: object, headers: Record<string, string> = {}) {
+  const { statusCode, body } = await app.inject({ method: 'PATCH', url: `/api/rooms/${roomId}`, headers, payload })
+  if (statusCode !== 200) throw new Error(body)
 }

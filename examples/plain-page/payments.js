@@ -17,8 +17,8 @@ export function payments ({ server, key }) {
   }
 
   return {
-    /** A room for half an hour, with an id that cannot be guessed. */
-    create: () => ask('', { ttlSeconds: 1800 }),
+    /** A room with an id that cannot be guessed. The payer may pay for half an hour; your shop passes the amount of the order here. */
+    create: () => ask('', { amount: '99.90', currency: 'BRL', ttlSeconds: 1800 }),
     /** @param {'device1' | 'device2'} role the shop's page is device1, the payer's device2 */
     token: (roomId, role) => ask(`/${encodeURIComponent(roomId)}/tokens`, { role })
   }

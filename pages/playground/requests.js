@@ -35,6 +35,8 @@ function requestsFor ({ roomId, tokens }) {
     },
     ...(getKey() === undefined ? [] : backendResults(room)),
     ...(tokens ? [{ name: 'createRoomToken', operation: 'createRoomToken', method: 'POST', path: `${room}/tokens`, body: () => ({ role: 'device2' }) }] : []),
+    { name: 'updateLink', operation: 'updateRoom', method: 'PATCH', path: room, body: () => ({ amount: 99.9, currency: 'BRL', ttlSeconds: 900 }) },
+    { name: 'expireLink', operation: 'updateRoom', method: 'PATCH', path: room, body: () => ({ ttlSeconds: 5 }) },
     { name: 'closeRoom', operation: 'closeRoom', method: 'DELETE', path: room },
     { name: 'getServerStatus', operation: 'getServerStatus', method: 'GET', path: 'api/server/status' }
   ]

@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import type { Page } from 'playwright-core'
 import { listen } from '../build.js'
 import { needsChromium, openPage } from '../chromium.js'
-import { tellFact } from '../playground.js'
+import { updateLink } from '../playground.js'
 import { clientModules, startExample } from './example.js'
 
 const KEY = 'k-1234'
@@ -19,7 +19,9 @@ async function openShop (t: Test) {
   await shop.exposeFunction('print', () => { printed++ })
   const rooms = async () => (await app.inject({ url: '/api/rooms', headers })).json().data.rooms.map(({ roomId }: { roomId: string }) => roomId) as string[]
   const newPayment = async () => {
+    const before = shop.url()
     await shop.locator('#new').click()
+    await shop.waitForURL(({ href }) => href !== before)
     await shop.locator('#link[href]').waitFor()
     const link = (await shop.getAttribute('#link', 'href'))!
     return { link, room: link.split('=')[1]! }
@@ -116,16 +118,32 @@ t.test('After a failure the payer\'s button is back, the shop shows the retry, a
   t.strictSame(lines, [])
 })
 
+t.test('A part of the amount is no success, and prints no receipt until the rest has come', needsChromium, async (t) => {
+  const { shop, lines, newPayment, openPhone, report, printed } = await openShop(t)
+  const { link, room } = await newPayment()
+  const phone = await openPhone(link)
+  await phone.getByText('Insurance, 99.90 BRL').waitFor()
+  await report(room, 'PAYMENT_SUCCESS', { amount: 40, currency: 'BRL', transactionId: 'tx_1' })
+  await shop.getByText('processing · 40 of 99.9 · confirmed', { exact: true }).waitFor()
+  await phone.getByText('being processed').waitFor()
+  t.equal(printed(), 0)
+  await report(room, 'PAYMENT_SUCCESS', { amount: '59.90', currency: 'brl', transactionId: 'tx_2' })
+  await phone.getByText('Paid.').waitFor()
+  await shop.getByText('RECEIPT · 99.90 BRL').waitFor()
+  t.equal(printed(), 1)
+  t.strictSame(lines, [])
+})
+
 t.test('Both pages show the other results, and no button after the link\'s deadline until it is extended', needsChromium, async (t) => {
   const { app, shop, lines, newPayment, openPhone, report } = await openShop(t)
   const { link, room } = await newPayment()
   const phone = await openPhone(link)
   await phone.locator('#proceed:visible').waitFor()
-  await tellFact(app, room, 'PAYMENT_EXPIRED')
+  await updateLink(app, room, { ttlSeconds: 1 }, headers)
   await phone.getByText('This link has expired.').waitFor()
   t.equal(await phone.locator('button:visible').count(), 0)
   await shop.getByText('expired', { exact: true }).waitFor()
-  await tellFact(app, room, 'LINK_UPDATED', { expiresAt: Date.now() + 900_000 })
+  await updateLink(app, room, { ttlSeconds: 900 }, headers)
   await phone.locator('#proceed:visible').waitFor()
   const results: Array<[type: string, payload: object, phone: string, shop: string]> = [
     ['PAYMENT_PENDING', { reason: 'in_analysis' }, 'being processed', 'processing · in_analysis · confirmed'],
