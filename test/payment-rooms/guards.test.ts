@@ -11,7 +11,7 @@ import { authorization, createHost, KEY, QUICK, SECRET } from './host.js'
 const PUBLIC = [
   'GET /', 'GET / upgrade', 'GET /docs', 'GET /docs/asyncapi.json', 'GET /docs/asyncapi.yaml', 'GET /docs/json', 'GET /docs/static/*', 'GET /docs/static/index.html',
   'GET /docs/static/swagger-initializer.js', 'GET /docs/yaml', 'GET /health', 'GET /playground', 'GET /playground/*', 'GET /playground/client/:name(^[a-z-]+).js', 'GET /playground/qr/index.js',
-  'GET /ready', 'OPTIONS *'
+  'GET /ready', 'OPTIONS *', 'POST /webhooks/:provider'
 ]
 
 const nameOf = ({ method, url, constraints }: RouteOptions, prefix: string) => `${String(method)} ${url.slice(prefix.length) || '/'}${constraints?.upgrade ? ' upgrade' : ''}`
