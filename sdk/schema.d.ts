@@ -478,7 +478,7 @@ export interface components {
                 /** @description Time until which the payer can pay, for example a Pix code, in milliseconds since the Unix epoch. */
                 expiresAt?: number;
                 /**
-                 * @description The amount or the currency is not the expected one.
+                 * @description The amount of a claim, or the currency, is not the expected one.
                  * @enum {boolean}
                  */
                 mismatch?: true;
@@ -503,7 +503,7 @@ export interface components {
                 /** @description Time until which the payer can pay, for example a Pix code, in milliseconds since the Unix epoch. */
                 expiresAt?: number;
                 /**
-                 * @description The amount or the currency is not the expected one.
+                 * @description The amount of a claim, or the currency, is not the expected one.
                  * @enum {boolean}
                  */
                 mismatch?: true;

@@ -21,7 +21,7 @@ const Outcome = Type.Object({
   reason: Type.Optional(Type.String({ description: 'Reason of a payment that is processing, cancelled or disputed.' })),
   method: Type.Optional(Type.String()),
   expiresAt: Type.Optional(Type.Integer({ description: 'Time until which the payer can pay, for example a Pix code, in milliseconds since the Unix epoch.' })),
-  mismatch: Type.Optional(Type.Literal(true, { description: 'The amount or the currency is not the expected one.' })),
+  mismatch: Type.Optional(Type.Literal(true, { description: 'The amount of a claim, or the currency, is not the expected one.' })),
   late: Type.Optional(Type.Literal(true, { description: 'The money came after the payment had expired or was cancelled.' })),
   verified: Type.Boolean({ description: 'True if a backend reported the result with an API key; false if a device reported it.' })
 }, { title: 'PaymentOutcome' })
