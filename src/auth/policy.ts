@@ -52,7 +52,7 @@ const deviceEvent: Rule = (_claims, action) => !NOT_OF_DEVICES.has(typeOf(action
 const backendEvent: Rule = (_claims, action) => !OF_SERVER.has(typeOf(action))
 const noResult: Rule = (_claims, action, { resultsFrom }) =>
   resultsFrom === 'any' || (typeOf(action) !== 'PAYMENT_SUCCESS' && typeOf(action) !== 'PAYMENT_ERROR')
-const both = (first: Rule, second: Rule): Rule => (...args) => first(...args) && second(...args)
+const both = (first: Rule, second: Rule): Rule => (claims, action, settings) => first(claims, action, settings) && second(claims, action, settings)
 const deviceMay = both(deviceEvent, noResult)
 
 const TABLE: Record<Claims['principal'], Record<Action['to'], Rule>> = {
