@@ -93,7 +93,7 @@ function foldDevice (payment: Payment, fact: PaymentFact): Payment {
 function foldVerified (payment: Payment, fact: PaymentFact): Payment {
   const { state } = payment
   const isClaim = state.outcome?.verified === false
-  const verdicts = isClaim ? { claim: { status: state.status, outcome: state.outcome! }, ...payment.verdicts } : payment.verdicts ?? {}
+  const verdicts = isClaim ? { ...payment.verdicts, claim: { status: state.status, outcome: state.outcome! } } : payment.verdicts ?? {}
   const terms = fact.type === 'LINK_UPDATED' ? withTerms(state, fact.payload) : state
   const entered = { verdicts, ledger: payment.ledger ?? {}, ...ENTRIES[fact.type]!({ verdicts, ledger: payment.ledger ?? {} }, fact, terms) }
   const next = settle(terms, entered, fact.timestamp)

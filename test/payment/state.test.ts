@@ -274,6 +274,12 @@ t.test('a claim of another amount or currency than the expected one is marked', 
     { expected: 50, status: 'succeeded', outcome: { amount: 50, verified: false } }, 'the new terms apply to the claim')
 })
 
+t.test('a fact that decides nothing keeps the latest claim', async (t) => {
+  const updated: Event = ['LINK_UPDATED', { description: 'x' }, true]
+  t.match(after(['PAYMENT_ERROR', { code: '51' }], updated, ['PAYMENT_SUCCESS', { amount: 5 }], updated), { status: 'succeeded', outcome: { amount: 5, verified: false } })
+  t.match(after(['PAYMENT_ERROR', { code: '51' }], updated, ['CLICKED_PAY'], updated), { status: 'pending', attempt: 2, outcome: undefined })
+})
+
 t.test('money that comes after the end of the link is late', async (t) => {
   t.match(after(['PAYMENT_EXPIRED', {}, true], ['PAYMENT_SUCCESS', { amount: 5 }, true]), { status: 'succeeded', outcome: { late: true, verified: true } })
   t.match(after(['PAYMENT_CANCELLED', {}, true], ['PAYMENT_SUCCESS', {}, true]), { status: 'succeeded', outcome: { late: true } })

@@ -39,6 +39,7 @@ export interface AvailabilityOptions {
   readonly runInBackground: (work: Promise<unknown>) => void
 }
 
+/** Loss, return and checks of Redis share one state, so they are one class of more than 150 lines. */
 export class Availability {
   readonly #options: AvailabilityOptions
   readonly #health: Health

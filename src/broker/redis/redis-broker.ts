@@ -26,6 +26,7 @@ export interface RedisBrokerOptions extends Omit<RoomStoreOptions, 'commands' | 
   readonly onNews?: (news: RedisNews) => void
 }
 
+/** Its length is the Broker interface; each step of it is done by one of the parts. */
 export class RedisBroker implements Broker {
   readonly #options: RedisBrokerOptions
   readonly #store: RoomStore

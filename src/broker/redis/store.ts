@@ -70,6 +70,7 @@ const NAME_LIFETIME = 60 * 86_400_000
 const NEWLINE = 0x0a
 const TAB = 0x09
 
+/** Its length is the number of scripts: one short method for each. */
 export class RoomStore {
   readonly frames: FrameWriter
   readonly #options: RoomStoreOptions

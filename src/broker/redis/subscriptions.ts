@@ -17,6 +17,7 @@ export interface RoomSubscriptionsOptions extends RoomSyncOptions {
   readonly connection: RedisClients
 }
 
+/** All that happens to a cursor, from the channel, from our own publishes and by the clock: more than 150 lines in short methods over one map. */
 export class RoomSubscriptions {
   listener: BrokerListener = { entry: () => {}, closed: () => {}, lost: () => {}, remoteMembers: () => {} }
   readonly #cursors = new Map<string, RoomCursor>()
