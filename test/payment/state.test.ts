@@ -229,6 +229,8 @@ t.test('no sequence of events breaks these rules', async (t) => {
     next === before || !isDeepStrictEqual({ ...before, updatedAt: 0 }, { ...next, updatedAt: 0 }))
   forAll('a result changes neither step nor method nor fields', (before, event, next) =>
     (PROGRESS as readonly string[]).includes(event.type) || (next.step === before.step && next.method === before.method && next.fields === before.fields))
+  forAll('a change of the link that changes no term leaves the state alone', (_before, event, next) =>
+    fold(next, fact(['LINK_UPDATED', { description: 'x' }, true], event.timestamp + 1)) === next)
   forAll('an attempt begins only after a failure, and keeps its error', (before, _event, next) =>
     next.attempt === before.attempt || (next.attempt === before.attempt + 1 && before.status === 'failed' && next.status === 'pending' && next.lastError === before.outcome))
 })
