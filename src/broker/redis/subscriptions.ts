@@ -42,8 +42,8 @@ export class RoomSubscriptions {
     this.#cursors.set(roomId, cursor)
     // Subscribe before opening: an event between the two would be lost.
     const failure = await this.subscribeChannels(this.#options.store.channel(roomId)) ?? await this.#sync.open(cursor, create)
-    if (!failure || !this.#isLive(cursor)) return undefined
-    this.#drop(cursor)
+    // A late message of the room's end may have dropped the cursor already.
+    if (failure && this.#isLive(cursor)) this.#drop(cursor)
     return failure
   }
 
