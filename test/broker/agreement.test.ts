@@ -56,6 +56,14 @@ t.test('verified facts that arrive at once on one payment are all counted', { sk
     { type: 'PAYMENT_SUCCESS', payload: { roomId: 'r', transactionId: `t${i}`, amount: 1, currency: 'BRL' } }, { source: 'api', verified: true, timestamp: 5 }), true)))
   for (const answer of answers) t.match(answer, { isNew: true })
   t.match(await broker.read('r'), { seq: 5, state: { status: 'succeeded', paid: 5, balance: 'exact' } })
+
+  const crowd = Array.from({ length: 40 }, (_, i) => draftEvent(
+    { type: 'PAYMENT_SUCCESS', payload: { roomId: 'crowd', transactionId: `t${i}`, amount: 1, currency: 'BRL' }, id: `t${i}` }, { source: 'api', verified: true, timestamp: 5 }))
+  const crowded = await Promise.all(crowd.map((draft) => broker.publish('crowd', draft, true)))
+  const refused = crowd.filter((_, i) => crowded[i] instanceof Failure)
+  t.ok(refused.length > 0 && crowded.every((answer) => !(answer instanceof Failure) || answer.code === 'UNAVAILABLE'), 'a crowd on one payment is not tried without end')
+  for (const draft of refused) t.match(await broker.publish('crowd', draft, true), { isNew: true }, 'sent again')
+  t.match(await broker.read('crowd'), { seq: 40, state: { paid: 40 } })
 })
 
 t.test('both brokers give the same answers, log and state', { skip: withoutRedis }, async (t) => {

@@ -68,7 +68,7 @@ const AGAINST_THE_SCHEMA: Case[] = [
   ...['', 'a/b', '/', '.', '..', '../r', 'a%2fb', 'r\r\n', 'r\0', 'ｒ', 'r r', 'x'.repeat(129), 'x'.repeat(300)].map((roomId): Case =>
     [`room ${JSON.stringify(roomId)}`, event({ roomId }), 'INVALID_FRAME', room]),
   ...[null, 5, true, ['r'], { toString: 'r' }].map((roomId): Case => [`room ${JSON.stringify(roomId)}`, event({ roomId }), 'INVALID_FRAME', /^payload\.roomId: expected string/]),
-  ...['-1', '-0.01', '1e400', '-1e400', '"5"', 'null', '[5]', 'true'].map((amount): Case =>
+  ...['-1', '-0.01', '1e400', '-1e400', '"5,0"', '576461413038785752', 'null', '[5]', 'true'].map((amount): Case =>
     [`amount ${amount}`, `{"type":"PAYMENT_SUCCESS","payload":{"roomId":"r","amount":${amount}}}`, 'INVALID_FRAME', /^payload\.amount: /]),
   ...[5, null, '', 'x'.repeat(129), 'a\nb'].map((deviceId): Case => [`device ${JSON.stringify(deviceId)}`, event({ roomId: 'r', deviceId }), 'INVALID_FRAME', /^payload\.deviceId: /]),
   ['a joining role that there is not', event({ roomId: 'r', role: 'backend' }, 'JOIN_ROOM'), 'INVALID_FRAME', /^payload\.role: .*device1, device2/],
