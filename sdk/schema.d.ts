@@ -268,7 +268,7 @@ export interface paths {
         put?: never;
         /**
          * Receive a webhook of a payment provider
-         * @description The URL to enter in the dashboard of the provider. The body is verified by the provider's signature, and its results are published as verified events of a backend. 2xx says that each result is in the log of its room; a provider repeats a delivery after any other status. 422: a result breaks a rule; it is in the list of refused deliveries.
+         * @description The URL to enter in the dashboard of the provider. The body is verified by the provider's signature, and its results are published as verified events of a backend. A body has at most 512 KiB. 2xx says that each result is in the log of its room; a provider repeats a delivery after any other status. 422: a result breaks a rule; it is in the list of refused deliveries.
          */
         post: operations["receiveWebhook"];
         delete?: never;

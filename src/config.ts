@@ -38,6 +38,21 @@ export const ConfigSchema = Type.Object({
   STANDARD_WEBHOOK_SECRET: Type.Optional(Type.String({
     description: 'Secret, `whsec_…`, of a sender of Standard Webhooks at `/webhooks/standard`; comma-separated for rotation. Requires the package `standardwebhooks`'
   })),
+  MERCADOPAGO_WEBHOOK_SECRET: Type.Optional(Type.String({
+    description: 'Secret signature of the Mercado Pago webhook `/webhooks/mercadopago`; comma-separated for rotation. Requires `MERCADOPAGO_ACCESS_TOKEN` and the package `mercadopago`'
+  })),
+  MERCADOPAGO_ACCESS_TOKEN: Type.Optional(Type.String({
+    description: 'Access token of Mercado Pago, which reads the payments of its webhooks; comma-separated for rotation. Requires `MERCADOPAGO_WEBHOOK_SECRET`'
+  })),
+  MERCADOPAGO_API_URL: Type.String({ pattern: '^https?://[^\\s]+$', default: 'https://api.mercadopago.com', description: 'URL of the API of Mercado Pago' }),
+  ADYEN_HMAC_KEY: Type.Optional(Type.String({
+    description: 'HMAC key, hexadecimal, of the Adyen webhook `/webhooks/adyen`; comma-separated for rotation. Requires the package `@adyen/api-library`'
+  })),
+  ASAAS_WEBHOOK_TOKEN: Type.Optional(Type.String({ description: 'Authentication token of the Asaas webhook `/webhooks/asaas`; comma-separated for rotation' })),
+  PAGBANK_TOKEN: Type.Optional(Type.String({ description: 'Token of the PagBank account, which signs its notifications to `/webhooks/pagbank`; comma-separated for rotation' })),
+  PIX_WEBHOOK_TOKEN: Type.Optional(Type.String({
+    description: 'Token of your choice in the URL of the Pix webhook, `/webhooks/pix?token=…`; comma-separated for rotation. The proxy checks the client certificate of the bank'
+  })),
   TRUST_PROXY: Type.Optional(Type.String({ description: 'Comma-separated addresses and networks of trusted proxies, whose `X-Forwarded-For` is used; `Forwarded` is ignored' })),
   REQUESTS_PER_SECOND: Type.Integer({ minimum: 0, maximum: 1_000_000, default: 50, description: 'Maximum REST requests per API key, or per address without a key (429); 0: no limit' }),
   ALLOWED_ORIGINS: Type.String({ minLength: 1, default: '*', description: 'Comma-separated browser origins that may use the socket and the API; `*`: all' }),
@@ -77,15 +92,22 @@ export function proxies ({ TRUST_PROXY }: { readonly TRUST_PROXY?: string | unde
   return TRUST_PROXY === undefined ? undefined : entriesOf(TRUST_PROXY)
 }
 
-type Secrets = Pick<Config, 'REDIS_URL' | 'REDIS_SENTINEL_PASSWORD' | 'API_KEYS' | 'TOKEN_SECRET'>
+/** Secrets that are shared with payment providers, each a comma-separated list. */
+export const PROVIDER_SECRETS = [
+  'STRIPE_WEBHOOK_SECRET', 'STANDARD_WEBHOOK_SECRET', 'MERCADOPAGO_WEBHOOK_SECRET', 'MERCADOPAGO_ACCESS_TOKEN', 'ADYEN_HMAC_KEY', 'ASAAS_WEBHOOK_TOKEN', 'PAGBANK_TOKEN',
+  'PIX_WEBHOOK_TOKEN'
+] as const
 
-/** @returns the secrets in the settings, which must never be logged: API keys, token secrets, and Redis passwords, decoded and as spelt in the URL */
-export function secretsIn ({ REDIS_URL = '', REDIS_SENTINEL_PASSWORD, API_KEYS = '', TOKEN_SECRET = '' }: Secrets): string[] {
+export type Secrets = Pick<Config, 'REDIS_URL' | 'REDIS_SENTINEL_PASSWORD' | 'API_KEYS' | 'TOKEN_SECRET' | typeof PROVIDER_SECRETS[number]>
+
+/** @returns the secrets in the settings, which must never be logged: API keys, secrets of tokens and webhooks, and Redis passwords, decoded and as spelt in the URL */
+export function secretsIn ({ REDIS_URL = '', REDIS_SENTINEL_PASSWORD, API_KEYS = '', ...others }: Secrets): string[] {
   const address = parseAddress(REDIS_URL)
   const password = typeof address === 'string' ? undefined : address.options.password
   const [, encodedPassword] = /^[^@]*:\/\/[^@]*?:([^@]*)@/.exec(REDIS_URL) ?? []
   const keys = filledEntriesOf(API_KEYS).map((key) => key.startsWith(READ_ONLY) ? key.slice(READ_ONLY.length) : key)
-  return [password, encodedPassword, REDIS_SENTINEL_PASSWORD, ...keys, ...filledEntriesOf(TOKEN_SECRET)].filter((text): text is string => text !== undefined && text !== '')
+  const lists = (['TOKEN_SECRET', ...PROVIDER_SECRETS] as const).flatMap((name) => filledEntriesOf(others[name] ?? ''))
+  return [password, encodedPassword, REDIS_SENTINEL_PASSWORD, ...keys, ...lists].filter((text): text is string => text !== undefined && text !== '')
 }
 
 /** Invalid settings. The message names each variable and its rule, never the value. */
@@ -147,9 +169,18 @@ function checkRedis ({ REDIS_URL, REDIS_SENTINEL_USERNAME, REDIS_SENTINEL_PASSWO
   return []
 }
 
+/** Checks the secrets of the payment providers. A list without an entry would switch a webhook on that no delivery can pass. */
+function checkProviders (env: NodeJS.ProcessEnv): string[] {
+  const problems = PROVIDER_SECRETS.filter((name) => env[name] !== undefined && filledEntriesOf(env[name]).length === 0).map((name) => `${name} must contain at least one secret`)
+  const { MERCADOPAGO_WEBHOOK_SECRET: secret, MERCADOPAGO_ACCESS_TOKEN: token } = env
+  if (secret !== undefined && token === undefined) problems.push('MERCADOPAGO_WEBHOOK_SECRET requires MERCADOPAGO_ACCESS_TOKEN: the result of a payment is read with it')
+  if (token !== undefined && secret === undefined) problems.push('MERCADOPAGO_ACCESS_TOKEN requires MERCADOPAGO_WEBHOOK_SECRET')
+  return problems
+}
+
 /** Checks rules that the schema cannot express. */
-function checkTogether ({ NODE_ENV = 'development', RESULTS_FROM, API_KEYS, TOKEN_SECRET, TRUST_PROXY, ALLOWED_ORIGINS = '*', ...redis }: NodeJS.ProcessEnv): string[] {
-  const problems = checkRedis(redis)
+function checkTogether ({ NODE_ENV = 'development', RESULTS_FROM, API_KEYS, TOKEN_SECRET, TRUST_PROXY, ALLOWED_ORIGINS = '*', ...others }: NodeJS.ProcessEnv): string[] {
+  const problems = [...checkRedis(others), ...checkProviders(others)]
   // `"production"` in quotes, as `docker --env-file` passes it on, `Production` and `prod` would silently run in development mode.
   if (NODE_ENV !== 'production' && /^prod/i.test(NODE_ENV.replace(/[^a-z]/gi, ''))) problems.push('NODE_ENV must be production, without quotes; no other value may begin with prod')
   const networks = proxies({ TRUST_PROXY }) ?? []

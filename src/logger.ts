@@ -3,7 +3,7 @@ import type { EventEmitter } from 'node:events'
 import type { Writable } from 'node:stream'
 import { levels, pino, type Bindings, type ChildLoggerOptions, type DestinationStream, type Logger, type LoggerOptions } from 'pino'
 import { prettyFactory } from 'pino-pretty'
-import { secretsIn, type Config } from './config.js'
+import { secretsIn, type Config, type Secrets } from './config.js'
 import { LogFields } from './log-fields.js'
 
 /** Maximum bytes of lines in one write; a pipe accepts as much at once. */
@@ -15,7 +15,7 @@ const WAIT = 10
 /** Maximum bytes of lines buffered while standard output accepts none, for example on a full disk; further lines are dropped. */
 const MAX_WAITING = 1_048_576
 
-type LogSettings = Pick<Config, 'NODE_ENV' | 'LOG_LEVEL' | 'REDIS_URL' | 'API_KEYS' | 'TOKEN_SECRET'>
+type LogSettings = Pick<Config, 'NODE_ENV' | 'LOG_LEVEL'> & Secrets
 
 /**
  * @param destination stream for the lines; default: standard output

@@ -1,12 +1,12 @@
 // Settings as options of the plugin: camelCase names and typed values, derived from the schema of the environment variables.
 import type { Static } from '@sinclair/typebox'
-import { ConfigError, ConfigSchema, validateSettings, type Config } from './config.js'
+import { ConfigError, ConfigSchema, PROVIDER_SECRETS, validateSettings, type Config } from './config.js'
 
 /** Settings of the process: a Fastify instance that registers the plugin has its own port, log and traces. */
 const PROCESS_SETTINGS = ['PORT', 'HOST', 'NODE_ENV', 'LOG_LEVEL', 'OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_SERVICE_NAME'] as const
 
 /** Settings that hold comma-separated lists. */
-const LISTS = ['API_KEYS', 'TOKEN_SECRET', 'TRUST_PROXY', 'ALLOWED_ORIGINS'] as const
+const LISTS = ['API_KEYS', 'TOKEN_SECRET', ...PROVIDER_SECRETS, 'TRUST_PROXY', 'ALLOWED_ORIGINS'] as const
 
 type Settings = Static<typeof ConfigSchema>
 type Name = Exclude<keyof Settings, typeof PROCESS_SETTINGS[number]>

@@ -25,8 +25,10 @@ await app.listen({
   backlog: 4096,
   listenTextResolver: (address) => `server started at ${address.replace('http', 'ws')}, API at ${address}`
 }).catch(async (err: unknown) => {
-  logger.fatal({ err }, 'server failed to start')
-  process.exitCode = 1
+  // A setting may need a package that is not installed.
+  if (err instanceof ConfigError) console.error(`settings: ${err.message}`)
+  else logger.fatal({ err }, 'server failed to start')
+  process.exitCode = err instanceof ConfigError ? EX_CONFIG : 1
   await app.close().catch((err: unknown) => logger.fatal({ err }, 'server failed to stop'))
   // Uninstall last: Node.js would print an error thrown before this point in full, bypassing the log.
   graceful.uninstall()

@@ -1,7 +1,8 @@
 // Settings: defaults, accepted values, and messages about invalid values.
 import { join } from 'node:path'
 import t from 'tap'
-import { allowedOrigins, proxies, ConfigError, ConfigSchema, loadConfig, secretsIn } from '../src/config.js'
+import { allowedOrigins, proxies, ConfigError, ConfigSchema, loadConfig, PROVIDER_SECRETS, secretsIn } from '../src/config.js'
+import { PROVIDERS } from '../src/providers/providers.js'
 
 /** Message of the error that these settings cause. */
 function complaint (env: Record<string, string>, envFile?: string): string {
@@ -236,6 +237,22 @@ t.test('API_KEYS without any key is refused', async (t) => {
 t.test('all problems of the settings are named at once', async (t) => {
   t.match(complaint({ PORT: 'x', RESULTS_FROM: 'backend', ALLOWED_ORIGINS: 'x', ROOM_LOG_SIZE: '0' }),
     /PORT must be integer.*RESULTS_FROM=backend requires API_KEYS.*ALLOWED_ORIGINS must be.*ROOM_LOG_SIZE must be >= 1/)
+})
+
+t.test('the secrets of a payment provider are lists with an entry, and those of Mercado Pago come together', async (t) => {
+  t.match(loadConfig({ STRIPE_WEBHOOK_SECRET: 'whsec_new, whsec_old', MERCADOPAGO_WEBHOOK_SECRET: 's', MERCADOPAGO_ACCESS_TOKEN: 't' }), {
+    STRIPE_WEBHOOK_SECRET: 'whsec_new, whsec_old', MERCADOPAGO_API_URL: 'https://api.mercadopago.com'
+  })
+  for (const name of PROVIDER_SECRETS) t.match(complaint({ [name]: ' , ' }), `${name} must contain at least one secret`)
+  t.match(complaint({ MERCADOPAGO_WEBHOOK_SECRET: 's' }), /^MERCADOPAGO_WEBHOOK_SECRET requires MERCADOPAGO_ACCESS_TOKEN/)
+  t.match(complaint({ MERCADOPAGO_ACCESS_TOKEN: 's' }), /^MERCADOPAGO_ACCESS_TOKEN requires MERCADOPAGO_WEBHOOK_SECRET/)
+  t.match(complaint({ MERCADOPAGO_API_URL: 'api.mercadopago.com' }), /MERCADOPAGO_API_URL/)
+})
+
+t.test('secretsIn finds the secrets of all payment providers', async (t) => {
+  const settings = Object.fromEntries(PROVIDER_SECRETS.map((name) => [name, `new-${name},old-${name}`]))
+  t.strictSame(secretsIn(settings), PROVIDER_SECRETS.flatMap((name) => [`new-${name}`, `old-${name}`]))
+  t.strictSame(Object.values(PROVIDERS).map(({ setting }) => setting).filter((name) => !(PROVIDER_SECRETS as readonly string[]).includes(name)), [], 'the setting of each provider is a secret')
 })
 
 t.test('secretsIn finds the keys, the secrets, and the password of Redis in both spellings', async (t) => {

@@ -13,6 +13,8 @@ type Yaml = any
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8')
 const yaml = (file: string): Yaml => parse(read(file), { merge: true, strict: true, uniqueKeys: true })
 const defaults = loadConfig({})
+/** Largest body of a webhook, bytes; test/providers/route.test.ts holds it. */
+const MAX_WEBHOOK = 512 * 1024
 const { paths } = yaml('openapi.yaml') as { paths: Record<string, { get?: object }> }
 const dockerfile = read('Dockerfile')
 const nginx = read('deploy/nginx/nginx.conf').replace(/^ *#.*$/gm, '')
@@ -41,8 +43,8 @@ const PINNED = /^[\w./-]+:\d+(\.\d+)+(-[\w.]+)?$/
 
 t.test('nginx: timeouts are longer than two heartbeats, and bodies may be larger than a message', async (t) => {
   for (const name of ['proxy_read_timeout', 'proxy_send_timeout', 'send_timeout']) t.ok(seconds(one(name)) >= 2 * defaults.HEARTBEAT_SECONDS, name)
-  t.equal(bytes(one('client_max_body_size')), 2 * defaults.MAX_MESSAGE_BYTES, 'the node answers with 413 before nginx does')
-  t.equal(one('client_body_buffer_size'), one('client_max_body_size'), 'a body is never buffered on disk')
+  t.strictSame(directive('client_max_body_size').map(bytes), [2 * defaults.MAX_MESSAGE_BYTES, 2 * MAX_WEBHOOK], 'the node answers with 413 before nginx does')
+  t.strictSame(directive('client_body_buffer_size'), directive('client_max_body_size'), 'a body is never buffered on disk')
   t.ok(Number(one('worker_rlimit_nofile')) > Number(one('worker_connections')))
   t.notMatch(nginx, /non_idempotent|ip_hash|sticky|proxy_add_x_forwarded_for/)
   for (const value of directive('proxy_next_upstream')) t.match(value, /^error timeout( http_503)?$/)
@@ -65,7 +67,7 @@ t.test('nginx: both groups have the same nodes, and sockets never mark a node as
 t.test('nginx: a location that sets a header repeats all common headers', async (t) => {
   const headers = (text: string) => [...text.matchAll(/proxy_set_header (\S+) (.*?);/g)].map(([, name, value]) => `${name} ${value}`)
   const [top, ...locations] = nginx.split('location ')
-  t.equal(locations.length, 3)
+  t.equal(locations.length, 4)
   const common = headers(top!).filter((header) => !header.startsWith('Connection'))
   for (const location of locations) {
     const own = headers(location)
@@ -207,7 +209,7 @@ t.test('Kubernetes: settings, ports, probes and grace periods agree with the ser
   t.match(container.image, PINNED)
   const annotation = (key: string) => ingress.metadata.annotations[`nginx.ingress.kubernetes.io/${key}`]
   for (const key of ['proxy-read-timeout', 'proxy-send-timeout']) t.ok(Number(annotation(key)) >= 2 * config.HEARTBEAT_SECONDS, key)
-  t.equal(bytes(annotation('proxy-body-size')), 2 * config.MAX_MESSAGE_BYTES)
+  t.equal(bytes(annotation('proxy-body-size')), 2 * MAX_WEBHOOK)
 })
 
 t.test('systemd: the unit has the command of the image, its grace period, and no restart after bad settings', async (t) => {

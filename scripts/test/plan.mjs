@@ -15,6 +15,8 @@ const LONG = [
   'test/sdk.test.ts',
   'test/log-leaks.test.ts',
   'test/broker/redis/log-leaks.test.ts',
+  'test/providers/leaks.test.ts',
+  'test/providers/start.test.ts',
   'test/broker/redis/schemes.test.ts',
   'test/bench/capacity.test.ts',
   'test/e2e/attacker.test.ts',

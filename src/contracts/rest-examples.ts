@@ -2,6 +2,7 @@
 import type { Static, TSchema } from '@sinclair/typebox'
 import { ERRORS, type ErrorCode, type ErrorDetail } from '../errors.js'
 import { CreatedRoom, CreateRoomRequest, CreateTokenRequest, PublishRequest, PublishResult, RoomDetails, RoomEvents, RoomList, RoomState, RoomToken, UpdateRoomRequest } from '../protocol/rest-rooms.js'
+import { RefusedDeliveries } from '../protocol/rest-webhooks.js'
 import { BroadcastRequest, BroadcastResult, Health, Readiness, ServerInfo, ServerStatus, success, type ErrorResponse } from '../protocol/rest.js'
 
 interface Example { readonly summary: string, readonly value: unknown }
@@ -63,6 +64,18 @@ const OPERATIONS: Readonly<Record<string, OperationExamples>> = {
     }),
     errors: { 409: ['ROOM_EXISTS'] },
     broken: { key: 'ttlSeconds', rule: 'must be >= 1' }
+  },
+  receiveWebhook: {
+    answers: { 'text/plain': { logged: { summary: 'The results are in the log', value: 'ok' }, adyen: { summary: 'The answer that Adyen demands', value: '[accepted]' } } },
+    errors: { 404: ['NOT_FOUND'] }
+  },
+  listRefusedDeliveries: {
+    answers: json({
+      refused: answer(RefusedDeliveries, 'A result for a room that a backend has closed', {
+        deliveries: [{ provider: 'stripe', type: 'PAYMENT_SUCCESS', roomId: 'payment_123', code: 'ROOM_CLOSED', reason: 'The room is closed.', timestamp: NOW - 5000 }]
+      })
+    }),
+    broken: { key: 'limit', rule: 'must be <= 1000' }
   },
   listRooms: {
     answers: json({
@@ -202,6 +215,7 @@ const CODES: Readonly<Record<string, readonly ErrorCode[]>> = {
   413: ['PAYLOAD_TOO_LARGE'],
   414: ['URI_TOO_LONG'],
   415: ['UNSUPPORTED_MEDIA_TYPE'],
+  422: ['RESULT_REFUSED'],
   429: ['RATE_LIMITED'],
   500: ['INTERNAL'],
   503: ['UNAVAILABLE']

@@ -8,12 +8,15 @@ const MAX_DIGITS = 15
 /** Minor units of an amount whose currency nobody has named. */
 const DEFAULT_DIGITS = 2
 
+/** Decimals of ISO 4217 that Intl leaves out, as cash has none. Payment providers send them, and versions of Intl differ. */
+const ISO_DIGITS: ReadonlyMap<string, number> = new Map([...'AFN ALL COP HUF IDR IRR KPW LAK LBP MMK PKR RSD SLL SOS SYP YER'.split(' ').map((code) => [code, 2] as const), ['IQD', 3]])
+
 /** Decimals by currency code, filled on demand; undefined for a code that is no currency. */
 const digitsCache = new Map<string, number | undefined>()
 let currencies: ReadonlySet<string> | undefined
 
 /**
- * Decimals of a currency (JPY 0, BRL 2, KWD 3), as Intl has them.
+ * Decimals of a currency (JPY 0, BRL 2, KWD 3), as Intl and ISO 4217 have them.
  * @param currency code of ISO 4217, in either case
  * @returns undefined if Intl does not know the currency
  */
@@ -23,7 +26,7 @@ export function currencyDigits (currency: string): number | undefined {
     currencies ??= new Set(Intl.supportedValuesOf('currency'))
     // Only known codes are kept: senders choose the others.
     if (!currencies.has(code)) return undefined
-    digitsCache.set(code, new Intl.NumberFormat('en', { style: 'currency', currency: code }).resolvedOptions().maximumFractionDigits)
+    digitsCache.set(code, ISO_DIGITS.get(code) ?? new Intl.NumberFormat('en', { style: 'currency', currency: code }).resolvedOptions().maximumFractionDigits)
   }
   return digitsCache.get(code)
 }

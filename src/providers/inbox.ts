@@ -22,7 +22,7 @@ export interface InboxOptions {
   readonly log: Log
 }
 
-/** Outcomes of a delivery, as counted. `unauthorized`: not the provider's; `ignored`: concerns no payment; `refused`: breaks a rule of ours. */
+/** Outcomes of a delivery, as counted. `unauthorized`: not the provider's; `ignored`: concerns no payment, or one without a room; `refused`: breaks a rule of ours. */
 export type Outcome = 'logged' | 'repeated' | 'ignored' | 'refused' | 'unauthorized' | 'invalid' | 'unavailable'
 
 /** Response to a delivery. */
@@ -50,7 +50,7 @@ export class Inbox {
     if ('reason' in read) {
       const outcome = read.status === 401 ? 'unauthorized' : read.status === 400 ? 'invalid' : 'unavailable'
       metrics.deliveries.inc({ provider: name, outcome })
-      log.warn({ provider: name, outcome, reason: read.reason }, 'webhook rejected')
+      log[read.forOperator ? 'error' : 'warn']({ provider: name, outcome, reason: read.reason }, 'webhook rejected')
       return { status: read.status, body: undefined, reason: read.reason }
     }
     const outcomes: Outcome[] = ['ignored']
@@ -62,12 +62,17 @@ export class Inbox {
   }
 
   async #take (provider: string, result: ProviderResult, now: number): Promise<Outcome> {
-    const { rooms, broker, refused, log } = this.#options
+    const { broker, refused, log } = this.#options
     const { type, payload } = result
     const payment = `${provider}:${result.payment}`
     const roomId = await this.#roomOf(result, payment)
+    if (roomId === undefined) {
+      // The account also takes payments that have no room here. To refuse them would make some providers stop all their webhooks.
+      log.warn({ provider, type }, 'result of a provider names no room')
+      return 'ignored'
+    }
     if (roomId instanceof Failure && roomId.code === 'UNAVAILABLE') return 'unavailable'
-    const published = roomId instanceof Failure ? roomId : await this.#publish(rooms, { type, payload: { ...payload, roomId } }, idOf(provider, result.id))
+    const published = roomId instanceof Failure ? roomId : await this.#publish({ type, payload: { ...payload, roomId } }, provider, result.id)
     if (!(published instanceof Failure)) {
       // Later facts of this payment may not name the room.
       await broker.nameRoom(payment, roomId as string)
@@ -80,19 +85,24 @@ export class Inbox {
     return 'refused'
   }
 
-  /** Finds the room: by the reference of a link, by the name of the payment, or by its id. */
-  async #roomOf ({ room }: ProviderResult, payment: string): Promise<string | Failure> {
+  /** Finds the room: by the reference of a link, by the name of the payment, or by its id. @returns undefined if the result names none, and its payment is not known */
+  async #roomOf ({ room }: ProviderResult, payment: string): Promise<string | Failure | undefined> {
     for (const name of room === undefined ? [payment] : [room, payment]) {
       const roomId = await this.#options.broker.roomNamed(name)
       if (roomId !== undefined) return roomId
     }
-    if (room === undefined) return new Failure('INVALID_REQUEST', 'The result names no room.')
+    if (room === undefined) return undefined
     return roomIds.Check(room) ? room : new Failure('INVALID_REQUEST', 'The result names a room by an id that is not valid, and no payment link has that reference.')
   }
 
-  async #publish (rooms: Rooms, { type, payload }: { type: string, payload: object }, id: string) {
-    const frame = checkFrame({ type, payload, id }, { sender: 'backend' })
-    return 'failure' in frame ? frame.failure : rooms.publishFromApi(frame as PaymentEvent, { principal: 'backend' })
+  async #publish (event: { type: string, payload: object }, provider: string, id: string) {
+    const frame = checkFrame({ ...event, id: idOf(provider, id) }, { sender: 'backend' })
+    if ('failure' in frame) return frame.failure
+    const publish = (id: string) => this.#options.rooms.publishFromApi({ ...frame, id } as PaymentEvent, { principal: 'backend' })
+    const published = await publish(frame.id!)
+    // The details of a fact may change, such as the date until which a Pix can be paid: then they are an event of their own.
+    const isOther = published instanceof Failure && published.code === 'ID_CONFLICT'
+    return isOther ? publish(idOf(provider, `${id}:${hash('sha256', JSON.stringify(event.payload))}`)) : published
   }
 }
 

@@ -13,6 +13,16 @@ interface ProviderRow {
 
 export const PROVIDERS = {
   stripe: { setting: 'STRIPE_WEBHOOK_SECRET', package: 'stripe', load: async (secrets) => (await import('./stripe.js')).stripe(secrets) },
+  mercadopago: {
+    setting: 'MERCADOPAGO_WEBHOOK_SECRET',
+    package: 'mercadopago',
+    load: async (secrets, { MERCADOPAGO_ACCESS_TOKEN: tokens = '', MERCADOPAGO_API_URL: url }) =>
+      (await import('./mercadopago.js')).mercadopago(secrets, filledEntriesOf(tokens), url)
+  },
+  adyen: { setting: 'ADYEN_HMAC_KEY', package: '@adyen/api-library', load: async (keys) => (await import('./adyen.js')).adyen(keys) },
+  asaas: { setting: 'ASAAS_WEBHOOK_TOKEN', load: async (tokens) => (await import('./asaas.js')).asaas(tokens) },
+  pagbank: { setting: 'PAGBANK_TOKEN', load: async (tokens) => (await import('./pagbank.js')).pagbank(tokens) },
+  pix: { setting: 'PIX_WEBHOOK_TOKEN', load: async (tokens) => (await import('./pix.js')).pix(tokens) },
   standard: { setting: 'STANDARD_WEBHOOK_SECRET', package: 'standardwebhooks', load: async (secrets) => (await import('./standard.js')).standard(secrets) }
 } as const satisfies Record<string, ProviderRow>
 export type ProviderName = keyof typeof PROVIDERS

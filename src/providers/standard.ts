@@ -1,6 +1,6 @@
 // Anyone who signs by the Standard Webhooks specification (https://www.standardwebhooks.com): our own event types, with the payload in `data`.
 import { PUBLISHED_EVENT_TYPES } from '../protocol/events.js'
-import { headerOf, isRefusal, parseBody, type Provider } from './provider.js'
+import { headerOf, NOT_JSON, objectOf, parseBody, type Provider } from './provider.js'
 
 /** @param secrets signing secrets, `whsec_…`; during a rotation both */
 export async function standard (secrets: readonly string[]): Promise<Provider> {
@@ -21,11 +21,11 @@ export async function standard (secrets: readonly string[]): Promise<Provider> {
       })
       if (!isSigned) return { status: 401, reason: 'the signature is missing, not valid, or too old' }
       const body = parseBody(request.body)
-      if (isRefusal(body)) return body
-      const { type, data } = body as Readonly<Record<string, any>>
-      if (!(PUBLISHED_EVENT_TYPES as readonly unknown[]).includes(type) || typeof data !== 'object' || data === null) return { results: [] }
-      const { roomId, reference, ...payload } = data
-      const payment = String(data.transactionId ?? roomId ?? reference)
+      if (!body) return NOT_JSON
+      const { type } = body
+      if (!(PUBLISHED_EVENT_TYPES as readonly unknown[]).includes(type)) return { results: [] }
+      const { roomId, reference, ...payload } = objectOf(body.data)
+      const payment = String(payload.transactionId ?? roomId ?? reference)
       return { results: [{ type, payload, room: roomId ?? reference, payment, id: headers['webhook-id']! }] }
     }
   }

@@ -1,8 +1,7 @@
 // Stripe: https://docs.stripe.com/webhooks. The room is in `metadata.roomId` or in `client_reference_id`.
-import { decimalOf, headerOf, present, TOLERANCE, type Delivered, type Provider, type ProviderRequest, type ProviderResult, type Refusal } from './provider.js'
+import { decimalOf, headerOf, NOT_JSON, objectOf, parseBody, resultOf, rowOf, TOLERANCE, type Delivered, type Fact, type Provider, type ProviderObject, type ProviderRequest, type Refusal } from './provider.js'
 
-type StripeObject = Readonly<Record<string, any>>
-type Reading = (object: StripeObject) => Omit<ProviderResult, 'room' | 'id'> & { readonly status: string } | undefined
+type Reading = (object: ProviderObject) => Fact
 
 /** Currencies whose amounts Stripe sends without decimals, and with three: https://docs.stripe.com/currencies. All others, ISK and UGX too, have two. */
 const WITHOUT_DECIMALS = new Set('bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf'.split(' '))
@@ -16,10 +15,10 @@ const sessionPaid: Reading = ({ id, payment_intent: intent, amount_total: amount
   const payment = String(intent ?? id)
   return { type: 'PAYMENT_SUCCESS', payment, status: 'succeeded', payload: { transactionId: payment, ...money(amount, currency) } }
 }
-const ofIntent = (intent: StripeObject, status: string, type: ProviderResult['type'], payload: object): ReturnType<Reading> => ({ type, payment: intent.id, status, payload: { ...payload } })
-const dispute: Reading = ({ id, payment_intent: intent, charge, status, reason }) => {
-  const outcome = ({ won: 'won', warning_closed: 'won', lost: 'lost' } as Record<string, string>)[status] ?? 'opened'
-  return { type: 'PAYMENT_DISPUTED', payment: String(intent ?? charge), status: `${id}:${outcome}`, payload: { reason, outcome } }
+const ofIntent = (intent: ProviderObject, status: string, type: Fact['type'], payload: object): Fact => ({ type, payment: intent.id, status, payload: { ...payload } })
+const dispute: Reading = ({ id, payment_intent: intent, charge, status, reason, amount, currency }) => {
+  const outcome = rowOf({ won: 'won', warning_closed: 'won', lost: 'lost' }, status) ?? 'opened'
+  return { type: 'PAYMENT_DISPUTED', payment: String(intent ?? charge), status: `${id}:${outcome}`, payload: { reason, outcome, ...money(amount, currency) } }
 }
 
 /** Readings of the events, by type. */
@@ -49,30 +48,33 @@ const EVENTS: Readonly<Record<string, Reading>> = {
 export async function stripe (secrets: readonly string[]): Promise<Provider> {
   const { default: Stripe } = await import('stripe')
 
-  function verify (request: ProviderRequest): StripeObject | Refusal {
+  /** Finds the reason for which the signature does not hold. */
+  function faultOf (request: ProviderRequest): string | undefined {
     const signature = headerOf(request, 'stripe-signature') ?? ''
     const time = Number(/(?:^|,)t=(\d+)/.exec(signature)?.[1])
     // The library refuses old signatures, but not those of the future.
-    if (!(time - request.now / 1000 <= TOLERANCE)) return { status: 401, reason: 'the signature is missing or from the future' }
-    for (const secret of secrets) {
+    if (!(time - request.now / 1000 <= TOLERANCE)) return 'the signature is missing or from the future'
+    const isSigned = secrets.some((secret) => {
       try {
-        return Stripe.webhooks.constructEvent(request.body, signature, secret, TOLERANCE, undefined, request.now) as unknown as StripeObject
+        Stripe.webhooks.constructEvent(request.body, signature, secret, TOLERANCE, undefined, request.now)
+        return true
       } catch (error) {
-        if (error instanceof SyntaxError) return { status: 400, reason: 'the body is not JSON' }
+        // The library parses the body once its signature holds.
+        return error instanceof SyntaxError
       }
-    }
-    return { status: 401, reason: 'the signature is not valid' }
+    })
+    return isSigned ? undefined : 'the signature is not valid, or too old'
   }
 
   return {
     read: (request): Delivered | Refusal => {
-      const event = verify(request)
-      if ('reason' in event) return event as Refusal
-      const object = event.data?.object as StripeObject | undefined
-      const result = object && EVENTS[event.type as string]?.(object)
-      if (!result) return { results: [] }
-      const { status, payload, ...rest } = result
-      return { results: [{ ...rest, payload: present(payload), room: object.metadata?.roomId ?? object.client_reference_id ?? undefined, id: `${rest.payment}:${status}` }] }
+      const reason = faultOf(request)
+      if (reason !== undefined) return { status: 401, reason }
+      const event = parseBody(request.body)
+      if (!event) return NOT_JSON
+      const object = objectOf(objectOf(event.data).object)
+      const read = rowOf(EVENTS, event.type)
+      return { results: read ? [resultOf(read(object), object.metadata?.roomId ?? object.client_reference_id)] : [] }
     }
   }
 }

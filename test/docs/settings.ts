@@ -88,6 +88,7 @@ export const SETTINGS: Readonly<Record<string, PageSettings>> = {
 /** Commands that cannot run here, with the reason. Each must be on some page. */
 export const EXCUSED: ReadonlyArray<readonly [text: string, reason: string]> = [
   ['npm ci && npm test', 'these are the tests themselves; .ci/run gives this command from a clean clone'],
+  ['stripe listen', 'it needs an account at Stripe; the block after it sends the same webhook'],
   ['docker build', 'there is no Docker here; test/deploy.test.ts holds the Dockerfile against the server'],
   ['docker compose', 'there is no Docker here; test/deploy.test.ts holds the file against the server, and test/e2e/balancer.test.ts runs its nginx and its nodes'],
   ['git clone https://github.com/your-org/', 'the address is the reader\'s'],

@@ -7,11 +7,11 @@ import { createLogger } from '../../src/logger.js'
 import { paymentRooms } from '../../src/payment-rooms.js'
 import { authorization, createHost, KEY, QUICK, SECRET } from './host.js'
 
-/** Public routes below the prefix, and no others. */
+/** Public routes below the prefix, and no others. Webhooks are verified by their signatures. */
 const PUBLIC = [
   'GET /', 'GET / upgrade', 'GET /docs', 'GET /docs/asyncapi.json', 'GET /docs/asyncapi.yaml', 'GET /docs/json', 'GET /docs/static/*', 'GET /docs/static/index.html',
   'GET /docs/static/swagger-initializer.js', 'GET /docs/yaml', 'GET /health', 'GET /playground', 'GET /playground/*', 'GET /playground/client/:name(^[a-z-]+).js', 'GET /playground/qr/index.js',
-  'GET /ready', 'OPTIONS *', 'POST /webhooks/:provider'
+  'GET /ready', 'OPTIONS *', 'POST /webhooks/:provider', 'POST /webhooks/pix/pix'
 ]
 
 const nameOf = ({ method, url, constraints }: RouteOptions, prefix: string) => `${String(method)} ${url.slice(prefix.length) || '/'}${constraints?.upgrade ? ' upgrade' : ''}`

@@ -4,8 +4,8 @@ import t from 'tap'
 import { decodeFrame } from '../../src/protocol/decode.js'
 import { currencyDigits, fromMinorUnits, moneyFault, toMinorUnits } from '../../src/protocol/money.js'
 
-t.test('currencies are those of Intl, in either case, with their own decimals', async (t) => {
-  for (const [code, digits] of [['BRL', 2], ['brl', 2], ['JPY', 0], ['CLP', 0], ['KWD', 3]] as const) t.equal(currencyDigits(code), digits, code)
+t.test('currencies are those of Intl, in either case, with the decimals of ISO 4217', async (t) => {
+  for (const [code, digits] of [['BRL', 2], ['brl', 2], ['JPY', 0], ['CLP', 0], ['KWD', 3], ['HUF', 2], ['IDR', 2], ['IQD', 3]] as const) t.equal(currencyDigits(code), digits, code)
   for (const code of ['ABC', 'QQQ', '', 'toString']) t.equal(currencyDigits(code), undefined, code)
 })
 
