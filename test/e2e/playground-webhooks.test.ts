@@ -31,9 +31,9 @@ t.test('A signed webhook of each provider shows as paid and confirmed on both pa
     t.comment(`${sender.name}: on both pages ${Math.round(performance.now() - sentAt)} ms after curl was started`)
     t.match((await desk.locator('#steps [data-step="RESULT"] .detail').innerText()).replaceAll('\u00a0', ' '), /^Paid · R\$99\.90 · .*confirmed by the backend$/, sender.name)
     await phone.context().close()
-    const before = link
     await desk.locator('#new').click()
-    while (link === before) link = await linkOf(desk)
+    await desk.locator(`#link:not([href="${link}"])`).waitFor()
+    link = await linkOf(desk)
   }
   t.strictSame(lines, [])
 })
