@@ -9,7 +9,7 @@ import { FastFrameDecoder } from './fast-decode.js'
 import { MAX_STRING } from './fields.js'
 import { DeviceId, FrameId, RoomId } from './identifiers.js'
 import { checkLimits, invalid, isObject, MAX_ITEMS, MAX_KEYS, Redaction, type LimitOptions } from './limits.js'
-import { moneyFault } from './money.js'
+import { hasMoney, moneyFault } from './money.js'
 
 /** A validated client message. `payload` is safe to serialise again. */
 export interface ClientFrame {
@@ -95,7 +95,7 @@ function checkEnvelope ({ id, type, payload = {} }: Record<string, unknown>): Fa
   if (!check) return new Failure('UNKNOWN_EVENT', `The event type is unknown; it must be one of ${DEVICE_EVENT_TYPES.join(', ')}.`)
   if (!isObject(payload)) return invalid('payload', 'must be an object')
   if (check.Check(payload)) {
-    const fault = moneyFault(payload)
+    const fault = hasMoney(schemas[type]!) ? moneyFault(payload) : undefined
     return fault && invalid(`payload.${fault.key}`, fault.rule)
   }
   const { path, schema, message } = check.Errors(payload).First()!

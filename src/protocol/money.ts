@@ -31,6 +31,9 @@ export function currencyDigits (currency: string): number | undefined {
   return digitsCache.get(code)
 }
 
+/** True for the schema of a payload that has money. Elsewhere `amount` and `currency` are keys like any other. */
+export function hasMoney ({ properties }: { readonly properties: object }): boolean { return 'currency' in properties }
+
 /**
  * Checks the money in a payload that follows its schema.
  * @returns the key that breaks a rule, and the rule

@@ -23,6 +23,13 @@ t.test('an amount has no more decimals than its currency, and at most 15 signifi
   }
 })
 
+t.test('in an event without money, amount and currency are keys like any other', async (t) => {
+  for (const space of ['', ' ']) {
+    const frame = `${space}{"type":"CLICKED_PAY","payload":{"roomId":"r","amount":"1,5","currency":"points","total":0.30000000000000004}}`
+    t.match(decodeFrame(Buffer.from(frame)), { type: 'CLICKED_PAY', payload: { amount: '1,5', currency: 'points' } }, frame)
+  }
+})
+
 t.test('an amount and its minor units are the same money', async (t) => {
   for (const [amount, currency, minor] of [[99.9, 'BRL', 9990], ['99.90', 'BRL', 9990], [4.35, 'EUR', 435], ['8.41', undefined, 841], [1500, 'JPY', 1500], ['1.005', 'KWD', 1005], [1e-7, 'BRL', 0]] as const) {
     t.equal(toMinorUnits(amount, currency), minor, `${amount} ${currency}`)
