@@ -177,7 +177,7 @@ const prose = fc.string({ unit: fc.constantFrom(...'ghxyz .,:/\n  é€'), maxLe
 t.test('every valid number of every brand is found, in any grouping and at any place in a text', async () => {
   fc.assert(fc.property(card.chain(grouped).filter((text) => !hasTime(text)), prose, prose, (number, before, after) =>
     holds(number) && holds(before + number + after.split('').reverse().join(''))), { numRuns: 5000 })
-  fc.assert(fc.property(card.map(Number).filter(Number.isSafeInteger), isCardNumber), { numRuns: 1000 })
+  fc.assert(fc.property(card.filter((number) => !hasTime(number)).map(Number).filter(Number.isSafeInteger), isCardNumber), { numRuns: 1000 })
 })
 
 t.test('a number that fails the check digit is not found', async () => {
