@@ -31,8 +31,8 @@ export type ProviderName = keyof typeof PROVIDERS
  * Loads the providers that are configured.
  * @throws {ConfigError} if the package of one is not installed
  */
-export async function loadProviders (config: Config): Promise<ReadonlyMap<string, Provider>> {
-  const configured = Object.entries(PROVIDERS as Record<string, ProviderRow>).filter(([, { setting }]) => config[setting] !== undefined)
+export async function loadProviders (config: Config, providers: Readonly<Record<string, ProviderRow>> = PROVIDERS): Promise<ReadonlyMap<string, Provider>> {
+  const configured = Object.entries(providers).filter(([, { setting }]) => config[setting] !== undefined)
   return new Map(await Promise.all(configured.map(async ([name, { setting, package: library, load }]): Promise<[string, Provider]> => {
     try {
       return [name, await load(filledEntriesOf(String(config[setting])), config)]

@@ -24,6 +24,12 @@ t.test('without its package the server does not start: exit code 78, and one lin
   }
 })
 
+t.test('a provider whose package is not found names the setting and the command', async (t) => {
+  const load = async () => { throw Object.assign(new Error('Cannot find package'), { code: 'ERR_MODULE_NOT_FOUND' }) }
+  const row = { stripe: { setting: 'STRIPE_WEBHOOK_SECRET', package: 'stripe', load } } as const
+  await t.rejects(loadProviders(loadConfig({ STRIPE_WEBHOOK_SECRET: 'x' }), row), new ConfigError('STRIPE_WEBHOOK_SECRET requires the package stripe: npm install stripe'))
+})
+
 t.test('a package is loaded only for a provider that is on', async (t) => {
   t.equal((await loadProviders(loadConfig({ ASAAS_WEBHOOK_TOKEN: 'x', PAGBANK_TOKEN: 'y', PIX_WEBHOOK_TOKEN: 'z' }))).size, 3)
   t.strictSame([...(await loadProviders(loadConfig({}))).keys()], [])
