@@ -2,6 +2,7 @@
 import t from 'tap'
 import { withoutRedis } from '../../redis.js'
 import { Peer } from '../../peer.js'
+import { until } from '../../until.js'
 import { answersBetween } from './answers.js'
 import { prepare, RECOVERY } from './cluster.js'
 import { dropLastPublish, partition, partitionAndCut, type Span } from './faults.js'
@@ -16,7 +17,8 @@ t.test('Faults on the way to Redis', { skip: withoutRedis }, async (t) => {
   t.test('With Redis absent at boot the nodes live and report not ready; they are ready once Redis is there', async (t) => {
     await redis.kill()
     await Promise.all(nodes.map((node) => node.boot()))
-    for (const node of nodes) t.equal(await node.status('/ready'), 503)
+    // Asked until it answers: a process that has just started may be slow on a busy machine.
+    for (const node of nodes) await until(`${node.name} is not ready`, async () => await node.status('/ready') === 503)
     const early = await Peer.connect(t, a.url)
     early.send('JOIN_ROOM', { roomId: 'early' })
     t.match(await early.next('ERROR'), { payload: { code: 'UNAVAILABLE', retryable: true } })
