@@ -1,5 +1,6 @@
 // GET /metrics: metrics in the Prometheus text format.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyReply } from 'fastify'
 import { Type } from '@sinclair/typebox'
 import { errorResponses } from '../src/protocol/rest.js'
 
@@ -25,7 +26,8 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
     metrics.brokerUp.set(broker.ready() ? 1 : 0)
     for (const [transport, count] of Object.entries(sessions.counts())) metrics.connections.set({ transport }, count)
     reply.type(metrics.registry.contentType)
-    return await metrics.registry.metrics() as never
+    // The types of a route know JSON responses alone.
+    return (reply as FastifyReply).send(await metrics.registry.metrics())
   })
 }
 export default route

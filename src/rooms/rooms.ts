@@ -157,7 +157,11 @@ export class Rooms {
   async updateLink (roomId: string, terms: Terms, ttl?: number): Promise<Published | Failure> {
     const timestamp = this.#options.now()
     const payload = { roomId, ...terms, ...(ttl !== undefined && { expiresAt: timestamp + ttl }) }
-    return this.#publisher.publishEvent(roomId, { type: 'LINK_UPDATED', payload }, { source: 'server', verified: true, timestamp, ttl }, false, { principal: 'backend' })
+    const event = { type: 'LINK_UPDATED', payload } as const
+    const updated = await this.#publisher.publishEvent(roomId, event, { source: 'server', verified: true, timestamp, ttl }, false, { principal: 'backend' })
+    // A new reference finds the room, as that of createRoom does.
+    if (!(updated instanceof Failure) && terms.reference !== undefined) await this.#options.broker.nameRoom(terms.reference, roomId)
+    return updated
   }
 
   /** Closes a room for all its members. */

@@ -104,6 +104,9 @@ t.test('a result that comes after the deadline reaches the shop that is still th
   t.equal((await publish('PAYMENT_SUCCESS', { amount: '99.90', currency: 'BRL' })).statusCode, 201)
   t.match(await shop.next('PAYMENT_SUCCESS'), { source: 'api' })
   t.match(await state(), { status: 'succeeded', balance: 'exact', outcome: { late: true } })
+  t.equal((await patch({ reference: 'order 1b' })).statusCode, 200)
+  for (const reference of ['order 1', 'order 1b']) t.equal(await app.broker.roomNamed(reference), 'r', reference)
+  await patch({ reference: 'order 1' })
   t.match((await patch({ description: 'Two books' })).json().data, { reference: 'order 1', description: 'Two books', expiresAt: 1_060_000 })
 })
 

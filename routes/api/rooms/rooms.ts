@@ -1,9 +1,11 @@
 // /api/rooms: creates a room before its first member joins, and lists the rooms.
 import { randomBytes } from 'node:crypto'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { Static } from '@sinclair/typebox'
 import type { FastifySchema } from 'fastify'
+import type { RoomSummary as Listed } from '../../../src/broker/broker.js'
 import { Failure } from '../../../src/errors.js'
-import { CreatedRoomResponse, CreateRoomRequest, ListRoomsQuery, RoomListResponse } from '../../../src/protocol/rest-rooms.js'
+import { CreatedRoomResponse, CreateRoomRequest, ListRoomsQuery, RoomListResponse, type RoomSummary } from '../../../src/protocol/rest-rooms.js'
 import { errorResponses, success, termsFault } from '../../../src/protocol/rest.js'
 import { Ref } from '../../../src/protocol/schema.js'
 
@@ -27,6 +29,10 @@ const listRoomsSchema = {
   querystring: ListRoomsQuery,
   response: { 200: Ref(RoomListResponse, 'A page of rooms.'), ...errorResponses(400, 401, 403, 429, 500, 503) }
 } satisfies FastifySchema
+
+function summaryOf ({ roomId, seq, state: { status }, link, createdAt, expiresAt, lastEventAt }: Listed, members: number): Static<typeof RoomSummary> {
+  return { roomId, members, seq, status, ...(link?.reference !== undefined && { reference: link.reference }), createdAt, expiresAt, lastEventAt }
+}
 
 const route: FastifyPluginAsyncTypebox = async (app) => {
   const ttl = app.config.TOKEN_TTL_SECONDS * 1000
@@ -57,16 +63,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
   }, async ({ query: { cursor, limit } }, reply) => {
     const page = await app.broker.listRooms(limit, cursor === undefined ? undefined : Number(cursor))
     if (page instanceof Failure) return reply.fail(page)
-    const rooms = page.rooms.map(({ roomId, seq, state: { status }, link, createdAt, expiresAt, lastEventAt, remoteMembers }) => ({
-      roomId,
-      members: app.rooms.members(roomId, remoteMembers).length,
-      seq,
-      status,
-      ...(link?.reference !== undefined && { reference: link.reference }),
-      createdAt,
-      expiresAt,
-      lastEventAt
-    }))
+    const rooms = page.rooms.map((room) => summaryOf(room, app.rooms.members(room.roomId, room.remoteMembers).length))
     return success({ rooms, cursor: page.cursor === undefined ? null : String(page.cursor) }, app.now())
   })
 }

@@ -53,6 +53,9 @@ interface MemoryRoom {
 /** Rooms that a sweep checks before it yields to the event loop, about 0.1 ms. */
 const SWEPT_AT_ONCE = 1_000
 
+/** Other names of one room that are kept; further ones are not found. */
+export const MAX_NAMES = 100
+
 /** `NOT_ASKED`: log part of a read without `from`. `NOBODY`: members on other nodes, which an in-process broker never has. */
 const NOT_ASKED = { recovered: false, entries: [] }
 const NOBODY: readonly RoomMember[] = []
@@ -161,8 +164,10 @@ export class MemoryBroker implements Broker {
   nameRoom (name: string, roomId: string): void {
     const room = this.#find(roomId)
     if (!room || this.#names.get(name) === roomId) return
+    const names = room.names ?? []
+    if (names.length >= MAX_NAMES) return
     this.#names.set(name, roomId)
-    room.names = [...room.names ?? [], name]
+    room.names = [...names, name]
   }
 
   roomNamed (name: string): string | undefined { return this.#names.get(name) }

@@ -1,6 +1,6 @@
 // Memory broker: it fulfils the broker contract and forgets expired rooms.
 import t from 'tap'
-import { MemoryBroker } from '../../../src/broker/memory/memory-broker.js'
+import { MAX_NAMES, MemoryBroker } from '../../../src/broker/memory/memory-broker.js'
 import { draftEvent } from '../../../src/broker/event-draft.js'
 import { brokerContract, LATE_RESULTS, LOG_SIZE, RETENTION } from '../contract.js'
 
@@ -68,6 +68,16 @@ t.test('a sweep of many rooms yields between batches, and counts the rooms that 
   tick(RETENTION)
   await broker.sweep()
   t.equal(await broker.subscribe(first), undefined, 'all closed rooms are forgotten')
+})
+
+t.test('the other names of a room are bounded, and end with it', async (t) => {
+  const { broker } = make()
+  await broker.createRoom('r', { reference: 'order 1' })
+  for (let i = 0; i < MAX_NAMES + 5; i++) broker.nameRoom(`p${i}`, 'r')
+  t.equal(broker.roomNamed(`p${MAX_NAMES - 2}`), 'r')
+  t.equal(broker.roomNamed(`p${MAX_NAMES - 1}`), undefined)
+  await broker.closeRoom('r')
+  for (const name of ['order 1', 'p0']) t.equal(broker.roomNamed(name), undefined)
 })
 
 t.test('an expired room does not exist for a read before the next sweep', async (t) => {

@@ -1,7 +1,7 @@
 // /api/rooms/:roomId/events: lists or streams a room's events, and publishes one.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
-import type { FastifySchema } from 'fastify'
+import type { FastifyReply, FastifySchema } from 'fastify'
 import { Failure } from '../../../../src/errors.js'
 import { checkFrame } from '../../../../src/protocol/decode.js'
 import { payloadOf } from '../../../../src/websocket/frame-writer.js'
@@ -60,7 +60,9 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
     if (wantsStream(headers.accept)) {
       const recover = recoverFrom(headers['last-event-id'], { epoch, seq: since })
       const failure = await streams.open({ clientId: `stream_${id}`, address: clientAddress.ofRequest(request), claims }, { roomId, deviceId, role, recover }, (output) => {
-        reply.type('text/event-stream').header('cache-control', 'no-store').header('x-accel-buffering', 'no').send(output as never)
+        // The types of a route know JSON responses alone.
+        const stream = reply as FastifyReply
+        stream.type('text/event-stream').header('cache-control', 'no-store').header('x-accel-buffering', 'no').send(output)
       })
       return failure ? reply.fail(failure) : reply
     }
