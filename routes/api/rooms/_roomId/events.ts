@@ -45,6 +45,8 @@ const publishRoomEventSchema = {
   response: { 201: Ref(PublishResultResponse, 'The event is in the log.'), ...errorResponses(400, 401, 403, 404, 409, 410, 413, 414, 415, 429, 500, 503) }
 } satisfies FastifySchema
 
+const STREAM_HEADERS = { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' }
+
 const route: FastifyPluginAsyncTypebox = async (app) => {
   const { clientAddress, config, metrics, rooms, sessions, now } = app
   const streams = new SseEndpoint(sessions, { rooms, metrics, now, maxBytes: config.OUTBOX_MAX_BYTES })
@@ -61,8 +63,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       const recover = recoverFrom(headers['last-event-id'], { epoch, seq: since })
       const failure = await streams.open({ clientId: `stream_${id}`, address: clientAddress.ofRequest(request), claims }, { roomId, deviceId, role, recover }, (output) => {
         // The types of a route know JSON responses alone.
-        const stream = reply as FastifyReply
-        stream.type('text/event-stream').header('cache-control', 'no-store').header('x-accel-buffering', 'no').send(output)
+        void (reply as FastifyReply).headers(STREAM_HEADERS).send(output)
       })
       return failure ? reply.fail(failure) : reply
     }
