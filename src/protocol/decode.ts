@@ -8,7 +8,7 @@ import { inexactNumberPath } from './exact-numbers.js'
 import { FastFrameDecoder } from './fast-decode.js'
 import { MAX_STRING } from './fields.js'
 import { DeviceId, FrameId, RoomId } from './identifiers.js'
-import { checkLimits, invalid, isObject, MAX_ITEMS, MAX_KEYS, Redaction, type LimitOptions } from './limits.js'
+import { checkLimits, invalid, isObject, MAX_ITEMS, MAX_KEYS, Redaction, violation, type LimitOptions } from './limits.js'
 import { hasMoney, moneyFault } from './money.js'
 
 /** A validated client message. `payload` is safe to serialise again. */
@@ -84,7 +84,7 @@ export function checkFrame (frame: unknown, { text, ...options }: CheckOptions =
 /** @param text valid JSON. @returns the failure of a number in it that would be relayed as another number */
 export function inexactNumber (text: string | undefined): Failure | undefined {
   const path = text === undefined ? undefined : inexactNumberPath(text)
-  return path && invalid(path.join('.'), 'this number cannot be carried exactly; send it as text')
+  return path && violation(path, 'this number cannot be carried exactly; send it as text')
 }
 
 /** Checks the id, the type, and the payload against the schema of the type. */

@@ -135,9 +135,14 @@ class LimitChecker {
   }
 }
 
-function violation (path: readonly string[], rule: string, code: 'INVALID_FRAME' | 'SENSITIVE_DATA' = 'INVALID_FRAME'): Failure {
-  return invalid(path.map((key) => cardNumbersIn(key).length > 0 ? '[hidden]' : key).join('.'), rule, code)
+/** Builds the failure of a value of the message. Keys that hold a card number are not repeated in it. @param path keys from the root to the value */
+export function violation (path: readonly string[], rule: string, code: 'INVALID_FRAME' | 'SENSITIVE_DATA' = 'INVALID_FRAME'): Failure {
+  const shown = path.map(hideNumber).join('.')
+  // Keys that hold a group of digits each make a number when they are joined.
+  return invalid(hideNumber(shown), rule, code)
 }
+
+function hideNumber (key: string): string { return cardNumbersIn(key).length > 0 ? '[hidden]' : key }
 
 /** Shared by all checks: they are synchronous and never overlap, and a new instance per message would be garbage. */
 const limitChecker = new LimitChecker()
