@@ -53,6 +53,8 @@ export class Device {
     // `undefined` would select the platform's own WebSocket.
     const transport = { WebSocket: stream ? null as never : Socket, fetch: this.#fetch, storage: null }
     this.room = connect({ ...rest, ...transport, ...platform })
+    // The client would wait for a room that a server has lost; a command that was never in it has a wrong id.
+    this.room.on('error', ({ code }) => { if (code === 'ROOM_NOT_FOUND' && !this.room.position) this.room.close() })
     this.room.on('closed', ({ code, reason }) => {
       // With the reason ROOM_CLOSED, an error code, the room was over before the device joined.
       this.#end(code === ROOM_CLOSED && reason !== 'ROOM_CLOSED' ? undefined : new CliError(EXIT.refused, this.trouble))

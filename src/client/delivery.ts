@@ -5,6 +5,7 @@ import type { Link } from './link.js'
 import { PendingEvents } from './pending-events.js'
 import type { DeviceRecord, Outgoing } from './record.js'
 import { delayAfter } from './reconnect.js'
+import { isOfAccess } from './refusals.js'
 import { post } from './rest.js'
 
 /** Time limit for the acknowledgement of an event, after which the link counts as dead, ms. */
@@ -18,6 +19,8 @@ export interface DeliveryOptions {
   readonly link: () => Link | undefined
   /** Called when the link does not acknowledge an event in time. */
   readonly onDeadLink: (reason: string) => void
+  /** Called when a request, over a stream's link, is refused because of its token or the room. */
+  readonly refusedAccess: (error: RoomError) => void
   /** Called when an own event is in the log. */
   readonly logged: (event: Outgoing, receipt: Receipt) => void
   /** Called when an event is refused and no caller has its promise, because the event was published before a reload. */
@@ -58,7 +61,7 @@ export class Delivery {
     this.#inFlight = next.id
     this.#timer = this.#environment.setTimeout(() => this.#options.onDeadLink('no acknowledgement'), ACK_TIMEOUT)
     if (link.send) link.send(next.text)
-    else void this.#post(next).then((result) => { if (result instanceof RoomError) this.refuse(next.id, result) })
+    else void this.#post(next).then((result) => { if (result instanceof RoomError) this.#refusedRequest(next.id, result) })
   }
 
   /**
@@ -114,6 +117,14 @@ export class Delivery {
     if (isFault && this.#inFlight !== undefined) this.#outbox.settle(this.#inFlight, error)
     this.lost()
     this.#outbox.abandon(error)
+  }
+
+  #refusedRequest (id: string, error: RoomError): void {
+    const link = this.#options.link()
+    if (!isOfAccess(error)) this.refuse(id, error)
+    else if (link && !link.send) this.#options.refusedAccess(error)
+    // A socket has taken the place of the stream meanwhile, and its join was accepted.
+    else this.refuse(id, new RoomError(error.code, error.message, true))
   }
 
   #answered (id: string): void {

@@ -10,6 +10,7 @@ import { addresses, streamAddress, type ConnectOptions } from './options.js'
 import { refused } from './pending-events.js'
 import { watchPage } from './page.js'
 import { DeviceRecord } from './record.js'
+import { JoinRefusals } from './refusals.js'
 import { Emitter, ROOM_CLOSED, type Closing, type EventArg, type PreviousArg, type RoomEventMap, type Status } from './signals.js'
 
 interface Refusal { readonly id?: string, readonly code: RoomError['code'], readonly message: string, readonly retryable: boolean }
@@ -23,6 +24,7 @@ export class Room {
   readonly #delivery: Delivery
   readonly #feed: Feed
   readonly #emitter = new Emitter()
+  readonly #refusals: JoinRefusals
   readonly #stopWatching: () => void
   #status: Status = 'connecting'
   #token: string | undefined
@@ -35,6 +37,7 @@ export class Room {
     const { socket, events } = addresses(options)
     const headers = (): Record<string, string> => this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }
     this.#options = options
+    this.#refusals = new JoinRefusals(platform, options.token)
     this.#record = new DeviceRecord(platform.storage, `ws-payment ${url} ${roomId} ${deviceId ?? role}`, () => deviceId ?? platform.newId())
     this.#feed = new Feed(platform, this.#emitter, this.#record, () => this.#resync())
     this.#delivery = new Delivery(platform, this.#record, {
@@ -42,6 +45,7 @@ export class Room {
       headers,
       link: () => this.#status === 'online' ? this.#connection.link : undefined,
       onDeadLink: (reason) => this.#connection.fail(reason),
+      refusedAccess: (error) => this.#refusedJoin(error),
       logged: (event, receipt) => this.#logged(event.text, receipt),
       refused: (error) => this.#emitter.emit('error', error)
     })
@@ -51,6 +55,7 @@ export class Room {
       prepare: () => this.#renewToken(),
       opened: () => this.#join(),
       frame: (frame) => this.#receive(frame),
+      refused: (error) => this.#refusedJoin(error),
       lost: () => this.#lost(),
       ended: (closing) => this.#end(closing)
     })
@@ -145,6 +150,7 @@ export class Room {
 
   #joined (reply: Joined): void {
     this.#isJoining = false
+    this.#refusals.reset()
     this.#connection.joined()
     this.#feed.joined(reply)
     this.#become('online')
@@ -169,11 +175,16 @@ export class Room {
   #refused ({ id, code, message, retryable }: Refusal): void {
     const error = new RoomError(code, message, retryable)
     if (id !== undefined) return this.#delivery.refuse(id, error)
+    if (this.#isJoining) return this.#refusedJoin(error)
     this.#emitter.emit('error', error)
-    if (!this.#isJoining) return this.#delivery.refuseUnnamed(error)
-    const isRetryable = retryable || (typeof this.#options.token === 'function' && (code as string) === 'TOKEN_EXPIRED')
-    if (isRetryable) this.#connection.fail(code)
-    else this.#end({ code: code === 'ROOM_CLOSED' ? ROOM_CLOSED : 0, reason: code })
+    this.#delivery.refuseUnnamed(error)
+  }
+
+  #refusedJoin (error: RoomError): void {
+    const { code } = error
+    this.#emitter.emit('error', error)
+    if (this.#refusals.isFinal(error)) this.#end({ code: code === 'ROOM_CLOSED' ? ROOM_CLOSED : 0, reason: code })
+    else this.#connection.fail(code)
   }
 
   #lost (): void {
@@ -193,6 +204,7 @@ export class Room {
     this.#stopWatching()
     this.#connection.end()
     this.#feed.end()
+    this.#refusals.reset()
     // 1003, 1007, 1009: the message itself was at fault, and would be at fault again.
     this.#delivery.end(new RoomError('CLOSED', `The room was closed: ${closing.reason}`), closing.code > 1000 && closing.code < 1010)
     if (closing.code === ROOM_CLOSED) this.#record.forget()

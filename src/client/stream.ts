@@ -1,7 +1,9 @@
 // Server-sent events as a link, for networks that let no WebSocket through.
 // Read with fetch instead of EventSource, which can send a token only in the URL, reconnects by rules of its own, and is not in Node.js.
 import type { Environment } from './environment.js'
+import type { RoomError } from './frames.js'
 import { parseFrame, type Link, type LinkListener } from './link.js'
+import { refusalOf } from './refusals.js'
 
 /** Opens a stream. Its first message is the reply to a join. @param idleTimeout longest time without any data, not even an SSE comment, ms */
 export function openStream ({ fetch, setTimeout, clearTimeout }: Environment, url: string, headers: Record<string, string>, idleTimeout: number, listener: LinkListener): Link {
@@ -18,15 +20,18 @@ export function openStream ({ fetch, setTimeout, clearTimeout }: Environment, ur
     clearTimeout(deadline)
     if (!closed) deadline = setTimeout(() => fail('no data received'), idleTimeout)
   }
-  const fail = (reason: string) => {
+  const fail = (reason: string, refusal?: RoomError) => {
     if (closed) return
     end()
-    listener.closed(0, reason)
+    listener.closed(0, reason, refusal)
   }
 
   async function read (): Promise<void> {
     const response = await fetch(url, { headers: { ...headers, accept: 'text/event-stream' }, cache: 'no-store', signal: abort.signal })
-    if (!response.ok) throw new Error(`status ${response.status}`)
+    if (!response.ok) {
+      const refusal = await refusalOf(response)
+      return fail(refusal.code, refusal)
+    }
     const reader = response.body!.getReader()
     const eventsIn = eventParser()
     for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {

@@ -104,8 +104,8 @@ export class FakeServer {
   payment: Payment = newPayment(0)
   /** Fate of new sockets. Mute: they open, but send and read nothing. */
   readonly sockets = { accept: 'open' as 'open' | 'refuse' | 'hang' | 'throw', mute: false, all: [] as FakeSocket[] }
-  /** Fate of requests. Unreachable: they are rejected. Hang: they stay unanswered. */
-  readonly http = { answer: 'ok' as 'ok' | 'unreachable' | 'hang' | { status: number, code: string }, requests: [] as Array<RequestLike & { url: string }> }
+  /** Fate of requests. Unreachable: they are rejected. Hang: they stay unanswered. A status without a code is a proxy's page. */
+  readonly http = { answer: 'ok' as 'ok' | 'unreachable' | 'hang' | { status: number, code?: string }, requests: [] as Array<RequestLike & { url: string }> }
   readonly streams = new Set<(text: string | undefined) => void>()
   /** Answers a frame in place of the server; returns true if it did. */
   intercept: (socket: FakeSocket, frame: Frame) => boolean = () => false
@@ -205,7 +205,7 @@ export class FakeServer {
     await new Promise<void>((resolve) => { this.clock.setTimeout(resolve, 1) })
     if (answer === 'unreachable') throw new TypeError('fetch failed')
     if (answer === 'hang') return new Promise(() => {})
-    if (answer !== 'ok') return response(answer.status, { success: false, error: `refused: ${answer.code}`, code: answer.code })
+    if (answer !== 'ok') return response(answer.status, answer.code === undefined ? undefined : { success: false, error: `refused: ${answer.code}`, code: answer.code })
     if (init.method === 'POST' && this.expired) return response(410, { success: false, error: 'refused: ROOM_CLOSED', code: 'ROOM_CLOSED' })
     if (init.method !== 'POST') return this.#stream(new URL(url).searchParams, init.signal!)
     const { type, payload, id } = JSON.parse(init.body!) as Frame
@@ -248,8 +248,9 @@ function sse ({ type, payload, ...extra }: Entry): string {
   return `id: e:${extra.seq}\r\ndata: ${JSON.stringify({ type, payload, ...extra })}\r\n\r\n`
 }
 
-function response (status: number, body: object): ResponseLike {
-  return { ok: status < 300, status, body: null, json: async () => body }
+/** @param body undefined is a page that is no JSON */
+function response (status: number, body: object | undefined): ResponseLike {
+  return { ok: status < 300, status, body: null, json: async () => body ?? JSON.parse('<html>') }
 }
 
 /** Storage as a page has it; it outlives its clients. */

@@ -240,6 +240,26 @@ t.test('A token function runs for every attempt; a token that cannot be made fai
   t.equal(room.status, 'offline', 'the next token is missing')
 })
 
+t.test('A token function that never answers is asked again after ten seconds and a growing pause', async (t) => {
+  const server = new FakeServer()
+  const askedAt: number[] = []
+  let answers = false
+  const token = () => {
+    askedAt.push(server.clock.now)
+    return answers ? 'fresh' : new Promise<string>(() => {})
+  }
+  const room = server.connect({ token })
+  await server.clock.advance(45_000)
+  t.strictSame(askedAt, [0, 11_250, 23_500, 37_750])
+  t.equal(server.sockets.all.length, 0)
+  answers = true
+  await server.clock.advance(30_000)
+  t.equal(room.transport, 'socket', 'a token that is missing does not count as a failed socket')
+  const other = new FakeServer()
+  other.connect({ token }).close()
+  t.strictSame(other.clock.waits, [], 'a closed room waits for no token')
+})
+
 t.test('A token that comes too late is not used', async (t) => {
   const server = new FakeServer()
   const answers: Array<{ resolve: (token: string) => void, reject: (error: Error) => void }> = []
