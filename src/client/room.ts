@@ -159,10 +159,14 @@ export class Room {
     this.#delivery.flush()
   }
 
-  /** Takes an entry of the log. An own event may come back: replayed after its acknowledgement was lost, or because it was published over HTTP. */
+  /**
+   * Takes an entry of the log. An own event may come back: replayed after its acknowledgement or the storage was lost, published over HTTP, or published in
+   * another tab of the same device. The same id from another device is another event, and the server tells its sender.
+   */
   #logEntry (at: Position, frame: Frame & { timestamp: number }): void {
-    if (this.#delivery.has(frame.id)) this.#delivery.acknowledge(frame.id, { ...at, duplicate: false })
-    else this.#feed.take(at.seq, frame, false)
+    const isOfDevice = frame.payload.deviceId === this.deviceId
+    if (isOfDevice && this.#delivery.has(frame.id)) this.#delivery.acknowledge(frame.id, { ...at, duplicate: false })
+    else this.#feed.take(at.seq, frame, isOfDevice && frame.source === 'device')
   }
 
   #logged (text: string, { epoch, seq }: Receipt): void {
@@ -183,6 +187,8 @@ export class Room {
   #refusedJoin (error: RoomError): void {
     const { code } = error
     this.#emitter.emit('error', error)
+    // A handler may have closed the room.
+    if (this.#status === 'closed') return
     if (this.#refusals.isFinal(error)) this.#end({ code: code === 'ROOM_CLOSED' ? ROOM_CLOSED : 0, reason: code })
     else this.#connection.fail(code)
   }

@@ -209,7 +209,7 @@ export class FakeServer {
     if (init.method === 'POST' && this.expired) return response(410, { success: false, error: 'refused: ROOM_CLOSED', code: 'ROOM_CLOSED' })
     if (init.method !== 'POST') return this.#stream(new URL(url).searchParams, init.signal!)
     const { type, payload, id } = JSON.parse(init.body!) as Frame
-    return response(201, { success: true, data: { epoch: this.epoch, ...this.publish(type, payload, { id, source: 'api' }), sentToClients: 1 }, timestamp: 0 })
+    return response(201, { success: true, data: { epoch: this.epoch, ...this.publish(type, payload, { id }), sentToClients: 1 }, timestamp: 0 })
   }
 
   #stream (query: URLSearchParams, signal: AbortSignal): ResponseLike {

@@ -144,3 +144,16 @@ t.test('A client with a token waits for its room after the only node has restart
     t.strictSame(server.clock.waits, [])
   }
 })
+
+t.test('A handler of the error can close the room: no timer and no further attempt remain', async (t) => {
+  for (const transport of [noSocket, {}]) {
+    const server = new FakeServer()
+    server.intercept = (socket, { type, id }) => type === 'JOIN_ROOM' && server.refuse(socket, 'ROOM_NOT_FOUND', false, id)
+    server.http.answer = { status: 404, code: 'ROOM_NOT_FOUND' }
+    const room = server.connect({ token: 'valid', ...transport })
+    room.on('error', () => room.close())
+    await server.clock.advance(10)
+    t.equal(room.status, 'closed')
+    t.strictSame(server.clock.waits, [])
+  }
+})
