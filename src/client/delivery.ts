@@ -35,6 +35,8 @@ export class Delivery {
   readonly #posting = new Set<string>()
   /** Id of the event that awaits its acknowledgement. One at a time: if it is refused, the next event must not overtake it. */
   #inFlight: string | undefined
+  /** Ids of the events that were sent over the link and are not settled, by the number of their message. */
+  readonly #sent = new Map<number, string>()
   #refusals = 0
   #timer: unknown
 
@@ -44,8 +46,8 @@ export class Delivery {
     this.#outbox = new PendingEvents(record)
   }
 
-  add (id: string, text: string): Promise<Receipt> {
-    const promise = this.#outbox.add(id, text)
+  add (event: Outgoing): Promise<Receipt> {
+    const promise = this.#outbox.add(event)
     this.flush()
     return promise
   }
@@ -60,7 +62,7 @@ export class Delivery {
     if (!link || !next || this.#inFlight !== undefined) return
     this.#inFlight = next.id
     this.#timer = this.#environment.setTimeout(() => this.#options.onDeadLink('no acknowledgement'), ACK_TIMEOUT)
-    if (link.send) link.send(next.text)
+    if (link.send) this.#sent.set(link.send(next.text), next.id)
     else void this.#post(next).then((result) => { if (result instanceof RoomError) this.#refusedRequest(next.id, result) })
   }
 
@@ -71,13 +73,14 @@ export class Delivery {
   sendAll (): void {
     const link = this.#options.link()
     for (const event of [...this.#outbox.events]) {
-      if (event.id !== this.#inFlight) link?.send?.(event.text)
+      if (link?.send && event.id !== this.#inFlight) this.#sent.set(link.send(event.text), event.id)
       // A refusal of the request is ignored: without a token, the server may accept a page's events over the socket only.
       if (!this.#posting.has(event.id)) void this.#post(event)
     }
   }
 
-  acknowledge (id: string, receipt: Receipt): void {
+  acknowledge ({ id, epoch, seq, duplicate }: Receipt & { readonly id: string }): void {
+    const receipt = { epoch, seq, duplicate }
     const settled = this.#outbox.settle(id, receipt)
     if (!settled) return
     this.#refusals = 0
@@ -106,11 +109,14 @@ export class Delivery {
     this.flush()
   }
 
-  /** Handles an error without an id. The server does not repeat an invalid id, so the error is about the event in flight. */
-  refuseUnnamed (error: RoomError): void { if (this.#inFlight !== undefined && !error.retryable) this.refuse(this.#inFlight, error) }
+  /** @returns the id of the event in a message of the link */
+  idOf (number: number): string | undefined { return this.#sent.get(number) }
 
   /** Called when the link is lost: the event in flight is sent again over the next link. */
-  lost (): void { if (this.#inFlight !== undefined) this.#answered(this.#inFlight) }
+  lost (): void {
+    this.#sent.clear()
+    if (this.#inFlight !== undefined) this.#answered(this.#inFlight)
+  }
 
   /** Stops sending. Pending events stay stored, except the event in flight if the socket was closed because of it (`isFault`). */
   end (error: RoomError, isFault: boolean): void {
@@ -128,6 +134,7 @@ export class Delivery {
   }
 
   #answered (id: string): void {
+    for (const [number, sent] of this.#sent) if (sent === id) this.#sent.delete(number)
     if (id !== this.#inFlight) return
     this.#inFlight = undefined
     this.#environment.clearTimeout(this.#timer)
@@ -137,7 +144,7 @@ export class Delivery {
     this.#posting.add(id)
     const result = await post(this.#environment, this.#options.url, this.#options.headers(), text)
     this.#posting.delete(id)
-    if (!(result instanceof RoomError)) this.acknowledge(id, result)
+    if (!(result instanceof RoomError)) this.acknowledge({ id, ...result })
     return result
   }
 }

@@ -3,8 +3,8 @@ import { tryOrUndefined } from './environment.js'
 import type { Frame, RoomError } from './frames.js'
 
 export interface Link {
-  /** Sends the text of one message. A stream is one-way and has no `send`. */
-  readonly send?: (text: string) => void
+  /** Sends the text of one message, and returns its number on the link, from 1. A stream is one-way and has no `send`. */
+  readonly send?: (text: string) => number
   /** Checks that the peer still answers; the link closes itself if not. */
   readonly probe?: () => void
   /** Closes the link from this side; the listener is not called any more. */

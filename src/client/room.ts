@@ -7,13 +7,13 @@ import {
   RoomError, type Ack, type DevicePaymentEvent, type Frame, type PayloadOf, type PaymentEventType, type PaymentState, type Position, type Receipt, type RoomMember
 } from './frames.js'
 import { addresses, streamAddress, type ConnectOptions } from './options.js'
-import { refused } from './pending-events.js'
+import { outgoing, refused } from './pending-events.js'
 import { watchPage } from './page.js'
 import { DeviceRecord } from './record.js'
 import { JoinRefusals } from './refusals.js'
 import { Emitter, ROOM_CLOSED, type Closing, type EventArg, type PreviousArg, type RoomEventMap, type Status } from './signals.js'
 
-interface Refusal { readonly id?: string, readonly code: RoomError['code'], readonly message: string, readonly retryable: boolean }
+interface Refusal { readonly id?: string, readonly number?: number, readonly code: RoomError['code'], readonly message: string, readonly retryable: boolean }
 
 // Past 150 lines, since it is the public interface of a room: what can be delegated is done by the connection, the delivery and the feed.
 export class Room {
@@ -28,8 +28,8 @@ export class Room {
   readonly #stopWatching: () => void
   #status: Status = 'connecting'
   #token: string | undefined
-  /** True from a join until its reply: an error without an id then belongs to the join. */
-  #isJoining = false
+  /** Id of the join that has no reply yet. */
+  #joinId: string | undefined
 
   constructor (options: ConnectOptions) {
     const { url, roomId, role, deviceId, pingInterval = 20_000, pongTimeout = 5_000, socketAttempts = 3 } = options
@@ -98,11 +98,13 @@ export class Room {
    * Publishes an event of a device, however long that takes: the event survives lost connections and a reload of the page.
    * @param options.id id of the event; an event that is published again with the same id is logged once
    * @returns position of the event in the log. Rejects with a `RoomError` if no retry can help, for example with the code `ROOM_CLOSED` after the
-   * deadline of the payment link, and if the room is closed before the acknowledgement; in that case the event may be in the log or not.
+   * deadline of the payment link, and if the room is closed before the acknowledgement; in that case the event may be in the log or not. Never throws.
    */
-  publish<T extends DevicePaymentEvent> (type: T, payload?: PayloadOf<T> & Record<string, unknown>, { id = this.#environment.newId() }: { id?: string } = {}): Promise<Receipt> {
+  publish<T extends DevicePaymentEvent> (type: T, payload?: PayloadOf<T> & Record<string, unknown>, options?: { id?: string }): Promise<Receipt> {
     if (this.#status === 'closed') return refused(new RoomError('CLOSED', 'The room is closed.'))
-    const promise = this.#delivery.add(id, JSON.stringify({ type, payload: { ...payload, roomId: this.roomId, deviceId: this.deviceId }, id }))
+    const event = outgoing(() => ({ type, payload: { ...payload, roomId: this.roomId, deviceId: this.deviceId }, id: options?.id ?? this.#environment.newId() }))
+    if (event instanceof RoomError) return refused(event)
+    const promise = this.#delivery.add(event)
     if (this.#environment.document?.visibilityState === 'hidden') this.#delivery.sendAll()
     return promise
   }
@@ -123,33 +125,31 @@ export class Room {
 
   #join (): void {
     const { roomId, role, presence } = this.#options
-    this.#isJoining = true
+    this.#joinId = this.#environment.newId()
     this.#connection.expectJoin()
     this.#connection.link!.send!(JSON.stringify({
-      type: 'JOIN_ROOM', payload: { roomId, deviceId: this.deviceId, role, token: this.#token, presence, recover: this.position ?? { seq: 0 } }
+      type: 'JOIN_ROOM', payload: { roomId, deviceId: this.deviceId, role, token: this.#token, presence, recover: this.position ?? { seq: 0 } }, id: this.#joinId
     }))
   }
 
   /** Joins again from the current position: the reply brings the missing entries and the state. */
   #resync (): void {
-    if (this.#status !== 'online' || this.#isJoining) return
+    if (this.#status !== 'online' || this.#joinId !== undefined) return
     if (this.#connection.transport === 'socket') this.#join()
     else void this.#connection.connect()
   }
 
   #receive ({ type, payload, seq, ...rest }: Frame): void {
     if (type === 'ROOM_JOINED') this.#joined(payload as unknown as Joined)
-    else if (type === 'ACK') this.#acknowledged(payload as unknown as Ack)
+    else if (type === 'ACK') this.#delivery.acknowledge(payload as unknown as Ack)
     else if (type === 'ERROR') this.#refused(payload as unknown as Refusal)
     else if (type === 'ROOM_CLOSED') this.#end({ code: ROOM_CLOSED, reason: payload.reason as string })
     else if (type === 'DEVICE_JOINED' || type === 'DEVICE_LEFT') this.#feed.applyPresence(type, payload as unknown as RoomMember)
     else if (seq !== undefined && this.position) this.#logEntry({ epoch: this.position.epoch, seq }, { type, payload, ...rest } as Frame & { timestamp: number })
   }
 
-  #acknowledged ({ id, epoch, seq, duplicate }: Ack): void { this.#delivery.acknowledge(id, { epoch, seq, duplicate }) }
-
   #joined (reply: Joined): void {
-    this.#isJoining = false
+    this.#joinId = undefined
     this.#refusals.reset()
     this.#connection.joined()
     this.#feed.joined(reply)
@@ -165,7 +165,7 @@ export class Room {
    */
   #logEntry (at: Position, frame: Frame & { timestamp: number }): void {
     const isOfDevice = frame.payload.deviceId === this.deviceId
-    if (isOfDevice && this.#delivery.has(frame.id)) this.#delivery.acknowledge(frame.id, { ...at, duplicate: false })
+    if (isOfDevice && this.#delivery.has(frame.id)) this.#delivery.acknowledge({ ...at, id: frame.id, duplicate: false })
     else this.#feed.take(at.seq, frame, isOfDevice && frame.source === 'device')
   }
 
@@ -176,12 +176,13 @@ export class Room {
     else this.#resync()
   }
 
-  #refused ({ id, code, message, retryable }: Refusal): void {
+  #refused ({ id, number, code, message, retryable }: Refusal): void {
     const error = new RoomError(code, message, retryable)
-    if (id !== undefined) return this.#delivery.refuse(id, error)
-    if (this.#isJoining) return this.#refusedJoin(error)
-    this.#emitter.emit('error', error)
-    this.#delivery.refuseUnnamed(error)
+    // The server does not repeat an id that breaks its rules.
+    const refused = id ?? this.#delivery.idOf(number!)
+    if (refused === undefined) this.#emitter.emit('error', error)
+    else if (refused === this.#joinId) this.#refusedJoin(error)
+    else this.#delivery.refuse(refused, error)
   }
 
   #refusedJoin (error: RoomError): void {
@@ -194,7 +195,7 @@ export class Room {
   }
 
   #lost (): void {
-    this.#isJoining = false
+    this.#joinId = undefined
     this.#delivery.lost()
     this.#become('offline')
   }

@@ -79,7 +79,8 @@ export const ErrorFrame = Type.Object({
   timestamp: Timestamp,
   code: StringEnum(ERROR_CODES, { title: 'ErrorCode' }),
   retryable: Type.Boolean(),
-  id: Type.Optional(FrameId)
+  id: Type.Optional(FrameId),
+  number: Type.Optional(Type.Integer({ minimum: 1, description: 'Only if the rejected message has an `id` that breaks the rules: its number among the messages of its socket, from 1.' }))
 })
 export type ErrorFrame = Static<typeof ErrorFrame>
 

@@ -194,8 +194,9 @@ export class FakeServer {
     if (id !== undefined) socket.receive('ACK', { id, roomId: 'room 1', epoch: this.epoch, ...published })
   }
 
-  refuse (socket: FakeSocket, code: string, retryable: boolean, id?: string): true {
-    socket.receive('ERROR', { code, message: `refused: ${code}`, retryable, timestamp: 0, ...(id !== undefined && { id }) })
+  /** @param id of the refused message; a number is its number on the socket, where its id breaks the rules */
+  refuse (socket: FakeSocket, code: string, retryable: boolean, id?: string | number): true {
+    socket.receive('ERROR', { code, message: `refused: ${code}`, retryable, timestamp: 0, ...(typeof id === 'number' ? { number: id } : id !== undefined && { id }) })
     return true
   }
 

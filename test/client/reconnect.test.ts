@@ -29,7 +29,7 @@ t.test('The first frame on a socket is the join, with every option that was give
   t.equal(room.status, 'connecting')
   await server.clock.advance(10)
   t.equal(server.socket.url, 'ws://fake/base/')
-  t.strictSame(server.socket.sent, [{ type: 'JOIN_ROOM', payload: { roomId: 'room 1', deviceId: 'd1', role: 'device1', token: 'secret', presence: true, recover: { seq: 0 } } }])
+  t.strictSame(server.socket.sent.map(({ id, ...frame }) => frame), [{ type: 'JOIN_ROOM', payload: { roomId: 'room 1', deviceId: 'd1', role: 'device1', token: 'secret', presence: true, recover: { seq: 0 } } }])
   t.equal(room.status, 'online')
   t.equal(room.transport, 'socket')
   t.strictSame([room.roomId, room.deviceId, room.position, room.members], ['room 1', 'd1', { epoch: 'e1', seq: 0 }, [{ clientId: 'c', deviceId: 'd1', role: 'device1' }]])
@@ -284,7 +284,7 @@ t.test('A join refused for now is tried again; a join refused for good ends the 
     ['TOKEN_EXPIRED', false, 'old', false], ['FORBIDDEN', false, undefined, false], ['ROOM_CLOSED', false, undefined, false]
   ] as const) {
     const server = new FakeServer()
-    server.intercept = (socket, { type }) => type === 'JOIN_ROOM' && server.refuse(socket, code, retryable)
+    server.intercept = (socket, { type, id }) => type === 'JOIN_ROOM' && server.refuse(socket, code, retryable, id)
     const room = server.connect({ token })
     const received = listenTo(room)
     await server.clock.advance(10)
