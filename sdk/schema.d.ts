@@ -558,6 +558,8 @@ export interface components {
              * @enum {string}
              */
             role: "device1" | "device2";
+            /** @description Number of connections of the device, if it has more than one; `clientId` and `role` are then those of one of them. */
+            connections?: number;
         };
         CreateRoomRequest: {
             /**
@@ -674,7 +676,7 @@ export interface components {
              */
             roomId: string;
             /**
-             * @description Number of members.
+             * @description Number of devices in the room.
              * @example 2
              */
             members: number;

@@ -52,7 +52,7 @@ export const RoomToken = Type.Object({ token: Token, expiresAt: Timestamp }, { $
 
 export const RoomSummary = Type.Object({
   roomId: RoomId,
-  members: Type.Integer({ description: 'Number of members.', examples: [2] }),
+  members: Type.Integer({ description: 'Number of devices in the room.', examples: [2] }),
   seq: Seq,
   status: StringEnum(PAYMENT_STATUSES, { examples: ['pending'] }),
   reference: Type.Optional(Reference),
