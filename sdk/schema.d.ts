@@ -1536,6 +1536,10 @@ export interface operations {
                 deviceId?: string;
                 /** @description device1 created the payment link and watches; device2 opened the link and pays. */
                 role?: "device1" | "device2";
+                /** @description For a stream: requests the members of the room, and `DEVICE_JOINED` and `DEVICE_LEFT`. */
+                presence?: boolean;
+                /** @description For a stream of device 1: requests `PAYMENT_STALLED`. */
+                stalls?: boolean;
             };
             header?: {
                 /**

@@ -13,8 +13,6 @@ import { openStream } from './stream.js'
 const JOIN_TIMEOUT = 10_000
 /** Time after a join from which the link counts as stable, ms: the failure count then starts again at 0. */
 const STABLE_AFTER = 10_000
-/** Idle timeout of an event stream, ms: more than two of the server's SSE comments, sent every 25 s by default. */
-const STREAM_IDLE = 60_000
 /** Longest time between two attempts at a WebSocket while a stream is in use, ms; jitter takes off up to half. */
 const SOCKET_RETRY = 60_000
 
@@ -168,7 +166,7 @@ export class Connection {
 
   #openStream (): void {
     const { streamUrl, headers } = this.#options
-    this.link = openStream(this.#environment, streamUrl(), headers(), STREAM_IDLE, {
+    this.link = openStream(this.#environment, streamUrl(), headers(), {
       frame: (frame) => {
         this.#hasReceived = true
         // The network may have come back after the last socket had failed.

@@ -11,7 +11,7 @@ import { outgoing, refused } from './pending-events.js'
 import { watchPage } from './page.js'
 import { DeviceRecord } from './record.js'
 import { JoinRefusals } from './refusals.js'
-import { Emitter, ROOM_CLOSED, type Closing, type EventArg, type PreviousArg, type RoomEventMap, type Status } from './signals.js'
+import { Emitter, ROOM_CLOSED, type Closing, type EventArg, type PreviousArg, type RoomEventMap, type Stalled, type Status } from './signals.js'
 
 interface Refusal { readonly id?: string, readonly number?: number, readonly code: RoomError['code'], readonly message: string, readonly retryable: boolean }
 
@@ -50,7 +50,7 @@ export class Room {
       refused: (error) => this.#emitter.emit('error', error)
     })
     this.#connection = new Connection(platform, {
-      socketUrl: socket, streamUrl: () => streamAddress(events, this.deviceId, role, this.position), headers, pingInterval, pongTimeout, socketAttempts
+      socketUrl: socket, streamUrl: () => streamAddress(events, this.deviceId, options, this.position), headers, pingInterval, pongTimeout, socketAttempts
     }, {
       prepare: () => this.#renewToken(),
       opened: () => this.#join(),
@@ -84,7 +84,7 @@ export class Room {
   get transport (): 'socket' | 'stream' | undefined { return this.#connection.transport }
 
   /**
-   * Listens to a signal (`event`, `state`, `settled`, `status`, `members`, `gap`, `error`, `closed`) or to one type of event.
+   * Listens to a signal (`event`, `state`, `settled`, `status`, `members`, `stalled`, `gap`, `error`, `closed`) or to one type of event.
    * @returns a function that ends the subscription
    */
   on<T extends keyof RoomEventMap | PaymentEventType | (string & {})> (type: T, handler: (value: EventArg<T>, previous: PreviousArg<T>) => void): () => void {
@@ -124,11 +124,11 @@ export class Room {
   }
 
   #join (): void {
-    const { roomId, role, presence } = this.#options
+    const { roomId, role, presence, stalls } = this.#options
     this.#joinId = this.#environment.newId()
     this.#connection.expectJoin()
     this.#connection.link!.send!(JSON.stringify({
-      type: 'JOIN_ROOM', payload: { roomId, deviceId: this.deviceId, role, token: this.#token, presence, recover: this.position ?? { seq: 0 } }, id: this.#joinId
+      type: 'JOIN_ROOM', payload: { roomId, deviceId: this.deviceId, role, token: this.#token, presence, stalls, recover: this.position ?? { seq: 0 } }, id: this.#joinId
     }))
   }
 
@@ -145,6 +145,7 @@ export class Room {
     else if (type === 'ERROR') this.#refused(payload as unknown as Refusal)
     else if (type === 'ROOM_CLOSED') this.#end({ code: ROOM_CLOSED, reason: payload.reason as string })
     else if (type === 'DEVICE_JOINED' || type === 'DEVICE_LEFT') this.#feed.applyPresence(type, payload as unknown as RoomMember)
+    else if (type === 'PAYMENT_STALLED') this.#emitter.emit('stalled', payload as unknown as Stalled)
     else if (seq !== undefined && this.position) this.#logEntry({ epoch: this.position.epoch, seq }, { type, payload, ...rest } as Frame & { timestamp: number })
   }
 

@@ -30,7 +30,7 @@ export const LOGGED = {
   id: Type.Optional(FrameId)
 }
 
-/** A member of a room: a device, whatever the number of its connections. */
+/** A member of a room: a device with all its connections. */
 export const RoomMember = Type.Object({
   clientId: Type.String({ examples: ['client_1705312205000_1f2e3d4c5b6a'] }),
   deviceId: DeviceId,

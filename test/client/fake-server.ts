@@ -110,6 +110,8 @@ export class FakeServer {
   /** Answers a frame in place of the server; returns true if it did. */
   intercept: (socket: FakeSocket, frame: Frame) => boolean = () => false
   extensions = true
+  /** Time between two comments on a stream, as its first comment tells it, ms. */
+  heartbeat: number | undefined
   /** True after the deadline of the payment link: events of devices are refused. */
   expired = false
 
@@ -224,9 +226,10 @@ export class FakeServer {
       if (text === undefined) waiting.push(undefined)
       wake()
     }
-    const { reply, missing } = this.#join({ seq: Number(query.get('since')), epoch: query.get('epoch') ?? undefined })
+    const { reply: view, missing } = this.#join({ seq: Number(query.get('since')), epoch: query.get('epoch') ?? undefined })
+    const reply = { ...view, ...(query.get('presence') === 'true' && { members: [{ clientId: 'c', deviceId: 'd1', role: 'device1' }] }) }
     this.streams.add(send)
-    send(`retry: 1000\n\ndata: ${JSON.stringify({ type: 'ROOM_JOINED', payload: reply })}\n\n: comment\n\n${missing.map(sse).join('')}`)
+    send(`${this.heartbeat === undefined ? '' : `: heartbeat ${this.heartbeat}\n`}retry: 1000\n\ndata: ${JSON.stringify({ type: 'ROOM_JOINED', payload: reply })}\n\n: comment\n\n${missing.map(sse).join('')}`)
     signal.addEventListener('abort', () => this.streams.delete(send))
     const read = async (): Promise<{ done: boolean, value?: Uint8Array }> => {
       while (waiting.length === 0) await new Promise<void>((resolve) => { wake = resolve })
@@ -278,7 +281,7 @@ export class FakePage {
 /** Records every signal that a client emits. */
 export function listenTo (room: Room): Array<[signal: string, value: any]> {
   const received: Array<[string, unknown]> = []
-  for (const signal of ['event', 'state', 'settled', 'status', 'members', 'gap', 'error', 'closed'] as const) room.on(signal, (value) => { received.push([signal, value]) })
+  for (const signal of ['event', 'state', 'settled', 'status', 'members', 'stalled', 'gap', 'error', 'closed'] as const) room.on(signal, (value) => { received.push([signal, value]) })
   return received
 }
 

@@ -25,11 +25,11 @@ t.test('Waits lie anywhere between half a second and a ceiling that doubles up t
 
 t.test('The first frame on a socket is the join, with every option that was given', async (t) => {
   const server = new FakeServer()
-  const room = server.connect({ token: 'secret', presence: true })
+  const room = server.connect({ token: 'secret', presence: true, stalls: true })
   t.equal(room.status, 'connecting')
   await server.clock.advance(10)
   t.equal(server.socket.url, 'ws://fake/base/')
-  t.strictSame(server.socket.sent.map(({ id, ...frame }) => frame), [{ type: 'JOIN_ROOM', payload: { roomId: 'room 1', deviceId: 'd1', role: 'device1', token: 'secret', presence: true, recover: { seq: 0 } } }])
+  t.strictSame(server.socket.sent.map(({ id, ...frame }) => frame), [{ type: 'JOIN_ROOM', payload: { roomId: 'room 1', deviceId: 'd1', role: 'device1', token: 'secret', presence: true, stalls: true, recover: { seq: 0 } } }])
   t.equal(room.status, 'online')
   t.equal(room.transport, 'socket')
   t.strictSame([room.roomId, room.deviceId, room.position, room.members], ['room 1', 'd1', { epoch: 'e1', seq: 0 }, [{ clientId: 'c', deviceId: 'd1', role: 'device1' }]])

@@ -61,7 +61,7 @@ t.test('A stream closed by a handler of its event brings no further event', asyn
   const chunks = [new TextEncoder().encode(text)]
   const read = async () => ({ done: chunks.length === 0, value: chunks.shift() })
   const fetch = async () => ({ ok: true, status: 200, body: { getReader: () => ({ read }) }, json: async () => ({}) })
-  const link = openStream({ ...environment({}), fetch, setTimeout: clock.setTimeout, clearTimeout: clock.clearTimeout }, 'http://fake', {}, 1000, {
+  const link = openStream({ ...environment({}), fetch, setTimeout: clock.setTimeout, clearTimeout: clock.clearTimeout }, 'http://fake', {}, {
     closed: (_code, reason) => { frames.push(reason) },
     frame: ({ type }) => {
       frames.push(type)
@@ -174,6 +174,31 @@ t.test('A stream that ends or falls silent is opened again at its position', asy
   t.strictSame(of(received, 'gap'), [])
 })
 
+t.test('The idle time of a stream follows the heartbeat of the server', async (t) => {
+  for (const [heartbeat, idle] of [[undefined, 60_000], [25_000, 60_000], [100_000, 240_000], [5_000, 12_000]] as const) {
+    const server = new FakeServer()
+    server.heartbeat = heartbeat
+    const room = server.connect({ WebSocket: null as never })
+    await server.clock.advance(idle - 100)
+    t.equal(room.status, 'online')
+    await server.clock.advance(200)
+    t.equal(room.status, 'offline', `${heartbeat}`)
+  }
+})
+
+t.test('Presence and stalls work over a stream', async (t) => {
+  const { server, room, received } = await blocked({ presence: true, stalls: true })
+  t.match(server.http.requests[0]!.url, /&presence=true&stalls=true$/)
+  t.match(room.members, [{ deviceId: 'd1' }])
+  const tell = (type: string, payload: object) => { for (const send of server.streams) send(`data: ${JSON.stringify({ type, payload: { roomId: 'room 1', ...payload } })}\n\n`) }
+  tell('DEVICE_JOINED', { clientId: 'c2', deviceId: 'd2', role: 'device2' })
+  tell('PAYMENT_STALLED', { seq: 1, step: 'DATA_FILLED', lastEventAt: 5, timestamp: 6 })
+  await server.clock.advance(10)
+  t.match(of(received, 'members').at(-1), [{ deviceId: 'd1' }, { deviceId: 'd2' }])
+  t.match(of(received, 'stalled'), [{ seq: 1, step: 'DATA_FILLED', lastEventAt: 5 }])
+  t.strictSame(of(received, 'event'), [])
+})
+
 t.test('A client on a stream tries a socket from time to time, and switches once the server answers on it', async (t) => {
   const { server, room, received } = await blocked()
   const keepAlive = async (ms: number) => {
@@ -277,5 +302,5 @@ t.test('Addresses are derived from the given one', async (t) => {
   t.throws(() => addresses({ url: '/relative', roomId: 'r' }), { code: 'ERR_INVALID_URL' }, 'outside of a page a relative address is invalid')
   t.intercept(globalThis, 'location' as never, { value: { href: 'https://shop.example/pay/1' } })
   t.match(addresses({ url: '/ws', roomId: 'a:b~c' }), { socket: 'wss://shop.example/ws', events: 'https://shop.example/ws/api/rooms/a%3Ab~c/events' })
-  t.equal(streamAddress('x', 'a b&c', 'device2', { epoch: 'e', seq: 7 }), 'x?deviceId=a+b%26c&role=device2&since=7&epoch=e')
+  t.equal(streamAddress('x', 'a b&c', { role: 'device2' }, { epoch: 'e', seq: 7 }), 'x?deviceId=a+b%26c&role=device2&since=7&epoch=e')
 })
