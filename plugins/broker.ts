@@ -46,7 +46,12 @@ export default fp(async (app) => {
       connection: redis,
       prefix: config.REDIS_PREFIX,
       node: newName(),
-      onNews: (news) => logNews(log, redis.address.hosts.map(({ host, port }) => `${host}:${port}`), news)
+      // Changes that the node made last, or that were on their way, may be missing in the feed.
+      onNodeDied: () => app.changes.feed.pushGap(),
+      onNews: (news) => {
+        if (news.what === 'down') app.changes.feed.pushGap()
+        logNews(log, redis.address.hosts.map(({ host, port }) => `${host}:${port}`), news)
+      }
     }), metrics.broker)
   app.decorate('broker', broker)
 
@@ -57,7 +62,7 @@ export default fp(async (app) => {
     clearInterval(timer)
     await broker.close()
   })
-}, { name: 'broker', dependencies: ['metrics', 'redis', 'transport'] })
+}, { name: 'broker', dependencies: ['changes', 'metrics', 'redis', 'transport'] })
 
 /** Counts and logs an event that comes from the broker itself; all others come from the publisher. */
 function noteExpiry ({ metrics, log }: FastifyInstance, roomId: string): void {
