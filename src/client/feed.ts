@@ -9,9 +9,9 @@ import type { Emitter } from './signals.js'
 /** Time an event may wait for its predecessor before the room is joined again, ms. */
 const GAP_TIMEOUT = 1_000
 
-/** Events of a backend whose effect only the server knows, because it depends on all facts before. */
+/** Events of a backend whose effect only the server knows, because it depends on all facts before. So does that of every event of the server. */
 const FACTS: readonly string[] = [
-  'PAYMENT_SUCCESS', 'PAYMENT_ERROR', 'PAYMENT_PENDING', 'PAYMENT_CANCELLED', 'PAYMENT_REFUNDED', 'PAYMENT_DISPUTED', 'PAYMENT_EXPIRED', 'LINK_UPDATED'
+  'PAYMENT_SUCCESS', 'PAYMENT_ERROR', 'PAYMENT_PENDING', 'PAYMENT_CANCELLED', 'PAYMENT_REFUNDED', 'PAYMENT_DISPUTED'
 ] satisfies PaymentEventType[]
 
 /** Payload of ROOM_JOINED, the reply to a join. */

@@ -26,8 +26,8 @@ export class PendingEvents {
     const pending = this.#waiting.get(id)
     if (pending) return pending.promise
     const { outgoing } = this.#record
-    if (outgoing.length >= MAX_WAITING) return refused(new RoomError('OUTBOX_FULL', `${MAX_WAITING} events are already pending.`, true))
-    if (new TextEncoder().encode(text).length > MAX_BYTES) return refused(new RoomError('TOO_LARGE', `The event is larger than ${MAX_BYTES} bytes.`))
+    if (outgoing.length >= MAX_WAITING) return refused(new RoomError('OUTBOX_FULL', `${MAX_WAITING} events are pending.`, true))
+    if (bytesOf(text) > MAX_BYTES) return refused(new RoomError('TOO_LARGE', `The event is larger than ${MAX_BYTES} bytes.`))
     if (!outgoing.some((event) => event.id === id)) outgoing.push({ id, text })
     this.#record.save()
     let waiting: Omit<Waiting, 'promise'>
@@ -63,15 +63,18 @@ export class PendingEvents {
   }
 }
 
+/** @returns size in UTF-8 */
+export function bytesOf (text: string): number { return new TextEncoder().encode(text).length }
+
 /**
  * Returns an event as it is sent and stored.
  * @param message may throw, as may its conversion to JSON: both depend on the application
  */
 export function outgoing (message: () => { readonly id: string }): Outgoing | RoomError {
   try {
-    const { id, ...rest } = message()
-    const text = JSON.stringify({ ...rest, id })
-    return ID.test(id) ? { id, text } : new RoomError('INVALID_FRAME', 'The id must be 1–64 printable ASCII characters.')
+    const content = message()
+    const { id } = content
+    return ID.test(id) ? { id, text: JSON.stringify(content) } : new RoomError('INVALID_FRAME', 'The id must be 1–64 printable ASCII characters.')
   } catch (error) {
     return new RoomError('INVALID_FRAME', String(error))
   }

@@ -41,9 +41,10 @@ export function openStream ({ fetch, setTimeout, clearTimeout }: Environment, ur
     const reader = response.body!.getReader()
     const eventsIn = eventParser()
     for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
-      for (const { data, heartbeat } of eventsIn(chunk.value)) {
-        if (heartbeat) idleTimeout = heartbeat * IDLE_HEARTBEATS
-        const frame = parseFrame(data)
+      for (const event of eventsIn(chunk.value)) {
+        const [, heartbeat] = /^: heartbeat (\d+)/.exec(event) ?? []
+        if (heartbeat) idleTimeout = Number(heartbeat) * IDLE_HEARTBEATS
+        const frame = parseFrame(dataOf(event))
         // The listener may have closed the link on an earlier message.
         if (frame && !closed) listener.frame(frame)
       }
@@ -57,19 +58,15 @@ export function openStream ({ fetch, setTimeout, clearTimeout }: Environment, ur
   return { close: end }
 }
 
-/** Data of an event, and the heartbeat in its comment, ms, or 0. */
-interface StreamEvent { readonly data: string, readonly heartbeat: number }
-
-/** Returns a parser of server-sent events: it takes the bytes as they arrive, and returns each event that is complete. */
-function eventParser (): (bytes: Uint8Array) => StreamEvent[] {
+/** Returns a parser of server-sent events: it takes the bytes as they arrive, and returns the text of each event that is complete. */
+function eventParser (): (bytes: Uint8Array) => string[] {
   const decoder = new TextDecoder()
   let rest = ''
   return (bytes) => {
     const events = (rest + decoder.decode(bytes, { stream: true }).replaceAll('\r', '')).split('\n\n')
     rest = events.pop()!
-    return events.map((event) => {
-      const valuesOf = (field: string) => event.split('\n').filter((line) => line.startsWith(field)).map((line) => line.slice(field.length))
-      return { data: valuesOf('data:').join('\n'), heartbeat: Number(valuesOf(': heartbeat ')[0] ?? 0) }
-    })
+    return events
   }
 }
+
+const dataOf = (event: string): string => (event.match(/^data:.*/gm) ?? []).map((line) => line.slice(5)).join('\n')

@@ -121,10 +121,10 @@ export class RedisBroker implements Broker {
     return answer instanceof Failure ? answer : this.#published(roomId, draft, answer)
   }
 
-  async publishAll (roomId: string, drafts: readonly EventDraft[], create: boolean): Promise<Array<Published | Failure>> {
+  async publishAll (roomId: string, drafts: readonly EventDraft[], create: boolean): Promise<Array<Published | Failure> | Failure> {
     const answers = await this.#store.publishAll(roomId, drafts, create, this.#nodes.list)
-    return drafts.map((draft, i) => {
-      const answer = answers instanceof Failure ? answers : answers[i]!
+    return answers instanceof Failure ? answers : drafts.map((draft, i) => {
+      const answer = answers[i]!
       return answer instanceof Failure ? answer : this.#published(roomId, draft, answer)
     })
   }
