@@ -10,7 +10,7 @@ import { post } from './rest.js'
 
 /** Largest size of the requests on their way, bytes: a browser sends no more than 64 KiB for pages that are gone (Fetch standard §4.6). */
 const MAX_KEEPALIVE = 65_000
-/** Time limit for the acknowledgement of an event, after which the link counts as dead, ms. */
+/** Time limit for the acknowledgement of an event, after which the link counts as dead, and for the response to a request, after which its events are sent again, ms. */
 const ACK_TIMEOUT = 10_000
 
 export interface DeliveryOptions {
@@ -20,7 +20,7 @@ export interface DeliveryOptions {
   /** Returns the link while the room is joined over it. */
   readonly link: () => Link | undefined
   /** Called when the link does not acknowledge an event in time. */
-  readonly onDeadLink: (reason: string) => void
+  readonly onDeadLink: () => void
   /** Called when a request, over a stream's link, is refused because of its token or the room. */
   readonly refusedAccess: (error: RoomError) => void
   /** Called when an own event is in the log. */
@@ -28,6 +28,8 @@ export interface DeliveryOptions {
   /** Called when an event is refused and no caller has its promise, because the event was published before a reload. */
   readonly refused: (error: RoomError) => void
 }
+
+type Acknowledgement = Receipt & { readonly id: string | undefined }
 
 export class Delivery {
   readonly #environment: Environment
@@ -54,16 +56,13 @@ export class Delivery {
     return promise
   }
 
-  /** @returns whether an own event with this id awaits its acknowledgement */
-  has (id: string | undefined): id is string { return this.#outbox.events.some((event) => event.id === id) }
-
   /** Sends the next event, unless one is in flight. */
   flush (): void {
     const link = this.#options.link()
     const [next] = this.#outbox.events
     if (!link || !next || this.#inFlight !== undefined) return
     this.#inFlight = next.id
-    this.#timer = this.#environment.setTimeout(() => this.#options.onDeadLink('no acknowledgement'), ACK_TIMEOUT)
+    this.#timer = this.#environment.setTimeout(this.#options.onDeadLink, ACK_TIMEOUT)
     if (link.send) this.#sent.set(link.send(next.text), next.id)
     else void this.#post([next]).then((error) => { if (error) this.#refusedRequest(next.id, error) })
   }
@@ -84,9 +83,11 @@ export class Delivery {
     if (last && !this.#posting.has(last.id)) void this.#post(events)
   }
 
-  acknowledge (ack: Receipt & { readonly id: string }): void {
-    this.#settle(ack)
+  /** @returns whether an own event with this id awaited its acknowledgement */
+  acknowledge (ack: Acknowledgement): boolean {
+    const wasPending = this.#settle(ack)
     this.flush()
+    return wasPending
   }
 
   /** Handles a refusal: a retryable event is sent again later, any other is given up. */
@@ -140,23 +141,27 @@ export class Delivery {
     this.#environment.clearTimeout(this.#timer)
   }
 
-  #settle ({ id, epoch, seq, duplicate }: Receipt & { readonly id: string }): void {
+  #settle ({ id, epoch, seq, duplicate }: Acknowledgement): boolean {
     const receipt = { epoch, seq, duplicate }
     const settled = this.#outbox.settle(id, receipt)
-    if (!settled) return
+    if (!settled) return false
     this.#refusals = 0
-    this.#answered(id)
+    this.#answered(settled.event.id)
     this.#options.logged(settled.event, receipt)
+    return true
   }
 
   /** @returns the error of the request; undefined if the server took it */
   async #post (events: readonly Outgoing[]): Promise<RoomError | undefined> {
     const { id } = events.at(-1)!
+    const { setTimeout, clearTimeout } = this.#environment
     this.#posting.set(id, bytesOf(events.map(({ text }) => text).join()))
+    const deadline = setTimeout(() => this.#posting.delete(id), ACK_TIMEOUT)
     const result = await post(this.#environment, this.#options.url, this.#options.headers(), events)
+    clearTimeout(deadline)
     this.#posting.delete(id)
     if (result instanceof RoomError) return result
-    for (const [i, { id }] of events.entries()) if (result[i]?.seq) this.#settle({ ...result[i] as Receipt, id })
+    result.forEach((receipt, i) => { if (receipt.seq) this.#settle({ ...receipt as Receipt, id: events[i]!.id }) })
     this.flush()
     return undefined
   }

@@ -85,8 +85,8 @@ export class Feed {
 
   /** Applies DEVICE_JOINED or DEVICE_LEFT. A device counts once, however many connections it has. */
   applyPresence (type: string, { clientId, deviceId, role }: RoomMember): void {
-    const otherMembers = this.members.filter((member) => member.deviceId !== deviceId)
-    this.#meet(type === 'DEVICE_JOINED' ? [...otherMembers, { clientId, deviceId, role }] : otherMembers)
+    const others = this.members.filter((member) => member.deviceId !== deviceId)
+    this.#meet(type === 'DEVICE_JOINED' ? [...others, { clientId, deviceId, role }] : others)
   }
 
   /** Emits `settled` if the state has a result that was not emitted before. A result that nobody listens for is kept for a later handler. */

@@ -123,7 +123,8 @@ export class RedisBroker implements Broker {
 
   async publishAll (roomId: string, drafts: readonly EventDraft[], create: boolean): Promise<Array<Published | Failure> | Failure> {
     const answers = await this.#store.publishAll(roomId, drafts, create, this.#nodes.list)
-    return answers instanceof Failure ? answers : drafts.map((draft, i) => {
+    if (answers instanceof Failure) return answers
+    return drafts.map((draft, i) => {
       const answer = answers[i]!
       return answer instanceof Failure ? answer : this.#published(roomId, draft, answer)
     })
