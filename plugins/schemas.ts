@@ -2,6 +2,7 @@
 import type { FastifySerializerCompiler } from 'fastify'
 import fp from 'fastify-plugin'
 import { buildSerializer, buildValidator } from '../src/http/schema-compilers.js'
+import { FUNNEL_COMPONENTS } from '../src/protocol/rest-funnel.js'
 import { NOTIFICATION_COMPONENTS } from '../src/protocol/notifications.js'
 import { ROOM_COMPONENTS } from '../src/protocol/rest-rooms.js'
 import { SERVER_COMPONENTS } from '../src/protocol/rest.js'
@@ -22,7 +23,7 @@ export default fp(async (app) => {
       }
     }
   })
-  const components = [...SERVER_COMPONENTS, ...ROOM_COMPONENTS, ...NOTIFICATION_COMPONENTS, ...WEBHOOK_COMPONENTS]
+  const components = [...SERVER_COMPONENTS, ...ROOM_COMPONENTS, ...NOTIFICATION_COMPONENTS, ...FUNNEL_COMPONENTS, ...WEBHOOK_COMPONENTS]
   for (const schema of components) app.addSchema(schema)
   const shared = Object.fromEntries(components.map((schema) => [schema.$id!, schema]))
   // Set here and not as a factory: a context takes its compiler from the one around it if that has one.

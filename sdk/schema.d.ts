@@ -101,6 +101,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/funnel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the funnel
+         * @description Returns how many payments of all nodes reached each step in the last hour, day or week, how many were lost between two steps, the time that they took, and the methods. Each payment counts once for a step, however often its payer retries.
+         */
+        get: operations["getFunnel"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/message/room/{roomId}/broadcast": {
         parameters: {
             query?: never;
@@ -1009,6 +1029,85 @@ export interface components {
              */
             timestamp: number;
         };
+        FunnelStep: {
+            /**
+             * @description `created`: the room began; `paid`: the first success, also if only a device reported it; `verified`: the first success that a backend reported.
+             * @example CLICKED_PAY
+             * @enum {string}
+             */
+            step: "created" | "ENTERED_SUMMARY" | "CLICKED_PROCEED" | "PAYMENT_METHOD_CHANGED" | "DATA_FILLED" | "CLICKED_PAY" | "paid" | "verified";
+            /**
+             * @description Payments that reached this step in the window for the first time. One that skips a step counts as having reached it.
+             * @example 80
+             */
+            payments: number;
+            /**
+             * @description Payments of the step before that did not reach this one.
+             * @example 10
+             */
+            lost: number;
+            /**
+             * @description Median time since the step before that the payment has reached; null if it is not known.
+             * @example 12.5
+             */
+            medianSeconds: number | null;
+            /**
+             * @description Time that 95 % of the payments stayed below.
+             * @example 48
+             */
+            p95Seconds: number | null;
+        };
+        FunnelMethod: {
+            /**
+             * @description `unknown` without a method, `other` for names that are not short and plain.
+             * @example pix
+             */
+            method: string;
+            /**
+             * @description Payments whose payer clicked pay with this method.
+             * @example 60
+             */
+            payments: number;
+            /**
+             * @description Payments that succeeded with this method.
+             * @example 57
+             */
+            paid: number;
+        };
+        FunnelReport: {
+            /**
+             * @example day
+             * @enum {string}
+             */
+            window: "hour" | "day" | "week";
+            /**
+             * @description Milliseconds since the Unix epoch.
+             * @example 1705312200000
+             */
+            from: number;
+            /**
+             * @description Milliseconds since the Unix epoch.
+             * @example 1705312200000
+             */
+            to: number;
+            steps: components["schemas"]["FunnelStep"][];
+            /**
+             * @description Paid payments as a share of those whose payer opened the summary, 0–1; null if there are none.
+             * @example 0.77
+             */
+            paidShare: number | null;
+            methods: components["schemas"]["FunnelMethod"][];
+        };
+        FunnelReportResponse: {
+            /** @enum {boolean} */
+            success: true;
+            data: components["schemas"]["FunnelReport"];
+            /**
+             * @description Milliseconds since the Unix epoch.
+             * @example 1705312200000
+             */
+            timestamp: number;
+        };
         /** @description A result of a provider that was not logged. */
         RefusedDelivery: {
             /** @example stripe */
@@ -1271,6 +1370,90 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ChangeListResponse"];
                     "text/event-stream": string;
+                };
+            };
+            /** @description The request is invalid; `details` lists the violated rules. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The API key or room token is missing or invalid. */
+            401: {
+                headers: {
+                    /** @description The required authentication scheme. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The credentials do not allow this operation. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` has the seconds to wait. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before the next request. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An internal error occurred. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The server is temporarily unavailable; retry an event with the same `id` or `Idempotency-Key`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    getFunnel: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The last hour, day or week.
+                 * @example day
+                 */
+                window?: "hour" | "day" | "week";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The funnel. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FunnelReportResponse"];
                 };
             };
             /** @description The request is invalid; `details` lists the violated rules. */

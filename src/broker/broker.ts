@@ -3,6 +3,7 @@ import type { MaybePromise } from '../maybe-promise.js'
 import type { Failure } from '../errors.js'
 import type { EventDraft } from './event-draft.js'
 import type { WireFrame } from '../websocket/frame-writer.js'
+import type { Furthest } from '../payment/milestones.js'
 import type { Link, Terms } from '../payment/state.js'
 import type { PaymentState } from '../protocol/payment-state.js'
 import type { RoomClosed, RoomMember } from '../protocol/server-frames.js'
@@ -82,6 +83,14 @@ export interface RoomChange extends Position {
   readonly link: Link | undefined
 }
 
+/** A payment that has come further than ever before. */
+export interface Advance {
+  /** The furthest milestone before, undefined if there was none, and now. */
+  readonly from: Furthest | undefined
+  readonly to: Furthest
+  readonly state: PaymentState
+}
+
 /** A payment whose payer has paused: the room's last event, and the step in which the payer is. */
 export interface Stall extends Position {
   readonly step: PaymentState['step']
@@ -108,6 +117,8 @@ export interface BrokerListener {
   lost: (roomId: string) => void
   /** A room has changed: once on one of all nodes, whether it is subscribed there or not. */
   changed: (change: RoomChange) => void
+  /** A payment has reached a further milestone: once for each, on one of all nodes. */
+  advanced: (advance: Advance) => void
   /** The payer has paused: once for each pause, on every node. */
   stalled: (roomId: string, stall: Stall) => void
   /** Members on other nodes, on every change. */

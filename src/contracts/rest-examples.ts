@@ -2,6 +2,7 @@
 import type { Static, TSchema } from '@sinclair/typebox'
 import { ERRORS, type ErrorCode, type ErrorDetail } from '../errors.js'
 import { CreatedRoom, CreateRoomRequest, CreateTokenRequest, PublishRequest, PublishResult, RoomDetails, RoomEvents, RoomList, RoomState, RoomToken, UpdateRoomRequest } from '../protocol/rest-rooms.js'
+import { FunnelReport } from '../protocol/rest-funnel.js'
 import { ChangeList } from '../protocol/notifications.js'
 import { RefusedDeliveries } from '../protocol/rest-webhooks.js'
 import { BroadcastRequest, BroadcastResult, Health, Readiness, ServerInfo, ServerStatus, success, type ErrorResponse } from '../protocol/rest.js'
@@ -210,6 +211,28 @@ const OPERATIONS: Readonly<Record<string, OperationExamples>> = {
         }
       }
     }
+  },
+  getFunnel: {
+    answers: json({
+      day: answer(FunnelReport, 'The last day', {
+        window: 'day',
+        from: NOW - 82_800_000,
+        to: NOW,
+        steps: [
+          { step: 'created', payments: 120, lost: 0, medianSeconds: null, p95Seconds: null },
+          { step: 'ENTERED_SUMMARY', payments: 104, lost: 16, medianSeconds: null, p95Seconds: null },
+          { step: 'CLICKED_PROCEED', payments: 96, lost: 8, medianSeconds: 8.5, p95Seconds: 41 },
+          { step: 'PAYMENT_METHOD_CHANGED', payments: 92, lost: 4, medianSeconds: 6.1, p95Seconds: 30 },
+          { step: 'DATA_FILLED', payments: 90, lost: 2, medianSeconds: 22, p95Seconds: 95 },
+          { step: 'CLICKED_PAY', payments: 86, lost: 4, medianSeconds: 5.2, p95Seconds: 19 },
+          { step: 'paid', payments: 80, lost: 6, medianSeconds: 9.4, p95Seconds: 62 },
+          { step: 'verified', payments: 80, lost: 0, medianSeconds: 1.1, p95Seconds: 4.2 }
+        ],
+        paidShare: 0.77,
+        methods: [{ method: 'pix', payments: 60, paid: 57 }, { method: 'credit_card', payments: 26, paid: 23 }]
+      })
+    }),
+    broken: { key: 'window', rule: 'must be equal to one of the allowed values' }
   },
   publishRoomEvent: {
     request: {

@@ -74,7 +74,7 @@ export class MemoryBroker implements Broker {
   readonly #frames: FrameWriter
   /** Rooms by their other names. */
   readonly #names = new Map<string, string>()
-  #listener: BrokerListener = { entry: () => {}, closed: () => {}, lost: () => {}, changed: () => {}, stalled: () => {}, remoteMembers: () => {} }
+  #listener: BrokerListener = { entry: () => {}, closed: () => {}, lost: () => {}, changed: () => {}, advanced: () => {}, stalled: () => {}, remoteMembers: () => {} }
   #count = 0
 
   constructor (options: MemoryBrokerOptions) {
@@ -135,14 +135,16 @@ export class MemoryBroker implements Broker {
     // The sender is itself a member of the room.
     const receivers = draft.origin === undefined ? room.present : Math.max(0, room.present - 1)
     const entry = log.append(draft, receivers)
-    const { state } = room.payment
+    const before = room.payment
     const { timestamp } = draft
     room.payment = fold(room.payment, draft)
     room.lastEventAt = timestamp
     if (room.subscribed) this.#listener.entry(roomId, entry)
     else this.#renew(room)
-    const changed = room.payment.state !== state
+    const { state, furthest } = room.payment
+    const changed = state !== before.state
     if (changed) this.#report('event', roomId, room, timestamp, draft.type)
+    if (furthest && furthest !== before.furthest) this.#listener.advanced({ from: before.furthest, to: furthest, state })
     return { epoch: log.epoch, seq: entry.seq, timestamp, receivers, duplicate: false, isNew: true, changed }
   }
 

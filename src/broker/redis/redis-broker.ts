@@ -2,8 +2,10 @@
 // entries to this node; availability.ts follows the loss and return of Redis. This file connects them.
 import { Failure } from '../../errors.js'
 import { expiryDraft, type EventDraft } from '../event-draft.js'
+import type { PaymentState } from '../../protocol/payment-state.js'
 import type { RoomMember } from '../../protocol/server-frames.js'
 import type { Broker, BrokerListener, Lifetime, NewRoom, Position, Published, ReadFrom, RoomChange, RoomSummary, RoomView } from '../broker.js'
+import { milestoneOf } from '../../payment/milestones.js'
 import { awaitsPayer, newPayment, type Payment } from '../../payment/state.js'
 import { Availability, type RedisNews } from './availability.js'
 import type { RedisClients } from './clients.js'
@@ -124,7 +126,10 @@ export class RedisBroker implements Broker {
     if (!published.isNew) return published
     this.#subscriptions.published(roomId, draft, published)
     this.#setDue(roomId, draft, answer)
-    if (payment) this.#changed('event', roomId, { ...published, payment }, draft.type)
+    if (payment) {
+      this.#changed('event', roomId, { ...published, payment }, draft.type)
+      this.#runInBackground(this.#noteMilestone(roomId, payment.state, draft.timestamp))
+    }
     return published
   }
 
@@ -220,6 +225,12 @@ export class RedisBroker implements Broker {
     const { stall = Infinity } = this.#options
     const delay = Math.min(ttl ?? Infinity, isResumed || (payment && awaitsPayer(payment.state)) ? stall : Infinity)
     if (delay !== Infinity) this.#runInBackground(this.#due.set(roomId, delay))
+  }
+
+  async #noteMilestone (roomId: string, state: PaymentState, at: number): Promise<void> {
+    const to = { number: milestoneOf(state), at }
+    const advance = to.number === 0 ? undefined : await this.#store.noteFurthest(roomId, to)
+    if (advance) this.#subscriptions.listener.advanced({ ...advance, to, state })
   }
 
   #changed (cause: RoomChange['cause'], roomId: string, { epoch, seq, payment: { state, link }, timestamp }: Position & { payment: Payment, timestamp: number }, type?: string): void {

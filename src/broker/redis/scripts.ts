@@ -21,10 +21,12 @@ export const SCRIPTS = {
   readRoom: onRoom('read-room'),
   closeRoom: onRoom('close-room'),
   noteStall: onRoom('note-stall'),
+  noteFurthest: onRoom('note-furthest'),
   enlistRoom: { numberOfKeys: 2, lua: lua('enlist-room') },
   takeDue: { numberOfKeys: 1, lua: lua('clock', 'take-due') },
   setDue: { numberOfKeys: 1, lua: lua('clock', 'set-due') },
   beatNode: { numberOfKeys: 1, lua: lua('clock', 'beat-node') },
+  countFields: { lua: lua('count-fields') },
   countRequest: { numberOfKeys: 1, lua: lua('count-request') },
   probe: { numberOfKeys: 5, lua: lua('probe') }
 }
@@ -42,10 +44,12 @@ export type RoomRedis = (Redis | Cluster) & {
   readRoomBuffer: (...args: Argument[]) => Promise<unknown[]>
   closeRoom: (...args: Argument[]) => Promise<[...Reply, Array<string | null>]>
   noteStall: (...args: Argument[]) => Promise<Reply>
+  noteFurthest: (...args: Argument[]) => Promise<Reply>
   takeDue: (...args: Argument[]) => Promise<[lease: number, ...roomIds: string[]]>
   setDue: (...args: Argument[]) => Promise<null>
   enlistRoom: (...args: Argument[]) => Promise<null>
   beatNode: (...args: Argument[]) => Promise<string[]>
+  countFields: (numberOfKeys: number, ...args: Argument[]) => Promise<null>
   countRequest: (key: string, window: number) => Promise<[current: number, left: number]>
   probe: (...args: Argument[]) => Promise<string[]>
 }

@@ -2,6 +2,7 @@
 import { Failure, type ErrorCode } from '../../errors.js'
 import { fingerprintOf, SEQ, type EventDraft } from '../event-draft.js'
 import { FrameWriter } from '../../websocket/frame-writer.js'
+import type { Furthest } from '../../payment/milestones.js'
 import { fold, newPayment, type Payment } from '../../payment/state.js'
 import { LINK_EXPIRED, type Lifetime, type LogEntry, type NewRoom, type Position, type Published, type ReadFrom, type Stall } from '../broker.js'
 import type { RoomRedis } from './scripts.js'
@@ -250,6 +251,18 @@ export class RoomStore {
     if (reply instanceof Failure) return reply
     const [, isNew, left, epoch, seq] = reply as [string, number, number | '', string, string]
     return { epoch, seq: Number(seq), isNew: isNew === 1, left: left === '' ? undefined : left }
+  }
+
+  /**
+   * Notes a milestone of a payment. A step of its own, so that the script that publishes does not grow; a node that dies between the two leaves the milestone to the next one.
+   * @returns undefined if the payment had come that far before
+   */
+  async noteFurthest (roomId: string, to: Furthest): Promise<{ from: Furthest | undefined } | undefined> {
+    const reply = await this.run((redis) => redis.noteFurthest(...this.#roomArguments(roomId), to.number, to.at))
+    // The payment goes on, though it is not counted.
+    if (reply instanceof Failure || reply[1] === 0) return undefined
+    const [, , number, at] = reply
+    return { from: number === '' ? undefined : { number: Number(number), at: Number(at) } }
   }
 
   get #lateResults (): number { return this.#options.lateResults ?? 0 }
