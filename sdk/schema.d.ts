@@ -598,6 +598,8 @@ export interface components {
              * @enum {string}
              */
             role: "device1" | "device2";
+            /** @description Number of connections of the device, if it has more than one; `clientId` and `role` are then those of one of them. */
+            connections?: number;
         };
         CreateRoomRequest: {
             /**
@@ -714,7 +716,7 @@ export interface components {
              */
             roomId: string;
             /**
-             * @description Number of members.
+             * @description Number of devices in the room.
              * @example 2
              */
             members: number;
@@ -1887,6 +1889,10 @@ export interface operations {
                 deviceId?: string;
                 /** @description device1 created the payment link and watches; device2 opened the link and pays. */
                 role?: "device1" | "device2";
+                /** @description For a stream: requests the members of the room, and `DEVICE_JOINED` and `DEVICE_LEFT`. */
+                presence?: boolean;
+                /** @description For a stream of device 1: requests `PAYMENT_STALLED`. */
+                stalls?: boolean;
             };
             header?: {
                 /**

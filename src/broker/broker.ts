@@ -158,6 +158,12 @@ export interface Broker {
    * @returns the outcome, or `ROOM_CLOSED`, also for a device's event after the deadline, or `ID_CONFLICT` if a key was used for a different event
    */
   publish: (roomId: string, draft: EventDraft, create: boolean) => MaybePromise<Published | Failure>
+  /**
+   * Publishes events in their order and in one atomic step: no other event of the room comes between them. Each is what `publish` makes of it, and a refused one holds
+   * up none after it. For events of devices alone.
+   * @returns the outcome of each
+   */
+  publishAll: (roomId: string, drafts: readonly EventDraft[], create: boolean) => MaybePromise<ReadonlyArray<Published | Failure>>
   /** @returns a snapshot of the room with the entries after `from` (none if omitted), or `ROOM_NOT_FOUND`, or `ROOM_CLOSED` */
   read: (roomId: string, from?: ReadFrom) => MaybePromise<RoomView | Failure>
   /**

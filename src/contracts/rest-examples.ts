@@ -172,7 +172,7 @@ const OPERATIONS: Readonly<Record<string, OperationExamples>> = {
       'text/event-stream': {
         stream: {
           summary: 'A stream of the events after seq 2',
-          value: `retry: 2000\n\ndata: {"type":"ROOM_JOINED","payload":{"roomId":"payment_123","deviceId":"backoffice","clientId":"stream_QEDWxjvi6B-e","timestamp":${NOW},` +
+          value: `: heartbeat 25000\nretry: 2000\n\ndata: {"type":"ROOM_JOINED","payload":{"roomId":"payment_123","deviceId":"backoffice","clientId":"stream_QEDWxjvi6B-e","timestamp":${NOW},` +
             `"epoch":"${EPOCH}","seq":2,"state":{"step":"CLICKED_PAY","status":"pending","updatedAt":${NOW - 1000}},"recovered":true,"replayed":0}}\n\n` +
             `id: ${EPOCH}:3\ndata: {"type":"PAYMENT_SUCCESS","payload":{"roomId":"payment_123","transactionId":"tx_456789"},"seq":3,"timestamp":${NOW},"source":"api","id":"psp-42"}\n\n`
         }

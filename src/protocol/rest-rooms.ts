@@ -52,7 +52,7 @@ export const RoomToken = Type.Object({ token: Token, expiresAt: Timestamp }, { $
 
 export const RoomSummary = Type.Object({
   roomId: RoomId,
-  members: Type.Integer({ description: 'Number of members.', examples: [2] }),
+  members: Type.Integer({ description: 'Number of devices in the room.', examples: [2] }),
   seq: Seq,
   status: StringEnum(PAYMENT_STATUSES, { examples: ['pending'] }),
   reference: Type.Optional(Reference),
@@ -124,7 +124,9 @@ export const EventsQuery = Type.Object({
   epoch: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'The epoch of `since`; required unless `since` is 0.', examples: ['yhKhDhBWRLJq'] })),
   limit: WithDefault(Type.Integer({ minimum: 1, maximum: 1000, default: 1000, description: 'Maximum number of events; ignored by streams.', examples: [100] })),
   deviceId: Type.Optional(DeviceId),
-  role: Type.Optional(Role)
+  role: Type.Optional(Role),
+  presence: Type.Optional(Type.Boolean({ description: 'For a stream: requests the members of the room, and `DEVICE_JOINED` and `DEVICE_LEFT`.' })),
+  stalls: Type.Optional(Type.Boolean({ description: 'For a stream of device 1: requests `PAYMENT_STALLED`.' }))
 })
 
 export const CreatedRoomResponse = successEnvelope(CreatedRoom)

@@ -159,6 +159,43 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     t.strictSame(seen.map(([, { frame }]) => JSON.parse(payloadOf(frame).toString()).payload.n), Array.from({ length: 50 }, (_, n) => n))
   })
 
+  t.test('a batch is one step: in order, with nothing in between, and each event what it would be by itself', async (t) => {
+    const { broker, publish, published, read, seen, changes } = await subject(t)
+    await broker.subscribe('r')
+    const draft = (type: string, id?: string, payload: object = {}) => draftEvent({ type, payload: { roomId: 'r', deviceId: 'd', ...payload }, id }, { source: 'device', timestamp: 1000 })
+    const batch = (...drafts: Array<ReturnType<typeof draft>>) => broker.publishAll('r', drafts, true)
+    const [first, ...others] = await Promise.all([
+      batch(draft('ENTERED_SUMMARY', 'a'), draft('CLICKED_PROCEED'), draft('CLICKED_PAY', 'c')),
+      publish('r', { n: 1 }), batch(draft('DATA_FILLED', 'd', { fields: ['name'] })), publish('r', { n: 2 })
+    ])
+    t.match(first, [1, 2, 3].map((seq) => ({ seq, isNew: true, duplicate: false, changed: true, timestamp: 1000 })))
+    t.match(others, [{ seq: 4 }, [{ seq: 5 }], { seq: 6 }])
+    await until('the entries are delivered', () => seen.length === 6)
+    t.strictSame(seen.map(([, { seq }]) => seq), [1, 2, 3, 4, 5, 6])
+    t.match(changes.map(({ seq, type, state: { step } }) => [seq, type, step]), [[1, 'ENTERED_SUMMARY', 'ENTERED_SUMMARY'], [2, 'CLICKED_PROCEED', 'CLICKED_PROCEED'], [3, 'CLICKED_PAY', 'CLICKED_PAY'], [5, 'DATA_FILLED', 'DATA_FILLED']])
+
+    // Repeated, in conflict, repeated within the batch, and new; none holds up another.
+    t.match(await batch(draft('CLICKED_PAY', 'c'), draft('ENTERED_SUMMARY', 'c'), draft('CLICKED_PAY', 'e'), draft('CLICKED_PAY', 'e'), draft('PAYMENT_SUCCESS', 'f', { transactionId: 'tx' })), [
+      { seq: 3, isNew: false, duplicate: true }, { code: 'ID_CONFLICT' }, { seq: 7, isNew: true }, { seq: 7, duplicate: true }, { seq: 8, changed: true }
+    ])
+    t.match(await read('r', { epoch: (await published('r')).epoch, seq: 7 }), { seq: 9, state: { status: 'succeeded', outcome: { transactionId: 'tx', verified: false } }, entries: [{ seq: 8 }, { seq: 9 }] })
+    t.strictSame(await broker.publishAll('r', [], true), [])
+  })
+
+  t.test('a batch opens its room only if it may, and a room that is over refuses each event', async (t) => {
+    const { broker, pass, read } = await subject(t)
+    const drafts = (roomId: string) => ['a', 'b'].map((id) => draftEvent({ type: 'CLICKED_PAY', payload: { roomId }, id }, { source: 'device', timestamp: 1000 }))
+    t.match(await broker.publishAll('r', drafts('r'), false), [{ code: 'ROOM_NOT_FOUND' }, { code: 'ROOM_NOT_FOUND' }])
+    t.match(await broker.publishAll('r', drafts('r'), true), [{ seq: 1 }, { seq: 2 }])
+    t.equal((await broker.listRooms(10) as { rooms: RoomSummary[] }).rooms.length, 1)
+    await broker.closeRoom('r')
+    t.match(await broker.publishAll('r', drafts('r'), true), [{ code: 'ROOM_CLOSED' }, { code: 'ROOM_CLOSED' }])
+    await broker.createRoom('link', { ttl: 10_000 })
+    await pass(20_000)
+    t.match(await broker.publishAll('link', drafts('link'), true), [{ code: 'ROOM_CLOSED', message: 'The payment link has expired.' }, { code: 'ROOM_CLOSED' }])
+    t.equal((await read('link')).seq, 1)
+  })
+
   t.test('a subscribed room delivers each entry once, encoded, with its origin; other rooms only log it', async (t) => {
     const { broker, announce, published, read, seen } = await subject(t)
     await broker.subscribe('r')

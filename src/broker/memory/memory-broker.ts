@@ -130,6 +130,8 @@ export class MemoryBroker implements Broker {
     return this.#append(roomId, room, draft)
   }
 
+  publishAll (roomId: string, drafts: readonly EventDraft[], create: boolean): Array<Published | Failure> { return drafts.map((draft) => this.publish(roomId, draft, create)) }
+
   #append (roomId: string, room: MemoryRoom, draft: EventDraft): Published {
     const { log } = room
     // The sender is itself a member of the room.

@@ -120,7 +120,18 @@ export class RedisBroker implements Broker {
       answer = await this.#store.publish(roomId, draft, create, this.#nodes.list)
     }
     if (answer === 'not due' || isOverdue(answer)) return new Failure('UNAVAILABLE')
-    if (answer instanceof Failure) return answer
+    return answer instanceof Failure ? answer : this.#published(roomId, draft, answer)
+  }
+
+  async publishAll (roomId: string, drafts: readonly EventDraft[], create: boolean): Promise<Array<Published | Failure>> {
+    const answers = await this.#store.publishAll(roomId, drafts, create, this.#nodes.list)
+    return drafts.map((draft, i) => {
+      const answer = answers instanceof Failure ? answers : answers[i]!
+      return answer instanceof Failure ? answer : this.#published(roomId, draft, answer)
+    })
+  }
+
+  #published (roomId: string, draft: EventDraft, answer: Appended): Published {
     const { isNewRoom, payment, isResumed, ...published } = answer
     if (isNewRoom) this.#runInBackground(this.#began(roomId))
     if (!published.isNew) return published

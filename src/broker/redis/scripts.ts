@@ -9,7 +9,7 @@ function lua (...names: string[]): string {
 }
 
 /** A script on the keys of one room: the room, its log and its members. */
-const onRoom = (name: string) => ({ numberOfKeys: 3, lua: lua('clock', 'room', name) })
+const onRoom = (...names: string[]) => ({ numberOfKeys: 3, lua: lua('clock', 'room', ...names) })
 
 /** The client's `scripts` option. */
 export const SCRIPTS = {
@@ -17,7 +17,8 @@ export const SCRIPTS = {
   openRoom: onRoom('open-room'),
   leaveRoom: onRoom('leave-room'),
   announceMembers: onRoom('announce-members'),
-  publishEvent: onRoom('publish-event'),
+  publishEvent: onRoom('publish', 'publish-event'),
+  publishEvents: onRoom('publish', 'publish-events'),
   readRoom: onRoom('read-room'),
   closeRoom: onRoom('close-room'),
   noteStall: onRoom('note-stall'),
@@ -41,6 +42,7 @@ export type RoomRedis = (Redis | Cluster) & {
   leaveRoom: (...args: Argument[]) => Promise<null>
   announceMembers: (...args: Argument[]) => Promise<null>
   publishEvent: (...args: Argument[]) => Promise<Reply>
+  publishEvents: (...args: Argument[]) => Promise<[ok: string, ...replies: Reply[]]>
   readRoomBuffer: (...args: Argument[]) => Promise<unknown[]>
   closeRoom: (...args: Argument[]) => Promise<[...Reply, Array<string | null>]>
   noteStall: (...args: Argument[]) => Promise<Reply>

@@ -114,8 +114,7 @@ export class RoomStore {
     if (commands.status !== 'ready') return new Failure('UNAVAILABLE')
     try {
       const reply = await call(commands)
-      const code = Array.isArray(reply) ? String(reply[0]) : ''
-      return REFUSALS.has(code) ? new Failure(code as ErrorCode, (reply as unknown[])[1] === 'expired' ? LINK_EXPIRED : undefined) : reply
+      return refusalIn(reply) ?? reply
     } catch (error) {
       // Without a connection every command fails, which is not a refusal.
       if (commands.status === 'ready') onRefused(error)
@@ -174,12 +173,29 @@ export class RoomStore {
     return new Failure('UNAVAILABLE')
   }
 
-  async #append (roomId: string, draft: EventDraft, create: boolean, nodes: string, fact: FactArguments): Promise<unknown[] | Failure> {
+  /**
+   * Publishes events of devices in one step.
+   * @param nodes live nodes, each between spaces
+   * @returns the outcome of each
+   */
+  async publishAll (roomId: string, drafts: readonly EventDraft[], create: boolean, nodes: string): Promise<Array<Appended | Failure> | Failure> {
+    const events = drafts.map((draft) => this.#eventArguments(draft, create, nodes, describeFact(draft)!))
+    const reply = await this.run((redis) => redis.publishEvents(...this.#roomArguments(roomId), ...events.flatMap((event) => [event.length, ...event])))
+    if (reply instanceof Failure) return reply
+    const [, ...replies] = reply
+    return replies.map((each) => this.#outcome(refusalIn(each) ?? each))
+  }
+
+  #append (roomId: string, draft: EventDraft, create: boolean, nodes: string, fact: FactArguments): Promise<unknown[] | Failure> {
+    return this.run((redis) => redis.publishEvent(...this.#roomArguments(roomId), ...this.#eventArguments(draft, create, nodes, fact)))
+  }
+
+  #eventArguments (draft: EventDraft, create: boolean, nodes: string, fact: FactArguments): Array<string | number> {
     const { origin = '', jsonPrefix, jsonSuffix, timestamp, source, ttl = '', due = '', keys = [] } = draft
-    return this.run((redis) => redis.publishEvent(
-      ...this.#roomArguments(roomId), create ? 1 : 0, this.#options.logSize, origin, jsonPrefix + SEQ, jsonSuffix, timestamp, nodes, ...fact, source, ttl, this.#lateResults, due,
+    return [
+      create ? 1 : 0, this.#options.logSize, origin, jsonPrefix + SEQ, jsonSuffix, timestamp, nodes, ...fact, source, ttl, this.#lateResults, due,
       ...keys.flatMap((key) => [key.name, fingerprintOf(draft, key), key.kind === 'request' ? 1 : 0])
-    ))
+    ]
   }
 
   /** @param folded the payment after a verified fact */
@@ -273,6 +289,14 @@ export class RoomStore {
     const key = this.key(roomId)
     return [key, `${key}:log`, `${key}:members`, now?.() ?? '', retention, newEpoch(), this.channel(roomId)]
   }
+}
+
+/** @returns the failure that a script returned in place of its reply */
+function refusalIn (reply: unknown): Failure | undefined {
+  if (!Array.isArray(reply)) return undefined
+  // A Buffer, if the script's reply is read as Buffers.
+  const code = String(reply[0])
+  return REFUSALS.has(code) ? new Failure(code as ErrorCode, reply[1] === 'expired' ? LINK_EXPIRED : undefined) : undefined
 }
 
 /** Decodes an element of the log: origin and keys on the first line, the message on the next. */
