@@ -15,6 +15,7 @@ const LAYERS = [
   /^src\/broker\//,
   /^src\/rooms\//,
   /^src\/changes\//,
+  /^src\/webhooks\//,
   /^src\/sessions\//,
   /^src\/client\//,
   /^src\/(config|options|log-fields|logger|root)\.ts$/,
