@@ -43,6 +43,7 @@ export default fp(async (app) => {
     : instrumentBroker(new RedisBroker({
       // No `now`: rooms shared by many nodes start and end by the clock of Redis.
       ...options,
+      outbox: app.outbox,
       connection: redis,
       prefix: config.REDIS_PREFIX,
       node: newName(),
@@ -57,7 +58,7 @@ export default fp(async (app) => {
     clearInterval(timer)
     await broker.close()
   })
-}, { name: 'broker', dependencies: ['metrics', 'redis', 'transport'] })
+}, { name: 'broker', dependencies: ['metrics', 'outbox', 'redis', 'transport'] })
 
 /** Counts and logs an event that comes from the broker itself; all others come from the publisher. */
 function noteExpiry ({ metrics, log }: FastifyInstance, roomId: string): void {

@@ -57,6 +57,8 @@ export interface DeliveryQueue {
   retry: (id: string) => Promise<WebhookDelivery | Failure>
   /** Time of the oldest change that waits, ms since the epoch; undefined if none does. */
   oldest: () => Promise<number | undefined>
-  /** Ends the calls of `work`. */
-  close: () => Promise<void>
+  /** Looks for rooms that have become due. Called about once a second. */
+  tick: () => MaybePromise<void>
+  /** Ends the calls of `work`. @param timeout time for those under way, ms */
+  close: (timeout: number) => Promise<void>
 }

@@ -1,4 +1,5 @@
 // MemoryQueue: deliveries in this process's memory, which are lost with the process. The model for the contract suite.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clocks } from '../clock.js'
 import type { Failure } from '../errors.js'
 import type { DeliveryStatus, WebhookDelivery } from '../protocol/rest-deliveries.js'
@@ -110,16 +111,14 @@ export class MemoryQueue implements DeliveryQueue {
 
   async oldest (): Promise<number | undefined> { return this.#waiting.values().next().value?.delivery.change.timestamp }
 
-  /** Wakes the rooms that have become due. Called about once a second. */
   tick (): void {
     const now = this.#options.monotonic()
     for (const [roomId, dueAt] of this.#dueAt) if (dueAt <= now) this.#wake(roomId)
   }
 
-  /** Resolves when the rooms at work are done. */
-  async close (): Promise<void> {
+  async close (timeout: number): Promise<void> {
     this.#work = undefined
-    await Promise.all(this.#busy.values())
+    await Promise.race([Promise.all(this.#busy.values()), sleep(timeout, undefined, { ref: false })])
   }
 
   #insert (delivery: Delivery, place: 'push' | 'unshift'): void {

@@ -13,7 +13,7 @@ function startMemory (t: Test, clock: TestClock, maxWaiting?: number) {
   const failed: unknown[] = []
   const now = () => clock.time
   const queue = new MemoryQueue({ now, monotonic: now, onDropped: (delivery) => dropped.push(delivery), onFailed: (error) => failed.push(error), maxWaiting })
-  t.teardown(() => queue.close())
+  t.teardown(() => queue.close(1_000))
   return { queue, dropped, failed }
 }
 

@@ -30,6 +30,9 @@ export interface RedisBrokerOptions extends Omit<RoomStoreOptions, 'commands' | 
   readonly onNews?: (news: RedisNews) => void
 }
 
+/** A change of a room as a script has made it. */
+type Changed = Position & { readonly payment: Payment, readonly timestamp: number } & Pick<Appended, 'inOutbox'>
+
 /** Its length is the Broker interface; each step of it is done by one of the parts. */
 export class RedisBroker implements Broker {
   readonly #options: RedisBrokerOptions
@@ -59,7 +62,7 @@ export class RedisBroker implements Broker {
       ...{ store, now: options.now, stall: options.stall },
       key: store.key('@due'),
       read: (roomId) => this.#readCurrent(roomId),
-      onStalled: (roomId, { payment, readAt }, position) => this.#changed('stalled', roomId, { ...position, payment, timestamp: readAt })
+      onStalled: (roomId, { payment, readAt }, stall) => this.#changed('stalled', roomId, { ...stall, payment, timestamp: readAt })
     })
     const subscriptions = this.#subscriptions = new RoomSubscriptions({
       ...{ store, members, connection, retention, lateResults, monotonic, runInBackground },
@@ -73,7 +76,11 @@ export class RedisBroker implements Broker {
       // A cluster's subscribers restore the channels of the rooms by themselves.
       subscribe: async () => await subscriptions.subscribeChannels(nodeChannel) ?? (isCluster ? undefined : subscriptions.resubscribe()),
       onSubscribed: () => subscriptions.checkAll(),
-      beat: async () => { for (const expired of await nodes.beat()) subscriptions.forgetNode(expired) }
+      beat: async () => {
+        const expired = await nodes.beat()
+        for (const node of expired) subscriptions.forgetNode(node)
+        if (expired.length > 0) options.outbox?.listener.nodeLost()
+      }
     })
     // A cluster's subscribers reconnect by themselves, and have all their channels when they emit this event.
     subscriber.on('subscribersReady', () => runInBackground(subscriptions.checkAll()))
@@ -98,7 +105,7 @@ export class RedisBroker implements Broker {
     if (room?.ttl !== undefined) await this.#due.set(roomId, room.ttl)
     await this.#began(roomId)
     const { epoch, createdAt, expiresAt } = lifetime
-    this.#changed('created', roomId, { epoch, seq: 0, payment: newPayment(createdAt, room), timestamp: createdAt })
+    this.#changed('created', roomId, { epoch, seq: 0, payment: newPayment(createdAt, room), timestamp: createdAt, inOutbox: 0 })
     return { createdAt, expiresAt }
   }
 
@@ -117,12 +124,12 @@ export class RedisBroker implements Broker {
     }
     if (answer === 'not due' || isOverdue(answer)) return new Failure('UNAVAILABLE')
     if (answer instanceof Failure) return answer
-    const { isNewRoom, payment, isResumed, ...published } = answer
+    const { isNewRoom, payment, isResumed, inOutbox, ...published } = answer
     if (isNewRoom) this.#runInBackground(this.#began(roomId))
     if (!published.isNew) return published
     this.#subscriptions.published(roomId, draft, published)
     this.#setDue(roomId, draft, answer)
-    if (payment) this.#changed('event', roomId, { ...published, payment }, draft.type)
+    if (payment) this.#changed('event', roomId, { ...published, payment, inOutbox }, draft.type)
     return published
   }
 
@@ -213,8 +220,10 @@ export class RedisBroker implements Broker {
     if (delay !== Infinity) this.#runInBackground(this.#due.set(roomId, delay))
   }
 
-  #changed (cause: RoomChange['cause'], roomId: string, { epoch, seq, payment: { state, link }, timestamp }: Position & { payment: Payment, timestamp: number }, type?: string): void {
-    this.#subscriptions.listener.changed({ cause, roomId, epoch, seq, type, timestamp, state, link })
+  #changed (cause: RoomChange['cause'], roomId: string, { epoch, seq, payment: { state, link }, timestamp, inOutbox }: Changed, type?: string): void {
+    const change = { cause, roomId, epoch, seq, type, timestamp, state, link }
+    if (inOutbox !== 0) this.#options.outbox?.listener.appended(change, inOutbox === 2)
+    this.#subscriptions.listener.changed(change)
   }
 
   async #began (roomId: string): Promise<void> {

@@ -8,8 +8,8 @@ function lua (...names: string[]): string {
   return names.map((name) => readFileSync(join(import.meta.dirname, 'lua', `${name}.lua`), 'utf8')).join('\n')
 }
 
-/** A script on the keys of one room: the room, its log and its members. */
-const onRoom = (name: string) => ({ numberOfKeys: 3, lua: lua('clock', 'room', name) })
+/** A script on the keys of one room: the room, its log, its members and its outbox. */
+const onRoom = (name: string) => ({ numberOfKeys: 4, lua: lua('clock', 'room', name) })
 
 /** The client's `scripts` option. */
 export const SCRIPTS = {
@@ -21,6 +21,9 @@ export const SCRIPTS = {
   readRoom: onRoom('read-room'),
   closeRoom: onRoom('close-room'),
   noteStall: onRoom('note-stall'),
+  firstDelivery: { numberOfKeys: 2, lua: lua('clock', 'first-delivery') },
+  postponeDelivery: { numberOfKeys: 2, lua: lua('clock', 'postpone-delivery') },
+  saveDelivery: { numberOfKeys: 4, lua: lua('save-delivery') },
   enlistRoom: { numberOfKeys: 2, lua: lua('enlist-room') },
   takeDue: { numberOfKeys: 1, lua: lua('clock', 'take-due') },
   setDue: { numberOfKeys: 1, lua: lua('clock', 'set-due') },
@@ -40,10 +43,13 @@ export type RoomRedis = (Redis | Cluster) & {
   announceMembers: (...args: Argument[]) => Promise<null>
   publishEvent: (...args: Argument[]) => Promise<Reply>
   readRoomBuffer: (...args: Argument[]) => Promise<unknown[]>
-  closeRoom: (...args: Argument[]) => Promise<[...Reply, Array<string | null>]>
+  closeRoom: (...args: Argument[]) => Promise<[...Reply, Array<string | null>, number]>
   noteStall: (...args: Argument[]) => Promise<Reply>
   takeDue: (...args: Argument[]) => Promise<[lease: number, ...roomIds: string[]]>
   setDue: (...args: Argument[]) => Promise<null>
+  firstDelivery: (...args: Argument[]) => Promise<[entry: string, now: number, tries: string[]] | null>
+  postponeDelivery: (...args: Argument[]) => Promise<number>
+  saveDelivery: (...args: Argument[]) => Promise<null>
   enlistRoom: (...args: Argument[]) => Promise<null>
   beatNode: (...args: Argument[]) => Promise<string[]>
   countRequest: (key: string, window: number) => Promise<[current: number, left: number]>
