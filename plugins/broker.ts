@@ -46,6 +46,7 @@ export default fp(async (app) => {
     : instrumentBroker(new RedisBroker({
       // No `now`: rooms shared by many nodes start and end by the clock of Redis.
       ...options,
+      outbox: app.outbox,
       connection: redis,
       prefix: config.REDIS_PREFIX,
       node: newName(),
@@ -65,7 +66,7 @@ export default fp(async (app) => {
     clearInterval(timer)
     await broker.close()
   })
-}, { name: 'broker', dependencies: ['changes', 'funnel', 'metrics', 'redis', 'transport'] })
+}, { name: 'broker', dependencies: ['changes', 'funnel', 'metrics', 'outbox', 'redis', 'transport'] })
 
 /** Counts and logs an event that comes from the broker itself; all others come from the publisher. */
 function noteExpiry ({ metrics, log }: FastifyInstance, roomId: string): void {

@@ -16,6 +16,7 @@ const LAYERS = [
   /^src\/rooms\//,
   /^src\/changes\//,
   /^src\/funnel\//,
+  /^src\/webhooks\//,
   /^src\/sessions\//,
   /^src\/client\//,
   /^src\/(config|options|log-fields|logger|root)\.ts$/,

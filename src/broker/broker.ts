@@ -44,6 +44,8 @@ export interface Lifetime {
 export interface NewRoom extends Terms {
   /** ms until the link's deadline; if omitted, the room ends when its retention has passed without a subscriber. */
   readonly ttl?: number | undefined
+  /** URL that gets the webhooks of this room. */
+  readonly webhookUrl?: string | undefined
 }
 
 /** Snapshot of a room from one atomic read: the end of its log, the payment's state there, and the requested events. */
@@ -81,6 +83,8 @@ export interface RoomChange extends Position {
   readonly timestamp: number
   readonly state: PaymentState
   readonly link: Link | undefined
+  /** URL that gets the webhooks of the room, if it has one of its own and the broker is in this process; in Redis it is in the outbox. It may hold a secret. */
+  readonly webhookUrl?: string | undefined
 }
 
 /** A payment that has come further than ever before. */

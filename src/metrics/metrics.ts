@@ -49,6 +49,12 @@ export class Metrics {
   })
 
   readonly stalls = new Counter({ name: 'wsp_payment_stalls_total', help: 'Pauses of payers that this node noticed.', registers: this.#registers })
+  readonly webhookAttempts = new Counter({
+    name: 'wsp_webhook_attempts_total', help: 'Webhooks that this node sent, by outcome: delivered, failed and to be repeated, given_up, or disabled by the receiver.', labelNames: ['outcome'], registers: this.#registers
+  })
+
+  readonly webhooksDropped = new Counter({ name: 'wsp_webhook_dropped_total', help: 'Webhooks that were dropped, since too many waited.', registers: this.#registers })
+  readonly oldestWebhook = new Gauge({ name: 'wsp_webhook_oldest_seconds', help: 'Age of the oldest webhook that waits for its delivery; 0 if none does.', registers: this.#registers })
   readonly slowConsumers = new Counter({ name: 'wsp_slow_consumers_total', help: 'Connections closed because the client did not read.', labelNames: ['transport'], registers: this.#registers })
   readonly broker = new Histogram({ name: 'wsp_broker_seconds', help: 'Duration of the broker\'s operations on Redis.', labelNames: ['operation'], buckets: BUCKETS, registers: this.#registers })
   readonly #closes = new Counter({ name: 'wsp_closes_total', help: 'Closed sockets, by close code.', labelNames: ['code'], registers: this.#registers })

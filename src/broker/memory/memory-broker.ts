@@ -40,6 +40,7 @@ interface MemoryRoom {
   /** True once PAYMENT_EXPIRED is in the log. */
   hasExpired: boolean
   payment: Payment
+  readonly webhookUrl: string | undefined
   /** Other names of the room; undefined if it has none. */
   names?: readonly string[]
   lastEventAt: number | null
@@ -87,10 +88,10 @@ export class MemoryBroker implements Broker {
 
   listen (listener: BrokerListener): void { this.#listener = listener }
 
-  async createRoom (roomId: string, { ttl, ...terms }: NewRoom = {}): Promise<Lifetime | Failure> {
+  async createRoom (roomId: string, { ttl, webhookUrl, ...terms }: NewRoom = {}): Promise<Lifetime | Failure> {
     if (this.#find(roomId)) return new Failure('ROOM_EXISTS')
     this.#closed.delete(roomId)
-    const room = this.#add(roomId, ttl, terms)
+    const room = this.#add(roomId, { ttl, webhookUrl }, terms)
     if (terms.reference !== undefined) this.nameRoom(terms.reference, roomId)
     this.#report('created', roomId, room, room.createdAt)
     return this.#lifetime(room)
@@ -151,8 +152,8 @@ export class MemoryBroker implements Broker {
   }
 
   #report (cause: RoomChange['cause'], roomId: string, room: MemoryRoom, timestamp: number, type?: string): void {
-    const { log: { epoch, seq }, payment: { state, link } } = room
-    this.#listener.changed({ cause, roomId, epoch, seq, type, timestamp, state, link })
+    const { log: { epoch, seq }, payment: { state, link }, webhookUrl } = room
+    this.#listener.changed({ cause, roomId, epoch, seq, type, timestamp, state, link, ...(webhookUrl !== undefined && { webhookUrl }) })
   }
 
   read (roomId: string, from?: ReadFrom): RoomView | Failure {
@@ -277,7 +278,7 @@ export class MemoryBroker implements Broker {
 
   #isClosed (roomId: string): boolean { return (this.#closed.get(roomId) ?? -Infinity) > this.#options.monotonic() }
 
-  #add (roomId: string, ttl = Infinity, terms?: Terms): MemoryRoom {
+  #add (roomId: string, { ttl = Infinity, webhookUrl }: Pick<NewRoom, 'ttl' | 'webhookUrl'> = {}, terms?: Terms): MemoryRoom {
     const { now, monotonic, newEpoch, logSize, retention, onRoom } = this.#options
     const createdAt = now()
     const begin = monotonic()
@@ -288,6 +289,7 @@ export class MemoryBroker implements Broker {
       deadline: begin + ttl,
       hasExpired: false,
       payment: newPayment(createdAt, terms),
+      webhookUrl,
       lastEventAt: null,
       seenSeq: 0,
       seenAt: begin,
