@@ -22,6 +22,8 @@ export interface SseSessionOptions {
   readonly now: () => number
   /** Maximum bytes queued for a slow reader. */
   readonly maxBytes: number
+  /** Does what must precede a write; see `Batch.settle`. */
+  readonly settle: () => void
 }
 
 /** A stream and its reader. */
@@ -123,7 +125,10 @@ export class SseSession implements Subscriber, ManagedSession {
   #write (text: string): void {
     if (!this.#output.writable) return
     if (this.#output.writableLength > this.#options.maxBytes) this.close(CLOSE.TOO_SLOW)
-    else this.#output.write(text)
+    else {
+      this.#options.settle()
+      this.#output.write(text)
+    }
   }
 }
 

@@ -48,8 +48,8 @@ const publishRoomEventSchema = {
 const STREAM_HEADERS = { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' }
 
 const route: FastifyPluginAsyncTypebox = async (app) => {
-  const { clientAddress, config, metrics, rooms, sessions, now } = app
-  const streams = new SseEndpoint(sessions, { rooms, metrics, now, maxBytes: config.OUTBOX_MAX_BYTES })
+  const { clientAddress, config, metrics, rooms, sessions, transport: { batch }, now } = app
+  const streams = new SseEndpoint(sessions, { rooms, metrics, now, maxBytes: config.OUTBOX_MAX_BYTES, settle: () => batch.settle() })
 
   app.get('/events', {
     config: { action: 'read' },
