@@ -98,7 +98,7 @@ export class Journal implements Flushable {
     this.#isSyncing = true
     const [upTo, size] = [this.#written, this.#options.segments.size]
     this.#options.segments.syncLater((error) => {
-      if (error) this.#options.onFatal(error)
+      if (error) return this.#options.onFatal(error)
       this.#isSyncing = false
       this.#onSynced(upTo, size)
     })
@@ -113,7 +113,6 @@ export class Journal implements Flushable {
 
   /** Brings everything onto the disk, and notes that nothing is missing. */
   async close (): Promise<void> {
-    if (this.#isClosed) return
     await new Promise<void>((resolve) => {
       this.syncLater()
       this.whenSynced(resolve)

@@ -25,7 +25,7 @@ export interface SegmentHeader {
 }
 
 /** A folder that the server must not touch as it is. The message says what to do, and is for the operator. */
-export class JournalError extends Error {}
+export class JournalError extends Error { override readonly name = 'JournalError' }
 
 export function segmentName (number: number): string { return `${String(number).padStart(12, '0')}.log` }
 

@@ -21,7 +21,7 @@ export interface Run { readonly broker: JournalBroker, readonly folder: Folder }
 export type RunOptions = Partial<FolderOptions & RestoreOptions>
 
 /** Thrown instead of the end of the process. */
-export class ProcessEnded extends Error {}
+class ProcessEnded extends Error { override readonly name = 'ProcessEnded' }
 
 /** A folder, and the processes that use it one after the other. */
 export class Machine {
