@@ -67,7 +67,6 @@ export class DormantRoom implements MemoryRoom {
 
   #read (): Content {
     const { record: { createdAt, terms }, epoch, places } = this.#indexed!
-    this.#indexed = undefined
     const { read, logSize, frames } = this.#options
     const content: Content = { log: new EventLog(epoch, logSize, frames), payment: newPayment(createdAt, terms), lastEventAt: null }
     for (const place of places) {
@@ -75,6 +74,7 @@ export class DormantRoom implements MemoryRoom {
       if (body[0] === KIND.snapshot) this.#restoreSnapshot(content, body)
       else restoreEvent(content, body)
     }
+    this.#indexed = undefined
     return content
   }
 

@@ -4,7 +4,7 @@ import type { WireFrame } from '../../websocket/frame-writer.js'
 import type { Ballast } from './ballast.js'
 import { isFullDisk } from './disk.js'
 import { RecordBuffer, type EventRecord, type SnapshotRecord } from './records.js'
-import type { Segments } from './segments.js'
+import type { Place, Segments } from './segments.js'
 
 /** Modes of DATA_SYNC, from the fastest to the safest. */
 export const DATA_SYNCS = ['none', 'second', 'always'] as const
@@ -83,6 +83,9 @@ export class Journal implements Flushable {
     records.clear()
     if (this.#options.segments.size >= this.#segmentBytes) this.syncLater()
   }
+
+  /** Reads the body of an earlier record; valid up to the next call. A record that cannot be read ends the process: the next start says what is damaged. */
+  read (place: Place): Buffer { return this.#try(() => this.#options.segments.read(place)) }
 
   /** Calls back once everything recorded so far is on the disk: all that comes in a round of the event loop, and during a sync, shares the next sync. */
   whenSynced (done: () => void): void {

@@ -13,7 +13,7 @@ export function journalBroker ({ journal, segments, index, release }: Folder, op
   const { logSize, frames = new FrameWriter(), now, isHeld, minBytes, minSegments } = options
   const recorder = new JournalRecorder({ journal, segments, logSize, now })
   const memory = new MemoryBroker({ ...options, frames, recorder })
-  const content = { read: (place: number) => segments.read(place), logSize, frames }
+  const content = { read: (place: number) => journal.read(place), logSize, frames }
   // A room that was written anew may stand behind younger ones.
   const rooms = [...index.rooms.values()].sort((a, b) => a.record.number - b.record.number)
   for (const [roomId, closed] of index.closed) recorder.close(roomId, closed)
