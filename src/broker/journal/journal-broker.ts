@@ -15,7 +15,7 @@ export interface JournalBrokerOptions extends CompactionParts {
 }
 
 /** Reason of {@link Broker.unreadyReason} on a full disk. */
-export const DISK_FULL = 'The disk of the journal is full.'
+export const DISK_FULL = 'its disk is full'
 
 /**
  * In mode `always` it is an asynchronous broker: answers and entries follow once the disk has them. In the other modes it answers at once, and the sockets wait: see

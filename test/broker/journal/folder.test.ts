@@ -1,5 +1,5 @@
 // Folder of a journal: torn tails are cut, damage and newer formats stop the start, a copy proves nothing, and one process uses it at a time.
-import { appendFileSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
+import fs, { appendFileSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -202,4 +202,25 @@ t.test('a folder that cannot be locked', async (t) => {
   const release = await lockFolder(dir, { monotonic: () => 0, wait: 0 })
   t.strictSame(readdirSync(dir), ['owner.9'])
   release()
+})
+
+t.test('a claim that another process overtakes is given up, and one that cannot be made is an error', async (t) => {
+  const dir = freshFolder(t)
+  const { linkSync } = fs
+  t.teardown(() => { fs.linkSync = linkSync })
+  let calls = 0
+  fs.linkSync = ((from, to) => {
+    calls++
+    if (calls === 1) throw Object.assign(new Error('taken'), { code: 'EEXIST' })
+    linkSync(from, to)
+    // Two others had this number and the next ones meanwhile, and are gone.
+    if (calls === 2) writeFileSync(join(dir, 'owner.5'), '')
+  }) as typeof fs.linkSync
+  const release = await lockFolder(dir, { monotonic: () => 0, wait: 1 })
+  t.equal(calls, 3)
+  t.strictSame(readdirSync(dir), ['owner.6'])
+  release()
+  fs.linkSync = (() => { throw Object.assign(new Error('no links here'), { code: 'EPERM' }) }) as typeof fs.linkSync
+  await t.rejects(lockFolder(dir, { monotonic: () => 0 }), { code: 'EPERM' })
+  t.strictSame(readdirSync(dir), ['owner.6'])
 })
