@@ -32,6 +32,7 @@ export default fp(async (app) => {
     logSize: config.ROOM_LOG_SIZE,
     retention: config.ROOM_RETENTION_SECONDS * 1000,
     lateResults: config.LATE_RESULTS_SECONDS * 1000,
+    stall: config.STALL_SECONDS === 0 ? undefined : config.STALL_SECONDS * 1000,
     monotonic,
     frames: app.transport.frames,
     newEpoch,

@@ -9,7 +9,7 @@ declare module 'fastify' {
 }
 
 export default fp(async (app) => {
-  const { broker, config, metrics, tokens, log, now, monotonic } = app
+  const { broker, changes, config, metrics, tokens, log, now, monotonic } = app
   const rooms = new Rooms({
     broker,
     metrics,
@@ -20,8 +20,9 @@ export default fp(async (app) => {
     maxRoomsPerSocket: config.MAX_ROOMS_PER_SOCKET,
     isOpen: tokens === undefined,
     presenceGrace: config.PRESENCE_GRACE_SECONDS * 1000,
-    resultsFrom: config.RESULTS_FROM
+    resultsFrom: config.RESULTS_FROM,
+    onChange: (change) => changes.emit(change)
   })
   app.decorate('rooms', rooms)
   app.addHook('onClose', async () => rooms.stop())
-}, { name: 'rooms', dependencies: ['broker', 'metrics', 'tokens'] })
+}, { name: 'rooms', dependencies: ['broker', 'changes', 'metrics', 'tokens'] })

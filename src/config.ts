@@ -68,6 +68,9 @@ export const ConfigSchema = Type.Object({
   LATE_RESULTS_SECONDS: Type.Integer({
     minimum: 0, maximum: MAX_TTL_SECONDS, default: 259_200, description: 'Time after the deadline of a payment link in which the room is kept and takes results of a backend'
   }),
+  STALL_SECONDS: Type.Integer({
+    minimum: 0, maximum: MAX_TTL_SECONDS, default: 120, description: 'Time without an event after which a payment whose payer has begun is stalled (`PAYMENT_STALLED`); 0: never'
+  }),
   ROOM_LOG_SIZE: Type.Integer({ minimum: 1, maximum: 100_000, default: 200, description: 'Maximum events in the log of a room' }),
   MAX_ROOM_MEMBERS: Type.Integer({ minimum: 1, default: 50, description: 'Maximum members of a room on this node; the last fifth is for `device1`' }),
   MAX_ROOMS_PER_SOCKET: Type.Integer({ minimum: 1, default: 100, description: 'Maximum rooms per socket' }),

@@ -14,6 +14,7 @@ const LAYERS = [
   /^src\/auth\//,
   /^src\/broker\//,
   /^src\/rooms\//,
+  /^src\/changes\//,
   /^src\/sessions\//,
   /^src\/client\//,
   /^src\/(config|options|data-folder|log-fields|logger|root)\.ts$/,

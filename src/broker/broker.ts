@@ -67,6 +67,28 @@ export interface RoomSummary extends Position, Lifetime {
   readonly lastEventAt: number | null
 }
 
+/**
+ * Change of a room, reported once, by the node on which it happened. `event`: the event of that `type` changed the payment's state. `created`, `closed`: by a backend.
+ * `stalled`: nothing has happened for a while although the payer has begun.
+ */
+export interface RoomChange extends Position {
+  readonly cause: 'created' | 'event' | 'stalled' | 'closed'
+  readonly roomId: string
+  /** Type of the event; only with the cause `event`. */
+  readonly type?: string | undefined
+  /** ms since the epoch. */
+  readonly timestamp: number
+  readonly state: PaymentState
+  readonly link: Link | undefined
+}
+
+/** A payment whose payer has paused: the room's last event, and the step in which the payer is. */
+export interface Stall extends Position {
+  readonly step: PaymentState['step']
+  /** Time of the last event, ms since the epoch. */
+  readonly lastEventAt: number
+}
+
 /** Position to read after; `seq: 0` reads from the beginning and needs no epoch. */
 export interface ReadFrom { readonly epoch?: string | undefined, readonly seq: number }
 
@@ -76,7 +98,7 @@ export const LINK_EXPIRED = 'The payment link has expired.'
 /** Reason for the end of a room that still had a subscriber. */
 export type CloseCause = RoomClosed['reason']
 
-/** Receives the events of subscribed rooms. A broker has one listener: this node's Rooms. */
+/** Receives the changes of all rooms, and the events of subscribed ones. A broker has one listener: this node's Rooms. */
 export interface BrokerListener {
   /** A log entry: each exactly once, in log order, and usually before its `publish` resolves. */
   entry: (roomId: string, entry: LogEntry) => void
@@ -84,6 +106,10 @@ export interface BrokerListener {
   closed: (roomId: string, cause: CloseCause) => void
   /** Entries may be missing for good, or the log has started again: every member of the room has lost its position. */
   lost: (roomId: string) => void
+  /** A room has changed: once on one of all nodes, whether it is subscribed there or not. */
+  changed: (change: RoomChange) => void
+  /** The payer has paused: once for each pause, on every node. */
+  stalled: (roomId: string, stall: Stall) => void
   /** Members on other nodes, on every change. */
   remoteMembers: (roomId: string, members: readonly RoomMember[]) => void
 }

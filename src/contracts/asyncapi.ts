@@ -125,6 +125,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     messages: [...PAYMENT_EVENT_TYPES.map(relayed), 'Broadcast']
   },
   tellPresence: { action: 'send', summary: 'Changes of the members, sent to members with `presence`.', messages: ['DeviceJoined', 'DeviceLeft'] },
+  tellStall: { action: 'send', summary: 'The payer has paused, sent to device 1 with `stalls`.', messages: ['PaymentStalled'] },
   endRoom: { action: 'send', summary: 'The room has ended.', messages: ['RoomClosed'] },
   refuseFrame: { action: 'send', summary: 'A message was rejected.', description: 'The error refers to a particular message only if it has the `id` of that message.', messages: ['Error'] }
 }

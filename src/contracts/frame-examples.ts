@@ -89,6 +89,7 @@ export const FRAME_EXAMPLES: Readonly<Record<string, readonly FrameExample[]>> =
   Ack: [example('first', 'The event is in the log', { type: 'ACK', payload: { id: 'evt-1', ...ROOM, epoch: EPOCH, seq: 1, duplicate: false } })],
   DeviceJoined: [example('payer', 'The payer joined', { type: 'DEVICE_JOINED', payload: { ...ROOM, ...PAYER, timestamp: NOW } })],
   DeviceLeft: [example('payer', 'The payer left', { type: 'DEVICE_LEFT', payload: { ...ROOM, ...PAYER, timestamp: NOW } })],
+  PaymentStalled: [example('stalled', 'The payer has paused before paying', { type: 'PAYMENT_STALLED', payload: { ...ROOM, seq: 4, step: 'DATA_FILLED', lastEventAt: NOW - 120_000, timestamp: NOW } })],
   RoomLeft: [example('left', 'The socket stays open', { type: 'ROOM_LEFT', payload: { ...ROOM, timestamp: NOW } })],
   Pong: [example('pong', 'The server responds', { type: 'PONG', payload: { timestamp: NOW } })],
   RoomClosed: [

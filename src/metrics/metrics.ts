@@ -40,6 +40,7 @@ export class Metrics {
   readonly recoveries = new Counter({ name: 'wsp_recoveries_total', help: 'Joins with recover, by outcome: recovered, or lost if events may be missing.', labelNames: ['outcome'], registers: this.#registers })
   readonly errors = new Counter({ name: 'wsp_errors_total', help: 'Errors sent to clients.', labelNames: ['code', 'over'], registers: this.#registers })
   readonly deliveries = new Counter({ name: 'wsp_webhook_deliveries_total', help: 'Webhooks of payment providers, by outcome.', labelNames: ['provider', 'outcome'], registers: this.#registers })
+  readonly stalls = new Counter({ name: 'wsp_payment_stalls_total', help: 'Pauses of payers that this node noticed.', registers: this.#registers })
   readonly slowConsumers = new Counter({ name: 'wsp_slow_consumers_total', help: 'Connections closed because the client did not read.', labelNames: ['transport'], registers: this.#registers })
   readonly broker = new Histogram({ name: 'wsp_broker_seconds', help: 'Duration of the broker\'s operations on Redis.', labelNames: ['operation'], buckets: BUCKETS, registers: this.#registers })
   readonly #closes = new Counter({ name: 'wsp_closes_total', help: 'Closed sockets, by close code.', labelNames: ['code'], registers: this.#registers })

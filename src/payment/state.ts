@@ -69,6 +69,9 @@ export function newPayment (createdAt: number, terms: Terms = {}): Payment {
   }
 }
 
+/** True while the next step is the payer's: the payer has begun, and no result is known. */
+export function awaitsPayer ({ status, step }: PaymentState): boolean { return status === 'pending' && step !== null }
+
 /** True for an event that is entered in the ledger or in the verdicts, false for one that is folded as a device's. */
 export function isVerifiedFact ({ type, verified = false }: Pick<PaymentFact, 'type' | 'verified'>): boolean { return verified && Object.hasOwn(ENTRIES, type) }
 

@@ -31,7 +31,8 @@ export const JoinRoom = Type.Object({
   role: Type.Optional(Role),
   token: Type.Optional(Type.String({ description: 'Room token, if the server requires one.' })),
   recover: Type.Optional(Recover),
-  presence: Type.Optional(Type.Boolean({ description: 'Requests the members of the room, and `DEVICE_JOINED` and `DEVICE_LEFT`.' }))
+  presence: Type.Optional(Type.Boolean({ description: 'Requests the members of the room, and `DEVICE_JOINED` and `DEVICE_LEFT`.' })),
+  stalls: Type.Optional(Type.Boolean({ description: 'Requests `PAYMENT_STALLED`; for device 1.' }))
 }, { description: 'Joins the room. Sent by device 1, and by a device 2 that uses an option of the join.' })
 export const EnteredSummary = Type.Object(device, { description: 'The payer opened the summary.' })
 export const ClickedProceed = Type.Object(device, { description: 'The payer continued to the payment.' })

@@ -69,6 +69,16 @@ export type RoomLeft = Static<typeof RoomLeft>
 export const Pong = Type.Object({ timestamp: Timestamp })
 export type Pong = Static<typeof Pong>
 
+/** The payer has paused in a step, sent to members that asked for stalls. Not logged. */
+export const PaymentStalled = Type.Object({
+  roomId: RoomId,
+  seq: Type.Integer({ minimum: 1, description: 'Sequence number of the last event in the log.' }),
+  step: PaymentState.properties.step,
+  lastEventAt: Timestamp,
+  timestamp: Timestamp
+})
+export type PaymentStalled = Static<typeof PaymentStalled>
+
 /** The room has ended: a backend closed it, or it expired. */
 export const RoomClosed = Type.Object({ roomId: RoomId, reason: StringEnum(['closed', 'expired'], { title: 'RoomClosedReason' }), timestamp: Timestamp })
 export type RoomClosed = Static<typeof RoomClosed>
@@ -90,6 +100,7 @@ export const SERVER_FRAMES = {
   ACK: { schema: Ack, when: 'Confirms that an event with an `id` is in the log of the room.' },
   DEVICE_JOINED: { schema: DevicePresence, when: 'A device joined the room. Sent to members with `presence`.' },
   DEVICE_LEFT: { schema: DevicePresence, when: 'A device left the room, or was disconnected for longer than the grace period. Sent to members with `presence`.' },
+  PAYMENT_STALLED: { schema: PaymentStalled, when: 'Nothing has happened for a while although the payer has begun: once for each pause. Sent to device 1 with `stalls`. The next event ends the pause.' },
   ROOM_LEFT: { schema: RoomLeft, when: 'The reply to `LEAVE_ROOM`.' },
   PONG: { schema: Pong, when: 'The reply to `PING`.' },
   ROOM_CLOSED: { schema: RoomClosed, when: 'The room has ended: a backend closed it, or it expired. The socket stays open.' },

@@ -1,8 +1,8 @@
 // Delivery: passes what the broker reports about a room to the members on this node.
-import type { CloseCause, LogEntry } from '../broker/broker.js'
+import type { CloseCause, LogEntry, Stall } from '../broker/broker.js'
 import { CLOSE } from '../errors.js'
 import { encodeFrame } from '../protocol/encode.js'
-import type { RoomClosed } from '../protocol/server-frames.js'
+import type { PaymentStalled, RoomClosed } from '../protocol/server-frames.js'
 import type { Log } from './log.js'
 import type { Memberships } from './memberships.js'
 import type { LocalRoom } from './room.js'
@@ -43,6 +43,15 @@ export class Delivery {
     const members = [...this.#rooms.get(roomId)?.members ?? []]
     if (members.length > 0) log.warn({ roomId, clients: members.length }, 'log position lost, clients must join again')
     for (const { subscriber } of members) subscriber.close(CLOSE.POSITION_LOST)
+  }
+
+  /** Sends `PAYMENT_STALLED` to the shop's members that asked for it. */
+  stalled (roomId: string, { seq, step, lastEventAt }: Stall): void {
+    const news: PaymentStalled = { roomId, seq, step, lastEventAt, timestamp: this.#options.now() }
+    let frame: string | undefined
+    for (const { stalls, role, subscriber } of this.#rooms.get(roomId)?.members ?? []) {
+      if (stalls && role === 'device1') subscriber.sendControl(frame ??= encodeFrame('PAYMENT_STALLED', news))
+    }
   }
 
   /** Removes the room and sends `ROOM_CLOSED` to its members. */

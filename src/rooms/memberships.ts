@@ -41,7 +41,10 @@ export class Memberships {
       room = { roomId, members: new Set(), remoteMembers: [], subscription: broker.subscribe(roomId, isOpen) }
       this.#rooms.set(roomId, room)
     }
-    const member: Member = { room, subscriber, claims, deviceId: deviceId ?? subscriber.clientId, role, announced: false, presence: false, deliveredSeq: 0, buffered: undefined }
+    const member: Member = {
+      ...{ room, subscriber, claims, deviceId: deviceId ?? subscriber.clientId, role },
+      ...{ announced: false, presence: false, stalls: false, deliveredSeq: 0, buffered: undefined }
+    }
     room.members.add(member)
     subscriber.memberships.set(roomId, member)
     return { member, isNew: true }

@@ -31,6 +31,8 @@ export interface Member {
   announced: boolean
   /** The member asked for `DEVICE_JOINED` and `DEVICE_LEFT`. */
   presence: boolean
+  /** The member asked for `PAYMENT_STALLED`. */
+  stalls: boolean
   /** `seq` up to which the join covers the log. The broker may still deliver entries up to it, which are skipped. */
   deliveredSeq: number
   /** Live entries buffered until the joining member has its reply and its replay; undefined once the member is live. */

@@ -1,7 +1,7 @@
 // Rooms of this node: joins that miss no event between replay and live delivery, publishing, and the end of a room.
 import { mapMaybePromise, type MaybePromise } from '../maybe-promise.js'
 import { ANONYMOUS, isAllowed, type Claims, type PolicySettings } from '../auth/policy.js'
-import type { Broker, Published, ReadFrom, RoomView } from '../broker/broker.js'
+import type { Broker, Published, ReadFrom, RoomChange, RoomView } from '../broker/broker.js'
 import type { Clocks } from '../clock.js'
 import { Failure } from '../errors.js'
 import type { Metrics } from '../metrics/metrics.js'
@@ -22,6 +22,7 @@ export interface JoinRequest {
   /** Defaults to the role in the claims, then to `device1`. */
   readonly role?: Role | undefined
   readonly presence?: boolean | undefined
+  readonly stalls?: boolean | undefined
   /** Claims of the subscriber. */
   readonly claims: Claims
   /** Position to catch up from: the logged events after it are sent before the live ones. */
@@ -34,6 +35,8 @@ export interface RoomsOptions extends PolicySettings, MembershipLimits, Clocks {
   readonly log: Log
   /** True: every subscriber may join, and joining opens a room. False: a subscriber must join with its claims, and the room must exist. */
   readonly isOpen: boolean
+  /** Called once for each change of a room, on one of all nodes. */
+  readonly onChange?: ((change: RoomChange) => void) | undefined
   /** Grace period of a dropped device, ms. */
   readonly presenceGrace: number
 }
@@ -69,6 +72,8 @@ export class Rooms {
         delivery.closed(roomId, cause)
       },
       lost: (roomId) => delivery.lost(roomId),
+      changed: (change) => options.onChange?.(change),
+      stalled: (roomId, stall) => delivery.stalled(roomId, stall),
       remoteMembers: (roomId, members) => {
         const room = rooms.get(roomId)
         if (room) presence.setRemoteMembers(room, members)
@@ -86,7 +91,7 @@ export class Rooms {
   members (roomId: string, elsewhere?: readonly RoomMember[]): RoomMember[] { return this.#presence.members(roomId, elsewhere) }
 
   /**
-   * Adds a subscriber to a room. For an existing member, updates its device, role, presence setting and claims, and replays the log if asked.
+   * Adds a subscriber to a room. For an existing member, updates its device, role, settings and claims, and replays the log if asked.
    * @param welcome sends the reply; called between the read and the first event, with no `await` on either side
    */
   join (subscriber: Subscriber, request: JoinRequest, welcome: OnJoined): MaybePromise<Failure | undefined> {
@@ -202,7 +207,7 @@ export class Rooms {
 
   /** Second half of join(): runs when the broker's read has returned. */
   #completeJoin (
-    member: Member, isNew: boolean, { recover, claims }: JoinRequest, introduction: MemberInfo, view: RoomView | Failure, welcome: OnJoined
+    member: Member, isNew: boolean, { recover, claims, stalls = member.stalls }: JoinRequest, introduction: MemberInfo, view: RoomView | Failure, welcome: OnJoined
   ): MaybePromise<Failure | undefined> {
     const { subscriber, room: { roomId } } = member
     // The room ended, or the subscriber was closed as too slow, during the read. The subscriber has already been notified.
@@ -216,6 +221,7 @@ export class Rooms {
     if (isNew || recover) member.deliveredSeq = view.seq
     if (recover) this.#options.metrics.recoveries.inc({ outcome: view.recovered ? 'recovered' : 'lost' })
     member.claims = claims
+    member.stalls = stalls
     this.#presence.announceMember(member, introduction)
     this.#options.log.info({ roomId, clientId: subscriber.clientId, deviceId: member.deviceId, role: member.role }, EVENTS.JOIN_ROOM.sentence)
     welcome(member, view)

@@ -81,11 +81,11 @@ export class FrameDispatcher {
     })
   }
 
-  #join (session: SocketSession, { roomId, deviceId, role, recover, presence }: JoinRoom, claims: Claims | Failure): MaybePromise<Failure | undefined> {
+  #join (session: SocketSession, { roomId, deviceId, role, recover, presence, stalls }: JoinRoom, claims: Claims | Failure): MaybePromise<Failure | undefined> {
     if (claims instanceof Failure) return claims
     if ('endsAt' in claims) session.authenticate(claims.endsAt)
     const { rooms, now } = this.#options
-    return rooms.join(session, { roomId, deviceId, role, recover, presence, claims }, (member, view) => {
+    return rooms.join(session, { roomId, deviceId, role, recover, presence, stalls, claims }, (member, view) => {
       const members = presence ? rooms.members(roomId, view.remoteMembers) : undefined
       session.sendControl(encodeFrame('ROOM_JOINED', roomJoined(member, view, now(), recover !== undefined, members)))
     })

@@ -1,7 +1,7 @@
 // Contract of every broker, as one suite that runs unchanged over each implementation.
 import type { Test } from 'tap'
 import { until } from '../until.js'
-import type { Broker, Lifetime, LogEntry, Published, RoomSummary, RoomView } from '../../src/broker/broker.js'
+import type { Broker, Lifetime, LogEntry, Published, RoomChange, RoomSummary, RoomView, Stall } from '../../src/broker/broker.js'
 import { Failure } from '../../src/errors.js'
 import { draftEvent } from '../../src/broker/event-draft.js'
 import { payloadOf } from '../../src/websocket/frame-writer.js'
@@ -15,20 +15,25 @@ export interface ContractSubject {
 export const LOG_SIZE = 5
 export const RETENTION = 60_000
 export const LATE_RESULTS = 300_000
+export const STALL = 20_000
 
 /**
- * @param make a broker with LOG_SIZE, RETENTION and LATE_RESULTS, and nothing in it
+ * @param make a broker with LOG_SIZE, RETENTION, LATE_RESULTS and STALL, and nothing in it
  */
 export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubject>): void {
   const subject = async (t: Test) => {
     const { broker, pass } = await make(t)
     const seen: Array<[string, LogEntry]> = []
     const closed: Array<[string, string]> = []
+    const changes: RoomChange[] = []
+    const stalls: Array<[string, Stall]> = []
     broker.listen({
       entry: (roomId, entry) => {
         seen.push([roomId, entry])
       },
       closed: (roomId, cause) => { closed.push([roomId, cause]) },
+      changed: (change) => { changes.push(change) },
+      stalled: (roomId, stall) => { stalls.push([roomId, stall]) },
       lost: (roomId) => { t.fail(`position lost in ${roomId}`) },
       remoteMembers: (roomId) => { t.fail(`unexpected remote members in ${roomId}`) }
     })
@@ -38,8 +43,65 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
       broker.publish(roomId, draftEvent({ type, payload: { roomId, ...payload }, id }, { source: 'device', timestamp: 1000, origin: 'client_1' }), create)
     const published = async (...args: Parameters<typeof publish>) => notFailed(await publish(...args)) as Published
     const read = async (...args: Parameters<Broker['read']>) => notFailed(await broker.read(...args)) as RoomView
-    return { broker, pass, seen, closed, announce, publish, published, read }
+    return { broker, pass, seen, closed, changes, stalls, announce, publish, published, read }
   }
+
+  t.test('a change of a room is reported once, with the state after it, and nothing else is', async (t) => {
+    const { broker, changes, published, publish, read } = await subject(t)
+    await broker.createRoom('r', { amount: 10, currency: 'BRL', reference: 'order 1' })
+    t.match(changes, [{ cause: 'created', roomId: 'r', seq: 0, state: { step: null, status: 'pending', expected: 10 }, link: { reference: 'order 1' } }])
+    const { epoch, seq } = await published('r', { deviceId: 'd' }, { type: 'ENTERED_SUMMARY', id: 'a' })
+    t.match(changes.slice(1), [{ cause: 'event', type: 'ENTERED_SUMMARY', roomId: 'r', epoch, seq, timestamp: 1000, link: { reference: 'order 1' } }])
+    t.strictSame(changes[1]?.state, (await read('r')).state)
+    await publish('r', { deviceId: 'd' }, { type: 'ENTERED_SUMMARY', id: 'a' })
+    await publish('r', { deviceId: 'd' }, { type: 'ENTERED_SUMMARY', id: 'b' })
+    t.equal(changes.length, 2, 'neither a repetition nor an event without an effect')
+    await publish('r', { method: 'pix' }, { type: 'PAYMENT_METHOD_CHANGED' })
+    t.match(changes.slice(2), [{ seq: 3, type: 'PAYMENT_METHOD_CHANGED', state: { method: 'pix' } }])
+    await broker.publish('r', draftEvent({ type: 'PAYMENT_SUCCESS', payload: { roomId: 'r', amount: 10 } }, { source: 'api', verified: true, timestamp: 2000 }), false)
+    t.match(changes.slice(3), [{ seq: 4, type: 'PAYMENT_SUCCESS', timestamp: 2000, state: { status: 'succeeded', paid: 10, outcome: { verified: true } } }])
+    t.strictSame(changes[3]?.state, (await read('r')).state)
+    await broker.closeRoom('r')
+    t.match(changes.slice(4), [{ cause: 'closed', roomId: 'r', epoch, seq: 4, state: { status: 'succeeded' }, link: { reference: 'order 1' } }])
+    await broker.subscribe('s')
+    t.equal(changes.length, 5, 'a subscription is no change')
+  })
+
+  t.test('a deadline is reported as a change, also of a room that nobody is subscribed to', async (t) => {
+    const { broker, changes, pass } = await subject(t)
+    await broker.createRoom('r', { ttl: 30_000 })
+    await pass(60_000)
+    t.match(changes.slice(1), [{ cause: 'event', type: 'PAYMENT_EXPIRED', roomId: 'r', seq: 1, state: { status: 'expired' } }])
+  })
+
+  t.test('a payment whose payer pauses stalls once for each pause', async (t) => {
+    const { broker, changes, stalls, pass, publish, published } = await subject(t)
+    const paused = () => changes.filter(({ cause }) => cause === 'stalled')
+    await broker.subscribe('r')
+    await pass(3 * STALL)
+    t.strictSame([paused(), stalls], [[], []], 'not before the payer has begun')
+    const { epoch } = await published('r', {}, { type: 'ENTERED_SUMMARY' })
+    await pass(3 * STALL)
+    t.match(paused(), [{ roomId: 'r', epoch, seq: 1, state: { step: 'ENTERED_SUMMARY' } }])
+    await until('the pause is told', () => stalls.length > 0)
+    t.strictSame(stalls, [['r', { epoch, seq: 1, step: 'ENTERED_SUMMARY', lastEventAt: 1000 }]])
+    await publish('r', {}, { type: 'ENTERED_SUMMARY' })
+    t.equal(paused().length, 1, 'the next event ends the pause, also one that changes nothing')
+    await pass(3 * STALL)
+    await until('the second pause is told', () => stalls.length > 1)
+    t.match(paused().slice(1), [{ seq: 2 }])
+    await publish('r', { transactionId: 'tx' }, { type: 'PAYMENT_SUCCESS' })
+    await pass(3 * STALL)
+    t.equal(paused().length, 2, 'nobody waits for the payer after a result')
+  })
+
+  t.test('a payment without a subscriber stalls too', async (t) => {
+    const { changes, stalls, pass, publish } = await subject(t)
+    await publish('r')
+    await pass(STALL + 15_000)
+    t.match(changes.slice(1), [{ cause: 'stalled', roomId: 'r', seq: 1 }])
+    t.strictSame(stalls, [])
+  })
 
   t.test('a room that was never opened does not exist', async (t) => {
     const { broker, publish } = await subject(t)

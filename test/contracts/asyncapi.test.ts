@@ -94,12 +94,20 @@ t.test('every example fits its schema, and the server accepts the examples of cl
 })
 
 t.test('every frame that the server sends fits the document', async (t) => {
-  const { app } = await build(t)
+  let time = 1_000_000
+  const { app } = await build(t, { now: () => time })
   const shop = await Peer.inject(t, app)
   const payer = await Peer.inject(t, app)
   const room = { roomId: 'r' }
-  shop.send('JOIN_ROOM', { ...room, deviceId: 'till', presence: true, recover: { seq: 0 } })
+  shop.send('JOIN_ROOM', { ...room, deviceId: 'till', presence: true, stalls: true, recover: { seq: 0 } })
   await shop.next('ROOM_JOINED')
+  payer.send('ENTERED_SUMMARY', room)
+  await payer.settled()
+  for (const seconds of [1, app.config.STALL_SECONDS]) {
+    time += seconds * 1000
+    await app.broker.tick()
+  }
+  await shop.next('PAYMENT_STALLED')
   const client = Object.keys(messages).filter((key) => (DEVICE_EVENT_TYPES as string[]).includes(messages[key]!.name) && !key.startsWith('Relayed') && key !== 'JoinRoom')
   for (const key of client) {
     const { type, payload, id } = messages[key]!.examples[1]!.payload as Frame

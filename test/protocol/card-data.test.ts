@@ -122,7 +122,7 @@ t.test('another error of a frame comes first, without card data', async (t) => {
   refuses(t, `["${VISA}"]`, 'The message must be a JSON object.', 'INVALID_FRAME')
   refuses(t, VISA, 'The message must be a JSON object.', 'INVALID_FRAME')
   refuses(t, '{"id":{"4111":{"1111":{"1111":{"1111":1e-400}}}}}', '[hidden]: this number cannot be carried exactly; send it as text', 'INVALID_FRAME')
-  refuses(t, `{"id":{"6292674944142140376":9007199254740992}}`, 'id.[hidden]: this number cannot be carried exactly; send it as text', 'INVALID_FRAME')
+  refuses(t, '{"id":{"6292674944142140376":9007199254740992}}', 'id.[hidden]: this number cannot be carried exactly; send it as text', 'INVALID_FRAME')
   refuses(t, `{"a":"${VISA}"`, 'The JSON could not be parsed.', 'INVALID_JSON')
 })
 

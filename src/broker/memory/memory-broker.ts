@@ -2,10 +2,10 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Clocks } from '../../clock.js'
 import { Failure } from '../../errors.js'
-import { fold, newPayment, type Payment, type Terms } from '../../payment/state.js'
+import { awaitsPayer, fold, newPayment, type Payment, type Terms } from '../../payment/state.js'
 import { expiryDraft, type EventDraft } from '../event-draft.js'
 import type { RoomMember } from '../../protocol/server-frames.js'
-import { LINK_EXPIRED, type Broker, type BrokerListener, type CloseCause, type Lifetime, type NewRoom, type Published, type ReadFrom, type RoomSummary, type RoomView } from '../broker.js'
+import { LINK_EXPIRED, type Broker, type BrokerListener, type CloseCause, type Lifetime, type NewRoom, type Published, type ReadFrom, type RoomChange, type RoomSummary, type RoomView } from '../broker.js'
 import { FrameWriter } from '../../websocket/frame-writer.js'
 import { EventLog } from './event-log.js'
 import type { Recorder, RoomRecorder } from './recorder.js'
@@ -17,6 +17,8 @@ export interface MemoryBrokerOptions extends Clocks {
   readonly retention: number
   /** Time after the deadline of a link in which results are still taken, ms. */
   readonly lateResults?: number | undefined
+  /** Time without an event after which a payment stalls, ms; undefined: payments never stall. */
+  readonly stall?: number | undefined
   /** Encodes the events. Default: a writer of its own. */
   readonly frames?: FrameWriter | undefined
   /** Returns a name that was never used before, for the epoch of a new log. */
@@ -54,6 +56,9 @@ export interface MemoryRoom {
   /** Other names of the room; undefined if it has none. */
   names?: readonly string[]
   lastEventAt: number | null
+  /** The last event that a sweep has seen, and the time of that, ms by the monotonic clock; Infinity once its pause was reported. */
+  seenSeq: number
+  seenAt: number
   subscribed: boolean
   /** Number of connected members. */
   present: number
@@ -86,7 +91,7 @@ export class MemoryBroker implements Broker {
   readonly #frames: FrameWriter
   /** Rooms by their other names. */
   readonly #names = new Map<string, string>()
-  #listener: BrokerListener = { entry: () => {}, closed: () => {}, lost: () => {}, remoteMembers: () => {} }
+  #listener: BrokerListener = { entry: () => {}, closed: () => {}, lost: () => {}, changed: () => {}, stalled: () => {}, remoteMembers: () => {} }
   #count = 0
 
   constructor (options: MemoryBrokerOptions) {
@@ -121,6 +126,7 @@ export class MemoryBroker implements Broker {
     this.#closed.delete(roomId)
     const room = this.#add(roomId, ttl, terms)
     if (terms.reference !== undefined) this.nameRoom(terms.reference, roomId)
+    this.#report('created', roomId, room, room.createdAt)
     return this.#lifetime(room)
   }
 
@@ -170,7 +176,14 @@ export class MemoryBroker implements Broker {
     room.recorder?.appended(draft, entry, receivers, room.expiresAt)
     if (room.subscribed) this.#listener.entry(roomId, entry)
     else this.#renew(room)
-    return { epoch: log.epoch, seq: entry.seq, timestamp, receivers, duplicate: false, isNew: true, changed: room.payment.state !== state }
+    const changed = room.payment.state !== state
+    if (changed) this.#report('event', roomId, room, timestamp, draft.type)
+    return { epoch: log.epoch, seq: entry.seq, timestamp, receivers, duplicate: false, isNew: true, changed }
+  }
+
+  #report (cause: RoomChange['cause'], roomId: string, room: MemoryRoom, timestamp: number, type?: string): void {
+    const { log: { epoch, seq }, payment: { state, link } } = room
+    this.#listener.changed({ cause, roomId, epoch, seq, type, timestamp, state, link })
   }
 
   read (roomId: string, from?: ReadFrom): RoomView | Failure {
@@ -211,6 +224,7 @@ export class MemoryBroker implements Broker {
   async closeRoom (roomId: string): Promise<void | Failure> {
     const room = this.#find(roomId)
     if (!room) return this.#missing(roomId)
+    this.#report('closed', roomId, room, this.#options.now())
     this.#end(roomId, room, 'closed')
   }
 
@@ -229,13 +243,18 @@ export class MemoryBroker implements Broker {
     if (removed > 0) this.#options.onSweep?.(removed, this.size)
   }
 
-  /** Ends rooms that are due and forgets old closed rooms. Yields every SWEPT_AT_ONCE rooms, so that events do not wait. @returns number of ended rooms */
+  /**
+   * Ends rooms that are due, notices stalled payments, and forgets old closed rooms. Yields every SWEPT_AT_ONCE rooms, so that events do not wait.
+   * @returns number of ended rooms
+   */
   async sweep (): Promise<number> {
     let removed = 0
     let looked = 0
     // A Map may be modified during iteration.
     for (const roomId of this.#rooms.keys()) {
-      if (!this.#find(roomId)) removed++
+      const room = this.#find(roomId)
+      if (room) this.#noteStall(roomId, room)
+      else removed++
       if (++looked % SWEPT_AT_ONCE === 0) await setImmediate()
     }
     for (const [roomId, until] of this.#closed) {
@@ -259,6 +278,21 @@ export class MemoryBroker implements Broker {
     room.hasExpired = true
     this.#append(roomId, room, expiryDraft(roomId, room.expiresAt))
     this.#options.onLinkExpired?.(roomId)
+  }
+
+  /** Reports a payment without an event for the set time. Times are those of the sweeps, so that an event costs nothing. */
+  #noteStall (roomId: string, room: MemoryRoom): void {
+    const { stall, now, monotonic } = this.#options
+    if (stall === undefined) return
+    const { log: { epoch, seq }, payment: { state }, lastEventAt } = room
+    if (room.seenSeq !== seq) {
+      room.seenSeq = seq
+      room.seenAt = monotonic()
+    } else if (room.seenAt + stall <= monotonic() && awaitsPayer(state)) {
+      room.seenAt = Infinity
+      this.#report('stalled', roomId, room, now())
+      if (room.subscribed) this.#listener.stalled(roomId, { epoch, seq, step: state.step, lastEventAt: lastEventAt! })
+    }
   }
 
   #setDeadline (room: MemoryRoom, ttl: number): void {
@@ -289,6 +323,8 @@ export class MemoryBroker implements Broker {
       hasExpired: false,
       payment: newPayment(createdAt, terms),
       lastEventAt: null,
+      seenSeq: 0,
+      seenAt: begin,
       subscribed: false,
       present: 0,
       emptyUntil: begin + retention,

@@ -3,15 +3,17 @@
 import { Failure } from '../../errors.js'
 import { expiryDraft, type EventDraft } from '../event-draft.js'
 import type { RoomMember } from '../../protocol/server-frames.js'
-import type { Broker, BrokerListener, Lifetime, NewRoom, Published, ReadFrom, RoomSummary, RoomView } from '../broker.js'
+import type { Broker, BrokerListener, Lifetime, NewRoom, Position, Published, ReadFrom, RoomChange, RoomSummary, RoomView } from '../broker.js'
+import { awaitsPayer, newPayment, type Payment } from '../../payment/state.js'
 import { Availability, type RedisNews } from './availability.js'
 import type { RedisClients } from './clients.js'
+import { DueRooms } from './due-rooms.js'
 import { listOf, RoomSubscriptions } from './subscriptions.js'
 import { Members } from './members.js'
 import { Nodes } from './nodes.js'
 import { Probe } from './probe.js'
 import { RoomIndex } from './room-index.js'
-import { RoomStore, type Overdue, type RoomStoreOptions, type StoredRoom } from './store.js'
+import { RoomStore, type Appended, type Overdue, type RoomStoreOptions, type StoredRoom } from './store.js'
 
 /** Interval at which ended rooms are removed from the index, ms. */
 export const SWEEP_INTERVAL = 10_000
@@ -20,6 +22,8 @@ export interface RedisBrokerOptions extends Omit<RoomStoreOptions, 'commands' | 
   readonly connection: RedisClients
   /** Name of this node, which no node had before. No spaces. */
   readonly node: string
+  /** Time without an event after which a payment stalls, ms; undefined: payments never stall. */
+  readonly stall?: number | undefined
   /** Called when the deadline of a payment link has passed, on the node that logged it. */
   readonly onLinkExpired?: (roomId: string) => void
   readonly onRoom?: (change: 'created' | 'removed', roomId: string) => void
@@ -34,6 +38,7 @@ export class RedisBroker implements Broker {
   readonly #members: Members
   readonly #index: RoomIndex
   readonly #subscriptions: RoomSubscriptions
+  readonly #due: DueRooms
   readonly #availability: Availability
   #sweptAt = -Infinity
   /** Runs work that no caller awaits. The work handles failures of Redis itself, so a rejection is a bug. */
@@ -50,6 +55,12 @@ export class RedisBroker implements Broker {
     const members = this.#members = new Members({ store, nodes, self: node })
     const runInBackground = this.#runInBackground
     this.#index = new RoomIndex({ commands, key: store.key('@rooms'), roomKey: (roomId) => store.key(roomId) })
+    this.#due = new DueRooms({
+      ...{ store, now: options.now, stall: options.stall },
+      key: store.key('@due'),
+      read: (roomId) => this.#readCurrent(roomId),
+      onStalled: (roomId, { payment, readAt }, position) => this.#changed('stalled', roomId, { ...position, payment, timestamp: readAt })
+    })
     const subscriptions = this.#subscriptions = new RoomSubscriptions({
       ...{ store, members, connection, retention, lateResults, monotonic, runInBackground },
       onDeadline: (roomId, deadline) => this.#expireLink(roomId, deadline),
@@ -84,8 +95,11 @@ export class RedisBroker implements Broker {
     // Index the room before the answer, so that the caller finds it in every node's list.
     if (lifetime instanceof Failure) return lifetime
     if (room?.reference !== undefined) await this.nameRoom(room.reference, roomId)
+    if (room?.ttl !== undefined) await this.#due.set(roomId, room.ttl)
     await this.#began(roomId)
-    return lifetime
+    const { epoch, createdAt, expiresAt } = lifetime
+    this.#changed('created', roomId, { epoch, seq: 0, payment: newPayment(createdAt, room), timestamp: createdAt })
+    return { createdAt, expiresAt }
   }
 
   subscribe (roomId: string, create = true): Promise<void | Failure> { return this.#subscriptions.subscribe(roomId, create) }
@@ -103,9 +117,12 @@ export class RedisBroker implements Broker {
     }
     if (answer === 'not due' || isOverdue(answer)) return new Failure('UNAVAILABLE')
     if (answer instanceof Failure) return answer
-    const { isNewRoom, ...published } = answer
+    const { isNewRoom, payment, isResumed, ...published } = answer
     if (isNewRoom) this.#runInBackground(this.#began(roomId))
-    if (published.isNew) this.#subscriptions.published(roomId, draft, published)
+    if (!published.isNew) return published
+    this.#subscriptions.published(roomId, draft, published)
+    this.#setDue(roomId, draft, answer)
+    if (payment) this.#changed('event', roomId, { ...published, payment }, draft.type)
     return published
   }
 
@@ -144,8 +161,9 @@ export class RedisBroker implements Broker {
   roomNamed (name: string): Promise<string | Failure | undefined> { return this.#store.named(name) }
 
   async closeRoom (roomId: string): Promise<void | Failure> {
-    const failure = await this.#store.close(roomId)
-    if (failure) return failure
+    const closed = await this.#store.close(roomId)
+    if (closed instanceof Failure) return closed
+    this.#changed('closed', roomId, closed)
     this.#subscriptions.end(roomId, 'closed')
     this.#options.onRoom?.('removed', roomId)
     await this.#store.run(() => this.#index.remove(roomId))
@@ -156,7 +174,7 @@ export class RedisBroker implements Broker {
     this.#subscriptions.expire()
     if (!this.#availability.isSubscribed) return this.#availability.restore()
     const now = this.#options.monotonic()
-    const work: Array<Promise<unknown>> = [this.#members.retry(), this.#subscriptions.tick(), this.#availability.tick()]
+    const work: Array<Promise<unknown>> = [this.#members.retry(), this.#subscriptions.tick(), this.#due.tick(), this.#availability.tick()]
     if (now - this.#sweptAt >= SWEEP_INTERVAL) {
       this.#sweptAt = now
       work.push(this.#store.run(() => this.#index.sweep(SWEEP_INTERVAL / this.#options.retention, SWEEP_INTERVAL - 1000)))
@@ -186,6 +204,17 @@ export class RedisBroker implements Broker {
     if (!(published instanceof Failure) && published.isNew) onLinkExpired?.(roomId)
     // Also if the clock of Redis has not reached the deadline yet.
     return !(published instanceof Failure) || published.code !== 'UNAVAILABLE'
+  }
+
+  /** Plans the next look at a room after an event: at its new deadline, and when the payer may have paused. */
+  #setDue (roomId: string, { ttl }: EventDraft, { payment, isResumed }: Appended): void {
+    const { stall = Infinity } = this.#options
+    const delay = Math.min(ttl ?? Infinity, isResumed || (payment && awaitsPayer(payment.state)) ? stall : Infinity)
+    if (delay !== Infinity) this.#runInBackground(this.#due.set(roomId, delay))
+  }
+
+  #changed (cause: RoomChange['cause'], roomId: string, { epoch, seq, payment: { state, link }, timestamp }: Position & { payment: Payment, timestamp: number }, type?: string): void {
+    this.#subscriptions.listener.changed({ cause, roomId, epoch, seq, type, timestamp, state, link })
   }
 
   async #began (roomId: string): Promise<void> {

@@ -20,7 +20,10 @@ export const SCRIPTS = {
   publishEvent: onRoom('publish-event'),
   readRoom: onRoom('read-room'),
   closeRoom: onRoom('close-room'),
+  noteStall: onRoom('note-stall'),
   enlistRoom: { numberOfKeys: 2, lua: lua('enlist-room') },
+  takeDue: { numberOfKeys: 1, lua: lua('clock', 'take-due') },
+  setDue: { numberOfKeys: 1, lua: lua('clock', 'set-due') },
   beatNode: { numberOfKeys: 1, lua: lua('clock', 'beat-node') },
   countRequest: { numberOfKeys: 1, lua: lua('count-request') },
   probe: { numberOfKeys: 4, lua: lua('probe') }
@@ -37,7 +40,10 @@ export type RoomRedis = (Redis | Cluster) & {
   announceMembers: (...args: Argument[]) => Promise<null>
   publishEvent: (...args: Argument[]) => Promise<Reply>
   readRoomBuffer: (...args: Argument[]) => Promise<unknown[]>
-  closeRoom: (...args: Argument[]) => Promise<Reply>
+  closeRoom: (...args: Argument[]) => Promise<[...Reply, Array<string | null>]>
+  noteStall: (...args: Argument[]) => Promise<Reply>
+  takeDue: (...args: Argument[]) => Promise<[lease: number, ...roomIds: string[]]>
+  setDue: (...args: Argument[]) => Promise<null>
   enlistRoom: (...args: Argument[]) => Promise<null>
   beatNode: (...args: Argument[]) => Promise<string[]>
   countRequest: (key: string, window: number) => Promise<[current: number, left: number]>

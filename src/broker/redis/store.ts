@@ -3,7 +3,7 @@ import { Failure, type ErrorCode } from '../../errors.js'
 import { fingerprintOf, SEQ, type EventDraft } from '../event-draft.js'
 import { FrameWriter } from '../../websocket/frame-writer.js'
 import { fold, newPayment, type Payment } from '../../payment/state.js'
-import { LINK_EXPIRED, type Lifetime, type LogEntry, type NewRoom, type Position, type Published, type ReadFrom } from '../broker.js'
+import { LINK_EXPIRED, type Lifetime, type LogEntry, type NewRoom, type Position, type Published, type ReadFrom, type Stall } from '../broker.js'
 import type { RoomRedis } from './scripts.js'
 import { describeFact, fieldsOf, paymentFrom, versionOf, type FactArguments } from './state.js'
 
@@ -43,6 +43,8 @@ export interface OpenedRoom extends Position {
 
 /** A room and, if requested, its events. */
 export interface StoredRoom extends Position, Lifetime {
+  /** ms since the epoch; null if the link has none. */
+  readonly deadline: number | null
   /** True if the deadline of the link has passed and PAYMENT_EXPIRED is not in the log yet. */
   readonly isOverdue: boolean
   readonly payment: Payment
@@ -55,11 +57,27 @@ export interface StoredRoom extends Position, Lifetime {
   readonly entries: LogEntry[]
 }
 
+/** Outcome of publish(). */
+export interface Appended extends Published {
+  readonly isNewRoom: boolean
+  /** The payment after the event, if that changed its state. */
+  readonly payment: Payment | undefined
+  /** True if the payment had stalled before. */
+  readonly isResumed: boolean
+}
+
+/** A payment that stalls: now, in `left` ms, or, if that is undefined, not before another event. */
+export interface StallCheck extends Position { readonly isNew: boolean, readonly left: number | undefined }
+
 /** Answer for a link whose deadline has passed and is not in the log yet: the deadline, ms since the epoch. */
 export interface Overdue { readonly overdue: number }
 
 /** Fields of the members hash as read: node, `count TAB json`, node, … */
 export type MemberFields = readonly string[]
+
+type PublishReply = [
+  outcome: string, epoch: string, seq: number, at: string, receivers: number, changed: number, isNewRoom: number, fields: Array<string | null>, isResumed: number
+]
 
 /** Codes that a script returns in place of OK. */
 const REFUSALS: ReadonlySet<string> = new Set<ErrorCode>(['ROOM_NOT_FOUND', 'ROOM_CLOSED', 'ROOM_EXISTS', 'ID_CONFLICT'])
@@ -104,9 +122,9 @@ export class RoomStore {
     }
   }
 
-  async create (roomId: string, { ttl, ...terms }: NewRoom = {}): Promise<Lifetime | Failure> {
+  async create (roomId: string, { ttl, ...terms }: NewRoom = {}): Promise<Lifetime & { epoch: string } | Failure> {
     const reply = await this.run((redis) => redis.createRoom(...this.#roomArguments(roomId), ttl ?? '', this.#lateResults, fieldsOf(newPayment(0, terms))))
-    return reply instanceof Failure ? reply : { createdAt: Number(reply[1]), expiresAt: Number(reply[2]) }
+    return reply instanceof Failure ? reply : { createdAt: Number(reply[1]), expiresAt: Number(reply[2]), epoch: reply[3] as string }
   }
 
   /**
@@ -136,7 +154,7 @@ export class RoomStore {
    * @param nodes live nodes, each between spaces
    * @returns the outcome, and whether the room is new; `not due` if the deadline that the event tells of has not passed, or is another one
    */
-  async publish (roomId: string, draft: EventDraft, create: boolean, nodes: string): Promise<Published & { isNewRoom: boolean } | Failure | 'not due' | Overdue> {
+  async publish (roomId: string, draft: EventDraft, create: boolean, nodes: string): Promise<Appended | Failure | 'not due' | Overdue> {
     const device = describeFact(draft)
     if (device) return this.#outcome(await this.#append(roomId, draft, create, nodes, device))
     // The first try is for a payment without events.
@@ -146,7 +164,7 @@ export class RoomStore {
       const after = fold(before, draft)
       const reply = await this.#append(roomId, draft, create, nodes, ['fold', version, fieldsOf(after), after.state === before.state ? '' : 1, ''])
       if (!(reply instanceof Failure) && reply[0] === 'NOT_DUE') return 'not due'
-      if (reply instanceof Failure || reply[0] !== 'STALE') return this.#outcome(reply)
+      if (reply instanceof Failure || reply[0] !== 'STALE') return this.#outcome(reply, after)
       const [, created, fields, deadline] = reply as [string, string, Array<string | null>, string]
       before = paymentFrom(fields, Number(created))
       if (deadline !== '' && !before.ledger?.expired && draft.due === undefined) return { overdue: Number(deadline) }
@@ -163,9 +181,10 @@ export class RoomStore {
     ))
   }
 
-  #outcome (reply: unknown[] | Failure): Published & { isNewRoom: boolean } | Failure {
+  /** @param folded the payment after a verified fact */
+  #outcome (reply: unknown[] | Failure, folded?: Payment): Appended | Failure {
     if (reply instanceof Failure) return reply
-    const [outcome, epoch, seq, at, receivers, changed, isNewRoom] = reply as [string, string, number, string, number, number, number]
+    const [outcome, epoch, seq, at, receivers, changed, isNewRoom, fields, isResumed] = reply as PublishReply
     return {
       epoch,
       seq: Number(seq),
@@ -174,7 +193,9 @@ export class RoomStore {
       isNew: outcome === 'NEW',
       duplicate: outcome === 'DUPLICATE',
       changed: changed === 1,
-      isNewRoom: isNewRoom === 1
+      isNewRoom: isNewRoom === 1,
+      payment: changed === 1 ? folded ?? paymentFrom(fields, Number(at)) : undefined,
+      isResumed: isResumed === 1
     }
   }
 
@@ -195,6 +216,7 @@ export class RoomStore {
       epoch: epoch!,
       seq: Number(seq),
       payment,
+      deadline: deadline === null ? null : Number(deadline),
       isOverdue: deadline !== null && Number(deadline) <= readAt && !payment.ledger?.expired,
       createdAt,
       expiresAt: Number(deadline ?? until),
@@ -214,9 +236,20 @@ export class RoomStore {
   /** Encoded: braces in it would be a hash tag, and choose the shard. */
   #nameKey (name: string): string { return `${this.#options.prefix}:@name:${encodeURIComponent(name)}` }
 
-  async close (roomId: string): Promise<Failure | undefined> {
+  /** @returns the payment and the end of the log of the closed room */
+  async close (roomId: string): Promise<Position & { payment: Payment, timestamp: number } | Failure> {
     const reply = await this.run((redis) => redis.closeRoom(...this.#roomArguments(roomId)))
-    return reply instanceof Failure ? reply : undefined
+    if (reply instanceof Failure) return reply
+    const [, epoch, seq, created, timestamp, fields] = reply as [string, string, string, string, number, Array<string | null>]
+    return { epoch, seq: Number(seq), payment: paymentFrom(fields, Number(created)), timestamp }
+  }
+
+  /** Notes that the payment has stalled, if nothing has happened for that time, and tells the other nodes. @param stall ms */
+  async noteStall (roomId: string, stall: number): Promise<StallCheck | Failure> {
+    const reply = await this.run((redis) => redis.noteStall(...this.#roomArguments(roomId), stall))
+    if (reply instanceof Failure) return reply
+    const [, isNew, left, epoch, seq] = reply as [string, number, number | '', string, string]
+    return { epoch, seq: Number(seq), isNew: isNew === 1, left: left === '' ? undefined : left }
   }
 
   get #lateResults (): number { return this.#options.lateResults ?? 0 }
@@ -234,9 +267,9 @@ function readElement (element: Buffer, epoch: string, seq: number, frames: Frame
   return { epoch, seq, origin: element.toString('latin1', 0, element.indexOf(TAB)), frame: frames.encodeText(element.subarray(element.indexOf(NEWLINE) + 1)) }
 }
 
-/** A message on a room's channel: an entry, the members of a node (JSON; empty: none), a new deadline of the link and the time until then (ms), or the end of a closed room. */
+/** A message on a room's channel: an entry, the members of a node (JSON; empty: none), a new deadline of the link and the time until then (ms), a pause, or the room's end. */
 export type Message = { readonly kind: 'entry', readonly entry: LogEntry } | { readonly kind: 'members', readonly node: string, readonly json: string } |
-  { readonly kind: 'deadline', readonly deadline: number, readonly left: number } | { readonly kind: 'closed' }
+  { readonly kind: 'deadline', readonly deadline: number, readonly left: number } | { readonly kind: 'stalled', readonly stall: Stall } | { readonly kind: 'closed' | 'unknown' }
 
 /** Decodes a message of the scripts: a letter for its kind, the rest of its first line, and the lines after it. */
 export function readMessage (message: Buffer, frames: FrameWriter): Message {
@@ -252,6 +285,12 @@ export function readMessage (message: Buffer, frames: FrameWriter): Message {
       const [deadline, left] = head.split('\t')
       return { kind: 'deadline', deadline: Number(deadline), left: Number(left) }
     }
-    default: return { kind: 'closed' }
+    case 's': {
+      const [epoch = '', seq, lastEventAt, step] = head.split('\t')
+      return { kind: 'stalled', stall: { epoch, seq: Number(seq), lastEventAt: Number(lastEventAt), step: step as Stall['step'] } }
+    }
+    case 'c': return { kind: 'closed' }
+    // A message of a newer version.
+    default: return { kind: 'unknown' }
   }
 }

@@ -19,7 +19,7 @@ export interface RoomSubscriptionsOptions extends RoomSyncOptions {
 
 /** All that happens to a cursor, from the channel, from our own publishes and by the clock: more than 150 lines in short methods over one map. */
 export class RoomSubscriptions {
-  listener: BrokerListener = { entry: () => {}, closed: () => {}, lost: () => {}, remoteMembers: () => {} }
+  listener: BrokerListener = { entry: () => {}, closed: () => {}, lost: () => {}, changed: () => {}, stalled: () => {}, remoteMembers: () => {} }
   readonly #cursors = new Map<string, RoomCursor>()
   readonly #sync: RoomSync
   readonly #options: RoomSubscriptionsOptions
@@ -81,6 +81,7 @@ export class RoomSubscriptions {
     switch (message.kind) {
       case 'entry': return this.#sync.receive(cursor, message.entry)
       case 'deadline': return cursor.setDeadline(message.deadline, monotonic(), message.left, lateResults)
+      case 'stalled': return this.listener.stalled(cursor.roomId, message.stall)
       case 'closed': return this.end(cursor.roomId, 'closed')
       case 'members': if (members.applyAnnouncement(cursor.remoteMembers, message.node, message.json)) this.#emitRemoteMembers(cursor)
     }

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { MAX_NAMES, MemoryBroker } from '../../../src/broker/memory/memory-broker.js'
 import { draftEvent } from '../../../src/broker/event-draft.js'
-import { brokerContract, LATE_RESULTS, LOG_SIZE, RETENTION } from '../contract.js'
+import { brokerContract, LATE_RESULTS, LOG_SIZE, RETENTION, STALL } from '../contract.js'
 
 function make (lateResults = 0) {
   let time = 1_000_000
@@ -12,6 +12,7 @@ function make (lateResults = 0) {
     logSize: LOG_SIZE,
     retention: RETENTION,
     lateResults,
+    stall: STALL,
     now: () => time,
     monotonic: () => time,
     newEpoch: () => `epoch ${++epochs}`,
@@ -26,8 +27,11 @@ t.test('the broker contract', (t) => {
     return {
       broker,
       pass: async (ms) => {
-        tick(ms)
-        await broker.tick()
+        // Ticks come at intervals.
+        for (let left = ms; left > 0; left -= STALL / 2) {
+          tick(Math.min(left, STALL / 2))
+          await broker.tick()
+        }
       }
     }
   })

@@ -1,12 +1,12 @@
 // Redis broker of one node for tests, with its own clock.
 import type { Test } from 'tap'
-import type { BrokerListener } from '../../../src/broker/broker.js'
+import type { BrokerListener, RoomChange } from '../../../src/broker/broker.js'
 import type { RedisNews } from '../../../src/broker/redis/availability.js'
 import { RedisBroker } from '../../../src/broker/redis/redis-broker.js'
 import { connect, type SentinelCredentials } from '../../../src/broker/redis/clients.js'
 import { draftEvent } from '../../../src/broker/event-draft.js'
 import type { RoomMember } from '../../../src/protocol/server-frames.js'
-import { LATE_RESULTS, LOG_SIZE, RETENTION } from '../contract.js'
+import { LATE_RESULTS, LOG_SIZE, RETENTION, STALL } from '../contract.js'
 import { until } from '../../until.js'
 import { payloadOf } from '../../../src/websocket/frame-writer.js'
 
@@ -37,6 +37,7 @@ export async function startBroker (t: Test, url: string, { prefix = newPrefix(),
     logSize: LOG_SIZE,
     retention: RETENTION,
     lateResults: LATE_RESULTS,
+    stall: STALL,
     now: () => clock.time,
     monotonic: () => clock.time,
     newEpoch: () => `${node}.${++epochs}`,
@@ -69,12 +70,16 @@ export async function startNode (t: Test, url: string, options: NodeOptions = {}
     events: [] as Array<[roomId: string, seq: number, n: unknown]>,
     closed: [] as Array<[string, string]>,
     lost: [] as string[],
+    changes: [] as RoomChange[],
+    stalls: [] as string[],
     elsewhere: [] as Array<[string, readonly RoomMember[]]>
   }
   const listener: BrokerListener = {
     entry: (roomId, { seq, frame }) => heard.events.push([roomId, seq, (JSON.parse(payloadOf(frame).toString()) as { payload: { n: unknown } }).payload.n]),
     closed: (roomId, cause) => heard.closed.push([roomId, cause]),
     lost: (roomId) => heard.lost.push(roomId),
+    changed: (change) => heard.changes.push(change),
+    stalled: (roomId) => heard.stalls.push(roomId),
     remoteMembers: (roomId, members) => heard.elsewhere.push([roomId, members])
   }
   broker.listen(listener)

@@ -1,8 +1,9 @@
--- Publishes an event. Returns `[code]`, or `['NEW' | 'DUPLICATE' | 'REPEATED', epoch, seq, timestamp, receivers, changed, isNewRoom]`, or, for a fact that was
--- folded into another version of the payment, `['STALE', created, payment, deadline if it has passed]`, or `['NOT_DUE']`. Own arguments: 1 to create the room, log size, origin, text of the message before and
--- after its seq, timestamp, live nodes, kind of fact and its four values (for `fold`: version of the payment, its new fields, 1 if its state changed), source, time
--- until the new deadline of the link (ms, or empty), time for late results, the deadline that must have passed (or empty); then for each deduplication key its name,
--- its fingerprint, and 1 if it is an Idempotency-Key.
+-- Publishes an event. Returns `[code]`, or `['NEW' | 'DUPLICATE' | 'REPEATED', epoch, seq, timestamp, receivers, changed, isNewRoom, payment, isResumed]`, or, for a fact
+-- that was folded into another version of the payment, `['STALE', created, payment, deadline if it has passed]`, or `['NOT_DUE']`. `payment` is empty unless a device's
+-- event has changed it; `isResumed` is 1 if the payment had stalled. Own arguments: 1 to create the room, log size, origin, text of the message before and after its seq,
+-- timestamp, live nodes, kind of fact and its four values (for `fold`: version of the payment, its new fields, 1 if its state changed), source, time until the new
+-- deadline of the link (ms, or empty), time for late results, the deadline that must have passed (or empty); then for each deduplication key its name, its fingerprint,
+-- and 1 if it is an Idempotency-Key.
 local create, size, origin, jsonPrefix, jsonSuffix, timestamp, nodes = ARGV[5] == '1', tonumber(ARGV[6]), ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
 local kind, a, b, c, d = ARGV[12], ARGV[13], ARGV[14], ARGV[15], ARGV[16]
 local source, ttl, late, due = ARGV[17], ARGV[18], ARGV[19], ARGV[20]
@@ -18,7 +19,7 @@ for i = 21, #ARGV, 3 do
   if seen then
     local seq, at, receivers, fingerprint = string.match(seen, '^(%d+) (%d+) (%d+) (.*)$')
     if fingerprint ~= ARGV[i + 1] then return { 'ID_CONFLICT' } end
-    return { ARGV[i + 2] == '1' and 'REPEATED' or 'DUPLICATE', epoch, seq, at, receivers, 0, 0 }
+    return { ARGV[i + 2] == '1' and 'REPEATED' or 'DUPLICATE', epoch, seq, at, receivers, 0, 0, {}, 0 }
   end
 end
 
@@ -39,7 +40,7 @@ if receivers < 0 then receivers = 0 end
 
 local seq = (stored[6] or 0) + 1
 local frame = jsonPrefix .. seq .. jsonSuffix
-local patch = { 'seq', seq, 'last', timestamp }
+local patch = { 'seq', seq, 'last', timestamp, 'active', now }
 local names = {}
 for i = 21, #ARGV, 3 do
   names[#names + 1] = ARGV[i]
@@ -60,20 +61,22 @@ local function set(field, value)
   patch[#patch + 1] = value
   changed = 1
 end
-local status, isVerified = stored[7] or 'pending', stored[8]
+local isResumed = stored[7] and 1 or 0
+if isResumed == 1 then redis.call('HDEL', room, 'stalled') end
+local status, isVerified = stored[8] or 'pending', stored[9]
 local isSettled = status == 'succeeded' or status == 'partially_refunded' or status == 'refunded' or status == 'disputed'
 if kind == 'step' and not isSettled then
   local beginsAttempt = d == '1' and status == 'failed'
-  if b ~= '' and b ~= stored[10] then set('method', b) end
-  if c ~= '' and c ~= stored[11] then set('fields', c) end
-  if changed == 1 or beginsAttempt or a ~= stored[9] then set('step', a) end
+  if b ~= '' and b ~= stored[11] then set('method', b) end
+  if c ~= '' and c ~= stored[12] then set('fields', c) end
+  if changed == 1 or beginsAttempt or a ~= stored[10] then set('step', a) end
   if beginsAttempt then
     set('status', 'pending')
-    set('attempt', (stored[13] or 1) + 1)
-    set('lastError', stored[12])
+    set('attempt', (stored[14] or 1) + 1)
+    set('lastError', stored[13])
     redis.call('HDEL', room, 'outcome', 'verified', 'verdicts')
   end
-elseif kind == 'claim' and (status == 'pending' or status == 'failed' and not isVerified) and (a ~= status or b ~= stored[12]) then
+elseif kind == 'claim' and (status == 'pending' or status == 'failed' and not isVerified) and (a ~= status or b ~= stored[13]) then
   set('status', a)
   set('outcome', b)
 end
@@ -96,4 +99,5 @@ elseif ends - now < retention * 15 / 16 then
 end
 -- Published last: a node that receives the event finds it in the log.
 redis.call('SPUBLISH', channel, 'e' .. epoch .. '\t' .. seq .. '\t' .. origin .. '\n' .. frame)
-return { 'NEW', epoch, seq, timestamp, receivers, changed, failure and 1 or 0 }
+local payment = changed == 1 and kind ~= 'fold' and redis.call('HMGET', room, unpack(PAYMENT)) or {}
+return { 'NEW', epoch, seq, timestamp, receivers, changed, failure and 1 or 0, payment, isResumed }

@@ -1,5 +1,5 @@
--- Start of every room script. A room is a hash: `epoch`, `fence`, `seq`, `created`, `until`, `last`, `deadline` (of the payment link, if it has one), the payment, and
--- `k:<key>` for every deduplication key. The hash of a closed room holds only `ended` and `until`. The log is a list; the members are a hash with one field per node.
+-- Start of every room script. A room is a hash: `epoch`, `fence`, `seq`, `created`, `until`, `last` and `active` (time of the last event, by the clock of its node and by
+-- that of Redis), `stalled` (1 after a pause was reported), `deadline` (of the payment link, if it has one), the payment, and `k:<key>` for every deduplication key. The hash of a closed room holds only `ended` and `until`. The log is a list; the members are a hash with one field per node.
 -- KEYS: room, log, members. ARGV: now (ms; empty: the clock of Redis), retention (ms), an unused epoch, the room's channel, then the script's own arguments.
 local room, log, members = KEYS[1], KEYS[2], KEYS[3]
 local now, retention, newEpoch, channel = tonumber(ARGV[1]) or redisNow(), tonumber(ARGV[2]), ARGV[3], ARGV[4]
@@ -47,9 +47,9 @@ local function createRoom()
 end
 
 -- Returns the error code of a room that cannot be used; otherwise nil, the epoch, the end, the deadline, and the fields read, with seq as the
--- sixth and the fields of the payment that a device's event can change from the seventh on.
+-- sixth, `stalled` as the seventh, and the fields of the payment that a device's event can change from the eighth on.
 local function findRoom()
-  local stored = redis.call('HMGET', room, 'epoch', 'fence', 'until', 'deadline', 'ended', 'seq', unpack(PAYMENT, 1, 7))
+  local stored = redis.call('HMGET', room, 'epoch', 'fence', 'until', 'deadline', 'ended', 'seq', 'stalled', unpack(PAYMENT, 1, 7))
   local epoch, deadline = stored[1], stored[4]
   if not stored[3] then return 'ROOM_NOT_FOUND' end
   local ends = tonumber(stored[3])
