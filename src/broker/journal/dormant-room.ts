@@ -26,6 +26,8 @@ export class DormantRoom implements MemoryRoom {
   deadline: number
   hasExpired: boolean
   names: readonly string[]
+  seenSeq: number
+  seenAt: number
   subscribed = false
   present = 0
   emptyUntil = Infinity
@@ -37,13 +39,15 @@ export class DormantRoom implements MemoryRoom {
 
   /** @param recorder records the further changes of the room */
   constructor (indexed: IndexedRoom, readonly recorder: JournaledRoom, options: DormantRoomOptions) {
-    const { record: { number, createdAt }, deadline, hasExpired, names } = indexed
+    const { record: { number, createdAt }, deadline, hasExpired, hasStalled, names, seq } = indexed
     this.number = number
     this.createdAt = createdAt
     this.expiresAt = deadline ?? 0
     this.deadline = deadline ?? Infinity
     this.hasExpired = hasExpired
     this.names = names
+    this.seenSeq = seq
+    this.seenAt = hasStalled ? Infinity : 0
     this.#indexed = indexed
     this.#options = options
   }

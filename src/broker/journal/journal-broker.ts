@@ -36,7 +36,9 @@ export class JournalBroker implements Broker {
     memory.listen({
       ...listener,
       entry: (roomId, entry) => journal.whenSynced(() => listener.entry(roomId, entry)),
-      closed: (roomId, cause) => journal.whenSynced(() => listener.closed(roomId, cause))
+      closed: (roomId, cause) => journal.whenSynced(() => listener.closed(roomId, cause)),
+      changed: (change) => journal.whenSynced(() => listener.changed(change)),
+      stalled: (roomId, stall) => journal.whenSynced(() => listener.stalled(roomId, stall))
     })
   }
 

@@ -4,7 +4,7 @@ import type { Payment, Terms } from '../../payment/state.js'
 import type { WireFrame } from '../../websocket/frame-writer.js'
 
 /** Kinds of records, the first byte of a body. */
-export const KIND = { room: 1, event: 2, name: 3, ended: 4, epochs: 5, snapshot: 6, synced: 7 } as const
+export const KIND = { room: 1, event: 2, name: 3, ended: 4, epochs: 5, snapshot: 6, synced: 7, stalled: 8 } as const
 
 /** Bytes in front of a body: its length and its checksum. */
 export const HEAD_BYTES = 8
@@ -38,6 +38,9 @@ export interface EventRecord {
   readonly frame: WireFrame
 }
 
+/** Pause after the last event of a room, which is reported once. */
+export interface StalledRecord { readonly number: number }
+
 /** Another name of a room. */
 export interface NameRecord { readonly number: number, readonly name: string }
 
@@ -50,6 +53,7 @@ export interface EpochsRecord { readonly prefix: string }
 /** A room as it is, written anew so that its earlier records can be deleted. */
 export interface SnapshotRecord extends RoomRecord {
   readonly hasExpired: boolean
+  readonly hasStalled: boolean
   readonly names: readonly string[]
   readonly payment: Payment
   readonly lastEventAt: number | null

@@ -1,5 +1,5 @@
 // Index of a journal: which rooms live, and where their records are. A start reads no event further than its head.
-import { HEAD_BYTES, KIND, readEventHead, readJsonRecord, readSnapshot, type EndedRecord, type EpochsRecord, type NameRecord, type RoomRecord } from './records.js'
+import { HEAD_BYTES, KIND, readEventHead, readJsonRecord, readSnapshot, type EndedRecord, type EpochsRecord, type NameRecord, type RoomRecord, type StalledRecord } from './records.js'
 import type { ClosedRoom } from './room-journal.js'
 import { JournalError } from './segment-header.js'
 import { placeOf, type Place } from './segments.js'
@@ -12,6 +12,8 @@ export interface IndexedRoom {
   deadline: number | undefined
   /** True once PAYMENT_EXPIRED is in the log. */
   hasExpired: boolean
+  /** True if the pause after the last event is reported. */
+  hasStalled: boolean
   readonly names: string[]
   /** Number of the last event. */
   seq: number
@@ -39,6 +41,7 @@ export class RoomIndex {
       case KIND.room: return this.#begin(readJsonRecord(body), segment, end - start)
       case KIND.snapshot: return this.#addSnapshot(body, placeOf(segment, start - HEAD_BYTES), segment)
       case KIND.name: return this.#addName(readJsonRecord(body), end - start)
+      case KIND.stalled: return this.#addStall(readJsonRecord(body), end - start)
       case KIND.ended: return this.#end(readJsonRecord(body), segment)
       case KIND.epochs: return this.renewEpochs(readJsonRecord(body))
       case KIND.synced: return
@@ -55,7 +58,7 @@ export class RoomIndex {
     const { number, roomId, epoch, deadline } = record
     this.closed.delete(roomId)
     this.count = Math.max(this.count, number)
-    this.rooms.set(number, { record, epoch, deadline, hasExpired: false, names: [], seq: 0, segment, bytes, places: [] })
+    this.rooms.set(number, { record, epoch, deadline, hasExpired: false, hasStalled: false, names: [], seq: 0, segment, bytes, places: [] })
   }
 
   #addEvent (bytes: Buffer, start: number, end: number, segment: number): void {
@@ -65,6 +68,7 @@ export class RoomIndex {
     if (!room) return
     if (seq !== room.seq + 1) throw new JournalError(`segment ${segment} has event ${seq} of room ${room.record.roomId} where ${room.seq + 1} should be`)
     room.seq = seq
+    room.hasStalled = false
     if (deadline !== undefined) {
       room.deadline = deadline
       room.hasExpired = false
@@ -77,12 +81,21 @@ export class RoomIndex {
 
   #addSnapshot (body: Buffer, place: Place, segment: number): void {
     const { snapshot, frames } = readSnapshot(body)
-    const { number, roomId, epoch, createdAt, deadline, hasExpired, names, before } = snapshot
+    const { number, roomId, epoch, createdAt, deadline, hasExpired, hasStalled, names, before } = snapshot
     this.events += frames.length - (this.rooms.get(number)?.places.length ?? 0)
     this.closed.delete(roomId)
     this.count = Math.max(this.count, number)
     this.rooms.set(number, {
-      record: { number, roomId, epoch, createdAt }, epoch, deadline, hasExpired, names: [...names], seq: before + frames.length, segment, bytes: body.length, places: [place]
+      record: { number, roomId, epoch, createdAt },
+      epoch,
+      deadline,
+      hasExpired,
+      hasStalled,
+      names: [...names],
+      seq: before + frames.length,
+      segment,
+      bytes: body.length,
+      places: [place]
     })
   }
 
@@ -90,6 +103,13 @@ export class RoomIndex {
     const room = this.rooms.get(number)
     if (!room) return
     room.names.push(name)
+    room.bytes += bytes
+  }
+
+  #addStall ({ number }: StalledRecord, bytes: number): void {
+    const room = this.rooms.get(number)
+    if (!room) return
+    room.hasStalled = true
     room.bytes += bytes
   }
 

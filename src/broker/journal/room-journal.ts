@@ -4,7 +4,7 @@ import { idempotencyKeyIn, type EventDraft } from '../event-draft.js'
 import type { MemoryRoom } from '../memory/memory-broker.js'
 import type { Recorder, RoomRecorder, StartedRoom } from '../memory/recorder.js'
 import type { Journal } from './journal.js'
-import { KIND, type EndedRecord, type NameRecord, type RoomRecord, type SnapshotEvent } from './records.js'
+import { KIND, type EndedRecord, type NameRecord, type RoomRecord, type SnapshotEvent, type StalledRecord } from './records.js'
 import type { Segments } from './segments.js'
 
 export interface JournalRecorderOptions {
@@ -119,6 +119,11 @@ export class JournaledRoom implements RoomRecorder {
     this.#add(this.#recorder.options.journal.json(KIND.name, record))
   }
 
+  stalled (): void {
+    const record: StalledRecord = { number: this.#number }
+    this.#add(this.#recorder.options.journal.json(KIND.stalled, record))
+  }
+
   ended (roomId: string, until: number): void {
     const { journal, segments } = this.#recorder.options
     const record: EndedRecord = { number: this.#number, roomId, until }
@@ -129,7 +134,7 @@ export class JournaledRoom implements RoomRecorder {
   }
 
   /** Records the room as it is, so that its earlier records are not needed any more. */
-  rewrite (roomId: string, { log, payment, createdAt, deadline, expiresAt, hasExpired, names = [], lastEventAt }: MemoryRoom): void {
+  rewrite (roomId: string, { log, payment, createdAt, deadline, expiresAt, hasExpired, names = [], lastEventAt, seenSeq, seenAt }: MemoryRoom): void {
     const { journal, segments } = this.#recorder.options
     const kept = log.kept()
     const events = kept.map(({ frame, receivers, keys }): SnapshotEvent => keys ? [frame.length, receivers, keys.map(({ name }) => name)] : [frame.length, receivers])
@@ -140,6 +145,7 @@ export class JournaledRoom implements RoomRecorder {
       createdAt,
       deadline: deadline === Infinity ? undefined : expiresAt,
       hasExpired,
+      hasStalled: seenAt === Infinity && seenSeq === log.seq,
       names,
       payment,
       lastEventAt,

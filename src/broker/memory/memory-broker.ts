@@ -35,7 +35,7 @@ export interface MemoryBrokerOptions extends Clocks {
 
 /** Rooms of an earlier process. */
 export interface RestoredRooms {
-  /** In the order of their numbers; `deadline` and `emptyUntil` are set by the broker. */
+  /** In the order of their numbers; the broker sets `deadline` and `emptyUntil`, and `seenAt` unless it is Infinity. */
   readonly rooms: Iterable<readonly [roomId: string, room: MemoryRoom]>
   /** Closed rooms, and the time until which they are remembered, ms since the epoch. */
   readonly closed: Iterable<readonly [roomId: string, until: number]>
@@ -74,6 +74,9 @@ export interface MemoryRoom {
 
 /** Rooms that a sweep checks before it yields to the event loop, about 0.1 ms. */
 const SWEPT_AT_ONCE = 1_000
+
+/** Rooms that could be checked in the time in which the content of a dormant room is read. */
+const COST_OF_READING = 100
 
 /** Other names of one room that are kept; further ones are not found. */
 export const MAX_NAMES = 100
@@ -114,6 +117,7 @@ export class MemoryBroker implements Broker {
     for (const [roomId, room] of rooms) {
       if (room.deadline !== Infinity) room.deadline = room.expiresAt + toMonotonic
       this.#renew(room)
+      if (room.seenAt !== Infinity) room.seenAt = monotonic()
       for (const name of room.names ?? []) this.#names.set(name, roomId)
       this.#rooms.set(roomId, room)
     }
@@ -224,8 +228,9 @@ export class MemoryBroker implements Broker {
   async closeRoom (roomId: string): Promise<void | Failure> {
     const room = this.#find(roomId)
     if (!room) return this.#missing(roomId)
-    this.#report('closed', roomId, room, this.#options.now())
+    const { log: { epoch, seq }, payment: { state, link } } = room
     this.#end(roomId, room, 'closed')
+    this.#listener.changed({ cause: 'closed', roomId, epoch, seq, timestamp: this.#options.now(), state, link })
   }
 
   ready (): boolean { return true }
@@ -253,9 +258,14 @@ export class MemoryBroker implements Broker {
     // A Map may be modified during iteration.
     for (const roomId of this.#rooms.keys()) {
       const room = this.#find(roomId)
+      const wasDormant = room?.isDormant
       if (room) this.#noteStall(roomId, room)
       else removed++
-      if (++looked % SWEPT_AT_ONCE === 0) await setImmediate()
+      looked += wasDormant && !room!.isDormant ? COST_OF_READING : 1
+      if (looked >= SWEPT_AT_ONCE) {
+        looked = 0
+        await setImmediate()
+      }
     }
     for (const [roomId, until] of this.#closed) {
       if (until <= this.#options.monotonic()) this.#closed.delete(roomId)
@@ -282,14 +292,16 @@ export class MemoryBroker implements Broker {
 
   /** Reports a payment without an event for the set time. Times are those of the sweeps, so that an event costs nothing. */
   #noteStall (roomId: string, room: MemoryRoom): void {
-    const { stall, now, monotonic } = this.#options
-    if (stall === undefined) return
+    const { stall, now, monotonic, recorder } = this.#options
+    // The content of a dormant room is read when its payment may have stalled, and not before.
+    if (stall === undefined || recorder?.isFull || (room.isDormant && (room.seenSeq === 0 || room.seenAt + stall > monotonic()))) return
     const { log: { epoch, seq }, payment: { state }, lastEventAt } = room
     if (room.seenSeq !== seq) {
       room.seenSeq = seq
       room.seenAt = monotonic()
     } else if (room.seenAt + stall <= monotonic() && awaitsPayer(state)) {
       room.seenAt = Infinity
+      room.recorder?.stalled()
       this.#report('stalled', roomId, room, now())
       if (room.subscribed) this.#listener.stalled(roomId, { epoch, seq, step: state.step, lastEventAt: lastEventAt! })
     }

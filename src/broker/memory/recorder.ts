@@ -25,6 +25,8 @@ export interface RoomRecorder {
   /** Called before anyone receives the entry. @param expiresAt deadline of the link, if the draft has set it */
   appended: (draft: EventDraft, entry: LogEntry, receivers: number, expiresAt: number) => void
   named: (name: string) => void
+  /** The pause after the last event is reported. */
+  stalled: () => void
   /** @param until time up to which the id of the room is remembered as closed, ms since the epoch; 0 if it is not */
   ended: (roomId: string, until: number) => void
 }

@@ -6,7 +6,7 @@ import type { Test } from 'tap'
 import { openFolder, type Folder, type FolderOptions } from '../../../src/broker/journal/folder.js'
 import type { JournalBroker } from '../../../src/broker/journal/journal-broker.js'
 import { journalBroker, type RestoreOptions } from '../../../src/broker/journal/restore.js'
-import { LATE_RESULTS, LOG_SIZE, RETENTION } from '../contract.js'
+import { LATE_RESULTS, LOG_SIZE, RETENTION, STALL } from '../contract.js'
 
 /** Folder that is deleted after the test. */
 export function freshFolder (t: Pick<Test, 'teardown'>): string {
@@ -49,7 +49,7 @@ export class Machine {
       ...more
     })
     const broker = journalBroker(folder, {
-      logSize: LOG_SIZE, retention: RETENTION, lateResults: LATE_RESULTS, newEpoch: () => `epoch${++this.#epochs}`, isHeld: () => false, ...clocks, ...this.#options, ...more
+      logSize: LOG_SIZE, retention: RETENTION, lateResults: LATE_RESULTS, stall: STALL, newEpoch: () => `epoch${++this.#epochs}`, isHeld: () => false, ...clocks, ...this.#options, ...more
     })
     return { broker, folder }
   }

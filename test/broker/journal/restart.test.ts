@@ -3,7 +3,7 @@ import t from 'tap'
 import { draftEvent, type DraftOptions } from '../../../src/broker/event-draft.js'
 import type { Published, RoomView } from '../../../src/broker/broker.js'
 import { payloadOf } from '../../../src/websocket/frame-writer.js'
-import { LOG_SIZE, RETENTION } from '../contract.js'
+import { LOG_SIZE, RETENTION, STALL } from '../contract.js'
 import { crash, freshFolder, Machine, type Run } from './fresh.js'
 
 interface Event { readonly type?: string, readonly payload?: object, readonly id?: string, readonly options?: Partial<DraftOptions> }
@@ -100,6 +100,45 @@ for (const [name, end] of Object.entries(ENDS)) {
       await second.broker.tick()
       t.match(second.broker.read('empty'), { code: 'ROOM_NOT_FOUND' })
       await second.broker.close()
+    })
+
+    t.test('a pause of the payer is reported once, and the time of a stop is no pause', async (t) => {
+      const machine = new Machine(freshFolder(t))
+      const first = await machine.start()
+      const stallsOf = ({ broker }: Run) => {
+        const stalls: string[] = []
+        broker.listen({ entry: () => {}, closed: () => {}, lost: () => {}, remoteMembers: () => {}, stalled: () => {}, changed: ({ cause, roomId }) => { if (cause === 'stalled') stalls.push(roomId) } })
+        return stalls
+      }
+      const pass = async ({ broker }: Run, ms: number) => {
+        machine.time += ms
+        await broker.tick()
+      }
+      const stalls = stallsOf(first)
+      await first.broker.createRoom('created', { ttl: 3_600_000 })
+      for (const roomId of ['paused', 'resumed']) {
+        await first.broker.createRoom(roomId, { ttl: 3_600_000 })
+        publish(first, roomId)
+      }
+      await pass(first, 1)
+      await pass(first, STALL)
+      t.strictSame(stalls, ['paused', 'resumed'])
+      publish(first, 'resumed')
+      await first.broker.createRoom('late', { ttl: 3_600_000 })
+      publish(first, 'late')
+      await end(first)
+      machine.time += 10 * STALL
+      const second = await machine.start()
+      const again = stallsOf(second)
+      await pass(second, STALL - 1)
+      t.strictSame(again, [])
+      await pass(second, 1)
+      t.strictSame(again, ['resumed', 'late'])
+      publish(second, 'paused')
+      await pass(second, 1)
+      await pass(second, STALL)
+      t.strictSame(again, ['resumed', 'late', 'paused'])
+      await end(second)
     })
 
     t.test('a log that is longer than its bound, over several starts', async (t) => {

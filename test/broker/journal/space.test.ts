@@ -7,7 +7,7 @@ import type { Published, RoomView } from '../../../src/broker/broker.js'
 import { draftEvent, type DraftOptions } from '../../../src/broker/event-draft.js'
 import { payloadOf } from '../../../src/websocket/frame-writer.js'
 import { until } from '../../until.js'
-import { LOG_SIZE, RETENTION } from '../contract.js'
+import { LOG_SIZE, RETENTION, STALL } from '../contract.js'
 import { crash, freshFolder, Machine, type Run } from './fresh.js'
 
 const SMALL = { segmentBytes: 2_000, minBytes: 6_000 }
@@ -59,6 +59,8 @@ for (const isDormant of [false, true]) {
     for (let n = 1; n <= LOG_SIZE + 2; n++) publish(run, 'kept', n, n === 5 ? { source: 'api', verified: true, idempotencyKey: 'key' } : {})
     run.broker.publish('kept', draftEvent({ type: 'PAYMENT_SUCCESS', payload: { roomId: 'kept', amount: 5, currency: 'BRL', transactionId: 't' } }, { source: 'api', verified: true, timestamp: 20 }), false)
     machine.time += 2
+    await run.broker.tick()
+    machine.time += STALL
     await run.broker.tick()
     const rooms = ['kept', 'expired', 'empty']
     const before = rooms.map((roomId) => shown(read(run, roomId)))
