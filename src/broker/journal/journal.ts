@@ -107,9 +107,10 @@ export class Journal implements Flushable {
     })
   }
 
-  /** Does the work of a second: brings records onto the disk in mode `second`, and looks for space on a full disk. */
+  /** Does the work of a second: brings records onto the disk in mode `second`, closes what was opened for reading, and looks for space on a full disk. */
   tick (): void {
     this.flush()
+    this.#options.segments.closeReaders()
     if (this.sync === 'second') this.syncLater()
     if (this.#isFull) this.#noteSpace(this.#hasSpace())
   }

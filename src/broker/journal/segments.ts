@@ -127,8 +127,11 @@ export class Segments {
     return bytes.subarray(HEAD_BYTES, end)
   }
 
+  /** Closes the earlier segments, which the next read opens again. */
+  closeReaders (): void { for (const number of this.#readers.keys()) this.#closeReader(number) }
+
   close (): void {
-    for (const number of this.#readers.keys()) this.#closeReader(number)
+    this.closeReaders()
     if (this.#fd >= 0) this.#options.disk.closeSync(this.#fd)
     this.#fd = -1
   }
