@@ -97,7 +97,7 @@ export class Journal implements Flushable {
   /** Starts to sync what is written, unless a sync is running. */
   syncLater (): void {
     this.flush()
-    if (this.#isSyncing || this.#synced === this.#written) return
+    if (this.#isSyncing || this.#synced === this.#written || !this.#options.segments.isOpen) return
     this.#isSyncing = true
     const [upTo, size] = [this.#written, this.#options.segments.size]
     this.#options.segments.syncLater((error) => {

@@ -20,12 +20,12 @@ async function startDurable (t: Test, sync: string, seams?: SeamOptions) {
 async function playSeams (t: Test, sync: string, seams: SeamOptions): Promise<Outcome> {
   const nodes = await startDurable(t, sync, seams)
   const { node } = nodes
-  let isOver = false
+  const over = new AbortController()
   // Also while the load settles: the checker reads with the same process.
   const restarts = (async () => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       await sleep(20)
-      if (!node.isAlive) await node.boot().catch((error: unknown) => { if (!isOver) throw error })
+      if (!node.isAlive) await node.boot().catch((error: unknown) => { if (!over.signal.aborted) throw error })
     }
   })()
   let deaths = 0
@@ -39,7 +39,7 @@ async function playSeams (t: Test, sync: string, seams: SeamOptions): Promise<Ou
     await node.kill('SIGKILL')
     await until('the process is back', async () => node.isAlive && await node.status('/ready') === 200)
     node.baseline = node.descriptors
-  }).finally(() => { isOver = true })
+  }).finally(() => over.abort())
   await restarts
   return outcome
 }
