@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
+import { SYSTEM_DISK, type Disk } from '../../../src/broker/journal/disk.js'
 import { openFolder, type Folder, type FolderOptions } from '../../../src/broker/journal/folder.js'
 import type { JournalBroker } from '../../../src/broker/journal/journal-broker.js'
 import { journalBroker, type RestoreOptions } from '../../../src/broker/journal/restore.js'
@@ -15,7 +16,12 @@ export function freshFolder (t: Pick<Test, 'teardown'>): string {
   return dir
 }
 
-export interface Run { readonly broker: JournalBroker, readonly folder: Folder }
+export interface Run {
+  readonly broker: JournalBroker
+  readonly folder: Folder
+  /** Lets calls of the disk that are under way end without an answer, as those of a dead process do. */
+  readonly silence: () => void
+}
 
 /** Options of a run that differ from those of the test's folder. */
 export type RunOptions = Partial<FolderOptions & RestoreOptions>
@@ -37,6 +43,9 @@ export class Machine {
   async start (more: RunOptions = {}): Promise<Run> {
     const begin = this.time
     const clocks = { now: () => this.time, monotonic: () => this.time - begin }
+    let isOver = false
+    const { disk = SYSTEM_DISK } = { ...this.#options, ...more }
+    const silenced = { ...disk, fdatasync: ((fd: number, done: (error: Error | null) => void) => disk.fdatasync(fd, (error) => { if (!isOver) done(error) })) as Disk['fdatasync'] }
     const folder = await openFolder({
       dir: this.dir,
       sync: 'second',
@@ -46,17 +55,19 @@ export class Machine {
       onFatal: (error) => { throw new ProcessEnded(String(error), { cause: error }) },
       ...clocks,
       ...this.#options,
-      ...more
+      ...more,
+      disk: silenced
     })
     const broker = journalBroker(folder, {
       logSize: LOG_SIZE, retention: RETENTION, lateResults: LATE_RESULTS, stall: STALL, newEpoch: () => `epoch${++this.#epochs}`, isHeld: () => false, ...clocks, ...this.#options, ...more
     })
-    return { broker, folder }
+    return { broker, folder, silence: () => { isOver = true } }
   }
 }
 
 /** Ends a process without any of its own work: only what the kernel does for it. */
-export function crash ({ folder }: Run): void {
+export function crash ({ folder, silence }: Run): void {
+  silence()
   folder.release()
   folder.segments.close()
 }
