@@ -48,7 +48,12 @@ export default fp(async (app) => {
       connection: redis,
       prefix: config.REDIS_PREFIX,
       node: newName(),
-      onNews: (news) => logNews(log, redis.address.hosts.map(({ host, port }) => `${host}:${port}`), news)
+      // Changes that the node made last, or that were on their way, may be missing in the feed.
+      onNodeDied: () => app.changes.feed.pushGap(),
+      onNews: (news) => {
+        if (news.what === 'down') app.changes.feed.pushGap()
+        logNews(log, redis.address.hosts.map(({ host, port }) => `${host}:${port}`), news)
+      }
     }), metrics.broker)
   app.decorate('broker', broker)
 
@@ -59,7 +64,7 @@ export default fp(async (app) => {
     clearInterval(timer)
     await broker.close()
   })
-}, { name: 'broker', dependencies: ['journal', 'metrics', 'redis', 'transport'] })
+}, { name: 'broker', dependencies: ['changes', 'journal', 'metrics', 'redis', 'transport'] })
 
 /** Rooms of this process: in memory, and in a journal if there is a folder for it. */
 function embeddedBroker ({ dataFolder, transport: { batch } }: FastifyInstance, options: MemoryBrokerOptions): Broker {

@@ -20,6 +20,7 @@ const ENDPOINTS = {
   createRoomToken: 'POST /api/rooms/:roomId/tokens',
   listRoomEvents: 'GET /api/rooms/:roomId/events',
   publishRoomEvent: 'POST /api/rooms/:roomId/events',
+  listChanges: 'GET /api/events',
   receiveWebhook: 'POST /webhooks/:provider',
   listRefusedDeliveries: 'GET /api/webhooks/refused'
 }

@@ -81,6 +81,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List or stream the changes of all rooms
+         * @description Returns the changes of all rooms on all nodes after a position, for backends that cannot receive webhooks, and for consoles. The last 10,000 are kept. With `Accept: text/event-stream` the response is a live stream: `data:` is a notification, as the body of a webhook, and `Last-Event-ID` resumes the stream. Its event `open` has the position at which a new stream starts, and its event `gap` says that changes may be missing.
+         */
+        get: operations["listChanges"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/message/room/{roomId}/broadcast": {
         parameters: {
             query?: never;
@@ -930,6 +950,65 @@ export interface components {
              */
             timestamp: number;
         };
+        ListedChange: {
+            /** @example 1795504813040-7 */
+            position: string;
+            /**
+             * @example payment.succeeded
+             * @enum {string}
+             */
+            type: "room.created" | "payment.progressed" | "payment.succeeded" | "payment.failed" | "payment.processing" | "payment.cancelled" | "payment.expired" | "payment.refunded" | "payment.disputed" | "payment.stalled" | "room.closed";
+            /**
+             * @description Time of the change, ISO 8601.
+             * @example 2026-11-24T08:46:53.040Z
+             */
+            timestamp: string;
+            data: {
+                /**
+                 * @description Room id, 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.
+                 * @example payment_123
+                 */
+                roomId: string;
+                /**
+                 * @description Name of the payment in the shop.
+                 * @example order 1234
+                 */
+                reference?: string;
+                /**
+                 * @description ID of the log of the room; `seq` is counted within one epoch, and a new log has a new epoch.
+                 * @example aex8oNlQGo8f
+                 */
+                epoch: string;
+                /**
+                 * @description Sequence number of the last event in the log.
+                 * @example 7
+                 */
+                seq: number;
+                state: components["schemas"]["PaymentState"];
+            };
+        };
+        ChangeList: {
+            changes: components["schemas"]["ListedChange"][];
+            /**
+             * @description Position of the last change; request the next ones with it as `after`.
+             * @example 1795504813040-7
+             */
+            position: string;
+            /** @description False: changes may be missing, since the requested position is no longer kept, a node died, or Redis was away. Read the rooms anew. */
+            complete: boolean;
+            /** @description True if there may be further changes already. */
+            more: boolean;
+        };
+        ChangeListResponse: {
+            /** @enum {boolean} */
+            success: true;
+            data: components["schemas"]["ChangeList"];
+            /**
+             * @description Milliseconds since the Unix epoch.
+             * @example 1705312200000
+             */
+            timestamp: number;
+        };
         /** @description A result of a provider that was not logged. */
         RefusedDelivery: {
             /** @example stripe */
@@ -1154,6 +1233,97 @@ export interface operations {
             };
             /** @description An internal error occurred. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    listChanges: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Returns the changes after this position; if omitted, only the current position.
+                 * @example 1795504813040-7
+                 */
+                after?: string;
+            };
+            header?: {
+                /**
+                 * @description For a stream: position of the last received message. Overrides `after`.
+                 * @example 1795504813040-7
+                 */
+                "last-event-id"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The changes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeListResponse"];
+                    "text/event-stream": string;
+                };
+            };
+            /** @description The request is invalid; `details` lists the violated rules. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The API key or room token is missing or invalid. */
+            401: {
+                headers: {
+                    /** @description The required authentication scheme. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The credentials do not allow this operation. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` has the seconds to wait. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before the next request. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An internal error occurred. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The server is temporarily unavailable; retry an event with the same `id` or `Idempotency-Key`. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2627,6 +2797,24 @@ export interface operations {
             };
             /** @description The request body is too large. */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The URL is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The content type is not `application/json`. */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -20,7 +20,7 @@ const receiveWebhookSchema = {
   params: Type.Object({ provider: Type.String({ maxLength: 32, examples: ['stripe'] }) }),
   response: {
     200: { description: 'The results are in the log, or concern no payment.', content: { 'text/plain': { schema: Type.String() } } },
-    ...errorResponses(400, 401, 404, 413, 422, 429, 500, 503)
+    ...errorResponses(400, 401, 404, 413, 414, 415, 422, 429, 500, 503)
   }
 } satisfies FastifySchema
 

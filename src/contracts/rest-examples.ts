@@ -2,6 +2,7 @@
 import type { Static, TSchema } from '@sinclair/typebox'
 import { ERRORS, type ErrorCode, type ErrorDetail } from '../errors.js'
 import { CreatedRoom, CreateRoomRequest, CreateTokenRequest, PublishRequest, PublishResult, RoomDetails, RoomEvents, RoomList, RoomState, RoomToken, UpdateRoomRequest } from '../protocol/rest-rooms.js'
+import { ChangeList } from '../protocol/notifications.js'
 import { RefusedDeliveries } from '../protocol/rest-webhooks.js'
 import { BroadcastRequest, BroadcastResult, Health, Readiness, ServerInfo, ServerStatus, success, type ErrorResponse } from '../protocol/rest.js'
 
@@ -178,6 +179,37 @@ const OPERATIONS: Readonly<Record<string, OperationExamples>> = {
     },
     errors: { ...TOKEN_ERRORS, 409: ['ROOM_FULL'] },
     broken: { key: 'since', rule: 'must be >= 0' }
+  },
+  listChanges: {
+    answers: {
+      ...json({
+        paid: answer(ChangeList, 'A payment has succeeded', {
+          changes: [{
+            position: '1795504761683-1',
+            type: 'payment.succeeded',
+            timestamp: new Date(NOW).toISOString(),
+            data: {
+              roomId: 'payment_123',
+              reference: 'order 1234',
+              epoch: EPOCH,
+              seq: 3,
+              state: { step: 'CLICKED_PAY', status: 'succeeded', attempt: 1, updatedAt: NOW, outcome: { transactionId: 'tx_456789', verified: true } }
+            }
+          }],
+          position: '1795504761683-1',
+          complete: true,
+          more: false
+        })
+      }),
+      'text/event-stream': {
+        paid: {
+          summary: 'A payment succeeds',
+          value: 'retry: 2000\n\nevent: open\nid: 1795504761683-0\ndata: {}\n\nid: 1795504761683-1\n' +
+            `data: {"type":"payment.succeeded","timestamp":"${new Date(NOW).toISOString()}","data":{"roomId":"payment_123","reference":"order 1234","epoch":"${EPOCH}","seq":3,` +
+            `"state":{"step":"CLICKED_PAY","status":"succeeded","attempt":1,"updatedAt":${NOW},"outcome":{"transactionId":"tx_456789","verified":true}}}}\n\n`
+        }
+      }
+    }
   },
   publishRoomEvent: {
     request: {

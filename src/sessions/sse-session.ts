@@ -10,10 +10,8 @@ import { payloadOf } from '../websocket/frame-writer.js'
 import { roomJoined } from '../rooms/joined.js'
 import type { Member, Subscriber } from '../rooms/room.js'
 import type { Rooms } from '../rooms/rooms.js'
+import { EventOutput } from './event-output.js'
 import type { ManagedSession } from './session-registry.js'
-
-/** Reconnection time sent to the client, ms. The browser does the waiting, so the server adds no jitter. */
-const RETRY = 2000
 
 export interface SseSessionOptions {
   readonly rooms: Rooms
@@ -54,7 +52,7 @@ export class SseSession implements Subscriber, ManagedSession {
   /** Expiry of the token that opened the stream, ms by the monotonic clock. */
   readonly deadline: number
   readonly #claims: Claims
-  readonly #output: Writable
+  readonly #output: EventOutput
   readonly #options: SseSessionOptions
 
   constructor ({ clientId, address, claims, output }: StreamSource, options: SseSessionOptions) {
@@ -62,7 +60,7 @@ export class SseSession implements Subscriber, ManagedSession {
     this.address = address
     this.#claims = claims
     this.deadline = 'endsAt' in claims ? claims.endsAt : Infinity
-    this.#output = output
+    this.#output = new EventOutput({ output, maxBytes: options.maxBytes, settle: options.settle, onTooSlow: () => this.close(CLOSE.TOO_SLOW) })
     this.#options = options
   }
 
@@ -76,7 +74,7 @@ export class SseSession implements Subscriber, ManagedSession {
     const failure = await rooms.join(this, { roomId, deviceId, role, recover, claims: this.#claims }, (member, view) => {
       isJoined = true
       onJoined()
-      this.#write(`retry: ${RETRY}\n\n`)
+      this.#output.begin()
       this.sendControl(encodeFrame('ROOM_JOINED', roomJoined(member, view, now(), true)))
     })
     // The room ended during the join; a retry gets the reason.
@@ -84,35 +82,25 @@ export class SseSession implements Subscriber, ManagedSession {
   }
 
   // A message is one line of JSON, so it fits into a single `data:` field.
-  send ({ epoch, seq, frame }: LogEntry): void { this.#write(`id: ${epoch}:${seq}\ndata: ${payloadOf(frame).toString('utf8')}\n\n`) }
+  send ({ epoch, seq, frame }: LogEntry): void { this.#output.write(`id: ${epoch}:${seq}\ndata: ${payloadOf(frame).toString('utf8')}\n\n`) }
 
   sendPaced (entry: LogEntry): Promise<void> | undefined {
     this.send(entry)
-    const output = this.#output
-    if (!output.writableNeedDrain) return undefined
-    return new Promise((resolve) => {
-      const done = () => {
-        output.off('drain', done).off('close', done)
-        resolve()
-      }
-      output.on('drain', done).on('close', done)
-    })
+    return this.#output.drained()
   }
 
   sendControl (frame: string): void {
-    this.#write(`data: ${frame}\n\n`)
+    this.#output.write(`data: ${frame}\n\n`)
     // A stream belongs to one room and ends with it.
     if (this.memberships.size === 0) this.#output.end()
   }
 
-  /** Sends a comment, so that no proxy takes the silence for an end. */
-  ping (): void { this.#write(': ping\n\n') }
+  ping (): void { this.#output.ping() }
 
   expire (): void { this.close(CLOSE.TOKEN_EXPIRED) }
 
   /** Ends the stream. The client reconnects by itself, with the last event id that it received. */
   close (reason: CloseReason): void {
-    // A reader that is too slow would not receive a regular end either.
     if (reason === CLOSE.TOO_SLOW) {
       this.#options.metrics.slowConsumers.inc({ transport: this.transport })
       this.#output.destroy()
@@ -120,15 +108,6 @@ export class SseSession implements Subscriber, ManagedSession {
       this.#output.end()
     }
     this.#options.rooms.drop(this)
-  }
-
-  #write (text: string): void {
-    if (!this.#output.writable) return
-    if (this.#output.writableLength > this.#options.maxBytes) this.close(CLOSE.TOO_SLOW)
-    else {
-      this.#options.settle()
-      this.#output.write(text)
-    }
   }
 }
 

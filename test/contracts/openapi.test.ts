@@ -30,7 +30,7 @@ t.test('the document has every route of the API, and describes each operation', 
     METHODS.filter((method) => item[method]).map((method) => ({ url: url.replace(/\{(\w+)\}/g, ':$1'), method: method.toUpperCase(), ...item[method]! })))
   t.strictSame(operations.map(({ operationId }) => operationId).sort(), [
     'broadcastToRoom', 'closeRoom', 'createRoom', 'createRoomToken', 'getHealth', 'getMetrics', 'getReadiness', 'getRoom', 'getRoomState',
-    'getServerInfo', 'getServerStatus', 'listRefusedDeliveries', 'listRoomEvents', 'listRooms', 'publishRoomEvent', 'receiveWebhook', 'updateRoom'
+    'getServerInfo', 'getServerStatus', 'listChanges', 'listRefusedDeliveries', 'listRoomEvents', 'listRooms', 'publishRoomEvent', 'receiveWebhook', 'updateRoom'
   ])
   for (const { url, method, operationId, tags, summary, description, security, responses } of operations) {
     t.ok(app.hasRoute({ url, method: method as 'GET' }), `${method} ${url} exists`)
@@ -185,7 +185,7 @@ t.test('the requests of the examples succeed, and their responses fit the docume
   }
   const order = [
     'getServerInfo', 'getHealth', 'getReadiness', 'getMetrics', 'getServerStatus', 'createRoom', 'createRoomToken', 'publishRoomEvent', 'broadcastToRoom',
-    'listRooms', 'getRoom', 'getRoomState', 'updateRoom', 'listRoomEvents', 'closeRoom', 'listRefusedDeliveries'
+    'listRooms', 'getRoom', 'getRoomState', 'updateRoom', 'listRoomEvents', 'closeRoom', 'listChanges', 'listRefusedDeliveries'
   ]
   // Webhooks have signed bodies, which test/providers/ sends.
   t.strictSame([...order, 'receiveWebhook'].sort(), operations.map(([, { operationId }]) => operationId).sort())

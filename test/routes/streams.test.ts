@@ -1,29 +1,15 @@
 // Events of a room as server-sent events: replay, live events, resumption and end.
-import { once } from 'node:events'
-import http from 'node:http'
 import t, { type Test } from 'tap'
 import { wantsStream } from '../../src/sessions/sse-session.js'
 import { build, listen } from '../build.js'
+import { readStream } from '../event-stream.js'
 import { flood } from '../flood.js'
 import { Peer } from '../peer.js'
 import { until } from '../until.js'
 
-interface Message { id?: string, data: { type: string, payload: Record<string, unknown>, seq?: number } }
+interface Message { type: string, payload: Record<string, unknown>, seq?: number }
 
-/** Reads an event stream, with just enough of the format to see its messages. */
-async function follow (t: Test, port: number, path: string, headers: Record<string, string> = {}) {
-  const request = http.get({ port, host: '127.0.0.1', path, headers: { accept: 'text/event-stream', ...headers } })
-  t.teardown(() => request.destroy())
-  request.on('error', () => { /* the request is destroyed by the test */ })
-  const [answer] = await once(request, 'response') as [http.IncomingMessage]
-  let text = ''
-  answer.setEncoding('utf8').on('data', (chunk: string) => { text += chunk }).on('error', () => { /* cut off */ })
-  const messages = (): Message[] => text.split('\n\n').slice(0, -1).filter((block) => block.includes('data: ')).map((block) => {
-    const fields = Object.fromEntries(block.split('\n').map((line) => [line.slice(0, line.indexOf(': ')), line.slice(line.indexOf(': ') + 2)]))
-    return { ...(fields.id !== undefined && { id: fields.id }), data: JSON.parse(fields.data!) as Message['data'] }
-  })
-  return { answer, request, messages, text: () => text, ended: new Promise((resolve) => answer.on('close', resolve)) }
-}
+const follow = (t: Test, port: number, path: string, headers?: Record<string, string>) => readStream<Message>(t, port, path, headers)
 
 t.test('listRoomEvents as a stream replays the log, then sends live events, and resumes at Last-Event-ID', async (t) => {
   const { app, port, url } = await listen(t)

@@ -22,6 +22,8 @@ export interface RedisClients {
   readonly sentinel: SentinelCredentials
   /** Database number; a cluster has only 0. */
   readonly database: number
+  /** Opens one more client, for commands that block. Its caller closes it. */
+  open: () => Redis | Cluster
   close: () => void
 }
 
@@ -60,12 +62,13 @@ export function connect (url: string, sentinel: SentinelCredentials = {}): Redis
   const options = connectionOptions(address)
   if (kind === 'cluster') {
     const cluster = clusterOf(address, options)
-    return clientsOf({ address, sentinel }, cluster, cluster)
+    return clientsOf({ address, sentinel, open: () => clusterOf(address, options) }, cluster, cluster)
   }
   // No `failoverDetector`: if it fires in the middle of a reconnection, it ends the client for good.
   const target = kind === 'sentinel' ? { sentinels: [...hosts], name, sentinelRetryStrategy: retryDelay, ...sentinelOptions(address, sentinel) } : hosts[0]
   const settings = { ...options, ...target }
-  return clientsOf({ address, sentinel }, new OneDatabaseRedis({ ...settings, scripts: SCRIPTS, enableAutoPipelining: true }), new OneDatabaseRedis(settings))
+  const open = () => new OneDatabaseRedis(settings)
+  return clientsOf({ address, sentinel, open }, new OneDatabaseRedis({ ...settings, scripts: SCRIPTS, enableAutoPipelining: true }), open())
 }
 
 /** Options of every connection, to a server or to a node of a cluster. */
@@ -116,7 +119,7 @@ function sentinelOptions ({ options: { tls } }: Address, { username, password }:
   }
 }
 
-function clientsOf (where: Pick<RedisClients, 'address' | 'sentinel'>, commands: Redis | Cluster, subscriber: Redis | Cluster): RedisClients {
+function clientsOf (where: Pick<RedisClients, 'address' | 'sentinel' | 'open'>, commands: Redis | Cluster, subscriber: Redis | Cluster): RedisClients {
   const clients = [...new Set([commands, subscriber])]
   return {
     // The `scripts` option adds methods that the type of the client does not have.

@@ -13,7 +13,7 @@ export interface NodesOptions {
   readonly commands: RoomRedis
   /** Key of the registry. */
   readonly key: string
-  /** Channel on which a new node announces its name. */
+  /** Channel on which a new node announces its name, and one that leaves its name after a `!`. */
   readonly channel: string
   /** ms; see src/clock.ts. */
   readonly monotonic: () => number
@@ -21,6 +21,8 @@ export interface NodesOptions {
 
 export class Nodes {
   readonly #seenAt = new Map<string, number>()
+  /** Nodes that left, until they are removed. */
+  readonly #left = new Set<string>()
   readonly #options: NodesOptions
   /** Live nodes in the form that the publishing script expects: each between spaces. */
   #list: string
@@ -34,6 +36,12 @@ export class Nodes {
 
   has (node: string): boolean { return node === this.#options.self || this.#seenAt.has(node) }
 
+  /** Takes a message of the registry's channel. */
+  onMessage (message: string): void {
+    if (message.startsWith('!')) this.#left.add(message.slice(1))
+    else this.markAlive(message)
+  }
+
   /** Records that a node is alive. */
   markAlive (node: string): void {
     if (node === this.#options.self) return
@@ -44,15 +52,15 @@ export class Nodes {
 
   /**
    * Sends this node's heartbeat and reads the live nodes.
-   * @returns the nodes that were removed
+   * @returns the nodes that were removed, and whether they had left or died
    */
-  async beat (): Promise<string[]> {
+  async beat (): Promise<Array<{ node: string, hasLeft: boolean }>> {
     const { self, commands, key, channel, monotonic } = this.#options
     for (const node of await commands.beatNode(key, self, LEASE, channel)) this.markAlive(node)
     const expired = [...this.#seenAt].filter(([, at]) => monotonic() - at >= NODE_EVICTION_MS).map(([node]) => node)
     for (const node of expired) this.#seenAt.delete(node)
     if (expired.length > 0) this.#rebuildList()
-    return expired
+    return expired.map((node) => ({ node, hasLeft: this.#left.delete(node) }))
   }
 
   /** Removes this node from the registry. */

@@ -46,7 +46,7 @@ export class Probe {
     const key = `${prefix}:{${tag}}`
     const channel = channelOf(tag)
     try {
-      const failed = await commands.probe(key, `${key}:list`, `${key}:set`, `${key}:text`, channel)
+      const failed = await commands.probe(key, `${key}:list`, `${key}:set`, `${key}:text`, `${key}:stream`, channel)
       // SUNSUBSCRIBE needs a right of its own. RoomSubscriptions ignores its failure, so only this probe reports a missing right.
       await subscriber.sunsubscribe(channel)
       return refusedBy(failed, channel)

@@ -26,6 +26,8 @@ export interface RedisBrokerOptions extends Omit<RoomStoreOptions, 'commands' | 
   readonly stall?: number | undefined
   /** Called when the deadline of a payment link has passed, on the node that logged it. */
   readonly onLinkExpired?: (roomId: string) => void
+  /** Called on every node when a node has died, about twenty seconds later. */
+  readonly onNodeDied?: (() => void) | undefined
   readonly onRoom?: (change: 'created' | 'removed', roomId: string) => void
   readonly onNews?: (news: RedisNews) => void
 }
@@ -73,13 +75,13 @@ export class RedisBroker implements Broker {
       // A cluster's subscribers restore the channels of the rooms by themselves.
       subscribe: async () => await subscriptions.subscribeChannels(nodeChannel) ?? (isCluster ? undefined : subscriptions.resubscribe()),
       onSubscribed: () => subscriptions.checkAll(),
-      beat: async () => { for (const expired of await nodes.beat()) subscriptions.forgetNode(expired) }
+      beat: async () => this.#forget(await nodes.beat())
     })
     // A cluster's subscribers reconnect by themselves, and have all their channels when they emit this event.
     subscriber.on('subscribersReady', () => runInBackground(subscriptions.checkAll()))
     subscriber.on('smessageBuffer', (name: Buffer, message: Buffer) => {
       const channel = name.toString('latin1')
-      if (channel === nodeChannel) nodes.markAlive(message.toString('latin1'))
+      if (channel === nodeChannel) nodes.onMessage(message.toString('latin1'))
       else subscriptions.onMessage(channel, message)
     })
   }
@@ -188,6 +190,13 @@ export class RedisBroker implements Broker {
     await this.#store.run(() => this.#nodes.leave())
     this.#subscriptions.clear()
     this.#members.clear()
+  }
+
+  #forget (removed: Awaited<ReturnType<Nodes['beat']>>): void {
+    for (const { node, hasLeft } of removed) {
+      this.#subscriptions.forgetNode(node)
+      if (!hasLeft) this.#options.onNodeDied?.()
+    }
   }
 
   /** Reads a room. If the deadline of its link has passed unnoticed, since nobody was there, that is logged first. */

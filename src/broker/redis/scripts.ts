@@ -26,7 +26,7 @@ export const SCRIPTS = {
   setDue: { numberOfKeys: 1, lua: lua('clock', 'set-due') },
   beatNode: { numberOfKeys: 1, lua: lua('clock', 'beat-node') },
   countRequest: { numberOfKeys: 1, lua: lua('count-request') },
-  probe: { numberOfKeys: 4, lua: lua('probe') }
+  probe: { numberOfKeys: 5, lua: lua('probe') }
 }
 
 type Argument = string | number

@@ -30,6 +30,7 @@ export async function startBroker (t: Test, url: string, { prefix = newPrefix(),
   let epochs = 0
   const connection = connect(url, sentinel)
   const news: RedisNews[] = []
+  let died = 0
   const broker = new RedisBroker({
     connection,
     prefix,
@@ -38,6 +39,7 @@ export async function startBroker (t: Test, url: string, { prefix = newPrefix(),
     retention: RETENTION,
     lateResults: LATE_RESULTS,
     stall: STALL,
+    onNodeDied: () => { died++ },
     now: () => clock.time,
     monotonic: () => clock.time,
     newEpoch: () => `${node}.${++epochs}`,
@@ -58,7 +60,7 @@ export async function startBroker (t: Test, url: string, { prefix = newPrefix(),
       await broker.tick()
     }
   }
-  return { broker, connection, prefix, node, news, clock, pass }
+  return { broker, connection, prefix, node, news, clock, pass, died: () => died }
 }
 
 /** Starts a broker with a listener that records its calls, and helpers for tests. */

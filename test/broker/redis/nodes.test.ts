@@ -236,5 +236,13 @@ t.test('two nodes share rooms over one Redis', { skip: withoutRedis }, async (t)
     t.strictSame(b.heard.elsewhere.at(-1), ['r', []])
     t.match(await b.broker.read('r'), { remoteMembers: [] })
     t.equal((await b.publish(1) as Published).receivers, 0)
+    t.equal(b.died(), 1)
+  })
+
+  t.test('a node that leaves has not died', async (t) => {
+    const [a, b] = await pair(t)
+    await a.broker.close()
+    for (let i = 0; i < 8; i++) await b.pass(5000)
+    t.equal(b.died(), 0)
   })
 })

@@ -3,6 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import type { FastifyReply, FastifySchema } from 'fastify'
 import { Failure } from '../../../../src/errors.js'
+import { STREAM_HEADERS } from '../../../../src/http/stream-headers.js'
 import { checkFrame } from '../../../../src/protocol/decode.js'
 import { payloadOf } from '../../../../src/websocket/frame-writer.js'
 import { EventsQuery, PublishRequest, PublishResultResponse, RoomEventsResponse, type RoomEvent } from '../../../../src/protocol/rest-rooms.js'
@@ -44,8 +45,6 @@ const publishRoomEventSchema = {
   body: Ref(PublishRequest),
   response: { 201: Ref(PublishResultResponse, 'The event is in the log.'), ...errorResponses(400, 401, 403, 404, 409, 410, 413, 414, 415, 429, 500, 503) }
 } satisfies FastifySchema
-
-const STREAM_HEADERS = { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' }
 
 const route: FastifyPluginAsyncTypebox = async (app) => {
   const { clientAddress, config, metrics, rooms, sessions, transport: { batch }, now } = app

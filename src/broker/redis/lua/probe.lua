@@ -1,7 +1,7 @@
 -- Tries each command that rooms, their index, the registry and the rate limit need, on keys of its own. The first command is a write, which a full Redis or a
--- replica refuses; every command fails if the ACL does not permit it. KEYS: a hash, a list, a sorted set, a string. ARGV: channel.
+-- replica refuses; every command fails if the ACL does not permit it. KEYS: a hash, a list, a sorted set, a string, a stream. ARGV: channel.
 -- Returns command and error of each failure, alternating.
-local hash, list, set, text = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local hash, list, set, text, stream = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local failed = {}
 local function try(...)
   local reply = redis.pcall(...)
@@ -34,7 +34,12 @@ try('ZREM', set, 'member')
 try('SET', text, 1, 'PX', 60000)
 try('GET', text)
 try('INCR', text)
+try('XADD', stream, '*', 'field', 1)
+try('XLEN', stream)
+try('XRANGE', stream, '-', '+')
+try('XREVRANGE', stream, '+', '-')
+try('XREAD', 'STREAMS', stream, '0')
 try('TIME')
 try('SPUBLISH', ARGV[1], '')
-try('DEL', hash, list, set, text)
+try('DEL', hash, list, set, text, stream)
 return failed
