@@ -107,7 +107,10 @@ export class RedisQueue implements DeliveryQueue, OutboxListener {
   async isDisabled (url: string): Promise<boolean> { return await this.#commands.zscore(this.#disabled, digestOf(url)) !== null }
 
   async setDisabled (url: string, disabled: boolean): Promise<void> {
-    if (!disabled) return void await this.#commands.zrem(this.#disabled, digestOf(url))
+    if (!disabled) {
+      await this.#commands.zrem(this.#disabled, digestOf(url))
+      return
+    }
     const [seconds] = await this.#commands.time()
     await this.#commands.zadd(this.#disabled, Number(seconds), digestOf(url))
     const tooMany = await this.#commands.zcard(this.#disabled) - MAX_DISABLED
