@@ -16,7 +16,7 @@ interface Entry {
   readonly url?: string
   /** Fields of the payment; false for a missing one, as Lua has it. */
   readonly payment: ReadonlyArray<string | false>
-  /** Of a delivery that an operator sends again: its tries so far. */
+  /** Tries so far of a delivery that an operator sends again. */
   readonly manual?: Pick<Delivery, 'attempts' | 'last'>
 }
 
