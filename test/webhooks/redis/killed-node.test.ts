@@ -37,11 +37,11 @@ t.test('kill -9 of a node in the middle of deliveries', { skip: withoutRedis }, 
   let hanging = 0
   for (let i = 0; i < ROOMS / 2; i++) receiver.replies.push(() => { hanging++ })
   const certain = new Map<string, number[]>()
-  let isKilled = false
+  const life = { isOver: false }
   const load = Promise.all(Array.from({ length: ROOMS }, async (_, room) => {
     const roomId = `room-${room}`
     certain.set(roomId, [])
-    for (let n = 1; !isKilled && n <= 2_000; n++) {
+    for (let n = 1; !life.isOver && n <= 2_000; n++) {
       if (await doomed.publish(roomId, n)) certain.get(roomId)!.push(n)
       await sleep(2)
     }
@@ -50,7 +50,7 @@ t.test('kill -9 of a node in the middle of deliveries', { skip: withoutRedis }, 
   const survivor = await startNode(t, env)
   doomed.server.child.kill('SIGKILL')
   await doomed.server.exit
-  isKilled = true
+  life.isOver = true
   await load
   const expected = [...certain].reduce((sum, [, seqs]) => sum + seqs.length, 0)
   t.ok(expected > ROOMS * 2, `${expected} results were acknowledged`)

@@ -40,7 +40,8 @@ t.test('webhooks over Redis', { skip: withoutRedis }, async (t) => {
   t.test('changes on two nodes come once, in the order of the room, each with the state after it', async (t) => {
     const receiver = await startReceiver(t)
     const prefix = newPrefix()
-    const nodes = [await startNode(t, redis, prefix, { WEBHOOK_URL: receiver.url, WEBHOOK_EVENTS: ALL }), await startNode(t, redis, prefix, { WEBHOOK_URL: receiver.url, WEBHOOK_EVENTS: ALL })]
+    const env = { WEBHOOK_URL: receiver.url, WEBHOOK_EVENTS: ALL }
+    const nodes = [await startNode(t, redis, prefix, env), await startNode(t, redis, prefix, env)]
     const rooms = ['a', 'b', 'c:with:colons', '~x.y-z']
     await Promise.all(rooms.map(async (roomId) => {
       for (let n = 1; n <= 10; n++) await publish(nodes[n % 2]!.app, roomId, 'PAYMENT_METHOD_CHANGED', { method: `method ${n}` })
