@@ -15,7 +15,7 @@ async function startNode (t: Test, env: Record<string, string>) {
     server.child.kill('SIGKILL')
     await server.exit
   })
-  await until(() => `the node is ready: ${server.errors()}`, () => fetch(`http://127.0.0.1:${port}/ready`).then(({ ok }) => ok, () => false))
+  await until(() => `the node is ready: ${server.errors()}`, () => fetch(`http://127.0.0.1:${port}/ready`).then(({ ok }) => ok, () => false), 60_000)
   /** @returns true if the result is in the log for sure */
   const publish = async (roomId: string, n: number) => {
     const body = JSON.stringify({ type: 'PAYMENT_ERROR', payload: { error: 'declined', code: `D${n}` }, id: `${n}` })
