@@ -37,7 +37,10 @@ export default fp(async (app) => {
     frames: app.transport.frames,
     newEpoch,
     onLinkExpired: (roomId: string) => noteExpiry(app, roomId),
-    onRoom: (change: string, roomId: string) => log.info({ roomId }, `room ${change}`)
+    onRoom: (change: string, roomId: string) => {
+      if (change === 'created') app.funnel.created()
+      log.info({ roomId }, `room ${change}`)
+    }
   }
   // Calls to the in-process broker are part of the relay time; measuring each of them would cost more than it tells.
   const broker: Broker = redis === undefined
@@ -45,6 +48,7 @@ export default fp(async (app) => {
     : instrumentBroker(new RedisBroker({
       // No `now`: rooms shared by many nodes start and end by the clock of Redis.
       ...options,
+      outbox: app.outbox,
       connection: redis,
       prefix: config.REDIS_PREFIX,
       node: newName(),
@@ -64,7 +68,7 @@ export default fp(async (app) => {
     clearInterval(timer)
     await broker.close()
   })
-}, { name: 'broker', dependencies: ['changes', 'journal', 'metrics', 'redis', 'transport'] })
+}, { name: 'broker', dependencies: ['changes', 'funnel', 'journal', 'metrics', 'outbox', 'redis', 'transport'] })
 
 /** Rooms of this process: in memory, and in a journal if there is a folder for it. */
 function embeddedBroker ({ dataFolder, transport: { batch } }: FastifyInstance, options: MemoryBrokerOptions): Broker {

@@ -1,21 +1,20 @@
-// Publishes events over HTTP instead of a socket: one request per event, with the same text as the WebSocket message.
+// Publishes events over HTTP instead of a socket, with the same texts as the WebSocket messages: several in one request, so that they stay in their order.
 import type { Environment } from './environment.js'
 import { RoomError, type Receipt } from './frames.js'
-
-// Statuses after which a retry can succeed, such as an expired token (401), too early (425) and too many requests (429). A 5xx, and ROOM_FULL, which
-// ends when a member leaves, are retryable, too.
-const RETRYABLE = new Set([401, 404, 408, 425, 429])
+import type { Outgoing } from './record.js'
+import { refusalOf } from './refusals.js'
 
 /**
- * Publishes one event. The request has `keepalive`, since the page may be closed before the response arrives.
- * @returns the receipt, or the error; the promise never rejects
+ * Publishes events in one step of the server. The request has `keepalive`, since the page may be closed before the response arrives.
+ * @returns the receipt of each event, empty if the server rejected it, or the error of the request; the promise never rejects
  */
-export async function post ({ fetch }: Environment, url: string, headers: Record<string, string>, body: string): Promise<Receipt | RoomError> {
+export async function post ({ fetch }: Environment, url: string, headers: Record<string, string>, events: readonly Outgoing[]): Promise<Array<Partial<Receipt>> | RoomError> {
+  const [address, body] = events.length === 1 ? [url, events[0]!.text] : [`${url}/batch`, `{"events":[${events.map(({ text }) => text).join()}]}`]
   try {
-    const response = await fetch(url, { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body, keepalive: true })
-    const { data, code, error } = await response.json()
-    if (response.ok) return { epoch: data.epoch, seq: data.seq, duplicate: data.duplicate }
-    return new RoomError(code, error, response.status >= 500 || RETRYABLE.has(response.status) || code === 'ROOM_FULL')
+    const response = await fetch(address, { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body, keepalive: true })
+    if (!response.ok) return await refusalOf(response)
+    const { data: { epoch, results, ...receipt } } = await response.json()
+    return (results ?? [receipt]).map((result: Partial<Receipt>) => ({ ...result, epoch }))
   } catch (error) {
     return new RoomError('UNREACHABLE', String(error), true)
   }

@@ -1,11 +1,19 @@
 // Server-sent events as a link, for networks that let no WebSocket through.
 // Read with fetch instead of EventSource, which can send a token only in the URL, reconnects by rules of its own, and is not in Node.js.
 import type { Environment } from './environment.js'
+import type { RoomError } from './frames.js'
 import { parseFrame, type Link, type LinkListener } from './link.js'
+import { refusalOf } from './refusals.js'
 
-/** Opens a stream. Its first message is the reply to a join. @param idleTimeout longest time without any data, not even an SSE comment, ms */
-export function openStream ({ fetch, setTimeout, clearTimeout }: Environment, url: string, headers: Record<string, string>, idleTimeout: number, listener: LinkListener): Link {
+/** Time between two comments of the server, ms, until it tells its own. */
+const HEARTBEAT = 25_000
+/** Number of heartbeats without any data after which a stream is dead: one may be late. */
+const IDLE_HEARTBEATS = 2.4
+
+/** Opens a stream. Its first message is the reply to a join. */
+export function openStream ({ fetch, setTimeout, clearTimeout }: Environment, url: string, headers: Record<string, string>, listener: LinkListener): Link {
   const abort = new AbortController()
+  let heartbeat = HEARTBEAT
   let closed = false
   let deadline: unknown
 
@@ -16,42 +24,46 @@ export function openStream ({ fetch, setTimeout, clearTimeout }: Environment, ur
   }
   const restartIdleTimer = () => {
     clearTimeout(deadline)
-    if (!closed) deadline = setTimeout(() => fail('no data received'), idleTimeout)
+    if (!closed) deadline = setTimeout(() => fail(), heartbeat * IDLE_HEARTBEATS)
   }
-  const fail = (reason: string) => {
+  const fail = (refusal?: RoomError) => {
     if (closed) return
     end()
-    listener.closed(0, reason)
+    if (refusal) listener.refused?.(refusal)
+    else listener.closed()
   }
 
   async function read (): Promise<void> {
     const response = await fetch(url, { headers: { ...headers, accept: 'text/event-stream' }, cache: 'no-store', signal: abort.signal })
-    if (!response.ok) throw new Error(`status ${response.status}`)
+    if (!response.ok) return fail(await refusalOf(response))
     const reader = response.body!.getReader()
     const eventsIn = eventParser()
     for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
-      restartIdleTimer()
-      for (const data of eventsIn(chunk.value)) {
-        const frame = parseFrame(data)
+      for (const event of eventsIn(chunk.value)) {
+        heartbeat = Number(/^: heartbeat (\d+)/.exec(event)?.[1] ?? heartbeat)
+        const frame = parseFrame(dataOf(event))
         // The listener may have closed the link on an earlier message.
         if (frame && !closed) listener.frame(frame)
       }
+      restartIdleTimer()
     }
-    fail('ended')
+    fail()
   }
 
   restartIdleTimer()
-  read().catch((error: unknown) => fail(String(error)))
+  read().catch(() => fail())
   return { close: end }
 }
 
-/** Returns a parser of server-sent events: it takes the bytes as they arrive, and returns the data of each event that is complete. */
+/** Returns a parser of server-sent events: it takes the bytes as they arrive, and returns the text of each event that is complete. */
 function eventParser (): (bytes: Uint8Array) => string[] {
   const decoder = new TextDecoder()
   let rest = ''
   return (bytes) => {
     const events = (rest + decoder.decode(bytes, { stream: true }).replaceAll('\r', '')).split('\n\n')
     rest = events.pop()!
-    return events.map((event) => event.split('\n').filter((line) => line.startsWith('data:')).map((line) => line.slice(5)).join('\n'))
+    return events
   }
 }
+
+const dataOf = (event: string): string => (event.match(/^data:.*/gm) ?? []).map((line) => line.slice(5)).join('\n')

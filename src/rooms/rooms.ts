@@ -1,11 +1,11 @@
 // Rooms of this node: joins that miss no event between replay and live delivery, publishing, and the end of a room.
 import { mapMaybePromise, type MaybePromise } from '../maybe-promise.js'
 import { ANONYMOUS, isAllowed, type Claims, type PolicySettings } from '../auth/policy.js'
-import type { Broker, Published, ReadFrom, RoomChange, RoomView } from '../broker/broker.js'
+import type { Advance, Broker, Published, ReadFrom, RoomChange, RoomView } from '../broker/broker.js'
 import type { Clocks } from '../clock.js'
 import { Failure } from '../errors.js'
 import type { Metrics } from '../metrics/metrics.js'
-import type { Terms } from '../payment/state.js'
+import { isVerifiedFact, type Terms } from '../payment/state.js'
 import { EVENTS, type DevicePaymentEvent, type Role } from '../protocol/events.js'
 import type { RoomMember } from '../protocol/server-frames.js'
 import { catchUp, flushBuffered } from './catch-up.js'
@@ -37,6 +37,8 @@ export interface RoomsOptions extends PolicySettings, MembershipLimits, Clocks {
   readonly isOpen: boolean
   /** Called once for each change of a room, on one of all nodes. */
   readonly onChange?: ((change: RoomChange) => void) | undefined
+  /** Called once for each milestone of a payment, on one of all nodes. */
+  readonly onAdvance?: ((advance: Advance) => void) | undefined
   /** Grace period of a dropped device, ms. */
   readonly presenceGrace: number
 }
@@ -73,6 +75,7 @@ export class Rooms {
       },
       lost: (roomId) => delivery.lost(roomId),
       changed: (change) => options.onChange?.(change),
+      advanced: (advance) => options.onAdvance?.(advance),
       stalled: (roomId, stall) => delivery.stalled(roomId, stall),
       remoteMembers: (roomId, members) => {
         const room = rooms.get(roomId)
@@ -148,6 +151,27 @@ export class Rooms {
     // Without a backend's claims the event counts as a device's claim, no matter who sent it. `source: "api"` on a result therefore means that the result is verified.
     const verified = principal === 'backend'
     return this.#publisher.publishEvent(roomId, event, { source: verified ? 'api' : 'device', verified, idempotencyKey, timestamp: this.#options.now() }, verified || this.#options.isOpen, { principal })
+  }
+
+  /**
+   * Publishes events received over REST in their order and in one step, for a page that has no time for more than one request. Opens a missing room like
+   * publishFromApi. A backend's facts are refused: each depends on the payment before it.
+   * @param events failures stand for events that were invalid; none of them holds up another event
+   * @returns the outcome of each
+   */
+  async publishAllFromApi (roomId: string, events: ReadonlyArray<PaymentEvent | Failure>, claims: Claims): Promise<Array<Published | Failure>> {
+    const { principal } = claims
+    const verified = principal === 'backend'
+    const checked = events.map((event) => {
+      if (event instanceof Failure) return event
+      const { type, payload: { deviceId } } = event
+      if (!isAllowed(claims, { to: 'publish', roomId, type, deviceId }, this.#options)) return new Failure('FORBIDDEN')
+      return isVerifiedFact({ type, verified }) ? new Failure('FORBIDDEN', 'A result of a backend is published by itself.') : event
+    })
+    const accepted = checked.filter((event): event is PaymentEvent => !(event instanceof Failure))
+    const said = { source: verified ? 'api' : 'device', verified, timestamp: this.#options.now() } as const
+    const outcomes = (await this.#publisher.publishAll(roomId, accepted, said, verified || this.#options.isOpen, { principal })).values()
+    return checked.map((event) => event instanceof Failure ? event : outcomes.next().value!)
   }
 
   /** Publishes a backend's message to all members of an existing room. */

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { FakePage, FakeServer, FakeStorage, KEY, listenTo, of, types, unreachable } from './fake-server.js'
 
-t.test('A page that is being hidden sends each unacknowledged event by socket and by request, with identical bodies', async (t) => {
+t.test('A page that is being hidden sends all unacknowledged events by socket and in one request, with identical texts', async (t) => {
   for (const how of ['hidden', 'pagehide'] as const) {
     const server = new FakeServer()
     const page = new FakePage()
@@ -12,15 +12,15 @@ t.test('A page that is being hidden sends each unacknowledged event by socket an
     const all = [room.publish('CLICKED_PROCEED', { n: 1 }), room.publish('CLICKED_PAY', { n: 2 })]
     if (how === 'hidden') page.see('hidden')
     else page.tell('pagehide')
-    const words = socket.sent.filter(({ id }) => id !== undefined).map((frame) => JSON.stringify(frame))
+    const words = socket.sent.filter(({ type }) => type !== 'JOIN_ROOM').map((frame) => JSON.stringify(frame))
     t.equal(words.length, 2, 'both events went over the socket, though the first was not acknowledged')
-    t.strictSame(server.http.requests, words.map((body) => ({
-      url: 'http://fake/base/api/rooms/room%201/events',
+    t.strictSame(server.http.requests.map(({ signal, ...request }) => request), [{
+      url: 'http://fake/base/api/rooms/room%201/events/batch',
       method: 'POST',
       headers: { authorization: 'Bearer secret', 'content-type': 'application/json' },
-      body,
+      body: `{"events":[${words.join()}]}`,
       keepalive: true
-    })))
+    }])
     await server.clock.advance(10)
     t.match(await Promise.all(all), [{ seq: 1 }, { seq: 2 }])
     t.strictSame(types(server), ['CLICKED_PROCEED', 'CLICKED_PAY'], `${how}: no event is logged twice`)
@@ -138,4 +138,23 @@ t.test('Leaving sends unacknowledged events a last time, rejects their promises 
   server.connect({ storage })
   await server.clock.advance(10)
   t.strictSame(types(server), ['CLICKED_PAY'])
+})
+
+t.test('A request without an answer is given up after ten seconds, so that a page that is hidden later sends its event again', async (t) => {
+  const server = new FakeServer()
+  server.sockets.accept = 'refuse'
+  server.http.answer = 'hang'
+  const page = new FakePage()
+  const room = server.connect({ ...page, socketAttempts: Infinity })
+  const receipt = room.publish('CLICKED_PAY')
+  page.see('hidden')
+  await server.clock.advance(9_000)
+  page.see('hidden')
+  t.equal(server.http.requests.length, 1)
+  await server.clock.advance(1_000)
+  server.http.answer = 'ok'
+  page.see('hidden')
+  await server.clock.advance(10)
+  t.match(await receipt, { seq: 1 })
+  t.equal(room.status, 'offline')
 })

@@ -25,6 +25,7 @@ export class DormantRoom implements MemoryRoom {
   readonly createdAt: number
   deadline: number
   hasExpired: boolean
+  readonly webhookUrl: string | undefined
   names: readonly string[]
   seenSeq: number
   seenAt: number
@@ -39,12 +40,13 @@ export class DormantRoom implements MemoryRoom {
 
   /** @param recorder records the further changes of the room */
   constructor (indexed: IndexedRoom, readonly recorder: JournaledRoom, options: DormantRoomOptions) {
-    const { record: { number, createdAt }, deadline, hasExpired, hasStalled, names, seq } = indexed
+    const { record: { number, createdAt, webhookUrl }, deadline, hasExpired, hasStalled, names, seq } = indexed
     this.number = number
     this.createdAt = createdAt
     this.expiresAt = deadline ?? 0
     this.deadline = deadline ?? Infinity
     this.hasExpired = hasExpired
+    this.webhookUrl = webhookUrl
     this.names = names
     this.seenSeq = seq
     this.seenAt = hasStalled ? Infinity : 0

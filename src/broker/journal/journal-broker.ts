@@ -38,6 +38,7 @@ export class JournalBroker implements Broker {
       entry: (roomId, entry) => journal.whenSynced(() => listener.entry(roomId, entry)),
       closed: (roomId, cause) => journal.whenSynced(() => listener.closed(roomId, cause)),
       changed: (change) => journal.whenSynced(() => listener.changed(change)),
+      advanced: (advance) => journal.whenSynced(() => listener.advanced(advance)),
       stalled: (roomId, stall) => journal.whenSynced(() => listener.stalled(roomId, stall))
     })
   }
@@ -61,6 +62,11 @@ export class JournalBroker implements Broker {
   publish (roomId: string, draft: EventDraft, create: boolean): MaybePromise<Published | Failure> {
     const { memory, journal } = this.#options
     return journal.isFull ? new Failure('UNAVAILABLE') : this.#kept(memory.publish(roomId, draft, create))
+  }
+
+  publishAll (roomId: string, drafts: readonly EventDraft[], create: boolean): MaybePromise<Array<Published | Failure>> {
+    const { memory, journal } = this.#options
+    return journal.isFull ? drafts.map(() => new Failure('UNAVAILABLE')) : this.#kept(memory.publishAll(roomId, drafts, create))
   }
 
   read (roomId: string, from?: ReadFrom): MaybePromise<RoomView | Failure> { return this.#kept(this.#options.memory.read(roomId, from)) }

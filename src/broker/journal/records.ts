@@ -20,6 +20,8 @@ export interface RoomRecord {
   /** Deadline of the payment link. */
   readonly deadline?: number | undefined
   readonly terms?: Terms | undefined
+  /** URL that gets the webhooks of the room, if it has one of its own. */
+  readonly webhookUrl?: string | undefined
 }
 
 /** Event in the log of a room. */

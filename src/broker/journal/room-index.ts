@@ -81,12 +81,12 @@ export class RoomIndex {
 
   #addSnapshot (body: Buffer, place: Place, segment: number): void {
     const { snapshot, frames } = readSnapshot(body)
-    const { number, roomId, epoch, createdAt, deadline, hasExpired, hasStalled, names, before } = snapshot
+    const { number, roomId, epoch, createdAt, deadline, webhookUrl, hasExpired, hasStalled, names, before } = snapshot
     this.events += frames.length - (this.rooms.get(number)?.places.length ?? 0)
     this.closed.delete(roomId)
     this.count = Math.max(this.count, number)
     this.rooms.set(number, {
-      record: { number, roomId, epoch, createdAt },
+      record: { number, roomId, epoch, createdAt, webhookUrl },
       epoch,
       deadline,
       hasExpired,

@@ -30,9 +30,9 @@ export class JournalRecorder implements Recorder {
 
   get isFull (): boolean { return this.options.journal.isFull }
 
-  started ({ number, roomId, epoch, createdAt, deadline, terms }: StartedRoom): JournaledRoom {
+  started ({ number, roomId, epoch, createdAt, deadline, terms, webhookUrl }: StartedRoom): JournaledRoom {
     this.#forget(roomId)
-    const record: RoomRecord = { number, roomId, epoch, createdAt, deadline, terms }
+    const record: RoomRecord = { number, roomId, epoch, createdAt, deadline, terms, webhookUrl }
     const bytes = this.options.journal.json(KIND.room, record)
     return new JournaledRoom(this, { number, segment: this.options.segments.number, records: 1, bytes })
   }
@@ -134,7 +134,8 @@ export class JournaledRoom implements RoomRecorder {
   }
 
   /** Records the room as it is, so that its earlier records are not needed any more. */
-  rewrite (roomId: string, { log, payment, createdAt, deadline, expiresAt, hasExpired, names = [], lastEventAt, seenSeq, seenAt }: MemoryRoom): void {
+  rewrite (roomId: string, room: MemoryRoom): void {
+    const { log, payment, createdAt, deadline, expiresAt, webhookUrl, hasExpired, names = [], lastEventAt, seenSeq, seenAt } = room
     const { journal, segments } = this.#recorder.options
     const kept = log.kept()
     const events = kept.map(({ frame, receivers, keys }): SnapshotEvent => keys ? [frame.length, receivers, keys.map(({ name }) => name)] : [frame.length, receivers])
@@ -144,6 +145,7 @@ export class JournaledRoom implements RoomRecorder {
       epoch: log.epoch,
       createdAt,
       deadline: deadline === Infinity ? undefined : expiresAt,
+      webhookUrl,
       hasExpired,
       hasStalled: seenAt === Infinity && seenSeq === log.seq,
       names,

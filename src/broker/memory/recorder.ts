@@ -12,6 +12,8 @@ export interface StartedRoom {
   /** Deadline of the payment link. */
   readonly deadline: number | undefined
   readonly terms: Terms | undefined
+  /** URL that gets the webhooks of the room, if it has one of its own. */
+  readonly webhookUrl: string | undefined
 }
 
 export interface Recorder {

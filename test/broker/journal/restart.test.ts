@@ -102,12 +102,32 @@ for (const [name, end] of Object.entries(ENDS)) {
       await second.broker.close()
     })
 
+    t.test('the URL of the webhooks and the furthest milestone are kept', async (t) => {
+      const machine = new Machine(freshFolder(t))
+      let run = await machine.start()
+      await run.broker.createRoom('r', { webhookUrl: 'https://shop.example/hook', ttl: 3_600_000 })
+      publish(run, 'r', { type: 'ENTERED_SUMMARY' })
+      for (const [type, from, to] of [['CLICKED_PAY', 1, 5], ['PAYMENT_SUCCESS', 5, 6]] as const) {
+        await end(run)
+        run = await machine.start()
+        const seen: unknown[] = []
+        run.broker.listen({
+          ...{ entry: () => {}, closed: () => {}, lost: () => {}, remoteMembers: () => {}, stalled: () => {} },
+          changed: ({ webhookUrl }) => { seen.push(webhookUrl) },
+          advanced: ({ from, to }) => { seen.push([from?.number, to.number]) }
+        })
+        publish(run, 'r', { type })
+        t.strictSame(seen, ['https://shop.example/hook', [from, to]], type)
+      }
+      await run.broker.close()
+    })
+
     t.test('a pause of the payer is reported once, and the time of a stop is no pause', async (t) => {
       const machine = new Machine(freshFolder(t))
       const first = await machine.start()
       const stallsOf = ({ broker }: Run) => {
         const stalls: string[] = []
-        broker.listen({ entry: () => {}, closed: () => {}, lost: () => {}, remoteMembers: () => {}, stalled: () => {}, changed: ({ cause, roomId }) => { if (cause === 'stalled') stalls.push(roomId) } })
+        broker.listen({ entry: () => {}, closed: () => {}, lost: () => {}, remoteMembers: () => {}, advanced: () => {}, stalled: () => {}, changed: ({ cause, roomId }) => { if (cause === 'stalled') stalls.push(roomId) } })
         return stalls
       }
       const pass = async ({ broker }: Run, ms: number) => {

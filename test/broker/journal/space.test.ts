@@ -51,7 +51,7 @@ for (const isDormant of [false, true]) {
   t.test(`live rooms of the oldest segment are written anew, ${isDormant ? 'also those that nobody has used since the start' : 'and stay as they are'}`, async (t) => {
     const machine = new Machine(freshFolder(t), SMALL)
     let run = await machine.start()
-    await run.broker.createRoom('kept', { ttl: 3_600_000, amount: 5, currency: 'BRL', reference: 'order 1' })
+    await run.broker.createRoom('kept', { ttl: 3_600_000, amount: 5, currency: 'BRL', reference: 'order 1', webhookUrl: 'https://shop.example/hook' })
     await run.broker.createRoom('expired', { ttl: 1 })
     await run.broker.createRoom('closed')
     await run.broker.createRoom('empty')
@@ -83,6 +83,14 @@ for (const isDormant of [false, true]) {
     t.match(next.broker.read('closed'), { code: 'ROOM_CLOSED' })
     t.match(await next.broker.listRooms(10), { rooms: [{ roomId: 'kept' }, { roomId: 'expired' }, { roomId: 'empty' }] }, 'the order of the listing')
     t.match(publish(next, 'kept', 99), { seq: LOG_SIZE + 4 })
+    const urls: unknown[] = []
+    next.broker.listen({
+      ...{ entry: () => {}, closed: () => {}, lost: () => {}, remoteMembers: () => {}, stalled: () => {} },
+      changed: ({ webhookUrl }) => { urls.push(webhookUrl) },
+      advanced: () => t.fail('the milestone was reached before')
+    })
+    next.broker.publish('kept', draftEvent({ type: 'PAYMENT_REFUNDED', payload: { roomId: 'kept', amount: 5, currency: 'BRL' } }, { source: 'api', verified: true, timestamp: 30 }), false)
+    t.strictSame(urls, ['https://shop.example/hook'])
     await next.broker.close()
   })
 }
