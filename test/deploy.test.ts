@@ -116,6 +116,18 @@ t.test('docker-compose.yml: settings, grace periods and health checks agree with
   t.ok(Number(/^redis:(\d+)/.exec(redis.image)![1]) >= 7, 'Redis is new enough for sharded channels')
 })
 
+t.test('deploy/single: one node with its journal in a volume that its user may write', async (t) => {
+  const { services: { node }, volumes } = yaml('deploy/single/docker-compose.yml')
+  const config = load(node.environment)
+  t.equal(config.REDIS_URL, undefined)
+  t.strictSame(node.volumes, [`data:${config.DATA_DIR}`])
+  t.ok('data' in volumes)
+  t.match(dockerfile, `mkdir -m 0700 ${config.DATA_DIR} && chown node:node ${config.DATA_DIR}\nUSER node\n`)
+  t.ok(seconds(node.stop_grace_period) > config.SHUTDOWN_GRACE_SECONDS)
+  for (const [key, value] of Object.entries({ restart: 'unless-stopped', init: true, read_only: true, cap_drop: ['ALL'] })) t.strictSame(node[key], value, key)
+  t.match(node.healthcheck.test[3], `127.0.0.1:${config.PORT}/ready'`)
+})
+
 t.test('Kubernetes: all objects have one name, and every reference exists', async (t) => {
   const { kustomization, deployment, service, ingress, pdb, hpa, networkpolicy, configmap, secret } = k8s
   for (const file of kustomization.resources) t.ok(existsSync(join(ROOT, 'deploy/k8s', file)), file)
@@ -217,6 +229,8 @@ t.test('systemd: the unit has the command of the image, its grace period, and no
   const command = JSON.parse(/^CMD (.*)$/m.exec(dockerfile)![1]!) as string[]
   t.equal(setting('ExecStart'), `/usr/bin/${command.join(' ')}`)
   t.equal(setting('Environment'), /^ENV (.*)$/m.exec(dockerfile)![1])
+  t.match(unit, `\nEnvironment=DATA_DIR=%S/${setting('StateDirectory')}\n`, 'the journal is in the folder that systemd keeps for the service')
+  t.equal(setting('StateDirectoryMode'), '0700')
   t.ok(Number(setting('TimeoutStopSec')) > defaults.SHUTDOWN_GRACE_SECONDS)
   t.equal(setting('RestartPreventExitStatus'), /EX_CONFIG = (\d+)/.exec(read('src/server.ts'))![1])
   t.equal(setting('MemoryDenyWriteExecute'), 'no')

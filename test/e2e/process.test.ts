@@ -34,7 +34,7 @@ t.test('PORT and NODE_ENV=production set the port and JSON lines', async (t) => 
   const { url, output } = await started(t, { PORT: String(port), NODE_ENV: 'production' })
   t.equal(url, `ws://127.0.0.1:${port}`)
   const lines = output().trim().split('\n').map((line) => JSON.parse(line) as { level: number, msg: string })
-  t.match(lines, [{ level: 40, msg: /^the rooms are open/ }, { level: 40, msg: /^the API is open/ }, { level: 30, msg: /^server started/ }])
+  t.match(lines, [{ level: 30, msg: /^rooms are in memory alone/ }, { level: 40, msg: /^the rooms are open/ }, { level: 40, msg: /^the API is open/ }, { level: 30, msg: /^server started/ }])
 })
 
 t.test('A bad setting prints one line that names variable and rule, never the value, and exits with 78', async (t) => {

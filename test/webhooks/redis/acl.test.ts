@@ -19,7 +19,7 @@ t.test('the contract with the users of docker-compose.yml', { skip: withoutRedis
     await t.rejects(client.lrem('wsp:{room}:log', 1, 'x'), /NOPERM/)
     await t.rejects(client.lrem('others', 1, 'x'), /NOPERM/)
     await t.rejects(client.lrem('wsp:x', 1, 'x'), /NOPERM/)
-    await t.rejects(client.scan(0, 'TYPE', 'list'), /NOPERM/)
+    await t.rejects(client.xtrim('wsp:x', 'MAXLEN', 1), /NOPERM/)
   })
 })
 
