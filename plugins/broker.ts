@@ -6,7 +6,6 @@ import type { Broker } from '../src/broker/broker.js'
 import { instrumentBroker } from '../src/broker/instrument-broker.js'
 import { MemoryBroker } from '../src/broker/memory/memory-broker.js'
 import type { RedisNews } from '../src/broker/redis/availability.js'
-import { RedisBroker } from '../src/broker/redis/redis-broker.js'
 import type { Trouble } from '../src/broker/redis/trouble.js'
 import { EVENTS } from '../src/protocol/events.js'
 
@@ -40,7 +39,8 @@ export default fp(async (app) => {
   // Calls to the in-process broker are part of the relay time; measuring each of them would cost more than it tells.
   const broker: Broker = redis === undefined
     ? new MemoryBroker({ ...options, now, onSweep: (removed, kept) => log.info({ removed, kept }, 'expired rooms removed') })
-    : instrumentBroker(new RedisBroker({
+    // Imported only if needed, with the library: see redis.ts.
+    : instrumentBroker(new (await import('../src/broker/redis/redis-broker.js')).RedisBroker({
       // No `now`: rooms shared by many nodes start and end by the clock of Redis.
       ...options,
       connection: redis,
