@@ -17,7 +17,7 @@ const LAYERS = [
   /^src\/changes\//,
   /^src\/sessions\//,
   /^src\/client\//,
-  /^src\/(config|options|log-fields|logger|root)\.ts$/,
+  /^src\/(config|options|log-fields|logger|root|setting-values)\.ts$/,
   /^src\/providers\//,
   /^src\/http\//,
   /^src\/contracts\//,
