@@ -34,7 +34,10 @@ export default fp(async (app) => {
     frames: app.transport.frames,
     newEpoch,
     onLinkExpired: (roomId: string) => noteExpiry(app, roomId),
-    onRoom: (change: string, roomId: string) => log.info({ roomId }, `room ${change}`)
+    onRoom: (change: string, roomId: string) => {
+      if (change === 'created') app.funnel.created()
+      log.info({ roomId }, `room ${change}`)
+    }
   }
   // Calls to the in-process broker are part of the relay time; measuring each of them would cost more than it tells.
   const broker: Broker = redis === undefined
@@ -43,6 +46,7 @@ export default fp(async (app) => {
     : instrumentBroker(new (await import('../src/broker/redis/redis-broker.js')).RedisBroker({
       // No `now`: rooms shared by many nodes start and end by the clock of Redis.
       ...options,
+      outbox: app.outbox,
       connection: redis,
       prefix: config.REDIS_PREFIX,
       node: newName(),
@@ -62,7 +66,7 @@ export default fp(async (app) => {
     clearInterval(timer)
     await broker.close()
   })
-}, { name: 'broker', dependencies: ['changes', 'metrics', 'redis', 'transport'] })
+}, { name: 'broker', dependencies: ['changes', 'funnel', 'metrics', 'outbox', 'redis', 'transport'] })
 
 /** Counts and logs an event that comes from the broker itself; all others come from the publisher. */
 function noteExpiry ({ metrics, log }: FastifyInstance, roomId: string): void {

@@ -4,9 +4,11 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { TSchema } from '@sinclair/typebox'
 import fp from 'fastify-plugin'
-import { ResponseTexts } from '../src/http/response-texts.js'
 import { RequestValidators, type CompiledValidators } from '../src/http/request-validators.js'
-import { NOTIFICATION_COMPONENTS } from '../src/protocol/notifications.js'
+import { ResponseTexts } from '../src/http/response-texts.js'
+import { DELIVERY_COMPONENTS } from '../src/protocol/rest-deliveries.js'
+import { FUNNEL_COMPONENTS } from '../src/protocol/rest-funnel.js'
+import { Notification, NOTIFICATION_COMPONENTS } from '../src/protocol/notifications.js'
 import { ROOM_COMPONENTS } from '../src/protocol/rest-rooms.js'
 import { SERVER_COMPONENTS } from '../src/protocol/rest.js'
 import { WEBHOOK_COMPONENTS } from '../src/protocol/rest-webhooks.js'
@@ -29,7 +31,7 @@ export default fp(async (app) => {
       }
     }
   })
-  const components = [...SERVER_COMPONENTS, ...ROOM_COMPONENTS, ...NOTIFICATION_COMPONENTS, ...WEBHOOK_COMPONENTS]
+  const components = [...SERVER_COMPONENTS, ...ROOM_COMPONENTS, ...NOTIFICATION_COMPONENTS, ...FUNNEL_COMPONENTS, ...WEBHOOK_COMPONENTS, ...DELIVERY_COMPONENTS, Notification]
   for (const schema of components) app.addSchema(schema)
   const shared = Object.fromEntries(components.map((schema) => [schema.$id!, schema]))
   const validators = new RequestValidators(shared, existsSync(COMPILED) ? createRequire(import.meta.url)(COMPILED) as CompiledValidators : {})

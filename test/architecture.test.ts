@@ -15,6 +15,8 @@ const LAYERS = [
   /^src\/broker\//,
   /^src\/rooms\//,
   /^src\/changes\//,
+  /^src\/funnel\//,
+  /^src\/webhooks\//,
   /^src\/sessions\//,
   /^src\/client\//,
   /^src\/(config|options|log-fields|logger|root|setting-values)\.ts$/,

@@ -17,8 +17,11 @@ export class EventOutput {
 
   constructor (options: EventOutputOptions) { this.#options = options }
 
-  /** Sends the reconnection time. The first thing in a stream. */
-  begin (): void { this.write(`retry: ${RETRY}\n\n`) }
+  /**
+   * Sends the reconnection time. The first thing in a stream.
+   * @param heartbeat time between two comments, ms: the reader cannot know otherwise after which silence the stream is dead
+   */
+  begin (heartbeat?: number): void { this.write(`${heartbeat === undefined ? '' : `: heartbeat ${heartbeat}\n`}retry: ${RETRY}\n\n`) }
 
   /** Sends a comment, so that no proxy takes the silence for an end. */
   ping (): void { this.write(': ping\n\n') }

@@ -40,6 +40,7 @@ interface MemoryRoom {
   /** True once PAYMENT_EXPIRED is in the log. */
   hasExpired: boolean
   payment: Payment
+  readonly webhookUrl: string | undefined
   /** Other names of the room; undefined if it has none. */
   names?: readonly string[]
   lastEventAt: number | null
@@ -74,7 +75,7 @@ export class MemoryBroker implements Broker {
   readonly #frames: FrameWriter
   /** Rooms by their other names. */
   readonly #names = new Map<string, string>()
-  #listener: BrokerListener = { entry: () => {}, closed: () => {}, lost: () => {}, changed: () => {}, stalled: () => {}, remoteMembers: () => {} }
+  #listener: BrokerListener = { entry: () => {}, closed: () => {}, lost: () => {}, changed: () => {}, advanced: () => {}, stalled: () => {}, remoteMembers: () => {} }
   #count = 0
 
   constructor (options: MemoryBrokerOptions) {
@@ -87,10 +88,10 @@ export class MemoryBroker implements Broker {
 
   listen (listener: BrokerListener): void { this.#listener = listener }
 
-  async createRoom (roomId: string, { ttl, ...terms }: NewRoom = {}): Promise<Lifetime | Failure> {
+  async createRoom (roomId: string, { ttl, webhookUrl, ...terms }: NewRoom = {}): Promise<Lifetime | Failure> {
     if (this.#find(roomId)) return new Failure('ROOM_EXISTS')
     this.#closed.delete(roomId)
-    const room = this.#add(roomId, ttl, terms)
+    const room = this.#add(roomId, { ttl, webhookUrl }, terms)
     if (terms.reference !== undefined) this.nameRoom(terms.reference, roomId)
     this.#report('created', roomId, room, room.createdAt)
     return this.#lifetime(room)
@@ -130,25 +131,29 @@ export class MemoryBroker implements Broker {
     return this.#append(roomId, room, draft)
   }
 
+  publishAll (roomId: string, drafts: readonly EventDraft[], create: boolean): Array<Published | Failure> { return drafts.map((draft) => this.publish(roomId, draft, create)) }
+
   #append (roomId: string, room: MemoryRoom, draft: EventDraft): Published {
     const { log } = room
     // The sender is itself a member of the room.
     const receivers = draft.origin === undefined ? room.present : Math.max(0, room.present - 1)
     const entry = log.append(draft, receivers)
-    const { state } = room.payment
+    const before = room.payment
     const { timestamp } = draft
     room.payment = fold(room.payment, draft)
     room.lastEventAt = timestamp
     if (room.subscribed) this.#listener.entry(roomId, entry)
     else this.#renew(room)
-    const changed = room.payment.state !== state
+    const { state, furthest } = room.payment
+    const changed = state !== before.state
     if (changed) this.#report('event', roomId, room, timestamp, draft.type)
+    if (furthest && furthest !== before.furthest) this.#listener.advanced({ from: before.furthest, to: furthest, state })
     return { epoch: log.epoch, seq: entry.seq, timestamp, receivers, duplicate: false, isNew: true, changed }
   }
 
   #report (cause: RoomChange['cause'], roomId: string, room: MemoryRoom, timestamp: number, type?: string): void {
-    const { log: { epoch, seq }, payment: { state, link } } = room
-    this.#listener.changed({ cause, roomId, epoch, seq, type, timestamp, state, link })
+    const { log: { epoch, seq }, payment: { state, link }, webhookUrl } = room
+    this.#listener.changed({ cause, roomId, epoch, seq, type, timestamp, state, link, ...(webhookUrl !== undefined && { webhookUrl }) })
   }
 
   read (roomId: string, from?: ReadFrom): RoomView | Failure {
@@ -273,7 +278,7 @@ export class MemoryBroker implements Broker {
 
   #isClosed (roomId: string): boolean { return (this.#closed.get(roomId) ?? -Infinity) > this.#options.monotonic() }
 
-  #add (roomId: string, ttl = Infinity, terms?: Terms): MemoryRoom {
+  #add (roomId: string, { ttl = Infinity, webhookUrl }: Pick<NewRoom, 'ttl' | 'webhookUrl'> = {}, terms?: Terms): MemoryRoom {
     const { now, monotonic, newEpoch, logSize, retention, onRoom } = this.#options
     const createdAt = now()
     const begin = monotonic()
@@ -284,6 +289,7 @@ export class MemoryBroker implements Broker {
       deadline: begin + ttl,
       hasExpired: false,
       payment: newPayment(createdAt, terms),
+      webhookUrl,
       lastEventAt: null,
       seenSeq: 0,
       seenAt: begin,
