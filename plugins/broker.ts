@@ -4,7 +4,8 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Broker } from '../src/broker/broker.js'
 import { instrumentBroker } from '../src/broker/instrument-broker.js'
-import { MemoryBroker } from '../src/broker/memory/memory-broker.js'
+import { journalBroker } from '../src/broker/journal/restore.js'
+import { MemoryBroker, type MemoryBrokerOptions } from '../src/broker/memory/memory-broker.js'
 import type { RedisNews } from '../src/broker/redis/availability.js'
 import type { Trouble } from '../src/broker/redis/trouble.js'
 import { EVENTS } from '../src/protocol/events.js'
@@ -20,6 +21,7 @@ declare module 'fastify' {
 
 export default fp(async (app) => {
   const { config, metrics, redis, log, now, monotonic } = app
+  const onSweep = (removed: number, kept: number) => log.info({ removed, kept }, 'expired rooms removed')
   const newName = () => randomBytes(9).toString('base64url')
   // With Redis every event offers a new epoch, so an epoch must cost nothing: a counter behind a name of this process.
   const name = newName()
@@ -41,7 +43,7 @@ export default fp(async (app) => {
   }
   // Calls to the in-process broker are part of the relay time; measuring each of them would cost more than it tells.
   const broker: Broker = redis === undefined
-    ? new MemoryBroker({ ...options, now, onSweep: (removed, kept) => log.info({ removed, kept }, 'expired rooms removed') })
+    ? embeddedBroker(app, { ...options, now, onSweep })
     // Imported only if needed, with the library: see redis.ts.
     : instrumentBroker(new (await import('../src/broker/redis/redis-broker.js')).RedisBroker({
       // No `now`: rooms shared by many nodes start and end by the clock of Redis.
@@ -66,7 +68,12 @@ export default fp(async (app) => {
     clearInterval(timer)
     await broker.close()
   })
-}, { name: 'broker', dependencies: ['changes', 'funnel', 'metrics', 'outbox', 'redis', 'transport'] })
+}, { name: 'broker', dependencies: ['changes', 'funnel', 'journal', 'metrics', 'outbox', 'redis', 'transport'] })
+
+/** Rooms of this process: in memory, and in a journal if there is a folder for it. */
+function embeddedBroker ({ dataFolder, transport: { batch } }: FastifyInstance, options: MemoryBrokerOptions): Broker {
+  return dataFolder ? journalBroker(dataFolder, { ...options, isHeld: () => batch.isOpen }) : new MemoryBroker(options)
+}
 
 /** Counts and logs an event that comes from the broker itself; all others come from the publisher. */
 function noteExpiry ({ metrics, log }: FastifyInstance, roomId: string): void {

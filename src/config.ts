@@ -6,6 +6,7 @@ import { READ_ONLY } from './auth/api-keys.js'
 import { holdEveryClient, isNetwork } from './auth/networks.js'
 import { RESULT_SENDERS } from './auth/policy.js'
 import { checkSecrets, DEFAULT_TTL_SECONDS } from './auth/token-secrets.js'
+import { DATA_SYNCS } from './broker/journal/journal.js'
 import { parseAddress } from './broker/redis/address.js'
 import { entriesOf, filledEntriesOf } from './comma-list.js'
 import { MAX_TTL_SECONDS } from './protocol/fields.js'
@@ -30,6 +31,13 @@ export const ConfigSchema = Type.Object({
   })),
   REDIS_SENTINEL_USERNAME: Type.Optional(Type.String({ description: 'Username for the Sentinels. Requires `REDIS_SENTINEL_PASSWORD`' })),
   REDIS_SENTINEL_PASSWORD: Type.Optional(Type.String({ description: 'Password for the Sentinels; the password in `REDIS_URL` is for Redis' })),
+  DATA_DIR: Type.Optional(Type.String({
+    minLength: 1, description: 'Folder of the journal, in which the rooms of a single node outlive its process; without it and without Redis, rooms end with the process'
+  })),
+  DATA_SYNC: StringEnum(DATA_SYNCS, {
+    default: 'second',
+    description: 'Safety against a loss of power: `none`: up to the kernel; `second`: all but the last second; `always`: everything acknowledged, at the speed of the disk'
+  }),
   REDIS_PREFIX: Type.String({ pattern: '^[\\w.:-]{1,64}$', default: 'wsp', description: 'Prefix of all keys and channels in Redis' }),
   API_KEYS: Type.Optional(Type.String({ description: 'Comma-separated API keys; if set, the REST API requires one. The prefix `read:` makes a key read-only' })),
   TOKEN_SECRET: Type.Optional(Type.String({
@@ -181,9 +189,10 @@ function withoutEmpty (variables: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 }
 
 /** Checks the Redis settings together. Sentinel credentials that no connection would use are an error: the Sentinels would be queried without a password. */
-function checkRedis ({ REDIS_URL, REDIS_SENTINEL_USERNAME, REDIS_SENTINEL_PASSWORD }: NodeJS.ProcessEnv): string[] {
+function checkRedis ({ REDIS_URL, DATA_DIR, REDIS_SENTINEL_USERNAME, REDIS_SENTINEL_PASSWORD }: NodeJS.ProcessEnv): string[] {
   const address = REDIS_URL === undefined ? undefined : parseAddress(REDIS_URL)
   if (typeof address === 'string') return [`REDIS_URL ${address}`]
+  if (address && DATA_DIR !== undefined) return ['DATA_DIR cannot be combined with REDIS_URL: rooms are in one of the two']
   if (REDIS_SENTINEL_PASSWORD !== undefined && address?.kind !== 'sentinel') return ['REDIS_SENTINEL_PASSWORD requires REDIS_URL=redis+sentinel://…']
   if (REDIS_SENTINEL_USERNAME !== undefined && REDIS_SENTINEL_PASSWORD === undefined) return ['REDIS_SENTINEL_USERNAME requires REDIS_SENTINEL_PASSWORD']
   return []
