@@ -22,6 +22,7 @@ const ENDPOINTS = {
   publishRoomEvent: 'POST /api/rooms/:roomId/events',
   publishRoomEvents: 'POST /api/rooms/:roomId/events/batch',
   listChanges: 'GET /api/events',
+  getFunnel: 'GET /api/funnel',
   receiveWebhook: 'POST /webhooks/:provider',
   listRefusedDeliveries: 'GET /api/webhooks/refused'
 }

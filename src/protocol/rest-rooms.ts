@@ -1,7 +1,7 @@
 // Schemas of the REST API for rooms: create, list, read, mint tokens, and read and publish events.
 import { Type, type Static } from '@sinclair/typebox'
 import { Amount, AMOUNT_TEXTS, Currency, PUBLISHED_EVENT_TYPES, Role, SOURCES } from './events.js'
-import { Epoch, MAX_REFERENCE, MAX_TTL_SECONDS, Redacted, Timestamp } from './fields.js'
+import { Epoch, MAX_REFERENCE, MAX_TTL_SECONDS, MAX_WEBHOOK_URL, Redacted, Timestamp } from './fields.js'
 import { DeviceId, FrameId, RoomId } from './identifiers.js'
 import { PAYMENT_STATUSES, PaymentState } from './payment-state.js'
 import { ErrorResponse, successEnvelope } from './rest.js'
@@ -28,7 +28,16 @@ const TERMS = {
   description: Type.Optional(Description)
 }
 
-export const CreateRoomRequest = Type.Object({ roomId: Type.Optional(RoomId), ...TERMS }, { $id: 'CreateRoomRequest' })
+export const CreateRoomRequest = Type.Object({
+  roomId: Type.Optional(RoomId),
+  ...TERMS,
+  webhookUrl: Type.Optional(Type.String({
+    minLength: 1,
+    maxLength: MAX_WEBHOOK_URL,
+    description: 'URL, `https://…`, that gets the webhooks of this room in place of the URL of the server. Requires a server that signs webhooks. No answer contains it.',
+    examples: ['https://shop.example/webhooks/payments']
+  }))
+}, { $id: 'CreateRoomRequest' })
 
 export const UpdateRoomRequest = Type.Object(TERMS, {
   $id: 'UpdateRoomRequest', minProperties: 1, additionalProperties: false, description: 'The terms that change; `ttlSeconds` extends a link, also one that has expired.'

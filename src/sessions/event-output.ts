@@ -8,6 +8,8 @@ export interface EventOutputOptions {
   readonly output: Writable
   /** Maximum bytes queued for a slow reader. */
   readonly maxBytes: number
+  /** Does what must precede a write; see `Batch.settle`. */
+  readonly settle: () => void
   /** Called when the reader is too slow. */
   readonly onTooSlow: () => void
 }
@@ -28,10 +30,11 @@ export class EventOutput {
 
   /** @param text fields of a message with the empty line after them */
   write (text: string): void {
-    const { output, maxBytes, onTooSlow } = this.#options
+    const { output, maxBytes, settle, onTooSlow } = this.#options
     if (!output.writable) return
-    if (output.writableLength > maxBytes) onTooSlow()
-    else output.write(text)
+    if (output.writableLength > maxBytes) return onTooSlow()
+    settle()
+    output.write(text)
   }
 
   /** @returns a promise to await before the next message, if the reader is behind; it resolves also when the reader has gone */

@@ -22,6 +22,8 @@ export interface SseSessionOptions {
   readonly maxBytes: number
   /** Longest time between two comments, ms. */
   readonly heartbeat: number
+  /** Does what must precede a write; see `Batch.settle`. */
+  readonly settle: () => void
 }
 
 /** A stream and its reader. */
@@ -62,7 +64,7 @@ export class SseSession implements Subscriber, ManagedSession {
     this.address = address
     this.#claims = claims
     this.deadline = 'endsAt' in claims ? claims.endsAt : Infinity
-    this.#output = new EventOutput({ output, maxBytes: options.maxBytes, onTooSlow: () => this.close(CLOSE.TOO_SLOW) })
+    this.#output = new EventOutput({ output, maxBytes: options.maxBytes, settle: options.settle, onTooSlow: () => this.close(CLOSE.TOO_SLOW) })
     this.#options = options
   }
 

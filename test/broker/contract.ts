@@ -1,7 +1,7 @@
 // Contract of every broker, as one suite that runs unchanged over each implementation.
 import type { Test } from 'tap'
 import { until } from '../until.js'
-import type { Broker, Lifetime, LogEntry, Published, RoomChange, RoomSummary, RoomView, Stall } from '../../src/broker/broker.js'
+import type { Advance, Broker, Lifetime, LogEntry, Published, RoomChange, RoomSummary, RoomView, Stall } from '../../src/broker/broker.js'
 import { Failure } from '../../src/errors.js'
 import { draftEvent } from '../../src/broker/event-draft.js'
 import { payloadOf } from '../../src/websocket/frame-writer.js'
@@ -27,12 +27,14 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     const closed: Array<[string, string]> = []
     const changes: RoomChange[] = []
     const stalls: Array<[string, Stall]> = []
+    const advances: Advance[] = []
     broker.listen({
       entry: (roomId, entry) => {
         seen.push([roomId, entry])
       },
       closed: (roomId, cause) => { closed.push([roomId, cause]) },
       changed: (change) => { changes.push(change) },
+      advanced: (advance) => { advances.push(advance) },
       stalled: (roomId, stall) => { stalls.push([roomId, stall]) },
       lost: (roomId) => { t.fail(`position lost in ${roomId}`) },
       remoteMembers: (roomId) => { t.fail(`unexpected remote members in ${roomId}`) }
@@ -43,7 +45,7 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
       broker.publish(roomId, draftEvent({ type, payload: { roomId, ...payload }, id }, { source: 'device', timestamp: 1000, origin: 'client_1' }), create)
     const published = async (...args: Parameters<typeof publish>) => notFailed(await publish(...args)) as Published
     const read = async (...args: Parameters<Broker['read']>) => notFailed(await broker.read(...args)) as RoomView
-    return { broker, pass, seen, closed, changes, stalls, announce, publish, published, read }
+    return { broker, pass, seen, closed, changes, advances, stalls, announce, publish, published, read }
   }
 
   t.test('a change of a room is reported once, with the state after it, and nothing else is', async (t) => {
@@ -72,6 +74,28 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     await broker.createRoom('r', { ttl: 30_000 })
     await pass(60_000)
     t.match(changes.slice(1), [{ cause: 'event', type: 'PAYMENT_EXPIRED', roomId: 'r', seq: 1, state: { status: 'expired' } }])
+  })
+
+  t.test('each milestone of a payment is reported once, with the one before', async (t) => {
+    const { broker, advances, publish } = await subject(t)
+    const reported = () => advances.map(({ from, to }) => [from?.number, to.number])
+    const step = async (type: string, timestamp: number, source: 'device' | 'api' = 'device', payload = {}) => {
+      await broker.publish('r', draftEvent({ type, payload: { roomId: 'r', ...payload } }, { source, verified: source === 'api', timestamp }), true)
+      await broker.read('r')
+    }
+    await publish('s', {}, { type: 'PAYMENT_ERROR' })
+    await step('ENTERED_SUMMARY', 1000)
+    await step('CLICKED_PAY', 3000)
+    await step('ENTERED_SUMMARY', 4000)
+    await step('PAYMENT_ERROR', 5000)
+    await step('CLICKED_PAY', 6000)
+    await step('PAYMENT_SUCCESS', 7000)
+    await step('PAYMENT_SUCCESS', 8000, 'api', { amount: 5 })
+    await step('PAYMENT_REFUNDED', 9000, 'api', { amount: 5 })
+    await until('all are reported', () => advances.length === 4)
+    t.strictSame(reported(), [[undefined, 1], [1, 5], [5, 6], [6, 7]])
+    t.match(advances[1], { from: { at: 1000 }, to: { at: 3000 }, state: { step: 'CLICKED_PAY' } })
+    t.match(advances[3], { from: { at: 7000 }, to: { at: 8000 }, state: { status: 'succeeded' } })
   })
 
   t.test('a payment whose payer pauses stalls once for each pause', async (t) => {

@@ -46,8 +46,10 @@ const publishRoomEventSchema = {
 } satisfies FastifySchema
 
 const route: FastifyPluginAsyncTypebox = async (app) => {
-  const { clientAddress, config, metrics, rooms, sessions, now } = app
-  const streams = new SseEndpoint(sessions, { rooms, metrics, now, maxBytes: config.OUTBOX_MAX_BYTES, heartbeat: config.HEARTBEAT_SECONDS * 1000 })
+  const { clientAddress, config, metrics, rooms, sessions, transport: { batch }, now } = app
+  const streams = new SseEndpoint(sessions, {
+    ...{ rooms, metrics, now, maxBytes: config.OUTBOX_MAX_BYTES, heartbeat: config.HEARTBEAT_SECONDS * 1000 }, settle: () => batch.settle()
+  })
 
   app.get('/events', {
     config: { action: 'read' },
