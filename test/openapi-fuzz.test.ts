@@ -109,7 +109,8 @@ t.test('the requests reached every operation and every expected status', async (
   const statuses = new Set([...contract.met.keys()].map((key) => key.split(' ')[1]))
   // A webhook needs the signature of its provider (test/providers), and one that is sent again a receiver (test/webhooks).
   const elsewhere = ['receiveWebhook', 'retryWebhookDelivery']
-  for (const operation of Object.values<object>(document.paths).flatMap((item) => Object.values<{ operationId: string }>(item as never)).filter(({ operationId }) => !elsewhere.includes(operationId))) {
+  const operations = Object.values<object>(document.paths).flatMap((item) => Object.values<{ operationId: string }>(item as never))
+  for (const operation of operations.filter(({ operationId }) => !elsewhere.includes(operationId))) {
     t.ok([200, 201, 204].some((status) => contract.met.has(`${operation.operationId} ${status}`)), `${operation.operationId} succeeded`)
   }
   for (const status of [400, 401, 403, 404, 409, 410, 413, 414, 415, 417, 429, 431, 503]) t.ok(statuses.has(String(status)), `${status} was answered`)
