@@ -34,6 +34,7 @@ export const CreateRoomRequest = Type.Object({
   webhookUrl: Type.Optional(Type.String({
     minLength: 1,
     maxLength: MAX_WEBHOOK_URL,
+    pattern: '^https?://[^/\\s]',
     description: 'URL, `https://…`, that gets the webhooks of this room in place of the URL of the server. Requires a server that signs webhooks. No answer contains it.',
     examples: ['https://shop.example/webhooks/payments']
   }))
