@@ -32,6 +32,7 @@ export interface JournalOptions {
   readonly onClean: () => void
 }
 
+/** Writing, syncing and the space on the disk are one class: each of them decides when the others may go on. */
 export class Journal implements Flushable {
   readonly #options: JournalOptions
   readonly #segmentBytes: number
