@@ -5,9 +5,11 @@ import { Failure } from '../../errors.js'
 import { awaitsPayer, fold, newPayment, type Payment, type Terms } from '../../payment/state.js'
 import { expiryDraft, type EventDraft } from '../event-draft.js'
 import type { RoomMember } from '../../protocol/server-frames.js'
-import { LINK_EXPIRED, type Broker, type BrokerListener, type CloseCause, type Lifetime, type NewRoom, type Published, type ReadFrom, type RoomChange, type RoomSummary, type RoomView } from '../broker.js'
+import { LINK_EXPIRED, type Broker, type BrokerListener, type CloseCause, type Lifetime, type NewRoom, type Published, type ReadFrom, type RoomChange, type RoomPage, type RoomQuery, type RoomSummary, type RoomView } from '../broker.js'
+import { listMatching } from '../room-listing.js'
 import { FrameWriter } from '../../websocket/frame-writer.js'
 import { EventLog } from './event-log.js'
+import { RoomOrder } from './room-order.js'
 
 export interface MemoryBrokerOptions extends Clocks {
   /** Number of events kept per room. */
@@ -31,7 +33,7 @@ export interface MemoryBrokerOptions extends Clocks {
 }
 
 interface MemoryRoom {
-  /** Creation number of the room within this broker; the cursor of listRooms(). */
+  /** Place of the room in the order of their starts; the cursor of listRooms(). */
   readonly number: number
   readonly log: EventLog
   readonly createdAt: number
@@ -75,7 +77,7 @@ export class MemoryBroker implements Broker {
   /** Rooms by their other names. */
   readonly #names = new Map<string, string>()
   #listener: BrokerListener = { entry: () => {}, closed: () => {}, lost: () => {}, changed: () => {}, stalled: () => {}, remoteMembers: () => {} }
-  #count = 0
+  readonly #order = new RoomOrder()
 
   constructor (options: MemoryBrokerOptions) {
     this.#options = options
@@ -160,18 +162,20 @@ export class MemoryBroker implements Broker {
     return { epoch: log.epoch, seq: log.seq, state, link, createdAt, expiresAt, recovered, entries, remoteMembers: NOBODY }
   }
 
-  async listRooms (limit: number, cursor = 0): Promise<{ rooms: RoomSummary[], cursor?: number }> {
-    const rooms: RoomSummary[] = []
-    let last = cursor
-    // A Map iterates in insertion order, which is the order of the numbers.
-    for (const [roomId, room] of this.#rooms) {
-      if (room.number <= cursor || !this.#find(roomId)) continue
-      if (rooms.length === limit) return { rooms, cursor: last }
-      const { log: { epoch, seq }, payment: { state, link }, lastEventAt, number } = room
-      rooms.push({ roomId, epoch, seq, state, link, ...this.#lifetime(room), lastEventAt, remoteMembers: [] })
-      last = number
-    }
-    return { rooms }
+  async listRooms (query: RoomQuery): Promise<RoomPage | Failure> {
+    return listMatching(query, {
+      numbered: ({ after, limit, sort }) => sort === 'newest' ? this.#order.below(after ?? Infinity, limit) : this.#order.above(after ?? 0, limit),
+      summaries: (rooms) => rooms.map(({ roomId }) => this.#summary(roomId))
+    })
+  }
+
+  #summary (roomId: string): RoomSummary | undefined {
+    const room = this.#find(roomId)
+    if (!room) return undefined
+    const { log: { epoch, seq }, payment: { state, link }, lastEventAt, seenSeq, seenAt } = room
+    // The mark of a pause stays until the sweep after the next event.
+    const isStalled = seenAt === Infinity && seenSeq === seq
+    return { roomId, epoch, seq, state, link, ...this.#lifetime(room), lastEventAt, isStalled, remoteMembers: NOBODY }
   }
 
   nameRoom (name: string, roomId: string): void {
@@ -198,6 +202,7 @@ export class MemoryBroker implements Broker {
 
   async close (): Promise<void> {
     this.#rooms.clear()
+    this.#order.clear()
     this.#names.clear()
     this.#closed.clear()
   }
@@ -278,7 +283,7 @@ export class MemoryBroker implements Broker {
     const createdAt = now()
     const begin = monotonic()
     const room: MemoryRoom = {
-      number: ++this.#count,
+      number: this.#order.add(roomId),
       log: new EventLog(newEpoch(), logSize, this.#frames),
       createdAt,
       deadline: begin + ttl,
@@ -318,6 +323,7 @@ export class MemoryBroker implements Broker {
   #end (roomId: string, room: MemoryRoom, cause: CloseCause): void {
     const { monotonic, retention, onRoom } = this.#options
     this.#rooms.delete(roomId)
+    this.#order.remove(room.number)
     for (const name of room.names ?? []) if (this.#names.get(name) === roomId) this.#names.delete(name)
     room.log.end()
     // The next caller may reopen a room that merely expired empty, but not one that was closed or had a deadline.
