@@ -3,20 +3,13 @@
 import { openDevice } from './device.js'
 import { byId, element } from './elements.js'
 import { inEveryLanguage, words } from './i18n.js'
-import { attemptOf, balanceOf, MOODS, refundOf, resultOf } from './outcome.js'
+import { attemptOf, balanceOf, MOODS, refundOf, resultOf, STEP_TEXTS } from './outcome.js'
 import { call } from './server.js'
 
 /** @typedef {import('./client/index.js').PaymentState} PaymentState */
 
-/** @type {ReadonlyArray<readonly [PaymentState['step'] | 'RESULT', string]>} */
-const STEPS = [
-  ['ENTERED_SUMMARY', 'stepSummary'],
-  ['CLICKED_PROCEED', 'stepProceed'],
-  ['PAYMENT_METHOD_CHANGED', 'stepMethod'],
-  ['DATA_FILLED', 'stepData'],
-  ['CLICKED_PAY', 'stepPay'],
-  ['RESULT', 'stepResult']
-]
+/** Steps in their order, and the result after them. */
+const STEPS = /** @type {ReadonlyArray<readonly [string, string]>} */ ([...Object.entries(STEP_TEXTS), ['RESULT', 'stepResult']])
 const DEVICE_ID = 'device_1'
 
 /** @type {PaymentState | undefined} */
