@@ -23,6 +23,14 @@ const en = {
   phoneClosed: 'The payer has the link but has not opened it yet.',
   phoneTitle: 'The payment page of device 2',
 
+  waitsForPayer: 'Waiting for the payer',
+  timeAgo: '{time} ago',
+  payerMissing: 'The payer has not opened the link yet.',
+  payerHere: 'The payer is here.',
+  payersHere: '{count} payers are here.',
+  payerGone: 'The payer has left.',
+  nobody: 'Nobody is connected.',
+
   progress: 'Payment progress',
   stepResult: 'Result',
   present: 'Who is here',
@@ -138,6 +146,14 @@ const pt = {
   openHere: 'Abrir o link aqui',
   phoneClosed: 'Quem paga recebeu o link, mas ainda não o abriu.',
   phoneTitle: 'A página de pagamento do dispositivo 2',
+
+  waitsForPayer: 'Aguardando quem paga',
+  timeAgo: 'há {time}',
+  payerMissing: 'Quem paga ainda não abriu o link.',
+  payerHere: 'Quem paga está aqui.',
+  payersHere: '{count} pagantes estão aqui.',
+  payerGone: 'Quem paga saiu.',
+  nobody: 'Ninguém está conectado.',
 
   progress: 'Andamento do pagamento',
   stepResult: 'Resultado',

@@ -1,8 +1,6 @@
 // The operator's console: live payments, filters, one payment and the actions on it, keys, webhooks, and its use by keyboard and screen reader.
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import t from 'tap'
-import type { Page } from 'playwright-core'
+import { violations } from '../axe.js'
 import { enterKey, openRoom, rooms, row, rows, startConsole } from '../console.js'
 import { needsChromium } from '../chromium.js'
 import { overflow } from '../playground.js'
@@ -10,16 +8,8 @@ import { Peer } from '../peer.js'
 import { until } from '../until.js'
 
 const KEYS = { API_KEYS: 'a-key,read:r-key', TOKEN_SECRET: 'x'.repeat(32) }
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 /** Lines of a browser's log without those about an answer that the test provokes. */
 const unexpected = (lines: string[]) => lines.filter((line) => !/status of (401|403|404|409|410)/.test(line))
-
-/** Rules that the page breaks, each with the elements. */
-async function violations (page: Page): Promise<string[]> {
-  await page.evaluate(AXE)
-  return page.evaluate(`axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })
-    .then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ target }) => target).join(', ')))`)
-}
 
 t.test('Payments appear as they happen, the newest first, each with its amount, status, step and devices', needsChromium, async (t) => {
   const { app, ask, open, lines } = await startConsole(t, { STALL_SECONDS: '1' })
