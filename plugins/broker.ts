@@ -4,7 +4,8 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Broker } from '../src/broker/broker.js'
 import { instrumentBroker } from '../src/broker/instrument-broker.js'
-import { MemoryBroker } from '../src/broker/memory/memory-broker.js'
+import { journalBroker } from '../src/broker/journal/restore.js'
+import { MemoryBroker, type MemoryBrokerOptions } from '../src/broker/memory/memory-broker.js'
 import type { RedisNews } from '../src/broker/redis/availability.js'
 import { RedisBroker } from '../src/broker/redis/redis-broker.js'
 import type { Trouble } from '../src/broker/redis/trouble.js'
@@ -21,6 +22,7 @@ declare module 'fastify' {
 
 export default fp(async (app) => {
   const { config, metrics, redis, log, now, monotonic } = app
+  const onSweep = (removed: number, kept: number) => log.info({ removed, kept }, 'expired rooms removed')
   const newName = () => randomBytes(9).toString('base64url')
   // With Redis every event offers a new epoch, so an epoch must cost nothing: a counter behind a name of this process.
   const name = newName()
@@ -35,14 +37,18 @@ export default fp(async (app) => {
     frames: app.transport.frames,
     newEpoch,
     onLinkExpired: (roomId: string) => noteExpiry(app, roomId),
-    onRoom: (change: string, roomId: string) => log.info({ roomId }, `room ${change}`)
+    onRoom: (change: string, roomId: string) => {
+      if (change === 'created') app.funnel.created()
+      log.info({ roomId }, `room ${change}`)
+    }
   }
   // Calls to the in-process broker are part of the relay time; measuring each of them would cost more than it tells.
   const broker: Broker = redis === undefined
-    ? new MemoryBroker({ ...options, now, onSweep: (removed, kept) => log.info({ removed, kept }, 'expired rooms removed') })
+    ? embeddedBroker(app, { ...options, now, onSweep })
     : instrumentBroker(new RedisBroker({
       // No `now`: rooms shared by many nodes start and end by the clock of Redis.
       ...options,
+      outbox: app.outbox,
       connection: redis,
       prefix: config.REDIS_PREFIX,
       node: newName(),
@@ -62,7 +68,12 @@ export default fp(async (app) => {
     clearInterval(timer)
     await broker.close()
   })
-}, { name: 'broker', dependencies: ['changes', 'metrics', 'redis', 'transport'] })
+}, { name: 'broker', dependencies: ['changes', 'funnel', 'journal', 'metrics', 'outbox', 'redis', 'transport'] })
+
+/** Rooms of this process: in memory, and in a journal if there is a folder for it. */
+function embeddedBroker ({ dataFolder, transport: { batch } }: FastifyInstance, options: MemoryBrokerOptions): Broker {
+  return dataFolder ? journalBroker(dataFolder, { ...options, isHeld: () => batch.isOpen }) : new MemoryBroker(options)
+}
 
 /** Counts and logs an event that comes from the broker itself; all others come from the publisher. */
 function noteExpiry ({ metrics, log }: FastifyInstance, roomId: string): void {

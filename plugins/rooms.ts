@@ -9,7 +9,7 @@ declare module 'fastify' {
 }
 
 export default fp(async (app) => {
-  const { broker, changes, config, metrics, tokens, log, now, monotonic } = app
+  const { broker, changes, config, funnel, metrics, tokens, log, now, monotonic } = app
   const rooms = new Rooms({
     broker,
     metrics,
@@ -21,8 +21,9 @@ export default fp(async (app) => {
     isOpen: tokens === undefined,
     presenceGrace: config.PRESENCE_GRACE_SECONDS * 1000,
     resultsFrom: config.RESULTS_FROM,
-    onChange: (change) => changes.emit(change)
+    onChange: (change) => changes.emit(change),
+    onAdvance: (advance) => funnel.advanced(advance)
   })
   app.decorate('rooms', rooms)
   app.addHook('onClose', async () => rooms.stop())
-}, { name: 'rooms', dependencies: ['broker', 'changes', 'metrics', 'tokens'] })
+}, { name: 'rooms', dependencies: ['broker', 'changes', 'funnel', 'metrics', 'tokens'] })

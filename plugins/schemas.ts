@@ -2,7 +2,9 @@
 import type { FastifySerializerCompiler } from 'fastify'
 import fp from 'fastify-plugin'
 import { buildSerializer, buildValidator } from '../src/http/schema-compilers.js'
-import { NOTIFICATION_COMPONENTS } from '../src/protocol/notifications.js'
+import { DELIVERY_COMPONENTS } from '../src/protocol/rest-deliveries.js'
+import { FUNNEL_COMPONENTS } from '../src/protocol/rest-funnel.js'
+import { Notification, NOTIFICATION_COMPONENTS } from '../src/protocol/notifications.js'
 import { ROOM_COMPONENTS } from '../src/protocol/rest-rooms.js'
 import { SERVER_COMPONENTS } from '../src/protocol/rest.js'
 import { WEBHOOK_COMPONENTS } from '../src/protocol/rest-webhooks.js'
@@ -22,7 +24,7 @@ export default fp(async (app) => {
       }
     }
   })
-  const components = [...SERVER_COMPONENTS, ...ROOM_COMPONENTS, ...NOTIFICATION_COMPONENTS, ...WEBHOOK_COMPONENTS]
+  const components = [...SERVER_COMPONENTS, ...ROOM_COMPONENTS, ...NOTIFICATION_COMPONENTS, ...FUNNEL_COMPONENTS, ...WEBHOOK_COMPONENTS, ...DELIVERY_COMPONENTS, Notification]
   for (const schema of components) app.addSchema(schema)
   const shared = Object.fromEntries(components.map((schema) => [schema.$id!, schema]))
   // Set here and not as a factory: a context takes its compiler from the one around it if that has one.

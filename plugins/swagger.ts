@@ -4,6 +4,7 @@ import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { addExamples, markOptionalBody, type DocumentedOperation } from '../src/contracts/rest-examples.js'
+import { OPENAPI_WEBHOOKS } from '../src/contracts/webhooks.js'
 import { VERSION } from '../src/root.js'
 
 declare module 'fastify' {
@@ -48,7 +49,7 @@ const documentAt = (prefix: string): NonNullable<FastifyDynamicSwaggerOptions['o
   tags: [
     { name: 'Server', description: 'Information, health, status and metrics of the server.' },
     { name: 'Rooms', description: 'The rooms of the payments, their events and their tokens.' },
-    { name: 'Webhooks', description: 'The webhooks of payment providers.' },
+    { name: 'Webhooks', description: 'The webhooks of payment providers, and those that the server sends to backends.' },
     { name: 'Messages', description: 'Messages from a backend to the devices in a room.' }
   ],
   components: {
@@ -57,6 +58,8 @@ const documentAt = (prefix: string): NonNullable<FastifyDynamicSwaggerOptions['o
       roomToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'A token for one room and one role, if the server requires tokens.' }
     }
   },
+  // The types of the library know documents of OpenAPI 3.0 alone.
+  ...{ webhooks: OPENAPI_WEBHOOKS },
   security: []
 })
 

@@ -9,6 +9,13 @@ declare module 'fastify' {
 }
 
 export default fp(async (app) => {
-  const { metrics, now, monotonic } = app
-  app.decorate('transport', new Transport({ now, monotonic, onEvents: (latency, events) => metrics.relay.observe(latency / 1000, events) }))
-}, { name: 'transport', dependencies: ['metrics'] })
+  const { metrics, dataFolder, now, monotonic } = app
+  const journal = dataFolder?.journal
+  app.decorate('transport', new Transport({
+    now,
+    monotonic,
+    onEvents: (latency, events) => metrics.relay.observe(latency / 1000, events),
+    // In mode `always` the broker itself waits for the disk.
+    first: journal?.sync === 'always' ? undefined : journal
+  }))
+}, { name: 'transport', dependencies: ['journal', 'metrics'] })

@@ -24,6 +24,8 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
   }, async (_request, reply) => {
     metrics.rooms.set(rooms.size)
     metrics.brokerUp.set(broker.ready() ? 1 : 0)
+    const oldest = await app.notifier?.queue.oldest()
+    metrics.oldestWebhook.set(oldest === undefined ? 0 : Math.max(0, app.now() - oldest) / 1000)
     for (const [transport, count] of Object.entries(sessions.counts())) metrics.connections.set({ transport }, count)
     reply.type(metrics.registry.contentType)
     // The types of a route know JSON responses alone.

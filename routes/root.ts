@@ -21,6 +21,7 @@ const ENDPOINTS = {
   listRoomEvents: 'GET /api/rooms/:roomId/events',
   publishRoomEvent: 'POST /api/rooms/:roomId/events',
   listChanges: 'GET /api/events',
+  getFunnel: 'GET /api/funnel',
   receiveWebhook: 'POST /webhooks/:provider',
   listRefusedDeliveries: 'GET /api/webhooks/refused'
 }

@@ -101,6 +101,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/funnel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the funnel
+         * @description Returns how many payments of all nodes reached each step in the last hour, day or week, how many were lost between two steps, the time that they took, and the methods. Each payment counts once for a step, however often its payer retries.
+         */
+        get: operations["getFunnel"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/message/room/{roomId}/broadcast": {
         parameters: {
             query?: never;
@@ -257,6 +277,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/webhooks/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List sent webhooks
+         * @description Lists the webhooks that the server sends to backends, the latest first, without their bodies and URLs: those that wait, those that were given up, and the last ones that were delivered.
+         */
+        get: operations["listWebhookDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/deliveries/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a webhook again
+         * @description Sends a webhook again that waits, has failed or was disabled. One that waits is tried with its room now. One that was given up has one more try, before those that wait in its room; if it succeeds, a receiver that was switched off is on again.
+         */
+        post: operations["retryWebhookDelivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/webhooks/refused": {
         parameters: {
             query?: never;
@@ -298,7 +358,28 @@ export interface paths {
         trace?: never;
     };
 }
-export type webhooks = Record<string, never>;
+export interface webhooks {
+    notification: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Notify a backend
+         * @description Sent to `WEBHOOK_URL`, or to the `webhookUrl` of the room, for each change of a room: `payment.progressed`, `payment.succeeded`, `payment.failed`, `payment.processing`, `payment.cancelled`, `payment.expired`, `payment.refunded`, `payment.disputed`, `payment.stalled`, `room.closed`. Signed by the Standard Webhooks specification. It is sent at least once, in the order of its room: a repetition has the same `webhook-id`.
+         */
+        post: operations["notifyBackend"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
 export interface components {
     schemas: {
         /** @description Envelope of every error response. */
@@ -578,6 +659,8 @@ export interface components {
              * @enum {string}
              */
             role: "device1" | "device2";
+            /** @description Number of connections of the device, if it has more than one; `clientId` and `role` are then those of one of them. */
+            connections?: number;
         };
         CreateRoomRequest: {
             /**
@@ -610,6 +693,11 @@ export interface components {
              * @example Two books
              */
             description?: string;
+            /**
+             * @description URL, `https://…`, that gets the webhooks of this room in place of the URL of the server. Requires a server that signs webhooks. No answer contains it.
+             * @example https://shop.example/webhooks/payments
+             */
+            webhookUrl?: string;
         };
         CreatedRoom: {
             /**
@@ -694,7 +782,7 @@ export interface components {
              */
             roomId: string;
             /**
-             * @description Number of members.
+             * @description Number of devices in the room.
              * @example 2
              */
             members: number;
@@ -1033,6 +1121,85 @@ export interface components {
              */
             timestamp: number;
         };
+        FunnelStep: {
+            /**
+             * @description `created`: the room began; `paid`: the first success, also if only a device reported it; `verified`: the first success that a backend reported.
+             * @example CLICKED_PAY
+             * @enum {string}
+             */
+            step: "created" | "ENTERED_SUMMARY" | "CLICKED_PROCEED" | "PAYMENT_METHOD_CHANGED" | "DATA_FILLED" | "CLICKED_PAY" | "paid" | "verified";
+            /**
+             * @description Payments that reached this step in the window for the first time. One that skips a step counts as having reached it.
+             * @example 80
+             */
+            payments: number;
+            /**
+             * @description Payments of the step before that did not reach this one.
+             * @example 10
+             */
+            lost: number;
+            /**
+             * @description Median time since the step before that the payment has reached; null if it is not known.
+             * @example 12.5
+             */
+            medianSeconds: number | null;
+            /**
+             * @description Time that 95 % of the payments stayed below.
+             * @example 48
+             */
+            p95Seconds: number | null;
+        };
+        FunnelMethod: {
+            /**
+             * @description `unknown` without a method, `other` for names that are not short and plain.
+             * @example pix
+             */
+            method: string;
+            /**
+             * @description Payments whose payer clicked pay with this method.
+             * @example 60
+             */
+            payments: number;
+            /**
+             * @description Payments that succeeded with this method.
+             * @example 57
+             */
+            paid: number;
+        };
+        FunnelReport: {
+            /**
+             * @example day
+             * @enum {string}
+             */
+            window: "hour" | "day" | "week";
+            /**
+             * @description Milliseconds since the Unix epoch.
+             * @example 1705312200000
+             */
+            from: number;
+            /**
+             * @description Milliseconds since the Unix epoch.
+             * @example 1705312200000
+             */
+            to: number;
+            steps: components["schemas"]["FunnelStep"][];
+            /**
+             * @description Paid payments as a share of those whose payer opened the summary, 0–1; null if there are none.
+             * @example 0.77
+             */
+            paidShare: number | null;
+            methods: components["schemas"]["FunnelMethod"][];
+        };
+        FunnelReportResponse: {
+            /** @enum {boolean} */
+            success: true;
+            data: components["schemas"]["FunnelReport"];
+            /**
+             * @description Milliseconds since the Unix epoch.
+             * @example 1705312200000
+             */
+            timestamp: number;
+        };
         /** @description A result of a provider that was not logged. */
         RefusedDelivery: {
             /** @example stripe */
@@ -1075,6 +1242,112 @@ export interface components {
              * @example 1705312200000
              */
             timestamp: number;
+        };
+        /** @description A webhook that is sent to a backend, without its body. `timestamp` is the time of the change. */
+        WebhookDelivery: {
+            /**
+             * @description ID of a delivery: the `webhook-id` that the receiver gets.
+             * @example msg_Xo3PPN1y1mhbq0NEYq7eG0TLM5qUKFKg
+             */
+            id: string;
+            /**
+             * @description Room id, 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.
+             * @example payment_123
+             */
+            roomId: string;
+            /**
+             * @example payment.succeeded
+             * @enum {string}
+             */
+            type: "payment.progressed" | "payment.succeeded" | "payment.failed" | "payment.processing" | "payment.cancelled" | "payment.expired" | "payment.refunded" | "payment.disputed" | "payment.stalled" | "room.closed";
+            /**
+             * @description `pending`: waits for its first or next try, or for an earlier delivery of its room. `failed`: given up after the last try. `disabled`: not sent, since the receiver has answered 410.
+             * @example pending
+             * @enum {string}
+             */
+            status: "pending" | "delivered" | "failed" | "disabled";
+            /**
+             * @description Number of tries.
+             * @example 2
+             */
+            attempts: number;
+            /**
+             * @description HTTP status of the last answer.
+             * @example 503
+             */
+            lastStatus?: number;
+            /**
+             * @description Reason for which the last try failed.
+             * @example status
+             * @enum {string}
+             */
+            lastError?: "status" | "redirect" | "timeout" | "dns" | "private_address" | "tls" | "connection" | "no_url";
+            /** @description Time of the next try of a pending delivery that is the first of its room; otherwise null. */
+            nextTryAt: number | null;
+            /**
+             * @description Milliseconds since the Unix epoch.
+             * @example 1705312200000
+             */
+            timestamp: number;
+        };
+        WebhookDeliveries: {
+            deliveries: components["schemas"]["WebhookDelivery"][];
+        };
+        WebhookDeliveriesResponse: {
+            /** @enum {boolean} */
+            success: true;
+            data: components["schemas"]["WebhookDeliveries"];
+            /**
+             * @description Milliseconds since the Unix epoch.
+             * @example 1705312200000
+             */
+            timestamp: number;
+        };
+        WebhookDeliveryResponse: {
+            /** @enum {boolean} */
+            success: true;
+            data: components["schemas"]["WebhookDelivery"];
+            /**
+             * @description Milliseconds since the Unix epoch.
+             * @example 1705312200000
+             */
+            timestamp: number;
+        };
+        /** @description A change of a room, with the state of the payment after it. */
+        Notification: {
+            /**
+             * @example payment.succeeded
+             * @enum {string}
+             */
+            type: "room.created" | "payment.progressed" | "payment.succeeded" | "payment.failed" | "payment.processing" | "payment.cancelled" | "payment.expired" | "payment.refunded" | "payment.disputed" | "payment.stalled" | "room.closed";
+            /**
+             * @description Time of the change, ISO 8601.
+             * @example 2026-11-24T08:46:53.040Z
+             */
+            timestamp: string;
+            data: {
+                /**
+                 * @description Room id, 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.
+                 * @example payment_123
+                 */
+                roomId: string;
+                /**
+                 * @description Name of the payment in the shop.
+                 * @example order 1234
+                 */
+                reference?: string;
+                /**
+                 * @description ID of the log of the room; `seq` is counted within one epoch, and a new log has a new epoch.
+                 * @example aex8oNlQGo8f
+                 */
+                epoch: string;
+                /**
+                 * @description Sequence number of the last event in the log.
+                 * @example 7
+                 */
+                seq: number;
+                state: components["schemas"]["PaymentState"];
+            };
         };
     };
     responses: never;
@@ -1295,6 +1568,90 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ChangeListResponse"];
                     "text/event-stream": string;
+                };
+            };
+            /** @description The request is invalid; `details` lists the violated rules. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The API key or room token is missing or invalid. */
+            401: {
+                headers: {
+                    /** @description The required authentication scheme. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The credentials do not allow this operation. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` has the seconds to wait. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before the next request. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An internal error occurred. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The server is temporarily unavailable; retry an event with the same `id` or `Idempotency-Key`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    getFunnel: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The last hour, day or week.
+                 * @example day
+                 */
+                window?: "hour" | "day" | "week";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The funnel. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FunnelReportResponse"];
                 };
             };
             /** @description The request is invalid; `details` lists the violated rules. */
@@ -1753,6 +2110,10 @@ export interface operations {
                 deviceId?: string;
                 /** @description device1 created the payment link and watches; device2 opened the link and pays. */
                 role?: "device1" | "device2";
+                /** @description For a stream: requests the members of the room, and `DEVICE_JOINED` and `DEVICE_LEFT`. */
+                presence?: boolean;
+                /** @description For a stream of device 1: requests `PAYMENT_STALLED`. */
+                stalls?: boolean;
             };
             header?: {
                 /**
@@ -2710,6 +3071,210 @@ export interface operations {
             };
         };
     };
+    listWebhookDeliveries: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Maximum number of deliveries.
+                 * @example 100
+                 */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhooks. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDeliveriesResponse"];
+                };
+            };
+            /** @description The request is invalid; `details` lists the violated rules. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The API key or room token is missing or invalid. */
+            401: {
+                headers: {
+                    /** @description The required authentication scheme. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The credentials do not allow this operation. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` has the seconds to wait. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before the next request. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An internal error occurred. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The server is temporarily unavailable; retry an event with the same `id` or `Idempotency-Key`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    retryWebhookDelivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description ID of a delivery: the `webhook-id` that the receiver gets.
+                 * @example msg_Xo3PPN1y1mhbq0NEYq7eG0TLM5qUKFKg
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhook is sent again. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDeliveryResponse"];
+                };
+            };
+            /** @description The request is invalid; `details` lists the violated rules. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The API key or room token is missing or invalid. */
+            401: {
+                headers: {
+                    /** @description The required authentication scheme. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The credentials do not allow this operation. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The room does not exist. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The URL is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The content type is not `application/json`. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` has the seconds to wait. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before the next request. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An internal error occurred. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The server is temporarily unavailable; retry an event with the same `id` or `Idempotency-Key`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
     listRefusedDeliveries: {
         parameters: {
             query?: {
@@ -2908,6 +3473,51 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ErrorResponse"];
                 };
+            };
+        };
+    };
+    notifyBackend: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description ID of the webhook, the same for each try.
+                 * @example msg_Xo3PPN1y1mhbq0NEYq7eG0TLM5qUKFKg
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of this try, seconds since the Unix epoch.
+                 * @example 1795510013
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures of id, time and body, one for each secret, with spaces between them.
+                 * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Notification"];
+            };
+        };
+        responses: {
+            /** @description No webhook is wanted any more. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The webhook was received. Every other answer, and none within 15 seconds, is a failure, after which it is sent again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

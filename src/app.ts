@@ -4,6 +4,7 @@ import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, t
 import fp from 'fastify-plugin'
 import { addressesOf } from './auth/address.js'
 import { proxies, type Config } from './config.js'
+import type { Folder } from './data-folder.js'
 import { Failure } from './errors.js'
 import { reproducedHook } from './http/host-hooks.js'
 import { serverOptions } from './http/server-options.js'
@@ -16,6 +17,8 @@ import { MAX_HEADERS } from './websocket/handshake.js'
 export interface AppOptions {
   readonly config: Config
   readonly logger: FastifyBaseLogger
+  /** Folder of the journal, if it is open already. Default: the app opens that of the settings. */
+  readonly folder?: Folder | undefined
   /** Wall clock, ms since the epoch. Default: the system's. */
   readonly now?: () => number
   /** Monotonic clock, ms. Default: `now` if that is given, otherwise the system's. */
@@ -29,7 +32,7 @@ const CLOSE_TIMEOUT = 1_500
 const unencapsulated = fp<PaymentRoomsOptions>((app, options) => paymentRooms(app, options))
 
 /** Builds the app; its plugins and routes load on `ready()` or `listen()`. */
-export function buildApp ({ config, logger, ...clocks }: AppOptions): FastifyInstance {
+export function buildApp ({ config, logger, folder, ...clocks }: AppOptions): FastifyInstance {
   const trusted = proxies(config)
   const app = Fastify({
     ...serverOptions(clocks),
@@ -55,7 +58,7 @@ export function buildApp ({ config, logger, ...clocks }: AppOptions): FastifyIns
     }))
   }
   app.setNotFoundHandler((_request, reply) => reply.fail(new Failure('NOT_FOUND')))
-  app.register(unencapsulated, { config, ...clocks }).after(() => {
+  app.register(unencapsulated, { config, folder, ...clocks }).after(() => {
     // Added last, so that it runs once the sockets are closed. Requests and streams that are never read or finished must not delay the shutdown.
     app.addHook('preClose', async () => { setTimeout(() => app.server.closeAllConnections(), CLOSE_TIMEOUT).unref() })
   })

@@ -7,10 +7,14 @@ import { READ_ONLY } from './auth/api-keys.js'
 import { holdEveryClient, isNetwork } from './auth/networks.js'
 import { RESULT_SENDERS } from './auth/policy.js'
 import { checkSecrets, DEFAULT_TTL_SECONDS } from './auth/room-tokens.js'
+import { DATA_SYNCS } from './broker/journal/journal.js'
 import { parseAddress } from './broker/redis/address.js'
 import { entriesOf, filledEntriesOf } from './comma-list.js'
 import { MAX_TTL_SECONDS } from './protocol/fields.js'
+import { WEBHOOK_TYPES } from './protocol/notifications.js'
 import { StringEnum } from './protocol/schema.js'
+import { destinationFault } from './webhooks/destination.js'
+import { secretFault } from './webhooks/signature.js'
 
 const seconds = (fallback: number, description: string) => Type.Integer({ minimum: 1, maximum: 2_147_483, default: fallback, description })
 
@@ -27,6 +31,13 @@ export const ConfigSchema = Type.Object({
   })),
   REDIS_SENTINEL_USERNAME: Type.Optional(Type.String({ description: 'Username for the Sentinels. Requires `REDIS_SENTINEL_PASSWORD`' })),
   REDIS_SENTINEL_PASSWORD: Type.Optional(Type.String({ description: 'Password for the Sentinels; the password in `REDIS_URL` is for Redis' })),
+  DATA_DIR: Type.Optional(Type.String({
+    minLength: 1, description: 'Folder of the journal, in which the rooms of a single node outlive its process; without it and without Redis, rooms end with the process'
+  })),
+  DATA_SYNC: StringEnum(DATA_SYNCS, {
+    default: 'second',
+    description: 'Safety against a loss of power: `none`: up to the kernel; `second`: all but the last second; `always`: everything acknowledged, at the speed of the disk'
+  }),
   REDIS_PREFIX: Type.String({ pattern: '^[\\w.:-]{1,64}$', default: 'wsp', description: 'Prefix of all keys and channels in Redis' }),
   API_KEYS: Type.Optional(Type.String({ description: 'Comma-separated API keys; if set, the REST API requires one. The prefix `read:` makes a key read-only' })),
   TOKEN_SECRET: Type.Optional(Type.String({
@@ -53,6 +64,15 @@ export const ConfigSchema = Type.Object({
   PIX_WEBHOOK_TOKEN: Type.Optional(Type.String({
     description: 'Token of your choice in the URL of the Pix webhook, `/webhooks/pix?token=…`; comma-separated for rotation. The proxy checks the client certificate of the bank'
   })),
+  WEBHOOK_URL: Type.Optional(Type.String({ description: 'URL, `https://…`, that gets the changes of all rooms as signed webhooks. Requires `WEBHOOK_SECRET`' })),
+  WEBHOOK_SECRET: Type.Optional(Type.String({
+    description: 'Secret, `whsec_…`, that signs the webhooks sent to `WEBHOOK_URL` and to the `webhookUrl` of a room; comma-separated for rotation: all sign. ' +
+      'Requires the package `standardwebhooks`, and with `REDIS_URL` also `bullmq`'
+  })),
+  WEBHOOK_EVENTS: Type.String({
+    minLength: 1, default: WEBHOOK_TYPES.filter((type) => type !== 'payment.progressed').join(','), description: 'Comma-separated types of the webhooks that are sent; `payment.progressed` (each step of the payer) is not among the default ones'
+  }),
+  WEBHOOK_ALLOW_PRIVATE: Type.Boolean({ default: false, description: 'Sends webhooks also to private addresses, and over plain HTTP' }),
   TRUST_PROXY: Type.Optional(Type.String({ description: 'Comma-separated addresses and networks of trusted proxies, whose `X-Forwarded-For` is used; `Forwarded` is ignored' })),
   REQUESTS_PER_SECOND: Type.Integer({ minimum: 0, maximum: 1_000_000, default: 50, description: 'Maximum REST requests per API key, or per address without a key (429); 0: no limit' }),
   ALLOWED_ORIGINS: Type.String({ minLength: 1, default: '*', description: 'Comma-separated browser origins that may use the socket and the API; `*`: all' }),
@@ -102,20 +122,36 @@ export const PROVIDER_SECRETS = [
   'PIX_WEBHOOK_TOKEN'
 ] as const
 
-export type Secrets = Pick<Config, 'REDIS_URL' | 'REDIS_SENTINEL_PASSWORD' | 'API_KEYS' | 'TOKEN_SECRET' | typeof PROVIDER_SECRETS[number]>
+export type Secrets = Pick<Config, 'REDIS_URL' | 'REDIS_SENTINEL_PASSWORD' | 'API_KEYS' | 'TOKEN_SECRET' | 'WEBHOOK_SECRET' | 'WEBHOOK_URL' | typeof PROVIDER_SECRETS[number]>
 
-/** @returns the secrets in the settings, which must never be logged: API keys, secrets of tokens and webhooks, and Redis passwords, decoded and as spelt in the URL */
-export function secretsIn ({ REDIS_URL = '', REDIS_SENTINEL_PASSWORD, API_KEYS = '', ...others }: Secrets): string[] {
+/**
+ * @returns the secrets in the settings, which must never be logged: API keys, secrets of tokens and webhooks, Redis passwords, decoded and as spelt in the URL, and the
+ * URL of the webhooks, whose path or query may be a secret of the receiver
+ */
+export function secretsIn ({ REDIS_URL = '', REDIS_SENTINEL_PASSWORD, API_KEYS = '', WEBHOOK_URL, ...others }: Secrets): string[] {
   const address = parseAddress(REDIS_URL)
   const password = typeof address === 'string' ? undefined : address.options.password
   const [, encodedPassword] = /^[^@]*:\/\/[^@]*?:([^@]*)@/.exec(REDIS_URL) ?? []
   const keys = filledEntriesOf(API_KEYS).map((key) => key.startsWith(READ_ONLY) ? key.slice(READ_ONLY.length) : key)
-  const lists = (['TOKEN_SECRET', ...PROVIDER_SECRETS] as const).flatMap((name) => filledEntriesOf(others[name] ?? ''))
-  return [password, encodedPassword, REDIS_SENTINEL_PASSWORD, ...keys, ...lists].filter((text): text is string => text !== undefined && text !== '')
+  const lists = (['TOKEN_SECRET', 'WEBHOOK_SECRET', ...PROVIDER_SECRETS] as const).flatMap((name) => filledEntriesOf(others[name] ?? ''))
+  return [password, encodedPassword, REDIS_SENTINEL_PASSWORD, WEBHOOK_URL, ...keys, ...lists].filter((text): text is string => text !== undefined && text !== '')
 }
 
 /** Invalid settings. The message names each variable and its rule, never the value. */
 export class ConfigError extends Error {}
+
+/**
+ * Loads the code that a setting needs, which may rest on a package that is not in every installation.
+ * @throws {ConfigError} if the package is not installed, or the code refuses the value of the setting
+ */
+export async function loadFor<T> (setting: string, library: string | undefined, load: () => Promise<T>): Promise<T> {
+  try {
+    return await load()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw new ConfigError(`${setting}: ${(error as Error).message}`)
+    throw new ConfigError(`${setting} requires the package ${library}: npm install ${library}`)
+  }
+}
 
 /**
  * Reads and validates the settings. An empty variable counts as unset. White space around a value is trimmed: a value read from a file often ends with a line
@@ -166,9 +202,10 @@ function checkIntegers (data: NodeJS.ProcessEnv): string[] {
 }
 
 /** Checks the Redis settings together. Sentinel credentials that no connection would use are an error: the Sentinels would be queried without a password. */
-function checkRedis ({ REDIS_URL, REDIS_SENTINEL_USERNAME, REDIS_SENTINEL_PASSWORD }: NodeJS.ProcessEnv): string[] {
+function checkRedis ({ REDIS_URL, DATA_DIR, REDIS_SENTINEL_USERNAME, REDIS_SENTINEL_PASSWORD }: NodeJS.ProcessEnv): string[] {
   const address = REDIS_URL === undefined ? undefined : parseAddress(REDIS_URL)
   if (typeof address === 'string') return [`REDIS_URL ${address}`]
+  if (address && DATA_DIR !== undefined) return ['DATA_DIR cannot be combined with REDIS_URL: rooms are in one of the two']
   if (REDIS_SENTINEL_PASSWORD !== undefined && address?.kind !== 'sentinel') return ['REDIS_SENTINEL_PASSWORD requires REDIS_URL=redis+sentinel://…']
   if (REDIS_SENTINEL_USERNAME !== undefined && REDIS_SENTINEL_PASSWORD === undefined) return ['REDIS_SENTINEL_USERNAME requires REDIS_SENTINEL_PASSWORD']
   return []
@@ -183,9 +220,23 @@ function checkProviders (env: NodeJS.ProcessEnv): string[] {
   return problems
 }
 
+/** Checks the settings of the webhooks that are sent. */
+function checkWebhooks ({ WEBHOOK_URL, WEBHOOK_SECRET, WEBHOOK_EVENTS, WEBHOOK_ALLOW_PRIVATE }: NodeJS.ProcessEnv): string[] {
+  const problems: string[] = []
+  const fault = WEBHOOK_URL === undefined ? undefined : destinationFault(WEBHOOK_URL, WEBHOOK_ALLOW_PRIVATE === 'true')
+  if (fault !== undefined) problems.push(`WEBHOOK_URL ${fault}`)
+  if (WEBHOOK_URL !== undefined && WEBHOOK_SECRET === undefined) problems.push('WEBHOOK_URL requires WEBHOOK_SECRET: the receiver could not tell the webhooks from forged ones')
+  const secrets = filledEntriesOf(WEBHOOK_SECRET ?? '')
+  if (WEBHOOK_SECRET !== undefined && secrets.length === 0) problems.push('WEBHOOK_SECRET must contain at least one secret')
+  problems.push(...secrets.map(secretFault).filter((rule) => rule !== undefined).map((rule) => `WEBHOOK_SECRET ${rule}`))
+  const types = entriesOf(WEBHOOK_EVENTS ?? WEBHOOK_TYPES[0])
+  if (!types.every((type) => (WEBHOOK_TYPES as readonly string[]).includes(type))) problems.push(`WEBHOOK_EVENTS must be a list of ${WEBHOOK_TYPES.join(', ')}`)
+  return problems
+}
+
 /** Checks rules that the schema cannot express. */
 function checkTogether ({ NODE_ENV = 'development', RESULTS_FROM, API_KEYS, TOKEN_SECRET, TRUST_PROXY, ALLOWED_ORIGINS = '*', ...others }: NodeJS.ProcessEnv): string[] {
-  const problems = [...checkRedis(others), ...checkProviders(others)]
+  const problems = [...checkRedis(others), ...checkProviders(others), ...checkWebhooks(others)]
   // `"production"` in quotes, as `docker --env-file` passes it on, `Production` and `prod` would silently run in development mode.
   if (NODE_ENV !== 'production' && /^prod/i.test(NODE_ENV.replace(/[^a-z]/gi, ''))) problems.push('NODE_ENV must be production, without quotes; no other value may begin with prod')
   const networks = proxies({ TRUST_PROXY }) ?? []

@@ -6,7 +6,7 @@ import { ConfigError, ConfigSchema, PROVIDER_SECRETS, validateSettings, type Con
 const PROCESS_SETTINGS = ['PORT', 'HOST', 'NODE_ENV', 'LOG_LEVEL', 'OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_SERVICE_NAME'] as const
 
 /** Settings that hold comma-separated lists. */
-const LISTS = ['API_KEYS', 'TOKEN_SECRET', ...PROVIDER_SECRETS, 'TRUST_PROXY', 'ALLOWED_ORIGINS'] as const
+const LISTS = ['API_KEYS', 'TOKEN_SECRET', ...PROVIDER_SECRETS, 'WEBHOOK_SECRET', 'WEBHOOK_EVENTS', 'TRUST_PROXY', 'ALLOWED_ORIGINS'] as const
 
 type Settings = Static<typeof ConfigSchema>
 type Name = Exclude<keyof Settings, typeof PROCESS_SETTINGS[number]>

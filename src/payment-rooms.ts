@@ -4,6 +4,7 @@ import autoload from '@fastify/autoload'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { SYSTEM_CLOCKS, type Clocks } from './clock.js'
 import { ConfigError, type Config } from './config.js'
+import type { Folder } from './data-folder.js'
 import { decorateContext } from './http/app-context.js'
 import { HostHooks } from './http/host-hooks.js'
 import { MAX_PARAM_LENGTH } from './http/server-options.js'
@@ -14,10 +15,12 @@ import { configFromOptions, type SettingOptions } from './options.js'
 export interface PaymentRoomsOptions extends SettingOptions, Partial<Clocks> {
   /** All settings at once, as `loadConfig` reads them from environment variables, instead of one by one. */
   readonly config?: Config | undefined
+  /** Folder of the journal, if it is open already: reading it may take longer than Fastify allows a plugin. Default: the plugin opens `dataDir`. */
+  readonly folder?: Folder | undefined
 }
 
 /** Options that are not settings. */
-const OTHERS: ReadonlySet<string> = new Set(['config', 'now', 'monotonic', 'prefix', 'logLevel', 'logSerializers'])
+const OTHERS: ReadonlySet<string> = new Set(['config', 'folder', 'now', 'monotonic', 'prefix', 'logLevel', 'logSerializers'])
 
 /** A path without characters that have a meaning in Fastify's routes or another spelling in a URL, and without a slash at its end. */
 const PLAIN_PATH = /^(?:\/[\w.~-]+)*$/
@@ -30,8 +33,8 @@ export const paymentRooms: FastifyPluginAsync<PaymentRoomsOptions> = async (app,
   if (!PLAIN_PATH.test(app.prefix)) throw new ConfigError('prefix must be a plain path such as /payments')
   const settings = settingsIn(options)
   if (options.config && Object.keys(settings).length > 0) throw new ConfigError(`config cannot be combined with ${Object.keys(settings).join(', ')}`)
-  const { config = configFromOptions(settings), now, monotonic = now ?? SYSTEM_CLOCKS.monotonic } = options
-  decorateContext(app, config, { now: now ?? SYSTEM_CLOCKS.now, monotonic })
+  const { config = configFromOptions(settings), now, monotonic = now ?? SYSTEM_CLOCKS.monotonic, folder } = options
+  decorateContext(app, config, { now: now ?? SYSTEM_CLOCKS.now, monotonic, folder })
   const hostHooks = new HostHooks(app)
   app.decorate('hostHooks', hostHooks)
   warnOfServerOptions(app)

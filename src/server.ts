@@ -1,15 +1,19 @@
 // Entry point of the server process: settings, listening, signals, and graceful shutdown.
 import closeWithGrace from 'close-with-grace'
 import { buildApp } from './app.js'
+import { SYSTEM_CLOCKS } from './clock.js'
 import { ConfigError, loadConfig, type Config } from './config.js'
+import { EX_IOERR, JournalError, openDataFolder, type Folder } from './data-folder.js'
 import { createLogger } from './logger.js'
 
-/** Exit code for invalid settings: EX_CONFIG of sysexits.h. */
+/** Exit code for invalid settings, and for a folder that this process must not use: EX_CONFIG of sysexits.h. */
 const EX_CONFIG = 78
 
 const config = readConfig()
 const logger = createLogger(config)
-const app = buildApp({ config, logger })
+// Before the app is built: reading many rooms may take longer than Fastify allows a plugin.
+const folder = await openFolder()
+const app = buildApp({ config, logger, folder })
 
 const graceful = closeWithGrace({ delay: config.SHUTDOWN_GRACE_SECONDS * 1000, logger }, async ({ signal, err }) => {
   if (err) logger.fatal({ err }, 'server failed, stopping')
@@ -33,6 +37,16 @@ await app.listen({
   // Uninstall last: Node.js would print an error thrown before this point in full, bypassing the log.
   graceful.uninstall()
 })
+
+async function openFolder (): Promise<Folder | undefined> {
+  try {
+    return await openDataFolder({ config, log: logger, exit: process.exit, ...SYSTEM_CLOCKS })
+  } catch (error) {
+    if (error instanceof JournalError) console.error(`journal: ${error.message}`)
+    else logger.fatal({ err: error }, 'journal cannot be read')
+    process.exit(error instanceof JournalError ? EX_CONFIG : EX_IOERR)
+  }
+}
 
 function readConfig (): Config {
   try {

@@ -258,6 +258,22 @@ t.test('secretsIn finds the secrets of all payment providers', async (t) => {
   t.strictSame(Object.values(PROVIDERS).map(({ setting }) => setting).filter((name) => !(PROVIDER_SECRETS as readonly string[]).includes(name)), [], 'the setting of each provider is a secret')
 })
 
+t.test('the webhooks that are sent have a secret of the right form, an https URL and known types', async (t) => {
+  const secret = `whsec_${Buffer.alloc(24, 'x').toString('base64')}`
+  t.match(loadConfig({}), { WEBHOOK_EVENTS: /^payment\.succeeded,.*,room\.closed$/, WEBHOOK_ALLOW_PRIVATE: false })
+  t.match(loadConfig({ WEBHOOK_URL: 'https://shop.example/hook?x=1', WEBHOOK_SECRET: `${secret}, ${secret}`, WEBHOOK_EVENTS: 'payment.progressed, room.closed' }), { WEBHOOK_EVENTS: 'payment.progressed, room.closed' })
+  t.match(loadConfig({ WEBHOOK_URL: 'http://10.0.0.1/hook', WEBHOOK_SECRET: secret, WEBHOOK_ALLOW_PRIVATE: 'true' }), { WEBHOOK_ALLOW_PRIVATE: true })
+  t.match(complaint({ WEBHOOK_URL: 'https://shop.example/hook' }), /^WEBHOOK_URL requires WEBHOOK_SECRET/)
+  t.equal(complaint({ WEBHOOK_URL: 'http://shop.example/hook', WEBHOOK_SECRET: secret }), 'WEBHOOK_URL must begin with https://')
+  t.equal(complaint({ WEBHOOK_URL: `https://shop.example/${'x'.repeat(2048)}`, WEBHOOK_SECRET: secret }), 'WEBHOOK_URL must have at most 2048 characters')
+  for (const wrong of ['topsecret', 'whsec_topsecret', `whsec_${Buffer.alloc(23).toString('base64')}`, `whsec_${Buffer.alloc(65).toString('base64')}`, `${secret}, whsec_`]) {
+    t.equal(complaint({ WEBHOOK_SECRET: wrong }), 'WEBHOOK_SECRET must be whsec_ and then 24 to 64 bytes in base64')
+  }
+  t.equal(complaint({ WEBHOOK_SECRET: ' , ' }), 'WEBHOOK_SECRET must contain at least one secret')
+  for (const wrong of ['payment.paid', 'payment.succeeded,', 'room.created']) t.match(complaint({ WEBHOOK_EVENTS: wrong }), /^WEBHOOK_EVENTS must be a list of payment\.progressed, /)
+  t.strictSame(secretsIn({ WEBHOOK_SECRET: 'new,old', WEBHOOK_URL: 'https://shop.example/hook' }), ['https://shop.example/hook', 'new', 'old'])
+})
+
 t.test('secretsIn finds the keys, the secrets, and the password of Redis in both spellings', async (t) => {
   t.strictSame(secretsIn({}), [])
   t.strictSame(secretsIn({ REDIS_URL: 'redis://redis.example:6379' }), [])

@@ -18,6 +18,7 @@ const PRODUCTION_LIMIT = 125
 /** Packages that may run a script at installation, each with the reason. */
 const INSTALL_SCRIPTS: Record<string, string> = {
   '@scarf/scarf': 'would count installations; scarfSettings in package.json switches it off, and only the linters of the contracts need it',
+  'msgpackr-extract': 'looks for a binary of this platform, a package of its own; bullmq, which is optional, works without it',
   esbuild: 'checks that the binary for this platform, a package of its own, is there; only tsx needs it',
 }
 

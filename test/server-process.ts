@@ -19,7 +19,7 @@ export interface ProcessOptions {
   /** Folder in which the server looks for a settings file. */
   readonly cwd?: string
   /** Source of a module that runs before the server in the same process, so that a test can break the server from inside. */
-  readonly preload?: string
+  preload?: string | undefined
   /** Flags of Node.js. */
   readonly flags?: readonly string[]
   /** Limit of file descriptors. */

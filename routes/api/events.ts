@@ -31,8 +31,8 @@ const listChangesSchema = {
 } satisfies FastifySchema
 
 const route: FastifyPluginAsyncTypebox = async (app) => {
-  const { changes: { feed }, clientAddress, config, metrics, sessions } = app
-  const streams = new ChangeEndpoint(sessions, { feed, metrics, maxBytes: config.OUTBOX_MAX_BYTES })
+  const { changes: { feed }, clientAddress, config, metrics, sessions, transport: { batch } } = app
+  const streams = new ChangeEndpoint(sessions, { feed, metrics, maxBytes: config.OUTBOX_MAX_BYTES, settle: () => batch.settle() })
 
   app.get('/events', {
     config: { action: 'inspect' },
@@ -49,6 +49,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
       return failure ? reply.fail(failure) : reply
     }
     const page = await feed.read(after)
+    batch.settle()
     return page instanceof Failure ? reply.fail(page) : success(changeListOf(page), app.now())
   })
 }

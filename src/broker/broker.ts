@@ -3,6 +3,7 @@ import type { MaybePromise } from '../maybe-promise.js'
 import type { Failure } from '../errors.js'
 import type { EventDraft } from './event-draft.js'
 import type { WireFrame } from '../websocket/frame-writer.js'
+import type { Furthest } from '../payment/milestones.js'
 import type { Link, Terms } from '../payment/state.js'
 import type { PaymentState, PaymentStatus } from '../protocol/payment-state.js'
 import type { RoomSort } from '../protocol/rest-rooms.js'
@@ -44,6 +45,8 @@ export interface Lifetime {
 export interface NewRoom extends Terms {
   /** ms until the link's deadline; if omitted, the room ends when its retention has passed without a subscriber. */
   readonly ttl?: number | undefined
+  /** URL that gets the webhooks of this room. */
+  readonly webhookUrl?: string | undefined
 }
 
 /** Snapshot of a room from one atomic read: the end of its log, the payment's state there, and the requested events. */
@@ -100,6 +103,16 @@ export interface RoomChange extends Position {
   readonly timestamp: number
   readonly state: PaymentState
   readonly link: Link | undefined
+  /** URL that gets the webhooks of the room, if it has one of its own and the broker is in this process; in Redis it is in the outbox. It may hold a secret. */
+  readonly webhookUrl?: string | undefined
+}
+
+/** A payment that has come further than ever before. */
+export interface Advance {
+  /** The furthest milestone before, undefined if there was none, and now. */
+  readonly from: Furthest | undefined
+  readonly to: Furthest
+  readonly state: PaymentState
 }
 
 /** A payment whose payer has paused: the room's last event, and the step in which the payer is. */
@@ -128,6 +141,8 @@ export interface BrokerListener {
   lost: (roomId: string) => void
   /** A room has changed: once on one of all nodes, whether it is subscribed there or not. */
   changed: (change: RoomChange) => void
+  /** A payment has reached a further milestone: once for each, on one of all nodes. */
+  advanced: (advance: Advance) => void
   /** The payer has paused: once for each pause, on every node. */
   stalled: (roomId: string, stall: Stall) => void
   /** Members on other nodes, on every change. */
@@ -167,6 +182,12 @@ export interface Broker {
    * @returns the outcome, or `ROOM_CLOSED`, also for a device's event after the deadline, or `ID_CONFLICT` if a key was used for a different event
    */
   publish: (roomId: string, draft: EventDraft, create: boolean) => MaybePromise<Published | Failure>
+  /**
+   * Publishes events in their order and in one atomic step: no other event of the room comes between them. Each is what `publish` makes of it, and a refused one holds
+   * up none after it. For events of devices alone.
+   * @returns the outcome of each
+   */
+  publishAll: (roomId: string, drafts: readonly EventDraft[], create: boolean) => MaybePromise<ReadonlyArray<Published | Failure>>
   /** @returns a snapshot of the room with the entries after `from` (none if omitted), or `ROOM_NOT_FOUND`, or `ROOM_CLOSED` */
   read: (roomId: string, from?: ReadFrom) => MaybePromise<RoomView | Failure>
   /**

@@ -96,7 +96,7 @@ export function draftEvent (event: EventBody, options: DraftOptions, stamps = ne
     origin,
     ttl,
     due,
-    keys: keysOf(id, source === 'server' ? 'server' : verified ? 'backend' : 'device', options.idempotencyKey),
+    keys: keysOf({ id, source, verified }, options.idempotencyKey),
     hasServerTimestamp
   }
 }
@@ -106,17 +106,31 @@ export function expiryDraft (roomId: string, deadline: number): EventDraft {
   return draftEvent({ type: 'PAYMENT_EXPIRED', payload: { roomId }, id: `expired:${deadline}` }, { source: 'server', verified: true, timestamp: deadline, due: deadline })
 }
 
-function keysOf (id: string | undefined, sender: 'device' | 'backend' | 'server', idempotencyKey: string | undefined): DraftKey[] | undefined {
+/** Prefix of the key of a request. */
+const REQUEST = 'request '
+
+/** @returns the HTTP Idempotency-Key among the keys of an event */
+export function idempotencyKeyIn (keys: readonly DraftKey[] | undefined): string | undefined {
+  const first = keys?.[0]
+  return first?.kind === 'request' ? first.name.slice(REQUEST.length) : undefined
+}
+
+/** @param name of a key, as {@link keysOf} builds it */
+export function keyNamed (name: string): DraftKey { return { name, kind: name.startsWith(REQUEST) ? 'request' : 'event' } }
+
+/** Deduplication keys of an event. @param idempotencyKey that of the request */
+export function keysOf ({ id, source, verified }: Pick<EventDraft, 'id' | 'source' | 'verified'>, idempotencyKey: string | undefined): DraftKey[] | undefined {
   if (id === undefined && idempotencyKey === undefined) return undefined
   const keys: DraftKey[] = []
-  if (idempotencyKey !== undefined) keys.push({ name: `request ${idempotencyKey}`, kind: 'request' })
+  if (idempotencyKey !== undefined) keys.push({ name: REQUEST + idempotencyKey, kind: 'request' })
   // Devices, backends and the server have separate namespaces: a device cannot take the id under which a backend will confirm.
+  const sender = source === 'server' ? 'server' : verified ? 'backend' : 'device'
   if (id !== undefined) keys.push({ name: `${sender} ${id}`, kind: 'event' })
   return keys
 }
 
 /** An event as read from the log, with its time of acceptance in ms since the epoch. */
-export interface LoggedEvent extends EventBody { readonly timestamp: number }
+export interface LoggedEvent extends EventBody { readonly timestamp: number, readonly source: Source }
 
 /** @param text JSON of an event, as returned by {@link eventText} */
 export function readEvent (text: string): LoggedEvent { return JSON.parse(text) as LoggedEvent }

@@ -3,7 +3,7 @@ import type { Histogram } from 'prom-client'
 import type { Broker } from './broker.js'
 
 /** Operations that are measured. */
-const TIMED = ['createRoom', 'subscribe', 'publish', 'read', 'listRooms', 'closeRoom'] as const
+const TIMED = ['createRoom', 'subscribe', 'publish', 'publishAll', 'read', 'listRooms', 'closeRoom'] as const
 
 /** Wraps the operations of a broker so that the histogram observes the duration of each, s, under the operation's name. @returns the same broker */
 export function instrumentBroker<B extends Broker> (broker: B, histogram: Histogram<'operation'>): B {

@@ -9,6 +9,8 @@ import { EXIT, CliError, reasonOf } from './cli-error.js'
 import { withTimeout } from './timeouts.js'
 import type { Terminal } from './terminal.js'
 
+/** Pause between two checks of a replay, ms. */
+const REPLAY_CHECK = 5
 /** Time limit for the server to close a socket, ms. */
 const LEAVE_TIMEOUT = 500
 /** Statuses of the event stream after which a retry can succeed. */
@@ -53,6 +55,8 @@ export class Device {
     // `undefined` would select the platform's own WebSocket.
     const transport = { WebSocket: stream ? null as never : Socket, fetch: this.#fetch, storage: null }
     this.room = connect({ ...rest, ...transport, ...platform })
+    // The client would wait for a room that a server has lost; a command that was never in it has a wrong id.
+    this.room.on('error', ({ code }) => { if (code === 'ROOM_NOT_FOUND' && !this.room.position) this.room.close() })
     this.room.on('closed', ({ code, reason }) => {
       // With the reason ROOM_CLOSED, an error code, the room was over before the device joined.
       this.#end(code === ROOM_CLOSED && reason !== 'ROOM_CLOSED' ? undefined : new CliError(EXIT.refused, this.trouble))
@@ -62,10 +66,7 @@ export class Device {
   /** Waits until the device is in the room and has received the events in the log. @throws {CliError} */
   async enter (): Promise<void> {
     const { room } = this
-    const entered = new Promise<void>((resolve) => {
-      room.on('status', (status) => { if (status === 'online' && room.position!.seq >= this.#logged) resolve() })
-      room.on('event', ({ seq }) => { if (seq >= this.#logged) resolve() })
-    })
+    const entered = new Promise<void>((resolve) => { room.on('status', (status) => { if (status === 'online') resolve(this.#caughtUp()) }) })
     await this.#inTime(Promise.race([entered, this.ended.then((fault) => { if (fault) throw fault })]), 'the room was not joined')
   }
 
@@ -93,6 +94,9 @@ export class Device {
     await Promise.race([Promise.all(closed), sleep(LEAVE_TIMEOUT, undefined, { ref: false })])
     this.drop()
   }
+
+  /** Waits for the replay. The replay of the device's own events emits no signal. */
+  async #caughtUp (): Promise<void> { while (this.room.status !== 'closed' && this.room.position!.seq < this.#logged) await sleep(REPLAY_CHECK) }
 
   #inTime<T> (promise: Promise<T>, consequence: string): Promise<T> {
     const { timeout, url } = this.#options

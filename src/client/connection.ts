@@ -2,7 +2,7 @@
 // Written here because partysocket and reconnecting-websocket have no full jitter, do not know our ranges of close codes and ignore the back/forward
 // cache, and because they queue messages, which here must wait for the reply to a join.
 import type { Environment } from './environment.js'
-import type { Frame } from './frames.js'
+import type { Frame, RoomError } from './frames.js'
 import type { Link } from './link.js'
 import { delayAfter, isFinal } from './reconnect.js'
 import type { Closing } from './signals.js'
@@ -13,8 +13,6 @@ import { openStream } from './stream.js'
 const JOIN_TIMEOUT = 10_000
 /** Time after a join from which the link counts as stable, ms: the failure count then starts again at 0. */
 const STABLE_AFTER = 10_000
-/** Idle timeout of an event stream, ms: more than two of the server's SSE comments, sent every 25 s by default. */
-const STREAM_IDLE = 60_000
 /** Longest time between two attempts at a WebSocket while a stream is in use, ms; jitter takes off up to half. */
 const SOCKET_RETRY = 60_000
 
@@ -26,11 +24,13 @@ export interface ConnectionOptions extends SocketTimes {
 }
 
 export interface ConnectionListener {
-  /** Runs before each attempt. A rejection fails the attempt. */
+  /** Runs before each attempt. A rejection fails the attempt, and so does a promise that does not settle in time. */
   prepare: () => Promise<void> | void
   /** A socket is open: the room must be joined. A stream joins by itself. */
   opened: () => void
   frame: (frame: Frame) => void
+  /** The server refused the stream: `fail` tries again, `end` gives up. */
+  refused: (error: RoomError) => void
   /** The link is lost, and the connection will try again. */
   lost: () => void
   /** The connection has ended for good. */
@@ -47,7 +47,8 @@ export class Connection {
   #attempt = 0
   #failures = 0
   #failedSockets = 0
-  #streamFailed = false
+  /** The network blocks sockets: they failed while a stream worked. */
+  #isBlocked = false
   #hasReceived = false
   #suspended = false
   #retry: unknown
@@ -71,6 +72,8 @@ export class Connection {
   async connect (): Promise<void> {
     this.#drop()
     const attempt = this.#attempt
+    this.#hasReceived = false
+    this.expectJoin()
     try {
       const preparation = this.#listener.prepare()
       if (preparation) await preparation
@@ -79,9 +82,8 @@ export class Connection {
       return
     }
     if (attempt !== this.#attempt) return
-    this.#hasReceived = false
-    if (!this.#environment.WebSocket || (this.#failedSockets >= this.#options.socketAttempts && !this.#streamFailed)) this.#openStream()
-    else this.link = this.#openSocket()
+    if (!this.#environment.WebSocket || this.#isBlocked) return this.#openStream()
+    this.link = this.#openSocket()
     this.expectJoin()
   }
 
@@ -99,8 +101,8 @@ export class Connection {
 
   /** Drops the link as dead, and reconnects. */
   fail (reason: string): void {
-    this.#noteSilentAttempt(this.transport === 'stream')
-    this.#lost(0, reason)
+    if (this.transport === 'socket') this.#socketFailed(0, reason)
+    else this.#lost(0, reason)
   }
 
   /** Probes an open socket; a link that cannot be probed is replaced at once. */
@@ -139,49 +141,64 @@ export class Connection {
           this.#listener.opened()
         }
         this.#hasReceived = true
+        this.#isBlocked = false
         this.#failedSockets = 0
         this.#listener.frame(frame)
       },
       closed: (code, reason) => {
         if (link === this.#candidate) return this.#tryLater()
-        this.#noteSilentAttempt(false)
-        this.#lost(code, reason)
+        this.#socketFailed(code, reason)
       }
     })
     return link
   }
 
+  /**
+   * Handles the end of a socket. Each socket over which nothing was received, from a number of them on, is followed by a stream at once: if that works, HTTP
+   * gets through and sockets do not; if not, the server cannot be reached, and the next attempt is a socket again.
+   */
+  #socketFailed (code: number, reason: string): void {
+    if (this.#hasReceived || isFinal(code) || ++this.#failedSockets < this.#options.socketAttempts) return this.#lost(code, reason)
+    this.#drop()
+    this.#listener.lost()
+    this.#openStream()
+  }
+
   #openStream (): void {
-    this.link = openStream(this.#environment, this.#options.streamUrl(), this.#options.headers(), STREAM_IDLE, {
+    const { streamUrl, headers } = this.#options
+    this.link = openStream(this.#environment, streamUrl(), headers(), {
       frame: (frame) => {
         this.#hasReceived = true
+        // The network may have come back after the last socket had failed.
+        if (!this.#isBlocked) this.#tryNow()
+        this.#isBlocked = true
         this.#listener.frame(frame)
       },
-      closed: (code, reason) => {
-        this.#noteSilentAttempt(true)
-        this.#lost(code, reason)
+      closed: (code, reason, refusal) => {
+        this.#isBlocked = this.#hasReceived
+        if (refusal) this.#listener.refused(refusal)
+        else this.#lost(code, reason)
       }
     })
+    this.expectJoin()
     this.#tryLater()
   }
 
-  /** Counts an attempt over which no message arrived, so that the other transport is tried sooner. */
-  #noteSilentAttempt (isStream: boolean): void {
-    if (this.#hasReceived) return
-    this.#streamFailed = isStream
-    if (!isStream) this.#failedSockets++
-  }
-
+  /** Plans the next socket while a stream is in use. */
   #tryLater (): void {
-    const { WebSocket, setTimeout, clearTimeout, random } = this.#environment
+    const { setTimeout, clearTimeout, random } = this.#environment
     this.#candidate?.close()
     this.#candidate = undefined
     clearTimeout(this.#retry)
+    this.#retry = setTimeout(() => this.#tryNow(), SOCKET_RETRY * (0.5 + random() / 2))
+  }
+
+  #tryNow (): void {
+    const { WebSocket, setTimeout, clearTimeout } = this.#environment
+    clearTimeout(this.#retry)
     if (!WebSocket) return
-    this.#retry = setTimeout(() => {
-      this.#candidate = this.#openSocket()
-      this.#retry = setTimeout(() => this.#tryLater(), JOIN_TIMEOUT)
-    }, SOCKET_RETRY * (0.5 + random() / 2))
+    this.#candidate = this.#openSocket()
+    this.#retry = setTimeout(() => this.#tryLater(), JOIN_TIMEOUT)
   }
 
   #lost (code: number, reason: string): void {

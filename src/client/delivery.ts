@@ -5,6 +5,7 @@ import type { Link } from './link.js'
 import { PendingEvents } from './pending-events.js'
 import type { DeviceRecord, Outgoing } from './record.js'
 import { delayAfter } from './reconnect.js'
+import { isOfAccess } from './refusals.js'
 import { post } from './rest.js'
 
 /** Time limit for the acknowledgement of an event, after which the link counts as dead, ms. */
@@ -18,6 +19,8 @@ export interface DeliveryOptions {
   readonly link: () => Link | undefined
   /** Called when the link does not acknowledge an event in time. */
   readonly onDeadLink: (reason: string) => void
+  /** Called when a request, over a stream's link, is refused because of its token or the room. */
+  readonly refusedAccess: (error: RoomError) => void
   /** Called when an own event is in the log. */
   readonly logged: (event: Outgoing, receipt: Receipt) => void
   /** Called when an event is refused and no caller has its promise, because the event was published before a reload. */
@@ -32,6 +35,8 @@ export class Delivery {
   readonly #posting = new Set<string>()
   /** Id of the event that awaits its acknowledgement. One at a time: if it is refused, the next event must not overtake it. */
   #inFlight: string | undefined
+  /** Ids of the events that were sent over the link and are not settled, by the number of their message. */
+  readonly #sent = new Map<number, string>()
   #refusals = 0
   #timer: unknown
 
@@ -41,8 +46,8 @@ export class Delivery {
     this.#outbox = new PendingEvents(record)
   }
 
-  add (id: string, text: string): Promise<Receipt> {
-    const promise = this.#outbox.add(id, text)
+  add (event: Outgoing): Promise<Receipt> {
+    const promise = this.#outbox.add(event)
     this.flush()
     return promise
   }
@@ -57,8 +62,8 @@ export class Delivery {
     if (!link || !next || this.#inFlight !== undefined) return
     this.#inFlight = next.id
     this.#timer = this.#environment.setTimeout(() => this.#options.onDeadLink('no acknowledgement'), ACK_TIMEOUT)
-    if (link.send) link.send(next.text)
-    else void this.#post(next).then((result) => { if (result instanceof RoomError) this.refuse(next.id, result) })
+    if (link.send) this.#sent.set(link.send(next.text), next.id)
+    else void this.#post(next).then((result) => { if (result instanceof RoomError) this.#refusedRequest(next.id, result) })
   }
 
   /**
@@ -68,13 +73,14 @@ export class Delivery {
   sendAll (): void {
     const link = this.#options.link()
     for (const event of [...this.#outbox.events]) {
-      if (event.id !== this.#inFlight) link?.send?.(event.text)
+      if (link?.send && event.id !== this.#inFlight) this.#sent.set(link.send(event.text), event.id)
       // A refusal of the request is ignored: without a token, the server may accept a page's events over the socket only.
       if (!this.#posting.has(event.id)) void this.#post(event)
     }
   }
 
-  acknowledge (id: string, receipt: Receipt): void {
+  acknowledge ({ id, epoch, seq, duplicate }: Receipt & { readonly id: string }): void {
+    const receipt = { epoch, seq, duplicate }
     const settled = this.#outbox.settle(id, receipt)
     if (!settled) return
     this.#refusals = 0
@@ -103,11 +109,14 @@ export class Delivery {
     this.flush()
   }
 
-  /** Handles an error without an id. The server does not repeat an invalid id, so the error is about the event in flight. */
-  refuseUnnamed (error: RoomError): void { if (this.#inFlight !== undefined && !error.retryable) this.refuse(this.#inFlight, error) }
+  /** @returns the id of the event in a message of the link */
+  idOf (number: number): string | undefined { return this.#sent.get(number) }
 
   /** Called when the link is lost: the event in flight is sent again over the next link. */
-  lost (): void { if (this.#inFlight !== undefined) this.#answered(this.#inFlight) }
+  lost (): void {
+    this.#sent.clear()
+    if (this.#inFlight !== undefined) this.#answered(this.#inFlight)
+  }
 
   /** Stops sending. Pending events stay stored, except the event in flight if the socket was closed because of it (`isFault`). */
   end (error: RoomError, isFault: boolean): void {
@@ -116,7 +125,16 @@ export class Delivery {
     this.#outbox.abandon(error)
   }
 
+  #refusedRequest (id: string, error: RoomError): void {
+    const link = this.#options.link()
+    if (!isOfAccess(error)) this.refuse(id, error)
+    else if (link && !link.send) this.#options.refusedAccess(error)
+    // A socket has taken the place of the stream meanwhile, and its join was accepted.
+    else this.refuse(id, new RoomError(error.code, error.message, true))
+  }
+
   #answered (id: string): void {
+    for (const [number, sent] of this.#sent) if (sent === id) this.#sent.delete(number)
     if (id !== this.#inFlight) return
     this.#inFlight = undefined
     this.#environment.clearTimeout(this.#timer)
@@ -126,7 +144,7 @@ export class Delivery {
     this.#posting.add(id)
     const result = await post(this.#environment, this.#options.url, this.#options.headers(), text)
     this.#posting.delete(id)
-    if (!(result instanceof RoomError)) this.acknowledge(id, result)
+    if (!(result instanceof RoomError)) this.acknowledge({ id, ...result })
     return result
   }
 }

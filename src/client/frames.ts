@@ -1,9 +1,9 @@
 // Messages as the client sees them: types derived from the protocol, and the error of a refusal.
 import type { DevicePaymentEvent, EVENTS, PaymentEventType, Role, Source } from '../protocol/events.js'
 import type { Outcome, PaymentState, PaymentStatus } from '../protocol/payment-state.js'
-import type { Ack, ErrorFrame, RoomMember } from '../protocol/server-frames.js'
+import type { Ack, ErrorFrame, PaymentStalled, RoomMember } from '../protocol/server-frames.js'
 
-export type { Ack, DevicePaymentEvent, Outcome, PaymentEventType, PaymentState, PaymentStatus, Role, RoomMember, Source }
+export type { Ack, DevicePaymentEvent, Outcome, PaymentEventType, PaymentStalled, PaymentState, PaymentStatus, Role, RoomMember, Source }
 
 /** A position in the room's log: `seq` counts 1, 2, 3 … within one `epoch`. */
 export interface Position { readonly epoch: string, readonly seq: number }

@@ -12,5 +12,5 @@ export type {
 export type { Environment, StorageLike } from './environment.js'
 export type { ConnectOptions } from './options.js'
 export type { SettledStatus } from './payment.js'
-export type { Closing, Gap, RoomEventMap, Settled, Status } from './signals.js'
+export type { Closing, Gap, RoomEventMap, Settled, Stalled, Status } from './signals.js'
 export type { Room } from './room.js'

@@ -1,10 +1,10 @@
 // Interface of a connection as the room uses it, implemented by a WebSocket and by an event stream.
 import { tryOrUndefined } from './environment.js'
-import type { Frame } from './frames.js'
+import type { Frame, RoomError } from './frames.js'
 
 export interface Link {
-  /** Sends the text of one message. A stream is one-way and has no `send`. */
-  readonly send?: (text: string) => void
+  /** Sends the text of one message, and returns its number on the link, from 1. A stream is one-way and has no `send`. */
+  readonly send?: (text: string) => number
   /** Checks that the peer still answers; the link closes itself if not. */
   readonly probe?: () => void
   /** Closes the link from this side; the listener is not called any more. */
@@ -18,8 +18,9 @@ export interface LinkListener {
   /**
    * Called once when the link ends other than by `close`, and never before the link was returned.
    * @param code close code, or 0 if there was no close frame
+   * @param refusal the server's, if it refused a stream
    */
-  closed: (code: number, reason: string) => void
+  closed: (code: number, reason: string, refusal?: RoomError) => void
 }
 
 /** Parses a message of the server; returns undefined if the text is not one. */

@@ -12,8 +12,10 @@ export interface ConnectOptions extends Partial<Environment> {
   readonly deviceId?: string | undefined
   /** Room token, or a function that returns a fresh one for each attempt to connect. */
   readonly token?: string | (() => string | Promise<string>) | undefined
-  /** Asks the server for the members of the room, see `members`. Not available over an event stream. */
+  /** Asks the server for the members of the room, see `members`. */
   readonly presence?: boolean | undefined
+  /** Asks the server to tell when the payer pauses, see the signal `stalled`; for `device1`. */
+  readonly stalls?: boolean | undefined
   /** Time between two pings, ms. Default: 20 s. */
   readonly pingInterval?: number | undefined
   /** Time limit for the answer to a ping, ms. Default: 5 s. */
@@ -38,6 +40,8 @@ export function addresses ({ url, roomId }: Pick<ConnectOptions, 'url' | 'roomId
 }
 
 /** Returns the URL of the room's event stream, starting after a position. */
-export function streamAddress (events: string, deviceId: string, role: Role, position: Position | undefined): string {
-  return `${events}?${new URLSearchParams({ deviceId, role, since: String(position?.seq ?? 0), ...(position && { epoch: position.epoch }) })}`
+export function streamAddress (events: string, deviceId: string, { role, presence, stalls }: Pick<ConnectOptions, 'role' | 'presence' | 'stalls'>, position: Position | undefined): string {
+  return `${events}?${new URLSearchParams({
+    deviceId, role, since: String(position?.seq ?? 0), ...(position && { epoch: position.epoch }), ...(presence && { presence: 'true' }), ...(stalls && { stalls: 'true' })
+  })}`
 }

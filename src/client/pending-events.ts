@@ -7,6 +7,9 @@ export const MAX_WAITING = 100
 /** Size of the largest event accepted, bytes of UTF-8: the server closes the socket on a message above its limit. */
 export const MAX_BYTES = 16_384
 
+/** The server's rule for ids. */
+const ID = /^[ -~]{1,64}$/
+
 interface Waiting { readonly promise: Promise<Receipt>, readonly resolve: (receipt: Receipt) => void, readonly reject: (error: RoomError) => void }
 
 export class PendingEvents {
@@ -19,7 +22,7 @@ export class PendingEvents {
   get events (): readonly Outgoing[] { return this.#record.outgoing }
 
   /** Adds an event; the promise settles with the result. The same id again is the same event. */
-  add (id: string, text: string): Promise<Receipt> {
+  add ({ id, text }: Outgoing): Promise<Receipt> {
     const pending = this.#waiting.get(id)
     if (pending) return pending.promise
     const { outgoing } = this.#record
@@ -57,6 +60,20 @@ export class PendingEvents {
     if (result instanceof RoomError) waiting?.reject(result)
     else waiting?.resolve(result)
     return waiting !== undefined
+  }
+}
+
+/**
+ * Returns an event as it is sent and stored.
+ * @param message may throw, as may its conversion to JSON: both depend on the application
+ */
+export function outgoing (message: () => { readonly id: string }): Outgoing | RoomError {
+  try {
+    const { id, ...rest } = message()
+    const text = JSON.stringify({ ...rest, id })
+    return ID.test(id) ? { id, text } : new RoomError('INVALID_FRAME', 'The id must be 1–64 printable ASCII characters.')
+  } catch (error) {
+    return new RoomError('INVALID_FRAME', String(error))
   }
 }
 

@@ -7,12 +7,13 @@ import {
   RoomError, type Ack, type DevicePaymentEvent, type Frame, type PayloadOf, type PaymentEventType, type PaymentState, type Position, type Receipt, type RoomMember
 } from './frames.js'
 import { addresses, streamAddress, type ConnectOptions } from './options.js'
-import { refused } from './pending-events.js'
+import { outgoing, refused } from './pending-events.js'
 import { watchPage } from './page.js'
 import { DeviceRecord } from './record.js'
-import { Emitter, ROOM_CLOSED, type Closing, type EventArg, type PreviousArg, type RoomEventMap, type Status } from './signals.js'
+import { JoinRefusals } from './refusals.js'
+import { Emitter, ROOM_CLOSED, type Closing, type EventArg, type PreviousArg, type RoomEventMap, type Stalled, type Status } from './signals.js'
 
-interface Refusal { readonly id?: string, readonly code: RoomError['code'], readonly message: string, readonly retryable: boolean }
+interface Refusal { readonly id?: string, readonly number?: number, readonly code: RoomError['code'], readonly message: string, readonly retryable: boolean }
 
 // Past 150 lines, since it is the public interface of a room: what can be delegated is done by the connection, the delivery and the feed.
 export class Room {
@@ -23,11 +24,12 @@ export class Room {
   readonly #delivery: Delivery
   readonly #feed: Feed
   readonly #emitter = new Emitter()
+  readonly #refusals: JoinRefusals
   readonly #stopWatching: () => void
   #status: Status = 'connecting'
   #token: string | undefined
-  /** True from a join until its reply: an error without an id then belongs to the join. */
-  #isJoining = false
+  /** Id of the join that has no reply yet. */
+  #joinId: string | undefined
 
   constructor (options: ConnectOptions) {
     const { url, roomId, role, deviceId, pingInterval = 20_000, pongTimeout = 5_000, socketAttempts = 3 } = options
@@ -35,6 +37,7 @@ export class Room {
     const { socket, events } = addresses(options)
     const headers = (): Record<string, string> => this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }
     this.#options = options
+    this.#refusals = new JoinRefusals(platform, options.token)
     this.#record = new DeviceRecord(platform.storage, `ws-payment ${url} ${roomId} ${deviceId ?? role}`, () => deviceId ?? platform.newId())
     this.#feed = new Feed(platform, this.#emitter, this.#record, () => this.#resync())
     this.#delivery = new Delivery(platform, this.#record, {
@@ -42,15 +45,17 @@ export class Room {
       headers,
       link: () => this.#status === 'online' ? this.#connection.link : undefined,
       onDeadLink: (reason) => this.#connection.fail(reason),
+      refusedAccess: (error) => this.#refusedJoin(error),
       logged: (event, receipt) => this.#logged(event.text, receipt),
       refused: (error) => this.#emitter.emit('error', error)
     })
     this.#connection = new Connection(platform, {
-      socketUrl: socket, streamUrl: () => streamAddress(events, this.deviceId, role, this.position), headers, pingInterval, pongTimeout, socketAttempts
+      socketUrl: socket, streamUrl: () => streamAddress(events, this.deviceId, options, this.position), headers, pingInterval, pongTimeout, socketAttempts
     }, {
       prepare: () => this.#renewToken(),
       opened: () => this.#join(),
       frame: (frame) => this.#receive(frame),
+      refused: (error) => this.#refusedJoin(error),
       lost: () => this.#lost(),
       ended: (closing) => this.#end(closing)
     })
@@ -79,7 +84,7 @@ export class Room {
   get transport (): 'socket' | 'stream' | undefined { return this.#connection.transport }
 
   /**
-   * Listens to a signal (`event`, `state`, `settled`, `status`, `members`, `gap`, `error`, `closed`) or to one type of event.
+   * Listens to a signal (`event`, `state`, `settled`, `status`, `members`, `stalled`, `gap`, `error`, `closed`) or to one type of event.
    * @returns a function that ends the subscription
    */
   on<T extends keyof RoomEventMap | PaymentEventType | (string & {})> (type: T, handler: (value: EventArg<T>, previous: PreviousArg<T>) => void): () => void {
@@ -93,11 +98,13 @@ export class Room {
    * Publishes an event of a device, however long that takes: the event survives lost connections and a reload of the page.
    * @param options.id id of the event; an event that is published again with the same id is logged once
    * @returns position of the event in the log. Rejects with a `RoomError` if no retry can help, for example with the code `ROOM_CLOSED` after the
-   * deadline of the payment link, and if the room is closed before the acknowledgement; in that case the event may be in the log or not.
+   * deadline of the payment link, and if the room is closed before the acknowledgement; in that case the event may be in the log or not. Never throws.
    */
-  publish<T extends DevicePaymentEvent> (type: T, payload?: PayloadOf<T> & Record<string, unknown>, { id = this.#environment.newId() }: { id?: string } = {}): Promise<Receipt> {
+  publish<T extends DevicePaymentEvent> (type: T, payload?: PayloadOf<T> & Record<string, unknown>, options?: { id?: string }): Promise<Receipt> {
     if (this.#status === 'closed') return refused(new RoomError('CLOSED', 'The room is closed.'))
-    const promise = this.#delivery.add(id, JSON.stringify({ type, payload: { ...payload, roomId: this.roomId, deviceId: this.deviceId }, id }))
+    const event = outgoing(() => ({ type, payload: { ...payload, roomId: this.roomId, deviceId: this.deviceId }, id: options?.id ?? this.#environment.newId() }))
+    if (event instanceof RoomError) return refused(event)
+    const promise = this.#delivery.add(event)
     if (this.#environment.document?.visibilityState === 'hidden') this.#delivery.sendAll()
     return promise
   }
@@ -117,34 +124,34 @@ export class Room {
   }
 
   #join (): void {
-    const { roomId, role, presence } = this.#options
-    this.#isJoining = true
+    const { roomId, role, presence, stalls } = this.#options
+    this.#joinId = this.#environment.newId()
     this.#connection.expectJoin()
     this.#connection.link!.send!(JSON.stringify({
-      type: 'JOIN_ROOM', payload: { roomId, deviceId: this.deviceId, role, token: this.#token, presence, recover: this.position ?? { seq: 0 } }
+      type: 'JOIN_ROOM', payload: { roomId, deviceId: this.deviceId, role, token: this.#token, presence, stalls, recover: this.position ?? { seq: 0 } }, id: this.#joinId
     }))
   }
 
   /** Joins again from the current position: the reply brings the missing entries and the state. */
   #resync (): void {
-    if (this.#status !== 'online' || this.#isJoining) return
+    if (this.#status !== 'online' || this.#joinId !== undefined) return
     if (this.#connection.transport === 'socket') this.#join()
     else void this.#connection.connect()
   }
 
   #receive ({ type, payload, seq, ...rest }: Frame): void {
     if (type === 'ROOM_JOINED') this.#joined(payload as unknown as Joined)
-    else if (type === 'ACK') this.#acknowledged(payload as unknown as Ack)
+    else if (type === 'ACK') this.#delivery.acknowledge(payload as unknown as Ack)
     else if (type === 'ERROR') this.#refused(payload as unknown as Refusal)
     else if (type === 'ROOM_CLOSED') this.#end({ code: ROOM_CLOSED, reason: payload.reason as string })
     else if (type === 'DEVICE_JOINED' || type === 'DEVICE_LEFT') this.#feed.applyPresence(type, payload as unknown as RoomMember)
+    else if (type === 'PAYMENT_STALLED') this.#emitter.emit('stalled', payload as unknown as Stalled)
     else if (seq !== undefined && this.position) this.#logEntry({ epoch: this.position.epoch, seq }, { type, payload, ...rest } as Frame & { timestamp: number })
   }
 
-  #acknowledged ({ id, epoch, seq, duplicate }: Ack): void { this.#delivery.acknowledge(id, { epoch, seq, duplicate }) }
-
   #joined (reply: Joined): void {
-    this.#isJoining = false
+    this.#joinId = undefined
+    this.#refusals.reset()
     this.#connection.joined()
     this.#feed.joined(reply)
     this.#become('online')
@@ -153,10 +160,14 @@ export class Room {
     this.#delivery.flush()
   }
 
-  /** Takes an entry of the log. An own event may come back: replayed after its acknowledgement was lost, or because it was published over HTTP. */
+  /**
+   * Takes an entry of the log. An own event may come back: replayed after its acknowledgement or the storage was lost, published over HTTP, or published in
+   * another tab of the same device. The same id from another device is another event, and the server tells its sender.
+   */
   #logEntry (at: Position, frame: Frame & { timestamp: number }): void {
-    if (this.#delivery.has(frame.id)) this.#delivery.acknowledge(frame.id, { ...at, duplicate: false })
-    else this.#feed.take(at.seq, frame, false)
+    const isOfDevice = frame.payload.deviceId === this.deviceId
+    if (isOfDevice && this.#delivery.has(frame.id)) this.#delivery.acknowledge({ ...at, id: frame.id, duplicate: false })
+    else this.#feed.take(at.seq, frame, isOfDevice && frame.source === 'device')
   }
 
   #logged (text: string, { epoch, seq }: Receipt): void {
@@ -166,18 +177,26 @@ export class Room {
     else this.#resync()
   }
 
-  #refused ({ id, code, message, retryable }: Refusal): void {
+  #refused ({ id, number, code, message, retryable }: Refusal): void {
     const error = new RoomError(code, message, retryable)
-    if (id !== undefined) return this.#delivery.refuse(id, error)
+    // The server does not repeat an id that breaks its rules.
+    const refused = id ?? this.#delivery.idOf(number!)
+    if (refused === undefined) this.#emitter.emit('error', error)
+    else if (refused === this.#joinId) this.#refusedJoin(error)
+    else this.#delivery.refuse(refused, error)
+  }
+
+  #refusedJoin (error: RoomError): void {
+    const { code } = error
     this.#emitter.emit('error', error)
-    if (!this.#isJoining) return this.#delivery.refuseUnnamed(error)
-    const isRetryable = retryable || (typeof this.#options.token === 'function' && (code as string) === 'TOKEN_EXPIRED')
-    if (isRetryable) this.#connection.fail(code)
-    else this.#end({ code: code === 'ROOM_CLOSED' ? ROOM_CLOSED : 0, reason: code })
+    // A handler may have closed the room.
+    if (this.#status === 'closed') return
+    if (this.#refusals.isFinal(error)) this.#end({ code: code === 'ROOM_CLOSED' ? ROOM_CLOSED : 0, reason: code })
+    else this.#connection.fail(code)
   }
 
   #lost (): void {
-    this.#isJoining = false
+    this.#joinId = undefined
     this.#delivery.lost()
     this.#become('offline')
   }
@@ -193,6 +212,7 @@ export class Room {
     this.#stopWatching()
     this.#connection.end()
     this.#feed.end()
+    this.#refusals.reset()
     // 1003, 1007, 1009: the message itself was at fault, and would be at fault again.
     this.#delivery.end(new RoomError('CLOSED', `The room was closed: ${closing.reason}`), closing.code > 1000 && closing.code < 1010)
     if (closing.code === ROOM_CLOSED) this.#record.forget()

@@ -1,5 +1,5 @@
 // Typed event emitter: an exception in a listener disturbs neither the room nor other listeners.
-import type { PaymentEventType, PaymentState, Position, RoomError, RoomEvent, RoomMember } from './frames.js'
+import type { PaymentEventType, PaymentStalled, PaymentState, Position, RoomError, RoomEvent, RoomMember } from './frames.js'
 import type { SettledStatus } from './payment.js'
 
 /** `connecting` until the first join or failure; `offline` while the client reconnects; `closed` is final. */
@@ -22,6 +22,9 @@ export interface Settled {
   readonly state: PaymentState
 }
 
+/** Pause of the payer: `step` is the last one, `lastEventAt` its time, ms since the epoch. */
+export type Stalled = Readonly<Pick<PaymentStalled, 'seq' | 'step' | 'lastEventAt'>>
+
 /** Signals that can be listened to, besides the types of events. */
 export interface RoomEventMap {
   /** Every event of the log that another device or a backend sent, once and in order. */
@@ -35,6 +38,8 @@ export interface RoomEventMap {
   settled: Settled
   status: Status
   members: readonly RoomMember[]
+  /** The payer has begun, and nothing has happened for a while; once for each pause. Only with the option `stalls`. */
+  stalled: Stalled
   gap: Gap
   /** Errors that no promise reports: a refused join, or a refused event that was published before a reload. */
   error: RoomError
@@ -46,7 +51,7 @@ export type EventArg<T extends string> = T extends keyof RoomEventMap ? RoomEven
 export type PreviousArg<T extends string> = T extends 'state' ? PaymentState | undefined : undefined
 
 /** Names of the signals: an event type of a backend with such a name does not trigger the signal. */
-const RESERVED = new Set<string>(['event', 'state', 'settled', 'status', 'members', 'gap', 'error', 'closed'] satisfies Array<keyof RoomEventMap>)
+const RESERVED = new Set<string>(['event', 'state', 'settled', 'status', 'members', 'stalled', 'gap', 'error', 'closed'] satisfies Array<keyof RoomEventMap>)
 
 export class Emitter {
   readonly #handlers = new Map<string, Set<(value: any, previous: any) => void>>()

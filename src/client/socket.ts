@@ -23,6 +23,7 @@ class SocketLink implements Link {
   readonly #listener: LinkListener
   readonly #socket: SocketLike | undefined
   #closed = false
+  #sent = 0
   #nextPing: unknown
   #deadline: unknown
 
@@ -34,7 +35,10 @@ class SocketLink implements Link {
     if (this.#socket) this.#listen(this.#socket)
   }
 
-  send (text: string): void { this.#socket?.send(text) }
+  send (text: string): number {
+    this.#socket!.send(text)
+    return ++this.#sent
+  }
 
   probe (): void {
     const { clearTimeout, setTimeout } = this.#environment
@@ -42,7 +46,7 @@ class SocketLink implements Link {
     if (socket?.readyState !== OPEN) return
     clearTimeout(this.#nextPing)
     this.#schedulePing()
-    socket.send(PING)
+    this.send(PING)
     // Any message counts as an answer. Without one in time the link is dead, even if `readyState` is still OPEN.
     this.#deadline ??= setTimeout(() => {
       socket.close()

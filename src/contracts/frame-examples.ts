@@ -102,6 +102,9 @@ export const FRAME_EXAMPLES: Readonly<Record<string, readonly FrameExample[]>> =
     }),
     example('unavailable', 'Send the event again with the same id', {
       type: 'ERROR', payload: { message: 'The request could not be confirmed; try again shortly, with the same id.', timestamp: NOW, code: 'UNAVAILABLE', retryable: true, id: 'evt-1' }
+    }),
+    example('number', 'The seventh message of the socket has an id that breaks the rules', {
+      type: 'ERROR', payload: { message: 'id: must be a string of 1–64 printable ASCII characters', timestamp: NOW, code: 'INVALID_FRAME', retryable: false, number: 7 }
     })
   ]
 }

@@ -2,7 +2,9 @@
 import type { Static, TSchema } from '@sinclair/typebox'
 import { ERRORS, type ErrorCode, type ErrorDetail } from '../errors.js'
 import { CreatedRoom, CreateRoomRequest, CreateTokenRequest, PublishRequest, PublishResult, RoomDetails, RoomEvents, RoomList, RoomState, RoomToken, UpdateRoomRequest } from '../protocol/rest-rooms.js'
+import { FunnelReport } from '../protocol/rest-funnel.js'
 import { ChangeList } from '../protocol/notifications.js'
+import { WebhookDeliveries, WebhookDelivery } from '../protocol/rest-deliveries.js'
 import { RefusedDeliveries } from '../protocol/rest-webhooks.js'
 import { BroadcastRequest, BroadcastResult, Health, Readiness, ServerInfo, ServerStatus, success, type ErrorResponse } from '../protocol/rest.js'
 
@@ -23,6 +25,7 @@ interface OperationExamples {
 
 const NOW = 1795504813040
 const EPOCH = 'yhKhDhBWRLJq'
+const DELIVERY = 'msg_Xo3PPN1y1mhbq0NEYq7eG0TLM5qUKFKg'
 const TOKEN = 'eyJhbGciOiJIUzI1NiIsInR5cCI6InJvb20rand0In0.eyJyb29tIjoicGF5bWVudF8xMjMifQ.c2lnbmF0dXJl'
 
 /** Creates an example whose value is typed by its schema. */
@@ -57,6 +60,7 @@ const OPERATIONS: Readonly<Record<string, OperationExamples>> = {
     request: {
       named: of(CreateRoomRequest, 'With an id and a deadline', { roomId: 'payment_123', ttlSeconds: 1800 }),
       priced: of(CreateRoomRequest, 'With an expected amount', { amount: '99.90', currency: 'BRL', reference: 'order 1234', ttlSeconds: 1800 }),
+      notified: of(CreateRoomRequest, 'With a URL of its own for webhooks', { webhookUrl: 'https://shop.example/webhooks/payments' }),
       unnamed: of(CreateRoomRequest, 'With a random id', {})
     },
     answers: json({
@@ -77,6 +81,26 @@ const OPERATIONS: Readonly<Record<string, OperationExamples>> = {
       })
     }),
     broken: { key: 'limit', rule: 'must be <= 1000' }
+  },
+  listWebhookDeliveries: {
+    answers: json({
+      retried: answer(WebhookDeliveries, 'A webhook that waits for its third try, and one that was delivered', {
+        deliveries: [
+          { id: DELIVERY, roomId: 'payment_123', type: 'payment.succeeded', status: 'pending', attempts: 2, lastStatus: 503, lastError: 'status', nextTryAt: NOW + 200_000, timestamp: NOW - 100_000 },
+          { id: 'msg_6TRk8mM0Qh2b3xq1vYc5dJzLwPfGnSaE', roomId: 'payment_122', type: 'payment.failed', status: 'delivered', attempts: 1, lastStatus: 204, nextTryAt: null, timestamp: NOW - 300_000 }
+        ]
+      })
+    }),
+    broken: { key: 'limit', rule: 'must be <= 1000' }
+  },
+  retryWebhookDelivery: {
+    answers: json({
+      again: answer(WebhookDelivery, 'It is sent now', {
+        id: DELIVERY, roomId: 'payment_123', type: 'payment.succeeded', status: 'pending', attempts: 10, lastError: 'timeout', nextTryAt: NOW, timestamp: NOW - 300_000_000
+      })
+    }),
+    errors: { 404: ['NOT_FOUND'] },
+    broken: { key: 'id', rule: 'must be: ID of a delivery: the `webhook-id` that the receiver gets.' }
   },
   listRooms: {
     answers: json({
@@ -175,7 +199,7 @@ const OPERATIONS: Readonly<Record<string, OperationExamples>> = {
       'text/event-stream': {
         stream: {
           summary: 'A stream of the events after seq 2',
-          value: `retry: 2000\n\ndata: {"type":"ROOM_JOINED","payload":{"roomId":"payment_123","deviceId":"backoffice","clientId":"stream_QEDWxjvi6B-e","timestamp":${NOW},` +
+          value: `: heartbeat 25000\nretry: 2000\n\ndata: {"type":"ROOM_JOINED","payload":{"roomId":"payment_123","deviceId":"backoffice","clientId":"stream_QEDWxjvi6B-e","timestamp":${NOW},` +
             `"epoch":"${EPOCH}","seq":2,"state":{"step":"CLICKED_PAY","status":"pending","updatedAt":${NOW - 1000}},"recovered":true,"replayed":0}}\n\n` +
             `id: ${EPOCH}:3\ndata: {"type":"PAYMENT_SUCCESS","payload":{"roomId":"payment_123","transactionId":"tx_456789"},"seq":3,"timestamp":${NOW},"source":"api","id":"psp-42"}\n\n`
         }
@@ -214,6 +238,28 @@ const OPERATIONS: Readonly<Record<string, OperationExamples>> = {
         }
       }
     }
+  },
+  getFunnel: {
+    answers: json({
+      day: answer(FunnelReport, 'The last day', {
+        window: 'day',
+        from: NOW - 82_800_000,
+        to: NOW,
+        steps: [
+          { step: 'created', payments: 120, lost: 0, medianSeconds: null, p95Seconds: null },
+          { step: 'ENTERED_SUMMARY', payments: 104, lost: 16, medianSeconds: null, p95Seconds: null },
+          { step: 'CLICKED_PROCEED', payments: 96, lost: 8, medianSeconds: 8.5, p95Seconds: 41 },
+          { step: 'PAYMENT_METHOD_CHANGED', payments: 92, lost: 4, medianSeconds: 6.1, p95Seconds: 30 },
+          { step: 'DATA_FILLED', payments: 90, lost: 2, medianSeconds: 22, p95Seconds: 95 },
+          { step: 'CLICKED_PAY', payments: 86, lost: 4, medianSeconds: 5.2, p95Seconds: 19 },
+          { step: 'paid', payments: 80, lost: 6, medianSeconds: 9.4, p95Seconds: 62 },
+          { step: 'verified', payments: 80, lost: 0, medianSeconds: 1.1, p95Seconds: 4.2 }
+        ],
+        paidShare: 0.77,
+        methods: [{ method: 'pix', payments: 60, paid: 57 }, { method: 'credit_card', payments: 26, paid: 23 }]
+      })
+    }),
+    broken: { key: 'window', rule: 'must be equal to one of the allowed values' }
   },
   publishRoomEvent: {
     request: {

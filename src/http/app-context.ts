@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Clocks } from '../clock.js'
 import type { Config } from '../config.js'
+import type { Folder } from '../data-folder.js'
 import type { HostHooks } from './host-hooks.js'
 
 declare module 'fastify' {
@@ -12,13 +13,16 @@ declare module 'fastify' {
     now: () => number
     /** Monotonic clock, ms, for rates, deadlines and durations: a step of the wall clock does not affect it. */
     monotonic: () => number
+    /** Folder of the journal, if it was opened before the app was built. */
+    openedFolder: Folder | undefined
     /** Request hooks of the host. */
     hostHooks: HostHooks
   }
 }
 
-export function decorateContext (app: FastifyInstance, config: Config, { now, monotonic }: Clocks): void {
+export function decorateContext (app: FastifyInstance, config: Config, { now, monotonic, folder }: Clocks & { readonly folder?: Folder | undefined }): void {
   app.decorate('config', config)
   app.decorate('now', now)
   app.decorate('monotonic', monotonic)
+  app.decorate('openedFolder', folder)
 }

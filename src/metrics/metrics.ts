@@ -10,6 +10,9 @@ const CODES: ReadonlySet<number> = new Set([1000, 1001, 1002, 1005, 1006, 1007, 
 /** Histogram buckets, s: a relay takes tens of microseconds within one process, and a millisecond over Redis. */
 const BUCKETS = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1]
 
+/** Buckets of the times of payers, s. */
+const PAYMENT_BUCKETS = [1, 5, 15, 30, 60, 120, 300, 900, 3600, 14_400, 86_400]
+
 /** Sampling interval of the event loop lag, ms; the reported lag includes it. Each sample wakes an otherwise idle process. */
 const LAG_PRECISION = 50
 
@@ -40,7 +43,18 @@ export class Metrics {
   readonly recoveries = new Counter({ name: 'wsp_recoveries_total', help: 'Joins with recover, by outcome: recovered, or lost if events may be missing.', labelNames: ['outcome'], registers: this.#registers })
   readonly errors = new Counter({ name: 'wsp_errors_total', help: 'Errors sent to clients.', labelNames: ['code', 'over'], registers: this.#registers })
   readonly deliveries = new Counter({ name: 'wsp_webhook_deliveries_total', help: 'Webhooks of payment providers, by outcome.', labelNames: ['provider', 'outcome'], registers: this.#registers })
+  readonly paymentSteps = new Counter({ name: 'wsp_payment_steps_total', help: 'Payments that reached a step for the first time, noticed by this node.', labelNames: ['step'], registers: this.#registers })
+  readonly paymentSeconds = new Histogram({
+    name: 'wsp_payment_seconds', help: 'Time of a payment from one step to a further one, by the latter.', labelNames: ['step'], buckets: PAYMENT_BUCKETS, registers: this.#registers
+  })
+
   readonly stalls = new Counter({ name: 'wsp_payment_stalls_total', help: 'Pauses of payers that this node noticed.', registers: this.#registers })
+  readonly webhookAttempts = new Counter({
+    name: 'wsp_webhook_attempts_total', help: 'Webhooks that this node sent, by outcome: delivered, failed and to be repeated, given_up, or disabled by the receiver.', labelNames: ['outcome'], registers: this.#registers
+  })
+
+  readonly webhooksDropped = new Counter({ name: 'wsp_webhook_dropped_total', help: 'Webhooks that were dropped, since too many waited.', registers: this.#registers })
+  readonly oldestWebhook = new Gauge({ name: 'wsp_webhook_oldest_seconds', help: 'Age of the oldest webhook that waits for its delivery; 0 if none does.', registers: this.#registers })
   readonly slowConsumers = new Counter({ name: 'wsp_slow_consumers_total', help: 'Connections closed because the client did not read.', labelNames: ['transport'], registers: this.#registers })
   readonly broker = new Histogram({ name: 'wsp_broker_seconds', help: 'Duration of the broker\'s operations on Redis.', labelNames: ['operation'], buckets: BUCKETS, registers: this.#registers })
   readonly #closes = new Counter({ name: 'wsp_closes_total', help: 'Closed sockets, by close code.', labelNames: ['code'], registers: this.#registers })

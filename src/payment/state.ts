@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { fromMinorUnits, toMinorUnits, type Amount } from '../protocol/money.js'
 import type { Outcome, PaymentState, PaymentStatus } from '../protocol/payment-state.js'
 import { copyOf, foldDeviceEvent, outcomeOf, withMismatch, type PaymentFact } from './device-events.js'
+import { milestoneOf, type Furthest } from './milestones.js'
 
 export type { PaymentFact } from './device-events.js'
 
@@ -18,6 +19,8 @@ export interface Payment {
   /** Facts that hold for all attempts. */
   readonly ledger?: Ledger
   readonly link?: Link
+  /** Undefined before the first milestone. */
+  readonly furthest?: Furthest
 }
 
 /** Purpose of a payment link, in words of the shop. */
@@ -83,7 +86,10 @@ function linkOf ({ reference, description }: Terms, before?: Link): Link | undef
 /** Folds one event into a payment. An event that changes nothing returns the same object, and one that changes only the ledger keeps the state's. */
 export function fold (payment: Payment, fact: PaymentFact): Payment {
   // A backend may also report the steps of a payer, in the payer's place.
-  return isVerifiedFact(fact) ? foldVerified(payment, fact) : foldDevice(payment, fact)
+  const next = isVerifiedFact(fact) ? foldVerified(payment, fact) : foldDevice(payment, fact)
+  if (next.state === payment.state) return next
+  const number = milestoneOf(next.state)
+  return number > (payment.furthest?.number ?? 0) ? { ...next, furthest: { number, at: fact.timestamp } } : next
 }
 
 function foldDevice (payment: Payment, fact: PaymentFact): Payment {
@@ -101,7 +107,8 @@ function foldVerified (payment: Payment, fact: PaymentFact): Payment {
   const entered = { verdicts, ledger: payment.ledger ?? {}, ...ENTRIES[fact.type]!({ verdicts, ledger: payment.ledger ?? {} }, fact, terms) }
   const next = settle(terms, entered, fact.timestamp)
   const link = fact.type === 'LINK_UPDATED' ? linkOf(fact.payload, payment.link) : payment.link
-  return { ...entered, ...(link && { link }), state: isDeepStrictEqual({ ...next, updatedAt: state.updatedAt }, state) ? state : next }
+  const kept = { ...(link && { link }), ...(payment.furthest && { furthest: payment.furthest }) }
+  return { ...entered, ...kept, state: isDeepStrictEqual({ ...next, updatedAt: state.updatedAt }, state) ? state : next }
 }
 
 type Books = Required<Pick<Payment, 'verdicts' | 'ledger'>>

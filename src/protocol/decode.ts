@@ -22,8 +22,8 @@ export interface ClientFrame {
   readonly redacted?: boolean
 }
 
-/** A rejected client message: the failure, and the message's `id` if it is valid. */
-export interface RefusedFrame { readonly failure: Failure, readonly id?: string | undefined }
+/** A rejected client message: the failure, and the message's `id` if it is valid. `hasUnusableId`: it has one that cannot be repeated. */
+export interface RefusedFrame { readonly failure: Failure, readonly id?: string | undefined, readonly hasUnusableId?: boolean }
 
 // One compiled schema per type: a union would only report "Expected union value". A Map, because `EVENTS['toString']` exists.
 const schemas: Record<string, TObject> = { ...Object.fromEntries(EVENT_TYPES.map((type) => [type, EVENTS[type].schema])), ...COMMANDS }
@@ -78,7 +78,8 @@ export function checkFrame (frame: unknown, { text, ...options }: CheckOptions =
     return redaction ? { ...read, redacted: true } : read
   }
   // A valid id is returned with the failure, so that the sender can match the two; an id with a card number is never repeated.
-  return frameId.Check(id) && cardNumbersIn(id).length === 0 ? { failure, id } : { failure }
+  if (frameId.Check(id) && cardNumbersIn(id).length === 0) return { failure, id }
+  return id === undefined ? { failure } : { failure, hasUnusableId: true }
 }
 
 /** @param text valid JSON. @returns the failure of a number in it that would be relayed as another number */

@@ -15,5 +15,8 @@ export const MAX_STRING = 2048
 /** Longest reference and description of a payment link, characters. */
 export const MAX_REFERENCE = 255
 
+/** Longest URL of a webhook, characters. */
+export const MAX_WEBHOOK_URL = 2048
+
 /** Longest lifetime of a room with a deadline, and of a token: 30 days, s. */
 export const MAX_TTL_SECONDS = 2_592_000

@@ -1,7 +1,7 @@
 // Schemas of the REST API for rooms: create, list, read, mint tokens, and read and publish events.
 import { Type, type Static } from '@sinclair/typebox'
 import { Amount, AMOUNT_TEXTS, Currency, PUBLISHED_EVENT_TYPES, Role, SOURCES } from './events.js'
-import { Epoch, MAX_REFERENCE, MAX_TTL_SECONDS, Redacted, Timestamp } from './fields.js'
+import { Epoch, MAX_REFERENCE, MAX_TTL_SECONDS, MAX_WEBHOOK_URL, Redacted, Timestamp } from './fields.js'
 import { DeviceId, FrameId, RoomId } from './identifiers.js'
 import { PAYMENT_STATUSES, PaymentState, PROGRESS } from './payment-state.js'
 import { successEnvelope } from './rest.js'
@@ -28,7 +28,16 @@ const TERMS = {
   description: Type.Optional(Description)
 }
 
-export const CreateRoomRequest = Type.Object({ roomId: Type.Optional(RoomId), ...TERMS }, { $id: 'CreateRoomRequest' })
+export const CreateRoomRequest = Type.Object({
+  roomId: Type.Optional(RoomId),
+  ...TERMS,
+  webhookUrl: Type.Optional(Type.String({
+    minLength: 1,
+    maxLength: MAX_WEBHOOK_URL,
+    description: 'URL, `https://…`, that gets the webhooks of this room in place of the URL of the server. Requires a server that signs webhooks. No answer contains it.',
+    examples: ['https://shop.example/webhooks/payments']
+  }))
+}, { $id: 'CreateRoomRequest' })
 
 export const UpdateRoomRequest = Type.Object(TERMS, {
   $id: 'UpdateRoomRequest', minProperties: 1, additionalProperties: false, description: 'The terms that change; `ttlSeconds` extends a link, also one that has expired.'
@@ -52,7 +61,7 @@ export const RoomToken = Type.Object({ token: Token, expiresAt: Timestamp }, { $
 
 export const RoomSummary = Type.Object({
   roomId: RoomId,
-  members: Type.Integer({ description: 'Number of members.', examples: [2] }),
+  members: Type.Integer({ description: 'Number of devices in the room.', examples: [2] }),
   seq: Seq,
   status: StringEnum(PAYMENT_STATUSES, { examples: ['pending'] }),
   step: Nullable(StringEnum(PROGRESS), { description: 'The last progress event; null before the first.', examples: ['CLICKED_PROCEED'] }),
@@ -143,7 +152,9 @@ export const EventsQuery = Type.Object({
   epoch: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'The epoch of `since`; required unless `since` is 0.', examples: ['yhKhDhBWRLJq'] })),
   limit: WithDefault(Type.Integer({ minimum: 1, maximum: 1000, default: 1000, description: 'Maximum number of events; ignored by streams.', examples: [100] })),
   deviceId: Type.Optional(DeviceId),
-  role: Type.Optional(Role)
+  role: Type.Optional(Role),
+  presence: Type.Optional(Type.Boolean({ description: 'For a stream: requests the members of the room, and `DEVICE_JOINED` and `DEVICE_LEFT`.' })),
+  stalls: Type.Optional(Type.Boolean({ description: 'For a stream of device 1: requests `PAYMENT_STALLED`.' }))
 })
 
 export const CreatedRoomResponse = successEnvelope(CreatedRoom)

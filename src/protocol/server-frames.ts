@@ -30,9 +30,12 @@ export const LOGGED = {
   id: Type.Optional(FrameId)
 }
 
-/** A member of a room. */
+/** A member of a room: a device with all its connections. */
 export const RoomMember = Type.Object({
-  clientId: Type.String({ examples: ['client_1705312205000_1f2e3d4c5b6a'] }), deviceId: DeviceId, role: Role
+  clientId: Type.String({ examples: ['client_1705312205000_1f2e3d4c5b6a'] }),
+  deviceId: DeviceId,
+  role: Role,
+  connections: Type.Optional(Type.Integer({ minimum: 2, description: 'Number of connections of the device, if it has more than one; `clientId` and `role` are then those of one of them.' }))
 }, { $id: 'RoomMember' })
 export type RoomMember = Static<typeof RoomMember>
 
@@ -89,7 +92,8 @@ export const ErrorFrame = Type.Object({
   timestamp: Timestamp,
   code: StringEnum(ERROR_CODES, { title: 'ErrorCode' }),
   retryable: Type.Boolean(),
-  id: Type.Optional(FrameId)
+  id: Type.Optional(FrameId),
+  number: Type.Optional(Type.Integer({ minimum: 1, description: 'Only if the rejected message has an `id` that breaks the rules: its number among the messages of its socket, from 1.' }))
 })
 export type ErrorFrame = Static<typeof ErrorFrame>
 

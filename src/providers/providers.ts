@@ -1,6 +1,6 @@
 // Table of the payment providers: each with its settings and its file. A file is loaded only if its provider is configured.
 import { filledEntriesOf } from '../comma-list.js'
-import { ConfigError, type Config } from '../config.js'
+import { loadFor, type Config } from '../config.js'
 import type { Provider } from './provider.js'
 
 interface ProviderRow {
@@ -33,12 +33,6 @@ export type ProviderName = keyof typeof PROVIDERS
  */
 export async function loadProviders (config: Config, providers: Readonly<Record<string, ProviderRow>> = PROVIDERS): Promise<ReadonlyMap<string, Provider>> {
   const configured = Object.entries(providers).filter(([, { setting }]) => config[setting] !== undefined)
-  return new Map(await Promise.all(configured.map(async ([name, { setting, package: library, load }]): Promise<[string, Provider]> => {
-    try {
-      return [name, await load(filledEntriesOf(String(config[setting])), config)]
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw new ConfigError(`${setting}: ${(error as Error).message}`)
-      throw new ConfigError(`${setting} requires the package ${library}: npm install ${library}`)
-    }
-  })))
+  return new Map(await Promise.all(configured.map(async ([name, { setting, package: library, load }]): Promise<[string, Provider]> =>
+    [name, await loadFor(setting, library, () => load(filledEntriesOf(String(config[setting])), config))])))
 }

@@ -36,13 +36,14 @@ export class Presence {
   }
 
   /**
-   * Members of a room on all nodes, including devices in their grace period.
+   * Devices in a room on all nodes, including those in their grace period. A device with several connections, such as a half-open one beside a new one, is one member.
    * @param elsewhere members on other nodes, if the caller has a newer list
    */
   members (roomId: string, elsewhere: readonly RoomMember[] = this.#options.rooms.get(roomId)?.remoteMembers ?? []): RoomMember[] {
-    const present = [...this.#here(roomId), ...this.#gracePeriod.pending(roomId)]
-    // A device that moved to this node is for a moment still listed by its old node.
-    return [...present, ...elsewhere.filter(({ deviceId }) => !present.some((member) => member.deviceId === deviceId))]
+    const connected = [...this.#here(roomId), ...elsewhere]
+    // A device in its grace period here may be connected to another node.
+    const away = this.#gracePeriod.pending(roomId).filter(({ deviceId }) => !has(connected, deviceId))
+    return devicesOf([...connected, ...away])
   }
 
   /** Updates and announces a member. The others receive DEVICE_JOINED for a device that was not present, and DEVICE_LEFT for a former device id that no longer is. */
@@ -84,13 +85,13 @@ export class Presence {
   setRemoteMembers (room: LocalRoom, members: readonly RoomMember[]): void {
     const { roomId, remoteMembers: before } = room
     room.remoteMembers = members
-    for (const member of members) {
+    for (const member of devicesOf(members)) {
       const { deviceId } = member
       // The device dropped here and returned on another node.
       if (this.#gracePeriod.cancel(roomId, deviceId)) this.announce(roomId)
       else if (!has(before, deviceId) && !this.#isHere(roomId, deviceId)) this.#tell('DEVICE_JOINED', roomId, member)
     }
-    for (const member of before) if (!this.#isKnown(roomId, member.deviceId)) this.#tell('DEVICE_LEFT', roomId, member)
+    for (const member of devicesOf(before)) if (!this.#isKnown(roomId, member.deviceId)) this.#tell('DEVICE_LEFT', roomId, member)
   }
 
   /** Drops the grace periods of a room that has ended. */
@@ -117,7 +118,8 @@ export class Presence {
   }
 
   #tell (type: 'DEVICE_JOINED' | 'DEVICE_LEFT', roomId: string, about: RoomMember): void {
-    const news: DevicePresence = { roomId, ...about, timestamp: this.#options.now() }
+    const { clientId, deviceId, role } = about
+    const news: DevicePresence = { roomId, clientId, deviceId, role, timestamp: this.#options.now() }
     let frame: string | undefined
     for (const { presence, subscriber } of this.#options.rooms.get(roomId)?.members ?? []) {
       if (presence && subscriber.clientId !== about.clientId) subscriber.sendControl(frame ??= encodeFrame(type, news))
@@ -126,3 +128,13 @@ export class Presence {
 }
 
 function has (members: readonly RoomMember[], deviceId: string): boolean { return members.some((member) => member.deviceId === deviceId) }
+
+/** Merges the connections of each device into one member. */
+function devicesOf (connections: readonly RoomMember[]): RoomMember[] {
+  const devices = new Map<string, RoomMember>()
+  for (const member of connections) {
+    const first = devices.get(member.deviceId)
+    devices.set(member.deviceId, first ? { ...first, connections: (first.connections ?? 1) + 1 } : member)
+  }
+  return [...devices.values()]
+}

@@ -1,7 +1,7 @@
 // Rooms of this node: joins that miss no event between replay and live delivery, publishing, and the end of a room.
 import { mapMaybePromise, type MaybePromise } from '../maybe-promise.js'
 import { ANONYMOUS, isAllowed, type Claims, type PolicySettings } from '../auth/policy.js'
-import type { Broker, Published, ReadFrom, RoomChange, RoomView } from '../broker/broker.js'
+import type { Advance, Broker, Published, ReadFrom, RoomChange, RoomView } from '../broker/broker.js'
 import type { Clocks } from '../clock.js'
 import { Failure } from '../errors.js'
 import type { Metrics } from '../metrics/metrics.js'
@@ -37,6 +37,8 @@ export interface RoomsOptions extends PolicySettings, MembershipLimits, Clocks {
   readonly isOpen: boolean
   /** Called once for each change of a room, on one of all nodes. */
   readonly onChange?: ((change: RoomChange) => void) | undefined
+  /** Called once for each milestone of a payment, on one of all nodes. */
+  readonly onAdvance?: ((advance: Advance) => void) | undefined
   /** Grace period of a dropped device, ms. */
   readonly presenceGrace: number
 }
@@ -73,6 +75,7 @@ export class Rooms {
       },
       lost: (roomId) => delivery.lost(roomId),
       changed: (change) => options.onChange?.(change),
+      advanced: (advance) => options.onAdvance?.(advance),
       stalled: (roomId, stall) => delivery.stalled(roomId, stall),
       remoteMembers: (roomId, members) => {
         const room = rooms.get(roomId)

@@ -14,6 +14,8 @@ export interface ChangeStreamOptions {
   readonly metrics: Metrics
   /** Maximum bytes queued for a slow reader. */
   readonly maxBytes: number
+  /** Does what must precede a write; see `Batch.settle`. */
+  readonly settle: () => void
 }
 
 export class ChangeStream implements ManagedSession {
@@ -33,7 +35,7 @@ export class ChangeStream implements ManagedSession {
   constructor (address: string, output: Writable, options: ChangeStreamOptions) {
     this.address = address
     this.#options = options
-    this.#output = new EventOutput({ output, maxBytes: options.maxBytes, onTooSlow: () => this.close(CLOSE.TOO_SLOW) })
+    this.#output = new EventOutput({ output, maxBytes: options.maxBytes, settle: options.settle, onTooSlow: () => this.close(CLOSE.TOO_SLOW) })
     output.once('close', () => this.#unfollow?.())
   }
 

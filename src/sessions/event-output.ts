@@ -8,6 +8,8 @@ export interface EventOutputOptions {
   readonly output: Writable
   /** Maximum bytes queued for a slow reader. */
   readonly maxBytes: number
+  /** Does what must precede a write; see `Batch.settle`. */
+  readonly settle: () => void
   /** Called when the reader is too slow. */
   readonly onTooSlow: () => void
 }
@@ -17,18 +19,22 @@ export class EventOutput {
 
   constructor (options: EventOutputOptions) { this.#options = options }
 
-  /** Sends the reconnection time. The first thing in a stream. */
-  begin (): void { this.write(`retry: ${RETRY}\n\n`) }
+  /**
+   * Sends the reconnection time. The first thing in a stream.
+   * @param heartbeat time between two comments, ms: the reader cannot know otherwise after which silence the stream is dead
+   */
+  begin (heartbeat?: number): void { this.write(`${heartbeat === undefined ? '' : `: heartbeat ${heartbeat}\n`}retry: ${RETRY}\n\n`) }
 
   /** Sends a comment, so that no proxy takes the silence for an end. */
   ping (): void { this.write(': ping\n\n') }
 
   /** @param text fields of a message with the empty line after them */
   write (text: string): void {
-    const { output, maxBytes, onTooSlow } = this.#options
+    const { output, maxBytes, settle, onTooSlow } = this.#options
     if (!output.writable) return
-    if (output.writableLength > maxBytes) onTooSlow()
-    else output.write(text)
+    if (output.writableLength > maxBytes) return onTooSlow()
+    settle()
+    output.write(text)
   }
 
   /** @returns a promise to await before the next message, if the reader is behind; it resolves also when the reader has gone */

@@ -35,7 +35,7 @@ export class FrameDispatcher {
   dispatch (session: SocketSession, arrival: Arrival): Promise<void> | undefined {
     const { frame } = arrival
     try {
-      if ('failure' in frame) return this.#onInvalid(session, frame)
+      if ('failure' in frame) return this.#onInvalid(session, frame, arrival.number)
       const outcome = this.#process(session, frame, arrival)
       if (outcome instanceof Promise) return outcome.then((failure) => this.#conclude(session, failure, frame.id)).catch((err: unknown) => this.onBug(session, err))
       this.#conclude(session, outcome, frame.id)
@@ -51,8 +51,8 @@ export class FrameDispatcher {
     this.#sendError(session, new Failure('INTERNAL'))
   }
 
-  #onInvalid (session: SocketSession, { failure, id }: RefusedFrame): undefined {
-    this.#sendError(session, failure, id)
+  #onInvalid (session: SocketSession, { failure, id, hasUnusableId }: RefusedFrame, number: number): undefined {
+    this.#sendError(session, failure, id, hasUnusableId ? number : undefined)
     // Too many messages, and valid ones with card data, count for the message rate alone: a payer who types a card number is no broken client.
     if (failure.code !== 'RATE_LIMITED' && failure.code !== 'SENSITIVE_DATA') session.countInvalidFrame()
   }
@@ -125,11 +125,11 @@ export class FrameDispatcher {
     return undefined
   }
 
-  #sendError (session: SocketSession, { code, message, retryable }: Failure, id?: string): void {
+  #sendError (session: SocketSession, { code, message, retryable }: Failure, id?: string, number?: number): void {
     const { log, metrics, now } = this.#options
     metrics.errors.inc({ code, over: 'socket' })
     if (writesDebug(log)) log.debug({ clientId: session.clientId, code }, 'message rejected')
-    const refusal: ErrorFrame = { message, timestamp: now(), code, retryable, ...(id !== undefined && { id }) }
+    const refusal: ErrorFrame = { message, timestamp: now(), code, retryable, ...(id !== undefined && { id }), ...(number !== undefined && { number }) }
     session.sendControl(encodeFrame('ERROR', refusal))
   }
 }

@@ -4,8 +4,11 @@ import type { ClientFrame, RefusedFrame } from '../protocol/decode.js'
 /** Number of messages queued behind the one in progress at which the session stops reading from the socket. */
 export const INBOX_SIZE = 64
 
-/** A received message, decoded, and its arrival time by both clocks: ms since the epoch (`now`), and ms of the monotonic clock (`at`). */
-export interface Arrival { readonly frame: ClientFrame | RefusedFrame, readonly now: number, readonly at: number }
+/**
+ * A received message, decoded, its arrival time by both clocks: ms since the epoch (`now`), and ms of the monotonic clock (`at`), and its number on the socket,
+ * from 1.
+ */
+export interface Arrival { readonly frame: ClientFrame | RefusedFrame, readonly now: number, readonly at: number, readonly number: number }
 
 export interface InboxOwner {
   /** Processes one message. @returns a promise if the message is still in progress; the promise never rejects */

@@ -58,6 +58,8 @@ export class SocketSession implements Subscriber, ManagedSession, InboxOwner {
   readonly #inbox = new Inbox(this)
   readonly #rateLimits: SocketRateLimits
   readonly #openedAt: number
+  /** Number of messages received. */
+  #messages = 0
   /** The socket has presented a valid token. */
   #authenticated = false
   #ended = false
@@ -89,12 +91,13 @@ export class SocketSession implements Subscriber, ManagedSession, InboxOwner {
    */
   onMessage (bytes: Buffer, start: number, end: number, batch: Batch): void {
     if (this.#ended) return
+    const number = ++this.#messages
     const { now, startedAt: at } = batch
     const excess = this.#rateLimits.check(at)
     if (excess === 'flood') return this.#closeFlood()
     try {
       const frame = decodeFrame(bytes, start, end)
-      this.#inbox.push({ frame: excess === 'over' ? { failure: new Failure('RATE_LIMITED'), id: frame.id } : frame, now, at })
+      this.#inbox.push({ frame: excess === 'over' ? { ...frame, failure: new Failure('RATE_LIMITED') } : frame, now, at, number })
       if (this.#inbox.isFull) this.#pause()
     } catch (err) {
       this.onBug(err)

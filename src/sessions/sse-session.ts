@@ -20,6 +20,10 @@ export interface SseSessionOptions {
   readonly now: () => number
   /** Maximum bytes queued for a slow reader. */
   readonly maxBytes: number
+  /** Longest time between two comments, ms. */
+  readonly heartbeat: number
+  /** Does what must precede a write; see `Batch.settle`. */
+  readonly settle: () => void
 }
 
 /** A stream and its reader. */
@@ -37,6 +41,8 @@ export interface StreamRequest {
   readonly roomId: string
   readonly deviceId?: string | undefined
   readonly role?: Role | undefined
+  readonly presence?: boolean | undefined
+  readonly stalls?: boolean | undefined
   readonly recover: ReadFrom
 }
 
@@ -58,7 +64,7 @@ export class SseSession implements Subscriber, ManagedSession {
     this.address = address
     this.#claims = claims
     this.deadline = 'endsAt' in claims ? claims.endsAt : Infinity
-    this.#output = new EventOutput({ output, maxBytes: options.maxBytes, onTooSlow: () => this.close(CLOSE.TOO_SLOW) })
+    this.#output = new EventOutput({ output, maxBytes: options.maxBytes, settle: options.settle, onTooSlow: () => this.close(CLOSE.TOO_SLOW) })
     this.#options = options
   }
 
@@ -66,14 +72,15 @@ export class SseSession implements Subscriber, ManagedSession {
    * Joins the room. The first message is the same `ROOM_JOINED` that a socket gets; logged events follow from the requested position.
    * @param onJoined called once the join has succeeded, before the first message
    */
-  async join ({ roomId, deviceId, role, recover }: StreamRequest, onJoined: () => void): Promise<Failure | undefined> {
-    const { rooms, now } = this.#options
+  async join (request: StreamRequest, onJoined: () => void): Promise<Failure | undefined> {
+    const { rooms, now, heartbeat } = this.#options
     let isJoined = false
-    const failure = await rooms.join(this, { roomId, deviceId, role, recover, claims: this.#claims }, (member, view) => {
+    const failure = await rooms.join(this, { ...request, claims: this.#claims }, (member, view) => {
       isJoined = true
       onJoined()
-      this.#output.begin()
-      this.sendControl(encodeFrame('ROOM_JOINED', roomJoined(member, view, now(), true)))
+      this.#output.begin(heartbeat)
+      const members = request.presence ? rooms.members(request.roomId, view.remoteMembers) : undefined
+      this.sendControl(encodeFrame('ROOM_JOINED', roomJoined(member, view, now(), true, members)))
     })
     // The room ended during the join; a retry gets the reason.
     return failure ?? (isJoined ? undefined : new Failure('UNAVAILABLE'))

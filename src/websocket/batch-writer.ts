@@ -78,6 +78,8 @@ export class BatchWriter implements Flushable, WriteCallbacks {
   /** Writes a frame after all others. @param done called when the frame was handed to the network, or when the connection is gone */
   writePaced (frame: WireFrame, done: () => void): void {
     this.flush()
+    // Also without pending frames: this one may be an event of the same round.
+    this.#transport.batch.settle()
     const stream = this.#connection.openStream()
     if (!stream?.writable) return done()
     this.#usesStream = true
@@ -87,6 +89,7 @@ export class BatchWriter implements Flushable, WriteCallbacks {
   /** Writes the pending frames. */
   flush (): void {
     if (!this.#pending) return
+    this.#transport.batch.settle()
     const bytes = this.#joined(this.#pending)
     this.#pending = undefined
     this.#pendingBytes = 0

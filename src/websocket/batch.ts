@@ -11,6 +11,11 @@ export interface BatchOptions {
    * @param events number of {@link Batch.countEvent} calls in the batch
    */
   readonly onEvents?: (latency: number, events: number) => void
+  /**
+   * Flushed before any other writer, such as a journal that must have the events before a peer does. With it the writers are flushed once per round of the event loop:
+   * one write of all batches, and one for each socket.
+   */
+  readonly first?: Flushable | undefined
 }
 
 /** Writer with bytes to flush at the end of the batch. */
@@ -23,14 +28,21 @@ export class Batch {
   /** Start of the batch by the monotonic clock, ms. */
   startedAt = 0
   readonly #options: BatchOptions
+  readonly #first: Flushable | undefined
   readonly #pending: Flushable[] = []
+  /** Starts of the ended batches of this round that have events, and the numbers of these. */
+  readonly #starts: number[] = []
+  readonly #counts: number[] = []
   /** Nesting depth; 0 outside of a batch. */
   #depth = 0
   #events = 0
-  /** A flush at the end of the tick is scheduled, for writes outside of a batch. */
+  /** A flush at the end of the tick is scheduled, for writes outside of a batch; or one at the end of the round. */
   #isFlushScheduled = false
 
-  constructor (options: BatchOptions) { this.#options = options }
+  constructor (options: BatchOptions) {
+    this.#options = options
+    this.#first = options.first
+  }
 
   /** True from `begin` to `end`. */
   get isOpen (): boolean { return this.#depth > 0 }
@@ -45,6 +57,7 @@ export class Batch {
   /** Ends the batch: flushes the writers, and reports the latency of the events. */
   end (): void {
     if (--this.#depth > 0) return
+    if (this.#first) return this.#endInRound()
     this.#flush()
     if (this.#events === 0) return
     const events = this.#events
@@ -69,10 +82,35 @@ export class Batch {
   add (writer: Flushable): void {
     this.#pending.push(writer)
     if (this.#depth > 0 || this.#isFlushScheduled) return
+    if (this.#first) return this.#scheduleRound()
     this.#isFlushScheduled = true
     process.nextTick(() => {
       this.#isFlushScheduled = false
       this.#flush()
+    })
+  }
+
+  /** Does what must precede a write. Code that writes to a peer by another way than {@link Batch.add} calls it first. */
+  settle (): void { this.#first?.flush() }
+
+  #endInRound (): void {
+    if (this.#events > 0) {
+      this.#starts.push(this.startedAt)
+      this.#counts.push(this.#events)
+      this.#events = 0
+    }
+    if (!this.#isFlushScheduled && (this.#pending.length > 0 || this.#starts.length > 0)) this.#scheduleRound()
+  }
+
+  #scheduleRound (): void {
+    this.#isFlushScheduled = true
+    setImmediate(() => {
+      this.#isFlushScheduled = false
+      this.settle()
+      this.#flush()
+      const time = this.#starts.length > 0 ? this.#options.monotonic() : 0
+      for (const [i, start] of this.#starts.entries()) this.#options.onEvents?.(time - start, this.#counts[i]!)
+      this.#starts.length = this.#counts.length = 0
     })
   }
 

@@ -1,7 +1,7 @@
 // Contract of every broker, as one suite that runs unchanged over each implementation.
 import type { Test } from 'tap'
 import { until } from '../until.js'
-import type { Broker, Lifetime, LogEntry, Published, RoomChange, RoomPage, RoomQuery, RoomView, Stall } from '../../src/broker/broker.js'
+import type { Advance, Broker, Lifetime, LogEntry, Published, RoomChange, RoomPage, RoomQuery, RoomView, Stall } from '../../src/broker/broker.js'
 import { Failure } from '../../src/errors.js'
 import { MAX_LOOKED_AT } from '../../src/broker/room-listing.js'
 import { draftEvent } from '../../src/broker/event-draft.js'
@@ -28,12 +28,14 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     const closed: Array<[string, string]> = []
     const changes: RoomChange[] = []
     const stalls: Array<[string, Stall]> = []
+    const advances: Advance[] = []
     broker.listen({
       entry: (roomId, entry) => {
         seen.push([roomId, entry])
       },
       closed: (roomId, cause) => { closed.push([roomId, cause]) },
       changed: (change) => { changes.push(change) },
+      advanced: (advance) => { advances.push(advance) },
       stalled: (roomId, stall) => { stalls.push([roomId, stall]) },
       lost: (roomId) => { t.fail(`position lost in ${roomId}`) },
       remoteMembers: (roomId) => { t.fail(`unexpected remote members in ${roomId}`) }
@@ -44,7 +46,7 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
       broker.publish(roomId, draftEvent({ type, payload: { roomId, ...payload }, id }, { source: 'device', timestamp: 1000, origin: 'client_1' }), create)
     const published = async (...args: Parameters<typeof publish>) => notFailed(await publish(...args)) as Published
     const read = async (...args: Parameters<Broker['read']>) => notFailed(await broker.read(...args)) as RoomView
-    return { broker, pass, seen, closed, changes, stalls, announce, publish, published, read }
+    return { broker, pass, seen, closed, changes, advances, stalls, announce, publish, published, read }
   }
 
   t.test('a change of a room is reported once, with the state after it, and nothing else is', async (t) => {
@@ -73,6 +75,28 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     await broker.createRoom('r', { ttl: 30_000 })
     await pass(60_000)
     t.match(changes.slice(1), [{ cause: 'event', type: 'PAYMENT_EXPIRED', roomId: 'r', seq: 1, state: { status: 'expired' } }])
+  })
+
+  t.test('each milestone of a payment is reported once, with the one before', async (t) => {
+    const { broker, advances, publish } = await subject(t)
+    const reported = () => advances.map(({ from, to }) => [from?.number, to.number])
+    const step = async (type: string, timestamp: number, source: 'device' | 'api' = 'device', payload = {}) => {
+      await broker.publish('r', draftEvent({ type, payload: { roomId: 'r', ...payload } }, { source, verified: source === 'api', timestamp }), true)
+      await broker.read('r')
+    }
+    await publish('s', {}, { type: 'PAYMENT_ERROR' })
+    await step('ENTERED_SUMMARY', 1000)
+    await step('CLICKED_PAY', 3000)
+    await step('ENTERED_SUMMARY', 4000)
+    await step('PAYMENT_ERROR', 5000)
+    await step('CLICKED_PAY', 6000)
+    await step('PAYMENT_SUCCESS', 7000)
+    await step('PAYMENT_SUCCESS', 8000, 'api', { amount: 5 })
+    await step('PAYMENT_REFUNDED', 9000, 'api', { amount: 5 })
+    await until('all are reported', () => advances.length === 4)
+    t.strictSame(reported(), [[undefined, 1], [1, 5], [5, 6], [6, 7]])
+    t.match(advances[1], { from: { at: 1000 }, to: { at: 3000 }, state: { step: 'CLICKED_PAY' } })
+    t.match(advances[3], { from: { at: 7000 }, to: { at: 8000 }, state: { status: 'succeeded' } })
   })
 
   t.test('a payment whose payer pauses stalls once for each pause', async (t) => {
@@ -134,6 +158,43 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     const results = await Promise.all(Array.from({ length: 50 }, (_, n) => publish('r', { n })))
     t.strictSame(results.map((result) => (result as Published).seq), Array.from({ length: 50 }, (_, n) => n + 1))
     t.strictSame(seen.map(([, { frame }]) => JSON.parse(payloadOf(frame).toString()).payload.n), Array.from({ length: 50 }, (_, n) => n))
+  })
+
+  t.test('a batch is one step: in order, with nothing in between, and each event what it would be by itself', async (t) => {
+    const { broker, publish, published, read, seen, changes } = await subject(t)
+    await broker.subscribe('r')
+    const draft = (type: string, id?: string, payload: object = {}) => draftEvent({ type, payload: { roomId: 'r', deviceId: 'd', ...payload }, id }, { source: 'device', timestamp: 1000 })
+    const batch = (...drafts: Array<ReturnType<typeof draft>>) => broker.publishAll('r', drafts, true)
+    const [first, ...others] = await Promise.all([
+      batch(draft('ENTERED_SUMMARY', 'a'), draft('CLICKED_PROCEED'), draft('CLICKED_PAY', 'c')),
+      publish('r', { n: 1 }), batch(draft('DATA_FILLED', 'd', { fields: ['name'] })), publish('r', { n: 2 })
+    ])
+    t.match(first, [1, 2, 3].map((seq) => ({ seq, isNew: true, duplicate: false, changed: true, timestamp: 1000 })))
+    t.match(others, [{ seq: 4 }, [{ seq: 5 }], { seq: 6 }])
+    await until('the entries are delivered', () => seen.length === 6)
+    t.strictSame(seen.map(([, { seq }]) => seq), [1, 2, 3, 4, 5, 6])
+    t.match(changes.map(({ seq, type, state: { step } }) => [seq, type, step]), [[1, 'ENTERED_SUMMARY', 'ENTERED_SUMMARY'], [2, 'CLICKED_PROCEED', 'CLICKED_PROCEED'], [3, 'CLICKED_PAY', 'CLICKED_PAY'], [5, 'DATA_FILLED', 'DATA_FILLED']])
+
+    // Repeated, in conflict, repeated within the batch, and new; none holds up another.
+    t.match(await batch(draft('CLICKED_PAY', 'c'), draft('ENTERED_SUMMARY', 'c'), draft('CLICKED_PAY', 'e'), draft('CLICKED_PAY', 'e'), draft('PAYMENT_SUCCESS', 'f', { transactionId: 'tx' })), [
+      { seq: 3, isNew: false, duplicate: true }, { code: 'ID_CONFLICT' }, { seq: 7, isNew: true }, { seq: 7, duplicate: true }, { seq: 8, changed: true }
+    ])
+    t.match(await read('r', { epoch: (await published('r')).epoch, seq: 7 }), { seq: 9, state: { status: 'succeeded', outcome: { transactionId: 'tx', verified: false } }, entries: [{ seq: 8 }, { seq: 9 }] })
+    t.strictSame(await broker.publishAll('r', [], true), [])
+  })
+
+  t.test('a batch opens its room only if it may, and a room that is over refuses each event', async (t) => {
+    const { broker, pass, read } = await subject(t)
+    const drafts = (roomId: string) => ['a', 'b'].map((id) => draftEvent({ type: 'CLICKED_PAY', payload: { roomId }, id }, { source: 'device', timestamp: 1000 }))
+    t.match(await broker.publishAll('r', drafts('r'), false), [{ code: 'ROOM_NOT_FOUND' }, { code: 'ROOM_NOT_FOUND' }])
+    t.match(await broker.publishAll('r', drafts('r'), true), [{ seq: 1 }, { seq: 2 }])
+    t.equal((await broker.listRooms({ limit: 10 }) as RoomPage).rooms.length, 1)
+    await broker.closeRoom('r')
+    t.match(await broker.publishAll('r', drafts('r'), true), [{ code: 'ROOM_CLOSED' }, { code: 'ROOM_CLOSED' }])
+    await broker.createRoom('link', { ttl: 10_000 })
+    await pass(20_000)
+    t.match(await broker.publishAll('link', drafts('link'), true), [{ code: 'ROOM_CLOSED', message: 'The payment link has expired.' }, { code: 'ROOM_CLOSED' }])
+    t.equal((await read('link')).seq, 1)
   })
 
   t.test('a subscribed room delivers each entry once, encoded, with its origin; other rooms only log it', async (t) => {

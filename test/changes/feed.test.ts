@@ -135,6 +135,12 @@ t.test('in Redis', { skip: withoutRedis }, async (t) => {
     t.strictSame(seqs(entries), numbers(1, 20))
   })
 
+  t.test('a refused read is a failure', async (t) => {
+    const { feed, key } = await node(t)
+    await redis.client.set(key, 'a text')
+    t.match(await feed.read(), { code: 'UNAVAILABLE' })
+  })
+
   t.test('after a loss the feed declares a gap, once Redis is back', async (t) => {
     const { feed: a, key } = await node(t)
     const { feed: b } = await node(t, key)

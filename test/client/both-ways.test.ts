@@ -12,9 +12,9 @@ t.test('A page that is being hidden sends each unacknowledged event by socket an
     const all = [room.publish('CLICKED_PROCEED', { n: 1 }), room.publish('CLICKED_PAY', { n: 2 })]
     if (how === 'hidden') page.see('hidden')
     else page.tell('pagehide')
-    const words = socket.sent.filter(({ id }) => id !== undefined).map((frame) => JSON.stringify(frame))
+    const words = socket.sent.filter(({ type }) => type !== 'JOIN_ROOM').map((frame) => JSON.stringify(frame))
     t.equal(words.length, 2, 'both events went over the socket, though the first was not acknowledged')
-    t.strictSame(server.http.requests, words.map((body) => ({
+    t.strictSame(server.http.requests.map(({ signal, ...request }) => request), words.map((body) => ({
       url: 'http://fake/base/api/rooms/room%201/events',
       method: 'POST',
       headers: { authorization: 'Bearer secret', 'content-type': 'application/json' },
@@ -138,4 +138,24 @@ t.test('Leaving sends unacknowledged events a last time, rejects their promises 
   server.connect({ storage })
   await server.clock.advance(10)
   t.strictSame(types(server), ['CLICKED_PAY'])
+})
+
+t.test('A request without an answer is given up after ten seconds, so that a page that is hidden later sends its event again', async (t) => {
+  const server = new FakeServer()
+  server.sockets.accept = 'refuse'
+  server.http.answer = 'hang'
+  const page = new FakePage()
+  const room = server.connect({ ...page, socketAttempts: Infinity })
+  const receipt = room.publish('CLICKED_PAY')
+  page.see('hidden')
+  await server.clock.advance(9_000)
+  page.see('hidden')
+  t.equal(server.http.requests.length, 1)
+  await server.clock.advance(1_000)
+  t.ok(server.http.requests[0]!.signal!.aborted)
+  server.http.answer = 'ok'
+  page.see('hidden')
+  await server.clock.advance(10)
+  t.match(await receipt, { seq: 1 })
+  t.equal(room.status, 'offline')
 })

@@ -69,7 +69,7 @@ overBoth('Events stored before a reload are given up after the deadline, each wi
 
 t.test('A join that is refused because the room was closed for good still ends the client', async (t) => {
   const server = new FakeServer()
-  server.intercept = (socket, { type }) => type === 'JOIN_ROOM' && server.refuse(socket, 'ROOM_CLOSED', false)
+  server.intercept = (socket, { type, id }) => type === 'JOIN_ROOM' && server.refuse(socket, 'ROOM_CLOSED', false, id)
   const room = server.connect()
   const received = listenTo(room)
   await server.clock.advance(10)

@@ -1,7 +1,7 @@
 // Delivery of a device's own events into the log: once, in order, across lost links and refusals.
 import t from 'tap'
 import { newId } from '../../src/client/environment.js'
-import { FakeServer, FakeStorage, listenTo, of, types } from './fake-server.js'
+import { FakePage, FakeServer, FakeStorage, listenTo, of, types } from './fake-server.js'
 
 t.test('An event is sent with an id, and its promise resolves with its position in the log', async (t) => {
   const server = new FakeServer()
@@ -49,13 +49,13 @@ t.test('Events published before the join wait, and then go in order, one at a ti
 })
 
 t.test('An event with card data is refused for good: its promise rejects, the storage drops it, and the next event goes', async (t) => {
-  // The second case is an id that holds a card number: the server does not repeat the id, so the refusal names no event.
+  // The second case is an id that holds a card number: the server does not repeat the id, and tells the number of the message.
   for (const isNamed of [true, false]) {
     const server = new FakeServer()
     const storage = new FakeStorage()
     const room = server.connect({ storage })
     await server.clock.advance(10)
-    server.intercept = (socket, { type, id }) => type === 'CLICKED_PAY' && server.refuse(socket, 'SENSITIVE_DATA', false, isNamed ? id : undefined)
+    server.intercept = (socket, { type, id }) => type === 'CLICKED_PAY' && server.refuse(socket, 'SENSITIVE_DATA', false, isNamed ? id : socket.sent.findIndex((frame) => frame.id === id) + 1)
     const refused = room.publish('CLICKED_PAY', { note: '4111 1111 1111 1111' }, { id: 'mine' })
     const next = room.publish('PAYMENT_SUCCESS')
     await server.clock.advance(60_000)
@@ -235,4 +235,65 @@ t.test('A rejected promise without a handler does not crash the process', async 
   void room.publish('CLICKED_PAY')
   await server.clock.advance(10)
   t.strictSame(unhandled, [])
+})
+
+t.test('An error belongs to the message that it names, and to no other', async (t) => {
+  const server = new FakeServer()
+  const page = new FakePage()
+  const room = server.connect({ ...page, pingInterval: 1000 })
+  const received = listenTo(room)
+  // A refused ping has no id: neither the join in progress nor the event in flight is its matter.
+  const refusePing = (socket: typeof server.socket) => server.refuse(socket, 'INVALID_FRAME', false)
+  server.intercept = (socket, { type }) => {
+    if (type === 'JOIN_ROOM') refusePing(socket)
+    return false
+  }
+  await server.clock.advance(10)
+  t.equal(room.status, 'online')
+  server.intercept = (socket, { type }) => type === 'CLICKED_PAY' && refusePing(socket)
+  const first = room.publish('CLICKED_PAY', {}, { id: 'first' })
+  const second = room.publish('PAYMENT_SUCCESS', {}, { id: 'second' })
+  server.http.answer = 'unreachable'
+  page.see('hidden')
+  await server.clock.advance(2500)
+  t.match(of(received, 'error'), [{ code: 'INVALID_FRAME' }, { code: 'INVALID_FRAME' }])
+  t.match(await second, { seq: 1 })
+  // The join is message 1, the events are 2 and 3, and two pings followed.
+  server.refuse(server.socket, 'SENSITIVE_DATA', false, 99)
+  server.refuse(server.socket, 'SENSITIVE_DATA', false, 3)
+  t.equal(of(received, 'error').length, 4, 'errors about no pending event are emitted')
+  server.refuse(server.socket, 'SENSITIVE_DATA', false, 2)
+  await t.rejects(first, { code: 'SENSITIVE_DATA' })
+  t.equal(of(received, 'error').length, 4)
+})
+
+t.test('The number of a message counts on its own socket', async (t) => {
+  const server = new FakeServer()
+  const room = server.connect()
+  await server.clock.advance(10)
+  server.intercept = (_socket, { type }) => type === 'CLICKED_PAY'
+  const receipt = room.publish('CLICKED_PAY')
+  await server.clock.advance(10)
+  server.socket.end(1006)
+  server.intercept = () => false
+  await server.clock.advance(1000)
+  server.refuse(server.socket, 'SENSITIVE_DATA', false, 2)
+  await server.clock.advance(1000)
+  t.match(await receipt, { seq: 1 })
+})
+
+t.test('An event that cannot be sent rejects its promise, and nothing is thrown', async (t) => {
+  const server = new FakeServer()
+  const room = server.connect()
+  await server.clock.advance(10)
+  const cyclic: Record<string, unknown> = {}
+  cyclic.self = cyclic
+  for (const [payload, options] of [
+    [cyclic, {}], [{ amount: 1n }, {}], [{ toJSON () { throw new Error('no') } }, {}],
+    [{}, { id: '' }], [{}, { id: 'x'.repeat(65) }], [{}, { id: 'ação' }], [{}, { id: 'a\nb' }]
+  ] as Array<[any, any]>) await t.rejects(room.publish('CLICKED_PAY', payload, options), { name: 'RoomError', code: 'INVALID_FRAME', retryable: false })
+  const broken = server.connect({ newId: () => { throw new Error('no randomness') }, WebSocket: null as never })
+  await t.rejects(broken.publish('CLICKED_PAY'), { code: 'INVALID_FRAME', message: 'Error: no randomness' })
+  t.match(await Promise.all([room.publish('CLICKED_PAY', {}, { id: ' ~'.repeat(32) }), server.clock.advance(10)]), [{ seq: 1 }])
+  t.equal(room.status, 'online')
 })

@@ -104,12 +104,14 @@ export class FakeServer {
   payment: Payment = newPayment(0)
   /** Fate of new sockets. Mute: they open, but send and read nothing. */
   readonly sockets = { accept: 'open' as 'open' | 'refuse' | 'hang' | 'throw', mute: false, all: [] as FakeSocket[] }
-  /** Fate of requests. Unreachable: they are rejected. Hang: they stay unanswered. */
-  readonly http = { answer: 'ok' as 'ok' | 'unreachable' | 'hang' | { status: number, code: string }, requests: [] as Array<RequestLike & { url: string }> }
+  /** Fate of requests. Unreachable: they are rejected. Hang: they stay unanswered. A status without a code is a proxy's page. */
+  readonly http = { answer: 'ok' as 'ok' | 'unreachable' | 'hang' | { status: number, code?: string }, requests: [] as Array<RequestLike & { url: string }> }
   readonly streams = new Set<(text: string | undefined) => void>()
   /** Answers a frame in place of the server; returns true if it did. */
   intercept: (socket: FakeSocket, frame: Frame) => boolean = () => false
   extensions = true
+  /** Time between two comments on a stream, as its first comment tells it, ms. */
+  heartbeat: number | undefined
   /** True after the deadline of the payment link: events of devices are refused. */
   expired = false
 
@@ -194,8 +196,9 @@ export class FakeServer {
     if (id !== undefined) socket.receive('ACK', { id, roomId: 'room 1', epoch: this.epoch, ...published })
   }
 
-  refuse (socket: FakeSocket, code: string, retryable: boolean, id?: string): true {
-    socket.receive('ERROR', { code, message: `refused: ${code}`, retryable, timestamp: 0, ...(id !== undefined && { id }) })
+  /** @param id of the refused message; a number is its number on the socket, where its id breaks the rules */
+  refuse (socket: FakeSocket, code: string, retryable: boolean, id?: string | number): true {
+    socket.receive('ERROR', { code, message: `refused: ${code}`, retryable, timestamp: 0, ...(typeof id === 'number' ? { number: id } : id !== undefined && { id }) })
     return true
   }
 
@@ -205,11 +208,11 @@ export class FakeServer {
     await new Promise<void>((resolve) => { this.clock.setTimeout(resolve, 1) })
     if (answer === 'unreachable') throw new TypeError('fetch failed')
     if (answer === 'hang') return new Promise(() => {})
-    if (answer !== 'ok') return response(answer.status, { success: false, error: `refused: ${answer.code}`, code: answer.code })
+    if (answer !== 'ok') return response(answer.status, answer.code === undefined ? undefined : { success: false, error: `refused: ${answer.code}`, code: answer.code })
     if (init.method === 'POST' && this.expired) return response(410, { success: false, error: 'refused: ROOM_CLOSED', code: 'ROOM_CLOSED' })
     if (init.method !== 'POST') return this.#stream(new URL(url).searchParams, init.signal!)
     const { type, payload, id } = JSON.parse(init.body!) as Frame
-    return response(201, { success: true, data: { epoch: this.epoch, ...this.publish(type, payload, { id, source: 'api' }), sentToClients: 1 }, timestamp: 0 })
+    return response(201, { success: true, data: { epoch: this.epoch, ...this.publish(type, payload, { id }), sentToClients: 1 }, timestamp: 0 })
   }
 
   #stream (query: URLSearchParams, signal: AbortSignal): ResponseLike {
@@ -223,9 +226,10 @@ export class FakeServer {
       if (text === undefined) waiting.push(undefined)
       wake()
     }
-    const { reply, missing } = this.#join({ seq: Number(query.get('since')), epoch: query.get('epoch') ?? undefined })
+    const { reply: view, missing } = this.#join({ seq: Number(query.get('since')), epoch: query.get('epoch') ?? undefined })
+    const reply = { ...view, ...(query.get('presence') === 'true' && { members: [{ clientId: 'c', deviceId: 'd1', role: 'device1' }] }) }
     this.streams.add(send)
-    send(`retry: 1000\n\ndata: ${JSON.stringify({ type: 'ROOM_JOINED', payload: reply })}\n\n: comment\n\n${missing.map(sse).join('')}`)
+    send(`${this.heartbeat === undefined ? '' : `: heartbeat ${this.heartbeat}\n`}retry: 1000\n\ndata: ${JSON.stringify({ type: 'ROOM_JOINED', payload: reply })}\n\n: comment\n\n${missing.map(sse).join('')}`)
     signal.addEventListener('abort', () => this.streams.delete(send))
     const read = async (): Promise<{ done: boolean, value?: Uint8Array }> => {
       while (waiting.length === 0) await new Promise<void>((resolve) => { wake = resolve })
@@ -248,8 +252,9 @@ function sse ({ type, payload, ...extra }: Entry): string {
   return `id: e:${extra.seq}\r\ndata: ${JSON.stringify({ type, payload, ...extra })}\r\n\r\n`
 }
 
-function response (status: number, body: object): ResponseLike {
-  return { ok: status < 300, status, body: null, json: async () => body }
+/** @param body undefined is a page that is no JSON */
+function response (status: number, body: object | undefined): ResponseLike {
+  return { ok: status < 300, status, body: null, json: async () => body ?? JSON.parse('<html>') }
 }
 
 /** Storage as a page has it; it outlives its clients. */
@@ -276,7 +281,7 @@ export class FakePage {
 /** Records every signal that a client emits. */
 export function listenTo (room: Room): Array<[signal: string, value: any]> {
   const received: Array<[string, unknown]> = []
-  for (const signal of ['event', 'state', 'settled', 'status', 'members', 'gap', 'error', 'closed'] as const) room.on(signal, (value) => { received.push([signal, value]) })
+  for (const signal of ['event', 'state', 'settled', 'status', 'members', 'stalled', 'gap', 'error', 'closed'] as const) room.on(signal, (value) => { received.push([signal, value]) })
   return received
 }
 

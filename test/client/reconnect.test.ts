@@ -25,11 +25,11 @@ t.test('Waits lie anywhere between half a second and a ceiling that doubles up t
 
 t.test('The first frame on a socket is the join, with every option that was given', async (t) => {
   const server = new FakeServer()
-  const room = server.connect({ token: 'secret', presence: true })
+  const room = server.connect({ token: 'secret', presence: true, stalls: true })
   t.equal(room.status, 'connecting')
   await server.clock.advance(10)
   t.equal(server.socket.url, 'ws://fake/base/')
-  t.strictSame(server.socket.sent, [{ type: 'JOIN_ROOM', payload: { roomId: 'room 1', deviceId: 'd1', role: 'device1', token: 'secret', presence: true, recover: { seq: 0 } } }])
+  t.strictSame(server.socket.sent.map(({ id, ...frame }) => frame), [{ type: 'JOIN_ROOM', payload: { roomId: 'room 1', deviceId: 'd1', role: 'device1', token: 'secret', presence: true, stalls: true, recover: { seq: 0 } } }])
   t.equal(room.status, 'online')
   t.equal(room.transport, 'socket')
   t.strictSame([room.roomId, room.deviceId, room.position, room.members], ['room 1', 'd1', { epoch: 'e1', seq: 0 }, [{ clientId: 'c', deviceId: 'd1', role: 'device1' }]])
@@ -240,6 +240,26 @@ t.test('A token function runs for every attempt; a token that cannot be made fai
   t.equal(room.status, 'offline', 'the next token is missing')
 })
 
+t.test('A token function that never answers is asked again after ten seconds and a growing pause', async (t) => {
+  const server = new FakeServer()
+  const askedAt: number[] = []
+  let answers = false
+  const token = () => {
+    askedAt.push(server.clock.now)
+    return answers ? 'fresh' : new Promise<string>(() => {})
+  }
+  const room = server.connect({ token })
+  await server.clock.advance(45_000)
+  t.strictSame(askedAt, [0, 11_250, 23_500, 37_750])
+  t.equal(server.sockets.all.length, 0)
+  answers = true
+  await server.clock.advance(30_000)
+  t.equal(room.transport, 'socket', 'a token that is missing does not count as a failed socket')
+  const other = new FakeServer()
+  other.connect({ token }).close()
+  t.strictSame(other.clock.waits, [], 'a closed room waits for no token')
+})
+
 t.test('A token that comes too late is not used', async (t) => {
   const server = new FakeServer()
   const answers: Array<{ resolve: (token: string) => void, reject: (error: Error) => void }> = []
@@ -264,7 +284,7 @@ t.test('A join refused for now is tried again; a join refused for good ends the 
     ['TOKEN_EXPIRED', false, 'old', false], ['FORBIDDEN', false, undefined, false], ['ROOM_CLOSED', false, undefined, false]
   ] as const) {
     const server = new FakeServer()
-    server.intercept = (socket, { type }) => type === 'JOIN_ROOM' && server.refuse(socket, code, retryable)
+    server.intercept = (socket, { type, id }) => type === 'JOIN_ROOM' && server.refuse(socket, code, retryable, id)
     const room = server.connect({ token })
     const received = listenTo(room)
     await server.clock.advance(10)

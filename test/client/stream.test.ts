@@ -6,9 +6,10 @@ import { openStream } from '../../src/client/stream.js'
 import { Clock, FakePage, FakeServer, listenTo, of } from './fake-server.js'
 
 /** A client whose sockets a network blocks, after it has given them up. */
-async function blocked (options = {}) {
+async function blocked (options = {}, answer: FakeServer['http']['answer'] = 'ok') {
   const server = new FakeServer()
   server.sockets.accept = 'refuse'
+  server.http.answer = answer
   const room = server.connect(options)
   const received = listenTo(room)
   for (let i = 0; i < 100 && room.status !== 'online'; i++) await server.clock.advance(100)
@@ -19,7 +20,7 @@ t.test('After three sockets that did not open, the client reads a stream and pub
   const { server, room, received } = await blocked({ token: 'secret' })
   t.equal(room.status, 'online')
   t.equal(room.transport, 'stream')
-  t.equal(server.sockets.all.length, 3)
+  t.equal(server.sockets.all.length, 4, 'and one more once the stream worked: the network may have come back in between')
   t.match(server.http.requests, [{
     url: 'http://fake/base/api/rooms/room%201/events?deviceId=d1&role=device1&since=0', headers: { accept: 'text/event-stream', authorization: 'Bearer secret' }, cache: 'no-store'
   }])
@@ -60,7 +61,7 @@ t.test('A stream closed by a handler of its event brings no further event', asyn
   const chunks = [new TextEncoder().encode(text)]
   const read = async () => ({ done: chunks.length === 0, value: chunks.shift() })
   const fetch = async () => ({ ok: true, status: 200, body: { getReader: () => ({ read }) }, json: async () => ({}) })
-  const link = openStream({ ...environment({}), fetch, setTimeout: clock.setTimeout, clearTimeout: clock.clearTimeout }, 'http://fake', {}, 1000, {
+  const link = openStream({ ...environment({}), fetch, setTimeout: clock.setTimeout, clearTimeout: clock.clearTimeout }, 'http://fake', {}, {
     closed: (_code, reason) => { frames.push(reason) },
     frame: ({ type }) => {
       frames.push(type)
@@ -90,7 +91,7 @@ t.test('Sockets that open and stay silent count as failed', async (t) => {
 
 t.test('The number of sockets tried first can be set; without sockets the client opens a stream at once', async (t) => {
   const { server } = await blocked({ socketAttempts: 1 })
-  t.equal(server.sockets.all.length, 1)
+  t.equal(server.sockets.all.length, 2)
   const other = new FakeServer()
   const room = other.connect({ WebSocket: null as never })
   await other.clock.advance(10)
@@ -123,6 +124,35 @@ t.test('Where streams fail, too, sockets and streams are tried in turn', async (
   t.equal(room.transport, 'socket')
 })
 
+t.test('An outage is not a blocked transport: a server that is back is reached by a socket', async (t) => {
+  // Connections are refused, or they hang until the client gives up.
+  for (const accept of ['refuse', 'hang'] as const) {
+    for (const seconds of [10, 25, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 90]) {
+      const server = new FakeServer()
+      const room = server.connect()
+      await server.clock.advance(10)
+      server.sockets.accept = accept
+      server.http.answer = accept === 'refuse' ? 'unreachable' : 'hang'
+      server.socket.end(1006)
+      await server.clock.advance(seconds * 1000)
+      t.equal(room.status, 'offline')
+      server.sockets.accept = 'open'
+      server.http.answer = 'ok'
+      while (room.status !== 'online') await server.clock.advance(100)
+      await server.clock.advance(100)
+      t.equal(room.transport, 'socket', `${accept} for ${seconds} s`)
+    }
+  }
+})
+
+t.test('A proxy that answers for a server that is away is an outage, too', async (t) => {
+  const { server, room } = await blocked({}, { status: 502 })
+  server.sockets.accept = 'open'
+  while (room.status !== 'online') await server.clock.advance(100)
+  t.equal(room.transport, 'socket')
+  t.ok(server.http.requests.length > 0)
+})
+
 t.test('A stream that ends or falls silent is opened again at its position', async (t) => {
   const { server, room, received } = await blocked()
   server.publish('ENTERED_SUMMARY')
@@ -144,6 +174,31 @@ t.test('A stream that ends or falls silent is opened again at its position', asy
   t.strictSame(of(received, 'gap'), [])
 })
 
+t.test('The idle time of a stream follows the heartbeat of the server', async (t) => {
+  for (const [heartbeat, idle] of [[undefined, 60_000], [25_000, 60_000], [100_000, 240_000], [5_000, 12_000]] as const) {
+    const server = new FakeServer()
+    server.heartbeat = heartbeat
+    const room = server.connect({ WebSocket: null as never })
+    await server.clock.advance(idle - 100)
+    t.equal(room.status, 'online')
+    await server.clock.advance(200)
+    t.equal(room.status, 'offline', `${heartbeat}`)
+  }
+})
+
+t.test('Presence and stalls work over a stream', async (t) => {
+  const { server, room, received } = await blocked({ presence: true, stalls: true })
+  t.match(server.http.requests[0]!.url, /&presence=true&stalls=true$/)
+  t.match(room.members, [{ deviceId: 'd1' }])
+  const tell = (type: string, payload: object) => { for (const send of server.streams) send(`data: ${JSON.stringify({ type, payload: { roomId: 'room 1', ...payload } })}\n\n`) }
+  tell('DEVICE_JOINED', { clientId: 'c2', deviceId: 'd2', role: 'device2' })
+  tell('PAYMENT_STALLED', { seq: 1, step: 'DATA_FILLED', lastEventAt: 5, timestamp: 6 })
+  await server.clock.advance(10)
+  t.match(of(received, 'members').at(-1), [{ deviceId: 'd1' }, { deviceId: 'd2' }])
+  t.match(of(received, 'stalled'), [{ seq: 1, step: 'DATA_FILLED', lastEventAt: 5 }])
+  t.strictSame(of(received, 'event'), [])
+})
+
 t.test('A client on a stream tries a socket from time to time, and switches once the server answers on it', async (t) => {
   const { server, room, received } = await blocked()
   const keepAlive = async (ms: number) => {
@@ -153,9 +208,9 @@ t.test('A client on a stream tries a socket from time to time, and switches once
     }
   }
   await keepAlive(44_000)
-  t.equal(server.sockets.all.length, 3)
+  t.equal(server.sockets.all.length, 4)
   await keepAlive(50_000)
-  t.equal(server.sockets.all.length, 5, 'a socket is tried about once a minute')
+  t.equal(server.sockets.all.length, 6, 'a socket is tried about once a minute')
   t.equal(server.http.requests.length, 1, 'the stream goes on meanwhile')
 
   Object.assign(server.sockets, { accept: 'open', mute: true })
@@ -181,7 +236,7 @@ t.test('A candidate socket is closed together with the stream that it was to rep
   server.sockets.accept = 'hang'
   await server.clock.advance(46_000)
   const candidate = server.socket
-  t.equal(server.sockets.all.length, 4)
+  t.equal(server.sockets.all.length, 5)
   room.close()
   t.equal(candidate.closedWith, 1000)
 })
@@ -208,7 +263,7 @@ t.test('Missing events, and a state weighed by the server, are requested by open
 
 t.test('A request that fails for now is sent again; a request refused for good is not', async (t) => {
   const { server, room } = await blocked()
-  for (const answer of ['unreachable', ...[401, 404, 408, 425, 429, 500, 503].map((status) => ({ status, code: 'X' })), { status: 409, code: 'ROOM_FULL' }] as const) {
+  for (const answer of ['unreachable', ...[408, 425, 429, 500, 503].map((status) => ({ status, code: 'X' })), { status: 409, code: 'ROOM_FULL' }, { status: 404, code: 'NOT_FOUND' }] as const) {
     server.http.answer = answer
     const receipt = room.publish('CLICKED_PAY')
     await server.clock.advance(10)
@@ -247,5 +302,5 @@ t.test('Addresses are derived from the given one', async (t) => {
   t.throws(() => addresses({ url: '/relative', roomId: 'r' }), { code: 'ERR_INVALID_URL' }, 'outside of a page a relative address is invalid')
   t.intercept(globalThis, 'location' as never, { value: { href: 'https://shop.example/pay/1' } })
   t.match(addresses({ url: '/ws', roomId: 'a:b~c' }), { socket: 'wss://shop.example/ws', events: 'https://shop.example/ws/api/rooms/a%3Ab~c/events' })
-  t.equal(streamAddress('x', 'a b&c', 'device2', { epoch: 'e', seq: 7 }), 'x?deviceId=a+b%26c&role=device2&since=7&epoch=e')
+  t.equal(streamAddress('x', 'a b&c', { role: 'device2' }, { epoch: 'e', seq: 7 }), 'x?deviceId=a+b%26c&role=device2&since=7&epoch=e')
 })

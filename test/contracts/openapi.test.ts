@@ -15,6 +15,9 @@ import { checker, document as documentOf, objectsIn, read } from '../contracts.j
 import { plainNode } from '../plain-node.js'
 
 interface Operation { operationId: string, tags: string[], summary: string, description: string, security: unknown, responses: Record<string, { content: unknown }> }
+/** Secret of a server that takes a URL for webhooks. */
+const WEBHOOK_SECRET = `whsec_${Buffer.alloc(24, 'x').toString('base64')}`
+
 const METHODS = ['get', 'post', 'put', 'patch', 'delete']
 
 t.test('openapi.yaml equals the document made from the routes', async (t) => {
@@ -29,8 +32,8 @@ t.test('the document has every route of the API, and describes each operation', 
   const operations = Object.entries<Record<string, Operation>>(document.paths).flatMap(([url, item]) =>
     METHODS.filter((method) => item[method]).map((method) => ({ url: url.replace(/\{(\w+)\}/g, ':$1'), method: method.toUpperCase(), ...item[method]! })))
   t.strictSame(operations.map(({ operationId }) => operationId).sort(), [
-    'broadcastToRoom', 'closeRoom', 'createRoom', 'createRoomToken', 'getHealth', 'getMetrics', 'getReadiness', 'getRoom', 'getRoomState',
-    'getServerInfo', 'getServerStatus', 'listChanges', 'listRefusedDeliveries', 'listRoomEvents', 'listRooms', 'publishRoomEvent', 'receiveWebhook', 'updateRoom'
+    'broadcastToRoom', 'closeRoom', 'createRoom', 'createRoomToken', 'getFunnel', 'getHealth', 'getMetrics', 'getReadiness', 'getRoom', 'getRoomState',
+    'getServerInfo', 'getServerStatus', 'listChanges', 'listRefusedDeliveries', 'listRoomEvents', 'listRooms', 'listWebhookDeliveries', 'publishRoomEvent', 'receiveWebhook', 'retryWebhookDelivery', 'updateRoom'
   ])
   for (const { url, method, operationId, tags, summary, description, security, responses } of operations) {
     t.ok(app.hasRoute({ url, method: method as 'GET' }), `${method} ${url} exists`)
@@ -165,7 +168,7 @@ t.test('every error response shows codes of its own status', async (t) => {
 })
 
 t.test('the requests of the examples succeed, and their responses fit the document', async (t) => {
-  const { app } = await build(t, { env: { API_KEYS: 'key', TOKEN_SECRET: 'a secret that has thirty-two bytes or more' } })
+  const { app } = await build(t, { env: { API_KEYS: 'key', TOKEN_SECRET: 'a secret that has thirty-two bytes or more', WEBHOOK_SECRET } })
   const document = documentOf('openapi.yaml')
   const check = checker(document)
   const operations = [...objectsIn(document.paths)].filter(([, { operationId }]) => operationId)
@@ -185,9 +188,9 @@ t.test('the requests of the examples succeed, and their responses fit the docume
   }
   const order = [
     'getServerInfo', 'getHealth', 'getReadiness', 'getMetrics', 'getServerStatus', 'createRoom', 'createRoomToken', 'publishRoomEvent', 'broadcastToRoom',
-    'listRooms', 'getRoom', 'getRoomState', 'updateRoom', 'listRoomEvents', 'closeRoom', 'listChanges', 'listRefusedDeliveries'
+    'listRooms', 'getRoom', 'getRoomState', 'updateRoom', 'listRoomEvents', 'closeRoom', 'listChanges', 'getFunnel', 'listRefusedDeliveries', 'listWebhookDeliveries'
   ]
-  // Webhooks have signed bodies, which test/providers/ sends.
-  t.strictSame([...order, 'receiveWebhook'].sort(), operations.map(([, { operationId }]) => operationId).sort())
+  // Webhooks have signed bodies, which test/providers/ sends; and a webhook that can be sent again needs a receiver, which test/webhooks/ starts.
+  t.strictSame([...order, 'receiveWebhook', 'retryWebhookDelivery'].sort(), operations.map(([, { operationId }]) => operationId).sort())
   for (const operationId of order) await ask(operationId)
 })

@@ -96,7 +96,7 @@ export const KINDS: readonly Kind[] = [
   { name: 'session', fits: isSession, run: runSession },
   { name: 'head of an answer', fits: (block) => isPlain(block, /^HTTP\/1\.1 \d/, block.text), run: ({ answer }, block) => faultsOfHead(block, answer) },
   { name: 'header', fits: (block) => isPlain(block, /^Authorization: \S+ \S+$/, block.text), run: faultsOfHeader },
-  { name: 'stream', fits: (block) => isPlain(block, /^retry: \d+\n/, block.text), run: faultsOfStream },
+  { name: 'stream', fits: (block) => isPlain(block, /^(?:: heartbeat \d+\n)?retry: \d+\n/, block.text), run: faultsOfStream },
   { name: 'log', fits: (block) => block.language === '' && every(block, (line) => /^(\[(DEBUG|INFO|WARN)\] |\{"level":)/.test(line)), run: (_page, block) => faultsOfLog(block) },
   { name: 'message', fits: (block) => isPlain(block, /^settings: /, block.text), run: (_page, block) => faultsOfMessage(block) },
   { name: 'tree of files', fits: (block) => isPlain(block, /^\S+\/\n/, block.text), run: (_page, block) => faultsOfTree(block) }

@@ -32,21 +32,22 @@ const alerts = (parse(read('deploy/prometheus/alerts.yaml')) as Alerts).groups.f
 const panels = dashboard.panels.filter(({ type }) => type !== 'row')
 const expressions = [...panels.flatMap(({ targets }) => targets!.map(({ expr }) => expr)), ...alerts.map(({ expr }) => expr)]
 
-const FUNCTIONS = new Set(['sum', 'by', 'rate', 'increase', 'histogram_quantile'])
+const FUNCTIONS = new Set(['sum', 'by', 'rate', 'increase', 'histogram_quantile', 'and'])
 
 t.test('every expression uses existing metrics with existing labels', async (t) => {
   const figures = await known()
   t.ok(expressions.length > 20)
   for (const expression of expressions) {
     const bare = expression.replace(/"[^"]*"/g, '""').replace(/\[[^\]]*\]/g, '')
-    const labels = [...bare.matchAll(/\{([^}]*)\}|by \(([^)]*)\)/g)].flatMap(([, matchers, grouping]) =>
-      matchers === undefined ? grouping!.split(',').map((label) => label.trim()) : matchers.split(',').map((matcher) => /^\s*(\w+)/.exec(matcher)![1]!))
+    const grouping = [...bare.matchAll(/by \(([^)]*)\)/g)].flatMap(([, labels]) => labels!.split(',').map((label) => label.trim()))
+    const matched = [...bare.matchAll(/(\w+)\{([^}]*)\}/g)].flatMap(([, name, matchers]) => matchers!.split(',').map((matcher) => [name!, /^\s*(\w+)/.exec(matcher)![1]!] as const))
     const names = [...bare.replace(/\{[^}]*\}|by \([^)]*\)/g, ' ').matchAll(/[a-z_][a-z_0-9]*/gi)].map(([name]) => name).filter((name) => !FUNCTIONS.has(name))
     t.ok(names.length > 0, expression)
     for (const name of names) {
       t.ok(figures.has(name), `${name} in ${expression}`)
-      for (const label of labels) t.ok(figures.get(name)?.includes(label), `${name} has the label ${label}`)
+      for (const label of grouping) t.ok(figures.get(name)?.includes(label), `${name} has the label ${label}`)
     }
+    for (const [name, label] of matched) t.ok(figures.get(name)?.includes(label), `${name} has the label ${label}`)
   }
 })
 

@@ -103,6 +103,34 @@ t.test('two nodes over one Redis', { skip: withoutRedis }, async (t) => {
     t.match((await watch.peer.next('DEVICE_LEFT')).payload, { deviceId: 'office' })
   })
 
+  t.test('a device with several connections to other nodes is one member, and joins and leaves once', async (t) => {
+    const [{ app: a }, { app: b }] = await nodes(t, { env: { PRESENCE_GRACE_SECONDS: '1' } })
+    const membersOf = async (peer: Peer) => {
+      peer.send('JOIN_ROOM', { roomId: 'r', deviceId: 'shop', presence: true })
+      const { members } = (await peer.next('ROOM_JOINED')).payload as { members: Array<{ deviceId: string, connections?: number }> }
+      return members.map(({ deviceId, connections = 1 }) => [deviceId, connections])
+    }
+    // The phone is there twice before the shop's node has the room, and a third time on the shop's node.
+    const phones = [await Peer.inject(t, b), await Peer.inject(t, b), await Peer.inject(t, a)]
+    const shop = await Peer.inject(t, a)
+    for (const phone of phones.slice(0, 2)) await phone.join('r', 'phone')
+    t.strictSame(await membersOf(shop), [['shop', 1], ['phone', 2]])
+    await phones[2]!.join('r', 'phone')
+    t.strictSame(await membersOf(shop), [['shop', 1], ['phone', 3]])
+    t.strictSame((await b.inject('/api/rooms/r')).json().data.members.map(({ deviceId, connections = 1 }: { deviceId: string, connections?: number }) => [deviceId, connections]), [['phone', 3], ['shop', 1]])
+    for (const phone of phones) phone.socket.terminate()
+    await shop.next('DEVICE_LEFT')
+    await until('the phone is gone everywhere', () => [a, b].every((app) => app.rooms.members('r').every(({ deviceId }) => deviceId !== 'phone')))
+    t.strictSame(shop.frames.filter(({ type }) => /^DEVICE/.test(type)).map(({ type }) => type), ['DEVICE_LEFT'])
+    // Two connections in one announcement.
+    const twins = [await Peer.inject(t, b), await Peer.inject(t, b)]
+    await Promise.all(twins.map((twin) => twin.join('r', 'twin')))
+    await shop.next('DEVICE_JOINED')
+    for (const twin of twins) twin.send('LEAVE_ROOM', { roomId: 'r' })
+    await shop.next('DEVICE_LEFT')
+    t.strictSame(shop.frames.filter(({ type }) => /^DEVICE/.test(type)).map(({ type }) => type), ['DEVICE_LEFT', 'DEVICE_JOINED', 'DEVICE_LEFT'])
+  })
+
   t.test('the grace period of the only device of a node counts on the other node too', async (t) => {
     const [{ app: a }, { app: b }] = await nodes(t, { env: { PRESENCE_GRACE_SECONDS: '2' } })
     const shop = await Peer.inject(t, a)

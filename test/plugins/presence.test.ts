@@ -120,5 +120,32 @@ t.test('a device becomes present when its join succeeds, and not before', async 
   await until('the refused client is gone', () => app.sessions.size === 3)
   await watch.settled()
   t.equal(watch.frames.filter(({ type }) => /^DEVICE/.test(type)).length, 1, 'no DEVICE_LEFT for a device that never joined')
-  t.strictSame(app.rooms.members('r').map(({ deviceId }) => deviceId), ['till', 'phone', 'phone'])
+  t.strictSame(app.rooms.members('r').map(({ deviceId }) => deviceId), ['till', 'phone'])
+  t.match(app.rooms.members('r')[1], { connections: 2 })
+})
+
+t.test('a device is one member, whatever the number of its connections', async (t) => {
+  const { app } = await build(t)
+  const shop = await Peer.inject(t, app)
+  const join = async (deviceId: string, peer?: Peer) => {
+    const joining = peer ?? await Peer.inject(t, app)
+    joining.send('JOIN_ROOM', { roomId: 'r', deviceId, presence: true })
+    return { peer: joining, members: (await joining.next('ROOM_JOINED')).payload.members as Array<{ deviceId: string, connections?: number }> }
+  }
+  const listOf = (members: Array<{ deviceId: string, connections?: number }>) => members.map(({ deviceId, connections }) => [deviceId, connections])
+  await join('till', shop)
+  const old = await join('phone')
+  // The phone's first socket is half-open: it stays until the heartbeat finds out.
+  const { peer: again } = await join('phone')
+  t.strictSame(listOf((await join('till', shop)).members), [['till', undefined], ['phone', 2]])
+  const { data } = (await app.inject('/api/rooms/r')).json()
+  t.strictSame(listOf(data.members), [['till', undefined], ['phone', 2]])
+  t.match((await app.inject('/api/rooms')).json().data.rooms, [{ members: 2 }])
+
+  old.peer.socket.terminate()
+  await until('the old socket is gone', () => app.sessions.size === 2)
+  t.strictSame(listOf((await join('till', shop)).members), [['till', undefined], ['phone', undefined]])
+  again.send('LEAVE_ROOM', { roomId: 'r' })
+  await shop.next('DEVICE_LEFT')
+  t.strictSame(shop.frames.filter(({ type }) => type.startsWith('DEVICE_')).map(({ type, payload }) => [type, payload.deviceId]), [['DEVICE_JOINED', 'phone'], ['DEVICE_LEFT', 'phone']])
 })

@@ -218,7 +218,7 @@ t.test('an event stream ends when its token expires', async (t) => {
   t.equal(stream.status, 200)
   await until('the stream is open', () => app.sessions.size === 1)
   now += 900_000
-  t.match(await stream.text(), /^retry: 2000\n\ndata: \{"type":"ROOM_JOINED"/)
+  t.match(await stream.text(), /^: heartbeat 25000\nretry: 2000\n\ndata: \{"type":"ROOM_JOINED"/)
   t.equal((await follow(tokens.device1)).status, 401)
 })
 

@@ -226,6 +226,7 @@ t.test('a bug in the handling of a frame is answered with INTERNAL and logged on
 
 t.test('the log shows the steps of a payment, without its values', async (t) => {
   const { app, logs } = await build(t)
+  logs.length = 0
   const shop = await Peer.inject(t, app)
   const phone = await Peer.inject(t, app)
   await shop.join('payment_123', 'till')

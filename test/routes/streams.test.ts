@@ -65,7 +65,7 @@ t.test('the heartbeat keeps a stream open, and a draining server ends the stream
   const closing = app.close()
   await stream.ended
   await closing
-  t.match(stream.text(), /^retry: \d+\n/)
+  t.match(stream.text(), /^: heartbeat 1000\nretry: \d+\n/)
 })
 
 t.test('a stream whose reader does not read is closed, and other members lose no events', async (t) => {
@@ -105,4 +105,26 @@ t.test('a stream whose room is closed while it opens is answered with 503', asyn
   const answer = await app.inject({ url: '/api/rooms/r/events', headers: { accept: 'text/event-stream' } })
   t.equal(answer.statusCode, 503)
   t.equal(app.sessions.size, 0)
+})
+
+t.test('a stream that asks for presence and stalls receives them as a socket does', async (t) => {
+  let time = 1_000_000
+  const { url, port, app } = await listen(t, { now: () => time })
+  const stream = await follow(t, port, '/api/rooms/r/events?deviceId=till&presence=true&stalls=true')
+  const plain = await follow(t, port, '/api/rooms/r/events?deviceId=plain')
+  await until('both streams are open', () => stream.messages().length > 0 && plain.messages().length > 0)
+  t.match(stream.messages()[0]!.data, { type: 'ROOM_JOINED', payload: { members: [{ deviceId: 'till' }] } })
+  t.notOk('members' in plain.messages()[0]!.data.payload)
+  const phone = await Peer.connect(t, url)
+  await phone.join('r', 'phone')
+  phone.send('DATA_FILLED', { roomId: 'r' })
+  await phone.settled()
+  await app.broker.tick()
+  time += 200_000
+  await app.broker.tick()
+  phone.send('LEAVE_ROOM', { roomId: 'r' })
+  const types = (of: typeof stream) => of.messages().slice(1).map(({ data }) => data.type)
+  await until('the departure has arrived', () => types(stream).includes('DEVICE_LEFT'))
+  t.strictSame(types(stream), ['DEVICE_JOINED', 'DEVICE_JOINED', 'DATA_FILLED', 'PAYMENT_STALLED', 'DEVICE_LEFT'])
+  t.strictSame(types(plain), ['DATA_FILLED'])
 })

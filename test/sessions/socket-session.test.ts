@@ -69,3 +69,18 @@ t.test('a socket is closed once, for the first reason', async (t) => {
   session.close(CLOSE.NO_PONG)
   t.strictSame([closed, session.isClosedByServer], [[1012], true])
 })
+
+t.test('an error about a message whose id cannot be repeated tells its number on the socket', async (t) => {
+  const { receive, sent } = setUp()
+  const event = (id: unknown) => Buffer.from(JSON.stringify({ type: 'CLICKED_PAY', payload: { roomId: 'r', deviceId: 'd' }, id }))
+  for (const id of ['a', 'b 4111 1111 1111 1111 visa card', 'ç', 7, null, 'x'.repeat(65), 'a']) receive(event(id))
+  receive(Buffer.from('{"type":"NONSENSE","id":"c"}'))
+  receive(Buffer.from('{"type":"NONSENSE"}'))
+  receive(Buffer.from('['))
+  const answers = sent.map((text) => JSON.parse(text)).map(({ type, payload: { id, number } }) => [type, id, number])
+  t.strictSame(answers, [
+    ['ACK', 'a', undefined], ...[2, 3, 4, 5, 6].map((number) => ['ERROR', undefined, number]), ['ACK', 'a', undefined],
+    ['ERROR', 'c', undefined], ['ERROR', undefined, undefined], ['ERROR', undefined, undefined]
+  ])
+  t.notMatch(sent.join(''), /4111/)
+})

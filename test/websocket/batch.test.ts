@@ -2,8 +2,8 @@
 import t from 'tap'
 import { Batch } from '../../src/websocket/batch.js'
 
-/** Creates a batch on clocks that the test advances, with the flushes of two writers and the reported latencies. */
-function setUp () {
+/** Creates a batch on clocks that the test advances, with the flushes of two writers and the reported latencies. @param hasFirst with a writer that precedes all others */
+function setUp ({ hasFirst = false } = {}) {
   const clock = { now: 1_000, monotonic: 5, reads: 0 }
   const flushed: string[] = []
   const latencies: Array<[number, number]> = []
@@ -13,7 +13,8 @@ function setUp () {
       return clock.now
     },
     monotonic: () => clock.monotonic,
-    onEvents: (latency, events) => { latencies.push([latency, events]) }
+    onEvents: (latency, events) => { latencies.push([latency, events]) },
+    ...(hasFirst && { first: { flush: () => { flushed.push('first') } } })
   })
   const writer = (name: string) => ({ flush: () => { flushed.push(`${name} ${batch.isOpen ? 'within' : 'after'}`) } })
   return { batch, clock, flushed, latencies, one: writer('one'), two: writer('two') }
@@ -90,4 +91,48 @@ t.test('two batches of one process are independent', async (t) => {
     second.batch.run(() => second.batch.add(second.one))
     t.strictSame([second.flushed, second.batch.isOpen, first.batch.isOpen], [['one after'], false, true])
   })
+})
+
+t.test('with a writer that precedes all others', (t) => {
+  const round = () => new Promise<void>((resolve) => { setImmediate(resolve) })
+
+  t.test('all batches of a round are flushed together, behind it', async (t) => {
+    const { batch, clock, flushed, latencies, one, two } = setUp({ hasFirst: true })
+    batch.run(() => {
+      batch.add(one)
+      batch.countEvent()
+    })
+    clock.monotonic = 7
+    batch.run(() => {
+      batch.add(two)
+      batch.countEvent()
+      batch.countEvent()
+    })
+    batch.run(() => {})
+    t.strictSame([flushed, latencies], [[], []])
+    clock.monotonic = 8
+    await round()
+    t.strictSame(flushed, ['first', 'one after', 'two after'])
+    t.strictSame(latencies, [[3, 1], [1, 2]], 'the latency of an event lasts until it is written')
+    await round()
+    t.equal(flushed.length, 3, 'a round without batches writes nothing')
+  })
+
+  t.test('outside of a batch, writers are flushed at the end of the round', async (t) => {
+    const { batch, flushed, one, two } = setUp({ hasFirst: true })
+    batch.add(one)
+    batch.add(two)
+    await new Promise<void>((resolve) => { process.nextTick(resolve) })
+    t.strictSame(flushed, [])
+    await round()
+    t.strictSame(flushed, ['first', 'one after', 'two after'])
+  })
+
+  t.test('code that writes by another way flushes it first', async (t) => {
+    const { batch, flushed } = setUp({ hasFirst: true })
+    batch.run(() => batch.settle())
+    t.strictSame(flushed, ['first'])
+    setUp().batch.settle()
+  })
+  t.end()
 })

@@ -10,6 +10,7 @@ import type { PaymentStatus } from '../../../src/protocol/payment-state.js'
 import { CreatedRoomResponse, CreateRoomRequest, ListRoomsQuery, RoomListResponse, type RoomSummary } from '../../../src/protocol/rest-rooms.js'
 import { errorResponses, success, termsFault } from '../../../src/protocol/rest.js'
 import { Ref } from '../../../src/protocol/schema.js'
+import { roomUrlFault } from '../../../src/webhooks/destination.js'
 
 const createRoomSchema = {
   operationId: 'createRoom',
@@ -59,7 +60,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
     preValidation: async (request) => { if (request.body === undefined) request.body = {} },
     schema: createRoomSchema
   }, async ({ body: { roomId = randomBytes(16).toString('base64url'), ttlSeconds, ...terms } }, reply) => {
-    const fault = termsFault(terms)
+    const fault = termsFault(terms) ?? roomUrlFault(terms.webhookUrl, { isSigned: app.notifier !== undefined, allowPrivate: app.config.WEBHOOK_ALLOW_PRIVATE })
     if (fault) return reply.fail(fault)
     const created = await app.broker.createRoom(roomId, { ...terms, ttl: ttlSeconds === undefined ? undefined : ttlSeconds * 1000 })
     if (created instanceof Failure) return reply.fail(created)

@@ -1,15 +1,18 @@
 // The log of one room in memory: append, bounded length, read after a position. Pure data, no clock and no sockets.
 import { eventFrame, readEvent, isSameEvent, type DraftKey, type EventDraft } from '../event-draft.js'
-import { payloadOf, type FrameWriter } from '../../websocket/frame-writer.js'
+import { payloadOf, type FrameWriter, type WireFrame } from '../../websocket/frame-writer.js'
 import type { LogEntry, ReadFrom } from '../broker.js'
 import { FrameRing } from './frame-ring.js'
 
 /** A logged event as the lookup returns it: its position, and the values of the first answer. */
 export interface Known { readonly seq: number, readonly timestamp: number, readonly receivers: number }
 
+/** A logged event as a journal keeps it. */
+export interface KeptEvent { readonly frame: WireFrame, readonly receivers: number, readonly keys: readonly DraftKey[] | undefined }
+
 /** A bounded, gapless run of a room's latest events. Deduplication keys are remembered for exactly as long as their entries. */
 export class EventLog {
-  seq = 0
+  seq: number
   readonly #frames: FrameRing
   readonly #writer: FrameWriter
   /** Sender, number of receivers and deduplication keys of each kept event, at index (seq - 1) modulo the size. */
@@ -23,9 +26,11 @@ export class EventLog {
    * @param epoch identifies this log; positions of another epoch have no meaning here
    * @param size number of entries to keep
    * @param writer encodes the entries
+   * @param before number of the last event before this log begins
    */
-  constructor (readonly epoch: string, readonly size: number, writer: FrameWriter) {
-    this.#frames = new FrameRing(size)
+  constructor (readonly epoch: string, readonly size: number, writer: FrameWriter, before = 0) {
+    this.seq = before
+    this.#frames = new FrameRing(size, before)
     this.#writer = writer
   }
 
@@ -54,6 +59,25 @@ export class EventLog {
     const seq = ++this.seq
     const { keys, origin } = draft
     const frame = eventFrame(draft, seq, this.#writer)
+    this.#keep(seq, frame, receivers, keys)
+    this.#origins[this.#placeOf(seq)] = origin
+    return { epoch: this.epoch, seq, frame, origin }
+  }
+
+  /** Stores the next event of an earlier process. Its origin is not known any more. */
+  restore ({ frame, receivers, keys }: KeptEvent): void { this.#keep(++this.seq, frame, receivers, keys) }
+
+  /** Returns the retained events, from the oldest. */
+  kept (): KeptEvent[] {
+    const events: KeptEvent[] = []
+    for (let seq = this.seq - this.#frames.length + 1; seq <= this.seq; seq++) {
+      const place = this.#placeOf(seq)
+      events.push({ frame: this.#frames.get(seq), receivers: this.#receivers[place]!, keys: this.#keys[place] })
+    }
+    return events
+  }
+
+  #keep (seq: number, frame: WireFrame, receivers: number, keys: readonly DraftKey[] | undefined): void {
     this.#frames.push(frame)
     const place = this.#placeOf(seq)
     const forgotten = this.#keys[place]
@@ -62,10 +86,8 @@ export class EventLog {
       this.#seqs ??= new Map()
       for (const { name } of keys) this.#seqs.set(name, seq)
     }
-    this.#origins[place] = origin
     this.#receivers[place] = receivers
     this.#keys[place] = keys
-    return { epoch: this.epoch, seq, frame, origin }
   }
 
   /**

@@ -8,10 +8,11 @@ interface Piece {
   frames: number
 }
 
-/** Frames are numbered from 1. Every frame is copied in and copied out, so the ring owns its buffers and reuses them. */
+/** Frames are numbered from 1, or from a later number. Every frame is copied in and copied out, so the ring owns its buffers and reuses them. */
 export class FrameRing {
   readonly #size: number
-  /** Piece, start and end of each kept frame, at index (number - 1) modulo the size. */
+  readonly #before: number
+  /** Piece, start and end of each kept frame, at index (number - 1 - before) modulo the size. */
   readonly #pieces: Piece[] = []
   readonly #starts: number[] = []
   readonly #ends: number[] = []
@@ -23,8 +24,14 @@ export class FrameRing {
   /** Total bytes of all pieces acquired so far. */
   #taken = 0
 
-  /** @param size number of frames to keep, 1 or more */
-  constructor (size: number) { this.#size = size }
+  /**
+   * @param size number of frames to keep, 1 or more
+   * @param before number in front of that of the first frame
+   */
+  constructor (size: number, before = 0) {
+    this.#size = size
+    this.#before = before
+  }
 
   /** Number of kept frames. */
   get length (): number { return this.#pieces.length }
@@ -45,7 +52,7 @@ export class FrameRing {
 
   /** @param number the number of a kept frame @returns a copy of the frame */
   get (number: number): WireFrame {
-    const place = (number - 1) % this.#size
+    const place = (number - 1 - this.#before) % this.#size
     return new Uint8Array(this.#pieces[place]!.memory.subarray(this.#starts[place], this.#ends[place]))
   }
 

@@ -6,9 +6,10 @@ import { awaitsPayer, fold, newPayment, type Payment, type Terms } from '../../p
 import { expiryDraft, type EventDraft } from '../event-draft.js'
 import type { RoomMember } from '../../protocol/server-frames.js'
 import { LINK_EXPIRED, type Broker, type BrokerListener, type CloseCause, type Lifetime, type NewRoom, type Published, type ReadFrom, type RoomChange, type RoomPage, type RoomQuery, type RoomSummary, type RoomView } from '../broker.js'
-import { listMatching } from '../room-listing.js'
+import { listMatching, type NumberedRoom } from '../room-listing.js'
 import { FrameWriter } from '../../websocket/frame-writer.js'
 import { EventLog } from './event-log.js'
+import type { Recorder, RoomRecorder } from './recorder.js'
 import { RoomOrder } from './room-order.js'
 
 export interface MemoryBrokerOptions extends Clocks {
@@ -30,9 +31,21 @@ export interface MemoryBrokerOptions extends Clocks {
   readonly onLinkExpired?: (roomId: string) => void
   /** Called after each sweep that removed a room. */
   readonly onSweep?: (removed: number, kept: number) => void
+  /** Records the changes that must outlive the process. */
+  readonly recorder?: Recorder | undefined
 }
 
-interface MemoryRoom {
+/** Rooms of an earlier process. */
+export interface RestoredRooms {
+  /** In the order of their numbers; the broker sets `deadline` and `emptyUntil`, and `seenAt` unless it is Infinity. */
+  readonly rooms: Iterable<readonly [roomId: string, room: MemoryRoom]>
+  /** Closed rooms, and the time until which they are remembered, ms since the epoch. */
+  readonly closed: Iterable<readonly [roomId: string, until: number]>
+  /** Highest number of a room so far. */
+  readonly count: number
+}
+
+export interface MemoryRoom {
   /** Place of the room in the order of their starts; the cursor of listRooms(). */
   readonly number: number
   readonly log: EventLog
@@ -42,6 +55,7 @@ interface MemoryRoom {
   /** True once PAYMENT_EXPIRED is in the log. */
   hasExpired: boolean
   payment: Payment
+  readonly webhookUrl: string | undefined
   /** Other names of the room; undefined if it has none. */
   names?: readonly string[]
   lastEventAt: number | null
@@ -55,10 +69,20 @@ interface MemoryRoom {
   emptyUntil: number
   /** The deadline, or the end of the retention, by the wall clock, for clients, ms since the epoch. */
   expiresAt: number
+  /** Records the changes of the room; undefined if the broker records none. */
+  readonly recorder: RoomRecorder | undefined
+  /** True while the log of a restored room has not been read. */
+  readonly isDormant?: boolean
 }
 
 /** Rooms that a sweep checks before it yields to the event loop, about 0.1 ms. */
 const SWEPT_AT_ONCE = 1_000
+
+/** Rooms that a listing reads before it yields to the event loop. */
+const LISTED_AT_ONCE = 200
+
+/** Rooms that could be checked in the time in which the content of a dormant room is read. */
+const COST_OF_READING = 100
 
 /** Other names of one room that are kept; further ones are not found. */
 export const MAX_NAMES = 100
@@ -76,8 +100,9 @@ export class MemoryBroker implements Broker {
   readonly #frames: FrameWriter
   /** Rooms by their other names. */
   readonly #names = new Map<string, string>()
-  #listener: BrokerListener = { entry: () => {}, closed: () => {}, lost: () => {}, changed: () => {}, stalled: () => {}, remoteMembers: () => {} }
+  #listener: BrokerListener = { entry: () => {}, closed: () => {}, lost: () => {}, changed: () => {}, advanced: () => {}, stalled: () => {}, remoteMembers: () => {} }
   readonly #order = new RoomOrder()
+  #count = 0
 
   constructor (options: MemoryBrokerOptions) {
     this.#options = options
@@ -87,12 +112,31 @@ export class MemoryBroker implements Broker {
   /** Number of rooms, occupied or not. */
   get size (): number { return this.#rooms.size }
 
+  /** All rooms by id, also those that have ended since the last sweep. */
+  get rooms (): ReadonlyMap<string, MemoryRoom> { return this.#rooms }
+
   listen (listener: BrokerListener): void { this.#listener = listener }
 
-  async createRoom (roomId: string, { ttl, ...terms }: NewRoom = {}): Promise<Lifetime | Failure> {
+  /** Takes over rooms before the first call. The retention of each starts anew: its members need time to come back. */
+  restore ({ rooms, closed, count }: RestoredRooms): void {
+    const { now, monotonic } = this.#options
+    const toMonotonic = monotonic() - now()
+    for (const [roomId, room] of rooms) {
+      if (room.deadline !== Infinity) room.deadline = room.expiresAt + toMonotonic
+      this.#renew(room)
+      if (room.seenAt !== Infinity) room.seenAt = monotonic()
+      for (const name of room.names ?? []) this.#names.set(name, roomId)
+      this.#rooms.set(roomId, room)
+      this.#order.add(roomId, room.number)
+    }
+    for (const [roomId, until] of closed) this.#closed.set(roomId, until + toMonotonic)
+    this.#count = count
+  }
+
+  async createRoom (roomId: string, { ttl, webhookUrl, ...terms }: NewRoom = {}): Promise<Lifetime | Failure> {
     if (this.#find(roomId)) return new Failure('ROOM_EXISTS')
     this.#closed.delete(roomId)
-    const room = this.#add(roomId, ttl, terms)
+    const room = this.#add(roomId, { ttl, webhookUrl }, terms)
     if (terms.reference !== undefined) this.nameRoom(terms.reference, roomId)
     this.#report('created', roomId, room, room.createdAt)
     return this.#lifetime(room)
@@ -132,25 +176,30 @@ export class MemoryBroker implements Broker {
     return this.#append(roomId, room, draft)
   }
 
+  publishAll (roomId: string, drafts: readonly EventDraft[], create: boolean): Array<Published | Failure> { return drafts.map((draft) => this.publish(roomId, draft, create)) }
+
   #append (roomId: string, room: MemoryRoom, draft: EventDraft): Published {
     const { log } = room
     // The sender is itself a member of the room.
     const receivers = draft.origin === undefined ? room.present : Math.max(0, room.present - 1)
     const entry = log.append(draft, receivers)
-    const { state } = room.payment
+    const before = room.payment
     const { timestamp } = draft
     room.payment = fold(room.payment, draft)
     room.lastEventAt = timestamp
+    room.recorder?.appended(draft, entry, receivers, room.expiresAt)
     if (room.subscribed) this.#listener.entry(roomId, entry)
     else this.#renew(room)
-    const changed = room.payment.state !== state
+    const { state, furthest } = room.payment
+    const changed = state !== before.state
     if (changed) this.#report('event', roomId, room, timestamp, draft.type)
+    if (furthest && furthest !== before.furthest) this.#listener.advanced({ from: before.furthest, to: furthest, state })
     return { epoch: log.epoch, seq: entry.seq, timestamp, receivers, duplicate: false, isNew: true, changed }
   }
 
   #report (cause: RoomChange['cause'], roomId: string, room: MemoryRoom, timestamp: number, type?: string): void {
-    const { log: { epoch, seq }, payment: { state, link } } = room
-    this.#listener.changed({ cause, roomId, epoch, seq, type, timestamp, state, link })
+    const { log: { epoch, seq }, payment: { state, link }, webhookUrl } = room
+    this.#listener.changed({ cause, roomId, epoch, seq, type, timestamp, state, link, ...(webhookUrl !== undefined && { webhookUrl }) })
   }
 
   read (roomId: string, from?: ReadFrom): RoomView | Failure {
@@ -165,8 +214,18 @@ export class MemoryBroker implements Broker {
   async listRooms (query: RoomQuery): Promise<RoomPage | Failure> {
     return listMatching(query, {
       numbered: ({ after, limit, sort }) => sort === 'newest' ? this.#order.below(after ?? Infinity, limit) : this.#order.above(after ?? 0, limit),
-      summaries: (rooms) => rooms.map(({ roomId }) => this.#summary(roomId))
+      summaries: (rooms) => this.#summaries(rooms)
     })
+  }
+
+  async #summaries (rooms: readonly NumberedRoom[]): Promise<Array<RoomSummary | undefined>> {
+    const summaries: Array<RoomSummary | undefined> = []
+    for (const [i, { roomId }] of rooms.entries()) {
+      summaries.push(this.#summary(roomId))
+      // Also if each room is read from the journal, others wait for a few milliseconds at most.
+      if (i % LISTED_AT_ONCE === LISTED_AT_ONCE - 1) await setImmediate()
+    }
+    return summaries
   }
 
   #summary (roomId: string): RoomSummary | undefined {
@@ -185,6 +244,7 @@ export class MemoryBroker implements Broker {
     if (names.length >= MAX_NAMES) return
     this.#names.set(name, roomId)
     room.names = [...names, name]
+    room.recorder?.named(name)
   }
 
   roomNamed (name: string): string | undefined { return this.#names.get(name) }
@@ -192,8 +252,9 @@ export class MemoryBroker implements Broker {
   async closeRoom (roomId: string): Promise<void | Failure> {
     const room = this.#find(roomId)
     if (!room) return this.#missing(roomId)
-    this.#report('closed', roomId, room, this.#options.now())
+    const { log: { epoch, seq }, payment: { state, link } } = room
     this.#end(roomId, room, 'closed')
+    this.#listener.changed({ cause: 'closed', roomId, epoch, seq, timestamp: this.#options.now(), state, link })
   }
 
   ready (): boolean { return true }
@@ -222,9 +283,14 @@ export class MemoryBroker implements Broker {
     // A Map may be modified during iteration.
     for (const roomId of this.#rooms.keys()) {
       const room = this.#find(roomId)
+      const wasDormant = room?.isDormant
       if (room) this.#noteStall(roomId, room)
       else removed++
-      if (++looked % SWEPT_AT_ONCE === 0) await setImmediate()
+      looked += wasDormant && !room!.isDormant ? COST_OF_READING : 1
+      if (looked >= SWEPT_AT_ONCE) {
+        looked = 0
+        await setImmediate()
+      }
     }
     for (const [roomId, until] of this.#closed) {
       if (until <= this.#options.monotonic()) this.#closed.delete(roomId)
@@ -236,7 +302,7 @@ export class MemoryBroker implements Broker {
   /** Returns the room unless its end has passed: a lookup does what is due without waiting for the sweep. */
   #find (roomId: string): MemoryRoom | undefined {
     const room = this.#rooms.get(roomId)
-    if (!room) return undefined
+    if (!room || this.#options.recorder?.isFull) return room
     if (room.deadline !== Infinity && !room.hasExpired && room.deadline <= this.#options.monotonic()) this.#expireLink(roomId, room)
     if (!this.#hasEnded(room)) return room
     this.#end(roomId, room, 'expired')
@@ -251,14 +317,16 @@ export class MemoryBroker implements Broker {
 
   /** Reports a payment without an event for the set time. Times are those of the sweeps, so that an event costs nothing. */
   #noteStall (roomId: string, room: MemoryRoom): void {
-    const { stall, now, monotonic } = this.#options
-    if (stall === undefined) return
+    const { stall, now, monotonic, recorder } = this.#options
+    // The content of a dormant room is read when its payment may have stalled, and not before.
+    if (stall === undefined || recorder?.isFull || (room.isDormant && (room.seenSeq === 0 || room.seenAt + stall > monotonic()))) return
     const { log: { epoch, seq }, payment: { state }, lastEventAt } = room
     if (room.seenSeq !== seq) {
       room.seenSeq = seq
       room.seenAt = monotonic()
     } else if (room.seenAt + stall <= monotonic() && awaitsPayer(state)) {
       room.seenAt = Infinity
+      room.recorder?.stalled()
       this.#report('stalled', roomId, room, now())
       if (room.subscribed) this.#listener.stalled(roomId, { epoch, seq, step: state.step, lastEventAt: lastEventAt! })
     }
@@ -278,26 +346,31 @@ export class MemoryBroker implements Broker {
 
   #isClosed (roomId: string): boolean { return (this.#closed.get(roomId) ?? -Infinity) > this.#options.monotonic() }
 
-  #add (roomId: string, ttl = Infinity, terms?: Terms): MemoryRoom {
-    const { now, monotonic, newEpoch, logSize, retention, onRoom } = this.#options
+  #add (roomId: string, { ttl = Infinity, webhookUrl }: Pick<NewRoom, 'ttl' | 'webhookUrl'> = {}, terms?: Terms): MemoryRoom {
+    const { now, monotonic, newEpoch, logSize, retention, recorder, onRoom } = this.#options
     const createdAt = now()
     const begin = monotonic()
+    const number = ++this.#count
+    const epoch = newEpoch()
     const room: MemoryRoom = {
-      number: this.#order.add(roomId),
-      log: new EventLog(newEpoch(), logSize, this.#frames),
+      number,
+      log: new EventLog(epoch, logSize, this.#frames),
       createdAt,
       deadline: begin + ttl,
       hasExpired: false,
       payment: newPayment(createdAt, terms),
+      webhookUrl,
       lastEventAt: null,
       seenSeq: 0,
       seenAt: begin,
       subscribed: false,
       present: 0,
       emptyUntil: begin + retention,
-      expiresAt: createdAt + (ttl === Infinity ? retention : ttl)
+      expiresAt: createdAt + (ttl === Infinity ? retention : ttl),
+      recorder: recorder?.started({ number, roomId, epoch, createdAt, deadline: ttl === Infinity ? undefined : createdAt + ttl, terms, webhookUrl })
     }
     this.#rooms.set(roomId, room)
+    this.#order.add(roomId, number)
     onRoom?.('created', roomId)
     return room
   }
@@ -321,13 +394,15 @@ export class MemoryBroker implements Broker {
   }
 
   #end (roomId: string, room: MemoryRoom, cause: CloseCause): void {
-    const { monotonic, retention, onRoom } = this.#options
+    const { now, monotonic, retention, onRoom } = this.#options
     this.#rooms.delete(roomId)
     this.#order.remove(room.number)
     for (const name of room.names ?? []) if (this.#names.get(name) === roomId) this.#names.delete(name)
-    room.log.end()
+    if (!room.isDormant) room.log.end()
     // The next caller may reopen a room that merely expired empty, but not one that was closed or had a deadline.
-    if (cause === 'closed' || room.deadline !== Infinity) this.#closed.set(roomId, monotonic() + retention)
+    const isRemembered = cause === 'closed' || room.deadline !== Infinity
+    if (isRemembered) this.#closed.set(roomId, monotonic() + retention)
+    room.recorder?.ended(roomId, isRemembered ? now() + retention : 0)
     if (room.subscribed) this.#listener.closed(roomId, cause)
     onRoom?.('removed', roomId)
   }

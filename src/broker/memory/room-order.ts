@@ -10,16 +10,13 @@ interface Block { readonly first: number, readonly rooms: Array<string | undefin
 export class RoomOrder {
   /** Ascending, each with at least one room. */
   readonly #blocks: Block[] = []
-  #last = 0
 
-  /** @returns the number of the new room */
-  add (roomId: string): number {
-    const number = ++this.#last
+  /** Adds a room. @param number above the numbers of all rooms before */
+  add (roomId: string, number: number): void {
     let block = this.#blocks.at(-1)
     if (!block || number >= block.first + BLOCK) this.#blocks.push(block = { first: number, rooms: [], left: 0 })
     block.rooms[number - block.first] = roomId
     block.left++
-    return number
   }
 
   /** Removes a room, once. */

@@ -5,6 +5,8 @@ import { SCRIPTS, type RoomRedis } from './scripts.js'
 
 /** Silence after a command that counts as a dead connection, ms. Waiting commands then fail with `UNAVAILABLE`, within 2 s. */
 const SILENCE = 1_500
+/** Longest time for which a worker of a queue waits in one command, ms. */
+export const QUEUE_WAIT = 5_000
 /** Longest delay before the next connection attempt, ms. */
 const MAX_RETRY_DELAY = 1_000
 /** Minimum time between two look-ups of the master, ms: each closes the connection, and a replica refuses every event. */
@@ -58,17 +60,21 @@ class OneDatabaseRedis extends Redis {
 export function connect (url: string, sentinel: SentinelCredentials = {}): RedisClients {
   const address = parseAddress(url)
   if (typeof address === 'string') throw new Error(`the Redis URL ${address}`)
-  const { kind, hosts, name } = address
   const options = connectionOptions(address)
-  if (kind === 'cluster') {
+  if (address.kind === 'cluster') {
     const cluster = clusterOf(address, options)
     return clientsOf({ address, sentinel, open: () => clusterOf(address, options) }, cluster, cluster)
   }
-  // No `failoverDetector`: if it fires in the middle of a reconnection, it ends the client for good.
-  const target = kind === 'sentinel' ? { sentinels: [...hosts], name, sentinelRetryStrategy: retryDelay, ...sentinelOptions(address, sentinel) } : hosts[0]
-  const settings = { ...options, ...target }
+  const settings = { ...options, ...targetOf(address, sentinel) }
   const open = () => new OneDatabaseRedis(settings)
   return clientsOf({ address, sentinel, open }, new OneDatabaseRedis({ ...settings, scripts: SCRIPTS, enableAutoPipelining: true }), open())
+}
+
+/** Connects to the same Redis for a queue: its workers wait in blocking commands, which the other clients would take for a dead connection. */
+export function connectQueue ({ address, sentinel }: Pick<RedisClients, 'address' | 'sentinel'>): Redis | Cluster {
+  const options = { ...connectionOptions(address), socketTimeout: QUEUE_WAIT + SILENCE }
+  if (address.kind === 'cluster') return clusterOf(address, options)
+  return new OneDatabaseRedis({ ...options, ...targetOf(address, sentinel) })
 }
 
 /** Options of every connection, to a server or to a node of a cluster. */
@@ -92,6 +98,12 @@ function connectionOptions (address: Address): Options {
   }
 }
 
+function targetOf (address: Address, sentinel: SentinelCredentials) {
+  const { kind, hosts, name } = address
+  // No `failoverDetector`: if it fires in the middle of a reconnection, it ends the client for good.
+  return kind === 'sentinel' ? { sentinels: [...hosts], name, sentinelRetryStrategy: retryDelay, ...sentinelOptions(address, sentinel) } : hosts[0]
+}
+
 function clusterOf ({ hosts }: Address, redisOptions: Options): Cluster {
   return new Cluster([...hosts], {
     scripts: SCRIPTS,
@@ -99,7 +111,7 @@ function clusterOf ({ hosts }: Address, redisOptions: Options): Cluster {
     shardedSubscribers: true,
     enableOfflineQueue: false,
     enableAutoPipelining: true,
-    autoPipeliningIgnoredCommands: ['ssubscribe', 'sunsubscribe'],
+    autoPipeliningIgnoredCommands: ['ssubscribe', 'sunsubscribe', 'bzpopmin'],
     clusterRetryStrategy: retryDelay,
     // Ten attempts in a second: a command that is still not served by then fails with UNAVAILABLE.
     maxRedirections: 10,

@@ -1,8 +1,7 @@
 // Rooms by the time at which something is due in them, whether a node is subscribed to them or not: the deadline of a link, a payment that stalls.
 import { Failure } from '../../errors.js'
 import { awaitsPayer } from '../../payment/state.js'
-import type { Position } from '../broker.js'
-import type { RoomStore, StoredRoom } from './store.js'
+import type { RoomStore, StallCheck, StoredRoom } from './store.js'
 
 /** Time that a node has for a room that it took, ms; then another node takes it. */
 const LEASE = 10_000
@@ -20,7 +19,7 @@ export interface DueRoomsOptions {
   /** Reads a room, and logs the deadline of its link if that has passed. */
   readonly read: (roomId: string) => Promise<StoredRoom | Failure>
   /** Called on the one node that noticed the pause. */
-  readonly onStalled: (roomId: string, room: StoredRoom, position: Position) => void
+  readonly onStalled: (roomId: string, room: StoredRoom, stall: StallCheck) => void
 }
 
 export class DueRooms {

@@ -2,8 +2,10 @@
 // entries to this node; availability.ts follows the loss and return of Redis. This file connects them.
 import { Failure } from '../../errors.js'
 import { expiryDraft, type EventDraft } from '../event-draft.js'
+import type { PaymentState } from '../../protocol/payment-state.js'
 import type { RoomMember } from '../../protocol/server-frames.js'
 import type { Broker, BrokerListener, Lifetime, NewRoom, Position, Published, ReadFrom, RoomChange, RoomPage, RoomQuery, RoomSummary, RoomView } from '../broker.js'
+import { milestoneOf } from '../../payment/milestones.js'
 import { awaitsPayer, newPayment, type Payment } from '../../payment/state.js'
 import { Availability, type RedisNews } from './availability.js'
 import type { RedisClients } from './clients.js'
@@ -32,6 +34,9 @@ export interface RedisBrokerOptions extends Omit<RoomStoreOptions, 'commands' | 
   readonly onRoom?: (change: 'created' | 'removed', roomId: string) => void
   readonly onNews?: (news: RedisNews) => void
 }
+
+/** A change of a room as a script has made it. */
+type Changed = Position & { readonly payment: Payment, readonly timestamp: number } & Pick<Appended, 'inOutbox'>
 
 /** Its length is the Broker interface; each step of it is done by one of the parts. */
 export class RedisBroker implements Broker {
@@ -62,7 +67,7 @@ export class RedisBroker implements Broker {
       ...{ store, now: options.now, stall: options.stall },
       key: store.key('@due'),
       read: (roomId) => this.#readCurrent(roomId),
-      onStalled: (roomId, { payment, readAt }, position) => this.#changed('stalled', roomId, { ...position, payment, timestamp: readAt })
+      onStalled: (roomId, { payment, readAt }, stall) => this.#changed('stalled', roomId, { ...stall, payment, timestamp: readAt })
     })
     const subscriptions = this.#subscriptions = new RoomSubscriptions({
       ...{ store, members, connection, retention, lateResults, monotonic, runInBackground },
@@ -101,7 +106,7 @@ export class RedisBroker implements Broker {
     if (room?.ttl !== undefined) await this.#due.set(roomId, room.ttl)
     await this.#began(roomId)
     const { epoch, createdAt, expiresAt } = lifetime
-    this.#changed('created', roomId, { epoch, seq: 0, payment: newPayment(createdAt, room), timestamp: createdAt })
+    this.#changed('created', roomId, { epoch, seq: 0, payment: newPayment(createdAt, room), timestamp: createdAt, inOutbox: 0 })
     return { createdAt, expiresAt }
   }
 
@@ -119,13 +124,27 @@ export class RedisBroker implements Broker {
       answer = await this.#store.publish(roomId, draft, create, this.#nodes.list)
     }
     if (answer === 'not due' || isOverdue(answer)) return new Failure('UNAVAILABLE')
-    if (answer instanceof Failure) return answer
-    const { isNewRoom, payment, isResumed, ...published } = answer
+    return answer instanceof Failure ? answer : this.#published(roomId, draft, answer)
+  }
+
+  async publishAll (roomId: string, drafts: readonly EventDraft[], create: boolean): Promise<Array<Published | Failure>> {
+    const answers = await this.#store.publishAll(roomId, drafts, create, this.#nodes.list)
+    return drafts.map((draft, i) => {
+      const answer = answers instanceof Failure ? answers : answers[i]!
+      return answer instanceof Failure ? answer : this.#published(roomId, draft, answer)
+    })
+  }
+
+  #published (roomId: string, draft: EventDraft, answer: Appended): Published {
+    const { isNewRoom, payment, isResumed, inOutbox, ...published } = answer
     if (isNewRoom) this.#runInBackground(this.#began(roomId))
     if (!published.isNew) return published
     this.#subscriptions.published(roomId, draft, published)
     this.#setDue(roomId, draft, answer)
-    if (payment) this.#changed('event', roomId, { ...published, payment }, draft.type)
+    if (payment) {
+      this.#changed('event', roomId, { ...published, payment, inOutbox }, draft.type)
+      this.#runInBackground(this.#noteMilestone(roomId, payment.state, draft.timestamp))
+    }
     return published
   }
 
@@ -191,6 +210,7 @@ export class RedisBroker implements Broker {
       this.#subscriptions.forgetNode(node)
       if (!hasLeft) this.#options.onNodeDied?.()
     }
+    if (removed.length > 0) this.#options.outbox?.listener.nodeLost()
   }
 
   /** Reads a room. If the deadline of its link has passed unnoticed, since nobody was there, that is logged first. */
@@ -216,8 +236,16 @@ export class RedisBroker implements Broker {
     if (delay !== Infinity) this.#runInBackground(this.#due.set(roomId, delay))
   }
 
-  #changed (cause: RoomChange['cause'], roomId: string, { epoch, seq, payment: { state, link }, timestamp }: Position & { payment: Payment, timestamp: number }, type?: string): void {
-    this.#subscriptions.listener.changed({ cause, roomId, epoch, seq, type, timestamp, state, link })
+  async #noteMilestone (roomId: string, state: PaymentState, at: number): Promise<void> {
+    const to = { number: milestoneOf(state), at }
+    const advance = to.number === 0 ? undefined : await this.#store.noteFurthest(roomId, to)
+    if (advance) this.#subscriptions.listener.advanced({ ...advance, to, state })
+  }
+
+  #changed (cause: RoomChange['cause'], roomId: string, { epoch, seq, payment: { state, link }, timestamp, inOutbox }: Changed, type?: string): void {
+    const change = { cause, roomId, epoch, seq, type, timestamp, state, link }
+    if (inOutbox !== 0) this.#options.outbox?.listener.appended(change, inOutbox === 2)
+    this.#subscriptions.listener.changed(change)
   }
 
   async #began (roomId: string): Promise<void> {

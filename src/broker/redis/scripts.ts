@@ -8,8 +8,8 @@ function lua (...names: string[]): string {
   return names.map((name) => readFileSync(join(import.meta.dirname, 'lua', `${name}.lua`), 'utf8')).join('\n')
 }
 
-/** A script on the keys of one room: the room, its log and its members. */
-const onRoom = (name: string) => ({ numberOfKeys: 3, lua: lua('clock', 'room', name) })
+/** A script on the keys of one room: the room, its log, its members and its outbox. */
+const onRoom = (...names: string[]) => ({ numberOfKeys: 4, lua: lua('clock', 'room', ...names) })
 
 /** The client's `scripts` option. */
 export const SCRIPTS = {
@@ -17,14 +17,20 @@ export const SCRIPTS = {
   openRoom: onRoom('open-room'),
   leaveRoom: onRoom('leave-room'),
   announceMembers: onRoom('announce-members'),
-  publishEvent: onRoom('publish-event'),
+  publishEvent: onRoom('publish', 'publish-event'),
+  publishEvents: onRoom('publish', 'publish-events'),
   readRoom: onRoom('read-room'),
   closeRoom: onRoom('close-room'),
   noteStall: onRoom('note-stall'),
+  noteFurthest: onRoom('note-furthest'),
+  firstDelivery: { numberOfKeys: 2, lua: lua('clock', 'first-delivery') },
+  postponeDelivery: { numberOfKeys: 2, lua: lua('clock', 'postpone-delivery') },
+  saveDelivery: { numberOfKeys: 4, lua: lua('save-delivery') },
   enlistRoom: { numberOfKeys: 2, lua: lua('enlist-room') },
   takeDue: { numberOfKeys: 1, lua: lua('clock', 'take-due') },
   setDue: { numberOfKeys: 1, lua: lua('clock', 'set-due') },
   beatNode: { numberOfKeys: 1, lua: lua('clock', 'beat-node') },
+  countFields: { lua: lua('count-fields') },
   countRequest: { numberOfKeys: 1, lua: lua('count-request') },
   probe: { numberOfKeys: 5, lua: lua('probe') }
 }
@@ -39,13 +45,19 @@ export type RoomRedis = (Redis | Cluster) & {
   leaveRoom: (...args: Argument[]) => Promise<null>
   announceMembers: (...args: Argument[]) => Promise<null>
   publishEvent: (...args: Argument[]) => Promise<Reply>
+  publishEvents: (...args: Argument[]) => Promise<[ok: string, ...replies: Reply[]]>
   readRoomBuffer: (...args: Argument[]) => Promise<unknown[]>
-  closeRoom: (...args: Argument[]) => Promise<[...Reply, Array<string | null>]>
+  closeRoom: (...args: Argument[]) => Promise<[...Reply, Array<string | null>, number]>
   noteStall: (...args: Argument[]) => Promise<Reply>
+  noteFurthest: (...args: Argument[]) => Promise<Reply>
   takeDue: (...args: Argument[]) => Promise<[lease: number, ...roomIds: string[]]>
   setDue: (...args: Argument[]) => Promise<null>
+  firstDelivery: (...args: Argument[]) => Promise<[entry: string, now: number, tries: string[]] | null>
+  postponeDelivery: (...args: Argument[]) => Promise<number>
+  saveDelivery: (...args: Argument[]) => Promise<null>
   enlistRoom: (...args: Argument[]) => Promise<null>
   beatNode: (...args: Argument[]) => Promise<string[]>
+  countFields: (numberOfKeys: number, ...args: Argument[]) => Promise<null>
   countRequest: (key: string, window: number) => Promise<[current: number, left: number]>
   probe: (...args: Argument[]) => Promise<string[]>
 }

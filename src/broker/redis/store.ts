@@ -2,8 +2,10 @@
 import { Failure, type ErrorCode } from '../../errors.js'
 import { fingerprintOf, SEQ, type EventDraft } from '../event-draft.js'
 import { FrameWriter } from '../../websocket/frame-writer.js'
+import type { Furthest } from '../../payment/milestones.js'
 import { fold, newPayment, type Payment } from '../../payment/state.js'
 import { LINK_EXPIRED, type Lifetime, type LogEntry, type NewRoom, type Position, type Published, type ReadFrom, type Stall } from '../broker.js'
+import { NO_OUTBOX, type Outbox } from './outbox.js'
 import type { RoomRedis } from './scripts.js'
 import { describeFact, fieldsOf, paymentFrom, versionOf, type FactArguments } from './state.js'
 
@@ -27,6 +29,8 @@ export interface RoomStoreOptions {
   readonly newEpoch: () => string
   /** Encodes the events for this node's members. Default: a writer of its own. */
   readonly frames?: FrameWriter | undefined
+  /** Outbox of webhooks, on a node that sends them. */
+  readonly outbox?: Outbox | undefined
   /** Called with the error of a command that Redis refuses while it is connected. */
   readonly onRefused: (error: unknown) => void
 }
@@ -65,10 +69,14 @@ export interface Appended extends Published {
   readonly payment: Payment | undefined
   /** True if the payment had stalled before. */
   readonly isResumed: boolean
+  readonly inOutbox: InOutbox
 }
 
+/** Result of a script for the outbox: the change was appended, or appended in place of the oldest one, or not. */
+type InOutbox = 0 | 1 | 2
+
 /** A payment that stalls: now, in `left` ms, or, if that is undefined, not before another event. */
-export interface StallCheck extends Position { readonly isNew: boolean, readonly left: number | undefined }
+export interface StallCheck extends Position { readonly isNew: boolean, readonly left: number | undefined, readonly inOutbox: InOutbox }
 
 /** Answer for a link whose deadline has passed and is not in the log yet: the deadline, ms since the epoch. */
 export interface Overdue { readonly overdue: number }
@@ -77,7 +85,8 @@ export interface Overdue { readonly overdue: number }
 export type MemberFields = readonly string[]
 
 type PublishReply = [
-  outcome: string, epoch: string, seq: number, at: string, receivers: number, changed: number, isNewRoom: number, fields: Array<string | null>, isResumed: number
+  outcome: string, epoch: string, seq: number, at: string, receivers: number, changed: number, isNewRoom: number, fields: Array<string | null>, isResumed: number,
+  inOutbox: InOutbox
 ]
 
 /** Codes that a script returns in place of OK. */
@@ -114,8 +123,7 @@ export class RoomStore {
     if (commands.status !== 'ready') return new Failure('UNAVAILABLE')
     try {
       const reply = await call(commands)
-      const code = Array.isArray(reply) ? String(reply[0]) : ''
-      return REFUSALS.has(code) ? new Failure(code as ErrorCode, (reply as unknown[])[1] === 'expired' ? LINK_EXPIRED : undefined) : reply
+      return refusalIn(reply) ?? reply
     } catch (error) {
       // Without a connection every command fails, which is not a refusal.
       if (commands.status === 'ready') onRefused(error)
@@ -123,8 +131,8 @@ export class RoomStore {
     }
   }
 
-  async create (roomId: string, { ttl, ...terms }: NewRoom = {}): Promise<Lifetime & { epoch: string } | Failure> {
-    const reply = await this.run((redis) => redis.createRoom(...this.#roomArguments(roomId), ttl ?? '', this.#lateResults, fieldsOf(newPayment(0, terms))))
+  async create (roomId: string, { ttl, webhookUrl = '', ...terms }: NewRoom = {}): Promise<Lifetime & { epoch: string } | Failure> {
+    const reply = await this.run((redis) => redis.createRoom(...this.#roomArguments(roomId), ttl ?? '', this.#lateResults, fieldsOf(newPayment(0, terms)), webhookUrl))
     return reply instanceof Failure ? reply : { createdAt: Number(reply[1]), expiresAt: Number(reply[2]), epoch: reply[3] as string }
   }
 
@@ -174,18 +182,36 @@ export class RoomStore {
     return new Failure('UNAVAILABLE')
   }
 
-  async #append (roomId: string, draft: EventDraft, create: boolean, nodes: string, fact: FactArguments): Promise<unknown[] | Failure> {
-    const { origin = '', jsonPrefix, jsonSuffix, timestamp, source, ttl = '', due = '', keys = [] } = draft
-    return this.run((redis) => redis.publishEvent(
-      ...this.#roomArguments(roomId), create ? 1 : 0, this.#options.logSize, origin, jsonPrefix + SEQ, jsonSuffix, timestamp, nodes, ...fact, source, ttl, this.#lateResults, due,
+  /**
+   * Publishes events of devices in one step.
+   * @param nodes live nodes, each between spaces
+   * @returns the outcome of each
+   */
+  async publishAll (roomId: string, drafts: readonly EventDraft[], create: boolean, nodes: string): Promise<Array<Appended | Failure> | Failure> {
+    const events = drafts.map((draft) => this.#eventArguments(draft, create, nodes, describeFact(draft)!))
+    const reply = await this.#runOnOutbox(roomId, (redis) => redis.publishEvents(...this.#roomArguments(roomId), ...events.flatMap((event) => [event.length, ...event])))
+    if (reply instanceof Failure) return reply
+    const [, ...replies] = reply
+    return replies.map((each) => this.#outcome(refusalIn(each) ?? each))
+  }
+
+  #append (roomId: string, draft: EventDraft, create: boolean, nodes: string, fact: FactArguments): Promise<unknown[] | Failure> {
+    return this.#runOnOutbox(roomId, (redis) => redis.publishEvent(...this.#roomArguments(roomId), ...this.#eventArguments(draft, create, nodes, fact)))
+  }
+
+  #eventArguments (draft: EventDraft, create: boolean, nodes: string, fact: FactArguments): Array<string | number> {
+    const { type, origin = '', jsonPrefix, jsonSuffix, timestamp, source, ttl = '', due = '', keys = [] } = draft
+    return [
+      create ? 1 : 0, this.#options.logSize, origin, jsonPrefix + SEQ, jsonSuffix, timestamp, nodes, ...fact, source, ttl, this.#lateResults, due,
+      type, ...(this.#options.outbox?.argumentsFor('event', type) ?? NO_OUTBOX),
       ...keys.flatMap((key) => [key.name, fingerprintOf(draft, key), key.kind === 'request' ? 1 : 0])
-    ))
+    ]
   }
 
   /** @param folded the payment after a verified fact */
   #outcome (reply: unknown[] | Failure, folded?: Payment): Appended | Failure {
     if (reply instanceof Failure) return reply
-    const [outcome, epoch, seq, at, receivers, changed, isNewRoom, fields, isResumed] = reply as PublishReply
+    const [outcome, epoch, seq, at, receivers, changed, isNewRoom, fields, isResumed, inOutbox] = reply as PublishReply
     return {
       epoch,
       seq: Number(seq),
@@ -196,7 +222,8 @@ export class RoomStore {
       changed: changed === 1,
       isNewRoom: isNewRoom === 1,
       payment: changed === 1 ? folded ?? paymentFrom(fields, Number(at)) : undefined,
-      isResumed: isResumed === 1
+      isResumed: isResumed === 1,
+      inOutbox
     }
   }
 
@@ -239,19 +266,40 @@ export class RoomStore {
   #nameKey (name: string): string { return `${this.#options.prefix}:@name:${encodeURIComponent(name)}` }
 
   /** @returns the payment and the end of the log of the closed room */
-  async close (roomId: string): Promise<Position & { payment: Payment, timestamp: number } | Failure> {
-    const reply = await this.run((redis) => redis.closeRoom(...this.#roomArguments(roomId)))
+  async close (roomId: string): Promise<Position & { payment: Payment, timestamp: number, inOutbox: InOutbox } | Failure> {
+    const outbox = this.#options.outbox?.argumentsFor('closed') ?? NO_OUTBOX
+    const reply = await this.#runOnOutbox(roomId, (redis) => redis.closeRoom(...this.#roomArguments(roomId), ...outbox))
     if (reply instanceof Failure) return reply
-    const [, epoch, seq, created, timestamp, fields] = reply as [string, string, string, string, number, Array<string | null>]
-    return { epoch, seq: Number(seq), payment: paymentFrom(fields, Number(created)), timestamp }
+    const [, epoch, seq, created, timestamp, fields, inOutbox] = reply as unknown[] as [string, string, string, string, number, Array<string | null>, InOutbox]
+    return { epoch, seq: Number(seq), payment: paymentFrom(fields, Number(created)), timestamp, inOutbox }
   }
 
   /** Notes that the payment has stalled, if nothing has happened for that time, and tells the other nodes. @param stall ms */
   async noteStall (roomId: string, stall: number): Promise<StallCheck | Failure> {
-    const reply = await this.run((redis) => redis.noteStall(...this.#roomArguments(roomId), stall))
+    const outbox = this.#options.outbox?.argumentsFor('stalled') ?? NO_OUTBOX
+    const reply = await this.#runOnOutbox(roomId, (redis) => redis.noteStall(...this.#roomArguments(roomId), stall, ...outbox))
     if (reply instanceof Failure) return reply
-    const [, isNew, left, epoch, seq] = reply as [string, number, number | '', string, string]
-    return { epoch, seq: Number(seq), isNew: isNew === 1, left: left === '' ? undefined : left }
+    const [, isNew, left, epoch, seq, inOutbox] = reply as [string, number, number | '', string, string, InOutbox]
+    return { epoch, seq: Number(seq), isNew: isNew === 1, left: left === '' ? undefined : left, inOutbox }
+  }
+
+  /** Runs a script that may append to the outbox, also if its answer is lost. */
+  async #runOnOutbox<T> (roomId: string, call: (redis: RoomRedis) => Promise<T>): Promise<T | Failure> {
+    const reply = await this.run(call)
+    if (reply instanceof Failure && reply.code === 'UNAVAILABLE') this.#options.outbox?.listener.uncertain(roomId)
+    return reply
+  }
+
+  /**
+   * Notes a milestone of a payment. A step of its own, so that the script that publishes does not grow; a node that dies between the two leaves the milestone to the next one.
+   * @returns undefined if the payment had come that far before
+   */
+  async noteFurthest (roomId: string, to: Furthest): Promise<{ from: Furthest | undefined } | undefined> {
+    const reply = await this.run((redis) => redis.noteFurthest(...this.#roomArguments(roomId), to.number, to.at))
+    // The payment goes on, though it is not counted.
+    if (reply instanceof Failure || reply[1] === 0) return undefined
+    const [, , number, at] = reply
+    return { from: number === '' ? undefined : { number: Number(number), at: Number(at) } }
   }
 
   get #lateResults (): number { return this.#options.lateResults ?? 0 }
@@ -260,8 +308,16 @@ export class RoomStore {
   #roomArguments (roomId: string): Array<string | number> {
     const { now, retention, newEpoch } = this.#options
     const key = this.key(roomId)
-    return [key, `${key}:log`, `${key}:members`, now?.() ?? '', retention, newEpoch(), this.channel(roomId)]
+    return [key, `${key}:log`, `${key}:members`, `${key}:outbox`, now?.() ?? '', retention, newEpoch(), this.channel(roomId)]
   }
+}
+
+/** @returns the failure that a script returned in place of its reply */
+function refusalIn (reply: unknown): Failure | undefined {
+  if (!Array.isArray(reply)) return undefined
+  // A Buffer, if the script's reply is read as Buffers.
+  const code = String(reply[0])
+  return REFUSALS.has(code) ? new Failure(code as ErrorCode, reply[1] === 'expired' ? LINK_EXPIRED : undefined) : undefined
 }
 
 /** Decodes an element of the log: origin and keys on the first line, the message on the next. */

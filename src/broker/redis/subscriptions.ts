@@ -19,7 +19,7 @@ export interface RoomSubscriptionsOptions extends RoomSyncOptions {
 
 /** All that happens to a cursor, from the channel, from our own publishes and by the clock: more than 150 lines in short methods over one map. */
 export class RoomSubscriptions {
-  listener: BrokerListener = { entry: () => {}, closed: () => {}, lost: () => {}, changed: () => {}, stalled: () => {}, remoteMembers: () => {} }
+  listener: BrokerListener = { entry: () => {}, closed: () => {}, lost: () => {}, changed: () => {}, advanced: () => {}, stalled: () => {}, remoteMembers: () => {} }
   readonly #cursors = new Map<string, RoomCursor>()
   readonly #sync: RoomSync
   readonly #options: RoomSubscriptionsOptions

@@ -6,12 +6,13 @@ import { RoomOrder } from '../../../src/broker/memory/room-order.js'
 t.test('rooms are found above and below any number, the nearest first', async (t) => {
   const order = new RoomOrder()
   t.strictSame([order.above(0, 5), order.below(Infinity, 5)], [[], []])
-  for (const roomId of ['a', 'b', 'c']) order.add(roomId)
+  for (const [i, roomId] of ['a', 'b', 'c'].entries()) order.add(roomId, i + 1)
   t.strictSame(order.above(1, 5), [{ roomId: 'b', number: 2 }, { roomId: 'c', number: 3 }])
   t.strictSame(order.below(3, 1), [{ roomId: 'b', number: 2 }])
   order.clear()
   t.strictSame(order.below(Infinity, 5), [])
-  t.equal(order.add('d'), 4, 'a number is never used again')
+  order.add('d', 9)
+  t.strictSame(order.below(Infinity, 5), [{ roomId: 'd', number: 9 }])
 })
 
 t.test('the order is that of a plain list, over many blocks with gaps', async (t) => {
@@ -22,9 +23,13 @@ t.test('the order is that of a plain list, over many blocks with gaps', async (t
   t.doesNotThrow(() => fc.assert(fc.property(actions, fc.double({ min: 0, max: 1, noNaN: true }), fc.integer({ min: 1, max: 3000 }), (steps, place, limit) => {
     const order = new RoomOrder()
     const plain: Array<{ roomId: string, number: number }> = []
+    let last = 0
     for (const step of steps) {
       if ('add' in step) {
-        for (let i = 0; i < step.add; i++) plain.push({ roomId: 'r', number: order.add('r') })
+        for (let i = 0; i < step.add; i++) {
+          plain.push({ roomId: 'r', number: last += 1 + i % 3 })
+          order.add('r', last)
+        }
       } else {
         const from = Math.floor(plain.length * step.remove)
         for (const { number } of plain.splice(from, step.count)) order.remove(number)

@@ -80,6 +80,7 @@ t.test('every key and every channel begins with the prefix', { skip: withoutRedi
     if (['hello', 'auth', 'select', 'info', 'ping', 'client', 'time', 'command', 'monitor', 'quit'].includes(command)) continue
     if (command === 'eval' || command === 'evalsha') names.push(...args.slice(2, 2 + Number(args[1])))
     else if (command === 'ssubscribe' || command === 'sunsubscribe' || command === 'del' || command === 'exists') names.push(...args)
+    else if (command === 'xread') names.push(args[args.findIndex((arg) => arg.toLowerCase() === 'streams') + 1]!)
     else names.push(args[0]!)
   }
   t.ok(names.length > 50)

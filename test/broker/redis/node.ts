@@ -82,6 +82,7 @@ export async function startNode (t: Test, url: string, options: NodeOptions = {}
     lost: (roomId) => heard.lost.push(roomId),
     changed: (change) => heard.changes.push(change),
     stalled: (roomId) => heard.stalls.push(roomId),
+    advanced: () => {},
     remoteMembers: (roomId, members) => heard.elsewhere.push([roomId, members])
   }
   broker.listen(listener)

@@ -47,8 +47,10 @@ const publishRoomEventSchema = {
 } satisfies FastifySchema
 
 const route: FastifyPluginAsyncTypebox = async (app) => {
-  const { clientAddress, config, metrics, rooms, sessions, now } = app
-  const streams = new SseEndpoint(sessions, { rooms, metrics, now, maxBytes: config.OUTBOX_MAX_BYTES })
+  const { clientAddress, config, metrics, rooms, sessions, transport: { batch }, now } = app
+  const streams = new SseEndpoint(sessions, {
+    ...{ rooms, metrics, now, maxBytes: config.OUTBOX_MAX_BYTES, heartbeat: config.HEARTBEAT_SECONDS * 1000 }, settle: () => batch.settle()
+  })
 
   app.get('/events', {
     config: { action: 'read' },
@@ -56,11 +58,11 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
     exposeHeadRoute: false,
     schema: listRoomEventsSchema
   }, async (request, reply) => {
-    const { params: { roomId }, query: { since, epoch, limit, deviceId, role }, headers, id } = request
+    const { params: { roomId }, query: { since, epoch, limit, deviceId, role, presence, stalls }, headers, id } = request
     const claims = app.claimsOf(request)
     if (wantsStream(headers.accept)) {
       const recover = recoverFrom(headers['last-event-id'], { epoch, seq: since })
-      const failure = await streams.open({ clientId: `stream_${id}`, address: clientAddress.ofRequest(request), claims }, { roomId, deviceId, role, recover }, (output) => {
+      const failure = await streams.open({ clientId: `stream_${id}`, address: clientAddress.ofRequest(request), claims }, { roomId, deviceId, role, presence, stalls, recover }, (output) => {
         // The types of a route know JSON responses alone.
         void (reply as FastifyReply).headers(STREAM_HEADERS).send(output)
       })

@@ -1,7 +1,9 @@
 -- Start of every room script. A room is a hash: `epoch`, `fence`, `seq`, `created`, `until`, `last` and `active` (time of the last event, by the clock of its node and by
--- that of Redis), `stalled` (1 after a pause was reported), `deadline` (of the payment link, if it has one), the payment, and `k:<key>` for every deduplication key. The hash of a closed room holds only `ended` and `until`. The log is a list; the members are a hash with one field per node.
--- KEYS: room, log, members. ARGV: now (ms; empty: the clock of Redis), retention (ms), an unused epoch, the room's channel, then the script's own arguments.
-local room, log, members = KEYS[1], KEYS[2], KEYS[3]
+-- that of Redis), `stalled` (1 after a pause was reported), `furthest` (number and time of a milestone), `hook` (the URL of its webhooks, if it has one of its own),
+-- `deadline` (of the payment link, if it has one), the payment, and `k:<key>` for every deduplication key. The hash of a closed room holds only `ended` and `until`. The
+-- log is a list; the members are a hash with one field per node. The outbox is a list of the changes whose webhooks are not delivered yet; it outlives the room.
+-- KEYS: room, log, members, outbox. ARGV: now (ms; empty: the clock of Redis), retention (ms), an unused epoch, the room's channel, then the script's own arguments.
+local room, log, members, outbox = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local now, retention, newEpoch, channel = tonumber(ARGV[1]) or redisNow(), tonumber(ARGV[2]), ARGV[3], ARGV[4]
 -- Redis expires keys a little later than our own clocks end rooms, so that there is one rule and not two.
 local margin = 60000
@@ -17,7 +19,7 @@ end
 local function renewRetention(deadline)
   if deadline then return end
   redis.call('HSET', room, 'until', now + retention)
-  for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, retention + margin) end
+  for _, key in ipairs({ room, log, members }) do redis.call('PEXPIRE', key, retention + margin) end
 end
 
 -- Fields of the payment, in the order of src/broker/redis/state.ts.
@@ -35,7 +37,7 @@ end
 local function setDeadline(ttl, late)
   redis.call('HSET', room, 'deadline', now + ttl, 'until', now + ttl + late)
   -- A room that had a deadline is remembered as closed for a retention after its end.
-  for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ttl + late + retention + margin) end
+  for _, key in ipairs({ room, log, members }) do redis.call('PEXPIRE', key, ttl + late + retention + margin) end
 end
 
 local function createRoom()
@@ -47,9 +49,9 @@ local function createRoom()
 end
 
 -- Returns the error code of a room that cannot be used; otherwise nil, the epoch, the end, the deadline, and the fields read, with seq as the
--- sixth, `stalled` as the seventh, and the fields of the payment that a device's event can change from the eighth on.
+-- sixth, `stalled` as the seventh, `hook` as the eighth, and the fields of the payment that a device's event can change from the ninth on.
 local function findRoom()
-  local stored = redis.call('HMGET', room, 'epoch', 'fence', 'until', 'deadline', 'ended', 'seq', 'stalled', unpack(PAYMENT, 1, 7))
+  local stored = redis.call('HMGET', room, 'epoch', 'fence', 'until', 'deadline', 'ended', 'seq', 'stalled', 'hook', unpack(PAYMENT, 1, 7))
   local epoch, deadline = stored[1], stored[4]
   if not stored[3] then return 'ROOM_NOT_FOUND' end
   local ends = tonumber(stored[3])
@@ -66,4 +68,20 @@ local function findRoom()
     redis.call('HSET', room, 'epoch', epoch, 'fence', current)
   end
   return nil, epoch, ends, deadline, stored
+end
+
+-- Changes in the outbox of a room. Beyond it the oldest one is dropped.
+local MAX_OUTBOX = 1000
+
+-- Appends a change to the outbox, with the payment as it is now. hook: URL of the room, or nil. lifetime: ms for which the outbox is kept; empty if nobody wants
+-- the change. everyRoom: 1 if rooms without a URL have webhooks too. Returns 1 if the change was appended, 2 if another one was dropped for it, 0 otherwise.
+local function appendToOutbox(change, hook, lifetime, everyRoom)
+  if lifetime == '' or not (hook or everyRoom == '1') then return 0 end
+  local created = redis.call('HGET', room, 'created')
+  change.created, change.url, change.payment = created, hook or nil, redis.call('HMGET', room, unpack(PAYMENT))
+  local length = redis.call('RPUSH', outbox, cjson.encode(change))
+  redis.call('PEXPIRE', outbox, lifetime)
+  if length <= MAX_OUTBOX then return 1 end
+  redis.call('LPOP', outbox)
+  return 2
 end

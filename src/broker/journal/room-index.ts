@@ -1,0 +1,122 @@
+// Index of a journal: which rooms live, and where their records are. A start reads no event further than its head.
+import { HEAD_BYTES, KIND, readEventHead, readJsonRecord, readSnapshot, type EndedRecord, type EpochsRecord, type NameRecord, type RoomRecord, type StalledRecord } from './records.js'
+import type { ClosedRoom } from './room-journal.js'
+import { JournalError } from './segment-header.js'
+import { placeOf, type Place } from './segments.js'
+
+/** Room of a journal. */
+export interface IndexedRoom {
+  readonly record: RoomRecord
+  epoch: string
+  /** Deadline of the payment link, ms since the epoch. */
+  deadline: number | undefined
+  /** True once PAYMENT_EXPIRED is in the log. */
+  hasExpired: boolean
+  /** True if the pause after the last event is reported. */
+  hasStalled: boolean
+  readonly names: string[]
+  /** Number of the last event. */
+  seq: number
+  /** Segment of the first record, and the bytes of all records. */
+  readonly segment: number
+  bytes: number
+  /** Places of the snapshot and the events, in order. */
+  readonly places: Place[]
+}
+
+export class RoomIndex {
+  /** Live rooms by number, in the order of their first records. */
+  readonly rooms = new Map<number, IndexedRoom>()
+  /** Closed rooms by id. */
+  readonly closed = new Map<string, ClosedRoom>()
+  /** Highest number of a room. */
+  count = 0
+  events = 0
+
+  /** Takes the next record. @throws {JournalError} if it does not follow from those before it */
+  add (kind: number, bytes: Buffer, start: number, end: number, segment: number): void {
+    const body = bytes.subarray(start, end)
+    switch (kind) {
+      case KIND.event: return this.#addEvent(bytes, start, end, segment)
+      case KIND.room: return this.#begin(readJsonRecord(body), segment, end - start)
+      case KIND.snapshot: return this.#addSnapshot(body, placeOf(segment, start - HEAD_BYTES), segment)
+      case KIND.name: return this.#addName(readJsonRecord(body), end - start)
+      case KIND.stalled: return this.#addStall(readJsonRecord(body), end - start)
+      case KIND.ended: return this.#end(readJsonRecord(body), segment)
+      case KIND.epochs: return this.renewEpochs(readJsonRecord(body))
+      case KIND.synced: return
+      default: throw new JournalError(`segment ${segment} has a record of kind ${kind}, which this version does not know`)
+    }
+  }
+
+  /** Gives every room a new epoch. */
+  renewEpochs ({ prefix }: EpochsRecord): void {
+    for (const [number, room] of this.rooms) room.epoch = `${prefix}-${number.toString(36)}`
+  }
+
+  #begin (record: RoomRecord, segment: number, bytes: number): void {
+    const { number, roomId, epoch, deadline } = record
+    this.closed.delete(roomId)
+    this.count = Math.max(this.count, number)
+    this.rooms.set(number, { record, epoch, deadline, hasExpired: false, hasStalled: false, names: [], seq: 0, segment, bytes, places: [] })
+  }
+
+  #addEvent (bytes: Buffer, start: number, end: number, segment: number): void {
+    const { number, seq, expires, deadline } = readEventHead(bytes, start)
+    const room = this.rooms.get(number)
+    // Without a room its first records are deleted: it has ended, or a snapshot follows.
+    if (!room) return
+    if (seq !== room.seq + 1) throw new JournalError(`segment ${segment} has event ${seq} of room ${room.record.roomId} where ${room.seq + 1} should be`)
+    room.seq = seq
+    room.hasStalled = false
+    if (deadline !== undefined) {
+      room.deadline = deadline
+      room.hasExpired = false
+    }
+    if (expires) room.hasExpired = true
+    room.bytes += end - start
+    room.places.push(placeOf(segment, start - HEAD_BYTES))
+    this.events++
+  }
+
+  #addSnapshot (body: Buffer, place: Place, segment: number): void {
+    const { snapshot, frames } = readSnapshot(body)
+    const { number, roomId, epoch, createdAt, deadline, webhookUrl, hasExpired, hasStalled, names, before } = snapshot
+    this.events += frames.length - (this.rooms.get(number)?.places.length ?? 0)
+    this.closed.delete(roomId)
+    this.count = Math.max(this.count, number)
+    this.rooms.set(number, {
+      record: { number, roomId, epoch, createdAt, webhookUrl },
+      epoch,
+      deadline,
+      hasExpired,
+      hasStalled,
+      names: [...names],
+      seq: before + frames.length,
+      segment,
+      bytes: body.length,
+      places: [place]
+    })
+  }
+
+  #addName ({ number, name }: NameRecord, bytes: number): void {
+    const room = this.rooms.get(number)
+    if (!room) return
+    room.names.push(name)
+    room.bytes += bytes
+  }
+
+  #addStall ({ number }: StalledRecord, bytes: number): void {
+    const room = this.rooms.get(number)
+    if (!room) return
+    room.hasStalled = true
+    room.bytes += bytes
+  }
+
+  #end ({ number, roomId, until }: EndedRecord, segment: number): void {
+    this.rooms.delete(number)
+    this.closed.delete(roomId)
+    this.count = Math.max(this.count, number)
+    if (until > 0) this.closed.set(roomId, { number, until, segment })
+  }
+}

@@ -1,0 +1,34 @@
+// Recorder: the port through which a memory broker reports the changes that must outlive its process. Without a recorder nothing is reported. Types only.
+import type { EventDraft } from '../event-draft.js'
+import type { LogEntry } from '../broker.js'
+import type { Terms } from '../../payment/state.js'
+
+/** A room that starts. Times are ms since the epoch. */
+export interface StartedRoom {
+  readonly number: number
+  readonly roomId: string
+  readonly epoch: string
+  readonly createdAt: number
+  /** Deadline of the payment link. */
+  readonly deadline: number | undefined
+  readonly terms: Terms | undefined
+  /** URL that gets the webhooks of the room, if it has one of its own. */
+  readonly webhookUrl: string | undefined
+}
+
+export interface Recorder {
+  /** True while no change can be recorded, for example on a full disk: rooms then neither expire nor end. */
+  readonly isFull: boolean
+  started: (room: StartedRoom) => RoomRecorder
+}
+
+/** Records the changes of one room. */
+export interface RoomRecorder {
+  /** Called before anyone receives the entry. @param expiresAt deadline of the link, if the draft has set it */
+  appended: (draft: EventDraft, entry: LogEntry, receivers: number, expiresAt: number) => void
+  named: (name: string) => void
+  /** The pause after the last event is reported. */
+  stalled: () => void
+  /** @param until time up to which the id of the room is remembered as closed, ms since the epoch; 0 if it is not */
+  ended: (roomId: string, until: number) => void
+}

@@ -1,0 +1,40 @@
+// Sums of the funnel of all nodes, in Redis: a hash for each period.
+import type { RoomRedis } from '../broker/redis/scripts.js'
+import { Failure } from '../errors.js'
+import { LIFETIMES, MAX_FIELDS, type FunnelStore, type FunnelSums, type Period } from './funnel.js'
+import { otherOf } from './memory-store.js'
+
+export interface RedisFunnelStoreOptions {
+  readonly commands: RoomRedis
+  /** Prefix of the keys, with a hash tag. */
+  readonly prefix: string
+}
+
+export class RedisFunnelStore implements FunnelStore {
+  readonly #options: RedisFunnelStoreOptions
+
+  constructor (options: RedisFunnelStoreOptions) { this.#options = options }
+
+  add (periods: readonly Period[], fields: readonly string[]): void {
+    const lifetimes = periods.map(({ length }) => LIFETIMES.get(length)! + length)
+    this.#options.commands.countFields(periods.length, ...periods.map((period) => this.#keyOf(period)), MAX_FIELDS, fields.length, ...fields, ...fields.map(otherOf), ...lifetimes)
+      // The broker reports the trouble of Redis; without Redis no payment goes on either.
+      .catch(() => {})
+  }
+
+  async read (periods: readonly Period[]): Promise<FunnelSums | Failure> {
+    const { commands } = this.#options
+    if (commands.status !== 'ready') return new Failure('UNAVAILABLE')
+    try {
+      const all = new Map<string, number>()
+      for (const sums of await Promise.all(periods.map((period) => commands.hgetall(this.#keyOf(period))))) {
+        for (const [field, sum] of Object.entries(sums)) all.set(field, (all.get(field) ?? 0) + Number(sum))
+      }
+      return all
+    } catch {
+      return new Failure('UNAVAILABLE')
+    }
+  }
+
+  #keyOf ({ length, start }: Period): string { return `${this.#options.prefix}:${length}:${start}` }
+}
