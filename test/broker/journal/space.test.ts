@@ -132,10 +132,10 @@ t.test('a large number of rooms is written anew in several turns', async (t) => 
     await run.broker.tick()
     return segmentsOf(machine)[0] !== '000000000001.log'
   })
-  t.match(await run.broker.listRooms(2_000), { rooms: { length: 1_501 } })
+  t.match(await run.broker.listRooms({ limit: 2_000 }), { rooms: { length: 1_501 } })
   crash(run)
   const next = await machine.start()
-  t.match(await next.broker.listRooms(2_000), { rooms: { length: 1_501 } })
+  t.match(await next.broker.listRooms({ limit: 2_000 }), { rooms: { length: 1_501 } })
   await next.broker.close()
 })
 
