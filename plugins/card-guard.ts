@@ -25,7 +25,8 @@ export default fp(async (app) => {
     const ids = { 'idempotency-key': headers['idempotency-key'], 'last-event-id': headers['last-event-id'] }
     const sender = app.senderOf(request)
     const kept = { sender, masks: false }
-    const found = checkLimits(params, kept) ?? checkLimits(query, kept) ?? checkLimits(ids, kept) ?? checkLimits(body, { sender })
+    const guarded = request.routeOptions.config.checksBody ? undefined : body
+    const found = checkLimits(params, kept) ?? checkLimits(query, kept) ?? checkLimits(ids, kept) ?? checkLimits(guarded, { sender })
     if (found instanceof Failure) {
       // REST has no frames, so the code becomes INVALID_REQUEST.
       return reply.fail(found.code === 'INVALID_FRAME' ? new Failure('INVALID_REQUEST', found.message, found.details) : found)

@@ -12,6 +12,8 @@ declare module 'fastify' {
     action?: RouteAction
     /** False: requests are not counted by the rate limit. Public routes never are. */
     counted?: boolean
+    /** True: the card guard leaves the body to the route, which checks each of its events as a message. */
+    checksBody?: boolean
     /** Maximum requests per second from one address, for a public route. */
     maxRate?: number
   }

@@ -20,6 +20,7 @@ const ENDPOINTS = {
   createRoomToken: 'POST /api/rooms/:roomId/tokens',
   listRoomEvents: 'GET /api/rooms/:roomId/events',
   publishRoomEvent: 'POST /api/rooms/:roomId/events',
+  publishRoomEvents: 'POST /api/rooms/:roomId/events/batch',
   listChanges: 'GET /api/events',
   getFunnel: 'GET /api/funnel',
   receiveWebhook: 'POST /webhooks/:provider',

@@ -257,6 +257,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/rooms/{roomId}/events/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Publish events in one step
+         * @description Publishes up to 100 events in their order, with no event of others between them, for a page that is about to be closed. Each event is what publishRoomEvent makes of it: one that was already sent is a duplicate, and one that is rejected does not hold up those after it. If none was accepted, the response is the error of the first. A result with an API key is rejected: a backend publishes it by itself.
+         */
+        post: operations["publishRoomEvents"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/server/status": {
         parameters: {
             query?: never;
@@ -1056,6 +1076,49 @@ export interface components {
             /** @enum {boolean} */
             success: true;
             data: components["schemas"]["PublishResult"];
+            /**
+             * @description Milliseconds since the Unix epoch.
+             * @example 1705312200000
+             */
+            timestamp: number;
+        };
+        PublishBatchRequest: {
+            /** @description Events, in the order in which they are to be logged. */
+            events: components["schemas"]["PublishRequest"][];
+        };
+        /** @description Outcome of one event: `seq`, `duplicate` and `sentToClients`, or, if it was rejected, `code` and `error`. */
+        BatchOutcome: {
+            /** @example 7 */
+            seq?: number;
+            /** @description True if the event was already in the log; it is not relayed again. */
+            duplicate?: boolean;
+            /** @example 2 */
+            sentToClients?: number;
+            /**
+             * @description Error code for programs.
+             * @example ROOM_NOT_FOUND
+             * @enum {string}
+             */
+            code?: "INVALID_JSON" | "INVALID_FRAME" | "INVALID_REQUEST" | "UNKNOWN_EVENT" | "FORBIDDEN_KEY" | "SENSITIVE_DATA" | "TOO_DEEP" | "UNAUTHORIZED" | "INVALID_TOKEN" | "TOKEN_EXPIRED" | "FORBIDDEN" | "NOT_FOUND" | "ROOM_NOT_FOUND" | "PAYLOAD_TOO_LARGE" | "URI_TOO_LONG" | "UNSUPPORTED_MEDIA_TYPE" | "RESULT_REFUSED" | "ROOM_EXISTS" | "ROOM_CLOSED" | "NOT_JOINED" | "ID_CONFLICT" | "ROOM_FULL" | "TOO_MANY_ROOMS" | "RATE_LIMITED" | "UNAVAILABLE" | "INTERNAL";
+            /**
+             * @description Error message for people.
+             * @example The room does not exist.
+             */
+            error?: string;
+        };
+        PublishBatchResult: {
+            /**
+             * @description ID of the log of the room; `seq` is counted within one epoch, and a new log has a new epoch.
+             * @example aex8oNlQGo8f
+             */
+            epoch: string;
+            /** @description Outcomes of the events, in their order. */
+            results: components["schemas"]["BatchOutcome"][];
+        };
+        PublishBatchResultResponse: {
+            /** @enum {boolean} */
+            success: true;
+            data: components["schemas"]["PublishBatchResult"];
             /**
              * @description Milliseconds since the Unix epoch.
              * @example 1705312200000
@@ -2928,6 +2991,148 @@ export interface operations {
             };
             /** @description The room does not exist. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The room is closed. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The URL is too long. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The content type is not `application/json`. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` has the seconds to wait. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before the next request. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An internal error occurred. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The server is temporarily unavailable; retry an event with the same `id` or `Idempotency-Key`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    publishRoomEvents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Room id, 1–128 characters of `A-Z a-z 0-9 . _ : ~ -`.
+                 * @example payment_123
+                 */
+                roomId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PublishBatchRequest"];
+            };
+        };
+        responses: {
+            /** @description At least one event is in the log. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PublishBatchResultResponse"];
+                };
+            };
+            /** @description The request is invalid; `details` lists the violated rules. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The API key or room token is missing or invalid. */
+            401: {
+                headers: {
+                    /** @description The required authentication scheme. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The credentials do not allow this operation. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The room does not exist. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The request conflicts with the state of the room. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

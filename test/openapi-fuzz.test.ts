@@ -61,7 +61,7 @@ async function fillRooms (t: Test, app: FastifyInstance): Promise<void> {
 
 function failAtRandom (_t: Test, app: FastifyInstance, { chance }: Random): void {
   const broker = app.broker as unknown as Record<string, (...args: unknown[]) => unknown>
-  for (const name of ['createRoom', 'listRooms', 'read', 'closeRoom', 'publish', 'subscribe']) {
+  for (const name of ['createRoom', 'listRooms', 'read', 'closeRoom', 'publish', 'publishAll', 'subscribe']) {
     const real = broker[name]!.bind(broker)
     broker[name] = async (...args) => chance(0.5) ? new Failure('UNAVAILABLE') : real(...args)
   }

@@ -68,8 +68,7 @@ async function begin (access) {
   byId('room-back').addEventListener('click', closeRoom)
   addEventListener('keydown', ({ key }) => { if (key === 'Escape' && !byId('confirm').open) closeRoom() })
   addEventListener('hashchange', showHash)
-  const hasDeliveries = Object.values(body?.endpoints ?? {}).some((endpoint) => String(endpoint).endsWith('/api/webhooks/deliveries'))
-  const side = new SidePanels({ manages: access.manages, hasDeliveries, onOpen: openRoom })
+  const side = new SidePanels({ manages: access.manages, onOpen: openRoom })
   const feed = new Feed({
     onChange: (change) => {
       payments.apply(change)

@@ -27,11 +27,13 @@ export class SidePanels {
   #node
   #written = ''
 
-  /** @param {{ manages: boolean, hasDeliveries: boolean, onOpen: (roomId: string) => void }} options */
-  constructor ({ manages, hasDeliveries, onOpen }) {
+  /** False once the server has answered that it sends no webhooks. */
+  #sendsWebhooks = true
+
+  /** @param {{ manages: boolean, onOpen: (roomId: string) => void }} options */
+  constructor ({ manages, onOpen }) {
     this.#manages = manages
     this.#onOpen = onOpen
-    byId('deliveries').hidden = !hasDeliveries
     inEveryLanguage(() => this.#show(true))
   }
 
@@ -39,14 +41,16 @@ export class SidePanels {
   async read () {
     const dataOf = async (/** @type {string} */ path) => {
       const { status, body } = await call('GET', path).catch(() => ({ status: 0, body: undefined }))
+      if (status === 404) this.#sendsWebhooks = false
       return status === 200 ? body.data : undefined
     }
     const [refused, deliveries, node] = await Promise.all([
       dataOf(`api/webhooks/refused?limit=${SHOWN}`),
-      byId('deliveries').hidden ? undefined : dataOf(`api/webhooks/deliveries?limit=${SEARCHED}`),
+      !this.#sendsWebhooks ? undefined : dataOf(`api/webhooks/deliveries?limit=${SEARCHED}`),
       dataOf('api/server/status')
     ])
     if (refused) this.#refused = refused.deliveries
+    if (deliveries) byId('deliveries').hidden = false
     if (deliveries) this.#deliveries = deliveries.deliveries.filter((/** @type {Delivery} */ { status }) => status !== 'delivered').slice(0, SHOWN)
     if (node) this.#node = node
     this.#show(false)

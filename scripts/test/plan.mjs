@@ -17,6 +17,9 @@ const LONG = [
   'test/broker/redis/log-leaks.test.ts',
   'test/providers/leaks.test.ts',
   'test/providers/start.test.ts',
+  'test/webhooks/redis/killed-node.test.ts',
+  'test/webhooks/redis/load.test.ts',
+  'test/webhooks/start.test.ts',
   'test/broker/redis/schemes.test.ts',
   'test/bench/capacity.test.ts',
   'test/e2e/attacker.test.ts',
@@ -34,6 +37,7 @@ const LONG = [
 const ALONE = [
   'test/e2e/',
   'test/broker/redis/',
+  'test/webhooks/redis/',
   'test/plugins/tracing.test.ts'
 ]
 

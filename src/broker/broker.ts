@@ -185,9 +185,9 @@ export interface Broker {
   /**
    * Publishes events in their order and in one atomic step: no other event of the room comes between them. Each is what `publish` makes of it, and a refused one holds
    * up none after it. For events of devices alone.
-   * @returns the outcome of each
+   * @returns the outcome of each, or the failure of them all
    */
-  publishAll: (roomId: string, drafts: readonly EventDraft[], create: boolean) => MaybePromise<ReadonlyArray<Published | Failure>>
+  publishAll: (roomId: string, drafts: readonly EventDraft[], create: boolean) => MaybePromise<ReadonlyArray<Published | Failure> | Failure>
   /** @returns a snapshot of the room with the entries after `from` (none if omitted), or `ROOM_NOT_FOUND`, or `ROOM_CLOSED` */
   read: (roomId: string, from?: ReadFrom) => MaybePromise<RoomView | Failure>
   /**

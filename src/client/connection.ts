@@ -77,8 +77,8 @@ export class Connection {
     try {
       const preparation = this.#listener.prepare()
       if (preparation) await preparation
-    } catch (error) {
-      if (attempt === this.#attempt) this.#lost(0, String(error))
+    } catch {
+      if (attempt === this.#attempt) this.#lost()
       return
     }
     if (attempt !== this.#attempt) return
@@ -90,7 +90,7 @@ export class Connection {
   /** Starts the join deadline: unless `joined` is called in time, the link counts as dead. */
   expectJoin (): void {
     this.#environment.clearTimeout(this.#deadline)
-    this.#deadline = this.#environment.setTimeout(() => this.fail('join timed out'), JOIN_TIMEOUT)
+    this.#deadline = this.#environment.setTimeout(() => this.fail(), JOIN_TIMEOUT)
   }
 
   joined (): void {
@@ -100,9 +100,9 @@ export class Connection {
   }
 
   /** Drops the link as dead, and reconnects. */
-  fail (reason: string): void {
-    if (this.transport === 'socket') this.#socketFailed(0, reason)
-    else this.#lost(0, reason)
+  fail (): void {
+    if (this.transport === 'socket') this.#socketFailed()
+    else this.#lost()
   }
 
   /** Probes an open socket; a link that cannot be probed is replaced at once. */
@@ -145,9 +145,9 @@ export class Connection {
         this.#failedSockets = 0
         this.#listener.frame(frame)
       },
-      closed: (code, reason) => {
-        if (link === this.#candidate) return this.#tryLater()
-        this.#socketFailed(code, reason)
+      closed: (closing) => {
+        if (link === this.#candidate) this.#tryLater()
+        else this.#socketFailed(closing)
       }
     })
     return link
@@ -157,8 +157,8 @@ export class Connection {
    * Handles the end of a socket. Each socket over which nothing was received, from a number of them on, is followed by a stream at once: if that works, HTTP
    * gets through and sockets do not; if not, the server cannot be reached, and the next attempt is a socket again.
    */
-  #socketFailed (code: number, reason: string): void {
-    if (this.#hasReceived || isFinal(code) || ++this.#failedSockets < this.#options.socketAttempts) return this.#lost(code, reason)
+  #socketFailed (closing?: Closing): void {
+    if (this.#hasReceived || isFinal(closing?.code) || ++this.#failedSockets < this.#options.socketAttempts) return this.#lost(closing)
     this.#drop()
     this.#listener.lost()
     this.#openStream()
@@ -174,11 +174,11 @@ export class Connection {
         this.#isBlocked = true
         this.#listener.frame(frame)
       },
-      closed: (code, reason, refusal) => {
+      closed: () => {
         this.#isBlocked = this.#hasReceived
-        if (refusal) this.#listener.refused(refusal)
-        else this.#lost(code, reason)
-      }
+        this.#lost()
+      },
+      refused: this.#listener.refused
     })
     this.expectJoin()
     this.#tryLater()
@@ -201,10 +201,10 @@ export class Connection {
     this.#retry = setTimeout(() => this.#tryLater(), JOIN_TIMEOUT)
   }
 
-  #lost (code: number, reason: string): void {
+  #lost (closing?: Closing): void {
     const { setTimeout, random } = this.#environment
     this.#drop()
-    if (isFinal(code)) return this.#listener.ended({ code, reason })
+    if (isFinal(closing?.code)) return this.#listener.ended(closing!)
     this.#retry = setTimeout(() => { void this.connect() }, delayAfter(this.#failures++, random()))
     this.#listener.lost()
   }

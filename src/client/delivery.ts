@@ -2,13 +2,15 @@
 import type { Environment } from './environment.js'
 import { RoomError, type Receipt } from './frames.js'
 import type { Link } from './link.js'
-import { PendingEvents } from './pending-events.js'
+import { bytesOf, PendingEvents } from './pending-events.js'
 import type { DeviceRecord, Outgoing } from './record.js'
 import { delayAfter } from './reconnect.js'
 import { isOfAccess } from './refusals.js'
 import { post } from './rest.js'
 
-/** Time limit for the acknowledgement of an event, after which the link counts as dead, ms. */
+/** Largest size of the requests on their way, bytes: a browser sends no more than 64 KiB for pages that are gone (Fetch standard §4.6). */
+const MAX_KEEPALIVE = 65_000
+/** Time limit for the acknowledgement of an event, after which the link counts as dead, and for the response to a request, after which its events are sent again, ms. */
 const ACK_TIMEOUT = 10_000
 
 export interface DeliveryOptions {
@@ -18,7 +20,7 @@ export interface DeliveryOptions {
   /** Returns the link while the room is joined over it. */
   readonly link: () => Link | undefined
   /** Called when the link does not acknowledge an event in time. */
-  readonly onDeadLink: (reason: string) => void
+  readonly onDeadLink: () => void
   /** Called when a request, over a stream's link, is refused because of its token or the room. */
   readonly refusedAccess: (error: RoomError) => void
   /** Called when an own event is in the log. */
@@ -27,12 +29,14 @@ export interface DeliveryOptions {
   readonly refused: (error: RoomError) => void
 }
 
+type Acknowledgement = Receipt & { readonly id: string | undefined }
+
 export class Delivery {
   readonly #environment: Environment
   readonly #options: DeliveryOptions
   readonly #outbox: PendingEvents
-  /** Ids of the events that are being posted over HTTP. */
-  readonly #posting = new Set<string>()
+  /** Sizes of the requests on their way, bytes, by the id of the last event of each. */
+  readonly #posting = new Map<string, number>()
   /** Id of the event that awaits its acknowledgement. One at a time: if it is refused, the next event must not overtake it. */
   #inFlight: string | undefined
   /** Ids of the events that were sent over the link and are not settled, by the number of their message. */
@@ -52,41 +56,38 @@ export class Delivery {
     return promise
   }
 
-  /** @returns whether an own event with this id awaits its acknowledgement */
-  has (id: string | undefined): id is string { return this.#outbox.events.some((event) => event.id === id) }
-
   /** Sends the next event, unless one is in flight. */
   flush (): void {
     const link = this.#options.link()
     const [next] = this.#outbox.events
     if (!link || !next || this.#inFlight !== undefined) return
     this.#inFlight = next.id
-    this.#timer = this.#environment.setTimeout(() => this.#options.onDeadLink('no acknowledgement'), ACK_TIMEOUT)
+    this.#timer = this.#environment.setTimeout(this.#options.onDeadLink, ACK_TIMEOUT)
     if (link.send) this.#sent.set(link.send(next.text), next.id)
-    else void this.#post(next).then((result) => { if (result instanceof RoomError) this.#refusedRequest(next.id, result) })
+    else void this.#post([next]).then((error) => { if (error) this.#refusedRequest(next.id, error) })
   }
 
   /**
-   * Sends all pending events at once, over the link and as HTTP requests that outlive the page: a hidden page may be discarded at any moment.
-   * The server drops the duplicates by their ids.
+   * Sends all pending events at once, over the link and in one HTTP request that outlives the page: a hidden page may be discarded at any moment. Both begin with the
+   * oldest event, so that none overtakes another, and the server drops the duplicates by their ids. Events that do not fit are sent by the next page.
    */
   sendAll (): void {
     const link = this.#options.link()
-    for (const event of [...this.#outbox.events]) {
-      if (link?.send && event.id !== this.#inFlight) this.#sent.set(link.send(event.text), event.id)
-      // A refusal of the request is ignored: without a token, the server may accept a page's events over the socket only.
-      if (!this.#posting.has(event.id)) void this.#post(event)
-    }
+    const sent = [...this.#sent.values()]
+    for (const { id, text } of this.#outbox.events) if (link?.send && !sent.includes(id)) this.#sent.set(link.send(text), id)
+    let free = MAX_KEEPALIVE
+    for (const size of this.#posting.values()) free -= size
+    const events = this.#outbox.events.filter(({ text }) => (free -= bytesOf(text) + 1) >= 0)
+    const last = events.at(-1)
+    // A refusal of the request is ignored: without a token, the server may accept a page's events over the socket only.
+    if (last && !this.#posting.has(last.id)) void this.#post(events)
   }
 
-  acknowledge ({ id, epoch, seq, duplicate }: Receipt & { readonly id: string }): void {
-    const receipt = { epoch, seq, duplicate }
-    const settled = this.#outbox.settle(id, receipt)
-    if (!settled) return
-    this.#refusals = 0
-    this.#answered(id)
-    this.#options.logged(settled.event, receipt)
+  /** @returns whether an own event with this id awaited its acknowledgement */
+  acknowledge (ack: Acknowledgement): boolean {
+    const wasPending = this.#settle(ack)
     this.flush()
+    return wasPending
   }
 
   /** Handles a refusal: a retryable event is sent again later, any other is given up. */
@@ -140,11 +141,28 @@ export class Delivery {
     this.#environment.clearTimeout(this.#timer)
   }
 
-  async #post ({ id, text }: Outgoing): Promise<Receipt | RoomError> {
-    this.#posting.add(id)
-    const result = await post(this.#environment, this.#options.url, this.#options.headers(), text)
+  #settle ({ id, epoch, seq, duplicate }: Acknowledgement): boolean {
+    const receipt = { epoch, seq, duplicate }
+    const settled = this.#outbox.settle(id, receipt)
+    if (!settled) return false
+    this.#refusals = 0
+    this.#answered(settled.event.id)
+    this.#options.logged(settled.event, receipt)
+    return true
+  }
+
+  /** @returns the error of the request; undefined if the server took it */
+  async #post (events: readonly Outgoing[]): Promise<RoomError | undefined> {
+    const { id } = events.at(-1)!
+    const { setTimeout, clearTimeout } = this.#environment
+    this.#posting.set(id, bytesOf(events.map(({ text }) => text).join()))
+    const deadline = setTimeout(() => this.#posting.delete(id), ACK_TIMEOUT)
+    const result = await post(this.#environment, this.#options.url, this.#options.headers(), events)
+    clearTimeout(deadline)
     this.#posting.delete(id)
-    if (!(result instanceof RoomError)) this.acknowledge({ id, ...result })
-    return result
+    if (result instanceof RoomError) return result
+    result.forEach((receipt, i) => { if (receipt.seq) this.#settle({ ...receipt as Receipt, id: events[i]!.id }) })
+    this.flush()
+    return undefined
   }
 }

@@ -95,7 +95,7 @@ export function tryOrUndefined<T> (run: () => T): T | undefined {
   }
 }
 
-/** Removes options that were passed as `undefined`: they count as not given. */
-function definedOf<T extends object> (overrides: T): Partial<T> {
+/** Removes what is `undefined`: an option that was passed so counts as not given. */
+export function definedOf<T extends object> (overrides: T): Partial<T> {
   return Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined)) as Partial<T>
 }

@@ -9,9 +9,9 @@ import type { Emitter } from './signals.js'
 /** Time an event may wait for its predecessor before the room is joined again, ms. */
 const GAP_TIMEOUT = 1_000
 
-/** Events of a backend whose effect only the server knows, because it depends on all facts before. */
+/** Events of a backend whose effect only the server knows, because it depends on all facts before. So does that of every event of the server. */
 const FACTS: readonly string[] = [
-  'PAYMENT_SUCCESS', 'PAYMENT_ERROR', 'PAYMENT_PENDING', 'PAYMENT_CANCELLED', 'PAYMENT_REFUNDED', 'PAYMENT_DISPUTED', 'PAYMENT_EXPIRED', 'LINK_UPDATED'
+  'PAYMENT_SUCCESS', 'PAYMENT_ERROR', 'PAYMENT_PENDING', 'PAYMENT_CANCELLED', 'PAYMENT_REFUNDED', 'PAYMENT_DISPUTED'
 ] satisfies PaymentEventType[]
 
 /** Payload of ROOM_JOINED, the reply to a join. */
@@ -85,8 +85,8 @@ export class Feed {
 
   /** Applies DEVICE_JOINED or DEVICE_LEFT. A device counts once, however many connections it has. */
   applyPresence (type: string, { clientId, deviceId, role }: RoomMember): void {
-    const otherMembers = this.members.filter((member) => member.deviceId !== deviceId)
-    this.#meet(type === 'DEVICE_JOINED' ? [...otherMembers, { clientId, deviceId, role }] : otherMembers)
+    const others = this.members.filter((member) => member.deviceId !== deviceId)
+    this.#meet(type === 'DEVICE_JOINED' ? [...others, { clientId, deviceId, role }] : others)
   }
 
   /** Emits `settled` if the state has a result that was not emitted before. A result that nobody listens for is kept for a later handler. */

@@ -1,6 +1,7 @@
 // Interface of a connection as the room uses it, implemented by a WebSocket and by an event stream.
 import { tryOrUndefined } from './environment.js'
 import type { Frame, RoomError } from './frames.js'
+import type { Closing } from './signals.js'
 
 export interface Link {
   /** Sends the text of one message, and returns its number on the link, from 1. A stream is one-way and has no `send`. */
@@ -17,10 +18,11 @@ export interface LinkListener {
   frame: (frame: Frame) => void
   /**
    * Called once when the link ends other than by `close`, and never before the link was returned.
-   * @param code close code, or 0 if there was no close frame
-   * @param refusal the server's, if it refused a stream
+   * @param closing content of the close frame, if there was one
    */
-  closed: (code: number, reason: string, refusal?: RoomError) => void
+  closed: (closing?: Closing) => void
+  /** Called instead if the server refused a stream. */
+  refused?: (error: RoomError) => void
 }
 
 /** Parses a message of the server; returns undefined if the text is not one. */

@@ -1,5 +1,5 @@
 // Options of `connect`, and the URLs derived from them.
-import type { Environment } from './environment.js'
+import { definedOf, type Environment } from './environment.js'
 import type { Position, Role } from './frames.js'
 
 export interface ConnectOptions extends Partial<Environment> {
@@ -41,7 +41,6 @@ export function addresses ({ url, roomId }: Pick<ConnectOptions, 'url' | 'roomId
 
 /** Returns the URL of the room's event stream, starting after a position. */
 export function streamAddress (events: string, deviceId: string, { role, presence, stalls }: Pick<ConnectOptions, 'role' | 'presence' | 'stalls'>, position: Position | undefined): string {
-  return `${events}?${new URLSearchParams({
-    deviceId, role, since: String(position?.seq ?? 0), ...(position && { epoch: position.epoch }), ...(presence && { presence: 'true' }), ...(stalls && { stalls: 'true' })
-  })}`
+  const query = definedOf({ deviceId, role, since: position?.seq ?? 0, epoch: position?.epoch, presence, stalls })
+  return `${events}?${new URLSearchParams(query as unknown as Record<string, string>)}`
 }

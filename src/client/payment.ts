@@ -4,10 +4,10 @@ import type { PaymentState } from './frames.js'
 
 const PROGRESS = ['ENTERED_SUMMARY', 'CLICKED_PROCEED', 'PAYMENT_METHOD_CHANGED', 'DATA_FILLED', 'CLICKED_PAY']
 const BEGINS_ATTEMPT = ['CLICKED_PROCEED', 'PAYMENT_METHOD_CHANGED', 'CLICKED_PAY']
-const SETTLED = ['succeeded', 'partially_refunded', 'refunded', 'disputed']
+const SETTLED = ['succeeded', 'partially_refunded', 'refunded', 'disputed'] as const
 
 /** Statuses with a result. */
-const RESULTS = ['succeeded', 'cancelled', 'expired', 'partially_refunded', 'refunded', 'disputed'] as const
+const RESULTS = [...SETTLED, 'cancelled', 'expired'] as const
 export type SettledStatus = typeof RESULTS[number]
 
 interface Fact { readonly type: string, readonly payload: Readonly<Record<string, unknown>>, readonly timestamp: number }
@@ -23,7 +23,7 @@ export function fold (state: PaymentState, fact: Fact): PaymentState {
 
 function advance (state: PaymentState, { type, payload }: Fact): PaymentState {
   if (type === 'PAYMENT_SUCCESS' || type === 'PAYMENT_ERROR') return claim(state, type === 'PAYMENT_SUCCESS', payload)
-  if (!PROGRESS.includes(type) || SETTLED.includes(state.status)) return state
+  if (!PROGRESS.includes(type) || (SETTLED as readonly string[]).includes(state.status)) return state
   const chosen = pick(payload, type === 'PAYMENT_METHOD_CHANGED' ? ['method'] : type === 'DATA_FILLED' ? ['fields'] : [])
   const step = { ...chosen, step: type as NonNullable<PaymentState['step']> }
   if (state.status !== 'failed' || !BEGINS_ATTEMPT.includes(type)) return { ...state, ...step }

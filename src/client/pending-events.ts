@@ -26,8 +26,8 @@ export class PendingEvents {
     const pending = this.#waiting.get(id)
     if (pending) return pending.promise
     const { outgoing } = this.#record
-    if (outgoing.length >= MAX_WAITING) return refused(new RoomError('OUTBOX_FULL', `${MAX_WAITING} events are already pending.`, true))
-    if (new TextEncoder().encode(text).length > MAX_BYTES) return refused(new RoomError('TOO_LARGE', `The event is larger than ${MAX_BYTES} bytes.`))
+    if (outgoing.length >= MAX_WAITING) return refused(new RoomError('OUTBOX_FULL', `${MAX_WAITING} events are pending.`, true))
+    if (bytesOf(text) > MAX_BYTES) return refused(new RoomError('TOO_LARGE', `The event exceeds ${MAX_BYTES} bytes.`))
     if (!outgoing.some((event) => event.id === id)) outgoing.push({ id, text })
     this.#record.save()
     let waiting: Omit<Waiting, 'promise'>
@@ -40,13 +40,13 @@ export class PendingEvents {
    * Removes an event whose result is known, and settles its promise.
    * @returns the event, and in `hadPromise` whether a caller has its promise; undefined if the event was not pending
    */
-  settle (id: string, result: Receipt | RoomError): { event: Outgoing, hadPromise: boolean } | undefined {
+  settle (id: string | undefined, result: Receipt | RoomError): { event: Outgoing, hadPromise: boolean } | undefined {
     const { outgoing } = this.#record
     const index = outgoing.findIndex((event) => event.id === id)
     if (index < 0) return undefined
     const [event] = outgoing.splice(index, 1)
     this.#record.save()
-    return { event: event!, hadPromise: this.#settlePromise(id, result) }
+    return { event: event!, hadPromise: this.#settlePromise(event!.id, result) }
   }
 
   /** Rejects all promises. The events stay stored: they may be in the log or not. */
@@ -63,15 +63,18 @@ export class PendingEvents {
   }
 }
 
+/** @returns size in UTF-8 */
+export function bytesOf (text: string): number { return new TextEncoder().encode(text).length }
+
 /**
  * Returns an event as it is sent and stored.
  * @param message may throw, as may its conversion to JSON: both depend on the application
  */
 export function outgoing (message: () => { readonly id: string }): Outgoing | RoomError {
   try {
-    const { id, ...rest } = message()
-    const text = JSON.stringify({ ...rest, id })
-    return ID.test(id) ? { id, text } : new RoomError('INVALID_FRAME', 'The id must be 1–64 printable ASCII characters.')
+    const content = message()
+    const { id } = content
+    return ID.test(id) ? { id, text: JSON.stringify(content) } : new RoomError('INVALID_FRAME', 'The id must be 1 to 64 ASCII characters.')
   } catch (error) {
     return new RoomError('INVALID_FRAME', String(error))
   }

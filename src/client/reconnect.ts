@@ -8,7 +8,7 @@ export const MAX_DELAY = 20_000
  * @returns whether a close is final: normal (1000), a fault of our own messages (1003, 1007, 1009), or 4500–4999, a range that also covers codes
  * unknown to this client
  */
-export function isFinal (code: number): boolean {
+export function isFinal (code = 0): boolean {
   return code === 1000 || code === 1003 || code === 1007 || code === 1009 || (code >= 4500 && code <= 4999)
 }
 

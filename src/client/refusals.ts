@@ -26,32 +26,29 @@ export async function refusalOf (response: ResponseLike): Promise<RoomError> {
 /** @returns whether a refused request to publish is about the room and not about its event */
 export function isOfAccess ({ code }: RoomError): boolean { return OF_ACCESS.includes(code) }
 
-/** Decides on refused joins. */
-export class JoinRefusals {
-  readonly #environment: Environment
-  readonly #token: unknown
-  #grace: unknown
-  #isGraceOver = false
-
-  /** @param token option of `connect` */
-  constructor (environment: Environment, token: unknown) {
-    this.#environment = environment
-    this.#token = token
-  }
-
+export interface JoinRefusals {
   /** @returns whether the refusal ends the client; otherwise it joins again later */
-  isFinal ({ code, retryable }: RoomError): boolean {
-    if (code === 'TOKEN_EXPIRED') return typeof this.#token !== 'function'
-    // The server looks at the token first, so the token is valid.
-    if (code !== 'ROOM_NOT_FOUND' || this.#token === undefined) return !retryable
-    this.#grace ??= this.#environment.setTimeout(() => { this.#isGraceOver = true }, ROOM_GRACE)
-    return this.#isGraceOver
-  }
-
+  readonly isFinal: (error: RoomError) => boolean
   /** Called after a join, and at the end. */
-  reset (): void {
-    this.#environment.clearTimeout(this.#grace)
-    this.#grace = undefined
-    this.#isGraceOver = false
+  readonly reset: () => void
+}
+
+/** Decides on refused joins. @param token option of `connect` */
+export function joinRefusals ({ setTimeout, clearTimeout }: Environment, token: unknown): JoinRefusals {
+  let grace: unknown
+  let isGraceOver = false
+  return {
+    isFinal: ({ code, retryable }) => {
+      if (code === 'TOKEN_EXPIRED') return typeof token !== 'function'
+      // The server looks at the token first, so the token is valid.
+      if (code !== 'ROOM_NOT_FOUND' || token === undefined) return !retryable
+      grace ??= setTimeout(() => { isGraceOver = true }, ROOM_GRACE)
+      return isGraceOver
+    },
+    reset: () => {
+      clearTimeout(grace)
+      grace = undefined
+      isGraceOver = false
+    }
   }
 }

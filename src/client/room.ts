@@ -10,7 +10,7 @@ import { addresses, streamAddress, type ConnectOptions } from './options.js'
 import { outgoing, refused } from './pending-events.js'
 import { watchPage } from './page.js'
 import { DeviceRecord } from './record.js'
-import { JoinRefusals } from './refusals.js'
+import { joinRefusals, type JoinRefusals } from './refusals.js'
 import { Emitter, ROOM_CLOSED, type Closing, type EventArg, type PreviousArg, type RoomEventMap, type Stalled, type Status } from './signals.js'
 
 interface Refusal { readonly id?: string, readonly number?: number, readonly code: RoomError['code'], readonly message: string, readonly retryable: boolean }
@@ -37,14 +37,14 @@ export class Room {
     const { socket, events } = addresses(options)
     const headers = (): Record<string, string> => this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }
     this.#options = options
-    this.#refusals = new JoinRefusals(platform, options.token)
+    this.#refusals = joinRefusals(platform, options.token)
     this.#record = new DeviceRecord(platform.storage, `ws-payment ${url} ${roomId} ${deviceId ?? role}`, () => deviceId ?? platform.newId())
     this.#feed = new Feed(platform, this.#emitter, this.#record, () => this.#resync())
     this.#delivery = new Delivery(platform, this.#record, {
       url: events,
       headers,
       link: () => this.#status === 'online' ? this.#connection.link : undefined,
-      onDeadLink: (reason) => this.#connection.fail(reason),
+      onDeadLink: () => this.#connection.fail(),
       refusedAccess: (error) => this.#refusedJoin(error),
       logged: (event, receipt) => this.#logged(event.text, receipt),
       refused: (error) => this.#emitter.emit('error', error)
@@ -113,7 +113,7 @@ export class Room {
   close (): void {
     if (this.#status === 'closed') return
     this.#delivery.sendAll()
-    if (this.#status === 'online') this.#connection.link?.send?.(JSON.stringify({ type: 'LEAVE_ROOM', payload: { roomId: this.roomId } }))
+    if (this.#status === 'online') this.#send('LEAVE_ROOM')
     this.#end({ code: 1000, reason: 'client' })
   }
 
@@ -124,12 +124,14 @@ export class Room {
   }
 
   #join (): void {
-    const { roomId, role, presence, stalls } = this.#options
+    const { role, presence, stalls } = this.#options
     this.#joinId = this.#environment.newId()
     this.#connection.expectJoin()
-    this.#connection.link!.send!(JSON.stringify({
-      type: 'JOIN_ROOM', payload: { roomId, deviceId: this.deviceId, role, token: this.#token, presence, stalls, recover: this.position ?? { seq: 0 } }, id: this.#joinId
-    }))
+    this.#send('JOIN_ROOM', { deviceId: this.deviceId, role, token: this.#token, presence, stalls, recover: this.position ?? { seq: 0 } }, this.#joinId)
+  }
+
+  #send (type: string, payload?: object, id?: string): void {
+    this.#connection.link?.send?.(JSON.stringify({ type, payload: { roomId: this.roomId, ...payload }, id }))
   }
 
   /** Joins again from the current position: the reply brings the missing entries and the state. */
@@ -166,8 +168,8 @@ export class Room {
    */
   #logEntry (at: Position, frame: Frame & { timestamp: number }): void {
     const isOfDevice = frame.payload.deviceId === this.deviceId
-    if (isOfDevice && this.#delivery.has(frame.id)) this.#delivery.acknowledge({ ...at, id: frame.id, duplicate: false })
-    else this.#feed.take(at.seq, frame, isOfDevice && frame.source === 'device')
+    if (isOfDevice && this.#delivery.acknowledge({ ...at, id: frame.id, duplicate: false })) return
+    this.#feed.take(at.seq, frame, isOfDevice && frame.source === 'device')
   }
 
   #logged (text: string, { epoch, seq }: Receipt): void {
@@ -192,7 +194,7 @@ export class Room {
     // A handler may have closed the room.
     if (this.#status === 'closed') return
     if (this.#refusals.isFinal(error)) this.#end({ code: code === 'ROOM_CLOSED' ? ROOM_CLOSED : 0, reason: code })
-    else this.#connection.fail(code)
+    else this.#connection.fail()
   }
 
   #lost (): void {
@@ -214,7 +216,7 @@ export class Room {
     this.#feed.end()
     this.#refusals.reset()
     // 1003, 1007, 1009: the message itself was at fault, and would be at fault again.
-    this.#delivery.end(new RoomError('CLOSED', `The room was closed: ${closing.reason}`), closing.code > 1000 && closing.code < 1010)
+    this.#delivery.end(new RoomError('CLOSED', `The room is closed: ${closing.reason}`), closing.code > 1000 && closing.code < 1010)
     if (closing.code === ROOM_CLOSED) this.#record.forget()
     this.#become('closed')
     this.#emitter.emit('closed', closing)

@@ -1,6 +1,7 @@
 // WebSocket link with pings of its own: a browser does not expose protocol pings, and a dead connection would go unnoticed.
 import type { Environment, SocketLike } from './environment.js'
 import { parseFrame, type Link, type LinkListener } from './link.js'
+import type { Closing } from './signals.js'
 
 const OPEN = 1
 const PING = '{"type":"PING","payload":{}}'
@@ -50,7 +51,7 @@ class SocketLink implements Link {
     // Any message counts as an answer. Without one in time the link is dead, even if `readyState` is still OPEN.
     this.#deadline ??= setTimeout(() => {
       socket.close()
-      this.#fail(0, 'no answer')
+      this.#fail()
     }, this.#times.pongTimeout)
   }
 
@@ -63,9 +64,9 @@ class SocketLink implements Link {
     const { WebSocket, setTimeout } = this.#environment
     try {
       return new WebSocket!(url)
-    } catch (error) {
+    } catch {
       // For example an insecure socket (`ws:`) from a secure page.
-      setTimeout(() => this.#fail(0, String(error)), 0)
+      setTimeout(() => this.#fail(), 0)
       return undefined
     }
   }
@@ -86,7 +87,7 @@ class SocketLink implements Link {
     }
     // The close event that follows reports the error, but the socket of `ws` throws if it has no error listener.
     socket.onerror = () => {}
-    socket.onclose = ({ code, reason }) => this.#fail(code, String(reason))
+    socket.onclose = ({ code, reason }) => this.#fail({ code, reason: String(reason) })
   }
 
   #schedulePing (): void {
@@ -94,10 +95,10 @@ class SocketLink implements Link {
     this.#nextPing = setTimeout(() => this.probe(), this.#times.pingInterval)
   }
 
-  #fail (code: number, reason: string): void {
+  #fail (closing?: Closing): void {
     if (this.#closed) return
     this.#end()
-    this.#listener.closed(code, reason)
+    this.#listener.closed(closing)
   }
 
   #end (): void {

@@ -1,7 +1,10 @@
 // Examples of every REST operation, and headers of its error responses, added to the OpenAPI document.
 import type { Static, TSchema } from '@sinclair/typebox'
 import { ERRORS, type ErrorCode, type ErrorDetail } from '../errors.js'
-import { CreatedRoom, CreateRoomRequest, CreateTokenRequest, PublishRequest, PublishResult, RoomDetails, RoomEvents, RoomList, RoomState, RoomToken, UpdateRoomRequest } from '../protocol/rest-rooms.js'
+import {
+  CreatedRoom, CreateRoomRequest, CreateTokenRequest, PublishBatchRequest, PublishBatchResult, PublishRequest, PublishResult, RoomDetails, RoomEvents, RoomList, RoomState,
+  RoomToken, UpdateRoomRequest
+} from '../protocol/rest-rooms.js'
 import { FunnelReport } from '../protocol/rest-funnel.js'
 import { ChangeList } from '../protocol/notifications.js'
 import { WebhookDeliveries, WebhookDelivery } from '../protocol/rest-deliveries.js'
@@ -273,6 +276,21 @@ const OPERATIONS: Readonly<Record<string, OperationExamples>> = {
     }),
     errors: { ...TOKEN_ERRORS, 400: ['INVALID_REQUEST', 'INVALID_FRAME', 'INVALID_JSON', 'SENSITIVE_DATA'] },
     broken: { key: 'type', rule: 'is required' }
+  },
+  publishRoomEvents: {
+    request: {
+      closing: of(PublishBatchRequest, 'The last two events of a page that is being closed', { events: [{ type: 'DATA_FILLED', payload: { fields: ['name', 'cpf'] }, id: 'evt-4' }, { type: 'CLICKED_PAY', id: 'evt-5' }] })
+    },
+    answers: json({
+      logged: answer(PublishBatchResult, 'The first event was in the log already', {
+        epoch: EPOCH, results: [{ seq: 4, duplicate: true, sentToClients: 1 }, { seq: 5, duplicate: false, sentToClients: 1 }]
+      }),
+      refused: answer(PublishBatchResult, 'The first event was rejected', {
+        epoch: EPOCH, results: [{ code: 'SENSITIVE_DATA', error: 'payload.cvv: names card data, which is not accepted' }, { seq: 5, duplicate: false, sentToClients: 1 }]
+      })
+    }),
+    errors: { ...TOKEN_ERRORS, 400: ['INVALID_REQUEST', 'INVALID_FRAME', 'INVALID_JSON', 'SENSITIVE_DATA'] },
+    broken: { key: 'events', rule: 'is required' }
   },
   broadcastToRoom: {
     request: { update: of(BroadcastRequest, 'An update of the payment', { eventType: 'PAYMENT_UPDATE', message: 'Pagamento processado com sucesso!', idSeguro: 'seguro_123456' }) },

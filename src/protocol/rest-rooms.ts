@@ -4,7 +4,7 @@ import { Amount, AMOUNT_TEXTS, Currency, PUBLISHED_EVENT_TYPES, Role, SOURCES } 
 import { Epoch, MAX_REFERENCE, MAX_TTL_SECONDS, MAX_WEBHOOK_URL, Redacted, Timestamp } from './fields.js'
 import { DeviceId, FrameId, RoomId } from './identifiers.js'
 import { PAYMENT_STATUSES, PaymentState, PROGRESS } from './payment-state.js'
-import { successEnvelope } from './rest.js'
+import { ErrorResponse, successEnvelope } from './rest.js'
 import { WithDefault, Nullable, Ref, StringEnum } from './schema.js'
 import { RoomMember } from './server-frames.js'
 
@@ -129,6 +129,27 @@ export const PublishResult = Type.Object({
   sentToClients: Type.Integer({ examples: [2] })
 }, { $id: 'PublishResult' })
 
+/** Maximum number of events in a batch: as many as a client keeps pending. */
+export const MAX_BATCH = 100
+
+export const PublishBatchRequest = Type.Object({
+  events: Type.Array(Ref(PublishRequest), { minItems: 1, maxItems: MAX_BATCH, description: 'Events, in the order in which they are to be logged.' })
+}, { $id: 'PublishBatchRequest' })
+
+/** Outcome of one event of a batch: `seq`, `duplicate` and `sentToClients`, or `code` and `error`. */
+export const BatchOutcome = Type.Object({
+  seq: Type.Optional(PublishResult.properties.seq),
+  duplicate: Type.Optional(PublishResult.properties.duplicate),
+  sentToClients: Type.Optional(PublishResult.properties.sentToClients),
+  code: Type.Optional(ErrorResponse.properties.code),
+  error: Type.Optional(ErrorResponse.properties.error)
+}, { $id: 'BatchOutcome', description: 'Outcome of one event: `seq`, `duplicate` and `sentToClients`, or, if it was rejected, `code` and `error`.' })
+
+export const PublishBatchResult = Type.Object({
+  epoch: Epoch,
+  results: Type.Array(Ref(BatchOutcome), { description: 'Outcomes of the events, in their order.' })
+}, { $id: 'PublishBatchResult' })
+
 /** Orders of a list of rooms: the rooms that come first, by their starts. */
 const ROOM_SORTS = ['oldest', 'newest'] as const
 export type RoomSort = typeof ROOM_SORTS[number]
@@ -164,10 +185,12 @@ export const RoomDetailsResponse = successEnvelope(RoomDetails)
 export const RoomStateResponse = successEnvelope(RoomState)
 export const RoomEventsResponse = successEnvelope(RoomEvents)
 export const PublishResultResponse = successEnvelope(PublishResult)
+export const PublishBatchResponse = successEnvelope(PublishBatchResult)
 
 /** Named OpenAPI components of this file. */
 export const ROOM_COMPONENTS = [
   PaymentState, RoomMember, CreateRoomRequest, CreatedRoom, CreatedRoomResponse, CreateTokenRequest, RoomToken, RoomTokenResponse,
   RoomSummary, RoomList, RoomListResponse, RoomDetails, RoomDetailsResponse,
-  UpdateRoomRequest, RoomState, RoomStateResponse, RoomEvent, RoomEvents, RoomEventsResponse, PublishRequest, PublishResult, PublishResultResponse
+  UpdateRoomRequest, RoomState, RoomStateResponse, RoomEvent, RoomEvents, RoomEventsResponse, PublishRequest, PublishResult, PublishResultResponse,
+  PublishBatchRequest, BatchOutcome, PublishBatchResult, PublishBatchResponse
 ]

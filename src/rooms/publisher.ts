@@ -57,6 +57,12 @@ export class Publisher {
     return this.#note(event, said, who, published)
   }
 
+  /** Publishes events in their order and in one step. @returns the outcome of each */
+  async publishAll (roomId: string, events: readonly PaymentEvent[], said: DraftOptions, create: boolean, who: object): Promise<Array<Published | Failure>> {
+    const published = await this.#options.broker.publishAll(roomId, events.map((event) => draftEvent(event, said, this.#stamps)), create)
+    return events.map((event, i) => this.#note(event, said, who, published instanceof Failure ? published : published[i]!))
+  }
+
   /** @param idempotencyKey makes repeated requests one message */
   async broadcast (roomId: string, { eventType, message, idSeguro, redacted }: Broadcast, idempotencyKey?: string): Promise<Published | Failure> {
     const { log, now } = this.#options

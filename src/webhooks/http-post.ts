@@ -73,7 +73,9 @@ export class HttpPost {
     const { timeout = TIMEOUT } = this.#options
     const length = Buffer.byteLength(body)
     const { request: open } = url.protocol === 'http:' ? http : https
-    const request = open(url, { method: 'POST', agent: this.#agents[url.protocol]!, lookup: this.#lookup, headers: { ...headers, 'content-length': length } })
+    // With `autoSelectFamily` the connection takes all addresses of the look-up, and dials one after the other.
+    const connection = { agent: this.#agents[url.protocol]!, lookup: this.#lookup, autoSelectFamily: true }
+    const request = open(url, { method: 'POST', ...connection, headers: { ...headers, 'content-length': length } })
     const timer = setTimeout(() => request.destroy(new TimeoutError()), timeout)
     this.#inFlight.add(request)
     request.once('close', () => {
@@ -91,13 +93,11 @@ export class HttpPost {
   }
 
   /** Resolves a name for the connection, and refuses it if one of its addresses is private. */
-  readonly #lookup: LookupFunction = (hostname, options, callback) => {
+  readonly #lookup: LookupFunction = (hostname, _options, callback) => {
     const { resolve = systemResolve } = this.#options
     resolve(hostname).then((addresses) => {
-      const [first] = addresses
-      if (!first || !addresses.every(({ address }) => this.#isAllowed(address))) callback(new PrivateAddressError(), '')
-      else if (options.all) callback(null, addresses)
-      else callback(null, first.address, first.family)
+      if (addresses.length > 0 && addresses.every(({ address }) => this.#isAllowed(address))) callback(null, addresses)
+      else callback(new PrivateAddressError(), '')
     }, (error: NodeJS.ErrnoException) => callback(error, ''))
   }
 }

@@ -105,10 +105,12 @@ export class FakeServer {
   /** Fate of new sockets. Mute: they open, but send and read nothing. */
   readonly sockets = { accept: 'open' as 'open' | 'refuse' | 'hang' | 'throw', mute: false, all: [] as FakeSocket[] }
   /** Fate of requests. Unreachable: they are rejected. Hang: they stay unanswered. A status without a code is a proxy's page. */
-  readonly http = { answer: 'ok' as 'ok' | 'unreachable' | 'hang' | { status: number, code?: string }, requests: [] as Array<RequestLike & { url: string }> }
+  readonly http = { answer: 'ok' as 'ok' | 'unreachable' | 'hang' | { status: number, code?: string }, latency: () => 1, requests: [] as Array<RequestLike & { url: string }> }
   readonly streams = new Set<(text: string | undefined) => void>()
   /** Answers a frame in place of the server; returns true if it did. */
   intercept: (socket: FakeSocket, frame: Frame) => boolean = () => false
+  /** True for the types of events that a batch rejects. */
+  rejects: (type: string) => boolean = () => false
   extensions = true
   /** Time between two comments on a stream, as its first comment tells it, ms. */
   heartbeat: number | undefined
@@ -205,14 +207,15 @@ export class FakeServer {
   readonly fetch = async (url: string, init: RequestLike): Promise<ResponseLike> => {
     this.http.requests.push({ ...init, url })
     const { answer } = this.http
-    await new Promise<void>((resolve) => { this.clock.setTimeout(resolve, 1) })
+    await new Promise<void>((resolve) => { this.clock.setTimeout(resolve, this.http.latency()) })
     if (answer === 'unreachable') throw new TypeError('fetch failed')
     if (answer === 'hang') return new Promise(() => {})
     if (answer !== 'ok') return response(answer.status, answer.code === undefined ? undefined : { success: false, error: `refused: ${answer.code}`, code: answer.code })
     if (init.method === 'POST' && this.expired) return response(410, { success: false, error: 'refused: ROOM_CLOSED', code: 'ROOM_CLOSED' })
     if (init.method !== 'POST') return this.#stream(new URL(url).searchParams, init.signal!)
-    const { type, payload, id } = JSON.parse(init.body!) as Frame
-    return response(201, { success: true, data: { epoch: this.epoch, ...this.publish(type, payload, { id }), sentToClients: 1 }, timestamp: 0 })
+    const body = JSON.parse(init.body!) as Frame & { events?: Frame[] }
+    const results = (body.events ?? [body]).map(({ type, payload, id }) => this.rejects(type) ? { code: 'SENSITIVE_DATA', error: 'refused' } : { ...this.publish(type, payload, { id }), sentToClients: 1 })
+    return response(201, { success: true, data: { epoch: this.epoch, ...(body.events ? { results } : results[0]) }, timestamp: 0 })
   }
 
   #stream (query: URLSearchParams, signal: AbortSignal): ResponseLike {

@@ -98,22 +98,25 @@ t.test('A request refused because of its event alone is that event\'s matter', a
   }
 })
 
-t.test('A request of a stream that a socket has replaced does not end the client', async (t) => {
+t.test('An event whose request is refused after a socket has replaced the stream goes over the socket', async (t) => {
   const server = new FakeServer()
-  server.sockets.accept = 'refuse'
+  server.sockets.accept = 'hang'
   const room = server.connect({ socketAttempts: 1 })
+  const received = listenTo(room)
   while (room.transport !== 'stream' || room.status !== 'online') await server.clock.advance(1)
-  await server.clock.advance(10)
-  server.sockets.accept = 'open'
-  // The next socket answers in the tick in which the request is refused.
-  const toCandidate = server.clock.waits.at(-1)!
-  for (const send of server.streams) send(': still here\n\n')
-  await server.clock.advance(toCandidate - 1)
+  server.http.latency = () => 2000
   server.http.answer = { status: 401, code: 'UNAUTHORIZED' }
   const receipt = room.publish('CLICKED_PAY')
+  server.sockets.accept = 'open'
+  // The candidate that is tried with the stream opens late.
+  Object.assign(server.socket, { readyState: 1 })
+  server.socket.receive('CONNECTION_ESTABLISHED', { clientId: 'c' })
+  await server.clock.advance(100)
+  t.strictSame([room.transport, room.status], ['socket', 'online'])
+  t.strictSame(server.log, [])
   await server.clock.advance(5000)
-  t.equal(room.transport, 'socket')
   t.match(await receipt, { seq: 1 })
+  t.strictSame(of(received, 'error'), [])
 })
 
 t.test('A client with a token waits for its room after the only node has restarted', async (t) => {

@@ -62,7 +62,7 @@ t.test('A stream closed by a handler of its event brings no further event', asyn
   const read = async () => ({ done: chunks.length === 0, value: chunks.shift() })
   const fetch = async () => ({ ok: true, status: 200, body: { getReader: () => ({ read }) }, json: async () => ({}) })
   const link = openStream({ ...environment({}), fetch, setTimeout: clock.setTimeout, clearTimeout: clock.clearTimeout }, 'http://fake', {}, {
-    closed: (_code, reason) => { frames.push(reason) },
+    closed: () => { frames.push('closed') },
     frame: ({ type }) => {
       frames.push(type)
       link.close()

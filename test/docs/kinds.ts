@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ConfigSchema } from '../../src/config.js'
 import { ROOT } from '../../src/root.js'
+import { checker, document } from '../contracts.js'
 import { needsChromium } from '../chromium.js'
 import type { Block } from './blocks.js'
 import { faultsOfAnswer, faultsOfClaims, faultsOfState, playTranscript, sendFrames } from './frames.js'
@@ -64,6 +65,11 @@ export const KINDS: readonly Kind[] = [
       page.answer = text.includes('curl') ? output : undefined
       return page.scripts.filter((script) => !NPM.includes(script.split(' ')[0]!) && !(script.replace('run ', '') in scripts)).map((script) => `there is no npm ${script}`)
     }
+  },
+  {
+    name: 'body of a webhook',
+    fits: ({ language, text }) => language === 'json' && typeof json(text)?.type === 'string' && 'data' in json(text)!,
+    run: (_page, { text }) => checker(document('openapi.yaml'))(['components', 'schemas', 'Notification'], JSON.parse(text))
   },
   {
     name: 'frames of a client',

@@ -145,7 +145,7 @@ t.test('A key that only reads sees all and can do nothing, and without keys a re
 })
 
 t.test('Refused results and webhooks that were not delivered are shown, and a webhook is sent again', needsChromium, async (t) => {
-  const { app, ask, open, lines, origin } = await startConsole(t)
+  const { app, ask, open, lines } = await startConsole(t)
   await ask('POST', '/api/rooms', { roomId: 'r' })
   await app.webhooks.refused.add({ provider: 'stripe', type: 'PAYMENT_SUCCESS', roomId: 'r', code: 'INVALID_FRAME', reason: 'payload.currency: expected a code', timestamp: 5 })
   const page = await open()
@@ -153,11 +153,10 @@ t.test('Refused results and webhooks that were not delivered are shown, and a we
   await page.locator('#refused-list').getByRole('button', { name: 'r' }).click()
   await page.locator('#room-title', { hasText: 'r' }).waitFor()
 
-  // The list of sent webhooks as this page expects it: the panel is hidden on a server that does not send any.
+  await page.getByText('None. Every webhook has arrived.').waitFor()
+  // Answers of a server whose receiver is away: a real one is given up after days.
   const delivery = { id: 'msg_1', roomId: 'r', type: 'payment.succeeded', status: 'failed', attempts: 9, lastStatus: 503, nextTryAt: null, timestamp: 5 }
   const retried: string[] = []
-  const info = await (await fetch(origin)).json() as { endpoints: object }
-  await page.context().route(`${origin}/`, (route) => route.fulfill({ json: { ...info, endpoints: { ...info.endpoints, listWebhookDeliveries: 'GET /api/webhooks/deliveries' } } }))
   await page.context().route('**/api/webhooks/deliveries*', (route) => route.fulfill({ json: { success: true, data: { deliveries: [delivery, { ...delivery, id: 'msg_2', status: 'delivered' }] }, timestamp: 5 } }))
   await page.context().route('**/api/webhooks/deliveries/*/retry', (route) => {
     retried.push(`${route.request().method()} ${new URL(route.request().url()).pathname}`)

@@ -53,6 +53,10 @@ export class Values {
       }
       case 'number': return pick([0, 5, 99.9])
       case 'boolean': return chance(0.5)
+      case 'array': {
+        const { minItems = 0, maxItems = Infinity, items } = schema
+        return Array.from({ length: minItems + below(Math.min(maxItems - minItems, 4) + 1) }, () => this.fitting(items))
+      }
       case 'object': {
         if (Object.keys(schema.properties ?? {}).length === 0) return pick(PAYLOADS)
         const keys = Object.keys(schema.properties).filter((key) => schema.required?.includes(key) || chance(0.5))

@@ -161,7 +161,11 @@ export class MemoryBroker implements Broker {
     if (room) room.present = here.length
   }
 
-  publish (roomId: string, draft: EventDraft, create: boolean): Published | Failure {
+  publish (roomId: string, draft: EventDraft, create: boolean): Published | Failure { return this.#publish(roomId, draft, create) }
+
+  publishAll (roomId: string, drafts: readonly EventDraft[], create: boolean): Array<Published | Failure> { return drafts.map((draft) => this.#publish(roomId, draft, create)) }
+
+  #publish (roomId: string, draft: EventDraft, create: boolean): Published | Failure {
     const room = this.#get(roomId, create)
     if (room instanceof Failure) return room
     const { log } = room
@@ -175,8 +179,6 @@ export class MemoryBroker implements Broker {
     if (draft.ttl !== undefined) this.#setDeadline(room, draft.ttl)
     return this.#append(roomId, room, draft)
   }
-
-  publishAll (roomId: string, drafts: readonly EventDraft[], create: boolean): Array<Published | Failure> { return drafts.map((draft) => this.publish(roomId, draft, create)) }
 
   #append (roomId: string, room: MemoryRoom, draft: EventDraft): Published {
     const { log } = room

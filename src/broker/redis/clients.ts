@@ -5,8 +5,8 @@ import { SCRIPTS, type RoomRedis } from './scripts.js'
 
 /** Silence after a command that counts as a dead connection, ms. Waiting commands then fail with `UNAVAILABLE`, within 2 s. */
 const SILENCE = 1_500
-/** Longest time for which a worker of a queue waits in one command, ms. */
-export const QUEUE_WAIT = 5_000
+/** Longest time for which a worker of BullMQ waits in one command, ms: the bound in BullMQ itself, which it takes after an error. */
+const QUEUE_WAIT = 10_000
 /** Longest delay before the next connection attempt, ms. */
 const MAX_RETRY_DELAY = 1_000
 /** Minimum time between two look-ups of the master, ms: each closes the connection, and a replica refuses every event. */

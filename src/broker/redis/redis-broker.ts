@@ -127,10 +127,11 @@ export class RedisBroker implements Broker {
     return answer instanceof Failure ? answer : this.#published(roomId, draft, answer)
   }
 
-  async publishAll (roomId: string, drafts: readonly EventDraft[], create: boolean): Promise<Array<Published | Failure>> {
+  async publishAll (roomId: string, drafts: readonly EventDraft[], create: boolean): Promise<Array<Published | Failure> | Failure> {
     const answers = await this.#store.publishAll(roomId, drafts, create, this.#nodes.list)
+    if (answers instanceof Failure) return answers
     return drafts.map((draft, i) => {
-      const answer = answers instanceof Failure ? answers : answers[i]!
+      const answer = answers[i]!
       return answer instanceof Failure ? answer : this.#published(roomId, draft, answer)
     })
   }

@@ -57,7 +57,7 @@ export class RedisQueue implements DeliveryQueue, OutboxListener {
     this.#disabled = `${key}:disabled`
     this.#lock = `${key}:sweeper`
     // A change that came while its job was ending has found the job still there.
-    this.#jobs = new RoomJobs({ connection, prefix: key, onFailed, onEnded: (roomId) => { this.#uncertain.add(roomId); void this.#wakeUncertain([roomId]) } })
+    this.#jobs = new RoomJobs({ connection, prefix: key, onFailed, onEnded: (roomId) => { void this.#wakeUncertain([roomId]) } })
   }
 
   start (work: WorkOnRoom): void { this.#jobs.start(work, async (roomId) => ((await this.first(roomId))?.wait ?? 1) <= 0) }
@@ -179,10 +179,14 @@ export class RedisQueue implements DeliveryQueue, OutboxListener {
 
   async #wakeUncertain (roomIds: readonly string[]): Promise<void> {
     await Promise.all(roomIds.map(async (roomId) => {
+      // Before the look: news that come meanwhile count again.
+      this.#uncertain.delete(roomId)
       try {
         if (await this.#commands.exists(this.#keysOf(roomId)[0]) === 1) await this.#jobs.wake(roomId)
-        this.#uncertain.delete(roomId)
-      } catch { /* Redis is away: the room stays uncertain */ }
+      } catch {
+        // Redis is away.
+        this.uncertain(roomId)
+      }
     }))
   }
 
@@ -218,7 +222,9 @@ async function available<T> (read: () => Promise<T>): Promise<T | Failure> {
   }
 }
 
-function lastOf ({ lastStatus: status, lastError: error }: WebhookDelivery): Delivery['last'] { return { ...(status !== undefined && { status }), ...(error !== undefined && { error }) } }
+function lastOf ({ lastStatus: status, lastError: error }: WebhookDelivery): Delivery['last'] {
+  return { ...(status !== undefined && { status }), ...(error !== undefined && { error }) }
+}
 
 /** Digest of a URL, which may hold a secret. */
 function digestOf (url: string): string { return createHash('sha256').update(url).digest('base64url') }

@@ -3,7 +3,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DelayedError, Queue, Worker, type ConnectionOptions, type Job } from 'bullmq'
 import type { Cluster, Redis } from 'ioredis'
-import { QUEUE_WAIT } from '../../broker/redis/clients.js'
 import { SYSTEM_CLOCKS } from '../../clock.js'
 import { MAX_AT_ONCE, type WorkOnRoom } from '../delivery-queue.js'
 
@@ -65,7 +64,6 @@ export class RoomJobs {
       lockDuration: LOCK,
       stalledInterval: STALLED_INTERVAL,
       maxStalledCount: WITHOUT_END,
-      drainDelay: QUEUE_WAIT / 1000,
       runRetryDelay: AFTER_ERROR
     })
     worker.on('error', () => {})

@@ -13,7 +13,9 @@ import { startBroker } from './node.js'
 const FOLDER = join(ROOT, 'deploy/redis')
 /** Returns the line of the user, without its name and password. */
 const RULES = /^user wsp on #REDIS_PASSWORD (.*)$/m.exec(readFileSync(join(FOLDER, 'users.acl'), 'utf8'))![1]!.split(' ')
-const COMMANDS = RULES.filter((rule) => rule.startsWith('+')).map((rule) => rule.slice(1))
+/** Rights without the part in parentheses, which is for webhooks alone. */
+const OF_BROKER = RULES.slice(0, RULES.findIndex((rule) => rule.startsWith('(')))
+const COMMANDS = OF_BROKER.filter((rule) => rule.startsWith('+')).map((rule) => rule.slice(1))
 /** Rights that docs/scaling.md adds for a cluster. */
 const FOR_CLUSTER = /`(\+cluster\S+ [^`]*)`/.exec(readFileSync(join(ROOT, 'docs/scaling.md'), 'utf8'))![1]!.split(' ')
 const PASSWORD = 'a/b&c"d$e'
@@ -56,7 +58,7 @@ t.test('with the users of docker-compose.yml', { skip: withoutRedis }, async (t)
 
 t.test('the broker fulfils its contract on a cluster with the users of deploy/redis and the rights that the docs add', { skip: withoutRedis }, async (t) => {
   const { servers, url } = await startCluster(t)
-  await Promise.all(servers.map(({ client }) => client.acl('SETUSER', 'wsp', 'on', '>secret', ...RULES, ...FOR_CLUSTER)))
+  await Promise.all(servers.map(({ client }) => client.acl('SETUSER', 'wsp', 'on', '>secret', ...OF_BROKER, ...FOR_CLUSTER)))
   brokerContract(t, (t) => startBroker(t, url.replace('//', '//wsp:secret@'), { prefix: `wsp:${++count}` }))
 })
 
@@ -64,7 +66,7 @@ t.test('a missing right is reported by name at the start', { skip: withoutRedis 
   const redis = await startRedis(t)
   const reasonWith = async (t: Test, url: string, ...rules: string[]) => {
     const user = `user${++count}`
-    await redis.client.acl('SETUSER', user, 'on', '>secret', ...RULES, ...rules)
+    await redis.client.acl('SETUSER', user, 'on', '>secret', ...OF_BROKER, ...rules)
     const node = await startBroker(t, url.replace('//', `//${user}:secret@`), { prefix: `wsp:${count}`, mayFail: true, mayBeDown: true })
     await until(`the missing right is reported: ${rules.join(' ')}`, async () => {
       await node.broker.tick()
@@ -89,7 +91,7 @@ t.test('missing rights for a cluster are reported too', { skip: withoutRedis }, 
   const { servers, url } = await startCluster(t)
   for (const right of FOR_CLUSTER) {
     const name = `without${++count}`
-    await Promise.all(servers.map(({ client }) => client.acl('SETUSER', name, 'on', '>secret', ...RULES, ...FOR_CLUSTER.filter((other) => other !== right))))
+    await Promise.all(servers.map(({ client }) => client.acl('SETUSER', name, 'on', '>secret', ...OF_BROKER, ...FOR_CLUSTER.filter((other) => other !== right))))
     const node = await startBroker(t, url.replace('//', `//${name}:secret@`), { prefix: 'wsp', mayFail: true, mayBeDown: true })
     await until(`the missing right is reported: ${right}`, async () => {
       await node.broker.tick()

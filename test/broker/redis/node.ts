@@ -2,6 +2,7 @@
 import type { Test } from 'tap'
 import type { BrokerListener, RoomChange } from '../../../src/broker/broker.js'
 import type { RedisNews } from '../../../src/broker/redis/availability.js'
+import type { Outbox } from '../../../src/broker/redis/outbox.js'
 import { RedisBroker } from '../../../src/broker/redis/redis-broker.js'
 import { connect, type SentinelCredentials } from '../../../src/broker/redis/clients.js'
 import { draftEvent } from '../../../src/broker/event-draft.js'
@@ -22,9 +23,11 @@ export interface NodeOptions {
   /** Skips the wait for readiness at the start. */
   readonly mayBeDown?: boolean
   readonly sentinel?: SentinelCredentials
+  /** Outbox of webhooks. */
+  readonly outbox?: Outbox
 }
 
-export async function startBroker (t: Test, url: string, { prefix = newPrefix(), mayFail = false, mayBeDown = false, sentinel }: NodeOptions = {}) {
+export async function startBroker (t: Test, url: string, { prefix = newPrefix(), mayFail = false, mayBeDown = false, sentinel, outbox }: NodeOptions = {}) {
   const node = `node${++count}`
   const clock = { time: 1_000_000 }
   let epochs = 0
@@ -35,6 +38,7 @@ export async function startBroker (t: Test, url: string, { prefix = newPrefix(),
     connection,
     prefix,
     node,
+    outbox,
     logSize: LOG_SIZE,
     retention: RETENTION,
     lateResults: LATE_RESULTS,

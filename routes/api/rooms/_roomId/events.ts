@@ -4,14 +4,13 @@ import { Type } from '@sinclair/typebox'
 import type { FastifyReply, FastifySchema } from 'fastify'
 import { Failure } from '../../../../src/errors.js'
 import { STREAM_HEADERS } from '../../../../src/http/stream-headers.js'
-import { checkFrame } from '../../../../src/protocol/decode.js'
 import { payloadOf } from '../../../../src/websocket/frame-writer.js'
 import { EventsQuery, PublishRequest, PublishResultResponse, RoomEventsResponse, type RoomEvent } from '../../../../src/protocol/rest-rooms.js'
 import { errorResponses, IdempotencyHeaders, RoomParams, success } from '../../../../src/protocol/rest.js'
 import { Ref } from '../../../../src/protocol/schema.js'
 import { SseEndpoint } from '../../../../src/sessions/sse-endpoint.js'
 import { recoverFrom, wantsStream } from '../../../../src/sessions/sse-session.js'
-import type { PaymentEvent } from '../../../../src/rooms/publisher.js'
+import { checkEvent } from '../../../../src/rooms/rest-event.js'
 
 const listRoomEventsSchema = {
   operationId: 'listRoomEvents',
@@ -78,11 +77,10 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
     config: { action: 'publish' },
     schema: publishRoomEventSchema
   }, async (request, reply) => {
-    const { params: { roomId }, body: { type, payload = {}, id }, headers } = request
-    const frame = checkFrame({ type, payload: 'roomId' in payload ? payload : { roomId, ...payload }, ...(id !== undefined && { id }) }, { sender: app.senderOf(request) })
-    if ('failure' in frame) return reply.fail(frame.failure)
-    if (frame.payload.roomId !== roomId) return reply.fail(new Failure('INVALID_REQUEST', 'payload.roomId must be the room in the URL'))
-    const published = await rooms.publishFromApi({ ...frame as PaymentEvent, redacted: app.isRedacted(request) }, app.claimsOf(request), headers['idempotency-key'])
+    const { params: { roomId }, body, headers } = request
+    const event = checkEvent(roomId, body, app.senderOf(request))
+    if (event instanceof Failure) return reply.fail(event)
+    const published = await rooms.publishFromApi({ ...event, redacted: app.isRedacted(request) }, app.claimsOf(request), headers['idempotency-key'])
     if (published instanceof Failure) return reply.fail(published)
     const { epoch, seq, duplicate, receivers: sentToClients } = published
     return reply.code(201).send(success({ epoch, seq, duplicate, sentToClients }, now()))

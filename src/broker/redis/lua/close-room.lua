@@ -1,9 +1,9 @@
 -- Closes a room. Returns `[code]`, or `['OK', epoch, seq, created, now, payment, isInOutbox]`. Own arguments: lifetime of the outbox, 1 for webhooks of every room.
-local failure, epoch, _, _, stored = findRoom()
+local failure, epoch = findRoom()
 if failure then return { failure } end
 local seq, created = unpack(redis.call('HMGET', room, 'seq', 'created'))
 local payment = redis.call('HMGET', room, unpack(PAYMENT))
-local isInOutbox = appendToOutbox({ cause = 'closed', epoch = epoch, seq = seq, at = now }, stored[8], ARGV[5], ARGV[6])
+local isInOutbox = appendToOutbox({ cause = 'closed', epoch = epoch, seq = seq, at = now }, ARGV[5], ARGV[6])
 redis.call('DEL', room, log, members)
 redis.call('HSET', room, 'ended', 1, 'until', now + retention)
 redis.call('PEXPIRE', room, retention + margin)

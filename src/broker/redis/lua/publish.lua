@@ -66,20 +66,20 @@ local function publish(first, last)
   end
   local isResumed = stored[7] and 1 or 0
   if isResumed == 1 then redis.call('HDEL', room, 'stalled') end
-  local status, isVerified = stored[9] or 'pending', stored[10]
+  local status, isVerified = stored[8] or 'pending', stored[9]
   local isSettled = status == 'succeeded' or status == 'partially_refunded' or status == 'refunded' or status == 'disputed'
   if kind == 'step' and not isSettled then
     local beginsAttempt = d == '1' and status == 'failed'
-    if b ~= '' and b ~= stored[12] then set('method', b) end
-    if c ~= '' and c ~= stored[13] then set('fields', c) end
-    if changed == 1 or beginsAttempt or a ~= stored[11] then set('step', a) end
+    if b ~= '' and b ~= stored[11] then set('method', b) end
+    if c ~= '' and c ~= stored[12] then set('fields', c) end
+    if changed == 1 or beginsAttempt or a ~= stored[10] then set('step', a) end
     if beginsAttempt then
       set('status', 'pending')
-      set('attempt', (stored[15] or 1) + 1)
-      set('lastError', stored[14])
+      set('attempt', (stored[14] or 1) + 1)
+      set('lastError', stored[13])
       redis.call('HDEL', room, 'outcome', 'verified', 'verdicts')
     end
-  elseif kind == 'claim' and (status == 'pending' or status == 'failed' and not isVerified) and (a ~= status or b ~= stored[14]) then
+  elseif kind == 'claim' and (status == 'pending' or status == 'failed' and not isVerified) and (a ~= status or b ~= stored[13]) then
     set('status', a)
     set('outcome', b)
   end
@@ -95,7 +95,7 @@ local function publish(first, last)
   redis.call('HSET', room, unpack(patch))
   local inOutbox = 0
   if changed == 1 and lifetime ~= '' then
-    inOutbox = appendToOutbox({ cause = 'event', type = eventType, epoch = epoch, seq = seq, at = timestamp }, stored[8], lifetime, everyRoom)
+    inOutbox = appendToOutbox({ cause = 'event', type = eventType, epoch = epoch, seq = seq, at = timestamp }, lifetime, everyRoom)
   end
   -- Renewed once in a sixteenth of the retention, not for every event of a burst.
   if ttl ~= '' then

@@ -49,9 +49,9 @@ local function createRoom()
 end
 
 -- Returns the error code of a room that cannot be used; otherwise nil, the epoch, the end, the deadline, and the fields read, with seq as the
--- sixth, `stalled` as the seventh, `hook` as the eighth, and the fields of the payment that a device's event can change from the ninth on.
+-- sixth, `stalled` as the seventh, and the fields of the payment that a device's event can change from the eighth on.
 local function findRoom()
-  local stored = redis.call('HMGET', room, 'epoch', 'fence', 'until', 'deadline', 'ended', 'seq', 'stalled', 'hook', unpack(PAYMENT, 1, 7))
+  local stored = redis.call('HMGET', room, 'epoch', 'fence', 'until', 'deadline', 'ended', 'seq', 'stalled', unpack(PAYMENT, 1, 7))
   local epoch, deadline = stored[1], stored[4]
   if not stored[3] then return 'ROOM_NOT_FOUND' end
   local ends = tonumber(stored[3])
@@ -73,12 +73,13 @@ end
 -- Changes in the outbox of a room. Beyond it the oldest one is dropped.
 local MAX_OUTBOX = 1000
 
--- Appends a change to the outbox, with the payment as it is now. hook: URL of the room, or nil. lifetime: ms for which the outbox is kept; empty if nobody wants
--- the change. everyRoom: 1 if rooms without a URL have webhooks too. Returns 1 if the change was appended, 2 if another one was dropped for it, 0 otherwise.
-local function appendToOutbox(change, hook, lifetime, everyRoom)
-  if lifetime == '' or not (hook or everyRoom == '1') then return 0 end
-  local created = redis.call('HGET', room, 'created')
-  change.created, change.url, change.payment = created, hook or nil, redis.call('HMGET', room, unpack(PAYMENT))
+-- Appends a change to the outbox, with the payment as it is now. lifetime: ms for which the outbox is kept; empty if nobody wants the change. everyRoom: 1 if rooms
+-- without a URL have webhooks too. Returns 1 if the change was appended, 2 if another one was dropped for it, 0 otherwise.
+local function appendToOutbox(change, lifetime, everyRoom)
+  if lifetime == '' then return 0 end
+  local stored = redis.call('HMGET', room, 'created', 'hook', unpack(PAYMENT))
+  if not stored[2] and everyRoom ~= '1' then return 0 end
+  change.created, change.url, change.payment = stored[1], stored[2] or nil, { unpack(stored, 3, #PAYMENT + 2) }
   local length = redis.call('RPUSH', outbox, cjson.encode(change))
   redis.call('PEXPIRE', outbox, lifetime)
   if length <= MAX_OUTBOX then return 1 end

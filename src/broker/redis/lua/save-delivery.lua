@@ -11,7 +11,7 @@ if json == '' then
   return
 end
 local bound = tonumber(ARGV[3 + place])
--- If too many wait, the latest are not listed, so that the age of the oldest one stays known.
+-- Beyond the bound the latest that wait are not listed, so that the age of the oldest one stays known.
 if place == 2 and isNew and redis.call('ZCARD', KEYS[2]) >= bound then return end
 redis.call('ZADD', KEYS[place], time, id)
 redis.call('HSET', KEYS[1], id, json)
