@@ -12,7 +12,7 @@ const route: FastifyPluginAsync = async (app) => {
   const { default: fastifyStatic } = await import('@fastify/static')
   const qr = dirname(fileURLToPath(import.meta.resolve('qr')))
   app.decorate('routeAction', 'public')
-  await app.register(fastifyStatic, { root: join(ROOT, 'pages', 'playground'), prefix: '/playground/', dotfiles: 'ignore', decorateReply: !app.hasReplyDecorator('sendFile') })
+  await app.register(fastifyStatic, { root: [join(ROOT, 'pages', 'playground'), join(ROOT, 'pages', 'shared')], prefix: '/playground/', dotfiles: 'ignore', decorateReply: !app.hasReplyDecorator('sendFile') })
 
   // Relative, so that the redirect works behind a proxy that serves this app under a path.
   app.get('/playground', { schema: { hide: true } }, (_request, reply) => reply.redirect('playground/'))

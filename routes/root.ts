@@ -28,7 +28,7 @@ const ENDPOINTS = {
 }
 
 const route: FastifyPluginAsyncTypebox = async (app) => {
-  const endpoints = Object.fromEntries(Object.entries({ ...ENDPOINTS, ...(app.config.PLAYGROUND && { playground: 'GET /playground' }) })
+  const endpoints = Object.fromEntries(Object.entries({ ...ENDPOINTS, ...(app.config.PLAYGROUND && { playground: 'GET /playground' }), ...(app.config.CONSOLE && { console: 'GET /console' }) })
     .map(([name, endpoint]) => [name, endpoint.replace('/', `${app.prefix}/`)]))
 
   app.get('/', {

@@ -150,7 +150,7 @@ export interface paths {
         };
         /**
          * List rooms
-         * @description Lists the rooms, oldest first, in pages. On a server without API keys every client can list them: see the security notes.
+         * @description Lists the rooms that match, in pages. One request looks at a bounded number of rooms: with filters a page may be short, or empty, and still have a cursor. On a server without API keys every client can list them: see the security notes.
          */
         get: operations["listRooms"];
         put?: never;
@@ -817,10 +817,34 @@ export interface components {
              */
             status: "pending" | "processing" | "succeeded" | "failed" | "cancelled" | "expired" | "partially_refunded" | "refunded" | "disputed";
             /**
+             * @description The last progress event; null before the first.
+             * @example CLICKED_PROCEED
+             */
+            step: ("ENTERED_SUMMARY" | "CLICKED_PROCEED" | "PAYMENT_METHOD_CHANGED" | "DATA_FILLED" | "CLICKED_PAY") | null;
+            /**
+             * @description True if the payer has paused for `STALL_SECONDS`, until the next event.
+             * @example false
+             */
+            stalled: boolean;
+            /** @description True if a backend reported the result, false if a device did; missing without a result. */
+            verified?: boolean;
+            /**
+             * @description Expected amount of the payment link, in units of the currency.
+             * @example 99.9
+             */
+            amount?: number;
+            /** @example BRL */
+            currency?: string;
+            /**
              * @description Name of the payment in the shop, such as an order number.
              * @example order 1234
              */
             reference?: string;
+            /**
+             * @description Time of the last change of the payment's state, in milliseconds since the Unix epoch; initially the creation of the room.
+             * @example 1795504811474
+             */
+            updatedAt: number;
             /**
              * @description Milliseconds since the Unix epoch.
              * @example 1705312200000
@@ -836,7 +860,7 @@ export interface components {
         RoomList: {
             rooms: components["schemas"]["RoomSummary"][];
             /**
-             * @description Cursor of the next page; null on the last page.
+             * @description Cursor of the next page; null on the last page. A page with filters may be short, or empty, before the last one.
              * @example null
              */
             cursor: string | null;
@@ -1905,7 +1929,32 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Cursor from the previous page.
+                 * @description Only payments with one of these statuses, separated by commas.
+                 * @example pending,processing
+                 */
+                status?: string;
+                /**
+                 * @description Only payments whose last progress event is this one.
+                 * @example CLICKED_PAY
+                 */
+                step?: "ENTERED_SUMMARY" | "CLICKED_PROCEED" | "PAYMENT_METHOD_CHANGED" | "DATA_FILLED" | "CLICKED_PAY";
+                /**
+                 * @description Only payments whose payer has paused, or only those whose payer has not.
+                 * @example true
+                 */
+                stalled?: boolean;
+                /**
+                 * @description Only rooms whose id or reference contains this text, in any case.
+                 * @example order 12
+                 */
+                text?: string;
+                /**
+                 * @description The rooms that come first, by the time of their creation.
+                 * @example newest
+                 */
+                sort?: "oldest" | "newest";
+                /**
+                 * @description Cursor from the previous page, with the same `sort` and filters.
                  * @example 1
                  */
                 cursor?: string;

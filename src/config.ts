@@ -101,9 +101,10 @@ export const ConfigSchema = Type.Object({
   OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(Type.String({ pattern: '^https?://[^\\s]+$', description: 'URL of an OpenTelemetry collector; if set, REST requests are traced' })),
   OTEL_SERVICE_NAME: Type.String({ minLength: 1, default: 'ws-payment-server', description: 'Service name in traces' }),
   DOCS: Type.Boolean({ default: true, description: 'Serves Swagger UI at `/docs`' }),
-  PLAYGROUND: Type.Optional(Type.Boolean({ description: 'Serves the playground at `/playground`; by default `false` in production, otherwise `true`' }))
+  PLAYGROUND: Type.Optional(Type.Boolean({ description: 'Serves the playground at `/playground`; by default `false` in production, otherwise `true`' })),
+  CONSOLE: Type.Optional(Type.Boolean({ description: 'Serves the operator\'s console at `/console`; by default `false` in production, otherwise `true`' }))
 })
-export type Config = Readonly<Static<typeof ConfigSchema>> & { readonly LOG_LEVEL: string, readonly PLAYGROUND: boolean }
+export type Config = Readonly<Static<typeof ConfigSchema>> & { readonly LOG_LEVEL: string, readonly PLAYGROUND: boolean, readonly CONSOLE: boolean }
 
 /** @returns the browser origins that may use this server, or undefined if any origin may */
 export function allowedOrigins ({ ALLOWED_ORIGINS }: Pick<Config, 'ALLOWED_ORIGINS'>): string[] | undefined {
@@ -177,7 +178,8 @@ export function validateSettings (given: NodeJS.ProcessEnv): Config {
   if (broken.length > 0) throw new ConfigError(broken.join('; '))
   const config = values as Static<typeof ConfigSchema>
   const isProduction = config.NODE_ENV === 'production'
-  return { ...config, LOG_LEVEL: config.LOG_LEVEL ?? (isProduction ? 'info' : 'debug'), PLAYGROUND: config.PLAYGROUND ?? !isProduction }
+  const { LOG_LEVEL = isProduction ? 'info' : 'debug', PLAYGROUND = !isProduction, CONSOLE = !isProduction } = config
+  return { ...config, LOG_LEVEL, PLAYGROUND, CONSOLE }
 }
 
 function readEnvFile (path: string | undefined): NodeJS.ProcessEnv {

@@ -26,7 +26,7 @@ const IS_LIST: ReadonlySet<string> = new Set(LISTS)
 
 /**
  * Validates options by the rules of the environment variables. Unlike an empty variable, an empty value does not count as unset: `apiKeys: []` would leave the
- * API open. The playground is off unless it is asked for.
+ * API open. The playground and the console are off unless they are asked for.
  * @throws {ConfigError} naming every option that breaks its rule
  */
 export function configFromOptions (options: SettingOptions): Config {

@@ -40,7 +40,8 @@ t.test('without settings the server has the defaults of the seed', async (t) => 
     PRESENCE_GRACE_SECONDS: 5,
     SHUTDOWN_GRACE_SECONDS: 10,
     DOCS: true,
-    PLAYGROUND: true
+    PLAYGROUND: true,
+    CONSOLE: true
   })
 })
 
@@ -62,12 +63,14 @@ t.test('the log level depends on NODE_ENV unless LOG_LEVEL is set', async (t) =>
   }
 })
 
-t.test('PLAYGROUND is true outside production unless it is set', async (t) => {
-  t.equal(loadConfig({ NODE_ENV: 'production' }).PLAYGROUND, false)
-  for (const NODE_ENV of ['development', 'test', 'staging']) t.equal(loadConfig({ NODE_ENV }).PLAYGROUND, true)
-  for (const NODE_ENV of ['production', 'development']) {
-    t.equal(loadConfig({ NODE_ENV, PLAYGROUND: 'true' }).PLAYGROUND, true)
-    t.equal(loadConfig({ NODE_ENV, PLAYGROUND: 'false' }).PLAYGROUND, false)
+t.test('PLAYGROUND and CONSOLE are true outside production unless they are set', async (t) => {
+  for (const name of ['PLAYGROUND', 'CONSOLE'] as const) {
+    t.equal(loadConfig({ NODE_ENV: 'production' })[name], false)
+    for (const NODE_ENV of ['development', 'test', 'staging']) t.equal(loadConfig({ NODE_ENV })[name], true)
+    for (const NODE_ENV of ['production', 'development']) {
+      t.equal(loadConfig({ NODE_ENV, [name]: 'true' })[name], true)
+      t.equal(loadConfig({ NODE_ENV, [name]: 'false' })[name], false)
+    }
   }
 })
 

@@ -36,7 +36,9 @@ export async function linkOf (desk: Page): Promise<string> {
 export const timeline = (page: Page) => page.locator('#timeline1 .event, #timeline2 .event').evaluateAll((lines) => lines.map((line: any) =>
   `${line.dataset.seq ?? '-'} ${line.querySelector('code').textContent}${line.querySelector('.replayed') ? ' +' : ''}`))
 export const notes = (page: Page) => page.locator('#timeline1 .note span, #timeline2 .note span').allTextContents()
-export const event = (page: Page, seq: number) => page.locator(`.timeline [data-seq="${seq}"]`).waitFor()
+export const event = (page: Page, seq: number) => page.locator(`.timeline [data-seq="${seq}"]`).waitFor({ state: 'attached' })
+/** Unfolds what happened, which pages fold away for those who only pay or sell. */
+export const unfold = (page: Page) => page.locator('.fold > summary').click()
 export const steps = (desk: Page) => desk.locator('#steps li').evaluateAll((items) => items.map((item: any) => item.className))
 export const overflow = (page: Page) => page.evaluate('document.documentElement.scrollWidth - innerWidth') as Promise<number>
 export const heading = (page: Page | FrameLocator, text: string) => page.getByRole('heading', { level: 1, name: text }).waitFor()

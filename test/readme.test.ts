@@ -7,6 +7,7 @@ import { ConfigSchema } from '../src/config.js'
 import { CLOSE, ERRORS } from '../src/errors.js'
 import { EVENTS, EVENT_TYPES } from '../src/protocol/events.js'
 import { RESERVED_TYPES } from '../src/protocol/server-frames.js'
+import { textsOf } from './pages.js'
 import { ROOT } from '../src/root.js'
 
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8')
@@ -124,9 +125,9 @@ t.test('links lead from the README to every page under docs/', async (t) => {
 })
 
 t.test('the tutorial uses the texts of the playground', async (t) => {
-  const { TEXTS } = await import(join(ROOT, 'pages/playground/texts.js')) as { TEXTS: Record<'en' | 'pt', Record<string, string>> }
+  const texts = await textsOf(join(ROOT, 'pages/playground'))
   for (const [file, language] of [['docs/tutorial.md', 'en'], ['docs/tutorial.pt-BR.md', 'pt']] as const) {
-    const known = Object.values(TEXTS[language]).map((text) => text.replace(' {amount}', ''))
+    const known = Object.values(texts[language]).map((text) => text.replace(' {amount}', ''))
     const named = [...prose(file).matchAll(/\*\*([^*]+)\*\*/g)].map(([, name]) => name!.replaceAll('\n', ' '))
     t.ok(named.length > 10)
     t.strictSame(named.filter((name) => !known.includes(name)), [], file)

@@ -2,21 +2,16 @@
 // Device 1: watches the payment, and shows its steps, the members and the events.
 import { openDevice } from './device.js'
 import { byId, element } from './elements.js'
-import { inEveryLanguage, words } from './i18n.js'
-import { attemptOf, balanceOf, MOODS, refundOf, resultOf } from './outcome.js'
+import { inEveryLanguage, money, words } from './i18n.js'
+import { attemptOf, balanceOf, MOODS, refundOf, resultOf, STEP_TEXTS } from './outcome.js'
+import { priceOf } from './price.js'
 import { call } from './server.js'
+import { durationOf, setText } from './shown.js'
 
 /** @typedef {import('./client/index.js').PaymentState} PaymentState */
 
-/** @type {ReadonlyArray<readonly [PaymentState['step'] | 'RESULT', string]>} */
-const STEPS = [
-  ['ENTERED_SUMMARY', 'stepSummary'],
-  ['CLICKED_PROCEED', 'stepProceed'],
-  ['PAYMENT_METHOD_CHANGED', 'stepMethod'],
-  ['DATA_FILLED', 'stepData'],
-  ['CLICKED_PAY', 'stepPay'],
-  ['RESULT', 'stepResult']
-]
+/** Steps in their order, and the result after them. */
+const STEPS = /** @type {ReadonlyArray<readonly [string, string]>} */ ([...Object.entries(STEP_TEXTS), ['RESULT', 'stepResult']])
 const DEVICE_ID = 'device_1'
 
 /** @type {PaymentState | undefined} */
@@ -28,6 +23,7 @@ inEveryLanguage(() => {
   showSteps()
   showMembers()
 })
+setInterval(showGlance, 1_000)
 
 /** @param {{ roomId: string, tokens?: { device1: string } }} payment */
 export function openShop ({ roomId, tokens }) {
@@ -94,6 +90,20 @@ function showSteps () {
       element('span', {}, words(label)), ...(detail ? [element('span', { class: 'detail' }, detail)] : []))
   }))
   showFacts()
+  showGlance()
+}
+
+/** Shows what the shop wants to know in large: the amount, the progress and the time since, and if the payer is there. */
+function showGlance () {
+  const { step = null, status = 'pending', updatedAt } = state ?? {}
+  const { amount, currency } = priceOf(state)
+  setText(byId('amount'), money(amount, currency))
+  byId('now').dataset.mood = MOODS[status]
+  setText(byId('now'), words(status !== 'pending' ? status : step === null ? 'waitsForPayer' : STEP_TEXTS[step]))
+  setText(byId('since'), updatedAt === undefined ? '' : words('timeAgo', { time: durationOf(Date.now() - updatedAt) }))
+  const payers = members.filter(({ role }) => role === 'device2').length
+  const hasBegun = step !== null || status !== 'pending'
+  setText(byId('who'), payers > 1 ? words('payersHere', { count: payers }) : words(payers === 1 ? 'payerHere' : hasBegun ? 'payerGone' : 'payerMissing'))
 }
 
 /** Shows the number of the attempt, and the amounts beside the expected one. */
@@ -105,6 +115,8 @@ function showFacts () {
 }
 
 function showMembers () {
-  byId('members').replaceChildren(...members.map(({ deviceId, role }) =>
-    element('li', { class: role }, element('code', {}, deviceId), ` ${deviceId === DEVICE_ID ? words('thisPage') : words(role === 'device2' ? 'roleDevice2' : 'roleDevice1')}`)))
+  const shown = members.map(({ deviceId, role }) =>
+    element('li', { class: role }, element('code', {}, deviceId), ` ${deviceId === DEVICE_ID ? words('thisPage') : words(role === 'device2' ? 'roleDevice2' : 'roleDevice1')}`))
+  byId('members').replaceChildren(...(shown.length > 0 ? shown : [element('li', { class: 'nobody' }, words('nobody'))]))
+  showGlance()
 }

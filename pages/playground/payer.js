@@ -4,10 +4,10 @@ import { openDevice } from './device.js'
 import { button, byId, element } from './elements.js'
 import { inEveryLanguage, money, say, translatePage, words } from './i18n.js'
 import { balanceOf, factsOf, MOODS, PAID, refundOf } from './outcome.js'
+import { priceOf } from './price.js'
 
 /** @typedef {import('./client/index.js').PaymentState} PaymentState */
 
-const AMOUNT = 99.9
 /** Fields of each payment method, with sample values to fill in on demand. */
 const FIELDS = /** @type {Record<string, Record<string, string>>} */ ({
   pix: { name: 'Maria da Silva', cpf: '123.456.789-09' },
@@ -97,7 +97,7 @@ function showResult ({ status }) { show(status === 'succeeded' ? 'success' : sta
 
 /** Shows the amount and the result in the page's language. */
 function showTexts () {
-  const { amount, currency } = price()
+  const { amount, currency } = priceOf(known)
   for (const place of document.querySelectorAll('[data-amount]')) place.textContent = money(amount, currency)
   say(byId('pay'), 'pay', { amount: money(amount, currency) })
   if (!known) return
@@ -117,8 +117,6 @@ function showNotice (state) {
 }
 
 /** Amount of the payment: the expected one, if the shop has set it. */
-function price () { return { amount: known?.expected ?? AMOUNT, currency: known?.currency ?? 'BRL' } }
-
 /**
  * Publishes an event to the room, now or when the network is back; the page goes on meanwhile.
  * @param {import('./client/index.js').DevicePaymentEvent} type
@@ -219,6 +217,6 @@ byId('pay').addEventListener('click', () => {
   show('bank')
 })
 byId('other').addEventListener('click', () => show('method'))
-byId('approve').addEventListener('click', () => tellResult('PAYMENT_SUCCESS', { transactionId: `tx_${newId().slice(0, 8)}`, ...price() }))
+byId('approve').addEventListener('click', () => tellResult('PAYMENT_SUCCESS', { transactionId: `tx_${newId().slice(0, 8)}`, ...priceOf(known) }))
 byId('decline').addEventListener('click', () => tellResult('PAYMENT_ERROR', { error: words('declined'), code: 'DECLINED' }))
 byId('again').addEventListener('click', () => show(byId('fields').hidden ? 'method' : 'pay'))

@@ -30,7 +30,9 @@ const LONG = [
   'test/e2e/playground.test.ts',
   'test/e2e/playground-page.test.ts',
   'test/e2e/playground-status.test.ts',
-  'test/e2e/playground-webhooks.test.ts'
+  'test/e2e/playground-webhooks.test.ts',
+  'test/e2e/console.test.ts',
+  'test/e2e/console-size.test.ts'
 ]
 /** Folders whose files get a process each, since they start servers and wait for them; and files that change their process. */
 const ALONE = [

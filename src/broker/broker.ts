@@ -5,7 +5,8 @@ import type { EventDraft } from './event-draft.js'
 import type { WireFrame } from '../websocket/frame-writer.js'
 import type { Furthest } from '../payment/milestones.js'
 import type { Link, Terms } from '../payment/state.js'
-import type { PaymentState } from '../protocol/payment-state.js'
+import type { PaymentState, PaymentStatus } from '../protocol/payment-state.js'
+import type { RoomSort } from '../protocol/rest-rooms.js'
 import type { RoomClosed, RoomMember } from '../protocol/server-frames.js'
 
 /** A position in a room's log. `seq` counts 1, 2, 3 … within one `epoch`; a log that was lost and started again has a new epoch. */
@@ -68,7 +69,26 @@ export interface RoomSummary extends Position, Lifetime {
   readonly link: Link | undefined
   /** ms since the epoch; null before the first event. */
   readonly lastEventAt: number | null
+  /** True from the report of a pause of the payer until the next event. */
+  readonly isStalled: boolean
 }
+
+/** Selects rooms for a listing. A room must pass each filter that is given. */
+export interface RoomQuery {
+  /** Largest number of rooms of the page. */
+  readonly limit: number
+  /** The cursor of the previous page, of a query with the same order. */
+  readonly cursor?: number | undefined
+  /** The rooms that come first, by their starts. Default: `oldest`. */
+  readonly sort?: RoomSort | undefined
+  readonly statuses?: readonly PaymentStatus[] | undefined
+  readonly step?: PaymentState['step'] | undefined
+  readonly stalled?: boolean | undefined
+  /** Part of the room's id or of the reference of its link, in any case. */
+  readonly text?: string | undefined
+}
+
+export interface RoomPage { readonly rooms: RoomSummary[], readonly cursor?: number }
 
 /**
  * Change of a room, reported once, by the node on which it happened. `event`: the event of that `type` changed the payment's state. `created`, `closed`: by a backend.
@@ -171,11 +191,10 @@ export interface Broker {
   /** @returns a snapshot of the room with the entries after `from` (none if omitted), or `ROOM_NOT_FOUND`, or `ROOM_CLOSED` */
   read: (roomId: string, from?: ReadFrom) => MaybePromise<RoomView | Failure>
   /**
-   * Lists rooms from the oldest to the newest.
-   * @param cursor the cursor of the previous page
+   * Lists rooms that match, in the order of their starts. It looks at a bounded number of rooms, so that a page may be short, or empty, before the end.
    * @returns at most `limit` rooms, and the cursor of the next page if there may be one
    */
-  listRooms: (limit: number, cursor?: number) => Promise<{ rooms: RoomSummary[], cursor?: number } | Failure>
+  listRooms: (query: RoomQuery) => Promise<RoomPage | Failure>
   /**
    * Gives a room another name, by which `roomNamed` finds it: the reference of its link, or its payment at a provider. In memory the name is kept for as long as the
    * room, in Redis for 60 days.

@@ -108,7 +108,11 @@ const OPERATIONS: Readonly<Record<string, OperationExamples>> = {
   listRooms: {
     answers: json({
       page: answer(RoomList, 'A page and the cursor of the next page', {
-        rooms: [{ roomId: 'payment_123', members: 2, seq: 2, status: 'pending', createdAt: NOW - 3000, expiresAt: NOW + 1_797_000, lastEventAt: NOW - 1000 }], cursor: '1'
+        rooms: [{
+          ...{ roomId: 'payment_123', members: 2, seq: 2, status: 'pending', step: 'CLICKED_PROCEED', stalled: false, amount: 99.9, currency: 'BRL', reference: 'order 1234' },
+          ...{ updatedAt: NOW - 1000, createdAt: NOW - 3000, expiresAt: NOW + 1_797_000, lastEventAt: NOW - 1000 }
+        }],
+        cursor: '1'
       }),
       last: answer(RoomList, 'The last page', { rooms: [], cursor: null })
     }),

@@ -3,7 +3,7 @@ import { Type, type Static } from '@sinclair/typebox'
 import { Amount, AMOUNT_TEXTS, Currency, PUBLISHED_EVENT_TYPES, Role, SOURCES } from './events.js'
 import { Epoch, MAX_REFERENCE, MAX_TTL_SECONDS, MAX_WEBHOOK_URL, Redacted, Timestamp } from './fields.js'
 import { DeviceId, FrameId, RoomId } from './identifiers.js'
-import { PAYMENT_STATUSES, PaymentState } from './payment-state.js'
+import { PAYMENT_STATUSES, PaymentState, PROGRESS } from './payment-state.js'
 import { ErrorResponse, successEnvelope } from './rest.js'
 import { WithDefault, Nullable, Ref, StringEnum } from './schema.js'
 import { RoomMember } from './server-frames.js'
@@ -65,7 +65,13 @@ export const RoomSummary = Type.Object({
   members: Type.Integer({ description: 'Number of devices in the room.', examples: [2] }),
   seq: Seq,
   status: StringEnum(PAYMENT_STATUSES, { examples: ['pending'] }),
+  step: Nullable(StringEnum(PROGRESS), { description: 'The last progress event; null before the first.', examples: ['CLICKED_PROCEED'] }),
+  stalled: Type.Boolean({ description: 'True if the payer has paused for `STALL_SECONDS`, until the next event.', examples: [false] }),
+  verified: Type.Optional(Type.Boolean({ description: 'True if a backend reported the result, false if a device did; missing without a result.' })),
+  amount: Type.Optional(Type.Number({ description: 'Expected amount of the payment link, in units of the currency.', examples: [99.9] })),
+  currency: Type.Optional(Type.String({ examples: ['BRL'] })),
   reference: Type.Optional(Reference),
+  updatedAt: Type.Integer({ description: 'Time of the last change of the payment\'s state, in milliseconds since the Unix epoch; initially the creation of the room.', examples: [1795504811474] }),
   createdAt: Timestamp,
   expiresAt: Timestamp,
   lastEventAt: Nullable(Timestamp)
@@ -73,7 +79,7 @@ export const RoomSummary = Type.Object({
 
 export const RoomList = Type.Object({
   rooms: Type.Array(Ref(RoomSummary)),
-  cursor: Nullable(Type.String(), { description: 'Cursor of the next page; null on the last page.', examples: [null] })
+  cursor: Nullable(Type.String(), { description: 'Cursor of the next page; null on the last page. A page with filters may be short, or empty, before the last one.', examples: [null] })
 }, { $id: 'RoomList' })
 
 export const RoomDetails = Type.Object({
@@ -148,8 +154,21 @@ export const PublishBatchResult = Type.Object({
   results: Type.Array(Ref(BatchOutcome), { description: 'Outcomes of the events, in their order.' })
 }, { $id: 'PublishBatchResult' })
 
+/** Orders of a list of rooms: the rooms that come first, by their starts. */
+const ROOM_SORTS = ['oldest', 'newest'] as const
+export type RoomSort = typeof ROOM_SORTS[number]
+
+const STATUS = `(?:${PAYMENT_STATUSES.join('|')})`
+
 export const ListRoomsQuery = Type.Object({
-  cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$', description: 'Cursor from the previous page.', examples: ['1'] })),
+  status: Type.Optional(Type.String({
+    pattern: `^${STATUS}(?:,${STATUS}){0,${PAYMENT_STATUSES.length - 1}}$`, description: 'Only payments with one of these statuses, separated by commas.', examples: ['pending,processing']
+  })),
+  step: Type.Optional(StringEnum(PROGRESS, { description: 'Only payments whose last progress event is this one.', examples: ['CLICKED_PAY'] })),
+  stalled: Type.Optional(Type.Boolean({ description: 'Only payments whose payer has paused, or only those whose payer has not.', examples: [true] })),
+  text: Type.Optional(Type.String({ minLength: 1, maxLength: MAX_REFERENCE, description: 'Only rooms whose id or reference contains this text, in any case.', examples: ['order 12'] })),
+  sort: WithDefault(StringEnum(ROOM_SORTS, { default: 'oldest', description: 'The rooms that come first, by the time of their creation.', examples: ['newest'] })),
+  cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$', description: 'Cursor from the previous page, with the same `sort` and filters.', examples: ['1'] })),
   limit: WithDefault(Type.Integer({ minimum: 1, maximum: 1000, default: 100, description: 'Maximum number of rooms.', examples: [100] }))
 })
 

@@ -1,8 +1,9 @@
 // Contract of every broker, as one suite that runs unchanged over each implementation.
 import type { Test } from 'tap'
 import { until } from '../until.js'
-import type { Advance, Broker, Lifetime, LogEntry, Published, RoomChange, RoomSummary, RoomView, Stall } from '../../src/broker/broker.js'
+import type { Advance, Broker, Lifetime, LogEntry, Published, RoomChange, RoomPage, RoomQuery, RoomView, Stall } from '../../src/broker/broker.js'
 import { Failure } from '../../src/errors.js'
+import { MAX_LOOKED_AT } from '../../src/broker/room-listing.js'
 import { draftEvent } from '../../src/broker/event-draft.js'
 import { payloadOf } from '../../src/websocket/frame-writer.js'
 
@@ -187,7 +188,7 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     const drafts = (roomId: string) => ['a', 'b'].map((id) => draftEvent({ type: 'CLICKED_PAY', payload: { roomId }, id }, { source: 'device', timestamp: 1000 }))
     t.match(await broker.publishAll('r', drafts('r'), false), [{ code: 'ROOM_NOT_FOUND' }, { code: 'ROOM_NOT_FOUND' }])
     t.match(await broker.publishAll('r', drafts('r'), true), [{ seq: 1 }, { seq: 2 }])
-    t.equal((await broker.listRooms(10) as { rooms: RoomSummary[] }).rooms.length, 1)
+    t.equal((await broker.listRooms({ limit: 10 }) as RoomPage).rooms.length, 1)
     await broker.closeRoom('r')
     t.match(await broker.publishAll('r', drafts('r'), true), [{ code: 'ROOM_CLOSED' }, { code: 'ROOM_CLOSED' }])
     await broker.createRoom('link', { ttl: 10_000 })
@@ -402,7 +403,7 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     for (const roomId of ['r', 's']) await broker.createRoom(roomId, { ttl: 1000 })
     await pass(2000)
     t.match(await read('r'), { seq: 1, state: { status: 'expired' } })
-    t.match(await broker.listRooms(10), { rooms: [{ roomId: 'r', seq: 1 }, { roomId: 's', seq: 1, state: { status: 'expired' } }] })
+    t.match(await broker.listRooms({ limit: 10 }), { rooms: [{ roomId: 'r', seq: 1 }, { roomId: 's', seq: 1, state: { status: 'expired' } }] })
   })
 
   t.test('a result after a deadline that nobody noticed comes after its expiry in the log, and is late', async (t) => {
@@ -483,7 +484,7 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     await broker.closeRoom('short')
     await published('b')
     await pass(2000)
-    const page = async (limit: number, cursor?: number) => notFailed(await broker.listRooms(limit, cursor)) as { rooms: RoomSummary[], cursor?: number }
+    const page = async (limit: number, cursor?: number) => notFailed(await broker.listRooms({ limit, cursor })) as RoomPage
     const first = await page(3)
     t.match(first.rooms, [
       { roomId: 'a', seq: 0, lastEventAt: null, state: { status: 'pending' } },
@@ -496,10 +497,66 @@ export function brokerContract (t: Test, make: (t: Test) => Promise<ContractSubj
     t.equal(second.cursor, undefined)
   })
 
+  t.test('a listing has the newest rooms first on demand, and a room that starts meanwhile moves no page', async (t) => {
+    const { broker } = await subject(t)
+    for (const roomId of ['a', 'b', 'c', 'd']) await broker.createRoom(roomId)
+    const page = async (query: RoomQuery) => notFailed(await broker.listRooms({ sort: 'newest', ...query })) as RoomPage
+    const first = await page({ limit: 3 })
+    t.strictSame(idsOf(first), ['d', 'c', 'b'])
+    await broker.createRoom('e')
+    await broker.closeRoom('b')
+    const second = await page({ limit: 3, cursor: first.cursor })
+    t.strictSame(idsOf(second), ['a'])
+    t.equal(second.cursor, undefined)
+    t.strictSame(idsOf(await page({ limit: 1 })), ['e'])
+  })
+
+  t.test('a listing can be filtered by status, step, pause and text', async (t) => {
+    const { broker, pass, publish } = await subject(t)
+    await broker.createRoom('new', { reference: 'Order 12' })
+    await publish('Paid', { amount: 5 }, { type: 'PAYMENT_SUCCESS' })
+    await publish('failed', { error: 'no' }, { type: 'PAYMENT_ERROR' })
+    await publish('stuck', {}, { type: 'CLICKED_PAY' })
+    await pass(STALL + 15_000)
+    await publish('busy', {}, { type: 'CLICKED_PAY' })
+    const found = async (query: Omit<RoomQuery, 'limit'>) => idsOf(notFailed(await broker.listRooms({ limit: 10, ...query })) as RoomPage)
+    t.strictSame(await found({ statuses: ['succeeded', 'failed'] }), ['Paid', 'failed'])
+    t.strictSame(await found({ statuses: ['disputed'] }), [])
+    t.strictSame(await found({ step: 'CLICKED_PAY' }), ['stuck', 'busy'])
+    t.strictSame(await found({ stalled: true }), ['stuck'])
+    t.strictSame(await found({ stalled: false, step: 'CLICKED_PAY' }), ['busy'])
+    t.strictSame(await found({ text: 'PAI' }), ['Paid'], 'a part of the id')
+    t.strictSame(await found({ text: 'order 1' }), ['new'], 'a part of the reference')
+    t.strictSame(await found({ sort: 'newest', statuses: ['pending'] }), ['busy', 'stuck', 'new'])
+    await publish('stuck', {}, { type: 'CLICKED_PAY' })
+    t.strictSame(await found({ stalled: true }), [], 'the next event ends the pause')
+  })
+
+  t.test('a filter looks at a bounded number of rooms, and goes on from its cursor', async (t) => {
+    const { broker } = await subject(t)
+    await broker.createRoom('first-match')
+    for (let n = 0; n < MAX_LOOKED_AT; n += 100) await Promise.all(Array.from({ length: 100 }, (_, i) => broker.createRoom(`r${n + i}`)))
+    await broker.createRoom('last-match')
+    const found: string[] = []
+    const cursors: Array<number | undefined> = []
+    for (let cursor: number | undefined, more = true; more; more = cursor !== undefined) {
+      const page = notFailed(await broker.listRooms({ limit: 10, text: 'match', cursor })) as RoomPage
+      found.push(...idsOf(page))
+      cursors.push(cursor = page.cursor)
+    }
+    t.strictSame(found, ['first-match', 'last-match'])
+    t.equal(cursors.length, 2)
+    t.equal((notFailed(await broker.listRooms({ limit: 1, text: 'match' })) as RoomPage).rooms.length, 1)
+    const none = notFailed(await broker.listRooms({ limit: 10, text: 'nothing', sort: 'newest' })) as RoomPage
+    t.match(none, { rooms: { length: 0 }, cursor: Number }, 'an empty page has a cursor')
+  })
+
   t.test('a new broker is ready', async (t) => {
     t.equal((await subject(t)).broker.ready(), true)
   })
 }
+
+const idsOf = ({ rooms }: RoomPage) => rooms.map(({ roomId }) => roomId)
 
 /** Message of an entry. */
 function textOf ({ frame }: LogEntry): unknown { return JSON.parse(payloadOf(frame).toString()) }

@@ -24,6 +24,7 @@ const SERVER_FRAMES: Record<string, TObject> = {
   ACK: server.Ack,
   DEVICE_JOINED: server.DevicePresence,
   DEVICE_LEFT: server.DevicePresence,
+  PAYMENT_STALLED: server.PaymentStalled,
   ROOM_LEFT: server.RoomLeft,
   PONG: server.Pong,
   ROOM_CLOSED: server.RoomClosed,

@@ -3,7 +3,8 @@ import t, { type Test } from 'tap'
 import decodeQR from 'qr/decode.js'
 import type { Page } from 'playwright-core'
 import { needsChromium } from '../chromium.js'
-import { event, fillIn, heading, linkOf, notes, PHONE, setUp, timeline } from '../playground.js'
+import { violations } from '../axe.js'
+import { event, fillIn, heading, linkOf, notes, overflow, PHONE, report, roomOf, setUp, timeline, unfold, updateLink } from '../playground.js'
 import { until } from '../until.js'
 
 t.test('The page can be used with the keyboard alone', needsChromium, async (t) => {
@@ -72,11 +73,56 @@ t.test('The page is in the language of the browser, and in the other one on dema
   await heading(phone, 'Seu pedido')
   t.equal(await phone.locator('dd').first().innerText(), 'R$ 99,90'.replace(' ', '\u00a0'))
   t.match(await desk.locator('#steps').innerText(), /Viu o resumo/)
+  await unfold(desk)
   t.match(await desk.locator('#timeline1').innerText(), /Entrou na sala[^]*dispositivo/, 'earlier entries are translated, too')
   t.match(await desk.locator('[data-name="broadcastToRoom"] .curl').innerText(), 'Pagamento processado com sucesso!')
   t.match(await desk.locator('[data-name="broadcastToRoom"] .answer').innerText(), '"message": "Payment processed!"', 'the earlier answer stays')
   await desk.reload()
   await heading(desk, 'Laboratório de pagamentos')
+  t.strictSame(lines, [])
+})
+
+t.test('The shop reads the amount, the progress, the time since and the payer in large, and what happened is folded away', needsChromium, async (t) => {
+  const { app, desk, openPhone, lines } = await setUp(t)
+  await linkOf(desk)
+  const glance = async () => (await desk.locator('.glance').innerText()).replaceAll('\u00a0', ' ')
+  t.match(await glance(), /R\$99\.90\s+Waiting for the payer\s+The payer has not opened the link yet\./)
+  const phone = await openPhone()
+  await desk.locator('#who', { hasText: 'The payer is here.' }).waitFor()
+  await phone.locator('#proceed').click()
+  await desk.locator('#now', { hasText: 'Continued to payment' }).waitFor()
+  await desk.locator('#since', { hasText: /^\d+ s ago$/ }).waitFor()
+  await updateLink(app, roomOf(phone), { amount: 250, currency: 'USD' })
+  await desk.locator('#amount', { hasText: '$250.00' }).waitFor()
+  for (const page of [desk, phone]) {
+    t.ok(await page.locator('.timeline').isHidden())
+    await unfold(page)
+    t.ok(await page.locator('.timeline').isVisible())
+    t.ok(await page.locator('.timeline').evaluate((log: any) => log.scrollHeight - log.scrollTop - log.clientHeight < 2), 'the latest event is in view')
+  }
+  await phone.context().close()
+  await desk.locator('#who', { hasText: 'The payer has left.' }).waitFor()
+  await report(app, new URLSearchParams(new URL((await desk.getAttribute('#link', 'href'))!).hash.slice(1)).get('room')!, 'PAYMENT_SUCCESS')
+  await desk.locator('#now[data-mood="done"]', { hasText: 'Paid' }).waitFor()
+  t.strictSame(lines, [])
+})
+
+t.test('Both pages are clean for axe and need no sideways scrolling, in every width and both themes', needsChromium, async (t) => {
+  const { origin, open, lines } = await setUp(t)
+  for (const [width, colorScheme, locale] of [[1440, 'light', 'en-US'], [768, 'dark', 'pt-BR'], [320, 'light', 'pt-BR'], [320, 'dark', 'en-US']] as const) {
+    const options = { viewport: { width, height: 800 }, colorScheme, locale }
+    const desk = await open(`${origin}/playground/`, options)
+    const phone = await open(await linkOf(desk), options)
+    await phone.locator('#proceed').click()
+    await phone.locator('input[value="card"]').check()
+    await event(desk, 3)
+    for (const [name, page] of Object.entries({ desk, phone })) {
+      await unfold(page)
+      t.strictSame(await violations(page), [], `${name} ${width} ${colorScheme}`)
+      t.equal(await overflow(page), 0, `${name} ${width}`)
+      await page.context().close()
+    }
+  }
   t.strictSame(lines, [])
 })
 

@@ -3,7 +3,7 @@ import t from 'tap'
 import type { Page } from 'playwright-core'
 import type { PaymentEventType } from '../../src/protocol/events.js'
 import { needsChromium } from '../chromium.js'
-import { event, fillIn, heading, linkOf, overflow, PHONE, report, roomOf, setUp, steps, timeline, updateLink } from '../playground.js'
+import { event, fillIn, heading, linkOf, overflow, PHONE, report, roomOf, setUp, steps, timeline, unfold, updateLink } from '../playground.js'
 
 const PAID = { transactionId: 'tx_1', amount: 99.9, currency: 'BRL' }
 /** Text of a page with the usual spaces in its amounts. */
@@ -119,6 +119,7 @@ t.test('The link\'s end takes the payer\'s buttons away, and an extended link br
   await heading(phone, 'This link has expired')
   t.equal(await phone.locator('main button:visible').count(), 0)
   t.equal(await result(desk), 'Expired')
+  await unfold(desk)
   t.match(await desk.locator('#timeline1 [data-seq="6"]').innerText(), /PAYMENT_EXPIRED\s+server/)
   const later = await open(await linkOf(desk), PHONE)
   await heading(later, 'This link has expired')
@@ -145,7 +146,7 @@ t.test('An event of a phone that was offline at the deadline is refused, and the
   await event(desk, 6)
   await phone.locator('[data-do="offline"]').click()
   await heading(phone, 'This link has expired')
-  await phone.locator('.tag.failedToSend').waitFor()
+  await phone.locator('.tag.failedToSend').waitFor({ state: 'attached' })
   t.equal(await phone.locator('#refusal').innerText(), '')
   await updateLink(app, roomOf(phone), { ttlSeconds: 900 })
   await heading(phone, 'Review your payment')

@@ -101,7 +101,7 @@ t.test('A phone without network goes on, and sends all its events once the netwo
   t.strictSame(await timeline(phone), await timeline(desk))
 
   await phone.locator('[data-do="twice"]').click()
-  await phone.locator('.tag.sentBefore').waitFor()
+  await phone.locator('.tag.sentBefore').waitFor({ state: 'attached' })
   t.match((await timeline(phone)).at(-1), '4 DATA_FILLED')
   await phone.locator('#pay').click()
   await event(desk, 5)

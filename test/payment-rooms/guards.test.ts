@@ -9,7 +9,7 @@ import { authorization, createHost, KEY, QUICK, SECRET } from './host.js'
 
 /** Public routes below the prefix, and no others. Webhooks are verified by their signatures. */
 const PUBLIC = [
-  'GET /', 'GET / upgrade', 'GET /docs', 'GET /docs/*', 'GET /docs/asyncapi.json', 'GET /docs/asyncapi.yaml',
+  'GET /', 'GET / upgrade', 'GET /console', 'GET /console/*', 'GET /docs', 'GET /docs/*', 'GET /docs/asyncapi.json', 'GET /docs/asyncapi.yaml',
   'GET /health', 'GET /playground', 'GET /playground/*', 'GET /playground/client/:name(^[a-z-]+).js', 'GET /playground/qr/index.js',
   'GET /ready', 'OPTIONS *', 'POST /webhooks/:provider', 'POST /webhooks/pix/pix'
 ]
@@ -19,7 +19,7 @@ const addressOf = (url: string) => url.replace(/:name\([^)]*\)/, 'index').replac
 
 for (const prefix of ['', '/payments']) {
   t.test(prefix === '' ? 'without a key only public routes answer' : `without a key only public routes answer under ${prefix}`, async (t) => {
-    const settings = { API_KEYS: KEY, TOKEN_SECRET: SECRET, REQUESTS_PER_SECOND: '0', PLAYGROUND: 'true' }
+    const settings = { API_KEYS: KEY, TOKEN_SECRET: SECRET, REQUESTS_PER_SECOND: '0', PLAYGROUND: 'true', CONSOLE: 'true' }
     const config = loadConfig({ NODE_ENV: 'production', LOG_LEVEL: 'silent', ...settings })
     const app = prefix === '' ? buildApp({ config, logger: createLogger(config) }) : createHost(t).app
     t.teardown(() => app.close())

@@ -32,10 +32,10 @@ for (const fastPath of ['auto', 'off'] as const) {
 
 t.test('pages and documents name the addresses below the prefix', async (t) => {
   const { app } = createHost(t)
-  app.register(paymentRooms, { ...QUICK, prefix: '/payments', playground: true })
+  app.register(paymentRooms, { ...QUICK, prefix: '/payments', playground: true, console: true })
   await app.ready()
   for (const url of ['/payments', '/payments/']) {
-    t.match((await app.inject(url)).json(), { docs: '/payments/docs', endpoints: { websocket: 'GET /payments/ (Upgrade: websocket)', getRoom: 'GET /payments/api/rooms/:roomId', playground: 'GET /payments/playground' } })
+    t.match((await app.inject(url)).json(), { docs: '/payments/docs', endpoints: { websocket: 'GET /payments/ (Upgrade: websocket)', getRoom: 'GET /payments/api/rooms/:roomId', playground: 'GET /payments/playground', console: 'GET /payments/console' } })
   }
   const { paths, components } = (await app.inject('/payments/docs/json')).json()
   t.ok(Object.keys(paths).length > 8)
@@ -52,8 +52,10 @@ t.test('pages and documents name the addresses below the prefix', async (t) => {
   const { headers: { location } } = await app.inject('/payments/playground')
   t.equal(new URL(location!, 'http://here/payments/playground').pathname, '/payments/playground/')
   for (const file of ['', 'playground.js', 'client/index.js', 'qr/index.js']) t.equal((await app.inject(`/payments/playground/${file}`)).statusCode, 200, file)
+  t.equal((await app.inject('/payments/console')).headers.location, 'console/')
+  for (const file of ['', 'console.js', 'access', 'i18n.js']) t.equal((await app.inject(`/payments/console/${file}`)).statusCode, 200, file)
   t.match((await app.inject('/payments/playground/client/nothing.js')).json(), { code: 'NOT_FOUND' })
-  for (const url of ['/', '/health', '/docs', '/playground', '/api/rooms']) t.equal((await app.inject(url)).statusCode, 404, url)
+  for (const url of ['/', '/health', '/docs', '/playground', '/console', '/api/rooms']) t.equal((await app.inject(url)).statusCode, 404, url)
 })
 
 t.test('a preflight is answered only below the prefix, by the origins of the plugin', async (t) => {

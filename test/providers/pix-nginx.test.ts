@@ -58,7 +58,7 @@ t.test('only a request with the certificate of the bank reaches the server', { s
   const path = `/webhooks/pix/pix?token=${sender.secrets[0]}`
   t.equal(await ask(port, own, { path, body }), 400, 'no certificate')
   t.equal(await ask(port, own, { path, body, client: stranger }), 400, 'the certificate of somebody else')
-  t.match(await app.broker.listRooms(1), { rooms: [] })
+  t.match(await app.broker.listRooms({ limit: 1 }), { rooms: [] })
   t.equal(await ask(port, own, { path: '/webhooks/pix?token=wrong', body, client: bank }), 401, 'the certificate without the token')
   t.equal(await ask(port, own, { path, body, client: bank }), 200, 'the bank')
   t.equal(await ask(port, own, { path: '/api/rooms', body: '{}', client: bank }), 404, 'the rest of the API is not at this host')

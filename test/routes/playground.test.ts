@@ -1,6 +1,6 @@
 // Files of the playground: the settings that serve them, their content types, and no other file.
 import { once } from 'node:events'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import http from 'node:http'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -8,6 +8,7 @@ import t from 'tap'
 import { browserModule } from '../../src/http/browser-module.js'
 import { ROOT } from '../../src/root.js'
 import { build, listen } from '../build.js'
+import { checkTexts, filesOf } from '../pages.js'
 
 const FOLDER = join(ROOT, 'pages', 'playground')
 const on = { env: { PLAYGROUND: 'true' } }
@@ -49,18 +50,17 @@ t.test('the address without a slash redirects to the playground with a relative 
 t.test('every file is served with its content type and the content security policy of the server', async (t) => {
   const { app } = await build(t, on)
   const types: Record<string, RegExp> = { html: /^text\/html/, js: /^(text|application)\/javascript/, css: /^text\/css/, svg: /^image\/svg\+xml/ }
-  const files = readdirSync(FOLDER)
-  t.ok(files.length > 8)
-  for (const file of [...files, 'client/index.js', 'client/room.js', 'qr/index.js']) {
+  const files = filesOf(FOLDER)
+  t.ok(files.size > 8)
+  for (const file of [...files.keys(), 'client/index.js', 'client/room.js', 'qr/index.js']) {
     const { statusCode, headers, body } = await app.inject(`/playground/${file}`)
     t.equal(statusCode, 200, file)
     t.match(headers['content-type'], types[file.split('.').at(-1)!]!, file)
     t.match(headers['content-security-policy'], /script-src 'self';/)
     t.equal(headers['x-content-type-options'], 'nosniff')
-    if (files.includes(file)) t.equal(body, readFileSync(join(FOLDER, file), 'utf8'))
+    if (files.has(file)) t.equal(body, files.get(file))
   }
-  for (const file of files.filter((name) => name.endsWith('.html'))) {
-    const html = readFileSync(join(FOLDER, file), 'utf8')
+  for (const [file, html] of [...files].filter(([name]) => name.endsWith('.html'))) {
     t.notMatch(html, /<script(?![^>]*\bsrc=)|\bon\w+="|\bstyle=|<style|https?:/, `${file} needs nothing that the policy forbids, and no other server`)
   }
 })
@@ -102,16 +102,4 @@ t.test('a built module of the client is served unchanged, and a source is compil
   await t.rejects(browserModule(join(folder, 'built.js'), 'nothing'), { code: 'ENOTDIR' }, 'a failure other than a missing file rejects')
 })
 
-t.test('both languages have every text, and every text is used', async (t) => {
-  const { TEXTS: { en, pt } } = await import(join(FOLDER, 'texts.js')) as { TEXTS: { en: Record<string, string>, pt: Record<string, string> } }
-  t.strictSame(Object.keys(pt), Object.keys(en))
-  const placeholders = (words: string) => [...words.matchAll(/\{\w+\}/g)].map(String).sort()
-  const page = readdirSync(FOLDER).filter((name) => name !== 'texts.js').map((name) => readFileSync(join(FOLDER, name), 'utf8')).join('\n')
-  for (const [key, words] of Object.entries(en)) {
-    t.ok(words && pt[key], key)
-    t.strictSame(placeholders(pt[key]!), placeholders(words), key)
-    // Statuses of the client are keys themselves.
-    t.ok(/^(connecting|online|offline|closed)$/.test(key) || new RegExp(`\\b${key}\\b`).test(page), `${key} is used`)
-  }
-  for (const [, key, words] of page.matchAll(/data-t="(\w+)"[^>]*>([^<]*)</g)) t.equal(words, en[key!]?.replace(/ ?\{\w+\}/, ''), `the page shows the text ${key} before its modules load`)
-})
+t.test('both languages have every text, and every text is used', async (t) => { await checkTexts(t, FOLDER) })

@@ -38,12 +38,31 @@ t.test('listRooms answers page by page', async (t) => {
   await shop.settled()
   const first = (await app.inject('/api/rooms?limit=3')).json()
   t.match(first, { success: true, data: { rooms: { length: 3 }, cursor: /^\d+$/ }, timestamp: 5 })
-  t.strictSame(first.data.rooms[1], { roomId: 'r1', members: 1, seq: 1, status: 'succeeded', createdAt: 5, expiresAt: 900_005, lastEventAt: 5 })
+  t.strictSame(first.data.rooms[1], { roomId: 'r1', members: 1, seq: 1, status: 'succeeded', step: null, stalled: false, verified: false, updatedAt: 5, createdAt: 5, expiresAt: 900_005, lastEventAt: 5 })
   t.equal(first.data.rooms[0].lastEventAt, null)
   const second = (await app.inject(`/api/rooms?limit=3&cursor=${first.data.cursor}`)).json()
   t.match(second.data.rooms.map(({ roomId }: { roomId: string }) => roomId), ['r3', 'r4'])
   t.equal(second.data.cursor, null)
   for (const query of ['limit=0', 'limit=1001', 'limit=x', 'cursor=x']) t.equal((await app.inject(`/api/rooms?${query}`)).statusCode, 400, query)
+})
+
+t.test('listRooms shows the terms of a link, and takes an order and filters', async (t) => {
+  const { app } = await build(t, { now: () => 5 })
+  const create = (roomId: string, terms: object = {}) => app.inject({ method: 'POST', url: '/api/rooms', payload: { roomId, ...terms } })
+  await create('r0', { amount: '12.50', currency: 'brl', reference: 'Order 7' })
+  for (const roomId of ['r1', 'r2']) await create(roomId)
+  for (const [roomId, type] of [['r1', 'CLICKED_PAY'], ['r2', 'PAYMENT_SUCCESS']]) await app.inject({ method: 'POST', url: `/api/rooms/${roomId}/events`, payload: { type } })
+  const found = async (query: string) => (await app.inject(`/api/rooms?${query}`)).json().data.rooms.map(({ roomId }: { roomId: string }) => roomId)
+  t.match((await app.inject('/api/rooms?limit=1')).json().data.rooms, [{ roomId: 'r0', amount: 12.5, currency: 'BRL', reference: 'Order 7', step: null }])
+  t.strictSame(await found('sort=newest'), ['r2', 'r1', 'r0'])
+  t.strictSame(await found('status=succeeded'), ['r2'])
+  t.strictSame(await found('status=pending,succeeded&sort=newest'), ['r2', 'r1', 'r0'])
+  t.strictSame(await found('step=CLICKED_PAY'), ['r1'])
+  t.strictSame(await found('text=order%207'), ['r0'])
+  t.strictSame([await found('stalled=true'), await found('stalled=false')], [[], ['r0', 'r1', 'r2']])
+  for (const query of ['status=paid', 'status=pending,', 'status=', 'step=PAYMENT_SUCCESS', 'text=', 'sort=best', 'stalled=2']) {
+    t.equal((await app.inject(`/api/rooms?${query}`)).statusCode, 400, query)
+  }
 })
 
 t.test('getRoom answers with the state of a room, and closeRoom closes it', async (t) => {

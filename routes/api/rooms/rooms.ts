@@ -4,7 +4,9 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Static } from '@sinclair/typebox'
 import type { FastifySchema } from 'fastify'
 import type { RoomSummary as Listed } from '../../../src/broker/broker.js'
+import { filledEntriesOf } from '../../../src/comma-list.js'
 import { Failure } from '../../../src/errors.js'
+import type { PaymentStatus } from '../../../src/protocol/payment-state.js'
 import { CreatedRoomResponse, CreateRoomRequest, ListRoomsQuery, RoomListResponse, type RoomSummary } from '../../../src/protocol/rest-rooms.js'
 import { errorResponses, success, termsFault } from '../../../src/protocol/rest.js'
 import { Ref } from '../../../src/protocol/schema.js'
@@ -25,14 +27,22 @@ const listRoomsSchema = {
   operationId: 'listRooms',
   tags: ['Rooms'],
   summary: 'List rooms',
-  description: 'Lists the rooms, oldest first, in pages. On a server without API keys every client can list them: see the security notes.',
+  description: 'Lists the rooms that match, in pages. One request looks at a bounded number of rooms: with filters a page may be short, or empty, and still have a cursor. On a server without API keys every client can list them: see the security notes.',
   security: [{ apiKey: [] }, {}],
   querystring: ListRoomsQuery,
   response: { 200: Ref(RoomListResponse, 'A page of rooms.'), ...errorResponses(400, 401, 403, 429, 500, 503) }
 } satisfies FastifySchema
 
-function summaryOf ({ roomId, seq, state: { status }, link, createdAt, expiresAt, lastEventAt }: Listed, members: number): Static<typeof RoomSummary> {
-  return { roomId, members, seq, status, ...(link?.reference !== undefined && { reference: link.reference }), createdAt, expiresAt, lastEventAt }
+function summaryOf ({ roomId, seq, state, link, createdAt, expiresAt, lastEventAt, isStalled }: Listed, members: number): Static<typeof RoomSummary> {
+  const { status, step, outcome, expected, currency, updatedAt } = state
+  return {
+    ...{ roomId, members, seq, status, step, stalled: isStalled },
+    ...(outcome && { verified: outcome.verified }),
+    ...(expected !== undefined && { amount: expected }),
+    ...(currency !== undefined && { currency }),
+    ...(link?.reference !== undefined && { reference: link.reference }),
+    ...{ updatedAt, createdAt, expiresAt, lastEventAt }
+  }
 }
 
 const route: FastifyPluginAsyncTypebox = async (app) => {
@@ -61,8 +71,9 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
   app.get('', {
     config: { action: 'inspect' },
     schema: listRoomsSchema
-  }, async ({ query: { cursor, limit } }, reply) => {
-    const page = await app.broker.listRooms(limit, cursor === undefined ? undefined : Number(cursor))
+  }, async ({ query: { cursor, status, ...query } }, reply) => {
+    const statuses = status === undefined ? undefined : filledEntriesOf(status) as PaymentStatus[]
+    const page = await app.broker.listRooms({ ...query, statuses, cursor: cursor === undefined ? undefined : Number(cursor) })
     if (page instanceof Failure) return reply.fail(page)
     const rooms = page.rooms.map((room) => summaryOf(room, app.rooms.members(room.roomId, room.remoteMembers).length))
     return success({ rooms, cursor: page.cursor === undefined ? null : String(page.cursor) }, app.now())

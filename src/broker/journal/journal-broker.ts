@@ -2,7 +2,7 @@
 import type { MaybePromise } from '../../maybe-promise.js'
 import { Failure } from '../../errors.js'
 import type { RoomMember } from '../../protocol/server-frames.js'
-import type { Broker, BrokerListener, Lifetime, NewRoom, Published, ReadFrom, RoomSummary, RoomView } from '../broker.js'
+import type { Broker, BrokerListener, Lifetime, NewRoom, Published, ReadFrom, RoomPage, RoomQuery, RoomView } from '../broker.js'
 import type { EventDraft } from '../event-draft.js'
 import { compact, type CompactionParts } from './compaction.js'
 
@@ -71,9 +71,7 @@ export class JournalBroker implements Broker {
 
   read (roomId: string, from?: ReadFrom): MaybePromise<RoomView | Failure> { return this.#kept(this.#options.memory.read(roomId, from)) }
 
-  async listRooms (limit: number, cursor?: number): Promise<{ rooms: RoomSummary[], cursor?: number }> {
-    return this.#kept(await this.#options.memory.listRooms(limit, cursor))
-  }
+  async listRooms (query: RoomQuery): Promise<RoomPage | Failure> { return this.#kept(await this.#options.memory.listRooms(query)) }
 
   nameRoom (name: string, roomId: string): MaybePromise<void> { return this.#kept(this.#options.memory.nameRoom(name, roomId)) }
 

@@ -5,10 +5,12 @@ import { Failure } from '../../errors.js'
 import { awaitsPayer, fold, newPayment, type Payment, type Terms } from '../../payment/state.js'
 import { expiryDraft, type EventDraft } from '../event-draft.js'
 import type { RoomMember } from '../../protocol/server-frames.js'
-import { LINK_EXPIRED, type Broker, type BrokerListener, type CloseCause, type Lifetime, type NewRoom, type Published, type ReadFrom, type RoomChange, type RoomSummary, type RoomView } from '../broker.js'
+import { LINK_EXPIRED, type Broker, type BrokerListener, type CloseCause, type Lifetime, type NewRoom, type Published, type ReadFrom, type RoomChange, type RoomPage, type RoomQuery, type RoomSummary, type RoomView } from '../broker.js'
+import { listMatching, type NumberedRoom } from '../room-listing.js'
 import { FrameWriter } from '../../websocket/frame-writer.js'
 import { EventLog } from './event-log.js'
 import type { Recorder, RoomRecorder } from './recorder.js'
+import { RoomOrder } from './room-order.js'
 
 export interface MemoryBrokerOptions extends Clocks {
   /** Number of events kept per room. */
@@ -44,7 +46,7 @@ export interface RestoredRooms {
 }
 
 export interface MemoryRoom {
-  /** Creation number of the room within this broker; the cursor of listRooms(). */
+  /** Place of the room in the order of their starts; the cursor of listRooms(). */
   readonly number: number
   readonly log: EventLog
   readonly createdAt: number
@@ -76,6 +78,9 @@ export interface MemoryRoom {
 /** Rooms that a sweep checks before it yields to the event loop, about 0.1 ms. */
 const SWEPT_AT_ONCE = 1_000
 
+/** Rooms that a listing reads before it yields to the event loop. */
+const LISTED_AT_ONCE = 200
+
 /** Rooms that could be checked in the time in which the content of a dormant room is read. */
 const COST_OF_READING = 100
 
@@ -96,6 +101,7 @@ export class MemoryBroker implements Broker {
   /** Rooms by their other names. */
   readonly #names = new Map<string, string>()
   #listener: BrokerListener = { entry: () => {}, closed: () => {}, lost: () => {}, changed: () => {}, advanced: () => {}, stalled: () => {}, remoteMembers: () => {} }
+  readonly #order = new RoomOrder()
   #count = 0
 
   constructor (options: MemoryBrokerOptions) {
@@ -121,6 +127,7 @@ export class MemoryBroker implements Broker {
       if (room.seenAt !== Infinity) room.seenAt = monotonic()
       for (const name of room.names ?? []) this.#names.set(name, roomId)
       this.#rooms.set(roomId, room)
+      this.#order.add(roomId, room.number)
     }
     for (const [roomId, until] of closed) this.#closed.set(roomId, until + toMonotonic)
     this.#count = count
@@ -206,18 +213,30 @@ export class MemoryBroker implements Broker {
     return { epoch: log.epoch, seq: log.seq, state, link, createdAt, expiresAt, recovered, entries, remoteMembers: NOBODY }
   }
 
-  async listRooms (limit: number, cursor = 0): Promise<{ rooms: RoomSummary[], cursor?: number }> {
-    const rooms: RoomSummary[] = []
-    let last = cursor
-    // A Map iterates in insertion order, which is the order of the numbers.
-    for (const [roomId, room] of this.#rooms) {
-      if (room.number <= cursor || !this.#find(roomId)) continue
-      if (rooms.length === limit) return { rooms, cursor: last }
-      const { log: { epoch, seq }, payment: { state, link }, lastEventAt, number } = room
-      rooms.push({ roomId, epoch, seq, state, link, ...this.#lifetime(room), lastEventAt, remoteMembers: [] })
-      last = number
+  async listRooms (query: RoomQuery): Promise<RoomPage | Failure> {
+    return listMatching(query, {
+      numbered: ({ after, limit, sort }) => sort === 'newest' ? this.#order.below(after ?? Infinity, limit) : this.#order.above(after ?? 0, limit),
+      summaries: (rooms) => this.#summaries(rooms)
+    })
+  }
+
+  async #summaries (rooms: readonly NumberedRoom[]): Promise<Array<RoomSummary | undefined>> {
+    const summaries: Array<RoomSummary | undefined> = []
+    for (const [i, { roomId }] of rooms.entries()) {
+      summaries.push(this.#summary(roomId))
+      // Also if each room is read from the journal, others wait for a few milliseconds at most.
+      if (i % LISTED_AT_ONCE === LISTED_AT_ONCE - 1) await setImmediate()
     }
-    return { rooms }
+    return summaries
+  }
+
+  #summary (roomId: string): RoomSummary | undefined {
+    const room = this.#find(roomId)
+    if (!room) return undefined
+    const { log: { epoch, seq }, payment: { state, link }, lastEventAt, seenSeq, seenAt } = room
+    // The mark of a pause stays until the sweep after the next event.
+    const isStalled = seenAt === Infinity && seenSeq === seq
+    return { roomId, epoch, seq, state, link, ...this.#lifetime(room), lastEventAt, isStalled, remoteMembers: NOBODY }
   }
 
   nameRoom (name: string, roomId: string): void {
@@ -246,6 +265,7 @@ export class MemoryBroker implements Broker {
 
   async close (): Promise<void> {
     this.#rooms.clear()
+    this.#order.clear()
     this.#names.clear()
     this.#closed.clear()
   }
@@ -352,6 +372,7 @@ export class MemoryBroker implements Broker {
       recorder: recorder?.started({ number, roomId, epoch, createdAt, deadline: ttl === Infinity ? undefined : createdAt + ttl, terms, webhookUrl })
     }
     this.#rooms.set(roomId, room)
+    this.#order.add(roomId, number)
     onRoom?.('created', roomId)
     return room
   }
@@ -377,6 +398,7 @@ export class MemoryBroker implements Broker {
   #end (roomId: string, room: MemoryRoom, cause: CloseCause): void {
     const { now, monotonic, retention, onRoom } = this.#options
     this.#rooms.delete(roomId)
+    this.#order.remove(room.number)
     for (const name of room.names ?? []) if (this.#names.get(name) === roomId) this.#names.delete(name)
     if (!room.isDormant) room.log.end()
     // The next caller may reopen a room that merely expired empty, but not one that was closed or had a deadline.

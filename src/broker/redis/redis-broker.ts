@@ -4,7 +4,7 @@ import { Failure } from '../../errors.js'
 import { expiryDraft, type EventDraft } from '../event-draft.js'
 import type { PaymentState } from '../../protocol/payment-state.js'
 import type { RoomMember } from '../../protocol/server-frames.js'
-import type { Broker, BrokerListener, Lifetime, NewRoom, Position, Published, ReadFrom, RoomChange, RoomSummary, RoomView } from '../broker.js'
+import type { Broker, BrokerListener, Lifetime, NewRoom, Position, Published, ReadFrom, RoomChange, RoomPage, RoomQuery, RoomSummary, RoomView } from '../broker.js'
 import { milestoneOf } from '../../payment/milestones.js'
 import { awaitsPayer, newPayment, type Payment } from '../../payment/state.js'
 import { Availability, type RedisNews } from './availability.js'
@@ -14,6 +14,7 @@ import { listOf, RoomSubscriptions } from './subscriptions.js'
 import { Members } from './members.js'
 import { Nodes } from './nodes.js'
 import { Probe } from './probe.js'
+import { listMatching, type NumberedRoom } from '../room-listing.js'
 import { RoomIndex } from './room-index.js'
 import { RoomStore, type Appended, type Overdue, type RoomStoreOptions, type StoredRoom } from './store.js'
 
@@ -155,27 +156,20 @@ export class RedisBroker implements Broker {
     return { ...this.#summary(roomId, room), recovered, entries }
   }
 
-  async listRooms (limit: number, cursor = 0): Promise<{ rooms: RoomSummary[], cursor?: number } | Failure> {
-    const rooms: RoomSummary[] = []
-    for (let after = cursor; ;) {
-      const page = await this.#store.run(() => this.#index.page(after, limit + 1))
-      if (page instanceof Failure) return page
-      const stored = await Promise.all(page.map(({ roomId }) => this.#readCurrent(roomId)))
-      const ended: string[] = []
-      for (const [i, { roomId, number }] of page.entries()) {
-        const room = stored[i]!
-        if (room instanceof Failure) {
-          if (room.code === 'UNAVAILABLE') return room
-          ended.push(roomId)
-        } else {
-          if (rooms.length === limit) return { rooms, cursor: after }
-          rooms.push(this.#summary(roomId, room))
-        }
-        after = number
-      }
-      await this.#store.run(() => this.#index.remove(...ended))
-      if (page.length <= limit) return { rooms }
-    }
+  listRooms (query: RoomQuery): Promise<RoomPage | Failure> {
+    return listMatching(query, {
+      numbered: (order) => this.#store.run(() => this.#index.page(order)),
+      summaries: (rooms) => this.#summaries(rooms)
+    })
+  }
+
+  /** Reads rooms of the index, and removes those that have ended from it. */
+  async #summaries (rooms: readonly NumberedRoom[]): Promise<Array<RoomSummary | undefined> | Failure> {
+    const stored = await Promise.all(rooms.map(({ roomId }) => this.#readCurrent(roomId)))
+    const unavailable = stored.find((room) => room instanceof Failure && room.code === 'UNAVAILABLE')
+    if (unavailable) return unavailable as Failure
+    await this.#store.run(() => this.#index.remove(...rooms.filter((_, i) => stored[i] instanceof Failure).map(({ roomId }) => roomId)))
+    return stored.map((room, i) => room instanceof Failure ? undefined : this.#summary(rooms[i]!.roomId, room))
   }
 
   async nameRoom (name: string, roomId: string): Promise<void> { await this.#store.name(name, roomId) }
@@ -261,9 +255,9 @@ export class RedisBroker implements Broker {
   }
 
   #summary (roomId: string, room: StoredRoom): RoomSummary {
-    const { epoch, seq, payment: { state, link }, createdAt, lastEventAt, members } = room
+    const { epoch, seq, payment: { state, link }, createdAt, lastEventAt, isStalled, members } = room
     const expiresAt = this.#subscriptions.expiry(roomId, room)
-    return { roomId, epoch, seq, state, link, createdAt, expiresAt, lastEventAt, remoteMembers: listOf(this.#members.remoteMembers(members)) }
+    return { roomId, epoch, seq, state, link, createdAt, expiresAt, lastEventAt, isStalled, remoteMembers: listOf(this.#members.remoteMembers(members)) }
   }
 }
 

@@ -1,4 +1,5 @@
 // Index of all rooms in the order of their start, for listings. May still name ended rooms; a caller that finds one removes it.
+import type { NumberedRoom, RoomSource } from '../room-listing.js'
 import type { RoomRedis } from './scripts.js'
 
 /** Rooms that are checked at once. */
@@ -29,9 +30,12 @@ export class RoomIndex {
     if (roomIds.length > 0) await this.#options.commands.zrem(this.#options.key, ...roomIds)
   }
 
-  /** @returns at most `limit` rooms with a number above `after` */
-  async page (after: number, limit: number): Promise<Array<{ roomId: string, number: number }>> {
-    const flat = await this.#options.commands.zrangebyscore(this.#options.key, `(${after}`, '+inf', 'WITHSCORES', 'LIMIT', 0, limit)
+  /** @returns at most `limit` rooms beyond the number `after`, in the direction of the sort */
+  async page ({ after, limit, sort }: Parameters<RoomSource['numbered']>[0]): Promise<NumberedRoom[]> {
+    const { commands, key } = this.#options
+    const flat = sort === 'newest'
+      ? await commands.zrange(key, after === undefined ? '+inf' : `(${after}`, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, limit, 'WITHSCORES')
+      : await commands.zrange(key, `(${after ?? 0}`, '+inf', 'BYSCORE', 'LIMIT', 0, limit, 'WITHSCORES')
     return Array.from({ length: flat.length / 2 }, (_, i) => ({ roomId: flat[2 * i]!, number: Number(flat[2 * i + 1]) }))
   }
 
@@ -44,7 +48,7 @@ export class RoomIndex {
     const { commands, key, roomKey } = this.#options
     if (await commands.set(`${key}:sweeper`, 1, 'PX', lock, 'NX') !== 'OK') return
     for (let left = 100 + Math.ceil(await commands.zcard(key) * share); left > 0; left -= BATCH) {
-      const rooms = await this.page(this.#sweptTo, Math.min(BATCH, left))
+      const rooms = await this.page({ after: this.#sweptTo, limit: Math.min(BATCH, left), sort: 'oldest' })
       // After the end of the index, the next sweep starts at its beginning.
       this.#sweptTo = rooms.at(-1)?.number ?? 0
       const exist = await Promise.all(rooms.map(({ roomId }) => commands.exists(roomKey(roomId))))

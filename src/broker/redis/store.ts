@@ -54,6 +54,7 @@ export interface StoredRoom extends Position, Lifetime {
   readonly payment: Payment
   /** ms since the epoch; null before the first event. */
   readonly lastEventAt: number | null
+  readonly isStalled: boolean
   readonly members: MemberFields
   /** Time of the read by the clock of Redis, ms since the epoch. */
   readonly readAt: number
@@ -250,6 +251,7 @@ export class RoomStore {
       lastEventAt: last === null ? null : Number(last),
       members: (reply[8] as Buffer[]).map(String),
       readAt,
+      isStalled: reply[12] === 1,
       recovered: reply[9] === 1,
       entries: (reply[10] as Buffer[]).map((element, i, { length }) => readElement(element, epoch!, Number(seq) - length + 1 + i, this.frames))
     }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import t from 'tap'
-import type { RoomView } from '../../../src/broker/broker.js'
+import type { RoomPage, RoomView } from '../../../src/broker/broker.js'
 import { draftEvent } from '../../../src/broker/event-draft.js'
 import { SYSTEM_DISK } from '../../../src/broker/journal/disk.js'
 import { readFolder } from '../../../src/broker/journal/read-folder.js'
@@ -52,7 +52,7 @@ async function take ({ broker }: Run, { rooms, closed }: Moment, { what, room, t
 
 /** State of a broker in the words of the model. */
 async function stateOf ({ broker }: Run, { rooms, closed }: Moment): Promise<Omit<Moment, 'bytes'>> {
-  const listed = await broker.listRooms(10)
+  const listed = await broker.listRooms({ limit: 10 }) as RoomPage
   const found: Record<string, ModelRoom> = {}
   for (const { roomId } of listed.rooms) {
     const { entries, seq } = await broker.read(roomId, { seq: 0 }) as RoomView

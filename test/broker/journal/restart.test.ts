@@ -32,11 +32,11 @@ for (const [name, end] of Object.entries(ENDS)) {
       publish(first, 'r', { type: 'PAYMENT_SUCCESS', payload: { amount: 10.5, transactionId: 't' }, options: { ...backend, idempotencyKey: 'key é' } })
       publish(first, 'open')
       const before = [view(first, 'r'), view(first, 'open')]
-      const listed = await first.broker.listRooms(10)
+      const listed = await first.broker.listRooms({ limit: 10 })
       await end(first)
       const second = await machine.start()
       t.ok(second.folder.isComplete)
-      t.strictSame(await second.broker.listRooms(10), listed)
+      t.strictSame(await second.broker.listRooms({ limit: 10 }), listed)
       const after = [view(second, 'r'), view(second, 'open')]
       t.strictSame(after.map(texts), before.map(texts))
       t.strictSame(after.map(({ entries, ...rest }) => rest), before.map(({ entries, ...rest }) => rest))

@@ -81,7 +81,7 @@ for (const isDormant of [false, true]) {
     t.match(publish(next, 'kept', 7), { duplicate: true, seq: 7 })
     t.equal(await next.broker.roomNamed('order 1'), 'kept')
     t.match(next.broker.read('closed'), { code: 'ROOM_CLOSED' })
-    t.match(await next.broker.listRooms(10), { rooms: [{ roomId: 'kept' }, { roomId: 'expired' }, { roomId: 'empty' }] }, 'the order of the listing')
+    t.match(await next.broker.listRooms({ limit: 10 }), { rooms: [{ roomId: 'kept' }, { roomId: 'expired' }, { roomId: 'empty' }] }, 'the order of the listing')
     t.match(publish(next, 'kept', 99), { seq: LOG_SIZE + 4 })
     const urls: unknown[] = []
     next.broker.listen({
@@ -118,7 +118,7 @@ t.test('segments of many starts are joined', async (t) => {
   t.equal(segmentsOf(machine).length, 9)
   for (let n = 1; n <= 8; n++) await run.broker.tick()
   t.equal(segmentsOf(machine).length, 4)
-  t.match(await run.broker.listRooms(10), { rooms: { length: 8 } })
+  t.match(await run.broker.listRooms({ limit: 10 }), { rooms: { length: 8 } })
   await run.broker.close()
 })
 
@@ -132,10 +132,10 @@ t.test('a large number of rooms is written anew in several turns', async (t) => 
     await run.broker.tick()
     return segmentsOf(machine)[0] !== '000000000001.log'
   })
-  t.match(await run.broker.listRooms(2_000), { rooms: { length: 1_501 } })
+  t.match(await run.broker.listRooms({ limit: 2_000 }), { rooms: { length: 1_501 } })
   crash(run)
   const next = await machine.start()
-  t.match(await next.broker.listRooms(2_000), { rooms: { length: 1_501 } })
+  t.match(await next.broker.listRooms({ limit: 2_000 }), { rooms: { length: 1_501 } })
   await next.broker.close()
 })
 

@@ -89,7 +89,7 @@ t.test('an expired room does not exist for a read before the next sweep', async 
   await broker.createRoom('r', { ttl: 1000 })
   await broker.createRoom('s', { ttl: 1000 })
   tick(1000)
-  t.strictSame(await broker.listRooms(10), { rooms: [] })
+  t.strictSame(await broker.listRooms({ limit: 10 }), { rooms: [] })
   t.match(await broker.read('r'), { code: 'ROOM_CLOSED' })
   t.strictSame(changes.slice(2), ['r removed', 's removed'])
   t.equal(await broker.sweep(), 0)

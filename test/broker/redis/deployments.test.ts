@@ -47,7 +47,7 @@ t.test('a room may have any name, including the name of a key of the server', { 
     await node.broker.subscribe(roomId)
     t.match(await node.publish(1, { roomId }), { seq: 1 })
   }
-  t.match(await node.broker.listRooms(10), { rooms: { length: 5 } })
+  t.match(await node.broker.listRooms({ limit: 10 }), { rooms: { length: 5 } })
 })
 
 t.test('every key and every channel begins with the prefix', { skip: withoutRedis }, async (t) => {

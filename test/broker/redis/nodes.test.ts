@@ -148,7 +148,7 @@ t.test('two nodes share rooms over one Redis', { skip: withoutRedis }, async (t)
 
     for (const roomId of ['x1', 'x2', 'x3', 'x4']) await a.broker.createRoom(roomId)
     await redis.client.del(...['r', 'x1', 'x2', 'x3'].map((roomId) => a.key(roomId)))
-    t.match(await a.broker.listRooms(2), { rooms: [{ roomId: 'x4' }] })
+    t.match(await a.broker.listRooms({ limit: 2 }), { rooms: [{ roomId: 'x4' }] })
   })
 
   t.test('a room that is closed on one node is closed on all, even if the message is lost', async (t) => {
@@ -173,7 +173,7 @@ t.test('two nodes share rooms over one Redis', { skip: withoutRedis }, async (t)
     await b.publish(1, { roomId: 'y' })
     await a.broker.createRoom('z', { ttl: 1000 })
     await a.broker.createRoom('w')
-    const listed = async () => ((await b.broker.listRooms(10)) as { rooms: Array<{ roomId: string }> }).rooms.map(({ roomId }) => roomId)
+    const listed = async () => ((await b.broker.listRooms({ limit: 10 })) as { rooms: Array<{ roomId: string }> }).rooms.map(({ roomId }) => roomId)
     t.strictSame(await listed(), ['x', 'y', 'z', 'w'])
     await a.broker.closeRoom('w')
     b.clock.time += 2000

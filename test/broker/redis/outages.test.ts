@@ -78,7 +78,7 @@ t.test('two nodes recover after Redis stops and starts again', { skip: withoutRe
   await until('the event arrived', () => b.heard.events.length === 1)
 
   await redis.kill()
-  for (const answer of [a.publish(2), a.broker.read('r'), a.broker.createRoom('x'), a.broker.subscribe('y'), a.broker.closeRoom('r'), a.broker.listRooms(5)]) {
+  for (const answer of [a.publish(2), a.broker.read('r'), a.broker.createRoom('x'), a.broker.subscribe('y'), a.broker.closeRoom('r'), a.broker.listRooms({ limit: 5 })]) {
     t.match(await answer, { code: 'UNAVAILABLE' })
   }
   await until('the nodes are not ready', () => !a.broker.ready())

@@ -112,7 +112,7 @@ t.test(`After ${ROUNDS} hostile rounds the server holds no more than before, and
   const settle = async (what: string) => {
     await backTo(before, server)
     await until('the empty rooms are gone', async () => {
-      const page = await app.broker.listRooms(10)
+      const page = await app.broker.listRooms({ limit: 10 })
       return 'rooms' in page && page.rooms.length === 1
     })
     await payment.goesOn(t, what)

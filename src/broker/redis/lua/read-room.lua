@@ -1,9 +1,9 @@
--- Reads a room. Returns `[code]`, or `['OK', epoch, seq, created, until, last, deadline, payment, members, recovered, entries, now]`.
+-- Reads a room. Returns `[code]`, or `['OK', epoch, seq, created, until, last, deadline, payment, members, recovered, entries, now, isStalled]`.
 -- Own arguments: 1 to read entries, and the position (epoch and seq) to read after.
 local withEntries, fromEpoch, fromSeq = ARGV[5] == '1', ARGV[6], tonumber(ARGV[7])
 local failure, epoch = findRoom()
 if failure then return { failure } end
-local stored = redis.call('HMGET', room, 'seq', 'created', 'until', 'last', 'deadline')
+local stored = redis.call('HMGET', room, 'seq', 'created', 'until', 'last', 'deadline', 'stalled')
 local recovered, entries = false, {}
 if withEntries then
   local last = tonumber(stored[1])
@@ -12,4 +12,4 @@ if withEntries then
   entries = redis.call('LRANGE', log, recovered and fromSeq - first + 1 or 0, -1)
 end
 return { 'OK', epoch, stored[1], stored[2], stored[3], stored[4], stored[5], redis.call('HMGET', room, unpack(PAYMENT)), redis.call('HGETALL', members),
-  recovered and 1 or 0, entries, now }
+  recovered and 1 or 0, entries, now, stored[6] and 1 or 0 }

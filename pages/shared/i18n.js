@@ -1,5 +1,6 @@
 // @ts-check
 // Language of the page: detects it, switches it, and translates every element that has a text key.
+import { SHARED } from './shared-texts.js'
 import { TEXTS } from './texts.js'
 
 const KEPT = 'playground-language'
@@ -12,7 +13,8 @@ const listeners = new Set()
 
 /** Returns the text of a key, with values inserted for `{name}`. @param {string} key @param {Record<string, unknown>} [values] */
 export function words (key, values = {}) {
-  const text = /** @type {Record<string, string>} */ (TEXTS[language])[key] ?? key
+  const own = /** @type {Record<string, string>} */ (TEXTS[language])
+  const text = own[key] ?? /** @type {Record<string, string>} */ (SHARED[language])[key] ?? key
   return text.replace(/\{(\w+)\}/g, (_, name) => {
     const value = values[name] ?? ''
     return typeof value === 'number' ? new Intl.NumberFormat(locale(), { maximumFractionDigits: 1 }).format(value) : String(value)
@@ -41,7 +43,8 @@ export function translatePage () {
     for (const [code, name] of Object.entries({ en: 'English', pt: 'Português' })) {
       const choice = document.createElement('button')
       Object.assign(choice, { type: 'button', lang: code, textContent: code.toUpperCase(), title: name })
-      choice.setAttribute('aria-label', name)
+      // The name contains what the button shows, for people who say it (WCAG 2.5.3).
+      choice.setAttribute('aria-label', `${code.toUpperCase()} ${name}`)
       choice.addEventListener('click', () => speak(/** @type {Language} */ (code)))
       group.append(choice)
     }

@@ -1,5 +1,5 @@
 // @ts-check
-// REST client of the page: same server, with the API key that the user typed in.
+// REST client of the pages: same server, with the API key that the user typed in.
 
 const KEY = 'playground-key'
 
@@ -10,6 +10,8 @@ export const getKey = () => sessionStorage.getItem(KEY) ?? undefined
 
 /** @param {string} key stored for this tab */
 export function setKey (key) { sessionStorage.setItem(KEY, key) }
+
+export function forgetKey () { sessionStorage.removeItem(KEY) }
 
 /**
  * @param {string} method

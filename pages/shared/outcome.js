@@ -17,6 +17,15 @@ export const MOODS = /** @type {const} @satisfies {Record<PaymentState['status']
   disputed: 'failed'
 })
 
+/** Text of each step of a payer. */
+export const STEP_TEXTS = /** @type {const} @satisfies {Record<NonNullable<PaymentState['step']>, string>} */ ({
+  ENTERED_SUMMARY: 'stepSummary',
+  CLICKED_PROCEED: 'stepProceed',
+  PAYMENT_METHOD_CHANGED: 'stepMethod',
+  DATA_FILLED: 'stepData',
+  CLICKED_PAY: 'stepPay'
+})
+
 /** Statuses after the payer has paid. */
 export const PAID = /** @type {ReadonlyArray<PaymentState['status']>} */ (['succeeded', 'partially_refunded', 'refunded', 'disputed'])
 

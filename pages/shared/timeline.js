@@ -14,7 +14,10 @@ export class Timeline {
   /** @param {HTMLElement} log element with the role of a log */
   constructor (log) {
     this.#log = log
-    log.replaceChildren(this.#list)
+    log.replaceChildren(element('p', { class: 'nothing', say: ['nothingYet'] }), this.#list)
+    const fold = log.closest('details')
+    // A folded log has no height, so that its end cannot be kept in view.
+    if (fold) fold.ontoggle = () => { log.scrollTop = log.scrollHeight }
   }
 
   /**
