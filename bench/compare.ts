@@ -14,6 +14,7 @@ import { descriptors, keeping, type Kept } from './compare/keeping.js'
 import { DRIVER, pin, Running, SERVERS } from './compare/process.js'
 import { SUITES, type Slice, type Suite } from './compare/suites.js'
 import { build } from './process.js'
+import { measureStarts, showStarts, SERVERS as STARTED } from './start.js'
 import { withRedis } from './redis-look.js'
 
 /** Share of the servers' CPU that other processes may use before the figures count as noisy. */
@@ -140,6 +141,17 @@ ${markdown([
   ])}`
 }
 
+/** Starts servers in turns. @param rounds number of starts of each */
+async function starts (rounds: number): Promise<string> {
+  const names = Object.keys(STARTED)
+  return `## Start
+
+From the start of the process to its first answer, without Redis: CPU time of all threads, the time that passed, and then the memory. A bare Fastify has one route and
+no log. Medians of ${rounds} starts.
+
+${showStarts(names, await measureStarts(names, rounds))}`
+}
+
 function markdown ([head, ...lines]: readonly string[][]): string {
   return [head!, head!.map((_, i) => i === 0 ? '---' : '---:'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 }
@@ -187,5 +199,7 @@ if (process.argv[1] === import.meta.filename) {
   console.log(`${grown}\n`)
   const kept = wanted('keeping') ? showKept(await keeping(plan.scale)) : ''
   console.log(kept)
-  if (!quick && only === undefined) writeFileSync(join(ROOT, 'docs/benchmarks.md'), `${[introduction(tables), ...tables.map(show), grown, kept].join('\n\n')}\n`)
+  const begun = wanted('start') ? await starts(quick ? 3 : 11) : ''
+  console.log(`${begun}\n`)
+  if (!quick && only === undefined) writeFileSync(join(ROOT, 'docs/benchmarks.md'), `${[introduction(tables), ...tables.map(show), grown, kept, begun].join('\n\n')}\n`)
 }

@@ -7,7 +7,6 @@ import { instrumentBroker } from '../src/broker/instrument-broker.js'
 import { journalBroker } from '../src/broker/journal/restore.js'
 import { MemoryBroker, type MemoryBrokerOptions } from '../src/broker/memory/memory-broker.js'
 import type { RedisNews } from '../src/broker/redis/availability.js'
-import { RedisBroker } from '../src/broker/redis/redis-broker.js'
 import type { Trouble } from '../src/broker/redis/trouble.js'
 import { EVENTS } from '../src/protocol/events.js'
 
@@ -45,7 +44,8 @@ export default fp(async (app) => {
   // Calls to the in-process broker are part of the relay time; measuring each of them would cost more than it tells.
   const broker: Broker = redis === undefined
     ? embeddedBroker(app, { ...options, now, onSweep })
-    : instrumentBroker(new RedisBroker({
+    // Imported only if needed, with the library: see redis.ts.
+    : instrumentBroker(new (await import('../src/broker/redis/redis-broker.js')).RedisBroker({
       // No `now`: rooms shared by many nodes start and end by the clock of Redis.
       ...options,
       outbox: app.outbox,

@@ -1,38 +1,44 @@
 // OpenAPI 3.1 document from the routes' schemas, and Swagger UI at /docs. Registered before the routes, which it would not see otherwise.
-import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger'
 import fp from 'fastify-plugin'
-import { addExamples, markOptionalBody, type DocumentedOperation } from '../src/contracts/rest-examples.js'
-import { OPENAPI_WEBHOOKS } from '../src/contracts/webhooks.js'
+import type * as Examples from '../src/contracts/rest-examples.js'
+import type { DocumentedOperation } from '../src/contracts/rest-examples.js'
+import { Documentation } from '../src/http/documentation.js'
 import { VERSION } from '../src/root.js'
 
 declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** True: the route is hidden, but not in this context's own document. */
-    documented?: boolean
+  interface FastifyInstance {
+    /** OpenAPI document of the routes; call it after `ready()`. */
+    openapi: () => ReturnType<Documentation['document']>
   }
 }
 
+type DocumentObject = Parameters<NonNullable<FastifyDynamicSwaggerOptions['transformObject']>>[0]
+
+const PATH = '/docs'
+
 export default fp(async (app) => {
-  const { prefix } = app
-  if (app.hasDecorator('swagger')) hideFromOuter(app)
-  await app.register(swagger, {
-    openapi: documentAt(prefix),
-    transform: ({ schema, url, route: { config } }) => ({ schema: config?.documented ? { ...schema, hide: false } : schema, url }),
-    transformObject: completeOperations,
-    // Components keep their own names instead of def-0, def-1 …
-    refResolver: { buildLocalReference: (json, _baseUri, _fragment, i) => typeof json.$id === 'string' ? json.$id : `def-${i}` }
-  })
+  const documentation = new Documentation(app, { path: PATH, load: () => optionsAt(app.prefix) })
+  app.decorate('openapi', () => documentation.document())
   if (!app.config.DOCS) return
-  await app.register(async (docs) => {
-    docs.decorate('routeAction', 'public')
-    await docs.register(swaggerUi, { routePrefix: '/docs', indexPrefix: prefix })
-  })
+  for (const url of [PATH, `${PATH}/*`]) {
+    app.get(url, { config: { action: 'public' }, schema: { hide: true } }, (request, reply) => documentation.answer(request, reply))
+  }
 }, { name: 'swagger', dependencies: ['guards', 'schemas'] })
 
-/** The document without its operations. @param prefix path of the server; empty at the root */
-const documentAt = (prefix: string): NonNullable<FastifyDynamicSwaggerOptions['openapi']> => ({
+/** Options of the document. Its parts are loaded with it. */
+async function optionsAt (prefix: string): Promise<FastifyDynamicSwaggerOptions> {
+  const [examples, { OPENAPI_WEBHOOKS }] = await Promise.all([import('../src/contracts/rest-examples.js'), import('../src/contracts/webhooks.js')])
+  return {
+    openapi: documentAt(prefix, OPENAPI_WEBHOOKS),
+    transformObject: (document) => completeOperations(document, examples),
+    // Components keep their own names instead of def-0, def-1 …
+    refResolver: { buildLocalReference: (json, _baseUri, _fragment, i) => typeof json.$id === 'string' ? json.$id : `def-${i}` }
+  }
+}
+
+/** The document without its operations. @param prefix path of the server; empty at the root @param webhooks those that the server sends */
+const documentAt = (prefix: string, webhooks: object): NonNullable<FastifyDynamicSwaggerOptions['openapi']> => ({
   openapi: '3.1.0',
   info: {
     title: 'WebSocket Payment Server',
@@ -59,12 +65,12 @@ const documentAt = (prefix: string): NonNullable<FastifyDynamicSwaggerOptions['o
     }
   },
   // The types of the library know documents of OpenAPI 3.0 alone.
-  ...{ webhooks: OPENAPI_WEBHOOKS },
+  ...{ webhooks },
   security: []
 })
 
 /** Adds to each operation what the schemas of the routes cannot say: examples, and a body that may be left out. */
-const completeOperations: NonNullable<FastifyDynamicSwaggerOptions['transformObject']> = (document) => {
+function completeOperations (document: DocumentObject, { addExamples, markOptionalBody }: typeof Examples): ReturnType<NonNullable<FastifyDynamicSwaggerOptions['transformObject']>> {
   if (!('openapiObject' in document)) return document.swaggerObject
   const { paths, components } = document.openapiObject
   for (const operation of Object.values(paths ?? {}).flatMap((item) => Object.values(item ?? {}) as DocumentedOperation[])) {
@@ -72,13 +78,4 @@ const completeOperations: NonNullable<FastifyDynamicSwaggerOptions['transformObj
     markOptionalBody(operation, components?.schemas ?? {})
   }
   return document.openapiObject
-}
-
-/** Hides the routes from a document of the server around this context: it has neither their components nor their security schemes, and would fail. */
-function hideFromOuter (app: FastifyInstance): void {
-  app.addHook('onRoute', (route) => {
-    if (!route.schema || route.schema.hide) return
-    route.config = { ...route.config, documented: true }
-    route.schema = { ...route.schema, hide: true }
-  })
 }

@@ -1,7 +1,7 @@
 // Compiles src, plugins and routes into dist. With --if-stale it compiles only if a source is newer than the last build, so that `npm start` works on a
 // fresh clone and costs nothing afterwards. Plain JavaScript, since it runs before anything is compiled.
 import { spawnSync } from 'node:child_process'
-import { chmodSync, cpSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 
@@ -19,9 +19,26 @@ const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'
 if (status !== 0) process.exit(status ?? 1)
 // tsc copies no other files.
 cpSync(join(root, lua), join(root, 'dist', lua), { recursive: true })
+await compileSchemas()
 // tsc does not make the package's command executable.
 chmodSync(join(root, 'dist', 'src', 'cli', 'index.js'), 0o755)
 writeFileSync(stamp, '')
+
+/** Writes the validators of all routes, so that a start does not compile them. */
+async function compileSchemas () {
+  const { buildApp, createLogger, loadConfig } = await import(join(root, 'dist', 'src', 'index.js'))
+  const { validatorModule } = await import(join(root, 'dist', 'src', 'http', 'request-validators.js'))
+  const config = loadConfig({ NODE_ENV: 'production', LOG_LEVEL: 'silent' })
+  const app = buildApp({ config, logger: createLogger(config) })
+  const parts = []
+  app.addHook('onRoute', ({ schema = {} }) => {
+    for (const httpPart of ['body', 'querystring', 'params', 'headers']) if (schema[httpPart]) parts.push({ schema: schema[httpPart], httpPart })
+  })
+  await app.ready()
+  mkdirSync(join(root, 'dist', 'compiled'))
+  writeFileSync(join(root, 'dist', 'compiled', 'request-validators.cjs'), validatorModule(app.getSchemas(), parts))
+  await app.close()
+}
 
 function isFresh () {
   // A container image ships dist without its sources: nothing can be newer.

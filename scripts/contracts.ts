@@ -13,7 +13,7 @@ process.env.FASTIFY_AUTOLOAD_TYPESCRIPT = '1'
 const config = loadConfig({ NODE_ENV: 'production', LOG_LEVEL: 'silent' })
 const app = buildApp({ config, logger: createLogger(config) })
 await app.ready()
-const contracts = { 'openapi.yaml': app.swagger(), 'asyncapi.yaml': asyncapi(VERSION) }
+const contracts = { 'openapi.yaml': await app.openapi(), 'asyncapi.yaml': asyncapi(VERSION) }
 await app.close()
 
 for (const [name, document] of Object.entries(contracts)) {

@@ -1,6 +1,9 @@
 // buildApp(): creates a Fastify server with nothing but the payment rooms; it does not listen.
 import type { ServerResponse } from 'node:http'
-import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type onRequestHookHandler } from 'fastify'
+import { createRequire } from 'node:module'
+import type { BuildCompilerFromPool } from '@fastify/ajv-compiler'
+import type { SerializerFactory } from '@fastify/fast-json-stringify-compiler'
+import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyServerOptions, type onRequestHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import { addressesOf } from './auth/address.js'
 import { proxies, type Config } from './config.js'
@@ -28,6 +31,14 @@ export interface AppOptions {
 /** Time that requests and event streams have at shutdown after all sockets are closed, ms. */
 const CLOSE_TIMEOUT = 1_500
 
+const load = createRequire(import.meta.url)
+
+/** Fastify's own compilers of schemas, loaded where they compile. The payment rooms bring theirs, and Fastify would load its own all the same. */
+const COMPILERS: NonNullable<NonNullable<FastifyServerOptions['schemaController']>['compilersFactory']> = {
+  buildValidator: (schemas: unknown, options: unknown) => (load('@fastify/ajv-compiler') as () => BuildCompilerFromPool)()(schemas as never, options as never),
+  buildSerializer: (...args) => (load('@fastify/fast-json-stringify-compiler') as () => SerializerFactory)()(...args)
+}
+
 /** Not encapsulated: the whole server is the context of the payment rooms. */
 const unencapsulated = fp<PaymentRoomsOptions>((app, options) => paymentRooms(app, options))
 
@@ -37,6 +48,7 @@ export function buildApp ({ config, logger, folder, ...clocks }: AppOptions): Fa
   const app = Fastify({
     ...serverOptions(clocks),
     loggerInstance: logger,
+    schemaController: { compilersFactory: COMPILERS },
     // Request logging is off: one line per request would bury the payment events. The error handler logs failures.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: config.MAX_MESSAGE_BYTES,

@@ -1,18 +1,18 @@
 // Settings: one schema of environment variables, read once and validated at start.
 import { existsSync, readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
-import envSchema from 'env-schema'
-import { Type, type Static, type TSchema } from '@sinclair/typebox'
+import { Type, type Static } from '@sinclair/typebox'
 import { READ_ONLY } from './auth/api-keys.js'
 import { holdEveryClient, isNetwork } from './auth/networks.js'
 import { RESULT_SENDERS } from './auth/policy.js'
-import { checkSecrets, DEFAULT_TTL_SECONDS } from './auth/room-tokens.js'
+import { checkSecrets, DEFAULT_TTL_SECONDS } from './auth/token-secrets.js'
 import { DATA_SYNCS } from './broker/journal/journal.js'
 import { parseAddress } from './broker/redis/address.js'
 import { entriesOf, filledEntriesOf } from './comma-list.js'
 import { MAX_TTL_SECONDS } from './protocol/fields.js'
 import { WEBHOOK_TYPES } from './protocol/notifications.js'
 import { StringEnum } from './protocol/schema.js'
+import { readValues } from './setting-values.js'
 import { destinationFault } from './webhooks/destination.js'
 import { secretFault } from './webhooks/signature.js'
 
@@ -172,17 +172,12 @@ export function loadConfig (env: NodeJS.ProcessEnv, envFile?: string): Config {
  */
 export function validateSettings (given: NodeJS.ProcessEnv): Config {
   const data = Object.fromEntries(Object.entries(given).map(([key, value]) => [key, value!.trim()]))
-  const problems = [...checkIntegers(data), ...checkTogether(data)]
-  try {
-    const config = envSchema<Static<typeof ConfigSchema>>({ schema: ConfigSchema as TSchema, data, env: false })
-    const isProduction = config.NODE_ENV === 'production'
-    if (problems.length === 0) return { ...config, LOG_LEVEL: config.LOG_LEVEL ?? (isProduction ? 'info' : 'debug'), PLAYGROUND: config.PLAYGROUND ?? !isProduction }
-  } catch (error) {
-    const { errors } = error as { errors: Array<{ instancePath: string, message?: string, params: { allowedValues?: string[] } }> }
-    problems.push(...errors.map(({ instancePath, message, params }) =>
-      `${instancePath.slice(1)} ${message}${params.allowedValues ? `: ${params.allowedValues.join(', ')}` : ''}`))
-  }
-  throw new ConfigError([...new Set(problems)].join('; '))
+  const { values, problems } = readValues(ConfigSchema.properties, data)
+  const broken = [...new Set([...problems, ...checkTogether(data)])]
+  if (broken.length > 0) throw new ConfigError(broken.join('; '))
+  const config = values as Static<typeof ConfigSchema>
+  const isProduction = config.NODE_ENV === 'production'
+  return { ...config, LOG_LEVEL: config.LOG_LEVEL ?? (isProduction ? 'info' : 'debug'), PLAYGROUND: config.PLAYGROUND ?? !isProduction }
 }
 
 function readEnvFile (path: string | undefined): NodeJS.ProcessEnv {
@@ -191,12 +186,6 @@ function readEnvFile (path: string | undefined): NodeJS.ProcessEnv {
 
 function withoutEmpty (variables: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== ''))
-}
-
-/** Accepts integers in decimal digits only: coercion would also accept `Infinity`, `1e9` and `0x1F90`. */
-function checkIntegers (data: NodeJS.ProcessEnv): string[] {
-  const isInteger = (key: string) => (ConfigSchema.properties as Record<string, TSchema>)[key]!.type === 'integer'
-  return Object.entries(data).filter(([key, value]) => isInteger(key) && !/^-?\d{1,15}$/.test(value!)).map(([key]) => `${key} must be integer`)
 }
 
 /** Checks the Redis settings together. Sentinel credentials that no connection would use are an error: the Sentinels would be queried without a password. */

@@ -1,8 +1,9 @@
 // Logger of the process: JSON lines in production, otherwise human-readable lines in the format of the original specification.
 import type { EventEmitter } from 'node:events'
+import { createRequire } from 'node:module'
 import type { Writable } from 'node:stream'
 import { levels, pino, type Bindings, type ChildLoggerOptions, type DestinationStream, type Logger, type LoggerOptions } from 'pino'
-import { prettyFactory } from 'pino-pretty'
+import type { prettyFactory } from 'pino-pretty'
 import { secretsIn, type Config, type Secrets } from './config.js'
 import { LogFields } from './log-fields.js'
 
@@ -25,7 +26,14 @@ export function createLogger (settings: LogSettings, destination: Writable | Des
   const { NODE_ENV, LOG_LEVEL } = settings
   const fields = new LogFields(secretsIn(settings))
   if (NODE_ENV === 'production') return reducing(fields, { level: LOG_LEVEL }, destination)
-  const pretty = prettyFactory({
+  const pretty = prettyLines()
+  return reducing(fields, { level: LOG_LEVEL, timestamp: () => `,"time":"${new Date().toISOString()}"` }, { write: (line) => destination.write(pretty(line)) })
+}
+
+/** Returns a function that formats a line for people. The library is loaded here: production does without it. */
+function prettyLines (): ReturnType<typeof prettyFactory> {
+  const library = createRequire(import.meta.url)('pino-pretty') as { readonly prettyFactory: typeof prettyFactory }
+  return library.prettyFactory({
     // pino-pretty needs these for levelLabel in messageFormat: without them levels have no names.
     customLevels: levels.values,
     singleLine: true,
@@ -33,7 +41,6 @@ export function createLogger (settings: LogSettings, destination: Writable | Des
     messageFormat: '[{levelLabel}] {time} - {msg}',
     colorize: false
   })
-  return reducing(fields, { level: LOG_LEVEL, timestamp: () => `,"time":"${new Date().toISOString()}"` }, { write: (line) => destination.write(pretty(line)) })
 }
 
 /** Creates a logger that passes the arguments of each call and the bindings of each child logger through {@link LogFields}; child loggers do the same. */

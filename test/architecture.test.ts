@@ -19,7 +19,7 @@ const LAYERS = [
   /^src\/webhooks\//,
   /^src\/sessions\//,
   /^src\/client\//,
-  /^src\/(config|options|data-folder|log-fields|logger|root)\.ts$/,
+  /^src\/(config|options|data-folder|log-fields|logger|root|setting-values)\.ts$/,
   /^src\/providers\//,
   /^src\/http\//,
   /^src\/contracts\//,

@@ -236,7 +236,7 @@ t.test('API_KEYS without any key is refused', async (t) => {
 
 t.test('all problems of the settings are named at once', async (t) => {
   t.match(complaint({ PORT: 'x', RESULTS_FROM: 'backend', ALLOWED_ORIGINS: 'x', ROOM_LOG_SIZE: '0' }),
-    /PORT must be integer.*RESULTS_FROM=backend requires API_KEYS.*ALLOWED_ORIGINS must be.*ROOM_LOG_SIZE must be >= 1/)
+    /PORT must be integer.*ROOM_LOG_SIZE must be >= 1.*RESULTS_FROM=backend requires API_KEYS.*ALLOWED_ORIGINS must be/)
 })
 
 t.test('the secrets of a payment provider are lists with an entry, and those of Mercado Pago come together', async (t) => {

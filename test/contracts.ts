@@ -14,7 +14,7 @@ export type Place = readonly (string | number)[]
 
 /** Makes a check of values against any schema of a document. @returns a function that lists the faults of a value */
 export function checker (document: object): (place: Place, value: unknown) => string[] {
-  const ajv = new Ajv2020({ strict: false, allErrors: true })
+  const ajv = new Ajv2020({ strict: false, allErrors: true, formats: { 'date-time': (text) => !Number.isNaN(Date.parse(text)) } })
   // Drops the id of the document, which is not the id of a schema.
   ajv.addSchema({ ...document, id: undefined } as object, 'document')
   const compiled = new Map<string, ValidateFunction>()

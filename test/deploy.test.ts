@@ -6,6 +6,7 @@ import { parse } from 'yaml'
 import { ConfigSchema, loadConfig } from '../src/config.js'
 import { ROOT } from '../src/root.js'
 import { build } from './build.js'
+import { MAX_BATCH_BYTES } from '../src/protocol/rest-rooms.js'
 
 // Manifests have every shape; a missing value fails the test.
 type Yaml = any
@@ -43,7 +44,7 @@ const PINNED = /^[\w./-]+:\d+(\.\d+)+(-[\w.]+)?$/
 
 t.test('nginx: timeouts are longer than two heartbeats, and bodies may be larger than a message', async (t) => {
   for (const name of ['proxy_read_timeout', 'proxy_send_timeout', 'send_timeout']) t.ok(seconds(one(name)) >= 2 * defaults.HEARTBEAT_SECONDS, name)
-  t.strictSame(directive('client_max_body_size').map(bytes), [2 * defaults.MAX_MESSAGE_BYTES, 2 * MAX_WEBHOOK], 'the node answers with 413 before nginx does')
+  t.strictSame(directive('client_max_body_size').map(bytes), [2 * defaults.MAX_MESSAGE_BYTES, 2 * MAX_BATCH_BYTES, 2 * MAX_WEBHOOK], 'the node answers with 413 before nginx does')
   t.strictSame(directive('client_body_buffer_size'), directive('client_max_body_size'), 'a body is never buffered on disk')
   t.ok(Number(one('worker_rlimit_nofile')) > Number(one('worker_connections')))
   t.notMatch(nginx, /non_idempotent|ip_hash|sticky|proxy_add_x_forwarded_for/)
@@ -67,7 +68,7 @@ t.test('nginx: both groups have the same nodes, and sockets never mark a node as
 t.test('nginx: a location that sets a header repeats all common headers', async (t) => {
   const headers = (text: string) => [...text.matchAll(/proxy_set_header (\S+) (.*?);/g)].map(([, name, value]) => `${name} ${value}`)
   const [top, ...locations] = nginx.split('location ')
-  t.equal(locations.length, 4)
+  t.equal(locations.length, 5)
   const common = headers(top!).filter((header) => !header.startsWith('Connection'))
   for (const location of locations) {
     const own = headers(location)

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
+import ts from 'typescript'
 import { ROOT } from '../src/root.js'
 import { plainNode } from './plain-node.js'
 
@@ -46,4 +47,21 @@ t.test('the types of the package do not extend the types of Fastify', async (t) 
   const files = declarationsFrom(root)
   t.ok(files.size > 10, `${files.size} files`)
   for (const file of files) t.notMatch(readFileSync(file, 'utf8'), 'declare module', file)
+})
+
+t.test('the types of the client resolve under every module resolution, and its source maps carry their sources', async (t) => {
+  const folder = t.testdir({ node_modules: { 'ws-payment-server': t.fixture('symlink', ROOT) } })
+  for (const [name, options] of Object.entries({
+    node10: { moduleResolution: ts.ModuleResolutionKind.Node10 },
+    node16: { module: ts.ModuleKind.Node16, moduleResolution: ts.ModuleResolutionKind.Node16 },
+    nodenext: { module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext },
+    bundler: { module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler }
+  })) {
+    for (const entry of ['ws-payment-server', 'ws-payment-server/client']) {
+      const { resolvedModule } = ts.resolveModuleName(entry, join(folder, 'program.mts'), options, ts.sys, undefined, undefined, ts.ModuleKind.ESNext)
+      t.equal(resolvedModule?.resolvedFileName, join(ROOT, 'dist', 'src', ...(entry.endsWith('client') ? ['client'] : []), 'index.d.ts'), `${name}: ${entry}`)
+    }
+  }
+  const map = JSON.parse(readFileSync(join(ROOT, 'dist', 'src', 'client', 'room.js.map'), 'utf8')) as { sourcesContent?: string[] }
+  t.match(map.sourcesContent, [/^\/\/ One device in one room/])
 })

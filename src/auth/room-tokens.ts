@@ -17,12 +17,6 @@ const AUDIENCE = 'ws-payment-server/room'
 /** Explicit `typ` (RFC 8725 §3.11): no other kind of token under the same secret passes as a room token. */
 const TYPE = 'room+jwt'
 
-/** Minimum length of a secret, bytes: the output size of the hash (RFC 7518 §3.2). */
-const MIN_SECRET_BYTES = 32
-
-/** Default lifetime of a token, s. */
-export const DEFAULT_TTL_SECONDS = 900
-
 const Payload = Type.Object({ room: RoomId, role: Role, deviceId: Type.Optional(DeviceId), exp: Type.Integer() })
 const payloadCheck = TypeCompiler.Compile(Payload)
 
@@ -72,13 +66,6 @@ export class RoomTokens {
     }
     return new Failure('INVALID_TOKEN')
   }
-}
-
-/** Checks the length of each secret. @returns the broken rule, as the predicate of a sentence about the list; undefined if there is none */
-export function checkSecrets (secrets: string): string | undefined {
-  const list = filledEntriesOf(secrets)
-  const areLong = list.length > 0 && list.every((secret) => Buffer.byteLength(secret) >= MIN_SECRET_BYTES)
-  return areLong ? undefined : `must contain secrets of at least ${MIN_SECRET_BYTES} bytes each`
 }
 
 /** @param offset monotonic clock minus wall clock, ms */

@@ -1,6 +1,7 @@
 // token: mints a room token, with TOKEN_SECRET in the environment or through the API.
 import { Value } from '@sinclair/typebox/value'
-import { checkSecrets, DEFAULT_TTL_SECONDS, RoomTokens } from '../auth/room-tokens.js'
+import { RoomTokens } from '../auth/room-tokens.js'
+import { checkSecrets, DEFAULT_TTL_SECONDS } from '../auth/token-secrets.js'
 import { SYSTEM_CLOCKS } from '../clock.js'
 import { ROLES } from '../protocol/events.js'
 import { MAX_TTL_SECONDS } from '../protocol/fields.js'

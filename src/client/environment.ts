@@ -65,8 +65,8 @@ export function environment (overrides: Partial<Environment>): Environment {
   return {
     WebSocket: globals.WebSocket,
     fetch: (url, init) => fetch(url, init),
-    // A page whose storage is blocked throws when `sessionStorage` is read.
-    storage: tryOrUndefined(() => globals.sessionStorage),
+    // Node.js 25 has a `sessionStorage`, too, which all clients of the process would share. A page whose storage is blocked throws when it is read.
+    storage: globals.document && tryOrUndefined(() => globals.sessionStorage),
     window: globals.document && globals.window,
     document: globals.document,
     random: Math.random,

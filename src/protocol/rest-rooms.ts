@@ -34,6 +34,7 @@ export const CreateRoomRequest = Type.Object({
   webhookUrl: Type.Optional(Type.String({
     minLength: 1,
     maxLength: MAX_WEBHOOK_URL,
+    pattern: '^https?://[^/\\s]',
     description: 'URL, `https://…`, that gets the webhooks of this room in place of the URL of the server. Requires a server that signs webhooks. No answer contains it.',
     examples: ['https://shop.example/webhooks/payments']
   }))
@@ -125,6 +126,9 @@ export const PublishResult = Type.Object({
 
 /** Maximum number of events in a batch: as many as a client keeps pending. */
 export const MAX_BATCH = 100
+
+/** Maximum size of a batch, bytes: as much as a browser sends after its page is gone (Fetch standard §4.6, `keepalive`). */
+export const MAX_BATCH_BYTES = 65_536
 
 export const PublishBatchRequest = Type.Object({
   events: Type.Array(Ref(PublishRequest), { minItems: 1, maxItems: MAX_BATCH, description: 'Events, in the order in which they are to be logged.' })

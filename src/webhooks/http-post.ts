@@ -6,14 +6,13 @@ import type { LookupFunction } from 'node:net'
 import { promisify } from 'node:util'
 import type { DeliveryError } from '../protocol/rest-deliveries.js'
 import { isPublic, literalIn } from './addresses.js'
+import { MAX_AT_ONCE } from './delivery-queue.js'
 
 /** Time limit of a whole exchange, from the look-up of the name to the end of the answer, ms. */
 export const TIMEOUT = 15_000
 /** Longest body of an answer that is read, so that the connection can be used again, bytes. */
 const MAX_ANSWER = 65_536
-/** Connections at once to one receiver, and in total; and those that are kept open without a request. */
-const MAX_SOCKETS = 64
-const MAX_TOTAL_SOCKETS = 256
+/** Connections that are kept open to one receiver without a request. */
 const MAX_FREE_SOCKETS = 16
 
 /** Answer of a receiver, or the reason for which there is none. */
@@ -46,7 +45,8 @@ export class HttpPost {
 
   constructor (options: HttpPostOptions) {
     this.#options = options
-    const settings = { keepAlive: true, maxSockets: MAX_SOCKETS, maxTotalSockets: MAX_TOTAL_SOCKETS, maxFreeSockets: MAX_FREE_SOCKETS }
+    // As many connections as deliveries at once: a request that waited for a connection would lose a part of its time.
+    const settings = { keepAlive: true, maxSockets: MAX_AT_ONCE, maxFreeSockets: MAX_FREE_SOCKETS }
     this.#agents = { 'http:': new http.Agent(settings), 'https:': new https.Agent({ ...settings, ca: options.ca }) }
   }
 

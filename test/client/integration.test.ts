@@ -1,11 +1,13 @@
 // The client against the real server: no frame on which a connection dies makes events missing, doubled or out of order.
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
+import type { FastifyInstance } from 'fastify'
 import { connect, type ConnectOptions, type DevicePaymentEvent, type Room } from '../../src/client/index.js'
 import { build, listen } from '../build.js'
 import { FakePage, FakeStorage, listenTo, of } from './fake-server.js'
 import { until } from '../until.js'
 
+const SECRET = 'a secret for tests with 32 bytes and more'
 const FLOW: Array<[DevicePaymentEvent, Record<string, unknown>]> = [
   ['ENTERED_SUMMARY', {}],
   ['CLICKED_PROCEED', {}],
@@ -112,7 +114,7 @@ t.test('A socket that dies on any frame of the flow, on either side, loses no ev
   t.ok(deaths >= 3 * (8 + 9 + 1 + 9), `${deaths} deaths`)
 })
 
-t.test('A page being closed sends its event by socket and by request, and the server logs it once', async (t) => {
+t.test('A page being closed sends its events by socket and by request, and the server logs each once and in order', async (t) => {
   const { url } = await listen(t)
   const page = new FakePage()
   const shop = enter(t, { url, role: 'device1' })
@@ -126,7 +128,7 @@ t.test('A page being closed sends its event by socket and by request, and the se
   await until('the phone reconnected', () => phone.status === 'online' && phone.position?.seq === FLOW.length)
   await until('the shop received all events', () => shop.position?.seq === FLOW.length)
   const { events } = await json(url, '/api/rooms/r/events')
-  t.strictSame(events.map(({ type }: any) => type).toSorted(), FLOW.map(([type]) => type).toSorted())
+  t.strictSame(events.map(({ type }: any) => type), FLOW.map(([type]) => type), 'in the order of their publication')
   t.strictSame(of(received, 'event').map(({ seq }) => seq), [1, 2, 3, 4, 5, 6, 7])
   t.strictSame(phone.state, shop.state)
 })
@@ -271,5 +273,41 @@ t.test('A client whose token is invalid or for another room gives up and reports
     const received = listenTo(enter(t, { url, role: 'device1', token }))
     await until('the client gave up', () => of(received, 'closed').length > 0)
     t.match(of(received, 'closed'), [{ reason }])
+  }
+})
+
+t.test('Over a stream the same tokens end the client, and an event is not left pending', async (t) => {
+  const { app, url } = await listen(t, { env: { API_KEYS: 'key', TOKEN_SECRET: SECRET } })
+  const { tokens } = (await app.inject({ method: 'POST', url: '/api/rooms', headers: { authorization: 'Bearer key' }, payload: { roomId: 'other' } })).json().data
+  for (const [token, reason] of [[undefined, 'UNAUTHORIZED'], ['none', 'UNAUTHORIZED'], ['a.b.c', 'INVALID_TOKEN'], [tokens.device2, 'FORBIDDEN']] as const) {
+    const phone = enter(t, { url, role: 'device2', token, WebSocket: null as never })
+    const received = listenTo(phone)
+    const refusal = t.rejects(phone.publish('CLICKED_PAY'), { code: 'CLOSED' })
+    await until('the client gave up', () => of(received, 'closed').length > 0)
+    t.match(of(received, 'closed'), [{ reason }])
+    t.match(of(received, 'error'), [{ code: reason }])
+    await refusal
+  }
+})
+
+t.test('A restart of the only node does not end a client with a token: it waits until the backend has created the room again', async (t) => {
+  for (const WebSocketOrNone of [WebSocket, null as never]) {
+    const env = { API_KEYS: 'key', TOKEN_SECRET: SECRET }
+    const create = async (app: FastifyInstance) => (await app.inject({ method: 'POST', url: '/api/rooms', headers: { authorization: 'Bearer key' }, payload: { roomId: 'r' } })).json().data
+    const first = await build(t, { env })
+    const { tokens } = await create(first.app)
+    await first.app.listen({ port: 0, host: '127.0.0.1' })
+    const { port } = first.app.server.address() as { port: number }
+    const shop = enter(t, { url: `ws://127.0.0.1:${port}`, role: 'device1', token: tokens.device1, WebSocket: WebSocketOrNone })
+    const received = listenTo(shop)
+    await until('the shop joined', () => shop.status === 'online')
+    await first.app.close()
+    const { app } = await build(t, { env })
+    await app.listen({ port, host: '127.0.0.1' })
+    await until('the room is missing', () => of(received, 'error').some(({ code }) => code === 'ROOM_NOT_FOUND'))
+    await create(app)
+    await until('the shop is back', () => shop.status === 'online')
+    t.strictSame(of(received, 'closed'), [])
+    shop.close()
   }
 })

@@ -105,3 +105,18 @@ t.test('A closed room keeps nothing in the storage, even if acknowledgements sti
   await server.clock.advance(10)
   t.equal(storage.items.size, 0)
 })
+
+t.test('Outside of a page nothing is stored: two clients of one process do not share a name', async (t) => {
+  // Node.js 25 has a sessionStorage of its own.
+  const storage = new FakeStorage()
+  t.intercept(globalThis, 'sessionStorage' as never, { value: storage })
+  const server = new FakeServer()
+  const options = { storage: undefined, deviceId: undefined }
+  const [one, two] = [server.connect(options), server.connect(options)]
+  t.not(one.deviceId, two.deviceId)
+  t.equal(storage.items.size, 0)
+  t.intercept(globalThis, 'document' as never, { value: new FakePage().document })
+  t.intercept(globalThis, 'window' as never, { value: new FakePage().window })
+  server.connect(options)
+  t.equal(storage.items.size, 1, 'a page has a storage')
+})

@@ -61,8 +61,9 @@ t.test('A page that is reloaded in mid-flow goes on: its events are logged once,
     return { device: window.room.deviceId, life: window.life }
   })
   await page.reload()
-  // A browser may repeat a request whose connection broke, and requests may overtake each other.
-  t.strictSame(new Set(gate.published.map((body) => JSON.parse(body).type)), new Set(['DATA_FILLED', 'CLICKED_PAY']), 'the page tried by requests, too')
+  // A browser may repeat a request whose connection broke.
+  const published = new Set(gate.published.map((body) => JSON.parse(body).events.map(({ type }: { type: string }) => type).join()))
+  t.strictSame(published, new Set(['DATA_FILLED,CLICKED_PAY']), 'the page tried by one request, too')
   gate.sockets = 'pass'
   gate.publishing = 'pass'
   await until('the shop received all events', () => other.position?.seq === 4, 30_000)

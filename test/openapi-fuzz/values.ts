@@ -6,6 +6,8 @@ type Schema = any
 
 /** Few names, so that the requests of one run meet in the same rooms. */
 export const ROOMS = ['r0', 'r1', 'r2', 'payment_123', 'a~b:c.d-e']
+/** Id of a webhook that does not exist. */
+const DELIVERY = `msg_${'a'.repeat(32)}`
 const TEXTS = ['a', 'id-1', 'id-2', '7', 'Z.9', 'x y', 'PAID', 'é€', '日本', '👍🏽', 'm'.repeat(64), 'l'.repeat(300)]
 /** Keys of payment events, and other keys besides, each with a valid value. */
 const PAYLOADS = [
@@ -46,7 +48,7 @@ export class Values {
     if (schema.enum) return pick(schema.enum)
     if (schema.const !== undefined) return schema.const
     switch (schema.type) {
-      case 'string': return name === 'roomId' ? pick(ROOMS) : this.#text(schema)
+      case 'string': return name === 'roomId' ? pick(ROOMS) : schema.pattern?.startsWith('^msg_') ? DELIVERY : this.#text(schema)
       case 'integer': {
         const { minimum = 0, maximum = 10_000 } = schema
         return pick([minimum, maximum, minimum + below(Math.min(maximum - minimum, 5) + 1), minimum + below(maximum - minimum + 1)])

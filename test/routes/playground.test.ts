@@ -80,7 +80,7 @@ t.test('no path leads out of the folders of the playground', async (t) => {
 
 t.test('the playground is not part of the OpenAPI document', async (t) => {
   const { app } = await build(t, on)
-  t.strictSame(Object.keys(app.swagger().paths!).filter((path) => path.includes('playground')), [])
+  t.strictSame(Object.keys((await app.openapi()).paths!).filter((path) => path.includes('playground')), [])
 })
 
 t.test('a built module of the client is served unchanged, and a source is compiled', async (t) => {

@@ -4,13 +4,10 @@ import type { Static } from '@sinclair/typebox'
 import type { FastifySchema } from 'fastify'
 import type { Published } from '../../../../../src/broker/broker.js'
 import { Failure } from '../../../../../src/errors.js'
-import { MAX_BATCH, PublishBatchRequest, PublishBatchResponse, type BatchOutcome } from '../../../../../src/protocol/rest-rooms.js'
+import { MAX_BATCH, MAX_BATCH_BYTES, PublishBatchRequest, PublishBatchResponse, type BatchOutcome } from '../../../../../src/protocol/rest-rooms.js'
 import { errorResponses, RoomParams, success } from '../../../../../src/protocol/rest.js'
 import { Ref } from '../../../../../src/protocol/schema.js'
 import { checkEvent, type RequestedEvent } from '../../../../../src/rooms/rest-event.js'
-
-/** Maximum size of a request, bytes: as much as a browser sends after its page is gone (Fetch standard §4.6, `keepalive`). */
-const BODY_LIMIT = 65_536
 
 const publishRoomEventsSchema = {
   operationId: 'publishRoomEvents',
@@ -33,7 +30,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
 
   app.post('/batch', {
     config: { action: 'publish', checksBody: true },
-    bodyLimit: BODY_LIMIT,
+    bodyLimit: MAX_BATCH_BYTES,
     schema: publishRoomEventsSchema
   }, async (request, reply) => {
     const { params: { roomId }, body } = request
