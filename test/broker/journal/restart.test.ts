@@ -169,7 +169,10 @@ for (const [name, end] of Object.entries(ENDS)) {
       await end(first)
       const second = await machine.start()
       const changes: object[] = []
-      second.broker.listen({ entry: () => {}, closed: () => {}, lost: () => {}, remoteMembers: () => {}, stalled: () => {}, advanced: () => {}, changed: (change) => { changes.push(change) } })
+      second.broker.listen({
+        ...{ entry: () => {}, closed: () => {}, lost: () => {}, remoteMembers: () => {}, stalled: () => {}, advanced: () => {} },
+        changed: (change) => { changes.push(change) }
+      })
       await second.broker.closeRoom('r')
       t.match(changes, [{ cause: 'closed', roomId: 'r', seq: 0, webhookUrl }])
       await second.broker.close()
