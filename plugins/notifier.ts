@@ -40,7 +40,11 @@ export default fp(async (app) => {
   const queue = app.redis ? await queueInRedis(app, types) : queueInProcess(app, types)
   const dispatcher = new Dispatcher({
     ...{ queue, url, types, sign, now, metrics, log },
-    post: (url, headers, body) => http.send(url, headers, body),
+    post: (url, headers, body) => {
+      // The change is in the journal before a backend learns of it.
+      app.transport.batch.settle()
+      return http.send(url, headers, body)
+    },
     userAgent: `ws-payment-server/${VERSION}`,
     random: Math.random
   })
@@ -54,7 +58,7 @@ export default fp(async (app) => {
     http.close()
   })
   log.info({ common: url !== undefined, types: [...types] }, 'webhooks are sent to backends')
-}, { name: 'notifier', dependencies: ['changes', 'metrics', 'outbox', 'redis'] })
+}, { name: 'notifier', dependencies: ['changes', 'metrics', 'outbox', 'redis', 'transport'] })
 
 /** Queue in this process, which gets its deliveries from the changes that this process makes. */
 function queueInProcess (app: FastifyInstance, types: ReadonlySet<string>): MemoryQueue {

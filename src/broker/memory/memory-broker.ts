@@ -200,8 +200,7 @@ export class MemoryBroker implements Broker {
   }
 
   #report (cause: RoomChange['cause'], roomId: string, room: MemoryRoom, timestamp: number, type?: string): void {
-    const { log: { epoch, seq }, payment: { state, link }, webhookUrl } = room
-    this.#listener.changed({ cause, roomId, epoch, seq, type, timestamp, state, link, ...(webhookUrl !== undefined && { webhookUrl }) })
+    this.#listener.changed(changeOf(cause, { roomId, room, timestamp, type }))
   }
 
   read (roomId: string, from?: ReadFrom): RoomView | Failure {
@@ -254,9 +253,9 @@ export class MemoryBroker implements Broker {
   async closeRoom (roomId: string): Promise<void | Failure> {
     const room = this.#find(roomId)
     if (!room) return this.#missing(roomId)
-    const { log: { epoch, seq }, payment: { state, link } } = room
+    const change = changeOf('closed', { roomId, room, timestamp: this.#options.now() })
     this.#end(roomId, room, 'closed')
-    this.#listener.changed({ cause: 'closed', roomId, epoch, seq, timestamp: this.#options.now(), state, link })
+    this.#listener.changed(change)
   }
 
   ready (): boolean { return true }
@@ -408,4 +407,11 @@ export class MemoryBroker implements Broker {
     if (room.subscribed) this.#listener.closed(roomId, cause)
     onRoom?.('removed', roomId)
   }
+}
+
+interface ChangedRoom { readonly roomId: string, readonly room: MemoryRoom, readonly timestamp: number, readonly type?: string | undefined }
+
+function changeOf (cause: RoomChange['cause'], { roomId, room, timestamp, type }: ChangedRoom): RoomChange {
+  const { log: { epoch, seq }, payment: { state, link }, webhookUrl } = room
+  return { cause, roomId, epoch, seq, type, timestamp, state, link, ...(webhookUrl !== undefined && { webhookUrl }) }
 }

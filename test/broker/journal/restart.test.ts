@@ -161,6 +161,23 @@ for (const [name, end] of Object.entries(ENDS)) {
       await end(second)
     })
 
+    t.test('the backend of a room is known, also by the change that closes it', async (t) => {
+      const machine = new Machine(freshFolder(t))
+      const first = await machine.start()
+      const webhookUrl = 'https://shop.example/hook'
+      await first.broker.createRoom('r', { webhookUrl })
+      await end(first)
+      const second = await machine.start()
+      const changes: object[] = []
+      second.broker.listen({
+        ...{ entry: () => {}, closed: () => {}, lost: () => {}, remoteMembers: () => {}, stalled: () => {}, advanced: () => {} },
+        changed: (change) => { changes.push(change) }
+      })
+      await second.broker.closeRoom('r')
+      t.match(changes, [{ cause: 'closed', roomId: 'r', seq: 0, webhookUrl }])
+      await second.broker.close()
+    })
+
     t.test('a log that is longer than its bound, over several starts', async (t) => {
       const machine = new Machine(freshFolder(t))
       for (let n = 1; n <= 4; n++) {

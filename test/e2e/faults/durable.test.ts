@@ -21,23 +21,22 @@ async function playSeams (t: Test, sync: string, seams: SeamOptions): Promise<Ou
   const nodes = await startDurable(t, sync, seams)
   const { node } = nodes
   const over = new AbortController()
-  // Also while the load settles: the checker reads with the same process.
+  let deaths = 0
+  // Not awaited: a process may end before its first answer is seen.
   const restarts = (async () => {
     while (!over.signal.aborted) {
       await sleep(20)
-      if (!node.isAlive) await node.boot().catch((error: unknown) => { if (!over.signal.aborted) throw error })
+      if (node.isAlive) continue
+      deaths++
+      void node.boot().catch(() => {})
     }
   })()
-  let deaths = 0
   const outcome = await play(nodes, { name: `seams-${sync}`, seed: SEED, rate: 300 }, async () => {
-    for (; deaths < CYCLES; deaths++) {
-      await until('the process ends', () => !node.isAlive)
-      await until('the process is back', async () => node.isAlive && await node.status('/ready') === 200)
-    }
+    await until('the process has ended often enough', () => deaths >= CYCLES, CYCLES * 60_000)
     // The last process lives on.
     node.options.preload = undefined
     await node.kill('SIGKILL')
-    await until('the process is back', async () => node.isAlive && await node.status('/ready') === 200)
+    await until('the process is back', async () => node.isAlive && await node.status('/ready') === 200, 60_000)
     node.baseline = node.descriptors
   }).finally(() => over.abort())
   await restarts
