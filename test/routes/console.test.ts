@@ -52,7 +52,7 @@ t.test('no path leads out of the folders of the console', async (t) => {
 
 t.test('the console is not part of the OpenAPI document', async (t) => {
   const { app } = await build(t, on)
-  t.strictSame(Object.keys(app.swagger().paths!).filter((path) => path.includes('console')), [])
+  t.strictSame(Object.keys((await app.openapi()).paths!).filter((path) => path.includes('console')), [])
 })
 
 t.test('the page learns what its visitor may do', async (t) => {
