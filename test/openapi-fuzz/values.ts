@@ -8,7 +8,7 @@ type Schema = any
 export const ROOMS = ['r0', 'r1', 'r2', 'payment_123', 'a~b:c.d-e']
 /** Id of a webhook that does not exist. */
 const DELIVERY = `msg_${'a'.repeat(32)}`
-const TEXTS = ['a', 'id-1', 'id-2', '7', 'Z.9', 'x y', 'PAID', 'é€', '日本', '👍🏽', 'm'.repeat(64), 'l'.repeat(300)]
+const TEXTS = ['a', 'id-1', 'id-2', '7', 'Z.9', 'x y', 'PAID', 'pending', 'failed,expired', 'é€', '日本', '👍🏽', 'm'.repeat(64), 'l'.repeat(300)]
 /** Keys of payment events, and other keys besides, each with a valid value. */
 const PAYLOADS = [
   {}, { deviceId: 'phone' }, { method: 'pix' }, { fields: ['name', 'email'] }, { amount: 99.9, currency: 'BRL', transactionId: 'tx_1' }, { error: 'declined', code: 'E1' }, { extra: { deep: [1, null, 'é'] } }

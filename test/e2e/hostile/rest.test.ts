@@ -90,7 +90,7 @@ const ADDRESSES: Case[] = [
   ...['//api/message/room/r/broadcast', '/API/message/room/r/broadcast', '/api/message/room/r/broadcast/', '/docs/../api/message/room/r/broadcast', '/api/message/room/r%2fbroadcast', '*']
     .map((path): Case => [`address ${path}`, 404, 'NOT_FOUND', post({}, TEXT, `POST ${path} HTTP/1.1`)]),
   ...['TRACE', 'PROPFIND', 'PUT', 'PATCH', 'DELETE', 'PURGE'].map((method): Case => [method, 404, 'NOT_FOUND', post().replace('POST', method)]),
-  ['a file beside the docs', 403, 'FORBIDDEN', ask('GET /docs/static/../../package.json')],
+  ['a file beside the docs', 404, 'NOT_FOUND', ask('GET /docs/static/../../package.json')],
   ['a query that is no number', 400, 'INVALID_REQUEST', ask('GET /api/rooms?limit=%E0%A4%A')],
   ['a query with one key twice', 400, 'INVALID_REQUEST', ask('GET /api/rooms/r/events?since=1&since=2')],
   ['an expectation that cannot be met', 417, 'INVALID_REQUEST', post({ Expect: 'a miracle' })]

@@ -149,7 +149,7 @@ t.test('webhooks over Redis', { skip: withoutRedis }, async (t) => {
 
   t.test('rooms of which it is not known if they have a job are looked at again', async (t) => {
     const clock = { time: START }
-    const { queue, append, jobs, prefix } = await startRedisQueue(t, redis.url, clock, { prefix: newPrefix() })
+    const { queue, append, jobs, prefix, commands } = await startRedisQueue(t, redis.url, clock, { prefix: newPrefix() })
     await queue.tick()
     const has = async (roomId: string) => await jobs.getJob(`room-${roomId}`) !== undefined
     await append(changeOf('a', 1))
@@ -157,6 +157,16 @@ t.test('webhooks over Redis', { skip: withoutRedis }, async (t) => {
     queue.uncertain('without-outbox')
     await queue.tick()
     t.strictSame([await has('a'), await has('without-outbox')], [true, false])
+
+    await append(changeOf('away', 1))
+    queue.uncertain('away')
+    const exists = commands.exists.bind(commands)
+    commands.exists = (() => Promise.reject(new Error('Redis is away'))) as never
+    await queue.tick()
+    commands.exists = exists
+    t.notOk(await has('away'))
+    await queue.tick()
+    t.ok(await has('away'), 'once Redis answers')
 
     await append(changeOf('b', 1))
     await queue.tick()
