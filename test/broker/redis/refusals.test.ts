@@ -173,7 +173,6 @@ t.test('an unreachable Redis is reported with its cause', { skip: withoutRedis |
     t.match(node.news[1], { what: 'down', trouble: { code } })
     t.notMatch(JSON.stringify(node.news), /hunter2/)
   }
-  const port = await freePort()
   const dir = mkdtempSync(join(tmpdir(), 'certificates-'))
   t.teardown(() => rmSync(dir, { recursive: true, force: true }))
   const [key, cert] = [join(dir, 'key.pem'), join(dir, 'cert.pem')]
@@ -182,6 +181,8 @@ t.test('an unreachable Redis is reported with its cause', { skip: withoutRedis |
   const locked = await startRedis(t, ['--requirepass', 'other'])
   const tlsPort = await freePort()
   await startRedis(t, ['--tls-port', String(tlsPort), '--tls-cert-file', cert, '--tls-key-file', key, '--tls-ca-cert-file', cert, '--tls-auth-clients', 'no'])
+  // Looked for once all servers have theirs: a free port may be found again.
+  const port = await freePort()
 
   const cases: Array<[name: string, url: string, code: string, reason: RegExp]> = [
     ['unknown host', 'redis://nonexistent.invalid', 'ENOTFOUND|EAI_AGAIN', /^its host name cannot be resolved$/],
