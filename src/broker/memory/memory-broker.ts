@@ -161,6 +161,7 @@ export class MemoryBroker implements Broker {
     if (room) room.present = here.length
   }
 
+  // A method of its own below: a host may replace `publish` by an asynchronous one, and a batch is one step all the same.
   publish (roomId: string, draft: EventDraft, create: boolean): Published | Failure { return this.#publish(roomId, draft, create) }
 
   publishAll (roomId: string, drafts: readonly EventDraft[], create: boolean): Array<Published | Failure> { return drafts.map((draft) => this.#publish(roomId, draft, create)) }
