@@ -59,7 +59,7 @@ export interface Terms {
 export function newPayment (createdAt: number, terms: Terms = {}): Payment {
   const { amount, currency } = terms
   const link = linkOf(terms)
-  return {
+  return paymentOf({
     ...(link && { link }),
     state: {
       step: null,
@@ -69,7 +69,7 @@ export function newPayment (createdAt: number, terms: Terms = {}): Payment {
       ...(currency !== undefined && { currency: currency.toUpperCase() }),
       updatedAt: createdAt
     }
-  }
+  })
 }
 
 /** True while the next step is the payer's: the payer has begun, and no result is known. */
@@ -89,14 +89,24 @@ export function fold (payment: Payment, fact: PaymentFact): Payment {
   const next = isVerifiedFact(fact) ? foldVerified(payment, fact) : foldDevice(payment, fact)
   if (next.state === payment.state) return next
   const number = milestoneOf(next.state)
-  return number > (payment.furthest?.number ?? 0) ? { ...next, furthest: { number, at: fact.timestamp } } : next
+  return number > (payment.furthest?.number ?? 0) ? paymentOf({ ...next, furthest: { number, at: fact.timestamp } }) : next
+}
+
+/** Copies key by key, for the reason that {@link copyOf} gives. */
+function paymentOf ({ state, verdicts, ledger, link, furthest }: Payment): Payment {
+  const copy: { -readonly [Key in keyof Payment]: Payment[Key] } = { state }
+  if (furthest !== undefined) copy.furthest = furthest
+  if (link !== undefined) copy.link = link
+  if (verdicts !== undefined) copy.verdicts = verdicts
+  if (ledger !== undefined) copy.ledger = ledger
+  return copy
 }
 
 function foldDevice (payment: Payment, fact: PaymentFact): Payment {
   const state = foldDeviceEvent(payment.state, fact)
   if (state === payment.state) return payment
   // The verdicts belong to the attempt that they ended.
-  return state.attempt === payment.state.attempt ? { ...payment, state } : { ...payment, state, verdicts: {} }
+  return paymentOf(state.attempt === payment.state.attempt ? { ...payment, state } : { ...payment, state, verdicts: {} })
 }
 
 function foldVerified (payment: Payment, fact: PaymentFact): Payment {
@@ -108,7 +118,7 @@ function foldVerified (payment: Payment, fact: PaymentFact): Payment {
   const next = settle(terms, entered, fact.timestamp)
   const link = fact.type === 'LINK_UPDATED' ? linkOf(fact.payload, payment.link) : payment.link
   const kept = { ...(link && { link }), ...(payment.furthest && { furthest: payment.furthest }) }
-  return { ...entered, ...kept, state: isDeepStrictEqual({ ...next, updatedAt: state.updatedAt }, state) ? state : next }
+  return paymentOf({ ...entered, ...kept, state: isDeepStrictEqual({ ...next, updatedAt: state.updatedAt }, state) ? state : next })
 }
 
 type Books = Required<Pick<Payment, 'verdicts' | 'ledger'>>

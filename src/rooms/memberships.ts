@@ -42,8 +42,16 @@ export class Memberships {
       this.#rooms.set(roomId, room)
     }
     const member: Member = {
-      ...{ room, subscriber, claims, deviceId: deviceId ?? subscriber.clientId, role },
-      ...{ announced: false, presence: false, stalls: false, deliveredSeq: 0, buffered: undefined }
+      room,
+      subscriber,
+      claims,
+      deviceId: deviceId ?? subscriber.clientId,
+      role,
+      announced: false,
+      presence: false,
+      stalls: false,
+      deliveredSeq: 0,
+      buffered: undefined
     }
     room.members.add(member)
     subscriber.memberships.set(roomId, member)
