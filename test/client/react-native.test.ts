@@ -38,7 +38,8 @@ class Store {
 /** Starts an app with the classic build of the package, in an engine that has no more than React Native. */
 function start (server: FakeServer, appState: AppState, store: Store) {
   const { setTimeout, clearTimeout } = server.clock
-  const context = vm.createContext({ WebSocket: server.WebSocket, fetch: server.fetch, setTimeout, clearTimeout, URL, URLSearchParams, AbortController, TextEncoder, queueMicrotask })
+  const { WebSocket, fetch } = server
+  const context = vm.createContext({ WebSocket, fetch, setTimeout, clearTimeout, URL, URLSearchParams, AbortController, TextEncoder, queueMicrotask })
   vm.runInContext(readFileSync(join(ROOT, 'packages/client/dist/client.global.js'), 'utf8'), context)
   const connect = vm.runInContext('WsPaymentClient.connect', context) as typeof Connect
   let ids = 0
