@@ -229,6 +229,7 @@ t.test('systemd: the unit has the command of the image, its grace period, and no
   const setting = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(unit)?.[1]
   const command = JSON.parse(/^CMD (.*)$/m.exec(dockerfile)![1]!) as string[]
   t.equal(setting('ExecStart'), `/usr/bin/${command.join(' ')}`)
+  t.ok(JSON.parse(read('package.json')).scripts.start.endsWith(`exec ${command.join(' ')}`), 'npm start runs it as well')
   t.equal(setting('Environment'), /^ENV (.*)$/m.exec(dockerfile)![1])
   t.match(unit, `\nEnvironment=DATA_DIR=%S/${setting('StateDirectory')}\n`, 'the journal is in the folder that systemd keeps for the service')
   t.equal(setting('StateDirectoryMode'), '0700')

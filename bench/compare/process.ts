@@ -61,9 +61,9 @@ export class Running {
     }
   }
 
-  async #spawn ({ file, env }: Contestant, settings: Record<string, string>): Promise<void> {
+  async #spawn ({ file, flags = [], env }: Contestant, settings: Record<string, string>): Promise<void> {
     const port = await freePort()
-    const child = spawn('taskset', ['-c', String(SERVERS), process.execPath, '--expose-gc', '--import', COLLECT, file], { env: { PATH: process.env.PATH, HOST: '127.0.0.1', PORT: String(port), ...env, ...settings }, stdio: 'ignore' })
+    const child = spawn('taskset', ['-c', String(SERVERS), process.execPath, ...flags, '--expose-gc', '--import', COLLECT, file], { env: { PATH: process.env.PATH, HOST: '127.0.0.1', PORT: String(port), ...env, ...settings }, stdio: 'ignore' })
     this.#children.push(child)
     this.#ports.push(port)
     this.#pids.push(child.pid!)
