@@ -71,8 +71,8 @@ export default fp(async (app) => {
 }, { name: 'broker', dependencies: ['changes', 'funnel', 'journal', 'metrics', 'outbox', 'redis', 'transport'] })
 
 /** Rooms of this process: in memory, and in a journal if there is a folder for it. */
-function embeddedBroker ({ dataFolder, transport: { batch } }: FastifyInstance, options: MemoryBrokerOptions): Broker {
-  return dataFolder ? journalBroker(dataFolder, { ...options, isHeld: () => batch.isOpen }) : new MemoryBroker(options)
+function embeddedBroker ({ dataFolder, keptDeliveries, transport: { batch } }: FastifyInstance, options: MemoryBrokerOptions): Broker {
+  return dataFolder ? journalBroker(dataFolder, { ...options, isHeld: () => batch.isOpen, keepWith: (change) => keptDeliveries?.keepWith(change) }) : new MemoryBroker(options)
 }
 
 /** Counts and logs an event that comes from the broker itself; all others come from the publisher. */

@@ -6,6 +6,7 @@ import { Ballast } from './ballast.js'
 import { syncFolder, SYSTEM_DISK, writeAll, type Disk } from './disk.js'
 import { lockFolder } from './folder-lock.js'
 import { Journal, type DataSync, type JournalOptions } from './journal.js'
+import { KeptValues } from './kept-values.js'
 import { KIND } from './records.js'
 import type { RoomIndex } from './room-index.js'
 import { readFolder, type FolderContent } from './read-folder.js'
@@ -35,6 +36,8 @@ export interface Folder {
   readonly journal: Journal
   readonly segments: Segments
   readonly index: RoomIndex
+  /** Values of other parts of the server. */
+  readonly kept: KeptValues
   /** True if the rooms keep their epochs: nothing that was acknowledged can be missing. */
   readonly isComplete: boolean
   /** Gives the folder to the next process. */
@@ -83,7 +86,9 @@ function start (options: StartOptions, { index, sizes, base, isComplete, isOnDis
     // Before a client gets one of them: after the next start it must be known as the last one.
     if (segments.isOpen) segments.sync()
   }
-  return { journal, segments, index, isComplete }
+  const kept = new KeptValues({ journal, segments, restored: index.kept, count: index.keptCount })
+  index.kept.clear()
+  return { journal, segments, index, kept, isComplete }
 }
 
 function cutTail (disk: Disk, dir: string, { segment, at }: NonNullable<FolderContent['torn']>): void {
