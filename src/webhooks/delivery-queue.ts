@@ -36,7 +36,7 @@ export interface FirstDelivery { readonly delivery: Delivery, readonly wait: num
 /** Sends the deliveries of a room that are due. @returns ms until the next one is due; undefined if the room has none */
 export type WorkOnRoom = (roomId: string) => Promise<number | undefined>
 
-/** State of a delivery that is not delivered, and the time of its next try, ms since the epoch. */
+/** State of a delivery that is not delivered, and the time of its next try, ms since the epoch; 0 if it is due at once. */
 export interface DeliveryState { readonly status: Exclude<DeliveryStatus, 'delivered'>, readonly due: number }
 
 /** Keeps what must outlive the process, of a queue in memory: its answers need not wait for it. */

@@ -23,7 +23,7 @@ export class KeptDeliveries implements DeliveryStore {
 
   /** @returns the delivery that is written with a change; undefined if nobody wants one */
   keepWith (change: RoomChange): Keepsake | undefined {
-    return this.#options.isWanted(change) ? keepsakeOf(deliveryOf(change, change.webhookUrl), { status: 'pending', due: change.timestamp }) : undefined
+    return this.#options.isWanted(change) ? keepsakeOf(deliveryOf(change, change.webhookUrl), { status: 'pending', due: 0 }) : undefined
   }
 
   save (delivery: Delivery, state: DeliveryState): void { this.#options.kept.put(keepsakeOf(delivery, state)) }
