@@ -31,7 +31,6 @@ export interface RoomRecord {
   readonly terms?: Terms | undefined
   /** URL that gets the webhooks of the room, if it has one of its own. */
   readonly webhookUrl?: string | undefined
-  readonly kept?: KeptRecord | undefined
 }
 
 /** Event in the log of a room. */
@@ -64,7 +63,7 @@ export interface EndedRecord { readonly number: number, readonly roomId: string,
 export interface EpochsRecord { readonly prefix: string }
 
 /** A room as it is, written anew so that its earlier records can be deleted. */
-export interface SnapshotRecord extends Omit<RoomRecord, 'kept'> {
+export interface SnapshotRecord extends RoomRecord {
   readonly hasExpired: boolean
   readonly hasStalled: boolean
   readonly names: readonly string[]

@@ -68,8 +68,7 @@ export class RoomIndex {
     else this.kept.set(key, { number, value, segment, bytes: sizeOf(kept) })
   }
 
-  #begin ({ kept, ...record }: RoomRecord, segment: number, bytes: number): void {
-    this.#keep(kept, segment)
+  #begin (record: RoomRecord, segment: number, bytes: number): void {
     const { number, roomId, epoch, deadline } = record
     this.closed.delete(roomId)
     this.count = Math.max(this.count, number)

@@ -34,9 +34,9 @@ export class JournalRecorder implements Recorder {
 
   get isFull (): boolean { return this.options.journal.isFull }
 
-  started ({ number, roomId, epoch, createdAt, deadline, terms, webhookUrl, change }: StartedRoom): JournaledRoom {
+  started ({ number, roomId, epoch, createdAt, deadline, terms, webhookUrl }: StartedRoom): JournaledRoom {
     this.#forget(roomId)
-    const record: RoomRecord = { number, roomId, epoch, createdAt, deadline, terms, webhookUrl, kept: this.keepWith(change) }
+    const record: RoomRecord = { number, roomId, epoch, createdAt, deadline, terms, webhookUrl }
     const bytes = this.options.journal.json(KIND.room, record)
     return new JournaledRoom(this, { number, segment: this.options.segments.number, records: 1, bytes })
   }

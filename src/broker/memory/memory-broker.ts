@@ -70,7 +70,7 @@ export interface MemoryRoom {
   /** The deadline, or the end of the retention, by the wall clock, for clients, ms since the epoch. */
   expiresAt: number
   /** Records the changes of the room; undefined if the broker records none. */
-  recorder: RoomRecorder | undefined
+  readonly recorder: RoomRecorder | undefined
   /** True while the log of a restored room has not been read. */
   readonly isDormant?: boolean
 }
@@ -345,7 +345,6 @@ export class MemoryBroker implements Broker {
 
   #isClosed (roomId: string): boolean { return (this.#closed.get(roomId) ?? -Infinity) > this.#options.monotonic() }
 
-  /** @param terms of a room that a backend creates, which is a change that is reported */
   #add (roomId: string, { ttl = Infinity, webhookUrl }: Pick<NewRoom, 'ttl' | 'webhookUrl'> = {}, terms?: Terms): MemoryRoom {
     const { now, monotonic, newEpoch, logSize, retention, recorder, onRoom } = this.#options
     const createdAt = now()
@@ -367,11 +366,7 @@ export class MemoryBroker implements Broker {
       present: 0,
       emptyUntil: begin + retention,
       expiresAt: createdAt + (ttl === Infinity ? retention : ttl),
-      recorder: undefined
-    }
-    if (recorder) {
-      const change = terms && changeOf('created', { roomId, room, timestamp: createdAt })
-      room.recorder = recorder.started({ number, roomId, epoch, createdAt, deadline: ttl === Infinity ? undefined : createdAt + ttl, terms, webhookUrl, change })
+      recorder: recorder?.started({ number, roomId, epoch, createdAt, deadline: ttl === Infinity ? undefined : createdAt + ttl, terms, webhookUrl })
     }
     this.#rooms.set(roomId, room)
     this.#order.add(roomId, number)

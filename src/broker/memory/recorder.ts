@@ -14,8 +14,6 @@ export interface StartedRoom {
   readonly terms: Terms | undefined
   /** URL that gets the webhooks of the room, if it has one of its own. */
   readonly webhookUrl: string | undefined
-  /** The change that is reported, of a room that a backend has created. */
-  readonly change: RoomChange | undefined
 }
 
 /** What an event has done. */

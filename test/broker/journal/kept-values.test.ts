@@ -56,7 +56,7 @@ for (const [name, end] of Object.entries(ENDS)) {
       await third.broker.close()
     })
 
-    t.test('a value that is kept with a change of a room is there, of each cause', async (t) => {
+    t.test('a value that is kept with a change of a room is there, of each cause that may have one', async (t) => {
       const machine = new Machine(freshFolder(t), keepAll)
       const first = await machine.start()
       await first.broker.createRoom('r', { ttl: 3_600_000, reference: 'order 1' })
@@ -70,7 +70,7 @@ for (const [name, end] of Object.entries(ENDS)) {
       machine.time += STALL
       await first.broker.tick()
       await first.broker.closeRoom('r')
-      const keys = ['r created 0', 'r event 1', 'r event 2', 'r event 3', 'paused created 0', 'paused event 1', 'paused stalled 1', 'r closed 3']
+      const keys = ['r event 1', 'r event 2', 'r event 3', 'paused event 1', 'paused stalled 1', 'r closed 3']
       t.strictSame(keysOf(first), keys)
       await end(first)
       const second = await machine.start()
