@@ -18,7 +18,7 @@ export interface KeptValue {
 }
 
 /** A value, and the key that it is kept under. */
-export interface Keepsake { readonly key: string, readonly value: object }
+export interface Keepsake { readonly key: string, readonly value: object | string | number | boolean }
 
 export interface KeptValuesOptions {
   readonly journal: Journal

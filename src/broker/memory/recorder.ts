@@ -16,7 +16,7 @@ export interface StartedRoom {
   readonly webhookUrl: string | undefined
 }
 
-/** What an event has done. */
+/** Effects of an event. */
 export interface Appended {
   readonly receivers: number
   /** Deadline of the link, if the draft has set it. */
