@@ -60,10 +60,12 @@ export function readFolder (options: ReadOptions): FolderContent {
   return { index, sizes, torn, ...proofOf(headers, options) }
 }
 
+interface Tail { readonly path: string, readonly at: number, readonly isLast: boolean, readonly header: SegmentHeader }
+
 interface Found { readonly number: number, readonly header: SegmentHeader, readonly isCopy: boolean }
 
 /** @throws {JournalError} if the first record that is not whole is not the end of an interrupted write */
-function checkTail (bytes: Buffer, { path, at, isLast, header }: { path: string, at: number, isLast: boolean, header: SegmentHeader }, { bootId, isClean, hasFailed }: ReadOptions): void {
+function checkTail (bytes: Buffer, { path, at, isLast, header }: Tail, { bootId, isClean, hasFailed }: ReadOptions): void {
   const isKept = header.bootId === bootId && !hasFailed
   if (isLast && !isClean && !isDamage(bytes, at, isKept)) return
   throw new JournalError(`${path} is damaged at byte ${at}; restore a backup, or move the folder away to start without rooms`)
