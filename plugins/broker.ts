@@ -67,9 +67,11 @@ function epochs (): () => string {
 }
 
 /** Rooms of this process: in memory, and in a journal if there is a folder for it. */
-function embeddedBroker ({ dataFolder, log, now, transport: { batch } }: FastifyInstance, shared: SharedOptions): Broker {
+function embeddedBroker ({ dataFolder, keptDeliveries, log, now, transport: { batch } }: FastifyInstance, shared: SharedOptions): Broker {
   const options = { ...shared, now, onSweep: (removed: number, kept: number) => log.info({ removed, kept }, 'expired rooms removed') }
-  return dataFolder ? journalBroker(dataFolder, { ...options, isHeld: () => batch.isOpen }) : new MemoryBroker(options)
+  return dataFolder
+    ? journalBroker(dataFolder, { ...options, isHeld: () => batch.isOpen, keepWith: (change) => keptDeliveries?.keepWith(change) })
+    : new MemoryBroker(options)
 }
 
 /** Rooms that nodes share, by the clock of Redis. Its code is imported only if needed, with the library: see redis.ts. */

@@ -1,5 +1,6 @@
 // Contestants of the benchmark: the command that starts each, and the protocol of its devices.
 import { join } from 'node:path'
+import { DATA_SYNCS } from '../../src/broker/journal/journal.js'
 import { ROOT } from '../../src/root.js'
 
 /** Protocol of a device, as texts. */
@@ -21,6 +22,8 @@ export interface Contestant {
   readonly env?: Record<string, string>
   /** Number of processes that share a Redis; 0: one process without Redis. Device 1 connects to the first process, device 2 to the last. */
   readonly nodes: 0 | 1 | 2
+  /** True for a server with a journal, in a folder of its own. */
+  readonly hasJournal?: boolean
   readonly dialect: Dialect
 }
 
@@ -71,4 +74,11 @@ export const CONTESTANTS: readonly Contestant[] = [
   { name: 'ours', ...server, nodes: 0 },
   { name: 'ours, Redis, 1 node', ...server, nodes: 1 },
   { name: 'ours, Redis, 2 nodes', ...server, nodes: 2 }
+]
+
+/** Contestants in the suites of the journal: its modes are compared with the rooms in memory alone. */
+export const JOURNALED: readonly Contestant[] = [
+  { name: 'memory', ...server, nodes: 0 },
+  { name: 'raw ws', file: rival('raw-ws'), nodes: 0, dialect: RAW },
+  ...DATA_SYNCS.map((sync): Contestant => ({ name: sync, ...server, env: { ...server.env, DATA_SYNC: sync }, nodes: 0, hasJournal: true }))
 ]

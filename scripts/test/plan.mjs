@@ -12,6 +12,7 @@ const LONG = [
   'test/e2e/faults/',
   'test/e2e/hostile/',
   'test/e2e/durable-process.test.ts',
+  'test/e2e/durable-webhooks.test.ts',
   'test/docs.test.ts',
   'test/sdk.test.ts',
   'test/log-leaks.test.ts',

@@ -3,7 +3,7 @@ import fs from 'node:fs'
 
 export type Disk = Pick<typeof fs,
   'openSync' | 'closeSync' | 'readSync' | 'writeSync' | 'fdatasync' | 'fdatasyncSync' | 'fsyncSync' | 'fstatSync' | 'ftruncateSync' | 'mkdirSync' | 'readdirSync' | 'readFileSync' |
-  'existsSync' | 'unlinkSync' | 'statSync'>
+  'existsSync' | 'unlinkSync' | 'renameSync' | 'statSync'>
 
 export const SYSTEM_DISK: Disk = fs
 

@@ -116,14 +116,19 @@ export class Journal implements Flushable {
     if (this.#isFull) this.#noteSpace(this.#hasSpace())
   }
 
-  /** Brings everything onto the disk, and notes that nothing is missing. */
-  async close (): Promise<void> {
-    await new Promise<void>((resolve) => {
+  /** Resolves once everything recorded so far is on the disk. */
+  settle (): Promise<void> {
+    return new Promise((resolve) => {
       this.syncLater()
       this.whenSynced(resolve)
       // Without a segment there is nothing to wait for.
       if (!this.#options.segments.isOpen) resolve()
     })
+  }
+
+  /** Brings everything onto the disk, and notes that nothing is missing. */
+  async close (): Promise<void> {
+    await this.settle()
     this.#isClosed = true
     if (this.#options.segments.isOpen) this.#try(this.#options.onClean)
     this.#options.segments.close()

@@ -12,6 +12,8 @@ export interface ReadOptions {
   readonly bootId: string
   /** True if the last process stopped cleanly. */
   readonly isClean: boolean
+  /** True if a write or a sync of the last process has failed: then no file proves anything. */
+  readonly hasFailed: boolean
 }
 
 export interface FolderContent {
@@ -58,11 +60,13 @@ export function readFolder (options: ReadOptions): FolderContent {
   return { index, sizes, torn, ...proofOf(headers, options) }
 }
 
+interface Tail { readonly path: string, readonly at: number, readonly isLast: boolean, readonly header: SegmentHeader }
+
 interface Found { readonly number: number, readonly header: SegmentHeader, readonly isCopy: boolean }
 
 /** @throws {JournalError} if the first record that is not whole is not the end of an interrupted write */
-function checkTail (bytes: Buffer, { path, at, isLast, header }: { path: string, at: number, isLast: boolean, header: SegmentHeader }, { bootId, isClean }: ReadOptions): void {
-  const isKept = header.bootId === bootId
+function checkTail (bytes: Buffer, { path, at, isLast, header }: Tail, { bootId, isClean, hasFailed }: ReadOptions): void {
+  const isKept = header.bootId === bootId && !hasFailed
   if (isLast && !isClean && !isDamage(bytes, at, isKept)) return
   throw new JournalError(`${path} is damaged at byte ${at}; restore a backup, or move the folder away to start without rooms`)
 }
@@ -71,9 +75,10 @@ function checkTail (bytes: Buffer, { path, at, isLast, header }: { path: string,
  * Nothing is missing after a clean stop, in the same boot of the machine, whose kernel keeps what was written, and where every record was on the disk before it was
  * told. A copy proves nothing: it may be older than the positions of the clients.
  */
-function proofOf (found: readonly Found[], { bootId, isClean }: ReadOptions): Pick<FolderContent, 'base' | 'isComplete' | 'isOnDisk'> {
+function proofOf (found: readonly Found[], { bootId, isClean, hasFailed }: ReadOptions): Pick<FolderContent, 'base' | 'isComplete' | 'isOnDisk'> {
   const base = found.at(-1)?.header.base ?? 1
   const recent = found.filter(({ number }) => number >= base)
+  if (hasFailed) return { base, isOnDisk: false, isComplete: false }
   const isOnDisk = isClean || recent.every(({ header }) => header.always)
   const isKept = recent.every(({ header }) => header.always || (bootId !== '' && header.bootId === bootId))
   return { base, isOnDisk, isComplete: (isOnDisk || isKept) && !found.some(({ isCopy }) => isCopy) }
