@@ -32,7 +32,9 @@ export default fp(async (app) => {
       }
     }
   })
-  const components = [...SERVER_COMPONENTS, ...ROOM_COMPONENTS, ...NOTIFICATION_COMPONENTS, ...FUNNEL_COMPONENTS, ...NODE_COMPONENTS, ...WEBHOOK_COMPONENTS, ...DELIVERY_COMPONENTS, Notification]
+  const components = [
+    ...SERVER_COMPONENTS, ...ROOM_COMPONENTS, ...NOTIFICATION_COMPONENTS, ...FUNNEL_COMPONENTS, ...NODE_COMPONENTS, ...WEBHOOK_COMPONENTS, ...DELIVERY_COMPONENTS, Notification
+  ]
   for (const schema of components) app.addSchema(schema)
   const shared = Object.fromEntries(components.map((schema) => [schema.$id!, schema]))
   const validators = new RequestValidators(shared, existsSync(COMPILED) ? createRequire(import.meta.url)(COMPILED) as CompiledValidators : {})

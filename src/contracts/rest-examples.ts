@@ -209,7 +209,7 @@ const OPERATIONS: Readonly<Record<string, OperationExamples>> = {
         }
       }
     },
-    errors: { ...TOKEN_ERRORS, 409: ['ROOM_FULL'] },
+    errors: { ...TOKEN_ERRORS, 409: ['ROOM_FULL', 'ROOM_TAKEN'] },
     broken: { key: 'since', rule: 'must be >= 0' }
   },
   listChanges: {
