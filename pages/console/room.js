@@ -46,7 +46,6 @@ export class RoomPanel {
     this.close()
     this.roomId = roomId
     this.#timeline = new Timeline(byId('room-events'))
-    byId('room-empty').hidden = true
     byId('room-content').hidden = false
     byId('room-title').textContent = roomId
     await this.#read()
@@ -57,7 +56,6 @@ export class RoomPanel {
     this.roomId = undefined
     this.#details = undefined
     this.#position = { epoch: '', seq: 0 }
-    byId('room-empty').hidden = false
     byId('room-content').hidden = true
     byId('actions').hidden = true
     byId('room-problem').textContent = ''

@@ -33,6 +33,7 @@ const LONG = [
   'test/e2e/playground-status.test.ts',
   'test/e2e/playground-webhooks.test.ts',
   'test/e2e/console.test.ts',
+  'test/e2e/console-funnel.test.ts',
   'test/e2e/console-size.test.ts'
 ]
 /** Folders whose files get a process each, since they start servers and wait for them; and files that change their process. */

@@ -30,6 +30,7 @@ export const SCRIPTS = {
   takeDue: { numberOfKeys: 1, lua: lua('clock', 'take-due') },
   setDue: { numberOfKeys: 1, lua: lua('clock', 'set-due') },
   beatNode: { numberOfKeys: 1, lua: lua('clock', 'beat-node') },
+  noteNode: { numberOfKeys: 1, lua: lua('clock', 'note-node') },
   countFields: { lua: lua('count-fields') },
   countRequest: { numberOfKeys: 1, lua: lua('count-request') },
   probe: { numberOfKeys: 5, lua: lua('probe') }
@@ -57,6 +58,7 @@ export type RoomRedis = (Redis | Cluster) & {
   saveDelivery: (...args: Argument[]) => Promise<null>
   enlistRoom: (...args: Argument[]) => Promise<null>
   beatNode: (...args: Argument[]) => Promise<string[]>
+  noteNode: (...args: Argument[]) => Promise<string[]>
   countFields: (numberOfKeys: number, ...args: Argument[]) => Promise<null>
   countRequest: (key: string, window: number) => Promise<[current: number, left: number]>
   probe: (...args: Argument[]) => Promise<string[]>
