@@ -4,7 +4,8 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci
 COPY tsconfig.json tsconfig.build.json ./
-COPY scripts/build.mjs scripts/
+COPY scripts/build.mjs scripts/client.mjs scripts/freshness.mjs scripts/
+COPY packages/client packages/client
 COPY src src
 COPY plugins plugins
 COPY routes routes

@@ -1,9 +1,9 @@
 import neostandard from 'neostandard'
 
 export default [
-  ...neostandard({ ts: true, ignores: ['dist', '.tap', 'coverage', 'test/fixtures', 'sdk/*.js', 'sdk/*.d.ts'] }),
+  ...neostandard({ ts: true, ignores: ['dist', 'packages/*/dist', '.tap', 'coverage', 'test/fixtures', 'sdk/*.js', 'sdk/*.d.ts'] }),
   // What runs in a browser, and nowhere else.
-  { ...neostandard({ env: ['browser'] }).find(({ name }) => name === 'neostandard/globals'), files: ['pages/**/*.js'] },
+  { ...neostandard({ env: ['browser'] }).find(({ name }) => name === 'neostandard/globals'), files: ['pages/**/*.js', 'packages/client/src/*.ts'] },
   {
     rules: {
       // A schema and the type derived from it share their name.

@@ -1,14 +1,15 @@
 // Compiles src, plugins and routes into dist. With --if-stale it compiles only if a source is newer than the last build, so that `npm start` works on a
 // fresh clone and costs nothing afterwards. Plain JavaScript, since it runs before anything is compiled.
 import { spawnSync } from 'node:child_process'
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { isNewest } from './freshness.mjs'
 
 const root = join(import.meta.dirname, '..')
 const stamp = join(root, 'dist', '.built')
 const lua = join('src', 'broker', 'redis', 'lua')
-const sources = ['src', 'plugins', 'routes', 'package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json']
+const sources = ['src', 'plugins', 'routes', 'packages/client/src', 'scripts/client.mjs', 'package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json']
 
 if (process.argv.includes('--if-stale') && isFresh()) process.exit(0)
 
@@ -20,9 +21,17 @@ if (status !== 0) process.exit(status ?? 1)
 // tsc copies no other files.
 cpSync(join(root, lua), join(root, 'dist', lua), { recursive: true })
 await compileSchemas()
+await writePageScripts()
 // tsc does not make the package's command executable.
 chmodSync(join(root, 'dist', 'src', 'cli', 'index.js'), 0o755)
 writeFileSync(stamp, '')
+
+/** Writes the scripts that the server serves to pages. */
+async function writePageScripts () {
+  const { pageScripts } = await import('./client.mjs')
+  mkdirSync(join(root, 'dist', 'page-scripts'))
+  for (const [name, text] of await pageScripts()) writeFileSync(join(root, 'dist', 'page-scripts', name), text)
+}
 
 /** Writes the validators of all routes, so that a start does not compile them. */
 async function compileSchemas () {
@@ -43,14 +52,5 @@ async function compileSchemas () {
 function isFresh () {
   // A container image ships dist without its sources: nothing can be newer.
   if (!existsSync(join(root, 'src'))) return true
-  if (!existsSync(stamp)) return false
-  const builtAt = statSync(stamp).mtimeMs
-  // Folders count too: their mtime changes when a file in them is deleted.
-  return sources.every((source) => newest(join(root, source)) <= builtAt)
-}
-
-function newest (path) {
-  const stats = statSync(path, { throwIfNoEntry: false })
-  if (!stats) return 0
-  return stats.isDirectory() ? Math.max(stats.mtimeMs, ...readdirSync(path).map((name) => newest(join(path, name)))) : stats.mtimeMs
+  return isNewest(stamp, sources.map((source) => join(root, source)))
 }

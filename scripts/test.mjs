@@ -19,8 +19,10 @@ const coverageFolder = values.coverage ? join(ROOT, '.tap/coverage') : undefined
 if (coverageFolder && !values.long) rmSync(coverageFolder, { recursive: true, force: true })
 
 // Tests that start processes start what ships.
-const { status } = spawnSync(process.execPath, [join(ROOT, 'scripts/build.mjs'), '--if-stale'], { stdio: 'inherit' })
-if (status !== 0) process.exit(1)
+for (const script of ['build.mjs', 'client.mjs']) {
+  const { status } = spawnSync(process.execPath, [join(ROOT, 'scripts', script), '--if-stale'], { stdio: 'inherit' })
+  if (status !== 0) process.exit(1)
+}
 await compile()
 
 const report = new Report(jobs)

@@ -22,9 +22,12 @@ const INSTALL_SCRIPTS: Record<string, string> = {
   esbuild: 'checks that the binary for this platform, a package of its own, is there; only tsx needs it',
 }
 
-/** Installed copies, nested ones included, without the project itself. A folder has the name of its package, unless it is an alias. */
+/** Packages of this project, by their folders: the root, and the client, which depends on nothing. */
+const OWN = ['', 'packages/client']
+
+/** Installed copies, nested ones included, without the project itself and the link to its client. A folder has the name of its package, unless it is an alias. */
 function copies ({ packages }: Lockfile) {
-  return Object.entries(packages).filter(([path]) => path !== '').map(([path, entry]) => ({ ...entry, path, name: entry.name ?? path.split('node_modules/').at(-1) ?? '' }))
+  return Object.entries(packages).filter(([path, { link, resolved }]) => !OWN.includes(path) && !(link && OWN.includes(resolved!))).map(([path, entry]) => ({ ...entry, path, name: entry.name ?? path.split('node_modules/').at(-1) ?? '' }))
 }
 
 const numbers = (version: string) => version.split(/[.-]/, 3).map(Number)

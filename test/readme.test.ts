@@ -86,7 +86,7 @@ function anchorsOf (file: string): string[] {
 }
 
 /** Folders with pages. */
-const FOLDERS = ['docs', 'examples', 'src', 'deploy', 'sdk', '.changeset']
+const FOLDERS = ['docs', 'examples', 'src', 'deploy', 'sdk', 'packages', '.changeset']
 const markdown = [
   ...readdirSync(ROOT).filter((name) => name.endsWith('.md')),
   ...FOLDERS.flatMap((folder) => readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.md')).map((name) => join(folder, name)))

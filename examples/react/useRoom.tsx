@@ -32,7 +32,8 @@ export function useRoom (options: ConnectOptions, handlers: RoomHandlers = {}) {
     joined.on('event', (event) => newest.current.onEvent?.(event))
     // A result counts as told once it has a handler.
     if (newest.current.onSettled) joined.on('settled', (settled) => newest.current.onSettled?.(settled))
-    return () => joined.close()
+    // The component may be mounted again.
+    return () => joined.close({ keep: true })
   }, [options.url, options.roomId, options.role, options.deviceId])
 
   // For effects and event handlers only: the room exists once the effect above has run.

@@ -6,7 +6,7 @@ import type { Frame, RoomError } from './frames.js'
 import type { Link } from './link.js'
 import { delayAfter, isFinal } from './reconnect.js'
 import type { Closing } from './signals.js'
-import { openSocket, type SocketTimes } from './socket.js'
+import { SocketLink, type SocketTimes } from './socket.js'
 import { openStream } from './stream.js'
 
 /** Time limit for joining, ms. */
@@ -130,7 +130,7 @@ export class Connection {
   }
 
   #openSocket (): Link {
-    const link: Link = openSocket(this.#environment, this.#options.socketUrl, this.#options, {
+    const link: Link = new SocketLink(this.#environment, this.#options.socketUrl, this.#options, {
       opened: () => { if (link === this.link) this.#listener.opened() },
       frame: (frame) => {
         // Switch to the candidate only on the server's greeting: a socket that merely opened may still swallow everything.
@@ -186,26 +186,23 @@ export class Connection {
 
   /** Plans the next socket while a stream is in use. */
   #tryLater (): void {
-    const { setTimeout, clearTimeout, random } = this.#environment
     this.#candidate?.close()
     this.#candidate = undefined
-    clearTimeout(this.#retry)
-    this.#retry = setTimeout(() => this.#tryNow(), SOCKET_RETRY * (0.5 + random() / 2))
+    this.#environment.clearTimeout(this.#retry)
+    this.#retry = this.#environment.setTimeout(() => this.#tryNow(), SOCKET_RETRY * (0.5 + this.#environment.random() / 2))
   }
 
   #tryNow (): void {
-    const { WebSocket, setTimeout, clearTimeout } = this.#environment
-    clearTimeout(this.#retry)
-    if (!WebSocket) return
+    this.#environment.clearTimeout(this.#retry)
+    if (!this.#environment.WebSocket) return
     this.#candidate = this.#openSocket()
-    this.#retry = setTimeout(() => this.#tryLater(), JOIN_TIMEOUT)
+    this.#retry = this.#environment.setTimeout(() => this.#tryLater(), JOIN_TIMEOUT)
   }
 
   #lost (closing?: Closing): void {
-    const { setTimeout, random } = this.#environment
     this.#drop()
     if (isFinal(closing?.code)) return this.#listener.ended(closing!)
-    this.#retry = setTimeout(() => { void this.connect() }, delayAfter(this.#failures++, random()))
+    this.#retry = this.#environment.setTimeout(() => { void this.connect() }, delayAfter(this.#failures++, this.#environment.random()))
     this.#listener.lost()
   }
 

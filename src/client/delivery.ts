@@ -92,16 +92,15 @@ export class Delivery {
 
   /** Handles a refusal: a retryable event is sent again later, any other is given up. */
   refuse (id: string, error: RoomError): void {
-    const { setTimeout, random } = this.#environment
     if (error.retryable) {
       if (id !== this.#inFlight) return
       this.#answered(id)
       // The event stays in flight until then, so that no later event overtakes it.
       this.#inFlight = id
-      this.#timer = setTimeout(() => {
+      this.#timer = this.#environment.setTimeout(() => {
         this.#inFlight = undefined
         this.flush()
-      }, delayAfter(this.#refusals++, random()))
+      }, delayAfter(this.#refusals++, this.#environment.random()))
       return
     }
     const settled = this.#outbox.settle(id, error)
@@ -154,11 +153,10 @@ export class Delivery {
   /** @returns the error of the request; undefined if the server took it */
   async #post (events: readonly Outgoing[]): Promise<RoomError | undefined> {
     const { id } = events.at(-1)!
-    const { setTimeout, clearTimeout } = this.#environment
     this.#posting.set(id, bytesOf(events.map(({ text }) => text).join()))
-    const deadline = setTimeout(() => this.#posting.delete(id), ACK_TIMEOUT)
+    const deadline = this.#environment.setTimeout(() => this.#posting.delete(id), ACK_TIMEOUT)
     const result = await post(this.#environment, this.#options.url, this.#options.headers(), events)
-    clearTimeout(deadline)
+    this.#environment.clearTimeout(deadline)
     this.#posting.delete(id)
     if (result instanceof RoomError) return result
     result.forEach((receipt, i) => { if (receipt.seq) this.#settle({ ...receipt as Receipt, id: events[i]!.id }) })

@@ -28,5 +28,5 @@ export interface LinkListener {
 /** Parses a message of the server; returns undefined if the text is not one. */
 export function parseFrame (text: unknown): Frame | undefined {
   const frame = tryOrUndefined(() => JSON.parse(text as string) as Frame | null)
-  return typeof frame?.type === 'string' && typeof frame.payload === 'object' && frame.payload !== null ? frame : undefined
+  return typeof frame?.type === 'string' && frame.payload instanceof Object ? frame : undefined
 }

@@ -9,7 +9,7 @@ export const MAX_DELAY = 20_000
  * unknown to this client
  */
 export function isFinal (code = 0): boolean {
-  return code === 1000 || code === 1003 || code === 1007 || code === 1009 || (code >= 4500 && code <= 4999)
+  return [1000, 1003, 1007, 1009].includes(code) || (code >= 4500 && code <= 4999)
 }
 
 /**

@@ -11,7 +11,9 @@ export class DeviceRecord {
   outgoing: Outgoing[] = []
   /** Statuses that `settled` was emitted for, and whether they were verified. */
   settled: { [Status in PaymentStatus]?: boolean }
-  #storage: StorageLike | null | undefined
+  #stored: string | undefined
+  #isOver = false
+  readonly #storage: StorageLike | null | undefined
   readonly #key: string
 
   /**
@@ -31,12 +33,18 @@ export class DeviceRecord {
 
   save (): void {
     const { deviceId, position, outgoing, settled } = this
-    tryOrUndefined(() => this.#storage?.setItem(this.#key, JSON.stringify({ deviceId, position, outgoing, settled })))
+    tryOrUndefined(() => {
+      // Another client of this device has taken over.
+      if (this.#isOver && this.#storage!.getItem(this.#key) !== this.#stored) return
+      if (this.#isOver && outgoing.length === 0) return this.#storage!.removeItem(this.#key)
+      this.#stored = JSON.stringify({ deviceId, position, outgoing, settled })
+      this.#storage!.setItem(this.#key, this.#stored)
+    })
   }
 
-  /** Deletes the stored data, and stores nothing from now on. */
-  forget (): void {
-    tryOrUndefined(() => this.#storage?.removeItem(this.#key))
-    this.#storage = undefined
+  /** Deletes the stored data, as soon as no event is pending. */
+  finish (): void {
+    this.#isOver = true
+    this.save()
   }
 }

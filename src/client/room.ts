@@ -109,11 +109,16 @@ export class Room {
     return promise
   }
 
-  /** Leaves the room. Pending events are sent a last time now, and again by the next client of this device. */
-  close (): void {
+  /**
+   * Leaves the room for good. Pending events are sent a last time now, and again by the next client of this device; nothing stays stored once all are acknowledged.
+   * @param options.keep true: the device id, the position and the results stay stored, for a component that may be mounted again
+   */
+  close ({ keep = false }: { keep?: boolean } = {}): void {
     if (this.#status === 'closed') return
     this.#delivery.sendAll()
     if (this.#status === 'online') this.#send('LEAVE_ROOM')
+    // Before the handlers of `closed`, which may connect anew.
+    if (!keep) this.#record.finish()
     this.#end({ code: 1000, reason: 'client' })
   }
 
@@ -217,7 +222,10 @@ export class Room {
     this.#refusals.reset()
     // 1003, 1007, 1009: the message itself was at fault, and would be at fault again.
     this.#delivery.end(new RoomError('CLOSED', `The room is closed: ${closing.reason}`), closing.code > 1000 && closing.code < 1010)
-    if (closing.code === ROOM_CLOSED) this.#record.forget()
+    if (closing.code === ROOM_CLOSED) {
+      this.#record.outgoing = []
+      this.#record.finish()
+    }
     this.#become('closed')
     this.#emitter.emit('closed', closing)
   }

@@ -51,7 +51,7 @@ export type EventArg<T extends string> = T extends keyof RoomEventMap ? RoomEven
 export type PreviousArg<T extends string> = T extends 'state' ? PaymentState | undefined : undefined
 
 /** Names of the signals: an event type of a backend with such a name does not trigger the signal. */
-const RESERVED = new Set<string>(['event', 'state', 'settled', 'status', 'members', 'stalled', 'gap', 'error', 'closed'] satisfies Array<keyof RoomEventMap>)
+const RESERVED: readonly string[] = ['event', 'state', 'settled', 'status', 'members', 'stalled', 'gap', 'error', 'closed'] satisfies Array<keyof RoomEventMap>
 
 export class Emitter {
   readonly #handlers = new Map<string, Set<(value: any, previous: any) => void>>()
@@ -69,14 +69,12 @@ export class Emitter {
   /** @returns whether the type has a handler */
   has (type: keyof RoomEventMap): boolean { return !!this.#handlers.get(type)?.size }
 
-  emit<T extends keyof RoomEventMap> (type: T, value: RoomEventMap[T], previous?: PreviousArg<T>): void { this.#call(type, value, previous) }
-
   emitEvent (event: RoomEvent): void {
     this.emit('event', event)
-    if (!RESERVED.has(event.type)) this.#call(event.type, event)
+    if (!RESERVED.includes(event.type)) this.emit(event.type as 'event', event)
   }
 
-  #call (type: string, value: unknown, previous?: unknown): void {
+  emit<T extends keyof RoomEventMap> (type: T, value: RoomEventMap[T], previous?: PreviousArg<T>): void {
     for (const handler of [...this.#handlers.get(type) ?? []]) {
       try {
         handler(value, previous)

@@ -13,12 +13,8 @@ export interface SocketTimes {
   readonly pongTimeout: number
 }
 
-/** Opens a socket. If the constructor throws, `closed` is called as for any other failure. */
-export function openSocket (environment: Environment, url: string, times: SocketTimes, listener: LinkListener): Link {
-  return new SocketLink(environment, url, times, listener)
-}
-
-class SocketLink implements Link {
+/** An open socket. If the platform's constructor throws, `closed` is called as for any other failure. */
+export class SocketLink implements Link {
   readonly #environment: Environment
   readonly #times: SocketTimes
   readonly #listener: LinkListener
@@ -32,8 +28,13 @@ class SocketLink implements Link {
     this.#environment = environment
     this.#times = times
     this.#listener = listener
-    this.#socket = this.#create(url)
-    if (this.#socket) this.#listen(this.#socket)
+    try {
+      this.#socket = new environment.WebSocket!(url)
+      this.#listen(this.#socket)
+    } catch {
+      // For example an insecure socket (`ws:`) from a secure page.
+      environment.setTimeout(() => this.#fail(), 0)
+    }
   }
 
   send (text: string): number {
@@ -42,14 +43,13 @@ class SocketLink implements Link {
   }
 
   probe (): void {
-    const { clearTimeout, setTimeout } = this.#environment
     const socket = this.#socket
     if (socket?.readyState !== OPEN) return
-    clearTimeout(this.#nextPing)
+    this.#environment.clearTimeout(this.#nextPing)
     this.#schedulePing()
     this.send(PING)
     // Any message counts as an answer. Without one in time the link is dead, even if `readyState` is still OPEN.
-    this.#deadline ??= setTimeout(() => {
+    this.#deadline ??= this.#environment.setTimeout(() => {
       socket.close()
       this.#fail()
     }, this.#times.pongTimeout)
@@ -60,17 +60,6 @@ class SocketLink implements Link {
     this.#socket?.close(1000)
   }
 
-  #create (url: string): SocketLike | undefined {
-    const { WebSocket, setTimeout } = this.#environment
-    try {
-      return new WebSocket!(url)
-    } catch {
-      // For example an insecure socket (`ws:`) from a secure page.
-      setTimeout(() => this.#fail(), 0)
-      return undefined
-    }
-  }
-
   #listen (socket: SocketLike): void {
     socket.onopen = () => {
       if (this.#closed) return
@@ -79,8 +68,7 @@ class SocketLink implements Link {
     }
     socket.onmessage = ({ data }) => {
       if (this.#closed) return
-      const { clearTimeout } = this.#environment
-      clearTimeout(this.#deadline)
+      this.#environment.clearTimeout(this.#deadline)
       this.#deadline = undefined
       const frame = parseFrame(data)
       if (frame) this.#listener.frame(frame)
@@ -91,8 +79,7 @@ class SocketLink implements Link {
   }
 
   #schedulePing (): void {
-    const { setTimeout } = this.#environment
-    this.#nextPing = setTimeout(() => this.probe(), this.#times.pingInterval)
+    this.#nextPing = this.#environment.setTimeout(() => this.probe(), this.#times.pingInterval)
   }
 
   #fail (closing?: Closing): void {
@@ -102,9 +89,8 @@ class SocketLink implements Link {
   }
 
   #end (): void {
-    const { clearTimeout } = this.#environment
     this.#closed = true
-    clearTimeout(this.#nextPing)
-    clearTimeout(this.#deadline)
+    this.#environment.clearTimeout(this.#nextPing)
+    this.#environment.clearTimeout(this.#deadline)
   }
 }

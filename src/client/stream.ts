@@ -1,6 +1,6 @@
 // Server-sent events as a link, for networks that let no WebSocket through.
 // Read with fetch instead of EventSource, which can send a token only in the URL, reconnects by rules of its own, and is not in Node.js.
-import type { Environment } from './environment.js'
+import type { Environment, ResponseLike } from './environment.js'
 import type { RoomError } from './frames.js'
 import { parseFrame, type Link, type LinkListener } from './link.js'
 import { refusalOf } from './refusals.js'
@@ -33,13 +33,11 @@ export function openStream ({ fetch, setTimeout, clearTimeout }: Environment, ur
     else listener.closed()
   }
 
-  async function read (): Promise<void> {
+  async function read (): Promise<RoomError | undefined> {
     const response = await fetch(url, { headers: { ...headers, accept: 'text/event-stream' }, cache: 'no-store', signal: abort.signal })
-    if (!response.ok) return fail(await refusalOf(response))
-    const reader = response.body!.getReader()
-    const eventsIn = eventParser()
-    for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
-      for (const event of eventsIn(chunk.value)) {
+    if (!response.ok) return refusalOf(response)
+    for await (const events of eventsIn(response)) {
+      for (const event of events) {
         heartbeat = Number(/^: heartbeat (\d+)/.exec(event)?.[1] ?? heartbeat)
         const frame = parseFrame(dataOf(event))
         // The listener may have closed the link on an earlier message.
@@ -47,22 +45,23 @@ export function openStream ({ fetch, setTimeout, clearTimeout }: Environment, ur
       }
       restartIdleTimer()
     }
-    fail()
+    return undefined
   }
 
   restartIdleTimer()
-  read().catch(() => fail())
+  read().then(fail, () => fail())
   return { close: end }
 }
 
-/** Returns a parser of server-sent events: it takes the bytes as they arrive, and returns the text of each event that is complete. */
-function eventParser (): (bytes: Uint8Array) => string[] {
+/** Reads the text of each event as it is complete, those that arrive together in one list. */
+async function * eventsIn ({ body }: ResponseLike): AsyncGenerator<string[]> {
+  const reader = body!.getReader()
   const decoder = new TextDecoder()
   let rest = ''
-  return (bytes) => {
-    const events = (rest + decoder.decode(bytes, { stream: true }).replaceAll('\r', '')).split('\n\n')
+  for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
+    const events = (rest + decoder.decode(chunk.value, { stream: true }).replaceAll('\r', '')).split('\n\n')
     rest = events.pop()!
-    return events
+    yield events
   }
 }
 

@@ -7,8 +7,7 @@ export interface Bundle { readonly text: string, readonly imports: string[] }
 
 /** @param entry a file of the project */
 export async function bundle (entry = 'src/client/index.ts'): Promise<Bundle> {
-  const { outputFiles, metafile } = await build({
-    entryPoints: [join(ROOT, entry)], bundle: true, minify: true, format: 'esm', platform: 'browser', target: 'es2022', write: false, metafile: true, logLevel: 'silent'
-  })
+  const { BUNDLE } = await import(join(ROOT, 'scripts', 'client.mjs')) as { BUNDLE: object }
+  const { outputFiles, metafile } = await build({ ...BUNDLE, entryPoints: [join(ROOT, entry)], format: 'esm', write: false, metafile: true })
   return { text: outputFiles[0]!.text, imports: Object.keys(metafile.inputs) }
 }

@@ -1,6 +1,6 @@
 // The end of a room for its client: left by the client, or closed by the server.
 import t from 'tap'
-import { FakeServer, listenTo, of } from './fake-server.js'
+import { FakePage, FakeServer, FakeStorage, KEY, listenTo, of, types } from './fake-server.js'
 
 t.test('A room that is closed closes its clients', async (t) => {
   const server = new FakeServer()
@@ -44,4 +44,59 @@ t.test('A room that was left emits no event that was still on its way', async (t
   server.socket.receive('CLICKED_PAY', {}, { seq: 1 })
   server.socket.receive('DEVICE_JOINED', { clientId: 'c2', deviceId: 'd2', role: 'device2' })
   t.strictSame(received.map(([signal]) => signal), ['status', 'closed'])
+})
+
+t.test('A client that left keeps nothing in the storage, once all of its events are acknowledged', async (t) => {
+  const server = new FakeServer()
+  const storage = new FakeStorage()
+  const room = server.connect({ storage })
+  await server.clock.advance(10)
+  server.sockets.mute = true
+  void room.publish('CLICKED_PAY')
+  room.close()
+  t.match(JSON.parse(storage.getItem(KEY)!), { outgoing: [{}] }, 'the event is on its way')
+  await server.clock.advance(100)
+  t.strictSame(types(server), ['CLICKED_PAY'])
+  t.equal(storage.items.size, 0)
+  const idle = server.connect({ storage, roomId: 'room 2' })
+  await server.clock.advance(10)
+  t.equal(storage.items.size, 1)
+  idle.close()
+  t.equal(storage.items.size, 0)
+  await server.clock.advance(100)
+  t.equal(storage.items.size, 0)
+})
+
+t.test('With `keep` the next client of the same component is the same device, and gets no result again', async (t) => {
+  const server = new FakeServer()
+  const storage = new FakeStorage()
+  const first = server.connect({ storage, deviceId: undefined })
+  const received = listenTo(first)
+  await server.clock.advance(10)
+  server.publish('PAYMENT_SUCCESS')
+  first.close({ keep: true })
+  const second = server.connect({ storage, deviceId: undefined })
+  const again = listenTo(second)
+  await server.clock.advance(10)
+  t.equal(second.deviceId, first.deviceId)
+  t.strictSame([of(received, 'settled').length, of(again, 'settled').length], [1, 0])
+})
+
+t.test('An acknowledgement for a client that left does not touch what the next client of the device has stored', async (t) => {
+  const server = new FakeServer()
+  const storage = new FakeStorage()
+  server.http.latency = () => 1000
+  const first = server.connect({ storage })
+  await server.clock.advance(10)
+  server.sockets.mute = true
+  void first.publish('CLICKED_PROCEED')
+  first.close()
+  const page = new FakePage()
+  const second = server.connect({ storage, ...page })
+  server.sockets.mute = false
+  server.intercept = () => true
+  void second.publish('CLICKED_PAY')
+  await server.clock.advance(1500)
+  t.strictSame(types(server), ['CLICKED_PROCEED'])
+  t.strictSame(JSON.parse(storage.getItem(KEY)!).outgoing.map(({ text }: { text: string }) => JSON.parse(text).type).at(-1), 'CLICKED_PAY', 'the event of the second client is stored')
 })

@@ -48,8 +48,9 @@ t.test('A device without a name gets one that survives a reload; each room and r
   const server = new FakeServer()
   const storage = new FakeStorage()
   const nameOf = (options: object) => {
-    const room = server.connect({ storage, deviceId: undefined, ...options })
-    room.close()
+    const page = new FakePage()
+    const room = server.connect({ storage, deviceId: undefined, ...page, ...options })
+    page.tell('pagehide')
     return room.deviceId
   }
   const [first, reloaded, role, room, given] = [nameOf({}), nameOf({}), nameOf({ role: 'device2' }), nameOf({ roomId: 'room 2' }), nameOf({ deviceId: 'me' })]

@@ -3,7 +3,7 @@ import t from 'tap'
 import type { Settled } from '../../src/client/index.js'
 import { isSettled } from '../../src/client/payment.js'
 import { PAYMENT_STATUSES, type PaymentState } from '../../src/protocol/payment-state.js'
-import { FakeServer, FakeStorage, KEY, listenTo, of } from './fake-server.js'
+import { FakePage, FakeServer, FakeStorage, KEY, listenTo, of } from './fake-server.js'
 
 const verified = { source: 'api', verified: true }
 /** Status of each result, with a question mark if it is claimed. */
@@ -41,12 +41,12 @@ t.test('A reload does not settle a payment again, but brings the results of the 
   const server = new FakeServer()
   const storage = new FakeStorage()
   const visit = async (change: () => void) => {
-    const room = server.connect({ storage })
-    const received = listenTo(room)
+    const page = new FakePage()
+    const received = listenTo(server.connect({ storage, ...page }))
     await server.clock.advance(10)
     change()
     await server.clock.advance(10)
-    room.close()
+    page.tell('pagehide')
     return results(received)
   }
   t.strictSame(await visit(() => server.publish('PAYMENT_SUCCESS')), ['succeeded?'])

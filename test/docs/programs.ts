@@ -33,13 +33,14 @@ function folder (t: Test): string {
   return path
 }
 
-/** Creates a folder in which this package and `ws` are installed. */
+/** Creates a folder in which the packages of this project and `ws` are installed. */
 function project (t: Test): string {
   const path = folder(t)
   const self = join(path, 'node_modules/ws-payment-server')
   mkdirSync(self, { recursive: true })
   symlinkSync(join(ROOT, 'node_modules/ws'), join(path, 'node_modules/ws'))
   for (const name of ['dist', 'package.json']) symlinkSync(join(ROOT, name), join(self, name))
+  symlinkSync(join(ROOT, 'packages/client'), join(path, 'node_modules/ws-payment-client'))
   return path
 }
 

@@ -9,8 +9,8 @@ import { authorization, createHost, KEY, QUICK, SECRET } from './host.js'
 
 /** Public routes below the prefix, and no others. Webhooks are verified by their signatures. */
 const PUBLIC = [
-  'GET /', 'GET / upgrade', 'GET /console', 'GET /console/*', 'GET /docs', 'GET /docs/*', 'GET /docs/asyncapi.json', 'GET /docs/asyncapi.yaml',
-  'GET /health', 'GET /playground', 'GET /playground/*', 'GET /playground/client/:name(^[a-z-]+).js', 'GET /playground/qr/index.js',
+  'GET /', 'GET / upgrade', 'GET /client.js', 'GET /console', 'GET /console/*', 'GET /docs', 'GET /docs/*', 'GET /docs/asyncapi.json', 'GET /docs/asyncapi.yaml',
+  'GET /health', 'GET /payment-status.js', 'GET /playground', 'GET /playground/*', 'GET /playground/client/:name(^[a-z-]+).js', 'GET /playground/qr/index.js',
   'GET /ready', 'OPTIONS *', 'POST /webhooks/:provider', 'POST /webhooks/pix/pix'
 ]
 
