@@ -67,7 +67,8 @@ export function connect (url: string, sentinel: SentinelCredentials = {}): Redis
   }
   const settings = { ...options, ...targetOf(address, sentinel) }
   const open = () => new OneDatabaseRedis(settings)
-  return clientsOf({ address, sentinel, open }, new OneDatabaseRedis({ ...settings, scripts: SCRIPTS, enableAutoPipelining: true }), open())
+  // Without automatic pipelining: it keeps one pipeline in flight, so that each command waits for the replies to those before it.
+  return clientsOf({ address, sentinel, open }, new OneDatabaseRedis({ ...settings, scripts: SCRIPTS }), open())
 }
 
 /** Connects to the same Redis for a queue: its workers wait in blocking commands, which the other clients would take for a dead connection. */
