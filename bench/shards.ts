@@ -59,7 +59,7 @@ console.log([head, head.map(() => '---:'), ...rows].map((cells) => `| ${cells.jo
 async function publisher (commands: ReturnType<typeof connect>['commands']): Promise<(n: number) => Promise<void>> {
   let epochs = 0
   const store = new RoomStore({
-    commands, prefix: 'shards', database: 0, logSize: 200, retention: 900_000, monotonic: SYSTEM_CLOCKS.monotonic, newEpoch: () => `epoch${++epochs}`, onRefused: (error) => { throw error }
+    commands, liveNodes: () => ' node-1 ', prefix: 'shards', database: 0, logSize: 200, retention: 900_000, monotonic: SYSTEM_CLOCKS.monotonic, newEpoch: () => `epoch${++epochs}`, onRefused: (error) => { throw error }
   })
   const ids = Array.from({ length: ROOMS }, (_, n) => `payment_${n}`)
   for (const roomId of ids) {
@@ -69,7 +69,7 @@ async function publisher (commands: ReturnType<typeof connect>['commands']): Pro
   return async (n) => {
     const roomId = ids[n % ROOMS]!
     const draft = draftEvent({ ...PAID, payload: { ...PAID.payload, roomId }, id: `event-${n}` }, { source: 'device', timestamp: Date.now(), origin: 'client_2' })
-    const answer = await store.publish(roomId, draft, false, ' node-1 ')
+    const answer = await store.publish(roomId, draft, false)
     if (answer instanceof Failure) throw answer
   }
 }

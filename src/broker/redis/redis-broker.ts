@@ -21,7 +21,7 @@ import { RoomStore, type Appended, type Overdue, type RoomStoreOptions, type Sto
 /** Interval at which ended rooms are removed from the index, ms. */
 export const SWEEP_INTERVAL = 10_000
 
-export interface RedisBrokerOptions extends Omit<RoomStoreOptions, 'commands' | 'database' | 'onRefused'> {
+export interface RedisBrokerOptions extends Omit<RoomStoreOptions, 'commands' | 'database' | 'liveNodes' | 'onRefused'> {
   readonly connection: RedisClients
   /** Name of this node, which no node had before. No spaces. */
   readonly node: string
@@ -56,7 +56,9 @@ export class RedisBroker implements Broker {
     this.#options = options
     const { connection, prefix, node, monotonic, retention, lateResults, onNews = () => {} } = options
     const { commands, database, subscriber, isCluster } = connection
-    const store = this.#store = new RoomStore({ ...options, commands, database, onRefused: (error) => this.#availability.onRefused(error) })
+    const store = this.#store = new RoomStore({
+      ...options, commands, database, liveNodes: () => this.#nodes.list, onRefused: (error) => this.#availability.onRefused(error)
+    })
     // Room ids contain no @, so these keys and channels collide with no room's.
     const nodeChannel = store.channel('@nodes')
     const nodes = this.#nodes = new Nodes({ self: node, commands, key: store.key('@nodes'), channel: nodeChannel, monotonic })
@@ -117,18 +119,18 @@ export class RedisBroker implements Broker {
   announce (roomId: string, here: readonly RoomMember[], away: readonly RoomMember[]): Promise<void> { return this.#members.announce(roomId, here, away) }
 
   async publish (roomId: string, draft: EventDraft, create: boolean): Promise<Published | Failure> {
-    let answer = await this.#store.publish(roomId, draft, create, this.#nodes.list)
+    let answer = await this.#store.publish(roomId, draft, create)
     if (isOverdue(answer)) {
       // Logged first, so that a result after the deadline is known to be late.
       await this.#expireLink(roomId, answer.overdue)
-      answer = await this.#store.publish(roomId, draft, create, this.#nodes.list)
+      answer = await this.#store.publish(roomId, draft, create)
     }
     if (answer === 'not due' || isOverdue(answer)) return new Failure('UNAVAILABLE')
     return answer instanceof Failure ? answer : this.#published(roomId, draft, answer)
   }
 
   async publishAll (roomId: string, drafts: readonly EventDraft[], create: boolean): Promise<Array<Published | Failure> | Failure> {
-    const answers = await this.#store.publishAll(roomId, drafts, create, this.#nodes.list)
+    const answers = await this.#store.publishAll(roomId, drafts, create)
     if (answers instanceof Failure) return answers
     return drafts.map((draft, i) => {
       const answer = answers[i]!

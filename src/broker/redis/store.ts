@@ -1,16 +1,20 @@
 // Requests to Redis about a room: key names, script calls and decoded replies. Every error of Redis or of the connection becomes UNAVAILABLE.
+import { Cluster } from 'ioredis'
 import { Failure, type ErrorCode } from '../../errors.js'
 import { fingerprintOf, SEQ, type EventDraft } from '../event-draft.js'
 import { FrameWriter } from '../../websocket/frame-writer.js'
 import type { Furthest } from '../../payment/milestones.js'
 import { fold, newPayment, type Payment } from '../../payment/state.js'
 import { LINK_EXPIRED, type Lifetime, type LogEntry, type NewRoom, type Position, type Published, type ReadFrom, type Stall } from '../broker.js'
+import { Batcher, type EventReply } from './batcher.js'
 import { NO_OUTBOX, type Outbox } from './outbox.js'
 import type { RoomRedis } from './scripts.js'
 import { describeFact, fieldsOf, paymentFrom, versionOf, type FactArguments } from './state.js'
 
 export interface RoomStoreOptions {
   readonly commands: RoomRedis
+  /** Returns the live nodes, each between spaces. */
+  readonly liveNodes: () => string
   /** Prefix of every key and every channel. */
   readonly prefix: string
   /** Database number. Part of every channel's name: unlike keys, channels are shared by all databases. */
@@ -102,10 +106,22 @@ const TAB = 0x09
 export class RoomStore {
   readonly frames: FrameWriter
   readonly #options: RoomStoreOptions
+  readonly #batcher: Batcher
 
   constructor (options: RoomStoreOptions) {
     this.#options = options
     this.frames = options.frames ?? new FrameWriter()
+    const isCluster = options.commands instanceof Cluster
+    this.#batcher = new Batcher({
+      isCluster,
+      keysOf: (roomId) => this.#keysOf(roomId),
+      channelOf: (roomId) => this.channel(roomId),
+      sharedArguments: () => this.#sharedArguments(),
+      call: async (keys, args) => {
+        const reply = await this.run((redis) => isCluster ? redis.publishRoomEvents(...keys, ...args) : redis.publishEvents(keys.length, ...keys, ...args))
+        return reply instanceof Failure ? reply : reply.slice(1) as EventReply[]
+      }
+    })
   }
 
   /** Key of the room's hash. The room id is the hash tag of all keys of a room, so they are on one shard. */
@@ -160,18 +176,17 @@ export class RoomStore {
   /**
    * Publishes an event. The script folds a device's event into the state. A verified fact is folded here, and the script takes the result only if the payment is still
    * the one that it was folded into.
-   * @param nodes live nodes, each between spaces
    * @returns the outcome, and whether the room is new; `not due` if the deadline that the event tells of has not passed, or is another one
    */
-  async publish (roomId: string, draft: EventDraft, create: boolean, nodes: string): Promise<Appended | Failure | 'not due' | Overdue> {
+  async publish (roomId: string, draft: EventDraft, create: boolean): Promise<Appended | Failure | 'not due' | Overdue> {
     const device = describeFact(draft)
-    if (device) return this.#outcome(await this.#append(roomId, draft, create, nodes, device))
+    if (device) return this.#outcome(await this.#append(roomId, draft, create, device))
     // The first try is for a payment without events.
     let before = newPayment(0)
     let version = ''
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const after = fold(before, draft)
-      const reply = await this.#append(roomId, draft, create, nodes, ['fold', version, fieldsOf(after), after.state === before.state ? '' : 1, ''])
+      const reply = await this.#append(roomId, draft, create, ['fold', version, fieldsOf(after), after.state === before.state ? '' : 1, ''])
       if (!(reply instanceof Failure) && reply[0] === 'NOT_DUE') return 'not due'
       if (reply instanceof Failure || reply[0] !== 'STALE') return this.#outcome(reply, after)
       const [, created, fields, deadline] = reply as [string, string, Array<string | null>, string]
@@ -182,28 +197,38 @@ export class RoomStore {
     return new Failure('UNAVAILABLE')
   }
 
-  /**
-   * Publishes events of devices in one step.
-   * @param nodes live nodes, each between spaces
-   * @returns the outcome of each
-   */
-  async publishAll (roomId: string, drafts: readonly EventDraft[], create: boolean, nodes: string): Promise<Array<Appended | Failure> | Failure> {
-    const events = drafts.map((draft) => this.#eventArguments(draft, create, nodes, describeFact(draft)!))
-    const reply = await this.#runOnOutbox(roomId, (redis) => redis.publishEvents(...this.#roomArguments(roomId), ...events.flatMap((event) => [event.length, ...event])))
-    if (reply instanceof Failure) return reply
-    const [, ...replies] = reply
-    return replies.map((each) => this.#outcome(refusalIn(each) ?? each))
+  /** Publishes events of devices in one step. @returns the outcome of each */
+  async publishAll (roomId: string, drafts: readonly EventDraft[], create: boolean): Promise<Array<Appended | Failure> | Failure> {
+    const replies = await this.#publish(roomId, drafts.map((draft) => this.#eventArguments(draft, create, describeFact(draft)!)))
+    return replies instanceof Failure ? replies : replies.map((reply) => this.#outcome(reply))
   }
 
-  #append (roomId: string, draft: EventDraft, create: boolean, nodes: string, fact: FactArguments): Promise<unknown[] | Failure> {
-    return this.#runOnOutbox(roomId, (redis) => redis.publishEvent(...this.#roomArguments(roomId), ...this.#eventArguments(draft, create, nodes, fact)))
+  async #append (roomId: string, draft: EventDraft, create: boolean, fact: FactArguments): Promise<EventReply | Failure> {
+    const replies = await this.#publish(roomId, [this.#eventArguments(draft, create, fact)])
+    return replies instanceof Failure ? replies : replies[0]!
   }
 
-  #eventArguments (draft: EventDraft, create: boolean, nodes: string, fact: FactArguments): Array<string | number> {
+  /** Publishes events by their arguments. An error of one becomes UNAVAILABLE, like that of any command. */
+  async #publish (roomId: string, events: ReadonlyArray<ReadonlyArray<string | number>>): Promise<Array<EventReply | Failure> | Failure> {
+    const replies = await this.#batcher.publish(roomId, events)
+    if (!(replies instanceof Failure)) return replies.map((reply) => this.#failureIn(roomId, reply) ?? reply)
+    this.#options.outbox?.listener.uncertain(roomId)
+    return replies
+  }
+
+  #failureIn (roomId: string, reply: EventReply): Failure | undefined {
+    if (reply[0] !== 'ERR') return refusalIn(reply)
+    const { onRefused, outbox } = this.#options
+    onRefused(new Error(reply[1] as string))
+    outbox?.listener.uncertain(roomId)
+    return new Failure('UNAVAILABLE')
+  }
+
+  #eventArguments (draft: EventDraft, create: boolean, fact: FactArguments): Array<string | number> {
     const { type, origin = '', jsonPrefix, jsonSuffix, timestamp, source, ttl = '', due = '', keys = [] } = draft
+    const [lifetime] = this.#options.outbox?.argumentsFor('event', type) ?? NO_OUTBOX
     return [
-      create ? 1 : 0, this.#options.logSize, origin, jsonPrefix + SEQ, jsonSuffix, timestamp, nodes, ...fact, source, ttl, this.#lateResults, due,
-      type, ...(this.#options.outbox?.argumentsFor('event', type) ?? NO_OUTBOX),
+      create ? 1 : 0, origin, jsonPrefix + SEQ, jsonSuffix, timestamp, ...fact, source, ttl, due, type, lifetime,
       ...keys.flatMap((key) => [key.name, fingerprintOf(draft, key), key.kind === 'request' ? 1 : 0])
     ]
   }
@@ -304,11 +329,21 @@ export class RoomStore {
 
   get #lateResults (): number { return this.#options.lateResults ?? 0 }
 
-  /** Keys and first arguments of every room script. */
+  #keysOf (roomId: string): string[] {
+    const key = this.key(roomId)
+    return [key, `${key}:log`, `${key}:members`, `${key}:outbox`]
+  }
+
+  /** Keys and first arguments of every script of one room. */
   #roomArguments (roomId: string): Array<string | number> {
     const { now, retention, newEpoch } = this.#options
-    const key = this.key(roomId)
-    return [key, `${key}:log`, `${key}:members`, `${key}:outbox`, now?.() ?? '', retention, newEpoch(), this.channel(roomId)]
+    return [...this.#keysOf(roomId), now?.() ?? '', retention, newEpoch(), this.channel(roomId)]
+  }
+
+  /** First arguments of a call that publishes events. Rooms that begin a log in one call share its epoch: a position is always one of a room. */
+  #sharedArguments (): Array<string | number> {
+    const { now, retention, newEpoch, logSize, liveNodes, outbox } = this.#options
+    return [now?.() ?? '', retention, newEpoch(), '', logSize, liveNodes(), this.#lateResults, outbox?.isForEveryRoom ? 1 : 0]
   }
 }
 

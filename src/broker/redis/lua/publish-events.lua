@@ -1,10 +1,19 @@
--- Publishes events one after the other, with no other event of the room between them. Own arguments: for each event the number of its arguments, then these; see
--- publish.lua. Returns 'OK' and the reply for each.
+-- Publishes events of one room or of several, one after the other, with no other event between them. KEYS: those of each room. Own arguments: those of all events, see
+-- publish.lua; then for each event the number of its room's first key, the channel of the room, the number of its own arguments, and these. Returns 'OK' and the reply for
+-- each: that of publish(), or `['ERR', message]` after an error, which costs the other events nothing.
 local replies = { 'OK' }
-local at = 5
+local at = 9
 while at <= #ARGV do
-  local last = at + tonumber(ARGV[at])
-  replies[#replies + 1] = publish(at + 1, last)
+  local key, last = tonumber(ARGV[at]), at + 2 + tonumber(ARGV[at + 2])
+  room, log, members, outbox, channel = KEYS[key], KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[at + 1]
+  local isDone, reply = pcall(publish, at + 3, last)
+  if not isDone then
+    local message = type(reply) == 'table' and reply.err or tostring(reply)
+    -- A replica has written none of the events. The client leaves it only if the call itself fails.
+    if string.find(message, 'READONLY', 1, true) == 1 then return redis.error_reply(message) end
+    reply = { 'ERR', message }
+  end
+  replies[#replies + 1] = reply
   at = last + 1
 end
 return replies

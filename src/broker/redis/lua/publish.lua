@@ -1,17 +1,17 @@
--- Publishes an event, with its own arguments from ARGV[first] to ARGV[last]. Returns `[code]`, or `['NEW' | 'DUPLICATE' | 'REPEATED', epoch, seq, timestamp, receivers,
--- changed, isNewRoom, payment, isResumed, inOutbox]`, or, for a fact that was folded into another version of the payment, `['STALE', created, payment, deadline if it has
--- passed]`, or `['NOT_DUE']`. `payment` is empty unless a device's event has changed it; `isResumed` is 1 if the payment had stalled. Own arguments: 1 to create the room,
--- log size, origin, text of the message before and after its seq, timestamp, live nodes, kind of fact and its four values (for `fold`: version of the payment, its new
--- fields, 1 if its state changed), source, time until the new deadline of the link (ms, or empty), time for late results, the deadline that must have passed (or empty),
--- type of the event, lifetime of the outbox, 1 for webhooks of every room; then for each deduplication key its name, its fingerprint, and 1 if it is an Idempotency-Key.
+-- Publishes an event of the current room, with its own arguments from ARGV[first] to ARGV[last]. Returns `[code]`, or `['NEW' | 'DUPLICATE' | 'REPEATED', epoch, seq,
+-- timestamp, receivers, changed, isNewRoom, payment, isResumed, inOutbox]`, or, for a fact that was folded into another version of the payment, `['STALE', created, payment,
+-- deadline if it has passed]`, or `['NOT_DUE']`. `payment` is empty unless a device's event has changed it; `isResumed` is 1 if the payment had stalled. Arguments of all
+-- events of a call: log size, live nodes, time for late results, 1 for webhooks of every room. Own arguments: 1 to create the room, origin, text of the message before and
+-- after its seq, timestamp, kind of fact and its four values (for `fold`: version of the payment, its new fields, 1 if its state changed), source, time until the new
+-- deadline of the link (ms, or empty), the deadline that must have passed (or empty), type of the event, lifetime of the outbox; then for each deduplication key its name,
+-- its fingerprint, and 1 if it is an Idempotency-Key.
+local size, nodes, late, everyRoom = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7]), ARGV[8]
 local function publish(first, last)
-  local create, size, origin, jsonPrefix, jsonSuffix, timestamp, nodes, kind, a, b, c, d, source, ttl, late, due, eventType, lifetime, everyRoom =
-    unpack(ARGV, first, first + 18)
+  local create, origin, jsonPrefix, jsonSuffix, timestamp, kind, a, b, c, d, source, ttl, due, eventType, lifetime = unpack(ARGV, first, first + 14)
   -- Number of the first argument of the deduplication keys.
-  local firstKey = first + 19
-  create, size = create == '1', tonumber(size)
+  local firstKey = first + 15
   local failure, epoch, ends, deadline, stored = findRoom()
-  if failure and not (create and failure == 'ROOM_NOT_FOUND') then return { failure } end
+  if failure and not (create == '1' and failure == 'ROOM_NOT_FOUND') then return { failure } end
   if failure then
     createRoom()
     epoch, ends, stored = newEpoch, now + retention, {}
@@ -99,7 +99,7 @@ local function publish(first, last)
   end
   -- Renewed once in a sixteenth of the retention, not for every event of a burst.
   if ttl ~= '' then
-    setDeadline(tonumber(ttl), tonumber(late))
+    setDeadline(tonumber(ttl), late)
     redis.call('SPUBLISH', channel, 'd' .. now + ttl .. '\t' .. ttl)
   elseif ends - now < retention * 15 / 16 then
     renewRetention(deadline)

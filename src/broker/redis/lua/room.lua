@@ -3,6 +3,7 @@
 -- `deadline` (of the payment link, if it has one), the payment, and `k:<key>` for every deduplication key. The hash of a closed room holds only `ended` and `until`. The
 -- log is a list; the members are a hash with one field per node. The outbox is a list of the changes whose webhooks are not delivered yet; it outlives the room.
 -- KEYS: room, log, members, outbox. ARGV: now (ms; empty: the clock of Redis), retention (ms), an unused epoch, the room's channel, then the script's own arguments.
+-- A script on several rooms sets the keys and the channel for one after the other.
 local room, log, members, outbox = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local now, retention, newEpoch, channel = tonumber(ARGV[1]) or redisNow(), tonumber(ARGV[2]), ARGV[3], ARGV[4]
 -- Redis expires keys a little later than our own clocks end rooms, so that there is one rule and not two.
