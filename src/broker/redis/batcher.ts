@@ -21,7 +21,6 @@ export interface BatcherOptions {
   /** True if a script may touch the keys of one room alone. */
   readonly isCluster: boolean
   readonly keysOf: (roomId: string) => readonly string[]
-  readonly channelOf: (roomId: string) => string
   /** Arguments that all events of a call share. */
   readonly sharedArguments: () => readonly Argument[]
   /** Calls the script. @returns the reply to each event, in their order */
@@ -48,7 +47,7 @@ export class Batcher {
   }
 
   async #send (groups: readonly Group[]): Promise<void> {
-    const { keysOf, channelOf, sharedArguments, call } = this.#options
+    const { keysOf, sharedArguments, call } = this.#options
     const keys: string[] = []
     const args = [...sharedArguments()]
     /** Number of a room's first key, from 1. */
@@ -60,7 +59,7 @@ export class Batcher {
         firstKeys.set(roomId, firstKey)
         keys.push(...keysOf(roomId))
       }
-      for (const event of events) args.push(firstKey, channelOf(roomId), event.length, ...event)
+      for (const event of events) args.push(firstKey, event.length, ...event)
     }
     const replies = await call(keys, args)
     let at = 0

@@ -16,12 +16,11 @@ function recorded ({ isCluster = false } = {}) {
   const batcher = new Batcher({
     isCluster,
     keysOf: (roomId) => [roomId, `${roomId}:log`],
-    channelOf: (roomId) => `channel of ${roomId}`,
     sharedArguments: () => ['shared'],
     call: (keys, args) => new Promise((resolve) => {
       const [, ...rest] = args
       const events = []
-      for (let at = 0; at < rest.length; at += 3 + Number(rest[at + 2])) events.push([keys[Number(rest[at]) - 1], rest[at + 1], rest.slice(at + 3, at + 3 + Number(rest[at + 2]))])
+      for (let at = 0; at < rest.length; at += 2 + Number(rest[at + 1])) events.push([keys[Number(rest[at]) - 1], rest.slice(at + 2, at + 2 + Number(rest[at + 1]))])
       calls.push({ keys: [...keys], events, answer: resolve })
     })
   })
@@ -35,7 +34,7 @@ t.test('events of one turn are one call, with the keys of each room once, and ev
   await turn()
   t.match(calls, [{
     keys: ['a', 'a:log', 'b', 'b:log'],
-    events: [['a', 'channel of a', ['1', 'x']], ['b', 'channel of b', ['2']], ['b', 'channel of b', ['3']], ['a', 'channel of a', ['4']]]
+    events: [['a', ['1', 'x']], ['b', ['2']], ['b', ['3']], ['a', ['4']]]
   }])
   void batcher.publish('c', [['5']])
   await turn()

@@ -1,12 +1,12 @@
 -- Publishes events of one room or of several, one after the other, with no other event between them. KEYS: those of each room. Own arguments: those of all events, see
--- publish.lua; then for each event the number of its room's first key, the channel of the room, the number of its own arguments, and these. Returns 'OK' and the reply for
--- each: that of publish(), or `['ERR', message]` after an error, which costs the other events nothing.
+-- publish.lua; then for each event the number of its room's first key, the number of its own arguments, and these. Returns 'OK' and the reply for each: that of publish(),
+-- or `['ERR', message]` after an error, which costs the other events nothing.
 local replies = { 'OK' }
-local at = 9
+local at = 11
 while at <= #ARGV do
-  local key, last = tonumber(ARGV[at]), at + 2 + tonumber(ARGV[at + 2])
-  room, log, members, outbox, channel = KEYS[key], KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], ARGV[at + 1]
-  local isDone, reply = pcall(publish, at + 3, last)
+  local key, last = tonumber(ARGV[at]), at + 1 + tonumber(ARGV[at + 1])
+  room, log, members, outbox = KEYS[key], KEYS[key + 1], KEYS[key + 2], KEYS[key + 3]
+  local isDone, reply = pcall(publish, at + 2, last)
   if not isDone then
     local message = type(reply) == 'table' and reply.err or tostring(reply)
     -- A replica has written none of the events. The client leaves it only if the call itself fails.
@@ -16,4 +16,6 @@ while at <= #ARGV do
   replies[#replies + 1] = reply
   at = last + 1
 end
+-- Sent last: a node that receives an event finds it in the log.
+for node, records in pairs(outgoing) do redis.call('SPUBLISH', channelOf(node), table.concat(records)) end
 return replies
