@@ -11,14 +11,17 @@ function lua (...names: string[]): string {
 /** A script on the keys of one room: the room, its log, its members and its outbox. */
 const onRoom = (...names: string[]) => ({ numberOfKeys: 4, lua: lua('clock', 'room', ...names) })
 
+/** Publishes events: of several rooms, with the number of keys as the first argument, or of one. In a cluster the client looks at the first argument for the shard. */
+const PUBLISH = lua('clock', 'room', 'publish', 'publish-events')
+
 /** The client's `scripts` option. */
 export const SCRIPTS = {
   createRoom: onRoom('create-room'),
   openRoom: onRoom('open-room'),
   leaveRoom: onRoom('leave-room'),
   announceMembers: onRoom('announce-members'),
-  publishEvent: onRoom('publish', 'publish-event'),
-  publishEvents: onRoom('publish', 'publish-events'),
+  publishEvents: { lua: PUBLISH },
+  publishRoomEvents: { numberOfKeys: 4, lua: PUBLISH },
   readRoom: onRoom('read-room'),
   closeRoom: onRoom('close-room'),
   noteStall: onRoom('note-stall'),
@@ -45,8 +48,8 @@ export type RoomRedis = (Redis | Cluster) & {
   openRoom: (...args: Argument[]) => Promise<[...Reply, string[]]>
   leaveRoom: (...args: Argument[]) => Promise<null>
   announceMembers: (...args: Argument[]) => Promise<null>
-  publishEvent: (...args: Argument[]) => Promise<Reply>
-  publishEvents: (...args: Argument[]) => Promise<[ok: string, ...replies: Reply[]]>
+  publishEvents: (numberOfKeys: number, ...args: Argument[]) => Promise<[ok: string, ...replies: Reply[]]>
+  publishRoomEvents: (...args: Argument[]) => Promise<[ok: string, ...replies: Reply[]]>
   readRoomBuffer: (...args: Argument[]) => Promise<unknown[]>
   closeRoom: (...args: Argument[]) => Promise<[...Reply, Array<string | null>, number]>
   noteStall: (...args: Argument[]) => Promise<Reply>
