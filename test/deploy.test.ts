@@ -266,3 +266,28 @@ t.test('the release workflow runs existing scripts, and publishes both packages 
   }
   t.strictSame(changesets.fixed, [manifests.map(({ name }) => name)])
 })
+
+t.test('Kubernetes with one node: a StatefulSet with a volume takes the place of the Deployment, and is the same otherwise', async (t) => {
+  const { deployment, service, hpa, configmap, secret } = k8s
+  const kustomization = yaml('deploy/k8s-single/kustomization.yaml')
+  const statefulset = yaml('deploy/k8s-single/statefulset.yaml')
+  t.strictSame(kustomization.resources, ['../k8s', 'statefulset.yaml'])
+  t.strictSame(kustomization.patches.map(({ patch }: Yaml) => parse(patch)), [deployment, hpa].map(({ apiVersion, kind, metadata: { name } }) => ({ apiVersion, kind, metadata: { name }, $patch: 'delete' })))
+  t.equal(statefulset.kind, 'StatefulSet')
+  t.equal(statefulset.spec.replicas, 1)
+  t.equal(statefulset.spec.serviceName, service.metadata.name)
+  t.strictSame([statefulset.metadata, statefulset.spec.selector, statefulset.spec.template.metadata], [deployment.metadata, deployment.spec.selector, deployment.spec.template.metadata])
+
+  const { securityContext: { fsGroup, fsGroupChangePolicy, ...security }, containers: [{ env, volumeMounts, ...container }], ...pod } = statefulset.spec.template.spec
+  const { topologySpreadConstraints, securityContext, containers, ...other } = deployment.spec.template.spec
+  t.strictSame([pod, security, container], [other, securityContext, containers[0]], 'what is not about the volume or several pods is the same')
+  t.strictSame([fsGroup, fsGroupChangePolicy], [security.runAsGroup, 'OnRootMismatch'])
+  const [claim] = statefulset.spec.volumeClaimTemplates
+  t.strictSame(claim.spec.accessModes, ['ReadWriteOncePod'])
+  const [mount] = volumeMounts
+  t.equal(mount.name, claim.metadata.name)
+  const { REDIS_URL, ...secrets } = secret.stringData
+  t.ok(REDIS_URL)
+  const config = load({ ...configmap.data, ...secrets, ...Object.fromEntries(env.map(({ name, value }: Yaml) => [name, value])) })
+  t.equal(config.DATA_DIR, `${mount.mountPath}/journal`)
+})

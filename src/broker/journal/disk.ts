@@ -12,6 +12,28 @@ export function writeAll (disk: Disk, fd: number, bytes: Uint8Array, length = by
   for (let at = 0; at < length;) at += disk.writeSync(fd, bytes, at, length - at, null)
 }
 
+/** Reads whole files into the same memory, one after the other: a new buffer for each large file is collected at the price of reading it. */
+export class FileReader {
+  readonly #disk: Disk
+  #memory = Buffer.alloc(0)
+
+  constructor (disk: Disk) { this.#disk = disk }
+
+  /** @returns content of the file; valid up to the next call */
+  read (path: string): Buffer {
+    const fd = this.#disk.openSync(path, 'r')
+    try {
+      const { size } = this.#disk.fstatSync(fd)
+      if (size > this.#memory.length) this.#memory = Buffer.allocUnsafeSlow(size)
+      let length = 0
+      for (let count = 1; count > 0 && length < size; length += count) count = this.#disk.readSync(fd, this.#memory, length, size - length, length)
+      return this.#memory.subarray(0, length)
+    } finally {
+      this.#disk.closeSync(fd)
+    }
+  }
+}
+
 /** Makes the names of the files in a folder durable. */
 export function syncFolder (disk: Disk, dir: string): void {
   const fd = disk.openSync(dir, 'r')

@@ -103,7 +103,6 @@ export class Journal implements Flushable {
     const [upTo, size] = [this.#written, this.#options.segments.size]
     this.#options.segments.syncLater((error) => {
       if (error) return this.#options.onFatal(error)
-      this.#isSyncing = false
       this.#onSynced(upTo, size)
     })
   }
@@ -128,7 +127,8 @@ export class Journal implements Flushable {
 
   /** Brings everything onto the disk, and notes that nothing is missing. */
   async close (): Promise<void> {
-    await this.settle()
+    // Again for what came meanwhile: the file is closed below, and nothing may be missing in it.
+    do await this.settle(); while (!this.isSynced && this.#options.segments.isOpen)
     this.#isClosed = true
     if (this.#options.segments.isOpen) this.#try(this.#options.onClean)
     this.#options.segments.close()
@@ -166,6 +166,8 @@ export class Journal implements Flushable {
     this.#synced = upTo
     this.#unmarked = size
     if (size >= this.#segmentBytes && !this.#isFull) this.#try(() => this.#beginNext())
+    // Not before: the next sync must be one of the next segment, since the file of this one is closed.
+    this.#isSyncing = false
     while (this.#waiting.length > 0 && this.#waiting[0]!.upTo <= this.#synced) this.#waiting.shift()!.done()
     if (this.#waiting.length > 0) this.syncLater()
   }

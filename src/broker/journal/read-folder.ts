@@ -1,6 +1,6 @@
 // Reads the folder of a journal without changing it: its rooms, the end of an interrupted write, and the proof that nothing is missing.
 import { join } from 'node:path'
-import type { Disk } from './disk.js'
+import { FileReader, type Disk } from './disk.js'
 import { RoomIndex } from './room-index.js'
 import { isDamage, scan } from './scan.js'
 import { decodeHeader, HEADER_BYTES, JournalError, segmentName, segmentsIn, type SegmentHeader } from './segment-header.js'
@@ -35,12 +35,13 @@ export function readFolder (options: ReadOptions): FolderContent {
   const { dir, disk } = options
   const numbers = segmentsIn(disk.readdirSync(dir))
   const index = new RoomIndex()
+  const files = new FileReader(disk)
   const sizes = new Map<number, number>()
   const headers: Array<Found> = []
   let torn: FolderContent['torn']
   for (const [i, number] of numbers.entries()) {
     const path = join(dir, segmentName(number))
-    const bytes = disk.readFileSync(path)
+    const bytes = files.read(path)
     const isLast = i === numbers.length - 1
     if (number !== numbers[0]! + i) throw new JournalError(`${segmentName(numbers[0]! + i)} is missing in ${dir}; restore a backup, or move the folder away to start without rooms`)
     if (isLast && bytes.length < HEADER_BYTES) {
