@@ -29,6 +29,7 @@ const LONG = [
   'test/e2e/browser.test.ts',
   'test/client/package.test.ts',
   'test/e2e/client-browser.test.ts',
+  'test/e2e/client-components.test.ts',
   'test/e2e/client-import.test.ts',
   'test/e2e/playground.test.ts',
   'test/e2e/playground-page.test.ts',

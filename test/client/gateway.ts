@@ -24,7 +24,7 @@ export async function gateway (t: Test, serverPort: number, files: Record<string
     const { url = '/', method, headers } = request
     const file = files[url.split('?')[0]!]
     if (file !== undefined) {
-      response.setHeader('content-type', url.startsWith('/client.js') ? 'text/javascript' : 'text/html')
+      response.setHeader('content-type', /^[^?]*\.js\b/.test(url) ? 'text/javascript' : 'text/html')
       return response.end(file)
     }
     const forward = () => {

@@ -10,11 +10,11 @@ import { openPage } from '../chromium.js'
 import { clientModules, startExample } from '../examples/example.js'
 import type { Page } from './page.js'
 
-/** Bundles a component with the hook and the client, as a bundler does. @throws if it does not compile */
+/** Bundles a component with the package of the client, as a bundler does. @throws if it does not compile */
 async function bundleOf (text: string): Promise<string> {
   const { outputFiles } = await build({
     stdin: { contents: text, resolveDir: join(ROOT, 'examples/react'), loader: 'tsx' },
-    alias: { 'ws-payment-server/client': join(ROOT, 'src/client/index.ts') },
+    alias: { 'ws-payment-client/react': join(ROOT, 'packages/client/src/react.ts'), 'ws-payment-client': join(ROOT, 'src/client/index.ts') },
     define: { 'process.env.NODE_ENV': '"production"' },
     bundle: true,
     format: 'esm',

@@ -95,7 +95,7 @@ export const EXCUSED: ReadonlyArray<readonly [text: string, reason: string]> = [
   ['ws-payment-server backup', 'test/cli/journal.test.ts runs it'],
   ['ws-payment-server inspect --room', 'test/cli/journal.test.ts runs it'],
   ['git clone https://github.com/your-org/', 'the address is the reader\'s'],
-  ['npm install ../ws-payment-server/ws-payment-server-1', 'it needs a registry; test/client/bundle.test.ts bundles what it installs'],
+  ['npm install ws-payment-client', 'it needs a registry; test/client/package.test.ts packs what it installs'],
   ['npm install ../ws-payment-server/ws-payment-server-sdk', 'it needs a registry; test/sdk.test.ts runs what it installs'],
   ['npm install @fastify/otel ', 'it needs a registry; test/plugins/tracing.test.ts runs with these packages'],
   ['openapi-generator-cli', 'it downloads a generator, and the page says that this was not tried']

@@ -10,6 +10,9 @@ export interface PaymentRoomHandlers {
   readonly onError?: ((error: RoomError) => void) | undefined
 }
 
+/** Members before the first list; always the same object, so that nothing is rendered again because of it. */
+export const NOBODY: readonly RoomMember[] = []
+
 /** Receiver of the room's changes; each function is called once at the beginning, too. */
 export interface View {
   readonly status: (status: Status) => void
@@ -25,7 +28,7 @@ export function follow (options: ConnectOptions, view: View, handlers: () => Pay
   const room = connect(options)
   view.status(room.status)
   view.state(room.state)
-  view.members(room.members)
+  view.members(NOBODY)
   room.on('status', view.status)
   room.on('state', (state) => view.state(state))
   room.on('members', view.members)

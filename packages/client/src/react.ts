@@ -1,7 +1,7 @@
 // Payment room for React: joins when the component is mounted, and leaves when it is unmounted. Nothing runs while a server renders.
 import { useCallback, useEffect, useRef, useState } from 'react'
 import type { ConnectOptions, PaymentState, Room, RoomMember, Status } from 'ws-payment-client'
-import { follow, mayPay, type PaymentRoomHandlers } from './follow.js'
+import { follow, mayPay, NOBODY, type PaymentRoomHandlers } from './follow.js'
 
 export type { PaymentRoomHandlers } from './follow.js'
 
@@ -16,8 +16,6 @@ export interface PaymentRoom {
   /** The `publish` of the client, always the same function. Before the component is mounted it waits for that. */
   readonly publish: Room['publish']
 }
-
-const NOBODY: readonly RoomMember[] = []
 
 /**
  * Returns the room of a payment, and renders again with each change.

@@ -1,7 +1,7 @@
 // Payment room for Vue: joins when the component is mounted, and leaves when its scope ends. Nothing runs while a server renders.
 import { computed, onMounted, onScopeDispose, shallowRef, toValue, watch, type ComputedRef, type MaybeRefOrGetter, type ShallowRef } from 'vue'
 import type { ConnectOptions, PaymentState, Room, RoomMember, Status } from 'ws-payment-client'
-import { follow, mayPay, type PaymentRoomHandlers } from './follow.js'
+import { follow, mayPay, NOBODY, type PaymentRoomHandlers } from './follow.js'
 
 export type { PaymentRoomHandlers } from './follow.js'
 
@@ -24,7 +24,7 @@ export interface PaymentRoom {
 export function usePaymentRoom (options: MaybeRefOrGetter<ConnectOptions>, handlers: PaymentRoomHandlers = {}): PaymentRoom {
   const status = shallowRef<Status>('connecting')
   const state = shallowRef<PaymentState | undefined>(undefined)
-  const members = shallowRef<readonly RoomMember[]>([])
+  const members = shallowRef(NOBODY)
   let room: Room | undefined
   // Kept in the storage, since the component may be mounted again.
   const leave = () => room?.close({ keep: true })

@@ -13,10 +13,10 @@ function changed (deps: readonly unknown[], before: readonly unknown[] | undefin
   return before === undefined || deps.length !== before.length || deps.some((dep, i) => !Object.is(dep, before[i]))
 }
 
-export function useState<T> (initial: T): [T, (value: T) => void] {
+export function useState<T> (initial: T | (() => T)): [T, (value: T) => void] {
   const own = cell()
   const render = again
-  if (!('value' in own)) own.value = initial
+  if (!('value' in own)) own.value = initial instanceof Function ? initial() : initial
   return [own.value as T, (value) => {
     if (Object.is(own.value, value)) return
     own.value = value
