@@ -12,6 +12,7 @@ const sources = ['src', 'plugins', 'routes', 'package.json', 'package-lock.json'
 
 if (process.argv.includes('--if-stale') && isFresh()) process.exit(0)
 
+console.log('compiling…')
 // Delete dist first: autoload would still find the output of a deleted source there.
 rmSync(join(root, 'dist'), { recursive: true, force: true })
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
