@@ -1938,10 +1938,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Makes the request idempotent: the same key with the same body returns the first result, with another body 409.
-                 * @example order-1234-paid
-                 */
+                /** @description Makes the request idempotent: the same key with the same body returns the first result, with another body 409. A text of your choice, such as `order-1234-paid`. */
                 "idempotency-key"?: string;
             };
             path: {
@@ -2463,10 +2460,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Makes the request idempotent: the same key with the same body returns the first result, with another body 409.
-                 * @example order-1234-paid
-                 */
+                /** @description Makes the request idempotent: the same key with the same body returns the first result, with another body 409. A text of your choice, such as `order-1234-paid`. */
                 "idempotency-key"?: string;
             };
             path: {

@@ -21,7 +21,7 @@ export async function textsOf (folder: string): Promise<Texts> {
 }
 
 /** Keys that the code builds: statuses of a connection, of a delivery and of a node, methods, names of views, of fields and of periods. */
-const BUILT = /^(?:connecting|online|offline|closed|running|draining|pix|boleto|(?:delivery|view|field|window)_\w+)$/
+const BUILT = /^(?:connecting|online|offline|closed|running|draining|pix|boleto|(?:delivery|view|field|window)_\w+|step\w+ToCome)$/
 
 /** Checks that neither language lacks a text, that each is used, and that the page shows the English ones before its modules load. */
 export async function checkTexts (t: Test, folder: string): Promise<void> {

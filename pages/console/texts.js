@@ -2,7 +2,6 @@
 // Texts of the console in both languages, besides the shared ones or instead of them. test/routes/console.test.ts checks that neither language lacks one.
 
 const en = {
-  claimed: 'not confirmed',
   verified: 'confirmed',
 
   title: 'Payment console',
@@ -142,7 +141,6 @@ const en = {
 
 /** @type {typeof en} */
 const pt = {
-  claimed: 'não confirmado',
   verified: 'confirmado',
 
   title: 'Console de pagamentos',

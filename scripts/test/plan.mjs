@@ -33,6 +33,7 @@ const LONG = [
   'test/e2e/client-import.test.ts',
   'test/e2e/playground.test.ts',
   'test/e2e/playground-page.test.ts',
+  'test/e2e/playground-payers.test.ts',
   'test/e2e/playground-status.test.ts',
   'test/e2e/playground-webhooks.test.ts',
   'test/e2e/console.test.ts',
