@@ -29,15 +29,21 @@ export interface CompactionParts {
 export async function compact (parts: CompactionParts): Promise<void> {
   const { journal, segments } = parts
   if (!segments.isOpen) return
-  segments.deleteUnused()
+  await deleteUnused(parts)
   if (journal.isFull || !isWorthwhile(parts)) return
   const { oldest } = segments
   // The segment that is written cannot be deleted.
   if (oldest === segments.number) return
   await moveRooms(parts, oldest)
+  await deleteUnused(parts)
+}
+
+async function deleteUnused ({ journal, segments }: CompactionParts): Promise<void> {
+  const last = segments.lastUnused
+  if (last === 0) return
   // The new records must be on the disk before the old ones are gone.
   await new Promise<void>((resolve) => { journal.whenSynced(resolve) })
-  segments.deleteUnused()
+  segments.deleteUpTo(last)
 }
 
 function isWorthwhile ({ recorder, kept, segments: { bytes, count }, minBytes = MIN_BYTES, minSegments = MIN_SEGMENTS }: CompactionParts): boolean {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import type { RoomChange } from '../../../src/broker/broker.js'
 import { draftEvent } from '../../../src/broker/event-draft.js'
+import { SYSTEM_DISK, type Disk } from '../../../src/broker/journal/disk.js'
 import { inspect, type Finding } from '../../../src/broker/journal/inspect.js'
 import { HEADER_BYTES, segmentName } from '../../../src/broker/journal/segment-header.js'
 import { until } from '../../until.js'
@@ -222,4 +223,31 @@ t.test('a folder of format 1, before there were kept values, is read', async (t)
   const next = await machine.start()
   t.match(next.broker.read('r'), { seq: 1 })
   await next.broker.close()
+})
+
+t.test('a segment is there until the value that took the place of its own is on the disk', async (t) => {
+  for (const sync of ['none', 'second', 'always'] as const) {
+    let held: (() => void) | undefined
+    let isHeld = false
+    const fdatasync = ((fd: number, done: (error: Error | null) => void) => {
+      const call = () => SYSTEM_DISK.fdatasync(fd, done)
+      if (isHeld) held = call
+      else call()
+    }) as Disk['fdatasync']
+    const machine = new Machine(freshFolder(t), { sync, disk: { ...SYSTEM_DISK, fdatasync } })
+    const first = await machine.start()
+    first.folder.kept.put({ key: 'x', value: 1 })
+    await first.broker.close()
+    const run = await machine.start()
+    isHeld = true
+    run.folder.kept.put({ key: 'x', value: 2 })
+    const ticked = run.broker.tick()
+    await until('the sync is called', () => held !== undefined)
+    t.equal(segmentsOf(machine)[0], segmentName(1), `${sync}: the only value on the disk`)
+    isHeld = false
+    held!()
+    await ticked
+    t.strictSame(segmentsOf(machine), [segmentName(2)])
+    await run.broker.close()
+  }
 })
