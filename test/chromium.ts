@@ -3,7 +3,10 @@ import { chromium, type Page } from 'playwright-core'
 import type { Test } from 'tap'
 import { pathOf, without } from './installed.js'
 
-const executablePath = process.env.CHROMIUM ?? ['chromium', 'chromium-browser', 'google-chrome'].map(pathOf).find((path) => path !== undefined)
+/** Path of Chromium, if it is there. */
+export const executablePath = process.env.CHROMIUM ?? ['chromium', 'chromium-browser', 'google-chrome'].map(pathOf).find((path) => path !== undefined)
+
+export const CHROMIUM_ARGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
 
 /** Options of a test that needs Chromium: a reason to skip it, or none. */
 export const needsChromium = executablePath === undefined ? { skip: without('chromium', 'chromium, or set CHROMIUM') } : {}
@@ -17,7 +20,7 @@ export async function openPage (t: Test, url: string, { ignoreDefaultArgs = [] }
   const browser = await chromium.launch({
     executablePath,
     ignoreDefaultArgs,
-    args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
+    args: CHROMIUM_ARGS
   })
   t.teardown(() => browser.close())
   const page = await browser.newPage()

@@ -28,6 +28,7 @@ const LONG = [
   'test/websocket/conformance-pieces.test.ts',
   'test/e2e/browser.test.ts',
   'test/client/package.test.ts',
+  'test/client/runtimes.test.ts',
   'test/e2e/client-browser.test.ts',
   'test/e2e/client-components.test.ts',
   'test/e2e/client-import.test.ts',

@@ -13,6 +13,8 @@ export interface Gateway {
   readonly published: string[]
   /** Number of requests to publish that are not answered yet. */
   publishingNow: number
+  /** True: connections are cut, and new ones too, as without a network. */
+  isDown: boolean
   /** Number of requests for an upgrade. */
   upgrades: number
 }
@@ -20,10 +22,13 @@ export interface Gateway {
 /** @param files the files that the gateway itself serves, by path */
 export async function gateway (t: Test, serverPort: number, files: Record<string, string>): Promise<Gateway> {
   const connections = new Set<net.Socket>()
+  let isDown = false
   const server = http.createServer((request, response) => {
     const { url = '/', method, headers } = request
     const file = files[url.split('?')[0]!]
     if (file !== undefined) {
+      // A page in a sandbox has an origin of its own.
+      response.setHeader('access-control-allow-origin', '*')
       response.setHeader('content-type', /^[^?]*\.js\b/.test(url) ? 'text/javascript' : 'text/html')
       return response.end(file)
     }
@@ -48,6 +53,7 @@ export async function gateway (t: Test, serverPort: number, files: Record<string
     })
   })
   server.on('connection', (socket) => {
+    if (isDown) return socket.destroy()
     connections.add(socket)
     socket.on('close', () => connections.delete(socket))
   })
@@ -70,6 +76,18 @@ export async function gateway (t: Test, serverPort: number, files: Record<string
     for (const socket of connections) socket.destroy()
     return new Promise((resolve) => { server.close(resolve) })
   })
-  const state: Gateway = { origin: `http://127.0.0.1:${(server.address() as net.AddressInfo).port}`, sockets: 'pass', publishing: 'pass', published: [], publishingNow: 0, upgrades: 0 }
+  const state: Gateway = {
+    origin: `http://127.0.0.1:${(server.address() as net.AddressInfo).port}`,
+    sockets: 'pass',
+    publishing: 'pass',
+    published: [],
+    publishingNow: 0,
+    upgrades: 0,
+    get isDown () { return isDown },
+    set isDown (value) {
+      isDown = value
+      if (isDown) for (const socket of connections) socket.destroy()
+    }
+  }
   return state
 }

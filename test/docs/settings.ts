@@ -44,8 +44,10 @@ const cli = (key: string): PageSettings => ({ before: { [`export API_KEY=${key}`
 export const SETTINGS: Readonly<Record<string, PageSettings>> = {
   'README.md': README,
   'README.pt-BR.md': README,
-  'docs/reference/client.md': { before: { 'The result': report }, prints: [/online/, /the payer says/] },
-  'docs/reference/client.pt-BR.md': { before: { 'O resultado': report }, prints: [/online/, /quem paga diz/] },
+  'docs/client.md': { before: { 'The result': report }, prints: [/online/, /the payer says/] },
+  'docs/client.pt-BR.md': { before: { 'O resultado': report }, prints: [/online/, /quem paga diz/] },
+  'docs/how-to/migrate.md': { prints: [/pending/, /pending/] },
+  'docs/how-to/migrate.pt-BR.md': { prints: [/pending/, /pending/] },
   'docs/reference/cli.md': cli('your-key'),
   'docs/reference/cli.pt-BR.md': cli('sua-chave'),
   'docs/rest.md': {

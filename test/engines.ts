@@ -1,0 +1,154 @@
+// The three engines of browsers, each with what its own tool can do: Chromium by playwright, Firefox by WebDriver BiDi, WebKit by WebDriver.
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { chromium } from 'playwright-core'
+import puppeteer from 'puppeteer-core'
+import type { Test } from 'tap'
+import { CHROMIUM_ARGS, executablePath, needsChromium } from './chromium.js'
+import { pathOf, without } from './installed.js'
+import { freePort } from './redis.js'
+import { until } from './until.js'
+
+/** A tab of a browser. */
+export interface Tab {
+  readonly goto: (url: string) => Promise<unknown>
+  readonly reload: () => Promise<unknown>
+  /** Closes the tab as a user does. */
+  readonly close: () => Promise<unknown>
+  /** Runs a function in the page, which may use nothing from around it. @returns its result, or what its promise resolves with */
+  readonly evaluate: <T>(run: () => T) => Promise<Awaited<T>>
+}
+
+interface Browser { readonly newTab: () => Promise<Tab>, readonly close: () => Promise<unknown> }
+
+export interface Engine {
+  readonly name: 'Chromium' | 'Firefox' | 'WebKit'
+  /** Options of a test that needs the engine: a reason to skip it, or none. */
+  readonly needs: { readonly skip?: string | false }
+  readonly launch: () => Promise<Browser>
+}
+
+const source = (run: () => unknown) => `(${String(run)})()`
+
+async function launchChromium (): Promise<Browser> {
+  if (executablePath === undefined) throw new Error('CI needs chromium')
+  // Playwright would disable the back/forward cache by default.
+  const browser = await chromium.launch({ executablePath, ignoreDefaultArgs: ['--disable-back-forward-cache'], args: CHROMIUM_ARGS })
+  return {
+    close: () => browser.close(),
+    newTab: async () => {
+      const page = await browser.newPage()
+      return {
+        goto: (url) => page.goto(url),
+        reload: () => page.reload(),
+        close: () => page.close({ runBeforeUnload: true }),
+        evaluate: (run) => page.evaluate(source(run)) as never
+      }
+    }
+  }
+}
+
+const FIREFOX = pathOf('firefox-esr')
+
+async function launchFirefox (): Promise<Browser> {
+  if (FIREFOX === undefined) throw new Error('CI needs firefox-esr')
+  const browser = await puppeteer.launch({ browser: 'firefox', executablePath: FIREFOX, headless: true })
+  return {
+    close: () => browser.close(),
+    newTab: async () => {
+      const page = await browser.newPage()
+      return {
+        goto: (url) => page.goto(url),
+        reload: () => page.reload(),
+        close: () => page.close({ runBeforeUnload: true }),
+        evaluate: (run) => page.evaluate(source(run)) as never
+      }
+    }
+  }
+}
+
+/** The small browser that comes with WebKitGTK. */
+const MINI_BROWSER = ['/usr/lib', '/usr/libexec'].filter((folder) => existsSync(folder)).flatMap((folder) => ['', ...readdirSync(folder).filter((name) => name.endsWith('-linux-gnu'))]
+  .flatMap((name) => ['webkit2gtk-4.1', 'webkit2gtk-4.0', 'webkitgtk-6.0'].map((version) => join(folder, name, version, 'MiniBrowser')))).find((path) => existsSync(path))
+
+async function ended (child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const exit = once(child, 'exit')
+  child.kill()
+  await exit
+}
+
+/** Starts a display without a screen. @returns its name */
+async function startDisplay (): Promise<{ display: ChildProcess, name: string }> {
+  const display = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '800x600x24', '-nolisten', 'tcp'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] })
+  const [number] = await once(display.stdio[3] as Readable, 'data')
+  return { display, name: `:${String(number).trim()}` }
+}
+
+/** Sends a command of WebDriver (W3C). @throws the error in the answer */
+async function command (url: string, method: 'GET' | 'POST' | 'DELETE', body?: object): Promise<any> {
+  const response = await fetch(url, { method, ...(body && { body: JSON.stringify(body) }) })
+  const { value } = await response.json() as { value: any }
+  if (!response.ok) throw new Error(`${value.error}: ${value.message}`)
+  return value
+}
+
+async function launchWebKit (): Promise<Browser> {
+  if (MINI_BROWSER === undefined) throw new Error('CI needs webkit2gtk-driver')
+  const { display, name } = await startDisplay()
+  const port = await freePort()
+  const driver = spawn('WebKitWebDriver', [`--port=${port}`], { env: { ...process.env, DISPLAY: name, LIBGL_ALWAYS_SOFTWARE: '1' }, stdio: 'ignore' })
+  const server = `http://127.0.0.1:${port}`
+  await until('the driver answers', () => command(`${server}/status`, 'GET').then(() => true, () => false))
+  const { sessionId } = await command(`${server}/session`, 'POST', { capabilities: { alwaysMatch: { 'webkitgtk:browserOptions': { binary: MINI_BROWSER, args: ['--automation'] } } } })
+  const session = `${server}/session/${sessionId}`
+  const [first] = await command(`${session}/window/handles`, 'GET')
+  return {
+    close: async () => {
+      await command(session, 'DELETE').catch(() => {})
+      await ended(driver)
+      await ended(display)
+    },
+    newTab: () => webKitTab(session, first)
+  }
+}
+
+/**
+ * Opens a window: a tab of the driver's own would count as hidden.
+ * @param first window that stays open, since the browser ends with its last one
+ */
+async function webKitTab (session: string, first: string): Promise<Tab> {
+  await command(`${session}/window`, 'POST', { handle: first })
+  const { handle } = await command(`${session}/window/new`, 'POST', { type: 'window' })
+  await command(`${session}/window`, 'POST', { handle })
+  return {
+    goto: (url) => command(`${session}/url`, 'POST', { url }),
+    reload: () => command(`${session}/refresh`, 'POST', {}),
+    close: async () => {
+      await command(`${session}/window`, 'DELETE')
+      await command(`${session}/window`, 'POST', { handle: first })
+    },
+    evaluate: async (run) => {
+      const script = 'const done = arguments[0]; Promise.resolve().then(() => SOURCE).then((value) => done({ value }), (error) => done({ error: String(error) }))'
+      const { value, error } = await command(`${session}/execute/async`, 'POST', { script: script.replace('SOURCE', () => source(run)), args: [] })
+      if (error !== undefined) throw new Error(error)
+      return value
+    }
+  }
+}
+
+export const ENGINES: readonly Engine[] = [
+  { name: 'Chromium', needs: needsChromium, launch: launchChromium },
+  { name: 'Firefox', needs: { skip: without('firefox-esr', 'firefox-esr') }, launch: launchFirefox },
+  { name: 'WebKit', needs: { skip: without('WebKitWebDriver', 'webkit2gtk-driver') || without('Xvfb', 'xvfb') }, launch: launchWebKit }
+]
+
+/** Returns a function that opens a tab of an engine: one browser for all tests, which ends with them. */
+export function tabsOf (t: Test, { launch }: Engine): () => Promise<Tab> {
+  let browser: Promise<Browser> | undefined
+  t.teardown(async () => { await (await browser)?.close() })
+  return async () => (await (browser ??= launch())).newTab()
+}
