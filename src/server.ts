@@ -41,8 +41,9 @@ await app.listen({
 
 /** Logs the addresses of the pages that people open. */
 function tellPages (address: string): void {
-  const pages = Object.entries({ playground: config.PLAYGROUND, console: config.CONSOLE, docs: config.DOCS }).filter(([, isServed]) => isServed)
-  if (pages.length > 0) logger.info(`pages at ${pages.map(([name]) => `${address}/${name}`).join(', ')}`)
+  const served = Object.entries({ playground: config.PLAYGROUND, console: config.CONSOLE, docs: config.DOCS }).filter(([, isServed]) => isServed)
+  const pages = served.map(([name]) => `${address}/${name}`).join(', ')
+  if (pages !== '') logger.info(`pages at ${pages}`)
 }
 
 async function openFolder (): Promise<Folder | undefined> {
