@@ -8,11 +8,12 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { ROOT } from '../src/root.js'
-import { CONTESTANTS, type Contestant } from './compare/contestants.js'
+import { CONTESTANTS, JOURNALED, type Contestant } from './compare/contestants.js'
 import { growth, type Growth } from './compare/growth.js'
 import { descriptors, keeping, type Kept } from './compare/keeping.js'
 import { DRIVER, pin, Running, SERVERS } from './compare/process.js'
-import { SUITES, type Slice, type Suite } from './compare/suites.js'
+import { JOURNAL_SUITES, SUITES, type Slice, type Suite } from './compare/suites.js'
+import { showDisk } from './disk.js'
 import { build } from './process.js'
 import { measureStarts, showStarts, SERVERS as STARTED } from './start.js'
 import { withRedis } from './redis-look.js'
@@ -195,11 +196,17 @@ if (process.argv[1] === import.meta.filename) {
     tables.push(await compare(suite, contestants, plan))
     console.log(`${show(tables.at(-1)!)}\n`)
   }
+  let journal = ''
+  if (wanted('journal')) {
+    for (const suite of JOURNAL_SUITES) journal += `${show(await compare(suite, JOURNALED, plan))}\n\n`
+    journal += `In this run ${showDisk()}.`
+  }
+  console.log(`${journal}\n`)
   const grown = wanted('growth') ? showGrowth(await growth(plan.scale)) : ''
   console.log(`${grown}\n`)
   const kept = wanted('keeping') ? showKept(await keeping(plan.scale)) : ''
   console.log(kept)
   const begun = wanted('start') ? await starts(quick ? 3 : 11) : ''
   console.log(`${begun}\n`)
-  if (!quick && only === undefined) writeFileSync(join(ROOT, 'docs/benchmarks.md'), `${[introduction(tables), ...tables.map(show), grown, kept, begun].join('\n\n')}\n`)
+  if (!quick && only === undefined) writeFileSync(join(ROOT, 'docs/benchmarks.md'), `${[introduction(tables), ...tables.map(show), journal, grown, kept, begun].join('\n\n')}\n`)
 }

@@ -84,7 +84,7 @@ export async function hotPath ({ id, event = PAID }: { id: boolean, event?: obje
   const transport = new Transport({ ...clocks, onEvents: (latency, events) => metrics.relay.observe(latency / 1000, events) })
   const { batch, frames } = transport
   const broker = new MemoryBroker({ logSize: LOG_SIZE, retention: 3_600_000, ...clocks, frames, newEpoch: () => 'iA9N7hkgUN3b' })
-  const rooms = new Rooms({ broker, metrics, log: LOG, ...clocks, maxMembers: 50, maxRoomsPerSocket: 10, isOpen: true, presenceGrace: 0, resultsFrom: 'any' })
+  const rooms = new Rooms({ broker, metrics, log: LOG, ...clocks, maxMembers: 50, maxRoomsPerSocket: 10, maxPayers: 0, isOpen: true, presenceGrace: 0, resultsFrom: 'any' })
   const dispatcher = new FrameDispatcher({ rooms, metrics, log: LOG, batch, ...clocks, verify: undefined })
   const open = (clientId: string, { socket, connection }: Peer) => new SocketSession({ clientId, address: '192.0.2.1', socket, connection }, {
     rooms, metrics, log: LOG, transport, dispatcher, ...clocks, maxOutboxBytes: 1_048_576, messageRates: undefined, joinTimeout: undefined

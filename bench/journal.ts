@@ -1,7 +1,6 @@
 // Cost of the journal: an event in each mode beside memory, the time of a start, and the bare disk. `npm run bench:journal [-- --rooms 100000 --runs 3 --start-only]`.
 // Devices publish in a closed loop; the modes take turns, since the load of the machine changes. Needs /proc.
-import fs, { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { draftEvent } from '../src/broker/event-draft.js'
@@ -10,6 +9,7 @@ import { openFolder } from '../src/broker/journal/folder.js'
 import { journalBroker } from '../src/broker/journal/restore.js'
 import { SYSTEM_CLOCKS } from '../src/clock.js'
 import { EVENTS_PER_PAYMENT } from './devices.js'
+import { measuredFolder, showDisk } from './disk.js'
 import { build, median, ServerUnderTest } from './process.js'
 import { withNodes } from './stage.js'
 
@@ -24,13 +24,13 @@ if (!(rooms > 0) || !Number.isSafeInteger(rooms) || runs % 2 !== 1) {
 const PAIRS = 200
 const PAYMENTS = 5
 
-const root = mkdtempSync(join(process.env.BENCH_DIR ?? tmpdir(), 'journal-bench-'))
+const root = measuredFolder()
 try {
   build()
   if (values['start-only'] !== true) await compareModes()
   await fillRooms(join(root, 'start'))
   for (let run = 0; run < runs; run++) await measureStart(join(root, 'start'))
-  measureDisk(join(root, 'disk'))
+  console.log(showDisk())
 } finally {
   rmSync(root, { recursive: true, force: true })
 }
@@ -101,19 +101,4 @@ async function measureStart (dir: string): Promise<void> {
   await server.stop()
   console.log(`start with ${rooms} rooms of 8 events: ${used.toFixed(0)} ms of CPU, ${without.toFixed(0)} ms without a journal (${ready.toFixed(0)} ms on the clock); ` +
     `${(memory / 1_048_576).toFixed(0)} MiB; a request for a room: ${times[0]!.toFixed(0)} µs at its first use, ${times[2]!.toFixed(0)} µs later`)
-}
-
-/** Prints how often the disk alone can sync an append of 300 bytes. */
-function measureDisk (path: string): void {
-  const fd = fs.openSync(path, 'a')
-  const bytes = Buffer.alloc(300)
-  const times: number[] = []
-  for (let n = 0; n < 301; n++) {
-    const begin = performance.now()
-    fs.writeSync(fd, bytes)
-    fs.fdatasyncSync(fd)
-    times.push(performance.now() - begin)
-  }
-  fs.closeSync(fd)
-  console.log(`the disk alone: ${median(times).toFixed(2)} ms for one fdatasync, ${(1000 / median(times)).toFixed(0)} in a second`)
 }

@@ -58,18 +58,21 @@ console.log([head, head.map(() => '---:'), ...rows].map((cells) => `| ${cells.jo
 /** @returns a function that publishes the n-th event, to the rooms in turn, each of which has two members */
 async function publisher (commands: ReturnType<typeof connect>['commands']): Promise<(n: number) => Promise<void>> {
   let epochs = 0
-  const store = new RoomStore({
-    commands, prefix: 'shards', database: 0, logSize: 200, retention: 900_000, monotonic: SYSTEM_CLOCKS.monotonic, newEpoch: () => `epoch${++epochs}`, onRefused: (error) => { throw error }
-  })
+  const [here, there] = ['node-0', 'node-1'].map((node) => new RoomStore({
+    ...{ commands, node, liveNodes: () => ' node-0 node-1 ', deadNodes: () => '', prefix: 'shards', database: 0, logSize: 200, retention: 900_000 },
+    monotonic: SYSTEM_CLOCKS.monotonic,
+    newEpoch: () => `epoch${++epochs}`,
+    onRefused: (error) => { throw error }
+  })) as [RoomStore, RoomStore]
   const ids = Array.from({ length: ROOMS }, (_, n) => `payment_${n}`)
   for (const roomId of ids) {
-    await store.open(roomId, true)
-    await store.announce(roomId, 'node-1', 2, JSON.stringify([{ clientId: 'client_1', deviceId: 'device_1', role: 'device1' }, { clientId: 'client_2', deviceId: 'device_2', role: 'device2' }]))
+    await there.open(roomId, true)
+    await there.announce(roomId, 2, JSON.stringify([{ clientId: 'client_1', deviceId: 'device_1', role: 'device1' }, { clientId: 'client_2', deviceId: 'device_2', role: 'device2' }]))
   }
   return async (n) => {
     const roomId = ids[n % ROOMS]!
     const draft = draftEvent({ ...PAID, payload: { ...PAID.payload, roomId }, id: `event-${n}` }, { source: 'device', timestamp: Date.now(), origin: 'client_2' })
-    const answer = await store.publish(roomId, draft, false, ' node-1 ')
+    const answer = await here.publish(roomId, draft, false)
     if (answer instanceof Failure) throw answer
   }
 }

@@ -41,56 +41,83 @@ export interface Restart {
   readonly evenAfter: number
 }
 
+/** Nodes behind a load balancer, and the sockets that they hold. Seconds are counted from 0. */
+class Nodes {
+  readonly held: Int32Array
+  /** The first node is away. */
+  isDown = false
+  /** Nodes of the sockets that end in each second. */
+  readonly #ends: number[][]
+
+  constructor (readonly count: number, readonly life: number, readonly policy: Policy, readonly random: () => number) {
+    this.held = new Int32Array(count)
+    this.#ends = Array.from({ length: 4 * life + 1 }, () => [])
+  }
+
+  get mean (): number { return this.held.reduce((sum, count) => sum + count, 0) / this.count }
+
+  /** Opens a socket. @returns its node */
+  place (now: number): number {
+    const node = this.#choose()
+    this.held[node]!++
+    this.#ends[Math.min(4 * this.life, now + 1 + Math.floor(-Math.log(1 - this.random()) * this.life))]!.push(node)
+    return node
+  }
+
+  /** Ends the sockets that are due. */
+  end (now: number): void { for (const node of this.#ends[now]!) this.held[node]!-- }
+
+  /** Stops the first node. @returns the number of sockets that lost it */
+  stop (): number {
+    const lost = this.held[0]!
+    this.isDown = true
+    this.held[0] = 0
+    for (const [second, nodes] of this.#ends.entries()) this.#ends[second] = nodes.filter((node) => node !== 0)
+    return lost
+  }
+
+  #choose (): number {
+    const { held, count, isDown } = this
+    if (this.policy === 'fewer of two') {
+      const [a, b] = [this.#pick(), this.#pick()]
+      return held[a]! <= held[b]! ? a : b
+    }
+    let best = isDown ? 1 : 0
+    for (let node = best + 1; node < count; node++) if (held[node]! < held[best]!) best = node
+    return best
+  }
+
+  #pick (): number { return this.isDown ? 1 + Math.floor(this.random() * (this.count - 1)) : Math.floor(this.random() * this.count) }
+}
+
 /**
  * Simulates some minutes of nodes behind a load balancer; one node is restarted.
  * @param sockets mean number of sockets of a node
  * @param life mean lifetime of a socket, s
  */
-export function restartNode (nodes: number, sockets: number, life: number, policy: Policy, random: () => number): Restart {
+export function restartNode (count: number, sockets: number, life: number, policy: Policy, random: () => number): Restart {
   const [DOWN, UP, END] = [life, life + 5, 4 * life]
-  const held = new Int32Array(nodes)
-  const ends: number[][] = Array.from({ length: END + 1 }, () => [])
+  const nodes = new Nodes(count, life, policy, random)
   const usual = sockets / life
-  let isDown = false
-  const pick = () => isDown ? 1 + Math.floor(random() * (nodes - 1)) : Math.floor(random() * nodes)
-  const choose = (): number => {
-    if (policy === 'fewer of two') {
-      const [a, b] = [pick(), pick()]
-      return held[a]! <= held[b]! ? a : b
-    }
-    let best = isDown ? 1 : 0
-    for (let node = best + 1; node < nodes; node++) if (held[node]! < held[best]!) best = node
-    return best
-  }
-  const place = (now: number): number => {
-    const node = choose()
-    held[node]!++
-    ends[Math.min(END, now + 1 + Math.floor(-Math.log(1 - random()) * life))]!.push(node)
-    return node
-  }
-  for (let n = 0; n < nodes * sockets; n++) place(0)
+  for (let n = 0; n < count * sockets; n++) nodes.place(0)
   let joins = 0
   const outcome = { fullest: 0, takingOver: 0, comingBack: 0, evenAfter: Infinity }
   let returning: number[] = []
   for (let now = 1; now < END; now++) {
-    for (const node of ends[now]!) held[node]!--
+    nodes.end(now)
     if (now === DOWN) {
-      outcome.fullest = Math.max(...held) / (held.reduce((sum, count) => sum + count, 0) / nodes)
-      isDown = true
-      returning = Array.from({ length: held[0]! }, () => now + delayAfter(0, random()) / 1_000)
-      held[0] = 0
-      for (let second = now; second <= END; second++) ends[second] = ends[second]!.filter((node) => node !== 0)
+      outcome.fullest = Math.max(...nodes.held) / nodes.mean
+      returning = Array.from({ length: nodes.stop() }, () => now + delayAfter(0, random()) / 1_000)
     }
-    if (now === UP) isDown = false
+    if (now === UP) nodes.isDown = false
     const back = returning.filter((at) => at < now + 1)
     returning = returning.filter((at) => at >= now + 1)
-    const newcomers = Math.floor(nodes * usual) + (random() < (nodes * usual) % 1 ? 1 : 0)
-    for (let n = 0; n < newcomers + back.length; n++) if (place(now) === 0 && now >= UP) joins++
-    if (isDown) outcome.takingOver = Math.max(outcome.takingOver, (newcomers + back.length) / (nodes - 1) / usual)
-    if (now >= UP) {
-      if (now < UP + 10 && outcome.evenAfter === Infinity) outcome.comingBack = joins / (now - UP + 1) / usual
-      const mean = held.reduce((sum, count) => sum + count, 0) / nodes
-      if (outcome.evenAfter === Infinity && held[0]! >= 0.9 * mean) outcome.evenAfter = now - UP
+    const newcomers = Math.floor(count * usual) + (random() < (count * usual) % 1 ? 1 : 0)
+    for (let n = 0; n < newcomers + back.length; n++) if (nodes.place(now) === 0 && now >= UP) joins++
+    if (nodes.isDown) outcome.takingOver = Math.max(outcome.takingOver, (newcomers + back.length) / (count - 1) / usual)
+    if (now >= UP && outcome.evenAfter === Infinity) {
+      if (now < UP + 10) outcome.comingBack = joins / (now - UP + 1) / usual
+      if (nodes.held[0]! >= 0.9 * nodes.mean) outcome.evenAfter = now - UP
     }
   }
   return outcome

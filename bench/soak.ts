@@ -1,13 +1,15 @@
 // Soak test: the load of the fault tests for a given time, with random faults. `npm run soak -- --minutes 5 --seed 1 [--only killNode,flushAll]`;
-// exit code 1 if a guarantee is violated.
+// `npm run soak -- --durable 300 [--only none,second,always]` kills a node with a journal that often in each mode. Exit code 1 if a guarantee is violated.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { DATA_SYNCS, type DataSync } from '../src/broker/journal/journal.js'
 import { startNodes, type Cluster, type Node, type Scope } from '../test/e2e/faults/cluster.js'
 import { FAULTS } from '../test/e2e/faults/faults.js'
 import { play, summary, type Outcome } from '../test/e2e/faults/scenario.js'
 import { seeded } from '../test/seeded.js'
+import { soakDurable } from './soak-durable.js'
 
 type FaultName = keyof typeof FAULTS
 
@@ -16,18 +18,20 @@ const MAY_LOSE: ReadonlySet<string> = new Set<FaultName>(['restartRedis', 'empty
 /** Largest number of faults in one round, one after the other under the same load. */
 const MAX_FAULTS = 3
 
-const { values } = parseArgs({ options: { minutes: { type: 'string', default: '5' }, seed: { type: 'string', default: String(Date.now() % 100_000) }, only: { type: 'string' } } })
-const [minutes, seed] = [Number(values.minutes), Number(values.seed)]
-const names = (values.only?.split(',') ?? Object.keys(FAULTS)) as FaultName[]
-if (!(minutes > 0) || !Number.isSafeInteger(seed) || !names.every((name) => Object.hasOwn(FAULTS, name))) {
-  console.error(`usage: npm run soak -- --minutes 5 --seed 1 --only ${Object.keys(FAULTS).join(',')}`)
+const { values } = parseArgs({ options: { minutes: { type: 'string', default: '5' }, seed: { type: 'string', default: String(Date.now() % 100_000) }, only: { type: 'string' }, durable: { type: 'string' } } })
+const [minutes, seed, durable] = [Number(values.minutes), Number(values.seed), values.durable === undefined ? undefined : Number(values.durable)]
+const known: readonly string[] = durable === undefined ? Object.keys(FAULTS) : DATA_SYNCS
+const names = values.only?.split(',') ?? known
+if (!(minutes > 0) || !Number.isSafeInteger(seed) || (durable !== undefined && !(durable > 0)) || !names.every((name) => known.includes(name))) {
+  console.error(`usage: npm run soak -- --minutes 5 --seed 1 --only ${Object.keys(FAULTS).join(',')}\n       npm run soak -- --durable 300 --seed 1 --only ${DATA_SYNCS.join(',')}`)
   process.exit(64)
 }
 
 const interrupt = new AbortController()
 process.once('SIGINT', () => interrupt.abort())
-console.log(`soak for ${minutes} minutes, seed ${seed}`)
-process.exitCode = await soak() ? 0 : 1
+console.log(`soak for ${durable === undefined ? `${minutes} minutes` : `${durable} kills in each mode`}, seed ${seed}`)
+const isWell = durable === undefined ? await soak() : await soakDurable({ modes: names as DataSync[], cycles: durable, seed, signal: interrupt.signal })
+process.exitCode = isWell ? 0 : 1
 
 /** @returns whether no guarantee was violated */
 async function soak (): Promise<boolean> {
@@ -42,7 +46,7 @@ async function soak (): Promise<boolean> {
     const random = seeded(seed)
     const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!
     for (const end = Date.now() + minutes * 60_000; Date.now() < end && !interrupt.signal.aborted;) {
-      const faults = Array.from({ length: 1 + Math.floor(random() * MAX_FAULTS) }, () => ({ name: pick(names), node: pick(nodes) }))
+      const faults = Array.from({ length: 1 + Math.floor(random() * MAX_FAULTS) }, () => ({ name: pick(names as FaultName[]), node: pick(nodes) }))
       console.log(`${++totals.rounds}. ${faults.map(({ name, node }) => `${name}(${node.name})`).join(' + ')}`)
       const outcome = await round(cluster, Math.floor(random() * 2 ** 31), faults)
       for (const key of ['published', 'acknowledged', 'delivered', 'recovered', 'declared', 'lost', 'forgotten', 'unavailable'] as const) totals[key] += outcome.figures[key]

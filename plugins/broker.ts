@@ -5,8 +5,9 @@ import fp from 'fastify-plugin'
 import type { Broker } from '../src/broker/broker.js'
 import { instrumentBroker } from '../src/broker/instrument-broker.js'
 import { journalBroker } from '../src/broker/journal/restore.js'
-import { MemoryBroker, type MemoryBrokerOptions } from '../src/broker/memory/memory-broker.js'
+import { MemoryBroker } from '../src/broker/memory/memory-broker.js'
 import type { RedisNews } from '../src/broker/redis/availability.js'
+import type { RedisClients } from '../src/broker/redis/clients.js'
 import type { Trouble } from '../src/broker/redis/trouble.js'
 import { EVENTS } from '../src/protocol/events.js'
 
@@ -20,45 +21,10 @@ declare module 'fastify' {
 }
 
 export default fp(async (app) => {
-  const { config, metrics, redis, log, now, monotonic } = app
-  const onSweep = (removed: number, kept: number) => log.info({ removed, kept }, 'expired rooms removed')
-  const newName = () => randomBytes(9).toString('base64url')
-  // With Redis every event offers a new epoch, so an epoch must cost nothing: a counter behind a name of this process.
-  const name = newName()
-  let epochs = 0
-  const newEpoch = () => `${name}${(++epochs).toString(36)}`
-  const options = {
-    logSize: config.ROOM_LOG_SIZE,
-    retention: config.ROOM_RETENTION_SECONDS * 1000,
-    lateResults: config.LATE_RESULTS_SECONDS * 1000,
-    stall: config.STALL_SECONDS === 0 ? undefined : config.STALL_SECONDS * 1000,
-    monotonic,
-    frames: app.transport.frames,
-    newEpoch,
-    onLinkExpired: (roomId: string) => noteExpiry(app, roomId),
-    onRoom: (change: string, roomId: string) => {
-      if (change === 'created') app.funnel.created()
-      log.info({ roomId }, `room ${change}`)
-    }
-  }
+  const { log, metrics } = app
+  const options = sharedOptions(app)
   // Calls to the in-process broker are part of the relay time; measuring each of them would cost more than it tells.
-  const broker: Broker = redis === undefined
-    ? embeddedBroker(app, { ...options, now, onSweep })
-    // Imported only if needed, with the library: see redis.ts.
-    : instrumentBroker(new (await import('../src/broker/redis/redis-broker.js')).RedisBroker({
-      // No `now`: rooms shared by many nodes start and end by the clock of Redis.
-      ...options,
-      outbox: app.outbox,
-      connection: redis,
-      prefix: config.REDIS_PREFIX,
-      node: newName(),
-      // Changes that the node made last, or that were on their way, may be missing in the feed.
-      onNodeDied: () => app.changes.feed.pushGap(),
-      onNews: (news) => {
-        if (news.what === 'down') app.changes.feed.pushGap()
-        logNews(log, redis.address.hosts.map(({ host, port }) => `${host}:${port}`), news)
-      }
-    }), metrics.broker)
+  const broker = app.redis ? instrumentBroker(await redisBroker(app, app.redis, options), metrics.broker) : embeddedBroker(app, options)
   app.decorate('broker', broker)
 
   const timer = setInterval(() => {
@@ -70,9 +36,60 @@ export default fp(async (app) => {
   })
 }, { name: 'broker', dependencies: ['changes', 'funnel', 'journal', 'metrics', 'outbox', 'redis', 'transport'] })
 
+type SharedOptions = ReturnType<typeof sharedOptions>
+
+/** Options of either broker. */
+function sharedOptions (app: FastifyInstance) {
+  const { config, log, monotonic } = app
+  return {
+    logSize: config.ROOM_LOG_SIZE,
+    retention: config.ROOM_RETENTION_SECONDS * 1000,
+    lateResults: config.LATE_RESULTS_SECONDS * 1000,
+    stall: config.STALL_SECONDS === 0 ? undefined : config.STALL_SECONDS * 1000,
+    monotonic,
+    frames: app.transport.frames,
+    newEpoch: epochs(),
+    onLinkExpired: (roomId: string) => noteExpiry(app, roomId),
+    onRoom: (change: string, roomId: string) => {
+      if (change === 'created') app.funnel.created()
+      log.info({ roomId }, `room ${change}`)
+    }
+  }
+}
+
+function newName (): string { return randomBytes(9).toString('base64url') }
+
+/** @returns a source of epochs. With Redis every event offers a new one, so an epoch must cost nothing: a counter behind a name of this process. */
+function epochs (): () => string {
+  const name = newName()
+  let count = 0
+  return () => `${name}${(++count).toString(36)}`
+}
+
 /** Rooms of this process: in memory, and in a journal if there is a folder for it. */
-function embeddedBroker ({ dataFolder, transport: { batch } }: FastifyInstance, options: MemoryBrokerOptions): Broker {
-  return dataFolder ? journalBroker(dataFolder, { ...options, isHeld: () => batch.isOpen }) : new MemoryBroker(options)
+function embeddedBroker ({ dataFolder, keptDeliveries, log, now, transport: { batch } }: FastifyInstance, shared: SharedOptions): Broker {
+  const options = { ...shared, now, onSweep: (removed: number, kept: number) => log.info({ removed, kept }, 'expired rooms removed') }
+  return dataFolder
+    ? journalBroker(dataFolder, { ...options, isHeld: () => batch.isOpen, keepWith: (change) => keptDeliveries?.keepWith(change) })
+    : new MemoryBroker(options)
+}
+
+/** Rooms that nodes share, by the clock of Redis. Its code is imported only if needed, with the library: see redis.ts. */
+async function redisBroker ({ changes, config, log, outbox }: FastifyInstance, connection: RedisClients, options: SharedOptions): Promise<Broker> {
+  const { RedisBroker } = await import('../src/broker/redis/redis-broker.js')
+  return new RedisBroker({
+    ...options,
+    outbox,
+    connection,
+    prefix: config.REDIS_PREFIX,
+    node: newName(),
+    // Changes that the node made last, or that were on their way, may be missing in the feed.
+    onNodeDied: () => changes.feed.pushGap(),
+    onNews: (news) => {
+      if (news.what === 'down') changes.feed.pushGap()
+      logNews(log, connection.address.hosts.map(({ host, port }) => `${host}:${port}`), news)
+    }
+  })
 }
 
 /** Counts and logs an event that comes from the broker itself; all others come from the publisher. */

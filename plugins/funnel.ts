@@ -11,7 +11,7 @@ declare module 'fastify' {
 }
 
 export default fp(async (app) => {
-  const { config, metrics, now, redis } = app
-  const store = redis ? new RedisFunnelStore({ commands: redis.commands, prefix: `${config.REDIS_PREFIX}:{@funnel}` }) : new MemoryFunnelStore()
+  const { config, dataFolder, metrics, now, redis } = app
+  const store = redis ? new RedisFunnelStore({ commands: redis.commands, prefix: `${config.REDIS_PREFIX}:{@funnel}` }) : new MemoryFunnelStore(dataFolder?.kept)
   app.decorate('funnel', new Funnel({ store, metrics, now }))
-}, { name: 'funnel', dependencies: ['metrics', 'redis'] })
+}, { name: 'funnel', dependencies: ['journal', 'metrics', 'redis'] })

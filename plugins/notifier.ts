@@ -12,7 +12,7 @@ import { HttpPost } from '../src/webhooks/http-post.js'
 import { MemoryQueue } from '../src/webhooks/memory-queue.js'
 import type { RedisQueue } from '../src/webhooks/redis/redis-queue.js'
 import { loadSignature } from '../src/webhooks/signature.js'
-import { wantedTypes } from '../src/webhooks/wanted.js'
+import { isWanted, wantedTypes } from '../src/webhooks/wanted.js'
 
 /** Time that webhooks under way have at shutdown, ms. */
 const CLOSE_TIMEOUT = 3_000
@@ -37,7 +37,7 @@ export default fp(async (app) => {
   const sign = await loadFor('WEBHOOK_SECRET', 'standardwebhooks', () => loadSignature(filledEntriesOf(secrets)))
   const types = wantedTypes(WEBHOOK_EVENTS)
   const http = new HttpPost({ allowPrivate })
-  const queue = app.redis ? await queueInRedis(app, types) : queueInProcess(app, types)
+  const queue = app.redis ? await queueInRedis(app, types) : queueInProcess(app)
   const dispatcher = new Dispatcher({
     ...{ queue, url, types, sign, now, metrics, log },
     post: (url, headers, body) => {
@@ -58,19 +58,19 @@ export default fp(async (app) => {
     http.close()
   })
   log.info({ common: url !== undefined, types: [...types] }, 'webhooks are sent to backends')
-}, { name: 'notifier', dependencies: ['changes', 'metrics', 'outbox', 'redis', 'transport'] })
+}, { name: 'notifier', dependencies: ['broker', 'changes', 'metrics', 'outbox', 'redis', 'transport'] })
 
-/** Queue in this process, which gets its deliveries from the changes that this process makes. */
-function queueInProcess (app: FastifyInstance, types: ReadonlySet<string>): MemoryQueue {
-  const { changes, config: { WEBHOOK_URL }, log, now, monotonic } = app
+/** Queue in this process, which gets its deliveries from the changes that this process makes. With a journal the record of a change has its delivery already. */
+function queueInProcess (app: FastifyInstance): MemoryQueue {
+  const { changes, config: { WEBHOOK_URL, WEBHOOK_EVENTS }, keptDeliveries: store, log, now, monotonic } = app
   const queue = new MemoryQueue({
-    ...{ now, monotonic },
+    ...{ now, monotonic, store },
     onDropped: ({ change: { roomId } }) => noteDropped(app, roomId),
     onFailed: (err) => log.error({ err }, 'webhooks of a room failed')
   })
-  changes.listen((change) => {
-    if ((change.webhookUrl ?? WEBHOOK_URL) !== undefined && types.has(typeOf(change))) queue.add(deliveryOf(change, change.webhookUrl))
-  })
+  if (store) queue.restore(store.restore())
+  const becomesWebhook = isWanted(WEBHOOK_EVENTS, WEBHOOK_URL)
+  changes.listen((change) => { if (becomesWebhook(change)) queue.add(deliveryOf(change, change.webhookUrl)) })
   return queue
 }
 

@@ -18,6 +18,7 @@ export default fp(async (app) => {
     monotonic,
     maxMembers: config.MAX_ROOM_MEMBERS,
     maxRoomsPerSocket: config.MAX_ROOMS_PER_SOCKET,
+    maxPayers: config.PAYERS,
     isOpen: tokens === undefined,
     presenceGrace: config.PRESENCE_GRACE_SECONDS * 1000,
     resultsFrom: config.RESULTS_FROM,

@@ -9,6 +9,7 @@ import { ResponseTexts } from '../src/http/response-texts.js'
 import { DELIVERY_COMPONENTS } from '../src/protocol/rest-deliveries.js'
 import { FUNNEL_COMPONENTS } from '../src/protocol/rest-funnel.js'
 import { Notification, NOTIFICATION_COMPONENTS } from '../src/protocol/notifications.js'
+import { NODE_COMPONENTS } from '../src/protocol/rest-nodes.js'
 import { ROOM_COMPONENTS } from '../src/protocol/rest-rooms.js'
 import { SERVER_COMPONENTS } from '../src/protocol/rest.js'
 import { WEBHOOK_COMPONENTS } from '../src/protocol/rest-webhooks.js'
@@ -31,7 +32,9 @@ export default fp(async (app) => {
       }
     }
   })
-  const components = [...SERVER_COMPONENTS, ...ROOM_COMPONENTS, ...NOTIFICATION_COMPONENTS, ...FUNNEL_COMPONENTS, ...WEBHOOK_COMPONENTS, ...DELIVERY_COMPONENTS, Notification]
+  const components = [
+    ...SERVER_COMPONENTS, ...ROOM_COMPONENTS, ...NOTIFICATION_COMPONENTS, ...FUNNEL_COMPONENTS, ...NODE_COMPONENTS, ...WEBHOOK_COMPONENTS, ...DELIVERY_COMPONENTS, Notification
+  ]
   for (const schema of components) app.addSchema(schema)
   const shared = Object.fromEntries(components.map((schema) => [schema.$id!, schema]))
   const validators = new RequestValidators(shared, existsSync(COMPILED) ? createRequire(import.meta.url)(COMPILED) as CompiledValidators : {})

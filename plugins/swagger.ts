@@ -53,10 +53,10 @@ const documentAt = (prefix: string, webhooks: object): NonNullable<FastifyDynami
   // Relative, so that the document is valid wherever it is served.
   servers: [{ url: '/', description: 'This server' }],
   tags: [
-    { name: 'Server', description: 'Information, health, status and metrics of the server.' },
     { name: 'Rooms', description: 'The rooms of the payments, their events and their tokens.' },
     { name: 'Webhooks', description: 'The webhooks of payment providers, and those that the server sends to backends.' },
-    { name: 'Messages', description: 'Messages from a backend to the devices in a room.' }
+    { name: 'Messages', description: 'Messages from a backend to the devices in a room.' },
+    { name: 'Server', description: 'Information, health, status and metrics of the server, its nodes and the funnel.' }
   ],
   components: {
     securitySchemes: {

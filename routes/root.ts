@@ -23,6 +23,7 @@ const ENDPOINTS = {
   publishRoomEvents: 'POST /api/rooms/:roomId/events/batch',
   listChanges: 'GET /api/events',
   getFunnel: 'GET /api/funnel',
+  listNodes: 'GET /api/nodes',
   receiveWebhook: 'POST /webhooks/:provider',
   listRefusedDeliveries: 'GET /api/webhooks/refused'
 }

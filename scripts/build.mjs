@@ -13,6 +13,7 @@ const sources = ['src', 'plugins', 'routes', 'packages/client/src', 'scripts/cli
 
 if (process.argv.includes('--if-stale') && isFresh()) process.exit(0)
 
+console.log('compiling…')
 // Delete dist first: autoload would still find the output of a deleted source there.
 rmSync(join(root, 'dist'), { recursive: true, force: true })
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')

@@ -121,6 +121,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/nodes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List nodes
+         * @description Lists the nodes of the server with their starts, sockets, event streams and rooms. Without Redis there is one node. With Redis the figures of other nodes are up to five seconds old, and a node that has died is listed for fifteen seconds more.
+         */
+        get: operations["listNodes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/message/room/{roomId}/broadcast": {
         parameters: {
             query?: never;
@@ -416,7 +436,7 @@ export interface components {
              * @example ROOM_NOT_FOUND
              * @enum {string}
              */
-            code: "INVALID_JSON" | "INVALID_FRAME" | "INVALID_REQUEST" | "UNKNOWN_EVENT" | "FORBIDDEN_KEY" | "SENSITIVE_DATA" | "TOO_DEEP" | "UNAUTHORIZED" | "INVALID_TOKEN" | "TOKEN_EXPIRED" | "FORBIDDEN" | "NOT_FOUND" | "ROOM_NOT_FOUND" | "PAYLOAD_TOO_LARGE" | "URI_TOO_LONG" | "UNSUPPORTED_MEDIA_TYPE" | "RESULT_REFUSED" | "ROOM_EXISTS" | "ROOM_CLOSED" | "NOT_JOINED" | "ID_CONFLICT" | "ROOM_FULL" | "TOO_MANY_ROOMS" | "RATE_LIMITED" | "UNAVAILABLE" | "INTERNAL";
+            code: "INVALID_JSON" | "INVALID_FRAME" | "INVALID_REQUEST" | "UNKNOWN_EVENT" | "FORBIDDEN_KEY" | "SENSITIVE_DATA" | "TOO_DEEP" | "UNAUTHORIZED" | "INVALID_TOKEN" | "TOKEN_EXPIRED" | "FORBIDDEN" | "NOT_FOUND" | "ROOM_NOT_FOUND" | "PAYLOAD_TOO_LARGE" | "URI_TOO_LONG" | "UNSUPPORTED_MEDIA_TYPE" | "RESULT_REFUSED" | "ROOM_EXISTS" | "ROOM_CLOSED" | "NOT_JOINED" | "ID_CONFLICT" | "ROOM_FULL" | "ROOM_TAKEN" | "TOO_MANY_ROOMS" | "RATE_LIMITED" | "UNAVAILABLE" | "INTERNAL";
             /** @description The violated rules. */
             details?: {
                 /** @example message */
@@ -1099,7 +1119,7 @@ export interface components {
              * @example ROOM_NOT_FOUND
              * @enum {string}
              */
-            code?: "INVALID_JSON" | "INVALID_FRAME" | "INVALID_REQUEST" | "UNKNOWN_EVENT" | "FORBIDDEN_KEY" | "SENSITIVE_DATA" | "TOO_DEEP" | "UNAUTHORIZED" | "INVALID_TOKEN" | "TOKEN_EXPIRED" | "FORBIDDEN" | "NOT_FOUND" | "ROOM_NOT_FOUND" | "PAYLOAD_TOO_LARGE" | "URI_TOO_LONG" | "UNSUPPORTED_MEDIA_TYPE" | "RESULT_REFUSED" | "ROOM_EXISTS" | "ROOM_CLOSED" | "NOT_JOINED" | "ID_CONFLICT" | "ROOM_FULL" | "TOO_MANY_ROOMS" | "RATE_LIMITED" | "UNAVAILABLE" | "INTERNAL";
+            code?: "INVALID_JSON" | "INVALID_FRAME" | "INVALID_REQUEST" | "UNKNOWN_EVENT" | "FORBIDDEN_KEY" | "SENSITIVE_DATA" | "TOO_DEEP" | "UNAUTHORIZED" | "INVALID_TOKEN" | "TOKEN_EXPIRED" | "FORBIDDEN" | "NOT_FOUND" | "ROOM_NOT_FOUND" | "PAYLOAD_TOO_LARGE" | "URI_TOO_LONG" | "UNSUPPORTED_MEDIA_TYPE" | "RESULT_REFUSED" | "ROOM_EXISTS" | "ROOM_CLOSED" | "NOT_JOINED" | "ID_CONFLICT" | "ROOM_FULL" | "ROOM_TAKEN" | "TOO_MANY_ROOMS" | "RATE_LIMITED" | "UNAVAILABLE" | "INTERNAL";
             /**
              * @description Error message for people.
              * @example The room does not exist.
@@ -1263,6 +1283,65 @@ export interface components {
              */
             timestamp: number;
         };
+        ServerNode: {
+            /**
+             * @description Id of the process; a restarted one has another.
+             * @example 7c1e0f4b92ad
+             */
+            id: string;
+            /**
+             * @description Name of the host or of its container.
+             * @example payments-7d9c5b-x2x8v
+             */
+            name: string;
+            /**
+             * @description `draining` while the process is shutting down.
+             * @example running
+             * @enum {string}
+             */
+            status: "running" | "draining";
+            /**
+             * @description Milliseconds since the Unix epoch.
+             * @example 1705312200000
+             */
+            startedAt: number;
+            /** @example 1.0.0 */
+            version: string;
+            /**
+             * @description Open sockets.
+             * @example 1840
+             */
+            sockets: number;
+            /**
+             * @description Open event streams.
+             * @example 12
+             */
+            streams: number;
+            /**
+             * @description Rooms with a member on this node. A room with members on two nodes counts on both.
+             * @example 921
+             */
+            rooms: number;
+        };
+        ServerNodeList: {
+            /**
+             * @description Id of the node that responds.
+             * @example 7c1e0f4b92ad
+             */
+            self: string;
+            /** @description The longest running node comes first. */
+            nodes: components["schemas"]["ServerNode"][];
+        };
+        ServerNodeListResponse: {
+            /** @enum {boolean} */
+            success: true;
+            data: components["schemas"]["ServerNodeList"];
+            /**
+             * @description Milliseconds since the Unix epoch.
+             * @example 1705312200000
+             */
+            timestamp: number;
+        };
         /** @description A result of a provider that was not logged. */
         RefusedDelivery: {
             /** @example stripe */
@@ -1281,7 +1360,7 @@ export interface components {
              * @example INVALID_FRAME
              * @enum {string}
              */
-            code: "INVALID_JSON" | "INVALID_FRAME" | "INVALID_REQUEST" | "UNKNOWN_EVENT" | "FORBIDDEN_KEY" | "SENSITIVE_DATA" | "TOO_DEEP" | "UNAUTHORIZED" | "INVALID_TOKEN" | "TOKEN_EXPIRED" | "FORBIDDEN" | "NOT_FOUND" | "ROOM_NOT_FOUND" | "PAYLOAD_TOO_LARGE" | "URI_TOO_LONG" | "UNSUPPORTED_MEDIA_TYPE" | "RESULT_REFUSED" | "ROOM_EXISTS" | "ROOM_CLOSED" | "NOT_JOINED" | "ID_CONFLICT" | "ROOM_FULL" | "TOO_MANY_ROOMS" | "RATE_LIMITED" | "UNAVAILABLE" | "INTERNAL";
+            code: "INVALID_JSON" | "INVALID_FRAME" | "INVALID_REQUEST" | "UNKNOWN_EVENT" | "FORBIDDEN_KEY" | "SENSITIVE_DATA" | "TOO_DEEP" | "UNAUTHORIZED" | "INVALID_TOKEN" | "TOKEN_EXPIRED" | "FORBIDDEN" | "NOT_FOUND" | "ROOM_NOT_FOUND" | "PAYLOAD_TOO_LARGE" | "URI_TOO_LONG" | "UNSUPPORTED_MEDIA_TYPE" | "RESULT_REFUSED" | "ROOM_EXISTS" | "ROOM_CLOSED" | "NOT_JOINED" | "ID_CONFLICT" | "ROOM_FULL" | "ROOM_TAKEN" | "TOO_MANY_ROOMS" | "RATE_LIMITED" | "UNAVAILABLE" | "INTERNAL";
             /**
              * @description The broken rule.
              * @example payload.currency: expected a currency code of ISO 4217
@@ -1777,14 +1856,89 @@ export interface operations {
             };
         };
     };
+    listNodes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The nodes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServerNodeListResponse"];
+                };
+            };
+            /** @description The request is invalid; `details` lists the violated rules. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The API key or room token is missing or invalid. */
+            401: {
+                headers: {
+                    /** @description The required authentication scheme. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The credentials do not allow this operation. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` has the seconds to wait. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before the next request. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description An internal error occurred. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+            /** @description The server is temporarily unavailable; retry an event with the same `id` or `Idempotency-Key`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
     broadcastToRoom: {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Makes the request idempotent: the same key with the same body returns the first result, with another body 409.
-                 * @example order-1234-paid
-                 */
+                /** @description Makes the request idempotent: the same key with the same body returns the first result, with another body 409. A text of your choice, such as `order-1234-paid`. */
                 "idempotency-key"?: string;
             };
             path: {
@@ -2306,10 +2460,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /**
-                 * @description Makes the request idempotent: the same key with the same body returns the first result, with another body 409.
-                 * @example order-1234-paid
-                 */
+                /** @description Makes the request idempotent: the same key with the same body returns the first result, with another body 409. A text of your choice, such as `order-1234-paid`. */
                 "idempotency-key"?: string;
             };
             path: {

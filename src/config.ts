@@ -85,6 +85,7 @@ export const ConfigSchema = Type.Object({
   }),
   ROOM_LOG_SIZE: Type.Integer({ minimum: 1, maximum: 100_000, default: 200, description: 'Maximum events in the log of a room' }),
   MAX_ROOM_MEMBERS: Type.Integer({ minimum: 1, default: 50, description: 'Maximum members of a room on this node; the last fifth is for `device1`' }),
+  PAYERS: Type.Integer({ minimum: 0, maximum: 1000, default: 0, description: 'Maximum payers (devices with the role `device2`) in a room at once (`ROOM_TAKEN`); 0: no limit' }),
   MAX_ROOMS_PER_SOCKET: Type.Integer({ minimum: 1, default: 100, description: 'Maximum rooms per socket' }),
   MAX_CONNECTIONS: Type.Integer({ minimum: 0, maximum: 10_000_000, default: 0, description: 'Maximum sockets and event streams on this node (503); 0: no limit' }),
   MAX_CONNECTIONS_PER_IP: Type.Integer({ minimum: 0, maximum: 10_000_000, default: 0, description: 'Maximum sockets and event streams per IPv4 address or IPv6 /64 network (429); 0: no limit' }),

@@ -43,8 +43,9 @@ export async function openDataFolder (options: DataFolderOptions): Promise<Folde
       onSpace: (change) => change === 'full' ? log.error({}, 'disk is full: rooms can be read only') : log.info({}, 'disk has space again'),
       onTorn: (tail) => log.warn(tail, 'journal ends with an interrupted write, which was cut off')
     })
-    const { isComplete, index: { rooms, closed, events } } = folder
+    const { isComplete, hasFailed, index: { rooms, closed, events } } = folder
     log.info({ rooms: rooms.size, closed: closed.size, events, ms: Math.round(monotonic() - begin), sync: DATA_SYNC }, 'rooms restored')
+    if (hasFailed) log.warn({}, 'the last process could not write to its disk: all segments of the journal were written anew')
     if (!isComplete && rooms.size > 0) log.warn({}, 'the last events may be missing: all rooms have new epochs, and clients get recovered: false')
     return folder
   } catch (error) {

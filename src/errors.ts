@@ -50,6 +50,7 @@ export const ERRORS = {
   NOT_JOINED: { message: 'The socket has not joined the room.', status: 409, retryable: false },
   ID_CONFLICT: { message: 'The id or idempotency key was already used for a different event.', status: 409, retryable: false },
   ROOM_FULL: { message: 'The room is full.', status: 409, retryable: true },
+  ROOM_TAKEN: { message: 'Another device is paying; try again when it has left.', status: 409, retryable: true },
   TOO_MANY_ROOMS: { message: 'The socket has joined too many rooms.', status: 409, retryable: false },
   RATE_LIMITED: { message: 'Too many requests; try again in a second.', status: 429, retryable: true },
   UNAVAILABLE: { message: 'The request could not be confirmed; try again shortly, with the same id.', status: 503, retryable: true },

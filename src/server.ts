@@ -28,15 +28,23 @@ await app.listen({
   // Thousands of clients may reconnect at once; the default backlog of 511 would reject some of them (the kernel caps it at net.core.somaxconn).
   backlog: 4096,
   listenTextResolver: (address) => `server started at ${address.replace('http', 'ws')}, API at ${address}`
-}).catch(async (err: unknown) => {
+}).then(tellPages, async (err: unknown) => {
   // A setting may need a package that is not installed.
   if (err instanceof ConfigError) console.error(`settings: ${err.message}`)
+  else if ((err as NodeJS.ErrnoException).code === 'EADDRINUSE') logger.fatal({ code: 'EADDRINUSE' }, `port ${config.PORT} is in use: stop the process that listens on it, or set PORT to another port`)
   else logger.fatal({ err }, 'server failed to start')
   process.exitCode = err instanceof ConfigError ? EX_CONFIG : 1
   await app.close().catch((err: unknown) => logger.fatal({ err }, 'server failed to stop'))
   // Uninstall last: Node.js would print an error thrown before this point in full, bypassing the log.
   graceful.uninstall()
 })
+
+/** Logs the addresses of the pages that people open. */
+function tellPages (address: string): void {
+  const served = Object.entries({ playground: config.PLAYGROUND, console: config.CONSOLE, docs: config.DOCS }).filter(([, isServed]) => isServed)
+  const pages = served.map(([name]) => `${address}/${name}`).join(', ')
+  if (pages !== '') logger.info(`pages at ${pages}`)
+}
 
 async function openFolder (): Promise<Folder | undefined> {
   try {

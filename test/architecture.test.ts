@@ -18,6 +18,7 @@ const LAYERS = [
   /^src\/funnel\//,
   /^src\/webhooks\//,
   /^src\/sessions\//,
+  /^src\/nodes\//,
   /^src\/client\//,
   /^src\/(config|options|data-folder|log-fields|logger|root|setting-values)\.ts$/,
   /^src\/providers\//,

@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
 import { buildApp } from '../src/app.js'
 import { loadConfig } from '../src/config.js'
+import type { Folder } from '../src/data-folder.js'
 import { createLogger } from '../src/logger.js'
 
 export interface LogLine { level: number, msg: string, [field: string]: unknown }
@@ -13,12 +14,14 @@ export interface BuildOptions {
   readonly env?: Record<string, string>
   readonly now?: () => number
   readonly monotonic?: () => number
+  /** Folder of the journal, if the test has opened it. */
+  readonly folder?: Folder
   /** Changes the app before it is ready, as a host with additions of its own does. */
   readonly prepare?: (app: FastifyInstance) => void
 }
 
 /** Builds a ready app that closes with the test. `logs` grows as the app logs. */
-export async function build (t: Test, { env, now, monotonic, prepare }: BuildOptions = {}): Promise<{ app: FastifyInstance, logs: LogLine[] }> {
+export async function build (t: Test, { env, now, monotonic, folder, prepare }: BuildOptions = {}): Promise<{ app: FastifyInstance, logs: LogLine[] }> {
   const logs: LogLine[] = []
   const config = loadConfig({ NODE_ENV: 'production', LOG_LEVEL: 'debug', SHUTDOWN_GRACE_SECONDS: '2', REQUESTS_PER_SECOND: '0', MESSAGES_PER_SECOND: '0', ...env })
   const logger = createLogger(config, new Writable({
@@ -28,7 +31,7 @@ export async function build (t: Test, { env, now, monotonic, prepare }: BuildOpt
       done()
     }
   }))
-  const app = buildApp({ config, logger, ...(now && { now }), ...(monotonic && { monotonic }) })
+  const app = buildApp({ config, logger, folder, ...(now && { now }), ...(monotonic && { monotonic }) })
   t.teardown(() => app.close())
   prepare?.(app)
   await app.ready()

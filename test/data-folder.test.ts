@@ -94,12 +94,16 @@ t.test('a full disk is said once, and so is its end', async (t) => {
   await broker.close()
 })
 
-t.test('a failed write ends the process with EX_IOERR', async (t) => {
-  const { broker, folder, lines } = await open(freshFolder(t))
+t.test('a failed write ends the process with EX_IOERR, and the next start says so', async (t) => {
+  const dir = freshFolder(t)
+  const { broker, folder, lines } = await open(dir)
   await t.rejects(failingWrites('EIO', () => broker.publish('r', event(), true)), { message: `exit ${EX_IOERR}` })
   t.match(lines.at(-1), { level: 'fatal', fields: { err: { code: 'EIO' } }, sentence: 'journal cannot be written, stopping' })
   folder.release()
   folder.segments.close()
+  const next = await open(dir)
+  t.equal(next.sentences()[1], 'warn: the last process could not write to its disk: all segments of the journal were written anew')
+  await next.broker.close()
 })
 
 t.test('a folder that cannot be used is an error for the operator; other errors are not', async (t) => {

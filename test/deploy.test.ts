@@ -229,6 +229,7 @@ t.test('systemd: the unit has the command of the image, its grace period, and no
   const setting = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(unit)?.[1]
   const command = JSON.parse(/^CMD (.*)$/m.exec(dockerfile)![1]!) as string[]
   t.equal(setting('ExecStart'), `/usr/bin/${command.join(' ')}`)
+  t.ok(JSON.parse(read('package.json')).scripts.start.endsWith(`exec ${command.join(' ')}`), 'npm start runs it as well')
   t.equal(setting('Environment'), /^ENV (.*)$/m.exec(dockerfile)![1])
   t.match(unit, `\nEnvironment=DATA_DIR=%S/${setting('StateDirectory')}\n`, 'the journal is in the folder that systemd keeps for the service')
   t.equal(setting('StateDirectoryMode'), '0700')
@@ -264,4 +265,30 @@ t.test('the release workflow runs existing scripts, and publishes both packages 
     t.equal(version, manifests[0].version)
   }
   t.strictSame(changesets.fixed, [manifests.map(({ name }) => name)])
+})
+
+t.test('Kubernetes with one node: a StatefulSet with a volume takes the place of the Deployment, and is the same otherwise', async (t) => {
+  const { deployment, service, hpa, configmap, secret } = k8s
+  const kustomization = yaml('deploy/k8s-single/kustomization.yaml')
+  const statefulset = yaml('deploy/k8s-single/statefulset.yaml')
+  t.strictSame(kustomization.resources, ['../k8s', 'statefulset.yaml'])
+  t.strictSame(kustomization.patches.map(({ patch }: Yaml) => parse(patch)), [deployment, hpa].map(({ apiVersion, kind, metadata: { name } }) => ({ apiVersion, kind, metadata: { name }, $patch: 'delete' })))
+  t.equal(statefulset.kind, 'StatefulSet')
+  t.equal(statefulset.spec.replicas, 1)
+  t.equal(statefulset.spec.serviceName, service.metadata.name)
+  const partsOf = ({ metadata, spec: { selector, template } }: Yaml) => [metadata, selector, template.metadata]
+  t.strictSame(partsOf(statefulset), partsOf(deployment))
+
+  const { securityContext: { fsGroup, fsGroupChangePolicy, ...security }, containers: [{ env, volumeMounts, ...container }], ...pod } = statefulset.spec.template.spec
+  const { topologySpreadConstraints, securityContext, containers, ...other } = deployment.spec.template.spec
+  t.strictSame([pod, security, container], [other, securityContext, containers[0]], 'what is not about the volume or several pods is the same')
+  t.strictSame([fsGroup, fsGroupChangePolicy], [security.runAsGroup, 'OnRootMismatch'])
+  const [claim] = statefulset.spec.volumeClaimTemplates
+  t.strictSame(claim.spec.accessModes, ['ReadWriteOncePod'])
+  const [mount] = volumeMounts
+  t.equal(mount.name, claim.metadata.name)
+  const { REDIS_URL, ...secrets } = secret.stringData
+  t.ok(REDIS_URL)
+  const config = load({ ...configmap.data, ...secrets, ...Object.fromEntries(env.map(({ name, value }: Yaml) => [name, value])) })
+  t.equal(config.DATA_DIR, `${mount.mountPath}/journal`)
 })

@@ -21,7 +21,7 @@ t.test('errors of the server and temporary errors are retryable, and invalid req
     if (status >= 500) t.equal(retryable, true, code)
     if ([400, 404, 413, 414, 415].includes(status)) t.equal(retryable, false, code)
   }
-  for (const code of ['UNAVAILABLE', 'INTERNAL', 'ROOM_FULL'] as const) t.equal(ERRORS[code].retryable, true, code)
+  for (const code of ['UNAVAILABLE', 'INTERNAL', 'ROOM_FULL', 'ROOM_TAKEN'] as const) t.equal(ERRORS[code].retryable, true, code)
   for (const code of ['ID_CONFLICT', 'TOO_MANY_ROOMS'] as const) t.equal(ERRORS[code].retryable, false, code)
 })
 

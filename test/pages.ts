@@ -20,8 +20,8 @@ export async function textsOf (folder: string): Promise<Texts> {
   return { en: { ...shared.en, ...own.en }, pt: { ...shared.pt, ...own.pt } }
 }
 
-/** Keys that the code builds: statuses of a connection, of a delivery and of a node, methods, names of views and of fields. */
-const BUILT = /^(?:connecting|online|offline|closed|running|draining|pix|boleto|(?:delivery|view|field)_\w+)$/
+/** Keys that the code builds: statuses of a connection, of a delivery and of a node, methods, names of views, of fields and of periods. */
+const BUILT = /^(?:connecting|online|offline|closed|running|draining|pix|boleto|(?:delivery|view|field|window)_\w+|step\w+ToCome)$/
 
 /** Checks that neither language lacks a text, that each is used, and that the page shows the English ones before its modules load. */
 export async function checkTexts (t: Test, folder: string): Promise<void> {

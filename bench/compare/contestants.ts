@@ -1,5 +1,6 @@
 // Contestants of the benchmark: the command that starts each, and the protocol of its devices.
 import { join } from 'node:path'
+import { DATA_SYNCS } from '../../src/broker/journal/journal.js'
 import { ROOT } from '../../src/root.js'
 
 /** Protocol of a device, as texts. */
@@ -16,9 +17,13 @@ export interface Contestant {
   readonly name: string
   /** File that Node.js runs, and its environment. */
   readonly file: string
+  /** Options of Node.js. */
+  readonly flags?: readonly string[]
   readonly env?: Record<string, string>
   /** Number of processes that share a Redis; 0: one process without Redis. Device 1 connects to the first process, device 2 to the last. */
   readonly nodes: 0 | 1 | 2
+  /** True for a server with a journal, in a folder of its own. */
+  readonly hasJournal?: boolean
   readonly dialect: Dialect
 }
 
@@ -53,7 +58,13 @@ const SOCKET_IO: Dialect = {
 
 const rival = (name: string) => join(ROOT, 'bench/compare/rivals', `${name}.js`)
 /** Default settings, except for the limits of one address and of one socket: here all load comes from one place. */
-const server = { file: join(ROOT, 'dist/src/server.js'), env: { NODE_ENV: 'production', LOG_LEVEL: 'info', MESSAGES_PER_SECOND: '0', MAX_CONNECTIONS_PER_IP: '1000000', MAX_CONNECTIONS: '1000000' }, dialect: OURS }
+const server = {
+  file: join(ROOT, 'dist/src/server.js'),
+  // As npm start.
+  flags: ['--max-semi-space-size=8'],
+  env: { NODE_ENV: 'production', LOG_LEVEL: 'info', MESSAGES_PER_SECOND: '0', MAX_CONNECTIONS_PER_IP: '1000000', MAX_CONNECTIONS: '1000000' },
+  dialect: OURS
+}
 
 /** Contestants. The first one is the baseline of the others. */
 export const CONTESTANTS: readonly Contestant[] = [
@@ -63,4 +74,11 @@ export const CONTESTANTS: readonly Contestant[] = [
   { name: 'ours', ...server, nodes: 0 },
   { name: 'ours, Redis, 1 node', ...server, nodes: 1 },
   { name: 'ours, Redis, 2 nodes', ...server, nodes: 2 }
+]
+
+/** Contestants in the suites of the journal: its modes are compared with the rooms in memory alone. */
+export const JOURNALED: readonly Contestant[] = [
+  { name: 'memory', ...server, nodes: 0 },
+  { name: 'raw ws', file: rival('raw-ws'), nodes: 0, dialect: RAW },
+  ...DATA_SYNCS.map((sync): Contestant => ({ name: sync, ...server, env: { ...server.env, DATA_SYNC: sync }, nodes: 0, hasJournal: true }))
 ]

@@ -1,11 +1,12 @@
 // Processes of a contestant: starts them on one CPU, reads their CPU time and memory, stops them.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from '../../test/redis.js'
 import { until } from '../../test/until.js'
+import { measuredFolder } from '../disk.js'
 import { COLLECT, residentMemory } from '../process.js'
 import type { Contestant, Dialect } from './contestants.js'
 
@@ -22,8 +23,10 @@ export class Running {
   readonly #ports: number[] = []
   /** Processes that are measured, Redis included where there is one. */
   readonly #pids: number[] = []
+  readonly #folder: string | undefined
 
-  private constructor ({ name, dialect }: Contestant) {
+  private constructor ({ name, dialect, hasJournal }: Contestant) {
+    this.#folder = hasJournal === true ? measuredFolder() : undefined
     this.name = name
     this.dialect = dialect
   }
@@ -59,11 +62,15 @@ export class Running {
       child.kill('SIGKILL')
       await exited
     }
+    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true })
   }
 
-  async #spawn ({ file, env }: Contestant, settings: Record<string, string>): Promise<void> {
+  async #spawn ({ file, flags = [], env }: Contestant, settings: Record<string, string>): Promise<void> {
     const port = await freePort()
-    const child = spawn('taskset', ['-c', String(SERVERS), process.execPath, '--expose-gc', '--import', COLLECT, file], { env: { PATH: process.env.PATH, HOST: '127.0.0.1', PORT: String(port), ...env, ...settings }, stdio: 'ignore' })
+    const child = spawn('taskset', ['-c', String(SERVERS), process.execPath, ...flags, '--expose-gc', '--import', COLLECT, file], {
+      env: { PATH: process.env.PATH, HOST: '127.0.0.1', PORT: String(port), ...(this.#folder !== undefined && { DATA_DIR: this.#folder }), ...env, ...settings },
+      stdio: 'ignore'
+    })
     this.#children.push(child)
     this.#ports.push(port)
     this.#pids.push(child.pid!)

@@ -137,6 +137,30 @@ async function paced (rooms: Room[], events: number): Promise<number[]> {
   return times.sort((a, b) => a - b)
 }
 
+function pacing (name: string, about: string): Suite {
+  return {
+    name,
+    about,
+    units: ['p99, ms', 'p50, ms', 'µs of CPU per event'],
+    prepare: async (running, scale) => {
+      const rooms = await openRooms(running, 200)
+      // With fewer events, a single garbage collection would be the slowest hundredth.
+      const events = Math.round(RATE * Math.max(scale, 0.5))
+      const slice = async () => {
+        let times: number[] = []
+        // The lead of the slice, see LEAD.
+        await paced(rooms, Math.round(events / 4))
+        const { cpu, foreign } = await measure(running, events, async () => { times = await paced(rooms, events) })
+        const at = (share: number) => times[Math.floor(times.length * share)]!
+        return { figures: [at(0.99), at(0.5), cpu], foreign }
+      }
+      // At full scale the warm-up lasts until every room has 100 events, which fill its log.
+      for (let warmUp = 0; warmUp < Math.max(3, 6 * scale); warmUp++) await slice()
+      return { slice, end: () => { for (const { sender, receivers } of rooms) for (const device of [sender, ...receivers]) device.leave() } }
+    }
+  }
+}
+
 /** Events in a slice of the first suite. */
 export const RELAYED = 12_000
 
@@ -144,27 +168,7 @@ export const SUITES: readonly Suite[] = [
   relaying('relay', '200 rooms of two devices, one event at a time in each', { rooms: 200, events: RELAYED }),
   relaying('burst', '100 rooms of two devices, eight events sent at once in each', { rooms: 100, window: 8, events: 16_000 }),
   relaying('fan-out', '20 rooms, from one device to nine', { rooms: 20, receivers: 9, events: 2_400 }),
-  {
-    name: 'latency',
-    about: `200 rooms of two devices, ${RATE} events a second, measured from the time when each was due`,
-    units: ['p99, ms', 'p50, ms'],
-    prepare: async (running, scale) => {
-      const rooms = await openRooms(running, 200)
-      // With fewer events, a single garbage collection would be the slowest hundredth.
-      const events = RATE * Math.max(scale, 0.5)
-      const slice = async () => {
-        let times: number[] = []
-        // The lead of the slice, see LEAD.
-        await paced(rooms, Math.round(events / 4))
-        const { foreign } = await measure(running, 1, async () => { times = await paced(rooms, Math.round(events)) })
-        const at = (share: number) => times[Math.floor(times.length * share)]!
-        return { figures: [at(0.99), at(0.5)], foreign }
-      }
-      // At full scale the warm-up lasts until every room has 100 events, which fill its log.
-      for (let warmUp = 0; warmUp < Math.max(3, 6 * scale); warmUp++) await slice()
-      return { slice, end: () => { for (const { sender, receivers } of rooms) for (const device of [sender, ...receivers]) device.leave() } }
-    }
-  },
+  pacing('latency', `200 rooms of two devices, ${RATE} events a second, measured from the time when each was due`),
   {
     name: 'connect + join',
     about: `storms of 1,000 devices, ${AT_ONCE} at once: TCP, upgrade, greeting, join`,
@@ -217,4 +221,10 @@ export const SUITES: readonly Suite[] = [
       }
     }
   }
+]
+
+/** Suites of the journal. */
+export const JOURNAL_SUITES: readonly Suite[] = [
+  pacing('journal', `ours in each mode of \`DATA_SYNC\`, 200 rooms of two devices, ${RATE} events a second, measured from the time when each was due until it is delivered. Goals: \`second\` needs at most 1.3 times the CPU of memory, and 1.5 times its p99`),
+  relaying('journal at full speed', 'the same rooms, one event at a time in each. Goal: 25,000 events a second in mode `second`; `always` is limited by the disk', { rooms: 200, events: RELAYED })
 ]

@@ -2,6 +2,7 @@
 // The console: finds out what its visitor may do, keeps the list of payments up to date, and connects the panels.
 import { button, byId, element } from './elements.js'
 import { Feed } from './feed.js'
+import { FunnelPanel } from './funnel.js'
 import { inEveryLanguage, say, translatePage, words } from './i18n.js'
 import { List } from './list.js'
 import { MOODS, STEP_TEXTS } from './outcome.js'
@@ -69,6 +70,8 @@ async function begin (access) {
   addEventListener('keydown', ({ key }) => { if (key === 'Escape' && !byId('confirm').open) closeRoom() })
   addEventListener('hashchange', showHash)
   const side = new SidePanels({ manages: access.manages, onOpen: openRoom })
+  const funnel = new FunnelPanel()
+  const readSides = () => Promise.all([side.read(), funnel.read()])
   const feed = new Feed({
     onChange: (change) => {
       payments.apply(change)
@@ -83,10 +86,10 @@ async function begin (access) {
   })
   void feed.start()
   showHash()
-  void side.read()
+  void readSides()
   await readAll()
   void readOn()
-  setInterval(() => side.read(), SIDE_INTERVAL)
+  setInterval(readSides, SIDE_INTERVAL)
   setInterval(tick, 1_000)
 }
 

@@ -3,9 +3,9 @@
 import { showActions } from './actions.js'
 import { byId, element } from './elements.js'
 import { dateOf, inEveryLanguage, money, say, words } from './i18n.js'
-import { attemptOf, balanceOf, MOODS, refundOf, resultOf, STEP_TEXTS } from './outcome.js'
+import { attemptOf, balanceOf, MOODS, noteTransaction, refundOf, resultOf, STEP_TEXTS, warningsOf } from './outcome.js'
 import { call } from './server.js'
-import { durationOf, setText, showFacts } from './shown.js'
+import { durationOf, setText, showFacts, showWarnings } from './shown.js'
 import { Timeline } from './timeline.js'
 
 /** @typedef {import('./client/index.js').PaymentState} PaymentState */
@@ -30,6 +30,8 @@ export class RoomPanel {
   /** @type {Timeline | undefined} */
   #timeline
   #position = { epoch: '', seq: 0 }
+  /** Transactions of the successes in the log. @type {Set<string>} */
+  #transactions = new Set()
   #readAt = 0
   #isReading = false
   #hasChanged = false
@@ -46,7 +48,6 @@ export class RoomPanel {
     this.close()
     this.roomId = roomId
     this.#timeline = new Timeline(byId('room-events'))
-    byId('room-empty').hidden = true
     byId('room-content').hidden = false
     byId('room-title').textContent = roomId
     await this.#read()
@@ -57,7 +58,7 @@ export class RoomPanel {
     this.roomId = undefined
     this.#details = undefined
     this.#position = { epoch: '', seq: 0 }
-    byId('room-empty').hidden = false
+    this.#transactions.clear()
     byId('room-content').hidden = true
     byId('actions').hidden = true
     byId('room-problem').textContent = ''
@@ -103,7 +104,10 @@ export class RoomPanel {
       if (status !== 200 || this.roomId !== roomId) return
       const { data } = body
       if (seq > 0 && !data.recovered) this.#timeline = new Timeline(byId('room-events'))
-      for (const event of data.events) this.#timeline?.event(event)
+      for (const event of data.events) {
+        this.#timeline?.event(event)
+        noteTransaction(this.#transactions, event)
+      }
       this.#position = { epoch: data.epoch, seq: data.events.at(-1)?.seq ?? data.seq }
       more = data.more
     }
@@ -129,6 +133,7 @@ export class RoomPanel {
       [words('createdAt'), dateOf(createdAt)],
       [words('expiresAt'), dateOf(expiresAt)]
     ])
+    showWarnings(byId('room-warnings'), warningsOf(members.filter(({ role }) => role === 'device2').length, this.#transactions))
     const shown = members.map(({ deviceId, role }) => element('li', { class: role }, element('code', {}, deviceId), ` ${words(role === 'device2' ? 'payer' : 'shop')}`))
     byId('room-members').replaceChildren(...(shown.length > 0 ? shown : [element('li', { class: 'nobody' }, words('nobody'))]))
   }

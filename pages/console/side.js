@@ -1,7 +1,7 @@
 // @ts-check
-// The panels beside the payments: refused results of providers, webhooks that were not delivered, and the node that responds.
+// The panels beside the payments: refused results of providers, webhooks that were not delivered, and the nodes with their connections.
 import { button, byId, element } from './elements.js'
-import { dateOf, inEveryLanguage, say, words } from './i18n.js'
+import { dateOf, inEveryLanguage, numberOf, say, words } from './i18n.js'
 import { call } from './server.js'
 import { durationOf, showFacts } from './shown.js'
 
@@ -9,12 +9,16 @@ import { durationOf, showFacts } from './shown.js'
 const SHOWN = 20
 /** Webhooks that are searched for those that were not delivered. */
 const SEARCHED = 200
+/** Nodes that the panel shows. */
+const MAX_NODES = 50
 
 /** @typedef {{ provider: string, type: string, roomId?: string, code: string, reason: string, timestamp: number }} Refused */
 /**
  * @typedef {{ id: string, roomId: string, type: string, status: string, attempts: number, lastStatus?: number, lastError?: string, nextTryAt: number | null,
  *   timestamp: number }} Delivery
  */
+
+/** @typedef {{ id: string, name: string, status: string, startedAt: number, version: string, sockets: number, streams: number, rooms: number }} Node */
 
 export class SidePanels {
   #onOpen
@@ -23,8 +27,8 @@ export class SidePanels {
   #refused = []
   /** @type {Delivery[]} */
   #deliveries = []
-  /** @type {{ status: string, uptime: number, totalConnections: number, totalRooms: number, version: string } | undefined} */
-  #node
+  /** @type {{ self: string, nodes: Node[], at: number } | undefined} */
+  #nodes
   #written = ''
 
   /** False once the server has answered that it sends no webhooks. */
@@ -39,32 +43,28 @@ export class SidePanels {
 
   /** Reads all panels again. */
   async read () {
+    let at = 0
     const dataOf = async (/** @type {string} */ path) => {
       const { status, body } = await call('GET', path).catch(() => ({ status: 0, body: undefined }))
       if (status === 404) this.#sendsWebhooks = false
+      if (status === 200) at = body.timestamp
       return status === 200 ? body.data : undefined
     }
-    const [refused, deliveries, node] = await Promise.all([
+    const [refused, deliveries, nodes] = await Promise.all([
       dataOf(`api/webhooks/refused?limit=${SHOWN}`),
       !this.#sendsWebhooks ? undefined : dataOf(`api/webhooks/deliveries?limit=${SEARCHED}`),
-      dataOf('api/server/status')
+      dataOf('api/nodes')
     ])
     if (refused) this.#refused = refused.deliveries
     if (deliveries) byId('deliveries').hidden = false
     if (deliveries) this.#deliveries = deliveries.deliveries.filter((/** @type {Delivery} */ { status }) => status !== 'delivered').slice(0, SHOWN)
-    if (node) this.#node = node
+    if (nodes) this.#nodes = { ...nodes, at }
     this.#show(false)
   }
 
   /** @param {boolean} always also if nothing has changed, as after a change of the language */
   #show (always) {
-    if (this.#node) {
-      const { status, uptime, totalConnections, totalRooms, version } = this.#node
-      showFacts(byId('node-facts'), [
-        [words('status'), words(status)], [words('uptime'), durationOf(uptime)], [words('connections'), String(totalConnections)], [words('roomsHere'), String(totalRooms)],
-        [words('version'), version]
-      ])
-    }
+    if (this.#nodes) showNodes(this.#nodes)
     const written = JSON.stringify([this.#refused, this.#deliveries])
     if (!always && written === this.#written) return
     this.#written = written
@@ -101,4 +101,20 @@ export class SidePanels {
     link.addEventListener('click', () => this.#onOpen(roomId))
     return [link]
   }
+}
+
+/** @param {{ self: string, nodes: Node[], at: number }} list `at`: the time of the answer by the clock of the server */
+function showNodes ({ self, nodes, at }) {
+  byId('nodes-list').replaceChildren(...nodes.slice(0, MAX_NODES).map(({ id, name, status, startedAt, version, sockets, streams, rooms }) => {
+    const facts = element('dl', { class: 'facts-list' })
+    showFacts(facts, [
+      [words('sockets'), numberOf(sockets)], [words('streams'), numberOf(streams)], [words('roomsHere'), numberOf(rooms)], [words('version'), version]
+    ])
+    const chip = element('span', { class: 'chip', 'data-mood': status === 'running' ? 'done' : 'waiting' }, words(status))
+    return element('li', { 'data-node': id },
+      element('p', {}, element('strong', {}, name), ' ', chip, ' ', words('runningSince', { time: durationOf(at - startedAt) })),
+      ...(id === self && nodes.length > 1 ? [element('p', { class: 'muted' }, words('responds'))] : []),
+      facts)
+  }))
+  byId('nodes-more').textContent = nodes.length > MAX_NODES ? words('nodesMore', { count: nodes.length - MAX_NODES }) : ''
 }

@@ -14,14 +14,11 @@ import { showStatus, Timeline } from './timeline.js'
  */
 export function openDevice (options, { chip, log, controls }) {
   const timeline = new Timeline(log)
-  /** Range of the events that the last join replayed. */
-  let replay = { epoch: '', after: 0, until: 0 }
-  let lostAt = 0
-  let hasJoined = false
+  const joins = new Joins(timeline)
   const sent = new Map()
 
   const network = new Network((frame, line) => {
-    if (frame.type === 'ROOM_JOINED') joined(frame.payload, line)
+    if (frame.type === 'ROOM_JOINED') joins.joined(frame.payload, line)
     // Acknowledgement of an event that was sent before a reload: this page has no promise for it.
     if (frame.type === 'ACK' && !device.own.has(frame.payload.id)) timeline.event({ type: sent.get(frame.payload.id), seq: frame.payload.seq }, ['afterReload'])
   }, ({ id, type }) => { if (id) sent.set(id, type) })
@@ -30,27 +27,13 @@ export function openDevice (options, { chip, log, controls }) {
   const room = connect({ url: BASE, socketAttempts: 10, pongTimeout: 3_000, ...options, ...network.parts })
   const device = { room, network, timeline, own: new Set(), close }
 
-  /** @param {any} reply @param {{ hasJoined: boolean }} line */
-  function joined ({ epoch, seq, replayed = 0 }, line) {
-    replay = { epoch, after: seq - replayed, until: seq }
-    if (line.hasJoined) return
-    line.hasJoined = true
-    const away = (Date.now() - lostAt) / 1000
-    if (hasJoined) timeline.note('good', replayed ? 'backCaughtUp' : 'backNothing', { away, count: replayed })
-    else timeline.note('good', replayed ? 'joinedCaughtUp' : 'joined', { count: replayed })
-    hasJoined = true
-  }
-
   room.on('status', (status) => {
     showStatus(chip, status)
     if (status !== 'offline') return
-    lostAt = Date.now()
+    joins.lostAt = Date.now()
     timeline.note('bad', network.isOffline ? 'wentOffline' : 'lost')
   })
-  room.on('event', (event) => {
-    const isReplayed = event.epoch === replay.epoch && event.seq > replay.after && event.seq <= replay.until
-    timeline.event(event, isReplayed ? ['replayed'] : [])
-  })
+  room.on('event', (event) => timeline.event(event, joins.hasReplayed(event) ? ['replayed'] : []))
   room.on('gap', ({ before }) => { if (before) timeline.note('bad', 'gap') })
   room.on('error', ({ code, message }) => timeline.note('bad', 'refused', { code, message }))
   room.on('closed', ({ reason }) => {
@@ -58,7 +41,49 @@ export function openDevice (options, { chip, log, controls }) {
     timeline.note('bad', 'over', { reason })
   })
   showStatus(chip, room.status)
+  showControls(controls, network)
 
+  function close () { room.close() }
+
+  return device
+}
+
+/** Notes the joins of a device in its timeline. */
+class Joins {
+  /** Range of the events that the last join replayed. */
+  #replay = { epoch: '', after: 0, until: 0 }
+  #hasJoined = false
+  /** Time at which the connection was lost, ms since the epoch. */
+  lostAt = 0
+  #timeline
+
+  /** @param {Timeline} timeline */
+  constructor (timeline) { this.#timeline = timeline }
+
+  /** @param {any} reply @param {{ hasJoined: boolean }} line */
+  joined ({ epoch, seq, replayed = 0 }, line) {
+    this.#replay = { epoch, after: seq - replayed, until: seq }
+    if (line.hasJoined) return
+    line.hasJoined = true
+    const away = (Date.now() - this.lostAt) / 1000
+    if (this.#hasJoined) this.#timeline.note('good', replayed ? 'backCaughtUp' : 'backNothing', { away, count: replayed })
+    else this.#timeline.note('good', replayed ? 'joinedCaughtUp' : 'joined', { count: replayed })
+    this.#hasJoined = true
+  }
+
+  /** @param {{ epoch: string, seq: number }} event */
+  hasReplayed ({ epoch, seq }) {
+    const { epoch: joined, after, until } = this.#replay
+    return epoch === joined && seq > after && seq <= until
+  }
+}
+
+/**
+ * Shows the buttons that cut the connection.
+ * @param {HTMLElement} controls
+ * @param {Network} network
+ */
+function showControls (controls, network) {
   const offline = button(['goOffline'], () => {
     network.setOffline(!network.isOffline)
     offline.setAttribute('aria-pressed', String(network.isOffline))
@@ -68,8 +93,4 @@ export function openDevice (options, { chip, log, controls }) {
     button(['drop'], () => network.drop(), { 'data-do': 'drop' }),
     offline,
     button(['reload'], () => location.reload(), { 'data-do': 'reload' }))
-
-  function close () { room.close() }
-
-  return device
 }

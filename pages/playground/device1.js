@@ -2,11 +2,11 @@
 // Device 1: watches the payment, and shows its steps, the members and the events.
 import { openDevice } from './device.js'
 import { byId, element } from './elements.js'
-import { inEveryLanguage, money, words } from './i18n.js'
-import { attemptOf, balanceOf, MOODS, refundOf, resultOf, STEP_TEXTS } from './outcome.js'
+import { inEveryLanguage, money, say, words } from './i18n.js'
+import { attemptOf, balanceOf, fieldsOf, MOODS, noteTransaction, refundOf, resultOf, STEP_TEXTS, warningsOf } from './outcome.js'
 import { priceOf } from './price.js'
 import { call } from './server.js'
-import { durationOf, setText } from './shown.js'
+import { durationOf, setText, showWarnings } from './shown.js'
 
 /** @typedef {import('./client/index.js').PaymentState} PaymentState */
 
@@ -18,6 +18,8 @@ const DEVICE_ID = 'device_1'
 let state
 /** @type {readonly import('./client/index.js').RoomMember[]} */
 let members = []
+/** Transactions of the successes in the log. @type {Set<string>} */
+let transactions = new Set()
 
 inEveryLanguage(() => {
   showSteps()
@@ -29,6 +31,7 @@ setInterval(showGlance, 1_000)
 export function openShop ({ roomId, tokens }) {
   state = undefined
   members = []
+  transactions = new Set()
   showSteps()
   showMembers()
   const device = openDevice({
@@ -44,6 +47,10 @@ export function openShop ({ roomId, tokens }) {
   device.room.on('state', (news) => {
     state = news
     showSteps()
+  })
+  device.room.on('event', (event) => {
+    noteTransaction(transactions, event)
+    showGlance()
   })
   device.room.on('members', (news) => {
     if (members.length > 0) tellComings(device.timeline, members, news)
@@ -78,6 +85,11 @@ function tellComings (timeline, before, after) {
   for (const id of ids(before)) if (!ids(after).includes(id)) timeline.note('', 'left', { id })
 }
 
+/** Text of the state of a step, for those who do not see its mark. @param {string} progress @param {boolean} isNext */
+function stateOf (progress, isNext) {
+  return progress === 'done' ? 'stateDone' : progress === 'failed' ? 'stateFailed' : progress === 'waiting' || isNext ? 'stateNow' : 'stateToCome'
+}
+
 function showSteps () {
   const { step = null, status = 'pending', method, fields } = state ?? {}
   const reached = STEPS.findIndex(([name]) => name === step)
@@ -85,9 +97,9 @@ function showSteps () {
     const isResult = name === 'RESULT'
     const progress = isResult ? MOODS[status] : index <= reached ? 'done' : 'todo'
     const isNext = status === 'pending' && index === reached + 1
-    const detail = name === 'PAYMENT_METHOD_CHANGED' ? method && words(method) : name === 'DATA_FILLED' ? fields?.join(', ') : isResult && state ? resultOf(state) : undefined
+    const detail = name === 'PAYMENT_METHOD_CHANGED' ? method && words(method) : name === 'DATA_FILLED' ? fields && fieldsOf(fields) : isResult && state ? resultOf(state) : undefined
     return element('li', { 'data-step': name, class: progress, 'aria-current': isNext ? 'step' : undefined },
-      element('span', {}, words(label)), ...(detail ? [element('span', { class: 'detail' }, detail)] : []))
+      element('span', {}, words(isResult || progress === 'done' ? label : `${label}ToCome`)), ' ', element('span', { class: 'state' }, words(stateOf(progress, isNext))), ...(detail ? [element('span', { class: 'detail' }, detail)] : []))
   }))
   showFacts()
   showGlance()
@@ -103,7 +115,10 @@ function showGlance () {
   setText(byId('since'), updatedAt === undefined ? '' : words('timeAgo', { time: durationOf(Date.now() - updatedAt) }))
   const payers = members.filter(({ role }) => role === 'device2').length
   const hasBegun = step !== null || status !== 'pending'
-  setText(byId('who'), payers > 1 ? words('payersHere', { count: payers }) : words(payers === 1 ? 'payerHere' : hasBegun ? 'payerGone' : 'payerMissing'))
+  setText(byId('who'), words(payers > 0 ? 'payerHere' : hasBegun ? 'payerGone' : 'payerMissing'))
+  showWarnings(byId('warnings'), warningsOf(payers, transactions))
+  const note = payers > 0 ? 'phoneElsewhere' : hasBegun ? 'phoneGone' : 'phoneClosed'
+  if (byId('phone-note').dataset.t !== note) say(byId('phone-note'), note)
 }
 
 /** Shows the number of the attempt, and the amounts beside the expected one. */

@@ -34,6 +34,8 @@ let known
 /** Text key of the reason why the room cannot be used any more. */
 let over = ''
 let hasActed = false
+/** True while another payer has the room. */
+let isTaken = false
 
 translatePage()
 // Opening another link in the same tab may change only the fragment after the `#`, which alone does not reload the page.
@@ -49,6 +51,11 @@ function join (roomId) {
   const again = button(['sendTwice'], () => { if (last) void tell(last.type, last.payload, last.id) }, { 'data-do': 'twice', disabled: '' })
   byId('network2').append(again)
   room.on('state', goOn)
+  room.on('error', ({ code }) => {
+    if (code !== 'ROOM_TAKEN') return
+    isTaken = true
+    showTaken()
+  })
   room.on('closed', ({ reason }) => {
     if (known && PAID.includes(known.status)) return
     end(/^(expired|TOKEN_EXPIRED)$/.test(reason) ? 'overExpired' : /^(closed|ROOM_CLOSED)$/.test(reason) ? 'overClosed' : 'overBroken')
@@ -66,7 +73,8 @@ function deviceName (roomId) {
 
 /** Applies the room's state: the payer's screen before a reload, and results from other senders. @param {PaymentState} state */
 function goOn (state) {
-  const isFirst = screen === ''
+  const isFirst = screen === '' || isTaken
+  isTaken = false
   const isNews = state.status !== known?.status || state.attempt !== known.attempt
   known = state
   showTexts()
@@ -116,7 +124,6 @@ function showNotice (state) {
   byId('notice-more').textContent = status === 'processing' ? balanceOf(state) : ''
 }
 
-/** Amount of the payment: the expected one, if the shop has set it. */
 /**
  * Publishes an event to the room, now or when the network is back; the page goes on meanwhile.
  * @param {import('./client/index.js').DevicePaymentEvent} type
@@ -169,6 +176,15 @@ function show (name) {
   for (const section of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('[data-screen]'))) section.hidden = section.dataset.screen !== name
   // Move the focus from the button that is now hidden to the heading of the new screen.
   if (!isFirst) /** @type {HTMLElement | null} */ (document.querySelector(`[data-screen="${name}"] h1`))?.focus()
+}
+
+function showTaken () {
+  byId('notice-mark').className = 'mark warm'
+  byId('notice-mark').textContent = '…'
+  say(byId('notice-title'), 'takenTitle')
+  say(byId('notice'), 'takenHint')
+  byId('notice-more').textContent = ''
+  show('notice')
 }
 
 /** @param {string} reason */

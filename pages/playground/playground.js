@@ -10,6 +10,8 @@ import { BASE, call, getKey, setKey } from './server.js'
 /** @typedef {{ roomId: string, tokens?: { device1: string, device2: string } }} Payment */
 
 const KEPT = 'playground-payment'
+/** Empty modules around a QR code, without which some cameras do not find it (ISO/IEC 18004). */
+const QUIET_ZONE = 4
 /** @type {{ close: () => void } | undefined} */
 let shop
 
@@ -63,7 +65,7 @@ function showLink ({ roomId, tokens }) {
   const link = byId('link')
   link.href = url.href
   say(link, 'openLink')
-  const svg = encodeQR(url.href, 'svg', { ecc: 'low' })
+  const svg = encodeQR(url.href, 'svg', { ecc: 'low', border: QUIET_ZONE })
   byId('qr').src = `data:image/svg+xml,${encodeURIComponent(svg)}`
   document.querySelector('.local')?.toggleAttribute('hidden', !/^(localhost|127\.|\[::1\])/.test(url.hostname))
 }

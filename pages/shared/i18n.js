@@ -86,6 +86,10 @@ function kept () {
 
 /** @param {number} amount @param {string} [currency] */
 export const money = (amount, currency = 'BRL') => new Intl.NumberFormat(locale(), { style: 'currency', currency }).format(amount)
+/** @param {number} number */
+export const numberOf = (number) => new Intl.NumberFormat(locale()).format(number)
+/** @param {number} share 0–1 */
+export const shareOf = (share) => new Intl.NumberFormat(locale(), { style: 'percent', maximumFractionDigits: 0 }).format(share)
 /** @param {number} time ms since the epoch */
 export const dateOf = (time) => new Date(time).toLocaleString(locale(), { dateStyle: 'short', timeStyle: 'short' })
 /** @param {number} time ms since the epoch */

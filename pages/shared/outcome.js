@@ -26,6 +26,12 @@ export const STEP_TEXTS = /** @type {const} @satisfies {Record<NonNullable<Payme
   CLICKED_PAY: 'stepPay'
 })
 
+/** Fields with a text; any other is shown by its name. */
+const FIELDS = ['name', 'cpf', 'email', 'cardNumber', 'expiry', 'cvv']
+
+/** Names of the fields that the payer has filled in. @param {readonly string[]} fields */
+export const fieldsOf = (fields) => fields.map((name) => FIELDS.includes(name) ? words(name) : name).join(', ')
+
 /** Statuses after the payer has paid. */
 export const PAID = /** @type {ReadonlyArray<PaymentState['status']>} */ (['succeeded', 'partially_refunded', 'refunded', 'disputed'])
 
@@ -64,3 +70,16 @@ export function attemptOf ({ attempt, lastError }) {
 
 /** @param {...(string | false | undefined)} parts */
 function joined (...parts) { return parts.filter(Boolean).join(' · ') }
+
+/** What a shop must look into: more than one payer, and more than one transaction. @param {number} payers @param {ReadonlySet<string>} transactions @returns {string[]} */
+export function warningsOf (payers, transactions) {
+  return [
+    ...(payers > 1 ? [words('twoPayers', { count: payers })] : []),
+    ...(transactions.size > 1 ? [words('twoTransactions', { count: transactions.size, ids: [...transactions].join(', ') })] : [])
+  ]
+}
+
+/** Adds the transaction of a success. @param {Set<string>} transactions @param {{ type: string, payload?: Record<string, any> }} event */
+export function noteTransaction (transactions, { type, payload: { transactionId } = {} }) {
+  if (type === 'PAYMENT_SUCCESS' && transactionId !== undefined) transactions.add(String(transactionId))
+}

@@ -31,7 +31,7 @@ const en = {
   late: 'arrived late',
   mismatch: 'not what was expected',
   verified: 'confirmed by the backend',
-  claimed: 'reported by the phone',
+  claimed: 'not confirmed',
   attempt: 'Attempt {attempt}',
   lastError: 'before: {error}',
   paidOf: '{paid} of {expected} paid',
@@ -49,7 +49,15 @@ const en = {
   fromServer: 'server',
   pix: 'Pix',
   card: 'Card',
-  boleto: 'Boleto'
+  boleto: 'Boleto',
+  name: 'Full name',
+  cpf: 'CPF',
+  email: 'E-mail',
+  cardNumber: 'Card number',
+  expiry: 'Valid until',
+  cvv: 'Security code',
+  twoPayers: '{count} payers are here. Only one of them should pay.',
+  twoTransactions: '{count} different transactions were reported: {ids}. Make sure that the payer is charged once.'
 }
 
 /** @type {typeof en} */
@@ -83,7 +91,7 @@ const pt = {
   late: 'chegou atrasado',
   mismatch: 'diferente do esperado',
   verified: 'confirmado pelo backend',
-  claimed: 'informado pelo celular',
+  claimed: 'não confirmado',
   attempt: 'Tentativa {attempt}',
   lastError: 'antes: {error}',
   paidOf: '{paid} de {expected} pagos',
@@ -101,7 +109,15 @@ const pt = {
   fromServer: 'servidor',
   pix: 'Pix',
   card: 'Cartão',
-  boleto: 'Boleto'
+  boleto: 'Boleto',
+  name: 'Nome completo',
+  cpf: 'CPF',
+  email: 'E-mail',
+  cardNumber: 'Número do cartão',
+  expiry: 'Validade',
+  cvv: 'Código de segurança',
+  twoPayers: '{count} pagantes estão aqui. Só um deles deve pagar.',
+  twoTransactions: '{count} transações diferentes foram informadas: {ids}. Confira se a cobrança foi feita uma vez só.'
 }
 
 export const SHARED = { en, pt }

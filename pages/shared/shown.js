@@ -15,6 +15,14 @@ export function durationOf (ms) {
   return hours < 24 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`
 }
 
+/** Shows warnings as a list, without touching the page if they are the same. @param {HTMLElement} list @param {string[]} warnings */
+export function showWarnings (list, warnings) {
+  const written = JSON.stringify(warnings)
+  if (list.dataset.written === written) return
+  list.dataset.written = written
+  list.replaceChildren(...warnings.map((warning) => element('li', {}, warning)))
+}
+
 /** Shows terms with their texts; a row without a text is left out. @param {HTMLElement} list @param {Array<[term: string, text: string]>} facts */
 export function showFacts (list, facts) {
   const shown = facts.filter(([, text]) => text !== '')

@@ -12,6 +12,7 @@ const LONG = [
   'test/e2e/faults/',
   'test/e2e/hostile/',
   'test/e2e/durable-process.test.ts',
+  'test/e2e/durable-webhooks.test.ts',
   'test/docs.test.ts',
   'test/sdk.test.ts',
   'test/log-leaks.test.ts',
@@ -33,9 +34,11 @@ const LONG = [
   'test/e2e/client-import.test.ts',
   'test/e2e/playground.test.ts',
   'test/e2e/playground-page.test.ts',
+  'test/e2e/playground-payers.test.ts',
   'test/e2e/playground-status.test.ts',
   'test/e2e/playground-webhooks.test.ts',
   'test/e2e/console.test.ts',
+  'test/e2e/console-funnel.test.ts',
   'test/e2e/console-size.test.ts'
 ]
 /** Folders whose files get a process each, since they start servers and wait for them; and files that change their process. */

@@ -1,7 +1,10 @@
-// The feed of one process, in its memory: it ends with the process.
+// The feed of one process, in its memory. It ends with the process, unless the next one goes on where it has stopped.
 import type { RoomChange } from '../broker/broker.js'
 import { FEED_SIZE, isPosition, PAGE_SIZE, type ChangeFeed, type FeedEntry, type FeedPage } from './feed.js'
 import { notificationOf } from './notification.js'
+
+/** A feed at the end of its process: the changes that it keeps, and the number of the last one. */
+export interface SavedFeed { readonly start: number, readonly last: number, readonly changes: readonly RoomChange[] }
 
 export class MemoryFeed implements ChangeFeed {
   /** First number of all positions: a position of an earlier process has another one. */
@@ -11,8 +14,18 @@ export class MemoryFeed implements ChangeFeed {
   readonly #listeners = new Set<(entry: FeedEntry) => void>()
   #last = 0
 
-  /** @param start time of the start, ms since the epoch */
-  constructor (start: number) { this.#start = start }
+  /** @param start time of the start, ms since the epoch @param saved feed of an earlier process, after which nothing has changed */
+  constructor (start: number, saved?: SavedFeed) {
+    this.#start = saved?.start ?? start
+    this.#last = saved?.last ?? 0
+    for (const [i, change] of (saved?.changes ?? []).entries()) this.#changes[(this.#last - saved!.changes.length + 1 + i) % FEED_SIZE] = change
+  }
+
+  save (): SavedFeed {
+    const count = Math.min(this.#last, FEED_SIZE)
+    const changes = Array.from({ length: count }, (_, i) => this.#changes[(this.#last - count + 1 + i) % FEED_SIZE]!)
+    return { start: this.#start, last: this.#last, changes: changes.map(({ webhookUrl: _url, ...change }) => change) }
+  }
 
   push (change: RoomChange): void {
     this.#changes[++this.#last % FEED_SIZE] = change

@@ -1,6 +1,7 @@
 // Definition of a command (arguments, options, handler), and the parser for its command line.
 import { parseArgs } from 'node:util'
 import { usageError } from './cli-error.js'
+import { didYouMean } from './suggestion.js'
 import type { Terminal } from './terminal.js'
 
 export interface Option {
@@ -26,6 +27,8 @@ export interface Command<O extends Options = Options> {
   /** Arguments after the command's name, such as `<room>`. */
   readonly words: readonly string[]
   readonly options: O
+  /** Values that an argument may have, by its name in `words`. */
+  readonly wordsOneOf?: Readonly<Record<string, readonly string[]>>
   /** Additional paragraph of the help. */
   readonly note?: string
   /** Arguments of the example in the help. */
@@ -38,23 +41,30 @@ export interface Command<O extends Options = Options> {
 export function command<const O extends Options> (rule: Command<O>): Command { return rule as unknown as Command }
 
 /** Parses the arguments after a command's name. @throws {CliError} if they are invalid */
-export function parse (name: string, { words, options }: Pick<Command, 'words' | 'options'>, args: string[]): { words: string[], values: Values<Options> } {
+export function parse (name: string, { words, options, wordsOneOf = {} }: Pick<Command, 'words' | 'options' | 'wordsOneOf'>, args: string[]): { words: string[], values: Values<Options> } {
   const types = Object.entries(options).map(([key, { type }]) => [key, { type: type === 'boolean' ? 'boolean' as const : 'string' as const }] as const)
-  const parsed = attempt(() => parseArgs({ args, allowPositionals: true, options: Object.fromEntries(types) }))
+  const parsed = attempt(Object.keys(options), () => parseArgs({ args, allowPositionals: true, options: Object.fromEntries(types) }))
   const { positionals, values } = parsed
   if (positionals.length < words.length) throw usageError(`${name} requires ${words.slice(positionals.length).join(' ')}`)
   if (positionals.length > words.length) throw usageError(`unexpected argument '${positionals[words.length]}'`)
+  for (const [i, word] of words.entries()) {
+    const allowed = wordsOneOf[word]
+    if (allowed && !allowed.includes(positionals[i]!)) throw usageError(`${word} must be ${allowed.join(' or ')}`)
+  }
   const checked = Object.entries(values).map(([key, value]) => [key, check(key, options[key]!, value!)] as const)
   // The cast is safe: `check` has converted each value to the type of its option.
   return { words: positionals, values: Object.fromEntries(checked) as Values<Options> }
 }
 
-function attempt<T> (run: () => T): T {
+/** @param names of the options, for a suggestion */
+function attempt<T> (names: readonly string[], run: () => T): T {
   try {
     return run()
   } catch (error) {
     // Node's advice on arguments that begin with a dash is removed: it does not help with a mistyped option.
-    throw usageError((error as Error).message.replace(/\. To specify a positional[^]*/, '').replaceAll('\n', ' '))
+    const message = (error as Error).message.replace(/\. To specify a positional[^]*/, '').replaceAll('\n', ' ')
+    const [, unknown] = /^Unknown option '--(.+)'$/.exec(message) ?? []
+    throw usageError(`${message}${unknown === undefined ? '' : didYouMean(unknown, names, '--')}`)
   }
 }
 

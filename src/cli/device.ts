@@ -39,6 +39,7 @@ export class Device {
   readonly #sockets = new Set<WebSocket>()
   readonly #requests = new AbortController()
   #end!: (fault: CliError | undefined) => void
+  #hasEntered = false
 
   constructor (options: DeviceOptions, { platform, signal }: Terminal) {
     this.#options = options
@@ -66,7 +67,13 @@ export class Device {
   /** Waits until the device is in the room and has received the events in the log. @throws {CliError} */
   async enter (): Promise<void> {
     const { room } = this
-    const entered = new Promise<void>((resolve) => { room.on('status', (status) => { if (status === 'online') resolve(this.#caughtUp()) }) })
+    const entered = new Promise<void>((resolve) => {
+      room.on('status', (status) => {
+        if (status !== 'online') return
+        this.#hasEntered = true
+        resolve(this.#caughtUp())
+      })
+    })
     await this.#inTime(Promise.race([entered, this.ended.then((fault) => { if (fault) throw fault })]), 'the room was not joined')
   }
 
@@ -106,7 +113,7 @@ export class Device {
   #keep (socket: WebSocket): void {
     this.#sockets.add(socket)
     socket.on('open', () => { this.trouble = 'no response' })
-    socket.on('error', (error) => { this.trouble = reasonOf(error) })
+    socket.on('error', (error) => this.#onTrouble(error))
     socket.on('message', (data) => {
       const { type, payload } = parseFrame(String(data)) ?? {}
       if (type === 'ROOM_JOINED') this.#logged = payload!.seq as number
@@ -118,10 +125,18 @@ export class Device {
     })
   }
 
+  #onTrouble (error: unknown): void {
+    this.trouble = reasonOf(error)
+    // Before the first join no server has been there, so that another try would fail as well. Later it may be restarting.
+    if (this.#hasEntered || !isRefused(error)) return
+    this.#end(new CliError(EXIT.unavailable, `cannot connect to ${this.#options.url}: ${this.trouble}; is the server running?`))
+    this.room.close()
+  }
+
   readonly #fetch: Environment['fetch'] = async (url, { signal, ...init }) => {
     const signals = [this.#requests.signal, ...(signal ? [signal] : [])]
     const response = await fetch(url, { ...init, signal: AbortSignal.any(signals) }).catch((error: unknown) => {
-      this.trouble = reasonOf(error)
+      this.#onTrouble(error)
       throw error
     })
     if (response.ok || init.method === 'POST') return response
@@ -134,4 +149,10 @@ export class Device {
     }
     return response
   }
+}
+
+/** True for an error that says that nothing listens at the address. */
+function isRefused (error: unknown): boolean {
+  const { code, cause } = error as { code?: unknown, cause?: unknown }
+  return code === 'ECONNREFUSED' || (cause !== undefined && isRefused(cause))
 }

@@ -42,16 +42,16 @@ function tellAll (device: Device, printer: Printer): void {
   room.on('gap', ({ before, after }) => printer.tell('gap', { before, after }, 'gap', `events may be missing before #${after.seq + 1}`, 'yellow'))
 }
 
-const memberLine = ({ deviceId, role }: RoomMember) => `${deviceId} (${role})`
+export const memberLine = ({ deviceId, role }: RoomMember) => `${deviceId} (${role})`
 
 const SENDERS: Readonly<Record<Source, string>> = { api: 'a backend', server: 'the server', device: 'a device' }
 
-function eventLine ({ type, source, payload: { roomId, deviceId, ...rest } }: RoomEvent): string {
+export function eventLine ({ type, source, payload: { roomId, deviceId, ...rest } }: Pick<RoomEvent, 'type' | 'source' | 'payload'>): string {
   return `${type} from ${deviceId ?? SENDERS[source]}${Object.keys(rest).length > 0 ? ` ${JSON.stringify(rest)}` : ''}`
 }
 
 /** Describes a state by the parts that are worth a word: a first attempt, for example, is not. */
-function stateLine (state: PaymentState): string {
+export function stateLine (state: PaymentState): string {
   const { status, step, attempt, outcome, lastError } = state
   const parts = [
     status,

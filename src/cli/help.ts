@@ -3,7 +3,7 @@ import type { Command, Options } from './command.js'
 
 export const PROGRAM = 'ws-payment-server'
 
-const COMMON: Options = { help: { type: 'boolean', help: 'prints this help' }, version: { type: 'boolean', help: 'prints the version' } }
+const COMMON: Options = { help: { type: 'boolean', help: 'prints this help' }, version: { type: 'boolean', help: 'prints the version; also -v' } }
 
 /** Returns a command's own options and the common ones. */
 export const withCommon = (options: Options): Options => ({ ...options, ...COMMON })
@@ -20,7 +20,7 @@ export function helpOn (name: string, command: Command): string {
 /** Returns the list of all commands. */
 export function overview (commands: ReadonlyMap<string, Command>): string {
   const rows = [...commands].map(([name, { words, summary }]): [string, string] => [[name, ...words].join(' '), summary])
-  return `${PROGRAM} [command] [options]\n\nCommands:\n${table(rows)}\n\nRun ${PROGRAM} <command> --help for details. The server reads its settings from the environment.\n`
+  return `${PROGRAM} [command] [options]\n\nCommands:\n${table(rows)}\n\nRun ${PROGRAM} help <command> for details. The server reads its settings from the environment.\n`
 }
 
 function table (rows: Array<[string, string]>): string {

@@ -4,6 +4,7 @@ import type { Role } from '../client/index.js'
 import { ROLES } from '../protocol/events.js'
 import type { Option } from './command.js'
 import { usageError } from './cli-error.js'
+import type { Terminal } from './terminal.js'
 
 const URL_DEFAULT = 'ws://localhost:8080'
 /** Default time limit for the server, s. */
@@ -17,6 +18,9 @@ export const SHARED = {
   token: { type: 'string', value: '<token>', help: 'room token, if the server requires one; default: ROOM_TOKEN in the environment' },
   'api-key': { type: 'string', value: '<key>', help: 'API key, if the server requires one; default: API_KEY in the environment' }
 } as const satisfies Record<string, Option>
+
+/** Returns the API key of the options, else of the environment. */
+export function keyOf ({ 'api-key': key }: { 'api-key'?: string | undefined }, { env }: Pick<Terminal, 'env'>): string | undefined { return key ?? (env.API_KEY || undefined) }
 
 /** Returns the server's URL and the time limit. @throws {CliError} if the URL is invalid */
 export function serverOf ({ url = URL_DEFAULT, timeout = TIMEOUT }: { url?: string | undefined, timeout?: number | undefined }): { url: string, timeout: number } {

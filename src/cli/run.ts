@@ -1,9 +1,11 @@
 // Command line dispatcher: finds the command, runs it, and maps the result to an exit code.
+import { setMaxListeners } from 'node:events'
 import { VERSION } from '../root.js'
 import { parse } from './command.js'
 import { COMMANDS } from './commands.js'
 import { EXIT, CliError, usageError } from './cli-error.js'
 import { helpOn, overview, PROGRAM, usage, withCommon } from './help.js'
+import { didYouMean } from './suggestion.js'
 import { printable, type Terminal } from './terminal.js'
 
 /**
@@ -14,12 +16,15 @@ export async function run (args: string[], terminal: Terminal): Promise<number |
   const [first = 'start', ...rest] = args
   const [name, words] = first.startsWith('-') ? ['start', args] : [first, rest]
   const command = COMMANDS.get(name)
+  // Each of many payments waits for the signal by itself.
+  setMaxListeners(0, terminal.signal)
   try {
+    if (first === 'help') return print(terminal, helpFor(rest[0]))
     if (first === '--help' || first === '-h') return print(terminal, overview(COMMANDS))
-    if (!command) throw usageError(`unknown command '${name}'`)
+    if (!command) throw unknownCommand(name)
     // Checked before parsing: --help works on a command line that is otherwise invalid.
     if (words.includes('--help') || words.includes('-h')) return print(terminal, helpOn(name, command))
-    if (words.includes('--version')) return print(terminal, `${VERSION}\n`)
+    if (words.includes('--version') || words.includes('-v')) return print(terminal, `${VERSION}\n`)
     const parsed = parse(name, { ...command, options: withCommon(command.options) }, words)
     return await command.run(parsed.words, parsed.values, terminal)
   } catch (error) {
@@ -29,6 +34,16 @@ export async function run (args: string[], terminal: Terminal): Promise<number |
     return error.exit
   }
 }
+
+/** Help for a command, or the list of all commands. @throws {CliError} if there is no such command */
+function helpFor (name: string | undefined): string {
+  if (name === undefined) return overview(COMMANDS)
+  const command = COMMANDS.get(name)
+  if (!command) throw unknownCommand(name)
+  return helpOn(name, command)
+}
+
+const unknownCommand = (name: string) => usageError(`unknown command '${name}'${didYouMean(name, COMMANDS.keys())}`)
 
 function print ({ stdout }: Terminal, text: string): number {
   stdout.write(text)

@@ -8,16 +8,17 @@ import { command, type Options, type Values } from './command.js'
 import { Device } from './device.js'
 import { usageError } from './cli-error.js'
 import { identityOf, serverOf, SHARED } from './options.js'
+import { didYouMean } from './suggestion.js'
 import { Printer, type Terminal } from './terminal.js'
 
 const { url, timeout, json, 'device-id': deviceId, token, 'api-key': apiKey } = SHARED
 
-const keyOf = (option: string): string => option.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
-const applies = (option: string, type: PaymentEventType): boolean => keyOf(option) in EVENTS[type].schema.properties
+const payloadKeyOf = (option: string): string => option.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
+const applies = (option: string, type: PaymentEventType): boolean => payloadKeyOf(option) in EVENTS[type].schema.properties
 const usesOf = (option: string): string => `for ${PUBLISHED_EVENT_TYPES.filter((type) => applies(option, type)).join(', ')}`
 
 /** Options that set a key of the payload. */
-const PAYLOAD = {
+export const PAYLOAD = {
   'transaction-id': { type: 'string', value: '<id>', help: usesOf('transaction-id') },
   amount: { type: 'decimal', value: '<n>', help: `${usesOf('amount')}; such as 99.90` },
   currency: { type: 'string', value: '<code>', help: `${usesOf('currency')}; such as BRL` },
@@ -49,7 +50,7 @@ export const send = command({
   example: 'payment_123 PAYMENT_SUCCESS --transaction-id tx_1 --amount 99.90',
   options: OPTIONS,
   run: async ([roomId, type], { id = newId(), ...values }, terminal) => {
-    if (!isEvent(type!)) throw usageError(`the event must be one of ${PUBLISHED_EVENT_TYPES.join(', ')}`)
+    if (!isEvent(type!)) throw usageError(`the event must be one of ${PUBLISHED_EVENT_TYPES.join(', ')}${didYouMean(type!, PUBLISHED_EVENT_TYPES)}`)
     const receipt = await publish({ roomId: roomId!, type, payload: payloadOf(type, values), id }, values, terminal)
     const where = receipt.duplicate ? 'was already in the log' : 'is in the log'
     new Printer(terminal, values.json).tell('receipt', { roomId, type, id, ...receipt }, `#${receipt.seq}`, `${type} ${where} (id ${id})`, 'cyan')
@@ -80,11 +81,11 @@ async function publish ({ roomId, type, payload, id }: Sending, values: Values<t
 const isEvent = (type: string): type is PaymentEventType => (PUBLISHED_EVENT_TYPES as readonly string[]).includes(type)
 
 /** Builds the payload. A key that the event type does not document is an error. */
-function payloadOf (type: PaymentEventType, values: Values<typeof PAYLOAD>): Record<string, unknown> {
+export function payloadOf (type: PaymentEventType, values: Values<typeof PAYLOAD>): Record<string, unknown> {
   const options = (Object.keys(PAYLOAD) as Array<keyof typeof PAYLOAD>).filter((option) => values[option] !== undefined)
   return Object.fromEntries(options.map((option) => {
     if (!applies(option, type)) throw usageError(`--${option} does not apply to ${type}`)
     const value = values[option]
-    return [keyOf(option), option === 'fields' ? entriesOf(String(value)) : value]
+    return [payloadKeyOf(option), option === 'fields' ? entriesOf(String(value)) : value]
   }))
 }

@@ -13,35 +13,34 @@ const IDLE_HEARTBEATS = 2.4
 /** Opens a stream. Its first message is the reply to a join. */
 export function openStream ({ fetch, setTimeout, clearTimeout }: Environment, url: string, headers: Record<string, string>, listener: LinkListener): Link {
   const abort = new AbortController()
+  const { signal } = abort
   let heartbeat = HEARTBEAT
-  let closed = false
   let deadline: unknown
 
   const end = () => {
-    closed = true
     clearTimeout(deadline)
     abort.abort()
   }
   const restartIdleTimer = () => {
     clearTimeout(deadline)
-    if (!closed) deadline = setTimeout(() => fail(), heartbeat * IDLE_HEARTBEATS)
+    if (!signal.aborted) deadline = setTimeout(() => fail(), heartbeat * IDLE_HEARTBEATS)
   }
   const fail = (refusal?: RoomError) => {
-    if (closed) return
+    if (signal.aborted) return
     end()
     if (refusal) listener.refused?.(refusal)
     else listener.closed()
   }
 
   async function read (): Promise<RoomError | undefined> {
-    const response = await fetch(url, { headers: { ...headers, accept: 'text/event-stream' }, cache: 'no-store', signal: abort.signal })
+    const response = await fetch(url, { headers: { ...headers, accept: 'text/event-stream' }, cache: 'no-store', signal })
     if (!response.ok) return refusalOf(response)
     for await (const events of eventsIn(response)) {
       for (const event of events) {
         heartbeat = Number(/^: heartbeat (\d+)/.exec(event)?.[1] ?? heartbeat)
         const frame = parseFrame(dataOf(event))
         // The listener may have closed the link on an earlier message.
-        if (frame && !closed) listener.frame(frame)
+        if (frame && !signal.aborted) listener.frame(frame)
       }
       restartIdleTimer()
     }

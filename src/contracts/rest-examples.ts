@@ -6,6 +6,7 @@ import {
   RoomToken, UpdateRoomRequest
 } from '../protocol/rest-rooms.js'
 import { FunnelReport } from '../protocol/rest-funnel.js'
+import { ServerNodeList } from '../protocol/rest-nodes.js'
 import { ChangeList } from '../protocol/notifications.js'
 import { WebhookDeliveries, WebhookDelivery } from '../protocol/rest-deliveries.js'
 import { RefusedDeliveries } from '../protocol/rest-webhooks.js'
@@ -208,7 +209,7 @@ const OPERATIONS: Readonly<Record<string, OperationExamples>> = {
         }
       }
     },
-    errors: { ...TOKEN_ERRORS, 409: ['ROOM_FULL'] },
+    errors: { ...TOKEN_ERRORS, 409: ['ROOM_FULL', 'ROOM_TAKEN'] },
     broken: { key: 'since', rule: 'must be >= 0' }
   },
   listChanges: {
@@ -263,6 +264,17 @@ const OPERATIONS: Readonly<Record<string, OperationExamples>> = {
       })
     }),
     broken: { key: 'window', rule: 'must be equal to one of the allowed values' }
+  },
+  listNodes: {
+    answers: json({
+      two: answer(ServerNodeList, 'Two nodes over one Redis', {
+        self: '7c1e0f4b92ad',
+        nodes: [
+          { id: '05d3b8e61f47', name: 'payments-7d9c5b-k4q2m', status: 'running', startedAt: NOW - 86_400_000, version: '1.0.0', sockets: 1840, streams: 12, rooms: 921 },
+          { id: '7c1e0f4b92ad', name: 'payments-7d9c5b-x2x8v', status: 'running', startedAt: NOW - 3_600_000, version: '1.0.0', sockets: 310, streams: 4, rooms: 157 }
+        ]
+      })
+    })
   },
   publishRoomEvent: {
     request: {

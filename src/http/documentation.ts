@@ -1,6 +1,10 @@
 // OpenAPI document of the routes and the pages that show it, both made when they are first asked for: their libraries are a seventh of a start, and few starts use them.
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger'
+import type { FastifySwaggerUiOptions } from '@fastify/swagger-ui'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import { ROOT } from '../root.js'
 
 type Document = Extract<ReturnType<FastifyInstance['swagger']>, object>
 
@@ -18,6 +22,19 @@ const OF_CONNECTION: ReadonlySet<string> = new Set(['connection', 'keep-alive', 
 
 /** No request reaches the documented routes, so that nothing compiles their schemas. */
 const NO_COMPILERS = { buildValidator: () => () => () => true, buildSerializer: () => () => JSON.stringify } as object
+
+const ICON = join(ROOT, 'pages', 'shared', 'icon.svg')
+
+/** Name and icon of the pages, in place of those of Swagger UI. @param icon SVG */
+function appearanceOf (icon: string): Pick<FastifySwaggerUiOptions, 'logo' | 'theme'> {
+  const type = 'image/svg+xml'
+  // As high as the logo that it takes the place of.
+  const logo = icon.replace('<svg ', '<svg width="40" height="40" ')
+  return {
+    logo: { type, content: Buffer.from(logo) },
+    theme: { title: 'WebSocket Payment Server', favicon: [{ filename: 'icon.svg', rel: 'icon', type, sizes: 'any', content: icon }] }
+  }
+}
 
 /** Records the routes of a context as they are added, and documents them with an application of its own, to which no one connects. */
 export class Documentation {
@@ -61,13 +78,13 @@ export class Documentation {
   }
 
   async #create (): Promise<FastifyInstance> {
-    const [{ default: Fastify }, { default: swagger }, { default: swaggerUi }, options] = await Promise.all([
-      import('fastify'), import('@fastify/swagger'), import('@fastify/swagger-ui'), this.#options.load()
+    const [{ default: Fastify }, { default: swagger }, { default: swaggerUi }, options, icon] = await Promise.all([
+      import('fastify'), import('@fastify/swagger'), import('@fastify/swagger-ui'), this.#options.load(), readFile(ICON, 'utf8')
     ])
     const application = Fastify({ exposeHeadRoutes: false, schemaController: { compilersFactory: NO_COMPILERS } })
     const { prefix } = this.#context
     await application.register(swagger, options)
-    await application.register(async (pages) => { await pages.register(swaggerUi, { routePrefix: this.#options.path, indexPrefix: prefix }) }, { prefix })
+    await application.register(async (pages) => { await pages.register(swaggerUi, { routePrefix: this.#options.path, indexPrefix: prefix, ...appearanceOf(icon) }) }, { prefix })
     const schemas = Object.assign({}, ...this.#routes.map(({ context }) => context.getSchemas())) as Record<string, unknown>
     for (const schema of Object.values(schemas)) application.addSchema(schema)
     for (const { route: { method, url, schema } } of this.#routes) application.route({ method, url, schema: schema!, handler: async () => undefined })

@@ -92,7 +92,7 @@ export const BroadcastResponse = successEnvelope(BroadcastResult)
 /** Makes a request idempotent: the same key and body get the first response again, another body is a conflict. */
 export const IdempotencyHeaders = Type.Object({
   'idempotency-key': Type.Optional(Type.String({
-    minLength: 1, maxLength: 255, description: 'Makes the request idempotent: the same key with the same body returns the first result, with another body 409.', examples: ['order-1234-paid']
+    minLength: 1, maxLength: 255, description: 'Makes the request idempotent: the same key with the same body returns the first result, with another body 409. A text of your choice, such as `order-1234-paid`.'
   }))
 })
 

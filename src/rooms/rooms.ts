@@ -11,6 +11,7 @@ import type { RoomMember } from '../protocol/server-frames.js'
 import { catchUp, flushBuffered } from './catch-up.js'
 import { Delivery } from './delivery.js'
 import type { Log } from './log.js'
+import { refusalOfPayer, type Payer } from './payers.js'
 import { Memberships, type MembershipLimits } from './memberships.js'
 import { Presence, type MemberInfo } from './presence.js'
 import { Publisher, type Broadcast, type PaymentEvent } from './publisher.js'
@@ -39,6 +40,8 @@ export interface RoomsOptions extends PolicySettings, MembershipLimits, Clocks {
   readonly onChange?: ((change: RoomChange) => void) | undefined
   /** Called once for each milestone of a payment, on one of all nodes. */
   readonly onAdvance?: ((advance: Advance) => void) | undefined
+  /** Maximum number of payers in a room; 0: no limit. */
+  readonly maxPayers: number
   /** Grace period of a dropped device, ms. */
   readonly presenceGrace: number
 }
@@ -150,6 +153,8 @@ export class Rooms {
     if (!isAllowed(claims, { to: 'publish', roomId, type, deviceId }, this.#options)) return new Failure('FORBIDDEN')
     // Without a backend's claims the event counts as a device's claim, no matter who sent it. `source: "api"` on a result therefore means that the result is verified.
     const verified = principal === 'backend'
+    const taken = verified ? undefined : await this.#refusalOfSender(roomId, [deviceId])
+    if (taken) return taken
     return this.#publisher.publishEvent(roomId, event, { source: verified ? 'api' : 'device', verified, idempotencyKey, timestamp: this.#options.now() }, verified || this.#options.isOpen, { principal })
   }
 
@@ -169,6 +174,8 @@ export class Rooms {
       return isVerifiedFact({ type, verified }) ? new Failure('FORBIDDEN', 'A result of a backend is published by itself.') : event
     })
     const accepted = checked.filter((event): event is PaymentEvent => !(event instanceof Failure))
+    const taken = principal === 'backend' ? undefined : await this.#refusalOfSender(roomId, accepted.map(({ payload: { deviceId } }) => deviceId))
+    if (taken) return checked.map((event) => event instanceof Failure ? event : taken)
     const said = { source: verified ? 'api' : 'device', verified, timestamp: this.#options.now() } as const
     const outcomes = (await this.#publisher.publishAll(roomId, accepted, said, verified || this.#options.isOpen, { principal })).values()
     return checked.map((event) => event instanceof Failure ? event : outcomes.next().value!)
@@ -208,7 +215,13 @@ export class Rooms {
     const entered = this.#memberships.enter(subscriber, roomId, ANONYMOUS, introduction)
     if (entered instanceof Failure) return entered
     const { member } = entered
-    return mapMaybePromise(this.#memberships.subscribed(member), (failure) => {
+    const { maxPayers, broker } = this.#options
+    const isLimited = maxPayers > 0 && introduction.role === 'device2'
+    const refusal = mapMaybePromise(this.#memberships.subscribed(member), (failure) => failure ?? (isLimited
+      // The members on other nodes are known from a read.
+      ? mapMaybePromise(broker.read(roomId), (view) => view instanceof Failure ? view : this.#refusalOfPayer(roomId, { ...introduction, clientId: subscriber.clientId }, view))
+      : undefined))
+    return mapMaybePromise(refusal, (failure) => {
       if (failure) {
         this.#memberships.remove(member)
         return failure
@@ -218,13 +231,35 @@ export class Rooms {
     })
   }
 
+  #refusalOfPayer (roomId: string, payer: Payer, view?: RoomView): Failure | undefined {
+    const { maxPayers } = this.#options
+    // Without a limit no event looks at the members.
+    return maxPayers === 0 ? undefined : refusalOfPayer(maxPayers, payer, this.#presence.members(roomId, view?.remoteMembers))
+  }
+
+  /** Refuses a device that publishes over REST in the place of the payers. */
+  async #refusalOfSender (roomId: string, deviceIds: ReadonlyArray<string | undefined>): Promise<Failure | undefined> {
+    if (this.#options.maxPayers === 0) return undefined
+    const view = await this.#options.broker.read(roomId)
+    // Publishing says why there is no room, or opens it.
+    if (view instanceof Failure) return undefined
+    for (const deviceId of deviceIds) {
+      const refusal = this.#refusalOfPayer(roomId, { deviceId }, view)
+      if (refusal) return refusal
+    }
+    return undefined
+  }
+
   #publishFirst (subscriber: Subscriber, event: PaymentEvent, timestamp: number): MaybePromise<Published | Failure> {
     const { type, payload: { roomId, deviceId } } = event
     const joined = this.#joinImplicitly(subscriber, roomId, { deviceId, role: EVENTS[type as DevicePaymentEvent].sentBy })
     return mapMaybePromise(joined, (member) => member instanceof Failure ? member : this.#publishAs(member, event, timestamp))
   }
 
-  #publishAs ({ room: { roomId }, subscriber: { clientId }, deviceId }: Member, event: PaymentEvent, timestamp: number): MaybePromise<Published | Failure> {
+  #publishAs ({ room: { roomId }, subscriber: { clientId }, deviceId, role }: Member, event: PaymentEvent, timestamp: number): MaybePromise<Published | Failure> {
+    // A payer was admitted with its role; another device may send a payer's events only where there is none.
+    const taken = role === 'device2' ? undefined : this.#refusalOfPayer(roomId, { deviceId, clientId })
+    if (taken) return taken
     // Use the room's own string for `roomId`: each lookup with the equal string of the event would compare the two character by character.
     return this.#publisher.publishEvent(roomId, event, { source: 'device', origin: clientId, timestamp }, true, { clientId, deviceId })
   }
@@ -240,6 +275,12 @@ export class Rooms {
       if (isNew) this.#memberships.remove(member)
       else flushBuffered(member)
       return view
+    }
+    const taken = introduction.role === 'device2' ? this.#refusalOfPayer(roomId, { deviceId: introduction.deviceId ?? member.deviceId, clientId: subscriber.clientId }, view) : undefined
+    if (taken) {
+      if (isNew) this.#memberships.remove(member)
+      else flushBuffered(member)
+      return taken
     }
     // A member that re-joins without `recover` keeps its old position: events buffered since then are still to be delivered.
     if (isNew || recover) member.deliveredSeq = view.seq

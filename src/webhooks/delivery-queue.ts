@@ -36,6 +36,22 @@ export interface FirstDelivery { readonly delivery: Delivery, readonly wait: num
 /** Sends the deliveries of a room that are due. @returns ms until the next one is due; undefined if the room has none */
 export type WorkOnRoom = (roomId: string) => Promise<number | undefined>
 
+/** State of a delivery that is not delivered, and the time of its next try, ms since the epoch; 0 if it is due at once. */
+export interface DeliveryState { readonly status: Exclude<DeliveryStatus, 'delivered'>, readonly due: number }
+
+/** Keeps what must outlive the process, of a queue in memory: its answers need not wait for it. */
+export interface DeliveryStore {
+  readonly save: (delivery: Delivery, state: DeliveryState) => void
+  readonly remove: (delivery: Delivery) => void
+  readonly setDisabled: (url: string, disabled: boolean) => void
+}
+
+/** Deliveries of an earlier process, in the order in which they came, and the receivers that are switched off. */
+export interface StoredDeliveries {
+  readonly deliveries: ReadonlyArray<readonly [delivery: Delivery, state: DeliveryState]>
+  readonly disabled: readonly string[]
+}
+
 /**
  * Keeps deliveries, and calls `work` for each room that has one that is due: for one room never twice at once, and again until it returns undefined. Its methods
  * reject while the storage is away; the work on the room is then repeated.

@@ -1,10 +1,13 @@
-// MemoryQueue: deliveries in this process's memory, which are lost with the process. The model for the contract suite.
+// MemoryQueue: deliveries in this process's memory. They are lost with the process, unless it has a store. The model for the contract suite.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clocks } from '../clock.js'
 import type { Failure } from '../errors.js'
 import type { DeliveryStatus, WebhookDelivery } from '../protocol/rest-deliveries.js'
 import { ALREADY_DELIVERED, describe, UNKNOWN_DELIVERY } from './delivery.js'
-import { MAX_AT_ONCE, MAX_DELIVERED, MAX_DISABLED, MAX_GIVEN_UP, type Delivery, type DeliveryQueue, type FirstDelivery, type WorkOnRoom } from './delivery-queue.js'
+import {
+  MAX_AT_ONCE, MAX_DELIVERED, MAX_DISABLED, MAX_GIVEN_UP,
+  type Delivery, type DeliveryQueue, type DeliveryStore, type FirstDelivery, type StoredDeliveries, type WorkOnRoom
+} from './delivery-queue.js'
 
 /** Deliveries that wait. Beyond it the oldest one is dropped. */
 export const MAX_WAITING = 50_000
@@ -19,6 +22,8 @@ export interface MemoryQueueOptions extends Clocks {
   readonly onFailed: (error: unknown) => void
   /** Default: {@link MAX_WAITING}. */
   readonly maxWaiting?: number | undefined
+  /** Keeps the deliveries beyond the process; it has a delivery before {@link MemoryQueue.add} is called with it. */
+  readonly store?: DeliveryStore | undefined
 }
 
 interface Entry {
@@ -50,15 +55,27 @@ export class MemoryQueue implements DeliveryQueue {
     this.#workOnReady()
   }
 
+  /** Takes over what an earlier process has stored. */
+  restore ({ deliveries, disabled }: StoredDeliveries): void {
+    const { now, monotonic } = this.#options
+    const toMonotonic = monotonic() - now()
+    for (const [delivery, { status, due }] of deliveries) {
+      if (status === 'pending') this.#insert({ delivery, dueAt: due + toMonotonic }, delivery.manual ? 'unshift' : 'push')
+      else this.#givenUp.set(delivery.id, { delivery, status })
+    }
+    for (const url of disabled) this.#disabled.add(url)
+  }
+
   /** Takes a delivery in, as the last of its room. */
   add (delivery: Delivery): void {
-    const { maxWaiting = MAX_WAITING, onDropped } = this.#options
+    const { maxWaiting = MAX_WAITING, onDropped, store } = this.#options
     if (this.#waiting.size >= maxWaiting) {
       const { delivery: oldest } = this.#waiting.values().next().value!
       this.#remove(oldest)
+      store?.remove(oldest)
       onDropped(oldest)
     }
-    this.#insert(delivery, 'push')
+    this.#insert({ delivery, dueAt: this.#options.monotonic() }, 'push')
   }
 
   first (roomId: string): FirstDelivery | undefined {
@@ -68,24 +85,41 @@ export class MemoryQueue implements DeliveryQueue {
 
   postpone (delivery: Delivery, delay: number): void {
     const entry = this.#waiting.get(delivery.id)
-    if (entry) Object.assign(entry, { delivery, dueAt: this.#options.monotonic() + delay })
+    if (!entry) return
+    Object.assign(entry, { delivery, dueAt: this.#options.monotonic() + delay })
+    this.#options.store?.save(delivery, { status: 'pending', due: this.#options.now() + delay })
   }
 
   settle (delivery: Delivery, status: Exclude<DeliveryStatus, 'pending'>): void {
+    const { store, now } = this.#options
     this.#remove(delivery)
-    if (status === 'delivered') keep(this.#delivered, delivery.id, describe(delivery, status), MAX_DELIVERED)
-    else keep(this.#givenUp, delivery.id, { delivery, status }, MAX_GIVEN_UP)
+    if (status === 'delivered') {
+      keep(this.#delivered, delivery.id, describe(delivery, status), MAX_DELIVERED)
+      store?.remove(delivery)
+      return
+    }
+    const forgotten = keep(this.#givenUp, delivery.id, { delivery, status }, MAX_GIVEN_UP)
+    store?.save(delivery, { status, due: now() })
+    if (forgotten) store?.remove(forgotten.delivery)
   }
 
-  discard (delivery: Delivery): void { this.#remove(delivery) }
+  discard (delivery: Delivery): void {
+    this.#remove(delivery)
+    this.#options.store?.remove(delivery)
+  }
 
   isDisabled (url: string): boolean { return this.#disabled.has(url) }
 
   setDisabled (url: string, disabled: boolean): void {
+    const { store } = this.#options
     this.#disabled.delete(url)
+    store?.setDisabled(url, disabled)
     if (!disabled) return
     this.#disabled.add(url)
-    if (this.#disabled.size > MAX_DISABLED) this.#disabled.delete(this.#disabled.values().next().value!)
+    if (this.#disabled.size <= MAX_DISABLED) return
+    const oldest = this.#disabled.values().next().value!
+    this.#disabled.delete(oldest)
+    store?.setDisabled(oldest, false)
   }
 
   async list (limit: number): Promise<WebhookDelivery[]> {
@@ -95,16 +129,19 @@ export class MemoryQueue implements DeliveryQueue {
   }
 
   async retry (id: string): Promise<WebhookDelivery | Failure> {
+    const { now, monotonic, store } = this.#options
     if (this.#delivered.has(id)) return ALREADY_DELIVERED
     const givenUp = this.#givenUp.get(id)
     if (givenUp) {
       this.#givenUp.delete(id)
-      this.#insert({ ...givenUp.delivery, manual: true }, 'unshift')
+      this.#insert({ delivery: { ...givenUp.delivery, manual: true }, dueAt: monotonic() }, 'unshift')
     }
     const entry = this.#waiting.get(id)
     if (!entry) return UNKNOWN_DELIVERY
     const { roomId } = entry.delivery.change
-    this.#rooms.get(roomId)![0]!.dueAt = this.#options.monotonic()
+    const first = this.#rooms.get(roomId)![0]!
+    first.dueAt = monotonic()
+    store?.save(first.delivery, { status: 'pending', due: now() })
     this.#wake(roomId)
     return this.#describeWaiting(entry.delivery)
   }
@@ -121,9 +158,8 @@ export class MemoryQueue implements DeliveryQueue {
     await Promise.race([Promise.all(this.#busy.values()), sleep(timeout, undefined, { ref: false })])
   }
 
-  #insert (delivery: Delivery, place: 'push' | 'unshift'): void {
-    const { id, change: { roomId } } = delivery
-    const entry = { delivery, dueAt: this.#options.monotonic() }
+  #insert (entry: Entry, place: 'push' | 'unshift'): void {
+    const { id, change: { roomId } } = entry.delivery
     const entries = this.#rooms.get(roomId)
     if (entries) entries[place](entry)
     else this.#rooms.set(roomId, [entry])
@@ -174,8 +210,11 @@ export class MemoryQueue implements DeliveryQueue {
   }
 }
 
-/** Adds to a bounded map. */
-function keep<T> (map: Map<string, T>, id: string, value: T, bound: number): void {
+/** Adds to a bounded map. @returns the value that had to leave, if one had to */
+function keep<T> (map: Map<string, T>, id: string, value: T, bound: number): T | undefined {
   map.set(id, value)
-  if (map.size > bound) map.delete(map.keys().next().value!)
+  if (map.size <= bound) return undefined
+  const [oldest, forgotten] = map.entries().next().value!
+  map.delete(oldest)
+  return forgotten
 }

@@ -164,3 +164,21 @@ t.test('in Redis', { skip: withoutRedis }, async (t) => {
     t.match((await page(a, entries.at(-2)!.id)).entries, [{ text: undefined }], 'the gap has a place in the feed')
   })
 })
+
+t.test('a feed goes on where a saved one has stopped', async (t) => {
+  for (const count of [0, 3, FEED_SIZE + 5]) {
+    const feed = new MemoryFeed(1)
+    for (const seq of numbers(1, count)) feed.push({ ...change(seq), webhookUrl: 'https://shop.example/' })
+    const saved = JSON.parse(JSON.stringify(feed.save())) as ReturnType<typeof feed.save>
+    t.notMatch(JSON.stringify(saved.changes[0] ?? {}), /shop\.example/)
+    const next = new MemoryFeed(2, saved)
+    t.strictSame(next.read(), feed.read())
+    const after = `1-${Math.max(0, count - 2)}`
+    t.strictSame(next.read(after), feed.read(after))
+    for (const one of [feed, next]) one.push(change(count + 1))
+    t.strictSame(next.read(after), feed.read(after))
+    t.strictSame(seqs(next.read(`1-${count}`).entries), [count + 1])
+    t.equal(next.read(`1-${Math.max(0, count + 1 - FEED_SIZE)}`).isComplete, true)
+    t.equal(next.read(`1-${count - FEED_SIZE}`).isComplete, false)
+  }
+})

@@ -1,4 +1,5 @@
 // The command line: its arguments, its help, and its errors on invalid arguments.
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -29,6 +30,34 @@ t.test('--help names every command, and each command\'s help every option and an
   }
 })
 
+t.test('help prints the list of commands, or the help of one', async (t) => {
+  for (const [args, flags] of [[['help'], ['--help']], [['help', 'send'], ['send', '--help']]] as const) {
+    const [asked, expected] = [cli(t, [...args]), cli(t, [...flags])]
+    t.equal(await asked.exit, 0)
+    await expected.exit
+    t.equal(asked.stdout(), expected.stdout())
+  }
+})
+
+t.test('The completion script of each shell names every command and option, and bash completes with it', async (t) => {
+  for (const shell of ['bash', 'zsh', 'fish']) {
+    const { exit, stdout } = cli(t, ['completion', shell])
+    t.equal(await exit, 0)
+    for (const [name, { options }] of COMMANDS) {
+      t.match(stdout(), new RegExp(`\\b${name}\\b`))
+      for (const option of Object.keys(options)) t.match(stdout(), new RegExp(shell === 'fish' ? `-l ${option} ` : `--${option}\\b`))
+    }
+  }
+  const { exit, stdout } = cli(t, ['completion', 'bash'])
+  await exit
+  const complete = (...words: string[]) => spawnSync('bash', ['-c', `${stdout()}
+    COMP_WORDS=(ws-payment-server "$@") COMP_CWORD=$#
+    _ws_payment_server
+    echo "\${COMPREPLY[@]}"`, 'bash', ...words], { encoding: 'utf8' }).stdout.trim()
+  t.equal(complete('sim'), 'simulate')
+  t.equal(complete('report', '--trans'), '--transaction-id')
+})
+
 t.test('A decimal is a number, or text where a number would have other digits', async (t) => {
   const rule = { words: [], options: { amount: { type: 'decimal', help: '' } } } as const
   for (const [written, value] of [
@@ -46,7 +75,7 @@ t.test('The reference has every command, in both languages', async (t) => {
 })
 
 t.test('--version prints the version, alone or with a command', async (t) => {
-  for (const args of [['--version'], ['join', '--version']]) {
+  for (const args of [['--version'], ['-v'], ['join', '--version'], ['join', '-v']]) {
     const { exit, stdout } = cli(t, args)
     t.equal(await exit, 0)
     t.equal(stdout(), `${VERSION}\n`)
@@ -57,10 +86,16 @@ t.test('Invalid arguments print a sentence and the usage on standard error, noth
   const nonsense: Array<[string[], RegExp]> = [
     [['dance'], /unknown command 'dance'\n.+\n\nCommands:/],
     [['toString'], /unknown command/],
+    [['simulat'], /unknown command 'simulat'; did you mean simulate\?\n/],
+    [['help', 'jion'], /unknown command 'jion'; did you mean join\?\n/],
+    [['send', 'a', 'CLICKED_PAI'], /; did you mean CLICKED_PAY\?\n/],
+    [['report', 'a', 'sucess'], /the result must be one of success, .+; did you mean success\?\n/],
+    [['report', 'a', 'pending', '--amount', '1'], /--amount does not apply to PAYMENT_PENDING/],
+    [['completion', 'tcsh'], /<shell> must be bash or zsh or fish/],
     [['--nope'], /Unknown option '--nope'\nusage: ws-payment-server start/],
     [['join'], /join requires <room>\nusage: ws-payment-server join <room> \[options\]\nmore: ws-payment-server join --help\n$/],
     [['join', 'a', 'b'], /unexpected argument 'b'/],
-    [['join', 'a', '--rol', 'device1'], /Unknown option '--rol'\n/],
+    [['join', 'a', '--rol', 'device1'], /Unknown option '--rol'; did you mean --role\?\n/],
     [['join', 'a', '--role', 'device3'], /--role must be device1 or device2/],
     [['join', 'a', '--device-id'], /'--device-id <value>' argument missing/],
     [['join', 'a', '--json=1'], /'--json' does not take an argument/],

@@ -38,7 +38,7 @@ t.test('Over a socket the same refusals end the client', async (t) => {
 })
 
 t.test('A stream that is refused for now is opened again', async (t) => {
-  const passing = [[409, 'ROOM_FULL'], [429, 'RATE_LIMITED'], [503, 'UNAVAILABLE'], [500, 'INTERNAL'], [404, 'NOT_FOUND']] as const
+  const passing = [[409, 'ROOM_FULL'], [409, 'ROOM_TAKEN'], [429, 'RATE_LIMITED'], [503, 'UNAVAILABLE'], [500, 'INTERNAL'], [404, 'NOT_FOUND']] as const
   for (const [status, code] of [...passing, ...[401, 403, 404, 410, 502].map((status) => [status, undefined] as const)]) {
     const server = new FakeServer()
     server.http.answer = { status, ...(code && { code }) }

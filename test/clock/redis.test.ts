@@ -99,7 +99,8 @@ t.test('durations over Redis ignore steps of the wall clock', { skip: withoutRed
         const peer = await connect()
         await peer.join('r')
         await rest('POST', '/api/rooms', { roomId: 'gone' })
-        await app.redis!.subscriber.sunsubscribe(`${prefix}:db0:{r}`)
+        const channels = await redis.client.call('PUBSUB', 'SHARDCHANNELS', `${prefix}:db0:{@node:*}`) as string[]
+        await app.redis!.subscriber.sunsubscribe(...channels)
         await other.inject({ method: 'POST', url: '/api/rooms/r/events', payload: event })
         await redis.client.del(`${prefix}:{gone}`, `${index}:sweeper`)
         const registered = await redis.client.zrange(registry, '0', '-1')

@@ -33,7 +33,7 @@ t.test('the document has every route of the API, and describes each operation', 
     METHODS.filter((method) => item[method]).map((method) => ({ url: url.replace(/\{(\w+)\}/g, ':$1'), method: method.toUpperCase(), ...item[method]! })))
   t.strictSame(operations.map(({ operationId }) => operationId).sort(), [
     'broadcastToRoom', 'closeRoom', 'createRoom', 'createRoomToken', 'getFunnel', 'getHealth', 'getMetrics', 'getReadiness', 'getRoom', 'getRoomState',
-    'getServerInfo', 'getServerStatus', 'listChanges', 'listRefusedDeliveries', 'listRoomEvents', 'listRooms', 'listWebhookDeliveries', 'publishRoomEvent', 'publishRoomEvents', 'receiveWebhook', 'retryWebhookDelivery', 'updateRoom'
+    'getServerInfo', 'getServerStatus', 'listChanges', 'listNodes', 'listRefusedDeliveries', 'listRoomEvents', 'listRooms', 'listWebhookDeliveries', 'publishRoomEvent', 'publishRoomEvents', 'receiveWebhook', 'retryWebhookDelivery', 'updateRoom'
   ])
   for (const { url, method, operationId, tags, summary, description, security, responses } of operations) {
     t.ok(app.hasRoute({ url, method: method as 'GET' }), `${method} ${url} exists`)
@@ -188,7 +188,7 @@ t.test('the requests of the examples succeed, and their responses fit the docume
   }
   const order = [
     'getServerInfo', 'getHealth', 'getReadiness', 'getMetrics', 'getServerStatus', 'createRoom', 'createRoomToken', 'publishRoomEvent', 'publishRoomEvents', 'broadcastToRoom',
-    'listRooms', 'getRoom', 'getRoomState', 'updateRoom', 'listRoomEvents', 'closeRoom', 'listChanges', 'getFunnel', 'listRefusedDeliveries', 'listWebhookDeliveries'
+    'listRooms', 'getRoom', 'getRoomState', 'updateRoom', 'listRoomEvents', 'closeRoom', 'listChanges', 'getFunnel', 'listNodes', 'listRefusedDeliveries', 'listWebhookDeliveries'
   ]
   // Webhooks have signed bodies, which test/providers/ sends; and a webhook that can be sent again needs a receiver, which test/webhooks/ starts.
   t.strictSame([...order, 'receiveWebhook', 'retryWebhookDelivery'].sort(), operations.map(([, { operationId }]) => operationId).sort())

@@ -26,7 +26,7 @@ t.test('The desk shows every step of the phone\'s payment, and no page needs sid
   t.strictSame(await timeline(desk), ['1 ENTERED_SUMMARY', '2 CLICKED_PROCEED', '3 PAYMENT_METHOD_CHANGED', '4 DATA_FILLED', '5 CLICKED_PAY', '6 PAYMENT_SUCCESS'])
   t.strictSame(await timeline(phone), await timeline(desk))
   t.strictSame(await steps(desk), ['done', 'done', 'done', 'done', 'done', 'done'])
-  t.match(await desk.locator('#steps').innerText(), /Card\n[^]*name, cardNumber, expiry, cvv\n[^]*Paid · R\$99\.90 · tx_\w{8} · reported by the phone/)
+  t.match(await desk.locator('#steps').innerText(), /Card\n[^]*Full name, Card number, Valid until, Security code\n[^]*Paid · R\$99\.90 · tx_\w{8} · not confirmed/)
   t.equal(await overflow(phone), 0)
   await desk.setViewportSize({ width: 360, height: 740 })
   t.equal(await overflow(desk), 0)

@@ -25,6 +25,7 @@ async function started (t: Test, env: Record<string, string>) {
 t.test('In development the log has the seed\'s format', async (t) => {
   const { output, child, exit } = await started(t, {})
   t.match(output(), /^\[INFO\] \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z - server started at ws:\/\/127\.0\.0\.1:\d+, API at http:/m)
+  t.match(output(), /^\[INFO\] \S+ - pages at (http:\/\/127\.0\.0\.1:\d+)\/playground, \1\/console, \1\/docs$/m)
   child.kill('SIGINT')
   t.equal(await exit, 0)
 })
@@ -34,7 +35,7 @@ t.test('PORT and NODE_ENV=production set the port and JSON lines', async (t) => 
   const { url, output } = await started(t, { PORT: String(port), NODE_ENV: 'production' })
   t.equal(url, `ws://127.0.0.1:${port}`)
   const lines = output().trim().split('\n').map((line) => JSON.parse(line) as { level: number, msg: string })
-  t.match(lines, [{ level: 30, msg: /^rooms are in memory alone/ }, { level: 40, msg: /^the rooms are open/ }, { level: 40, msg: /^the API is open/ }, { level: 30, msg: /^server started/ }])
+  t.match(lines, [{ level: 30, msg: /^rooms are in memory alone/ }, { level: 40, msg: /^the rooms are open/ }, { level: 40, msg: /^the API is open/ }, { level: 30, msg: /^server started/ }, { level: 30, msg: `pages at ${url.replace('ws:', 'http:')}/docs` }])
 })
 
 t.test('A bad setting prints one line that names variable and rule, never the value, and exits with 78', async (t) => {
@@ -43,13 +44,16 @@ t.test('A bad setting prints one line that names variable and rule, never the va
   t.equal(output(), 'settings: PORT must be integer; ROOM_LOG_SIZE must be >= 1\n')
 })
 
-t.test('A port in use is logged, and the process exits with 1', async (t) => {
+t.test('A port in use is logged in one line that says what to do, and the process exits with 1', async (t) => {
   const holder = net.createServer().listen(0, '127.0.0.1')
   await once(holder, 'listening')
   t.teardown(() => holder.close())
-  const { output, exit } = start(t, { PORT: String((holder.address() as net.AddressInfo).port) })
+  const { port } = holder.address() as net.AddressInfo
+  const { output, exit } = start(t, { PORT: String(port) })
   t.equal(await exit, 1)
-  t.match(output(), /server failed to start[^]*EADDRINUSE/)
+  const fatal = output().split('\n').filter((line) => line.startsWith('[FATAL]'))
+  t.match(fatal, [new RegExp(`port ${port} is in use: stop the process that listens on it, or set PORT to another port .*EADDRINUSE`)])
+  t.notMatch(output(), /^ +at /m, 'there is no stack')
 })
 
 t.test('On SIGTERM under load every client gets a close code, and the process exits with 0 within the grace', async (t) => {

@@ -21,7 +21,8 @@ t.test('the page finds its files from both spellings of its URL', async (t) => {
     t.equal(statusCode, 200, url)
     t.match(headers['content-security-policy'], /default-src 'self'/, 'the headers of the server are on the page')
     const files = [...body.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, file]) => new URL(file!, `http://here${url}`).pathname)
-    t.ok(files.length >= 7)
+    t.ok(files.length >= 6)
+    t.match(body, /<title>WebSocket Payment Server<\/title>[^]*<link rel="icon" type="image\/svg\+xml"/)
     for (const file of files) {
       const answer = await app.inject(file)
       t.equal(answer.statusCode, 200, file)

@@ -1,5 +1,7 @@
 // State of a payment from its events: every rule of the fold, and rules that no sequence of events breaks.
 import { isDeepStrictEqual } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
+import { runInThisContext } from 'node:vm'
 import fc from 'fast-check'
 import t from 'tap'
 import { fold as foldPayment, MAX_TRANSACTIONS, newPayment, type Payment, type PaymentFact, type Terms } from '../../src/payment/state.js'
@@ -306,4 +308,15 @@ t.test('the outcome has one form for each value, however it was sent', async (t)
     { transactionId: '1312345678', amount: 99.9, currency: 'BRL', verified: true })
   t.strictSame(after(['PAYMENT_PENDING', { reason: 'awaiting_payment', method: 'pix', expiresAt: 5 }, true]).outcome, { reason: 'awaiting_payment', method: 'pix', expiresAt: 5, verified: true })
   t.match(after(['PAYMENT_SUCCESS', { transactionId: 'a' }, true], ['PAYMENT_DISPUTED', { reason: 'fraud' }, true]), { status: 'disputed', outcome: { transactionId: 'a', reason: 'fraud' } })
+})
+
+t.test('payments at the same step have one hidden class, so that V8 does not look up their keys on each event', async (t) => {
+  setFlagsFromString('--allow-natives-syntax')
+  const haveSameMap = runInThisContext('(a, b) => %HaveSameMap(a, b)') as (a: object, b: object) => boolean
+  t.notOk(haveSameMap({ a: 1, b: 2 }, { b: 2, a: 1 }), 'the comparison tells classes apart')
+  const walk = (steps: number) => PROGRESS.slice(0, steps).reduce((payment, type, i) => foldPayment(payment, { type, payload: {}, timestamp: i }), newPayment(0, { reference: 'order' }))
+  for (let steps = 0; steps <= PROGRESS.length; steps++) {
+    const [one, other] = [walk(steps), walk(steps)]
+    t.ok(haveSameMap(one, other) && haveSameMap(one.state, other.state), `after ${steps} steps`)
+  }
 })

@@ -16,7 +16,7 @@ function setUp (): { session: SocketSession, receive: (bytes: Buffer) => void, s
   const log = { level: 'info', debug: () => {}, info: () => {}, warn: () => {}, error: (fields: object) => { failed.push(fields) } }
   const metrics = new Metrics()
   const broker = new MemoryBroker({ logSize: 10, retention: 1000, ...clocks, newEpoch: () => 'e' })
-  const rooms = new Rooms({ broker, metrics, log, ...clocks, maxMembers: 5, maxRoomsPerSocket: 5, isOpen: true, presenceGrace: 0, resultsFrom: 'any' })
+  const rooms = new Rooms({ broker, metrics, log, ...clocks, maxMembers: 5, maxRoomsPerSocket: 5, maxPayers: 0, isOpen: true, presenceGrace: 0, resultsFrom: 'any' })
   const transport = new Transport(clocks)
   const { batch } = transport
   const sent: string[] = []

@@ -1,7 +1,8 @@
-// Compaction: gives the space of ended rooms back. The oldest segment is deleted once its last live rooms are written anew at the end of the journal.
+// Compaction: gives the space of ended rooms back. The oldest segment is deleted once its last live rooms and kept values are written anew at the end of the journal.
 import { setImmediate } from 'node:timers/promises'
 import type { MemoryBroker } from '../memory/memory-broker.js'
 import type { Journal } from './journal.js'
+import type { KeptValues } from './kept-values.js'
 import { JournaledRoom, type JournalRecorder } from './room-journal.js'
 import type { Segments } from './segments.js'
 
@@ -18,6 +19,7 @@ export interface CompactionParts {
   readonly journal: Journal
   readonly recorder: JournalRecorder
   readonly segments: Segments
+  readonly kept: KeptValues
   /** Default: MIN_BYTES and MIN_SEGMENTS. */
   readonly minBytes?: number | undefined
   readonly minSegments?: number | undefined
@@ -27,22 +29,28 @@ export interface CompactionParts {
 export async function compact (parts: CompactionParts): Promise<void> {
   const { journal, segments } = parts
   if (!segments.isOpen) return
-  segments.deleteUnused()
+  await deleteUnused(parts)
   if (journal.isFull || !isWorthwhile(parts)) return
   const { oldest } = segments
   // The segment that is written cannot be deleted.
   if (oldest === segments.number) return
   await moveRooms(parts, oldest)
+  await deleteUnused(parts)
+}
+
+async function deleteUnused ({ journal, segments }: CompactionParts): Promise<void> {
+  const last = segments.lastUnused
+  if (last === 0) return
   // The new records must be on the disk before the old ones are gone.
   await new Promise<void>((resolve) => { journal.whenSynced(resolve) })
-  segments.deleteUnused()
+  segments.deleteUpTo(last)
 }
 
-function isWorthwhile ({ recorder: { liveBytes }, segments: { bytes, count }, minBytes = MIN_BYTES, minSegments = MIN_SEGMENTS }: CompactionParts): boolean {
-  return bytes > Math.max(minBytes, liveBytes * 2) || (count > minSegments && bytes / count < minBytes / minSegments)
+function isWorthwhile ({ recorder, kept, segments: { bytes, count }, minBytes = MIN_BYTES, minSegments = MIN_SEGMENTS }: CompactionParts): boolean {
+  return bytes > Math.max(minBytes, (recorder.liveBytes + kept.liveBytes) * 2) || (count > minSegments && bytes / count < minBytes / minSegments)
 }
 
-async function moveRooms ({ memory, journal, recorder }: CompactionParts, oldest: number): Promise<void> {
+async function moveRooms ({ memory, journal, recorder, kept }: CompactionParts, oldest: number): Promise<void> {
   let checked = 0
   let written = 0
   for (const [roomId, room] of memory.rooms) {
@@ -58,4 +66,5 @@ async function moveRooms ({ memory, journal, recorder }: CompactionParts, oldest
     if (journal.isFull) return
   }
   recorder.moveClosed(oldest)
+  await kept.move(oldest)
 }

@@ -3,13 +3,35 @@ import fs from 'node:fs'
 
 export type Disk = Pick<typeof fs,
   'openSync' | 'closeSync' | 'readSync' | 'writeSync' | 'fdatasync' | 'fdatasyncSync' | 'fsyncSync' | 'fstatSync' | 'ftruncateSync' | 'mkdirSync' | 'readdirSync' | 'readFileSync' |
-  'existsSync' | 'unlinkSync' | 'statSync'>
+  'existsSync' | 'unlinkSync' | 'renameSync' | 'statSync'>
 
 export const SYSTEM_DISK: Disk = fs
 
 /** Writes all bytes at the end of a file. The kernel may take fewer in one call, as on a disk that is getting full. */
 export function writeAll (disk: Disk, fd: number, bytes: Uint8Array, length = bytes.length): void {
   for (let at = 0; at < length;) at += disk.writeSync(fd, bytes, at, length - at, null)
+}
+
+/** Reads whole files into the same memory, one after the other: a new buffer for each large file is collected at the price of reading it. */
+export class FileReader {
+  readonly #disk: Disk
+  #memory = Buffer.alloc(0)
+
+  constructor (disk: Disk) { this.#disk = disk }
+
+  /** @returns content of the file; valid up to the next call */
+  read (path: string): Buffer {
+    const fd = this.#disk.openSync(path, 'r')
+    try {
+      const { size } = this.#disk.fstatSync(fd)
+      if (size > this.#memory.length) this.#memory = Buffer.allocUnsafeSlow(size)
+      let length = 0
+      for (let count = 1; count > 0 && length < size; length += count) count = this.#disk.readSync(fd, this.#memory, length, size - length, length)
+      return this.#memory.subarray(0, length)
+    } finally {
+      this.#disk.closeSync(fd)
+    }
+  }
 }
 
 /** Makes the names of the files in a folder durable. */

@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import type { Clocks } from '../../clock.js'
 import { Ballast } from './ballast.js'
 import { syncFolder, SYSTEM_DISK, writeAll, type Disk } from './disk.js'
+import { isMarked, markingFailures, removeMark, writeAnew } from './failed-sync.js'
 import { lockFolder } from './folder-lock.js'
 import { Journal, type DataSync, type JournalOptions } from './journal.js'
+import { KeptValues } from './kept-values.js'
 import { KIND } from './records.js'
 import type { RoomIndex } from './room-index.js'
 import { readFolder, type FolderContent } from './read-folder.js'
@@ -35,8 +37,12 @@ export interface Folder {
   readonly journal: Journal
   readonly segments: Segments
   readonly index: RoomIndex
+  /** Values of other parts of the server. */
+  readonly kept: KeptValues
   /** True if the rooms keep their epochs: nothing that was acknowledged can be missing. */
   readonly isComplete: boolean
+  /** True if the last process could not write to its disk. All segments are written anew. */
+  readonly hasFailed: boolean
   /** Gives the folder to the next process. */
   readonly release: () => void
 }
@@ -45,17 +51,24 @@ export interface Folder {
  * @throws {JournalError} if another process uses the folder, or if this version cannot read it
  */
 export async function openFolder (options: FolderOptions): Promise<Folder> {
-  const { dir, disk = SYSTEM_DISK, bootId = linuxBootId(disk), monotonic, wait } = options
+  const { dir, monotonic, wait } = options
+  const disk = markingFailures(options.disk ?? SYSTEM_DISK, dir)
+  const { bootId = linuxBootId(disk) } = options
   disk.mkdirSync(dir, { recursive: true, mode: 0o700 })
   const release = await lockFolder(dir, { monotonic, wait })
   try {
-    const isClean = disk.existsSync(join(dir, CLEAN))
-    const content = readFolder({ dir, disk, bootId, isClean })
+    const hasFailed = isMarked(disk, dir)
+    const isClean = !hasFailed && disk.existsSync(join(dir, CLEAN))
+    const content = readFolder({ dir, disk, bootId, isClean, hasFailed })
     if (content.torn) {
       cutTail(disk, dir, content.torn)
       options.onTorn?.(content.torn)
     }
-    return { ...start({ ...options, disk, bootId }, content), release }
+    bringOntoDisk({ dir, disk, isClean, hasFailed }, content)
+    const started = start({ ...options, disk, bootId }, content)
+    // On a full disk the new epochs are not written yet: the next start begins others.
+    if (hasFailed && started.segments.isOpen) removeMark(disk, dir)
+    return { ...started, hasFailed, release }
   } catch (error) {
     release()
     throw error
@@ -64,10 +77,9 @@ export async function openFolder (options: FolderOptions): Promise<Folder> {
 
 type StartOptions = FolderOptions & { readonly disk: Disk, readonly bootId: string }
 
-function start (options: StartOptions, { index, sizes, base, isComplete, isOnDisk }: FolderContent): Omit<Folder, 'release'> {
+function start (options: StartOptions, { index, sizes, base, isComplete, isOnDisk }: FolderContent): Omit<Folder, 'release' | 'hasFailed'> {
   const { dir, disk, bootId, sync, ballastBytes = BALLAST_BYTES } = options
   const next = Math.max(0, ...sizes.keys()) + 1
-  if (!isComplete) syncSegments(disk, dir, sizes.keys())
   const segments = new Segments({ dir, disk, sizes, header: { always: sync === 'always', bootId, base: isOnDisk || !isComplete ? next : base } })
   const journal = new Journal({ ...options, segments, ballast: new Ballast(dir, disk, ballastBytes), onClean: () => markClean(disk, dir) })
   if (disk.existsSync(join(dir, CLEAN))) {
@@ -83,7 +95,9 @@ function start (options: StartOptions, { index, sizes, base, isComplete, isOnDis
     // Before a client gets one of them: after the next start it must be known as the last one.
     if (segments.isOpen) segments.sync()
   }
-  return { journal, segments, index, isComplete }
+  const kept = new KeptValues({ journal, segments, restored: index.kept, count: index.keptCount })
+  index.kept.clear()
+  return { journal, segments, index, kept, isComplete }
 }
 
 function cutTail (disk: Disk, dir: string, { segment, at }: NonNullable<FolderContent['torn']>): void {
@@ -94,7 +108,17 @@ function cutTail (disk: Disk, dir: string, { segment, at }: NonNullable<FolderCo
   disk.closeSync(fd)
 }
 
-/** Brings segments onto the disk: those of a copied folder may be in the memory of the kernel alone. */
+interface Read { readonly dir: string, readonly disk: Disk, readonly isClean: boolean, readonly hasFailed: boolean }
+
+/** Brings onto the disk what this process will tell as if it were there. */
+function bringOntoDisk ({ dir, disk, isClean, hasFailed }: Read, { sizes, isComplete, isOnDisk }: FolderContent): void {
+  if (hasFailed) return writeAnew(disk, dir, sizes)
+  // A copied folder may be in the memory of the kernel alone.
+  if (!isComplete) return syncSegments(disk, dir, sizes.keys())
+  // In mode `always` the last process may have been killed between a write and its sync.
+  if (isOnDisk && !isClean) syncSegments(disk, dir, [...sizes.keys()].slice(-1))
+}
+
 function syncSegments (disk: Disk, dir: string, numbers: Iterable<number>): void {
   for (const number of numbers) {
     const fd = disk.openSync(join(dir, segmentName(number)), 'r+')

@@ -87,15 +87,18 @@ export class JournalBroker implements Broker {
   unreadyReason (): string | undefined { return this.ready() ? undefined : DISK_FULL }
 
   async close (): Promise<void> {
-    const { memory, journal, release } = this.#options
+    const { memory, journal, kept, release } = this.#options
+    await journal.settle()
+    kept.close()
     await journal.close()
     await memory.close()
     release()
   }
 
   async tick (): Promise<void> {
-    const { memory, journal, recorder } = this.#options
+    const { memory, journal, recorder, kept } = this.#options
     journal.tick()
+    kept.tick()
     recorder.forgetOld()
     await memory.tick()
     journal.flush()

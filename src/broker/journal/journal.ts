@@ -103,7 +103,6 @@ export class Journal implements Flushable {
     const [upTo, size] = [this.#written, this.#options.segments.size]
     this.#options.segments.syncLater((error) => {
       if (error) return this.#options.onFatal(error)
-      this.#isSyncing = false
       this.#onSynced(upTo, size)
     })
   }
@@ -116,14 +115,20 @@ export class Journal implements Flushable {
     if (this.#isFull) this.#noteSpace(this.#hasSpace())
   }
 
-  /** Brings everything onto the disk, and notes that nothing is missing. */
-  async close (): Promise<void> {
-    await new Promise<void>((resolve) => {
+  /** Resolves once everything recorded so far is on the disk. */
+  settle (): Promise<void> {
+    return new Promise((resolve) => {
       this.syncLater()
       this.whenSynced(resolve)
       // Without a segment there is nothing to wait for.
       if (!this.#options.segments.isOpen) resolve()
     })
+  }
+
+  /** Brings everything onto the disk, and notes that nothing is missing. */
+  async close (): Promise<void> {
+    // Again for what came meanwhile: the file is closed below, and nothing may be missing in it.
+    do await this.settle(); while (!this.isSynced && this.#options.segments.isOpen)
     this.#isClosed = true
     if (this.#options.segments.isOpen) this.#try(this.#options.onClean)
     this.#options.segments.close()
@@ -161,6 +166,8 @@ export class Journal implements Flushable {
     this.#synced = upTo
     this.#unmarked = size
     if (size >= this.#segmentBytes && !this.#isFull) this.#try(() => this.#beginNext())
+    // Not before: the next sync must be one of the next segment, since the file of this one is closed.
+    this.#isSyncing = false
     while (this.#waiting.length > 0 && this.#waiting[0]!.upTo <= this.#synced) this.#waiting.shift()!.done()
     if (this.#waiting.length > 0) this.syncLater()
   }

@@ -4,10 +4,19 @@ import type { Payment, Terms } from '../../payment/state.js'
 import type { WireFrame } from '../../websocket/frame-writer.js'
 
 /** Kinds of records, the first byte of a body. */
-export const KIND = { room: 1, event: 2, name: 3, ended: 4, epochs: 5, snapshot: 6, synced: 7, stalled: 8 } as const
+export const KIND = { room: 1, event: 2, name: 3, ended: 4, epochs: 5, snapshot: 6, synced: 7, stalled: 8, kept: 9 } as const
 
 /** Bytes in front of a body: its length and its checksum. */
 export const HEAD_BYTES = 8
+
+/** Value that another part of the server keeps: the last one of a key counts. Alone, or within the record of the change that is its cause: then both are there, or none. */
+export interface KeptRecord {
+  readonly key: string
+  /** Place of the key among all, the same for each of its values. */
+  readonly number: number
+  /** null: the key is removed. */
+  readonly value: unknown
+}
 
 /** Start of a room. */
 export interface RoomRecord {
@@ -37,17 +46,18 @@ export interface EventRecord {
   readonly deadline: number | undefined
   /** Idempotency-Key of the request. */
   readonly request: string | undefined
+  readonly kept?: KeptRecord | undefined
   readonly frame: WireFrame
 }
 
 /** Pause after the last event of a room, which is reported once. */
-export interface StalledRecord { readonly number: number }
+export interface StalledRecord { readonly number: number, readonly kept?: KeptRecord | undefined }
 
 /** Another name of a room. */
 export interface NameRecord { readonly number: number, readonly name: string }
 
 /** End of a room. `until`: the time up to which its id is remembered as closed; 0 if it is not. */
-export interface EndedRecord { readonly number: number, readonly roomId: string, readonly until: number }
+export interface EndedRecord { readonly number: number, readonly roomId: string, readonly until: number, readonly kept?: KeptRecord | undefined }
 
 /** New epochs of all rooms so far: the prefix, followed by the number of the room. */
 export interface EpochsRecord { readonly prefix: string }
@@ -72,6 +82,7 @@ const VERIFIED = 1
 const EXPIRES = 2
 const HAS_DEADLINE = 4
 const HAS_REQUEST = 8
+const HAS_KEPT = 16
 
 /** Bytes of an event's body in front of its optional fields: kind, flags, number, seq, receivers. */
 const EVENT_HEAD = 18
@@ -104,11 +115,13 @@ export class RecordBuffer {
     return this.#finish(at, at + 1 + this.#bytes.write(text, at + 1))
   }
 
-  event ({ number, seq, receivers, verified, expires, deadline, request, frame }: EventRecord): number {
-    const at = this.#reserve(EVENT_HEAD + 8 + 2 + (request === undefined ? 0 : request.length * 3) + frame.length)
+  event (event: EventRecord): number {
+    const { number, seq, receivers, deadline, request, kept, frame } = event
+    const text = kept && JSON.stringify(kept)
+    const at = this.#reserve(EVENT_HEAD + 8 + 2 + (request === undefined ? 0 : request.length * 3) + 4 + (text === undefined ? 0 : text.length * 3) + frame.length)
     const bytes = this.#bytes
     bytes[at] = KIND.event
-    bytes[at + 1] = (verified ? VERIFIED : 0) | (expires ? EXPIRES : 0) | (deadline === undefined ? 0 : HAS_DEADLINE) | (request === undefined ? 0 : HAS_REQUEST)
+    bytes[at + 1] = flagsOf(event)
     bytes.writeDoubleLE(number, at + 2)
     bytes.writeUInt32LE(seq, at + 10)
     bytes.writeUInt32LE(receivers, at + 14)
@@ -118,6 +131,11 @@ export class RecordBuffer {
       const length = bytes.write(request, end + 2)
       bytes.writeUInt16LE(length, end)
       end += 2 + length
+    }
+    if (text !== undefined) {
+      const length = bytes.write(text, end + 4)
+      bytes.writeUInt32LE(length, end)
+      end += 4 + length
     }
     bytes.set(frame, end)
     return this.#finish(at, end + frame.length)
@@ -166,6 +184,10 @@ export class RecordBuffer {
   }
 }
 
+function flagsOf ({ verified, expires, deadline, request, kept }: EventRecord): number {
+  return (verified ? VERIFIED : 0) | (expires ? EXPIRES : 0) | (deadline === undefined ? 0 : HAS_DEADLINE) | (request === undefined ? 0 : HAS_REQUEST) | (kept ? HAS_KEPT : 0)
+}
+
 /** Event record without its text and its frame: all that a start needs of it. */
 export type EventHead = Pick<EventRecord, 'number' | 'seq' | 'expires' | 'deadline'>
 
@@ -180,7 +202,16 @@ export function readEventHead (bytes: Buffer, at: number): EventHead {
   }
 }
 
-/** @param body of an event. The frame shares its memory */
+/** @param at start of the body of an event @returns the value that is kept with it, if there is one */
+export function readKeptOfEvent (bytes: Buffer, at: number): KeptRecord | undefined {
+  const flags = bytes[at + 1]!
+  if ((flags & HAS_KEPT) === 0) return undefined
+  let place = at + EVENT_HEAD + (flags & HAS_DEADLINE ? 8 : 0)
+  if (flags & HAS_REQUEST) place += 2 + bytes.readUInt16LE(place)
+  return JSON.parse(bytes.toString('utf8', place + 4, place + 4 + bytes.readUInt32LE(place))) as KeptRecord
+}
+
+/** @param body of an event. The frame shares its memory. Without the value that is kept with it, which only a start needs */
 export function readEventRecord (body: Buffer): EventRecord {
   const flags = body[1]!
   let at = EVENT_HEAD + (flags & HAS_DEADLINE ? 8 : 0)
@@ -190,6 +221,7 @@ export function readEventRecord (body: Buffer): EventRecord {
     request = body.toString('utf8', at + 2, end)
     at = end
   }
+  if (flags & HAS_KEPT) at += 4 + body.readUInt32LE(at)
   return { ...readEventHead(body, 0), receivers: body.readUInt32LE(14), verified: (flags & VERIFIED) !== 0, request, frame: body.subarray(at) }
 }
 

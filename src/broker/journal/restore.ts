@@ -5,13 +5,14 @@ import type { CompactionParts } from './compaction.js'
 import { DormantRoom } from './dormant-room.js'
 import type { Folder } from './folder.js'
 import { JournalBroker, type JournalBrokerOptions } from './journal-broker.js'
-import { JournaledRoom, JournalRecorder } from './room-journal.js'
+import { JournaledRoom, JournalRecorder, type JournalRecorderOptions } from './room-journal.js'
 
-export interface RestoreOptions extends Omit<MemoryBrokerOptions, 'recorder'>, Pick<JournalBrokerOptions, 'isHeld'>, Pick<CompactionParts, 'minBytes' | 'minSegments'> {}
+export interface RestoreOptions extends
+  Omit<MemoryBrokerOptions, 'recorder'>, Pick<JournalBrokerOptions, 'isHeld'>, Pick<CompactionParts, 'minBytes' | 'minSegments'>, Pick<JournalRecorderOptions, 'keepWith'> {}
 
-export function journalBroker ({ journal, segments, index, release }: Folder, options: RestoreOptions): JournalBroker {
-  const { logSize, frames = new FrameWriter(), now, isHeld, minBytes, minSegments } = options
-  const recorder = new JournalRecorder({ journal, segments, logSize, now })
+export function journalBroker ({ journal, segments, index, kept, release }: Folder, options: RestoreOptions): JournalBroker {
+  const { logSize, frames = new FrameWriter(), now, isHeld, minBytes, minSegments, keepWith } = options
+  const recorder = new JournalRecorder({ journal, segments, kept, keepWith, logSize, now })
   const memory = new MemoryBroker({ ...options, frames, recorder })
   const content = { read: (place: number) => journal.read(place), logSize, frames }
   // A room that was written anew may stand behind younger ones.
@@ -27,5 +28,5 @@ export function journalBroker ({ journal, segments, index, release }: Folder, op
   })
   index.rooms.clear()
   index.closed.clear()
-  return new JournalBroker({ memory, recorder, journal, segments, isHeld, release, minBytes, minSegments })
+  return new JournalBroker({ memory, recorder, journal, segments, kept, isHeld, release, minBytes, minSegments })
 }

@@ -1,5 +1,6 @@
 // Index of a journal: which rooms live, and where their records are. A start reads no event further than its head.
-import { HEAD_BYTES, KIND, readEventHead, readJsonRecord, readSnapshot, type EndedRecord, type EpochsRecord, type NameRecord, type RoomRecord, type StalledRecord } from './records.js'
+import { sizeOf, type KeptValue } from './kept-values.js'
+import { HEAD_BYTES, KIND, readEventHead, readJsonRecord, readKeptOfEvent, readSnapshot, type EndedRecord, type EpochsRecord, type KeptRecord, type NameRecord, type RoomRecord, type StalledRecord } from './records.js'
 import type { ClosedRoom } from './room-journal.js'
 import { JournalError } from './segment-header.js'
 import { placeOf, type Place } from './segments.js'
@@ -29,19 +30,24 @@ export class RoomIndex {
   readonly rooms = new Map<number, IndexedRoom>()
   /** Closed rooms by id. */
   readonly closed = new Map<string, ClosedRoom>()
-  /** Highest number of a room. */
+  /** Kept values by key. */
+  readonly kept = new Map<string, KeptValue>()
+  /** Highest number of a room, and of a kept value. */
   count = 0
+  keptCount = 0
   events = 0
 
   /** Takes the next record. @throws {JournalError} if it does not follow from those before it */
   add (kind: number, bytes: Buffer, start: number, end: number, segment: number): void {
+    // Nearly all records are events, and a view of each would be half the garbage of a start.
+    if (kind === KIND.event) return this.#addEvent(bytes, start, end, segment)
     const body = bytes.subarray(start, end)
     switch (kind) {
-      case KIND.event: return this.#addEvent(bytes, start, end, segment)
       case KIND.room: return this.#begin(readJsonRecord(body), segment, end - start)
       case KIND.snapshot: return this.#addSnapshot(body, placeOf(segment, start - HEAD_BYTES), segment)
       case KIND.name: return this.#addName(readJsonRecord(body), end - start)
-      case KIND.stalled: return this.#addStall(readJsonRecord(body), end - start)
+      case KIND.stalled: return this.#addStall(readJsonRecord(body), end - start, segment)
+      case KIND.kept: return this.#keep(readJsonRecord(body), segment)
       case KIND.ended: return this.#end(readJsonRecord(body), segment)
       case KIND.epochs: return this.renewEpochs(readJsonRecord(body))
       case KIND.synced: return
@@ -54,6 +60,15 @@ export class RoomIndex {
     for (const [number, room] of this.rooms) room.epoch = `${prefix}-${number.toString(36)}`
   }
 
+  /** Takes the value that a record has. @param kept undefined if it has none */
+  #keep (kept: KeptRecord | undefined, segment: number): void {
+    if (!kept) return
+    const { key, number, value } = kept
+    this.keptCount = Math.max(this.keptCount, number)
+    if (value === null) this.kept.delete(key)
+    else this.kept.set(key, { number, value, segment, bytes: sizeOf(kept) })
+  }
+
   #begin (record: RoomRecord, segment: number, bytes: number): void {
     const { number, roomId, epoch, deadline } = record
     this.closed.delete(roomId)
@@ -62,6 +77,7 @@ export class RoomIndex {
   }
 
   #addEvent (bytes: Buffer, start: number, end: number, segment: number): void {
+    this.#keep(readKeptOfEvent(bytes, start), segment)
     const { number, seq, expires, deadline } = readEventHead(bytes, start)
     const room = this.rooms.get(number)
     // Without a room its first records are deleted: it has ended, or a snapshot follows.
@@ -106,14 +122,16 @@ export class RoomIndex {
     room.bytes += bytes
   }
 
-  #addStall ({ number }: StalledRecord, bytes: number): void {
+  #addStall ({ number, kept }: StalledRecord, bytes: number, segment: number): void {
+    this.#keep(kept, segment)
     const room = this.rooms.get(number)
     if (!room) return
     room.hasStalled = true
     room.bytes += bytes
   }
 
-  #end ({ number, roomId, until }: EndedRecord, segment: number): void {
+  #end ({ number, roomId, until, kept }: EndedRecord, segment: number): void {
+    this.#keep(kept, segment)
     this.rooms.delete(number)
     this.closed.delete(roomId)
     this.count = Math.max(this.count, number)

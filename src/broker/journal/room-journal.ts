@@ -1,15 +1,19 @@
 // Recorder of the memory broker: writes each change of a room into the journal, and knows which segments and how many bytes are still needed.
-import type { LogEntry } from '../broker.js'
+import type { LogEntry, RoomChange } from '../broker.js'
 import { idempotencyKeyIn, type EventDraft } from '../event-draft.js'
 import type { MemoryRoom } from '../memory/memory-broker.js'
-import type { Recorder, RoomRecorder, StartedRoom } from '../memory/recorder.js'
+import type { Appended, Recorder, RoomRecorder, StartedRoom } from '../memory/recorder.js'
 import type { Journal } from './journal.js'
-import { KIND, type EndedRecord, type NameRecord, type RoomRecord, type SnapshotEvent, type StalledRecord } from './records.js'
+import type { Keepsake, KeptValues } from './kept-values.js'
+import { KIND, type EndedRecord, type KeptRecord, type NameRecord, type RoomRecord, type SnapshotEvent, type StalledRecord } from './records.js'
 import type { Segments } from './segments.js'
 
 export interface JournalRecorderOptions {
   readonly journal: Journal
   readonly segments: Segments
+  readonly kept: KeptValues
+  /** Chooses what is kept with a change, in the same record. */
+  readonly keepWith?: ((change: RoomChange) => Keepsake | undefined) | undefined
   /** Number of events kept per room. */
   readonly logSize: number
   /** Wall clock, ms since the epoch. */
@@ -35,6 +39,13 @@ export class JournalRecorder implements Recorder {
     const record: RoomRecord = { number, roomId, epoch, createdAt, deadline, terms, webhookUrl }
     const bytes = this.options.journal.json(KIND.room, record)
     return new JournaledRoom(this, { number, segment: this.options.segments.number, records: 1, bytes })
+  }
+
+  /** @returns the part of the record of a change that another part of the server keeps with it; undefined if there is none */
+  keepWith (change: RoomChange | undefined): KeptRecord | undefined {
+    const { kept, keepWith } = this.options
+    const keepsake = change && keepWith?.(change)
+    return keepsake && kept.embed(keepsake)
   }
 
   /** Remembers a closed room. @param segment that has the record */
@@ -100,7 +111,7 @@ export class JournaledRoom implements RoomRecorder {
   /** Segment of the first record of the room. */
   get segment (): number { return this.#segment }
 
-  appended (draft: EventDraft, { seq, frame }: LogEntry, receivers: number, expiresAt: number): void {
+  appended (draft: EventDraft, { seq, frame }: LogEntry, { receivers, expiresAt, change }: Appended): void {
     const { source, type, verified, ttl, keys } = draft
     this.#add(this.#recorder.options.journal.event({
       number: this.#number,
@@ -110,6 +121,7 @@ export class JournaledRoom implements RoomRecorder {
       expires: source === 'server' && type === 'PAYMENT_EXPIRED',
       deadline: ttl === undefined ? undefined : expiresAt,
       request: idempotencyKeyIn(keys),
+      kept: this.#recorder.keepWith(change),
       frame
     }))
   }
@@ -119,14 +131,14 @@ export class JournaledRoom implements RoomRecorder {
     this.#add(this.#recorder.options.journal.json(KIND.name, record))
   }
 
-  stalled (): void {
-    const record: StalledRecord = { number: this.#number }
+  stalled (change: RoomChange): void {
+    const record: StalledRecord = { number: this.#number, kept: this.#recorder.keepWith(change) }
     this.#add(this.#recorder.options.journal.json(KIND.stalled, record))
   }
 
-  ended (roomId: string, until: number): void {
+  ended (roomId: string, until: number, change?: RoomChange): void {
     const { journal, segments } = this.#recorder.options
-    const record: EndedRecord = { number: this.#number, roomId, until }
+    const record: EndedRecord = { number: this.#number, roomId, until, kept: this.#recorder.keepWith(change) }
     journal.json(KIND.ended, record)
     segments.unpin(this.#segment)
     this.#recorder.liveBytes -= this.#liveBytes

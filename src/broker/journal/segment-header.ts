@@ -4,8 +4,8 @@ import { crc32 } from 'node:zlib'
 /** Header of a segment, bytes. */
 export const HEADER_BYTES = 64
 
-/** Format that this version writes. Older ones are read; a newer one stops the start. */
-export const FORMAT = 1
+/** Format that this version writes. Older ones are read; a newer one stops the start. Since 2 there are kept values, alone and within other records. */
+export const FORMAT = 2
 
 /** `WSPJ`. */
 const MAGIC = 0x4a505357

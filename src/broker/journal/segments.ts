@@ -94,19 +94,26 @@ export class Segments {
 
   unpin (segment: number): void { this.#pins.set(segment, this.#pins.get(segment)! - 1) }
 
-  /** Deletes the oldest segments up to the first one that is still needed. @returns number of deleted segments */
-  deleteUnused (): number {
-    let deleted = 0
-    for (const [number, size] of this.#sizes) {
+  /** The last of the oldest segments, up to the first one that is still needed; 0 if that is the oldest one. */
+  get lastUnused (): number {
+    let last = 0
+    for (const number of this.#sizes.keys()) {
       if ((this.#pins.get(number) ?? 0) > 0) break
+      last = number
+    }
+    return last
+  }
+
+  /** Deletes segments that are not needed. What took their place must be on the disk. @param last of them */
+  deleteUpTo (last: number): void {
+    for (const [number, size] of this.#sizes) {
+      if (number > last) break
       this.#closeReader(number)
       this.#options.disk.unlinkSync(join(this.#options.dir, segmentName(number)))
       this.#sizes.delete(number)
       this.#pins.delete(number)
       this.#completeBytes -= size
-      deleted++
     }
-    return deleted
   }
 
   /** Reads the body of a record. Its memory is valid up to the next call. @throws {JournalError} if the record is not as it was written */

@@ -138,7 +138,7 @@ export class MemoryBroker implements Broker {
     this.#closed.delete(roomId)
     const room = this.#add(roomId, { ttl, webhookUrl }, terms)
     if (terms.reference !== undefined) this.nameRoom(terms.reference, roomId)
-    this.#report('created', roomId, room, room.createdAt)
+    this.#listener.changed(changeOf('created', { roomId, room, timestamp: room.createdAt }))
     return this.#lifetime(room)
   }
 
@@ -190,18 +190,14 @@ export class MemoryBroker implements Broker {
     const { timestamp } = draft
     room.payment = fold(room.payment, draft)
     room.lastEventAt = timestamp
-    room.recorder?.appended(draft, entry, receivers, room.expiresAt)
+    const { state, furthest } = room.payment
+    const change = state === before.state ? undefined : changeOf('event', { roomId, room, timestamp, type: draft.type })
+    room.recorder?.appended(draft, entry, { receivers, expiresAt: room.expiresAt, change })
     if (room.subscribed) this.#listener.entry(roomId, entry)
     else this.#renew(room)
-    const { state, furthest } = room.payment
-    const changed = state !== before.state
-    if (changed) this.#report('event', roomId, room, timestamp, draft.type)
+    if (change) this.#listener.changed(change)
     if (furthest && furthest !== before.furthest) this.#listener.advanced({ from: before.furthest, to: furthest, state })
-    return { epoch: log.epoch, seq: entry.seq, timestamp, receivers, duplicate: false, isNew: true, changed }
-  }
-
-  #report (cause: RoomChange['cause'], roomId: string, room: MemoryRoom, timestamp: number, type?: string): void {
-    this.#listener.changed(changeOf(cause, { roomId, room, timestamp, type }))
+    return { epoch: log.epoch, seq: entry.seq, timestamp, receivers, duplicate: false, isNew: true, changed: change !== undefined }
   }
 
   read (roomId: string, from?: ReadFrom): RoomView | Failure {
@@ -255,7 +251,7 @@ export class MemoryBroker implements Broker {
     const room = this.#find(roomId)
     if (!room) return this.#missing(roomId)
     const change = changeOf('closed', { roomId, room, timestamp: this.#options.now() })
-    this.#end(roomId, room, 'closed')
+    this.#end(roomId, room, { cause: 'closed', change })
     this.#listener.changed(change)
   }
 
@@ -307,7 +303,7 @@ export class MemoryBroker implements Broker {
     if (!room || this.#options.recorder?.isFull) return room
     if (room.deadline !== Infinity && !room.hasExpired && room.deadline <= this.#options.monotonic()) this.#expireLink(roomId, room)
     if (!this.#hasEnded(room)) return room
-    this.#end(roomId, room, 'expired')
+    this.#end(roomId, room, { cause: 'expired' })
     return undefined
   }
 
@@ -328,8 +324,9 @@ export class MemoryBroker implements Broker {
       room.seenAt = monotonic()
     } else if (room.seenAt + stall <= monotonic() && awaitsPayer(state)) {
       room.seenAt = Infinity
-      room.recorder?.stalled()
-      this.#report('stalled', roomId, room, now())
+      const change = changeOf('stalled', { roomId, room, timestamp: now() })
+      room.recorder?.stalled(change)
+      this.#listener.changed(change)
       if (room.subscribed) this.#listener.stalled(roomId, { epoch, seq, step: state.step, lastEventAt: lastEventAt! })
     }
   }
@@ -395,7 +392,7 @@ export class MemoryBroker implements Broker {
     return end !== Infinity && end <= this.#options.monotonic()
   }
 
-  #end (roomId: string, room: MemoryRoom, cause: CloseCause): void {
+  #end (roomId: string, room: MemoryRoom, { cause, change }: { readonly cause: CloseCause, readonly change?: RoomChange }): void {
     const { now, monotonic, retention, onRoom } = this.#options
     this.#rooms.delete(roomId)
     this.#order.remove(room.number)
@@ -404,7 +401,7 @@ export class MemoryBroker implements Broker {
     // The next caller may reopen a room that merely expired empty, but not one that was closed or had a deadline.
     const isRemembered = cause === 'closed' || room.deadline !== Infinity
     if (isRemembered) this.#closed.set(roomId, monotonic() + retention)
-    room.recorder?.ended(roomId, isRemembered ? now() + retention : 0)
+    room.recorder?.ended(roomId, isRemembered ? now() + retention : 0, change)
     if (room.subscribed) this.#listener.closed(roomId, cause)
     onRoom?.('removed', roomId)
   }

@@ -2,6 +2,7 @@
 import { Cluster, Redis, ReplyError, type RedisOptions } from 'ioredis'
 import { parseAddress, type Address } from './address.js'
 import { SCRIPTS, type RoomRedis } from './scripts.js'
+import { closeSilent } from './silence.js'
 
 /** Silence after a command that counts as a dead connection, ms. Waiting commands then fail with `UNAVAILABLE`, within 2 s. */
 const SILENCE = 1_500
@@ -40,6 +41,12 @@ type Options = RedisOptions & { replyMapping: 'legacy' }
 
 /** A client that is never ready in the wrong database: after a failed SELECT, ioredis reports the error and continues in database 0. */
 class OneDatabaseRedis extends Redis {
+  /** @param silence after a command that counts as a dead connection, ms */
+  constructor (options: Options, silence = SILENCE) {
+    super(options)
+    closeSilent(this, silence)
+  }
+
   override async select (database: number | string): Promise<'OK'> {
     try {
       return await super.select(database)
@@ -67,14 +74,15 @@ export function connect (url: string, sentinel: SentinelCredentials = {}): Redis
   }
   const settings = { ...options, ...targetOf(address, sentinel) }
   const open = () => new OneDatabaseRedis(settings)
-  return clientsOf({ address, sentinel, open }, new OneDatabaseRedis({ ...settings, scripts: SCRIPTS, enableAutoPipelining: true }), open())
+  // Without automatic pipelining: it keeps one pipeline in flight, so that each command waits for the replies to those before it.
+  return clientsOf({ address, sentinel, open }, new OneDatabaseRedis({ ...settings, scripts: SCRIPTS }), open())
 }
 
 /** Connects to the same Redis for a queue: its workers wait in blocking commands, which the other clients would take for a dead connection. */
 export function connectQueue ({ address, sentinel }: Pick<RedisClients, 'address' | 'sentinel'>): Redis | Cluster {
-  const options = { ...connectionOptions(address), socketTimeout: QUEUE_WAIT + SILENCE }
-  if (address.kind === 'cluster') return clusterOf(address, options)
-  return new OneDatabaseRedis({ ...options, ...targetOf(address, sentinel) })
+  const options = connectionOptions(address)
+  if (address.kind === 'cluster') return clusterOf(address, options, QUEUE_WAIT + SILENCE)
+  return new OneDatabaseRedis({ ...options, ...targetOf(address, sentinel) }, QUEUE_WAIT + SILENCE)
 }
 
 /** Options of every connection, to a server or to a node of a cluster. */
@@ -83,7 +91,6 @@ function connectionOptions (address: Address): Options {
     ...address.options,
     replyMapping: 'legacy',
     connectTimeout: SILENCE,
-    socketTimeout: SILENCE,
     maxLoadingRetryTime: MAX_RETRY_DELAY,
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,
@@ -104,10 +111,11 @@ function targetOf (address: Address, sentinel: SentinelCredentials) {
   return kind === 'sentinel' ? { sentinels: [...hosts], name, sentinelRetryStrategy: retryDelay, ...sentinelOptions(address, sentinel) } : hosts[0]
 }
 
-function clusterOf ({ hosts }: Address, redisOptions: Options): Cluster {
-  return new Cluster([...hosts], {
+function clusterOf ({ hosts }: Address, redisOptions: Options, silence = SILENCE): Cluster {
+  const cluster = new Cluster([...hosts], {
     scripts: SCRIPTS,
-    redisOptions,
+    // The timer of ioredis for its own subscribers, which it does not hand out. They miss nothing by an early end: they subscribe again.
+    redisOptions: { ...redisOptions, socketTimeout: silence },
     shardedSubscribers: true,
     enableOfflineQueue: false,
     enableAutoPipelining: true,
@@ -119,6 +127,10 @@ function clusterOf ({ hosts }: Address, redisOptions: Options): Cluster {
     slotsRefreshInterval: 5_000,
     // Host names stay unresolved: a certificate is verified against the name, and one unknown name does not stop the others.
     dnsLookup: (name, callback) => callback(null, name)
+  })
+  return cluster.on('+node', (node: Redis) => {
+    delete node.options.socketTimeout
+    closeSilent(node, silence)
   })
 }
 

@@ -70,7 +70,7 @@ export class Members {
     const { here, away } = announcement
     const all = [...here, ...away]
     announcement.sent = true
-    const failure = await this.#options.store.announce(roomId, this.#options.self, here.length, all.length === 0 ? '' : JSON.stringify(all))
+    const failure = await this.#options.store.announce(roomId, here.length, all.length === 0 ? '' : JSON.stringify(all))
     if (failure) announcement.sent = false
     else if (all.length === 0 && this.#announcements.get(roomId) === announcement) this.#announcements.delete(roomId)
   }

@@ -8,6 +8,9 @@ const LEASE = 15_000
 /** Time that a node may be missing in Redis before this node removes it, ms: after Redis was emptied, all nodes are missing for a moment. */
 const NODE_EVICTION_MS = 20_000
 
+/** Number of dead nodes that are remembered, the latest: rooms that are renewed forget them. */
+const MAX_DEAD = 50
+
 export interface NodesOptions {
   readonly self: string
   readonly commands: RoomRedis
@@ -23,6 +26,7 @@ export class Nodes {
   readonly #seenAt = new Map<string, number>()
   /** Nodes that left, until they are removed. */
   readonly #left = new Set<string>()
+  #dead: string[] = []
   readonly #options: NodesOptions
   /** Live nodes in the form that the publishing script expects: each between spaces. */
   #list: string
@@ -33,6 +37,9 @@ export class Nodes {
   }
 
   get list (): string { return this.#list }
+
+  /** Nodes that this node has removed, each followed by a space. A node's name is never used again. */
+  get dead (): string { return this.#dead.map((node) => `${node} `).join('') }
 
   has (node: string): boolean { return node === this.#options.self || this.#seenAt.has(node) }
 
@@ -46,6 +53,8 @@ export class Nodes {
   markAlive (node: string): void {
     if (node === this.#options.self) return
     const isNew = !this.has(node)
+    // It was only late.
+    if (isNew) this.#dead = this.#dead.filter((dead) => dead !== node)
     this.#seenAt.set(node, this.#options.monotonic())
     if (isNew) this.#rebuildList()
   }
@@ -59,6 +68,7 @@ export class Nodes {
     for (const node of await commands.beatNode(key, self, LEASE, channel)) this.markAlive(node)
     const expired = [...this.#seenAt].filter(([, at]) => monotonic() - at >= NODE_EVICTION_MS).map(([node]) => node)
     for (const node of expired) this.#seenAt.delete(node)
+    this.#dead = [...this.#dead, ...expired].slice(-MAX_DEAD)
     if (expired.length > 0) this.#rebuildList()
     return expired.map((node) => ({ node, hasLeft: this.#left.delete(node) }))
   }

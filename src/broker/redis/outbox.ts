@@ -27,6 +27,9 @@ export class Outbox {
 
   constructor (options: OutboxOptions) { this.#options = options }
 
+  /** True if the changes of every room are appended, and not only of those with a URL of their own. */
+  get isForEveryRoom (): boolean { return this.#options.everyRoom }
+
   /** @returns arguments of the scripts: the lifetime of the outbox, empty if nobody wants the change; 1 for every room */
   argumentsFor (cause: RoomChange['cause'], type?: string): [lifetime: number | '', everyRoom: 0 | 1] {
     const { everyRoom, mayBeWanted } = this.#options

@@ -21,7 +21,7 @@ import { RoomStore, type Appended, type Overdue, type RoomStoreOptions, type Sto
 /** Interval at which ended rooms are removed from the index, ms. */
 export const SWEEP_INTERVAL = 10_000
 
-export interface RedisBrokerOptions extends Omit<RoomStoreOptions, 'commands' | 'database' | 'onRefused'> {
+export interface RedisBrokerOptions extends Omit<RoomStoreOptions, 'commands' | 'database' | 'liveNodes' | 'deadNodes' | 'onRefused'> {
   readonly connection: RedisClients
   /** Name of this node, which no node had before. No spaces. */
   readonly node: string
@@ -56,10 +56,12 @@ export class RedisBroker implements Broker {
     this.#options = options
     const { connection, prefix, node, monotonic, retention, lateResults, onNews = () => {} } = options
     const { commands, database, subscriber, isCluster } = connection
-    const store = this.#store = new RoomStore({ ...options, commands, database, onRefused: (error) => this.#availability.onRefused(error) })
+    const store = this.#store = new RoomStore({
+      ...options, commands, database, liveNodes: () => this.#nodes.list, deadNodes: () => this.#nodes.dead, onRefused: (error) => this.#availability.onRefused(error)
+    })
     // Room ids contain no @, so these keys and channels collide with no room's.
-    const nodeChannel = store.channel('@nodes')
-    const nodes = this.#nodes = new Nodes({ self: node, commands, key: store.key('@nodes'), channel: nodeChannel, monotonic })
+    const registryChannel = store.channel('@nodes')
+    const nodes = this.#nodes = new Nodes({ self: node, commands, key: store.key('@nodes'), channel: registryChannel, monotonic })
     const members = this.#members = new Members({ store, nodes, self: node })
     const runInBackground = this.#runInBackground
     this.#index = new RoomIndex({ commands, key: store.key('@rooms'), roomKey: (roomId) => store.key(roomId) })
@@ -71,6 +73,7 @@ export class RedisBroker implements Broker {
     })
     const subscriptions = this.#subscriptions = new RoomSubscriptions({
       ...{ store, members, connection, retention, lateResults, monotonic, runInBackground },
+      isListening: () => this.#availability.isSubscribed,
       onDeadline: (roomId, deadline) => this.#expireLink(roomId, deadline),
       onBegan: (roomId) => runInBackground(this.#began(roomId)),
       onRenewed: (roomId) => store.run(() => this.#index.add(roomId, false))
@@ -79,7 +82,7 @@ export class RedisBroker implements Broker {
       ...{ connection, monotonic, onNews, runInBackground },
       probe: new Probe({ connection, prefix, channelOf: (tag) => store.channel(tag) }),
       // A cluster's subscribers restore the channels of the rooms by themselves.
-      subscribe: async () => await subscriptions.subscribeChannels(nodeChannel) ?? (isCluster ? undefined : subscriptions.resubscribe()),
+      subscribe: async () => await subscriptions.subscribeChannel(registryChannel) ?? (isCluster ? undefined : subscriptions.subscribeChannel(store.nodeChannel!)),
       onSubscribed: () => subscriptions.checkAll(),
       beat: async () => this.#forget(await nodes.beat())
     })
@@ -87,7 +90,7 @@ export class RedisBroker implements Broker {
     subscriber.on('subscribersReady', () => runInBackground(subscriptions.checkAll()))
     subscriber.on('smessageBuffer', (name: Buffer, message: Buffer) => {
       const channel = name.toString('latin1')
-      if (channel === nodeChannel) nodes.onMessage(message.toString('latin1'))
+      if (channel === registryChannel) nodes.onMessage(message.toString('latin1'))
       else subscriptions.onMessage(channel, message)
     })
   }
@@ -117,23 +120,29 @@ export class RedisBroker implements Broker {
   announce (roomId: string, here: readonly RoomMember[], away: readonly RoomMember[]): Promise<void> { return this.#members.announce(roomId, here, away) }
 
   async publish (roomId: string, draft: EventDraft, create: boolean): Promise<Published | Failure> {
-    let answer = await this.#store.publish(roomId, draft, create, this.#nodes.list)
+    const cursor = this.#subscriptions.onPublish(roomId)
+    const answer = await this.#publish(roomId, draft, create)
+    this.#subscriptions.onAnswer(cursor, { isLost: isUnavailable(answer) })
+    return answer
+  }
+
+  async #publish (roomId: string, draft: EventDraft, create: boolean): Promise<Published | Failure> {
+    let answer = await this.#store.publish(roomId, draft, create)
     if (isOverdue(answer)) {
       // Logged first, so that a result after the deadline is known to be late.
       await this.#expireLink(roomId, answer.overdue)
-      answer = await this.#store.publish(roomId, draft, create, this.#nodes.list)
+      answer = await this.#store.publish(roomId, draft, create)
     }
     if (answer === 'not due' || isOverdue(answer)) return new Failure('UNAVAILABLE')
     return answer instanceof Failure ? answer : this.#published(roomId, draft, answer)
   }
 
   async publishAll (roomId: string, drafts: readonly EventDraft[], create: boolean): Promise<Array<Published | Failure> | Failure> {
-    const answers = await this.#store.publishAll(roomId, drafts, create, this.#nodes.list)
-    if (answers instanceof Failure) return answers
-    return drafts.map((draft, i) => {
-      const answer = answers[i]!
-      return answer instanceof Failure ? answer : this.#published(roomId, draft, answer)
-    })
+    const cursor = this.#subscriptions.onPublish(roomId)
+    const answers = await this.#store.publishAll(roomId, drafts, create)
+    const published = (answers instanceof Failure ? [] : answers).map((answer, i) => answer instanceof Failure ? answer : this.#published(roomId, drafts[i]!, answer))
+    this.#subscriptions.onAnswer(cursor, { isLost: [answers, ...published].some(isUnavailable) })
+    return answers instanceof Failure ? answers : published
   }
 
   #published (roomId: string, draft: EventDraft, answer: Appended): Published {
@@ -260,5 +269,7 @@ export class RedisBroker implements Broker {
     return { roomId, epoch, seq, state, link, createdAt, expiresAt, lastEventAt, isStalled, remoteMembers: listOf(this.#members.remoteMembers(members)) }
   }
 }
+
+function isUnavailable (answer: unknown): boolean { return answer instanceof Failure && answer.code === 'UNAVAILABLE' }
 
 function isOverdue (answer: object | string): answer is Overdue { return typeof answer === 'object' && 'overdue' in answer }

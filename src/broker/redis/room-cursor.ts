@@ -1,6 +1,9 @@
-// Cursor of one subscribed room: receives entries from the room's channel and from our own publishes, and passes each on once and in order.
+// Cursor of one subscribed room: receives entries from a channel and from our own publishes, and passes each on once and in order.
 import type { RoomMember } from '../../protocol/server-frames.js'
 import type { LogEntry, Position } from '../broker.js'
+
+/** Entries that wait for an earlier one. Beyond it they are read from the log. */
+export const MAX_HELD = 256
 
 /** Verdict on an entry. `next`: deliver it. `seen`: it was delivered before. `gap`: an entry before it is missing, or its epoch is another one. */
 export type Verdict = 'next' | 'seen' | 'gap'
@@ -9,8 +12,14 @@ export class RoomCursor implements Position {
   epoch = ''
   /** Sequence number of the last delivered entry. */
   seq = 0
-  /** Highest sequence number that our own publishes returned beyond a gap; 0 if there was none. */
+  /** Highest sequence number of an entry that waits for an earlier one; 0 if there was none. */
   highestKnownSeq = 0
+  /** Our own events that Redis has not answered. They do not come from the channel, so that an entry behind one of them waits for its answer. */
+  unanswered = 0
+  /** True if an entry from the channel waits for the answer to an event of ours. */
+  awaitsAnswer = false
+  /** Entries that wait for an earlier one, by number. Created with the first one: most rooms never have one. */
+  #held: Map<number, LogEntry> | undefined
   /** Entries received before the room was opened in Redis; undefined afterwards. */
   preOpenBuffer: LogEntry[] | undefined = []
   /** Deadline of the payment link by the clock of Redis, ms since the epoch; 0 if there is none. */
@@ -40,7 +49,25 @@ export class RoomCursor implements Position {
     this.epoch = epoch
     this.seq = seq
     this.highestKnownSeq = 0
+    this.awaitsAnswer = false
+    this.#held = undefined
     this.preOpenBuffer = undefined
+  }
+
+  /** Keeps an entry until those before it have arrived. */
+  hold (entry: LogEntry): void {
+    this.highestKnownSeq = Math.max(this.highestKnownSeq, entry.seq)
+    const held = this.#held ??= new Map<number, LogEntry>()
+    if (held.size < MAX_HELD) held.set(entry.seq, entry)
+  }
+
+  /** @returns the entry that is next now, if it was held */
+  takeHeld (): LogEntry | undefined {
+    const entry = this.#held?.get(this.seq + 1)
+    if (entry) this.#held!.delete(++this.seq)
+    // Nothing waits any more; what is left was read from the log meanwhile.
+    else if (this.highestKnownSeq <= this.seq) this.#held = undefined
+    return entry
   }
 
   /** @param left time from `at` until the deadline, ms. @param late time for late results after it, ms */
@@ -52,6 +79,9 @@ export class RoomCursor implements Position {
 
   /** True if the cursor stands at the given position. */
   isAt ({ epoch, seq }: Position): boolean { return epoch === this.epoch && seq === this.seq }
+
+  /** True if the entry at a position was delivered before. */
+  hasSeen ({ epoch, seq }: Position): boolean { return epoch === this.epoch && seq <= this.seq }
 
   advance ({ epoch, seq }: Position): Verdict {
     if (epoch !== this.epoch) return 'gap'

@@ -45,16 +45,39 @@ export class RoomSync {
     this.#listener = listener
   }
 
-  /** Takes an entry from the channel or from a read. */
-  receive (cursor: RoomCursor, entry: LogEntry): void {
+  /** Takes an entry from the channel, from a read, or from our own publish (`isOwn`), whose answer may come before another node's earlier entry, or after a later one. */
+  receive (cursor: RoomCursor, entry: LogEntry, { isOwn = false } = {}): void {
     if (cursor.preOpenBuffer) {
       cursor.preOpenBuffer.push(entry)
       return
     }
     const verdict = cursor.advance(entry)
-    if (verdict === 'next') this.#listener.onEntry(cursor, entry)
+    if (verdict === 'next') {
+      for (let next: LogEntry | undefined = entry; next; next = cursor.takeHeld()) this.#listener.onEntry(cursor, next)
+    } else if (verdict === 'gap') {
+      this.#onGap(cursor, entry, isOwn)
+    }
+  }
+
+  /** Handles an event of ours that Redis has answered, or whose answer is lost (`isLost`): it may be in the log, and no channel brings it. */
+  onAnswer (cursor: RoomCursor, { isLost }: { isLost: boolean }): void {
+    cursor.unanswered--
+    if (isLost) cursor.needsCatchUp = true
+    if (cursor.unanswered > 0 || !cursor.awaitsAnswer) return
+    cursor.awaitsAnswer = false
+    if (cursor.hasGap && this.#listener.isLive(cursor)) this.#options.runInBackground(this.catchUp(cursor))
+  }
+
+  #onGap (cursor: RoomCursor, entry: LogEntry, isOwn: boolean): void {
+    const isSameLog = entry.epoch === cursor.epoch
+    // Another node's earlier entry is still in the channel. If it never arrives, the next tick reads it.
+    if (isOwn && isSameLog) return cursor.hold(entry)
+    if (cursor.unanswered > 0 && isSameLog) {
+      cursor.awaitsAnswer = true
+      return cursor.hold(entry)
+    }
     // A channel keeps its order, so the missing entries were lost on their way.
-    else if (verdict === 'gap') this.#options.runInBackground(this.catchUp(cursor))
+    this.#options.runInBackground(this.catchUp(cursor))
   }
 
   /**
@@ -104,8 +127,13 @@ export class RoomSync {
     cursor.checkedAt = this.#options.monotonic()
     const position = await this.#options.store.position(cursor.roomId)
     if (!this.#listener.isLive(cursor)) return
-    if (position instanceof Failure) cursor.needsCatchUp = true
-    else if (!cursor.isAt(position)) await this.catchUp(cursor)
+    if (position instanceof Failure) {
+      cursor.needsCatchUp = true
+      return
+    }
+    // Redis lost the registration of this node, as after a failover. Entries until it is registered again are not sent to it.
+    if (!position.isRegistered) await this.#renew(cursor)
+    if (!position.isRegistered || !cursor.isAt(position)) await this.catchUp(cursor)
   }
 
   /** Reads the missing entries and delivers them, or reports them as lost. */

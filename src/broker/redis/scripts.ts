@@ -11,14 +11,17 @@ function lua (...names: string[]): string {
 /** A script on the keys of one room: the room, its log, its members and its outbox. */
 const onRoom = (...names: string[]) => ({ numberOfKeys: 4, lua: lua('clock', 'room', ...names) })
 
+/** Publishes events: of several rooms, with the number of keys as the first argument, or of one. In a cluster the client looks at the first argument for the shard. */
+const PUBLISH = lua('clock', 'room', 'publish', 'publish-events')
+
 /** The client's `scripts` option. */
 export const SCRIPTS = {
   createRoom: onRoom('create-room'),
   openRoom: onRoom('open-room'),
   leaveRoom: onRoom('leave-room'),
   announceMembers: onRoom('announce-members'),
-  publishEvent: onRoom('publish', 'publish-event'),
-  publishEvents: onRoom('publish', 'publish-events'),
+  publishEvents: { lua: PUBLISH },
+  publishRoomEvents: { numberOfKeys: 4, lua: PUBLISH },
   readRoom: onRoom('read-room'),
   closeRoom: onRoom('close-room'),
   noteStall: onRoom('note-stall'),
@@ -30,6 +33,7 @@ export const SCRIPTS = {
   takeDue: { numberOfKeys: 1, lua: lua('clock', 'take-due') },
   setDue: { numberOfKeys: 1, lua: lua('clock', 'set-due') },
   beatNode: { numberOfKeys: 1, lua: lua('clock', 'beat-node') },
+  noteNode: { numberOfKeys: 1, lua: lua('clock', 'note-node') },
   countFields: { lua: lua('count-fields') },
   countRequest: { numberOfKeys: 1, lua: lua('count-request') },
   probe: { numberOfKeys: 5, lua: lua('probe') }
@@ -44,8 +48,8 @@ export type RoomRedis = (Redis | Cluster) & {
   openRoom: (...args: Argument[]) => Promise<[...Reply, string[]]>
   leaveRoom: (...args: Argument[]) => Promise<null>
   announceMembers: (...args: Argument[]) => Promise<null>
-  publishEvent: (...args: Argument[]) => Promise<Reply>
-  publishEvents: (...args: Argument[]) => Promise<[ok: string, ...replies: Reply[]]>
+  publishEvents: (numberOfKeys: number, ...args: Argument[]) => Promise<[ok: string, ...replies: Reply[]]>
+  publishRoomEvents: (...args: Argument[]) => Promise<[ok: string, ...replies: Reply[]]>
   readRoomBuffer: (...args: Argument[]) => Promise<unknown[]>
   closeRoom: (...args: Argument[]) => Promise<[...Reply, Array<string | null>, number]>
   noteStall: (...args: Argument[]) => Promise<Reply>
@@ -57,6 +61,7 @@ export type RoomRedis = (Redis | Cluster) & {
   saveDelivery: (...args: Argument[]) => Promise<null>
   enlistRoom: (...args: Argument[]) => Promise<null>
   beatNode: (...args: Argument[]) => Promise<string[]>
+  noteNode: (...args: Argument[]) => Promise<string[]>
   countFields: (numberOfKeys: number, ...args: Argument[]) => Promise<null>
   countRequest: (key: string, window: number) => Promise<[current: number, left: number]>
   probe: (...args: Argument[]) => Promise<string[]>

@@ -1,16 +1,24 @@
 // Requests to Redis about a room: key names, script calls and decoded replies. Every error of Redis or of the connection becomes UNAVAILABLE.
+import { Cluster } from 'ioredis'
 import { Failure, type ErrorCode } from '../../errors.js'
 import { fingerprintOf, SEQ, type EventDraft } from '../event-draft.js'
 import { FrameWriter } from '../../websocket/frame-writer.js'
 import type { Furthest } from '../../payment/milestones.js'
 import { fold, newPayment, type Payment } from '../../payment/state.js'
-import { LINK_EXPIRED, type Lifetime, type LogEntry, type NewRoom, type Position, type Published, type ReadFrom, type Stall } from '../broker.js'
+import { LINK_EXPIRED, type Lifetime, type LogEntry, type NewRoom, type Position, type Published, type ReadFrom } from '../broker.js'
+import { Batcher, type EventReply } from './batcher.js'
 import { NO_OUTBOX, type Outbox } from './outbox.js'
 import type { RoomRedis } from './scripts.js'
 import { describeFact, fieldsOf, paymentFrom, versionOf, type FactArguments } from './state.js'
 
 export interface RoomStoreOptions {
   readonly commands: RoomRedis
+  /** Name of this node. */
+  readonly node: string
+  /** Returns the live nodes, each between spaces. */
+  readonly liveNodes: () => string
+  /** Returns nodes that have died, each followed by a space. */
+  readonly deadNodes: () => string
   /** Prefix of every key and every channel. */
   readonly prefix: string
   /** Database number. Part of every channel's name: unlike keys, channels are shared by all databases. */
@@ -101,18 +109,34 @@ const TAB = 0x09
 /** Its length is the number of scripts: one short method for each. */
 export class RoomStore {
   readonly frames: FrameWriter
+  /** Channel for the messages of all rooms of this node; undefined in a cluster, where each room has a channel on its own shard. */
+  readonly nodeChannel: string | undefined
   readonly #options: RoomStoreOptions
+  readonly #batcher: Batcher
 
   constructor (options: RoomStoreOptions) {
     this.#options = options
     this.frames = options.frames ?? new FrameWriter()
+    const isCluster = options.commands instanceof Cluster
+    this.nodeChannel = isCluster ? undefined : this.channel(`@node:${options.node}`)
+    this.#batcher = new Batcher({
+      isCluster,
+      keysOf: (roomId) => this.#keysOf(roomId),
+      sharedArguments: () => this.#sharedArguments(),
+      call: async (keys, args) => {
+        const reply = await this.run((redis) => isCluster ? redis.publishRoomEvents(...keys, ...args) : redis.publishEvents(keys.length, ...keys, ...args))
+        return reply instanceof Failure ? reply : reply.slice(1) as EventReply[]
+      }
+    })
   }
 
   /** Key of the room's hash. The room id is the hash tag of all keys of a room, so they are on one shard. */
   key (roomId: string): string { return `${this.#options.prefix}:{${roomId}}` }
 
-  /** Channel of the room, on the same shard. */
-  channel (roomId: string): string { return `${this.#options.prefix}:db${this.#options.database}:{${roomId}}` }
+  /** Channel of a room, on the same shard. */
+  channel (roomId: string): string { return `${this.#channels}{${roomId}}` }
+
+  get #channels (): string { return `${this.#options.prefix}:db${this.#options.database}:` }
 
   /** Room id of a channel. */
   roomOf (channel: string): string { return channel.slice(channel.indexOf('{') + 1, channel.lastIndexOf('}')) }
@@ -137,41 +161,41 @@ export class RoomStore {
   }
 
   /**
-   * Opens the room, or renews its retention if it has no deadline.
+   * Opens the room, or renews its retention if it has no deadline, and registers this node for its messages.
    * @param create open the room if it does not exist
    */
   async open (roomId: string, create: boolean): Promise<OpenedRoom | Failure> {
-    const reply = await this.run((redis) => redis.openRoom(...this.#roomArguments(roomId), create ? 1 : 0))
+    const reply = await this.run((redis) => redis.openRoom(...this.#roomArguments(roomId), create ? 1 : 0, this.#options.deadNodes()))
     if (reply instanceof Failure) return reply
     const [, epoch, seq, left, deadline, isNew, members] = reply as [string, string, string, number | '', string, number, string[]]
     return { epoch, seq: Number(seq), left: left === '' ? Infinity : left, deadline: Number(deadline), isNew: isNew === 1, members }
   }
 
+  /** Restarts the retention of the room, and ends its messages to this node. */
   async leave (roomId: string): Promise<void> { await this.run((redis) => redis.leaveRoom(...this.#roomArguments(roomId))) }
 
   /**
    * @param count number of connected members on the node
    * @param json all members of the node, connected or away; empty if there are none
    */
-  async announce (roomId: string, node: string, count: number, json: string): Promise<Failure | undefined> {
-    return await this.run((redis) => redis.announceMembers(...this.#roomArguments(roomId), node, count, json)) ?? undefined
+  async announce (roomId: string, count: number, json: string): Promise<Failure | undefined> {
+    return await this.run((redis) => redis.announceMembers(...this.#roomArguments(roomId), count, json)) ?? undefined
   }
 
   /**
    * Publishes an event. The script folds a device's event into the state. A verified fact is folded here, and the script takes the result only if the payment is still
    * the one that it was folded into.
-   * @param nodes live nodes, each between spaces
    * @returns the outcome, and whether the room is new; `not due` if the deadline that the event tells of has not passed, or is another one
    */
-  async publish (roomId: string, draft: EventDraft, create: boolean, nodes: string): Promise<Appended | Failure | 'not due' | Overdue> {
+  async publish (roomId: string, draft: EventDraft, create: boolean): Promise<Appended | Failure | 'not due' | Overdue> {
     const device = describeFact(draft)
-    if (device) return this.#outcome(await this.#append(roomId, draft, create, nodes, device))
+    if (device) return this.#outcome(await this.#append(roomId, draft, create, device))
     // The first try is for a payment without events.
     let before = newPayment(0)
     let version = ''
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const after = fold(before, draft)
-      const reply = await this.#append(roomId, draft, create, nodes, ['fold', version, fieldsOf(after), after.state === before.state ? '' : 1, ''])
+      const reply = await this.#append(roomId, draft, create, ['fold', version, fieldsOf(after), after.state === before.state ? '' : 1, ''])
       if (!(reply instanceof Failure) && reply[0] === 'NOT_DUE') return 'not due'
       if (reply instanceof Failure || reply[0] !== 'STALE') return this.#outcome(reply, after)
       const [, created, fields, deadline] = reply as [string, string, Array<string | null>, string]
@@ -182,28 +206,38 @@ export class RoomStore {
     return new Failure('UNAVAILABLE')
   }
 
-  /**
-   * Publishes events of devices in one step.
-   * @param nodes live nodes, each between spaces
-   * @returns the outcome of each
-   */
-  async publishAll (roomId: string, drafts: readonly EventDraft[], create: boolean, nodes: string): Promise<Array<Appended | Failure> | Failure> {
-    const events = drafts.map((draft) => this.#eventArguments(draft, create, nodes, describeFact(draft)!))
-    const reply = await this.#runOnOutbox(roomId, (redis) => redis.publishEvents(...this.#roomArguments(roomId), ...events.flatMap((event) => [event.length, ...event])))
-    if (reply instanceof Failure) return reply
-    const [, ...replies] = reply
-    return replies.map((each) => this.#outcome(refusalIn(each) ?? each))
+  /** Publishes events of devices in one step. @returns the outcome of each */
+  async publishAll (roomId: string, drafts: readonly EventDraft[], create: boolean): Promise<Array<Appended | Failure> | Failure> {
+    const replies = await this.#publish(roomId, drafts.map((draft) => this.#eventArguments(draft, create, describeFact(draft)!)))
+    return replies instanceof Failure ? replies : replies.map((reply) => this.#outcome(reply))
   }
 
-  #append (roomId: string, draft: EventDraft, create: boolean, nodes: string, fact: FactArguments): Promise<unknown[] | Failure> {
-    return this.#runOnOutbox(roomId, (redis) => redis.publishEvent(...this.#roomArguments(roomId), ...this.#eventArguments(draft, create, nodes, fact)))
+  async #append (roomId: string, draft: EventDraft, create: boolean, fact: FactArguments): Promise<EventReply | Failure> {
+    const replies = await this.#publish(roomId, [this.#eventArguments(draft, create, fact)])
+    return replies instanceof Failure ? replies : replies[0]!
   }
 
-  #eventArguments (draft: EventDraft, create: boolean, nodes: string, fact: FactArguments): Array<string | number> {
+  /** Publishes events by their arguments. An error of one becomes UNAVAILABLE, like that of any command. */
+  async #publish (roomId: string, events: ReadonlyArray<ReadonlyArray<string | number>>): Promise<Array<EventReply | Failure> | Failure> {
+    const replies = await this.#batcher.publish(roomId, events)
+    if (!(replies instanceof Failure)) return replies.map((reply) => this.#failureIn(roomId, reply) ?? reply)
+    this.#options.outbox?.listener.uncertain(roomId)
+    return replies
+  }
+
+  #failureIn (roomId: string, reply: EventReply): Failure | undefined {
+    if (reply[0] !== 'ERR') return refusalIn(reply)
+    const { onRefused, outbox } = this.#options
+    onRefused(new Error(reply[1] as string))
+    outbox?.listener.uncertain(roomId)
+    return new Failure('UNAVAILABLE')
+  }
+
+  #eventArguments (draft: EventDraft, create: boolean, fact: FactArguments): Array<string | number> {
     const { type, origin = '', jsonPrefix, jsonSuffix, timestamp, source, ttl = '', due = '', keys = [] } = draft
+    const [lifetime] = this.#options.outbox?.argumentsFor('event', type) ?? NO_OUTBOX
     return [
-      create ? 1 : 0, this.#options.logSize, origin, jsonPrefix + SEQ, jsonSuffix, timestamp, nodes, ...fact, source, ttl, this.#lateResults, due,
-      type, ...(this.#options.outbox?.argumentsFor('event', type) ?? NO_OUTBOX),
+      create ? 1 : 0, origin, jsonPrefix + SEQ, jsonSuffix, timestamp, ...fact, source, ttl, due, type, lifetime,
       ...keys.flatMap((key) => [key.name, fingerprintOf(draft, key), key.kind === 'request' ? 1 : 0])
     ]
   }
@@ -227,10 +261,10 @@ export class RoomStore {
     }
   }
 
-  /** End of the room's log, without reading the log; `epoch` is empty if there is no room. */
-  async position (roomId: string): Promise<Position | Failure> {
-    const reply = await this.run((redis) => redis.hmget(this.key(roomId), 'epoch', 'seq'))
-    return reply instanceof Failure ? reply : { epoch: reply[0] ?? '', seq: Number(reply[1]) }
+  /** End of the room's log, without reading the log, and whether the room's messages come to this node; `epoch` is empty if there is no room. */
+  async position (roomId: string): Promise<Position & { isRegistered: boolean } | Failure> {
+    const reply = await this.run((redis) => redis.hmget(this.key(roomId), 'epoch', 'seq', 'here'))
+    return reply instanceof Failure ? reply : { epoch: reply[0] ?? '', seq: Number(reply[1]), isRegistered: reply[2]?.includes(` ${this.#options.node}=`) ?? false }
   }
 
   async read (roomId: string, from?: ReadFrom): Promise<StoredRoom | Failure> {
@@ -304,11 +338,24 @@ export class RoomStore {
 
   get #lateResults (): number { return this.#options.lateResults ?? 0 }
 
-  /** Keys and first arguments of every room script. */
-  #roomArguments (roomId: string): Array<string | number> {
-    const { now, retention, newEpoch } = this.#options
+  #keysOf (roomId: string): string[] {
     const key = this.key(roomId)
-    return [key, `${key}:log`, `${key}:members`, `${key}:outbox`, now?.() ?? '', retention, newEpoch(), this.channel(roomId)]
+    return [key, `${key}:log`, `${key}:members`, `${key}:outbox`]
+  }
+
+  /** Keys and first arguments of every script of one room. */
+  #roomArguments (roomId: string): Array<string | number> { return [...this.#keysOf(roomId), ...this.#firstArguments()] }
+
+  /** First arguments of every script of rooms. */
+  #firstArguments (): Array<string | number> {
+    const { now, retention, newEpoch, node } = this.#options
+    return [now?.() ?? '', retention, newEpoch(), node, this.#channels, this.nodeChannel === undefined ? 0 : 1]
+  }
+
+  /** First arguments of a call that publishes events. Rooms that begin a log in one call share its epoch: a position is always one of a room. */
+  #sharedArguments (): Array<string | number> {
+    const { logSize, liveNodes, outbox } = this.#options
+    return [...this.#firstArguments(), logSize, liveNodes(), this.#lateResults, outbox?.isForEveryRoom ? 1 : 0]
   }
 }
 
@@ -323,32 +370,4 @@ function refusalIn (reply: unknown): Failure | undefined {
 /** Decodes an element of the log: origin and keys on the first line, the message on the next. */
 function readElement (element: Buffer, epoch: string, seq: number, frames: FrameWriter): LogEntry {
   return { epoch, seq, origin: element.toString('latin1', 0, element.indexOf(TAB)), frame: frames.encodeText(element.subarray(element.indexOf(NEWLINE) + 1)) }
-}
-
-/** A message on a room's channel: an entry, the members of a node (JSON; empty: none), a new deadline of the link and the time until then (ms), a pause, or the room's end. */
-export type Message = { readonly kind: 'entry', readonly entry: LogEntry } | { readonly kind: 'members', readonly node: string, readonly json: string } |
-  { readonly kind: 'deadline', readonly deadline: number, readonly left: number } | { readonly kind: 'stalled', readonly stall: Stall } | { readonly kind: 'closed' | 'unknown' }
-
-/** Decodes a message of the scripts: a letter for its kind, the rest of its first line, and the lines after it. */
-export function readMessage (message: Buffer, frames: FrameWriter): Message {
-  const end = message.indexOf(NEWLINE)
-  const head = message.toString('latin1', 1, end === -1 ? message.length : end)
-  switch (message.toString('latin1', 0, 1)) {
-    case 'e': {
-      const [epoch = '', seq, origin] = head.split('\t')
-      return { kind: 'entry', entry: { epoch, seq: Number(seq), origin, frame: frames.encodeText(message.subarray(end + 1)) } }
-    }
-    case 'm': return { kind: 'members', node: head, json: message.toString('utf8', end + 1) }
-    case 'd': {
-      const [deadline, left] = head.split('\t')
-      return { kind: 'deadline', deadline: Number(deadline), left: Number(left) }
-    }
-    case 's': {
-      const [epoch = '', seq, lastEventAt, step] = head.split('\t')
-      return { kind: 'stalled', stall: { epoch, seq: Number(seq), lastEventAt: Number(lastEventAt), step: step as Stall['step'] } }
-    }
-    case 'c': return { kind: 'closed' }
-    // A message of a newer version.
-    default: return { kind: 'unknown' }
-  }
 }

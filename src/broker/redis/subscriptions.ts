@@ -1,4 +1,4 @@
-// The rooms that this node is subscribed to, and their channels: delivers every entry once and in order, and ends rooms that are closed or expired.
+// The rooms that this node is subscribed to, and the channels of their messages: delivers every entry once and in order, and ends rooms that are closed or expired.
 import { Failure } from '../../errors.js'
 import { eventFrame, type EventDraft } from '../event-draft.js'
 import type { RoomMember } from '../../protocol/server-frames.js'
@@ -6,15 +6,18 @@ import type { BrokerListener, CloseCause, Published } from '../broker.js'
 import type { RedisClients } from './clients.js'
 import { RoomCursor } from './room-cursor.js'
 import { RoomSync, type RoomSyncOptions } from './room-sync.js'
-import { readMessage, type StoredRoom } from './store.js'
+import { readMessage, readNodeMessage } from './messages.js'
+import type { StoredRoom } from './store.js'
 
-/** Channels per command, and rooms checked at once. */
+/** Rooms checked at once. */
 const BATCH = 500
 
 export interface RoomSubscriptionsOptions extends RoomSyncOptions {
   /** Called when the deadline of a payment link has passed. @returns whether it is in the log; otherwise it is called again */
   readonly onDeadline: (roomId: string, deadline: number) => Promise<boolean>
   readonly connection: RedisClients
+  /** Returns true while this node gets the messages of its channels. */
+  readonly isListening: () => boolean
 }
 
 /** All that happens to a cursor, from the channel, from our own publishes and by the clock: more than 150 lines in short methods over one map. */
@@ -40,8 +43,8 @@ export class RoomSubscriptions {
     if (this.#cursors.has(roomId)) return undefined
     const cursor = new RoomCursor(roomId)
     this.#cursors.set(roomId, cursor)
-    // Subscribe before opening: an event between the two would be lost.
-    const failure = await this.subscribeChannels(this.#options.store.channel(roomId)) ?? await this.#sync.open(cursor, create)
+    // Listen before opening: an event between the two would be lost.
+    const failure = await this.#listenTo(roomId) ?? await this.#sync.open(cursor, create)
     // A late message of the room's end may have dropped the cursor already.
     if (failure && this.#isLive(cursor)) this.#drop(cursor)
     return failure
@@ -58,24 +61,28 @@ export class RoomSubscriptions {
 
   // --- incoming messages ---
 
-  async subscribeChannels (...channels: string[]): Promise<Failure | undefined> {
+  async subscribeChannel (channel: string): Promise<Failure | undefined> {
     const { store, connection: { subscriber } } = this.#options
-    const reply = await store.run(() => subscriber.ssubscribe(...channels))
+    const reply = await store.run(() => subscriber.ssubscribe(channel))
     return reply instanceof Failure ? reply : undefined
   }
 
-  /** Subscribes to every room's channel again, on a connection that has no subscriptions. */
-  async resubscribe (): Promise<Failure | undefined> {
-    for (const roomIds of batches([...this.#cursors.keys()])) {
-      const failure = await this.subscribeChannels(...roomIds.map((roomId) => this.#options.store.channel(roomId)))
-      if (failure) return failure
-    }
-    return undefined
+  /** Subscribes to the channel of a room, where it has one. The channel of the node is subscribed with the connection. */
+  async #listenTo (roomId: string): Promise<Failure | undefined> {
+    const { store, isListening } = this.#options
+    if (store.nodeChannel === undefined) return this.subscribeChannel(store.channel(roomId))
+    return isListening() ? undefined : new Failure('UNAVAILABLE')
   }
 
   onMessage (channel: string, bytes: Buffer): void {
+    const { store } = this.#options
+    if (channel === store.nodeChannel) readNodeMessage(bytes, (roomId, message) => this.#onRoomMessage(roomId, message))
+    else this.#onRoomMessage(store.roomOf(channel), bytes)
+  }
+
+  #onRoomMessage (roomId: string, bytes: Buffer): void {
     const { store, members, monotonic, lateResults = 0 } = this.#options
-    const cursor = this.#cursors.get(store.roomOf(channel))
+    const cursor = this.#cursors.get(roomId)
     if (!cursor) return
     const message = readMessage(bytes, store.frames)
     switch (message.kind) {
@@ -87,15 +94,21 @@ export class RoomSubscriptions {
     }
   }
 
-  /** Delivers our own accepted event, unless its copy from the channel came first; the later one of the two is dropped. */
+  /** Notes that an event of ours is on its way to Redis. @returns the cursor of its room, for onAnswer() */
+  onPublish (roomId: string): RoomCursor | undefined {
+    const cursor = this.#cursors.get(roomId)
+    if (cursor) cursor.unanswered++
+    return cursor
+  }
+
+  /** Notes the answer to an event of ours, after published(). */
+  onAnswer (cursor: RoomCursor | undefined, answer: { isLost: boolean }): void { if (cursor) this.#sync.onAnswer(cursor, answer) }
+
+  /** Delivers our own accepted event. In a cluster it also comes from the channel, and the later one of the two is dropped. */
   published (roomId: string, draft: EventDraft, { epoch, seq }: Published): void {
-    const cursor = this.#openCursor(roomId)
-    if (!cursor) return
-    const verdict = cursor.advance({ epoch, seq })
-    if (verdict === 'next') this.listener.entry(roomId, { epoch, seq, origin: draft.origin, frame: eventFrame(draft, seq, this.#options.store.frames) })
-    else if (verdict === 'gap' && epoch !== cursor.epoch) this.#options.runInBackground(this.#sync.catchUp(cursor))
-    // Another node's earlier event is still in its channel; if it never arrives, the next tick reads it.
-    else if (verdict === 'gap') cursor.highestKnownSeq = Math.max(cursor.highestKnownSeq, seq)
+    const cursor = this.#cursors.get(roomId)
+    if (!cursor || cursor.hasSeen({ epoch, seq })) return
+    this.#sync.receive(cursor, { epoch, seq, origin: draft.origin, frame: eventFrame(draft, seq, this.#options.store.frames) }, { isOwn: true })
   }
 
   /** Compares the result of a read with the room's cursor. @returns the result for the caller of the read */
@@ -167,11 +180,11 @@ export class RoomSubscriptions {
     return cursor?.preOpenBuffer ? undefined : cursor
   }
 
-  /** Unsubscribes from the room and its channel. If the command fails, the connection is gone and the channel with it. */
+  /** Unsubscribes from the room, and from its channel where it has one. If the command fails, the connection is gone and the channel with it. */
   #drop ({ roomId }: RoomCursor): void {
     const { connection: { subscriber }, store } = this.#options
     this.#cursors.delete(roomId)
-    subscriber.sunsubscribe(store.channel(roomId)).catch(() => {})
+    if (store.nodeChannel === undefined) subscriber.sunsubscribe(store.channel(roomId)).catch(() => {})
   }
 
   #emitRemoteMembers ({ roomId, remoteMembers }: RoomCursor): void { this.listener.remoteMembers(roomId, listOf(remoteMembers)) }

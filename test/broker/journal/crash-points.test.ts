@@ -82,7 +82,7 @@ t.test('a start has the records that are whole, and says that a tail was cut off
     const cutAt = (length: number) => writeFileSync(join(cutDir, segmentName(1)), bytes.subarray(0, length))
     for (let length = 0; length <= bytes.length; length++) {
       cutAt(length)
-      const { index, torn, sizes } = readFolder({ dir: cutDir, disk: SYSTEM_DISK, bootId: 'boot-1', isClean: false })
+      const { index, torn, sizes } = readFolder({ dir: cutDir, disk: SYSTEM_DISK, bootId: 'boot-1', isClean: false, hasFailed: false })
       const moment = moments.findLast(({ bytes }) => bytes <= length)
       const whole = moment?.bytes ?? 0
       const rooms = Object.fromEntries([...index.rooms.values()].map(({ record: { roomId }, seq, names }) => [roomId, [seq, names.length]]))

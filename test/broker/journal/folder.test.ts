@@ -108,9 +108,9 @@ t.test('a start that was killed while it began its segment', async (t) => {
 t.test('a folder that this version cannot read stops the start with a sentence', async (t) => {
   const newer = await written(t)
   const bytes = readFileSync(newer.path)
-  bytes.writeUInt16LE(2, 4)
+  bytes.writeUInt16LE(3, 4)
   writeFileSync(newer.path, bytes)
-  await t.rejects(newer.machine.start(), { name: 'JournalError', message: /format 2 of a newer version; this version reads up to format 1/ })
+  await t.rejects(newer.machine.start(), { name: 'JournalError', message: /format 3 of a newer version; this version reads up to format 2/ })
   const foreign = await written(t)
   writeFileSync(foreign.path, 'x'.repeat(100))
   await t.rejects(foreign.machine.start(), { name: 'JournalError', message: /is not a segment of a journal/ })

@@ -5,6 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import type { Published, RoomView } from '../../../src/broker/broker.js'
 import { draftEvent, type DraftOptions } from '../../../src/broker/event-draft.js'
+import { SYSTEM_DISK, type Disk } from '../../../src/broker/journal/disk.js'
 import { payloadOf } from '../../../src/websocket/frame-writer.js'
 import { until } from '../../until.js'
 import { LOG_SIZE, RETENTION, STALL } from '../contract.js'
@@ -180,4 +181,55 @@ t.test('a record that is damaged after the start is not served', async (t) => {
   writeFileSync(path, bytes.subarray(0, bytes.length - 200))
   t.throws(() => run.broker.read('r'), { name: 'ProcessEnded' })
   crash(run)
+})
+
+t.test('a record that comes at the end of a segment is synced with it, and not behind it', async (t) => {
+  let more: (() => void) | undefined
+  let syncs = 0
+  // A sync that waits for its thread, and is called with a file that is closed meanwhile if that is possible.
+  const fdatasync = ((fd: number, done: (error: Error | null) => void) => {
+    syncs++
+    setTimeout(() => SYSTEM_DISK.fdatasync(fd, (error) => {
+      more?.()
+      done(error)
+    }), 20)
+  }) as Disk['fdatasync']
+  const errors: unknown[] = []
+  const machine = new Machine(freshFolder(t), { sync: 'none', segmentBytes: 2_000, isHeld: () => true, disk: { ...SYSTEM_DISK, fdatasync }, onFatal: (error) => errors.push(error) as never })
+  const run = await machine.start()
+  for (let n = 0; n < 20; n++) publish(run, 'r', n)
+  more = () => {
+    more = undefined
+    publish(run, 'r', 99)
+  }
+  await until('the next segment has begun', () => run.folder.segments.number === 2)
+  await new Promise((resolve) => setTimeout(resolve, 60))
+  t.strictSame(errors, [])
+  t.equal(syncs, 1)
+  await run.broker.close()
+  const next = await machine.start()
+  t.equal(read(next, 'r').seq, 21)
+  await next.broker.close()
+})
+
+t.test('a journal that is closed syncs what comes meanwhile', async (t) => {
+  const errors: unknown[] = []
+  let isClosing = false
+  let late = 0
+  const fdatasync = ((fd: number, done: (error: Error | null) => void) => SYSTEM_DISK.fdatasync(fd, (error) => {
+    if (isClosing && late++ < 3) void publish(run, 'r', 100 + late)
+    setTimeout(() => done(error), 5)
+  })) as Disk['fdatasync']
+  const machine = new Machine(freshFolder(t), { sync: 'always', disk: { ...SYSTEM_DISK, fdatasync }, onFatal: (error) => errors.push(error) as never })
+  const run = await machine.start()
+  await publish(run, 'r', 1)
+  isClosing = true
+  void publish(run, 'r', 2)
+  await run.broker.close()
+  await new Promise((resolve) => setTimeout(resolve, 60))
+  t.strictSame(errors, [])
+  isClosing = false
+  const next = await machine.start()
+  t.equal(read(next, 'r').seq, 2 + 3)
+  await next.broker.close()
 })

@@ -92,7 +92,7 @@ export async function startNode (t: Test, url: string, options: NodeOptions = {}
   broker.listen(listener)
   const publish = (n: unknown, { roomId = 'r', id, origin }: { roomId?: string, id?: string, origin?: string } = {}) =>
     broker.publish(roomId, draftEvent({ type: 'CLICKED_PAY', payload: { roomId, n }, id }, { source: 'device', timestamp: 1000, ...(origin !== undefined && { origin }) }), true)
-  return { ...started, heard, publish, channel: (roomId: string) => `${prefix}:db0:{${roomId}}`, key: (roomId: string) => `${prefix}:{${roomId}}` }
+  return { ...started, heard, publish, channel: `${prefix}:db0:{@node:${started.node}}`, key: (roomId: string) => `${prefix}:{${roomId}}` }
 }
 
 /** Starts two nodes that share their rooms. */

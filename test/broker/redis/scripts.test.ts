@@ -7,7 +7,7 @@ import { SCRIPTS } from '../../../src/broker/redis/scripts.js'
 import { ROOT } from '../../../src/root.js'
 
 /** Global variables that Redis provides to a script, as far as the scripts read them. */
-const READABLE = new Set(['ARGV', 'KEYS', 'redis', 'ipairs', 'cjson', 'math', 'string', 'table', 'tonumber', 'type', 'unpack'])
+const READABLE = new Set(['ARGV', 'KEYS', 'redis', 'ipairs', 'cjson', 'math', 'pairs', 'pcall', 'string', 'table', 'tonumber', 'tostring', 'type', 'unpack'])
 
 /** @throws SyntaxError */
 function globalsOf (lua: string): string[] {

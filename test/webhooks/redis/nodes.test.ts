@@ -136,14 +136,14 @@ t.test('webhooks over Redis', { skip: withoutRedis }, async (t) => {
         if (source === 'lua') scripts.at(-1)?.push(args[0]!.toUpperCase())
         else if (/^eval/i.test(args[0]!)) scripts.push([])
       })
-      const published = () => scripts.find((commands) => commands.includes('SPUBLISH')) ?? []
+      const published = () => scripts.findIndex((commands) => commands.includes('RPUSH'))
       await broker.publish('r', draftEvent({ type: 'PAYMENT_METHOD_CHANGED', payload: { roomId: 'r', method: 'pix' } }, { source: 'device', timestamp: START }), true)
-      await until('the script has run', () => published().at(-1) === 'HMGET')
+      await until('the script has run, and the next one', () => published() >= 0 && published() < scripts.length - 1)
       t.equal(await quiet.client.exists(`${prefix}:{r}:outbox`), outbox ? 1 : 0)
-      return published()
+      return scripts[published()]
     }
-    t.strictSame(await commandsOf(), ['HMGET', 'INFO', 'HGETALL', 'RPUSH', 'HSET', 'SPUBLISH', 'HMGET'])
-    t.strictSame(await commandsOf(silentOutbox()), ['HMGET', 'INFO', 'HGETALL', 'RPUSH', 'HSET', 'HMGET', 'RPUSH', 'PEXPIRE', 'SPUBLISH', 'HMGET'])
+    t.strictSame(await commandsOf(), ['HMGET', 'INFO', 'RPUSH', 'HSET', 'HMGET'])
+    t.strictSame(await commandsOf(silentOutbox()), ['HMGET', 'INFO', 'RPUSH', 'HSET', 'HMGET', 'RPUSH', 'PEXPIRE', 'HMGET'])
     t.equal(await withOutboxOf(redis, t), 1, 'an event that nobody wants is not appended')
   })
 

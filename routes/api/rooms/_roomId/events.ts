@@ -2,6 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import type { FastifyReply, FastifySchema } from 'fastify'
+import type { RoomView } from '../../../../src/broker/broker.js'
 import { Failure } from '../../../../src/errors.js'
 import { STREAM_HEADERS } from '../../../../src/http/stream-headers.js'
 import { payloadOf } from '../../../../src/websocket/frame-writer.js'
@@ -69,8 +70,7 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
     }
     const view = await app.broker.read(roomId, { epoch, seq: since })
     if (view instanceof Failure) return reply.fail(view)
-    const events = view.entries.slice(0, limit).map(({ frame }) => JSON.parse(payloadOf(frame).toString()) as RoomEvent)
-    return success({ epoch: view.epoch, seq: view.seq, recovered: view.recovered, events, more: events.length < view.entries.length }, now())
+    return success(pageOf(view, limit), now())
   })
 
   app.post('/events', {
@@ -86,4 +86,9 @@ const route: FastifyPluginAsyncTypebox = async (app) => {
     return reply.code(201).send(success({ epoch, seq, duplicate, sentToClients }, now()))
   })
 }
+function pageOf ({ epoch, seq, recovered, entries }: RoomView, limit: number | undefined) {
+  const events = entries.slice(0, limit).map(({ frame }) => JSON.parse(payloadOf(frame).toString()) as RoomEvent)
+  return { epoch, seq, recovered, events, more: events.length < entries.length }
+}
+
 export default route

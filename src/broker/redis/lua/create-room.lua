@@ -3,7 +3,7 @@
 local failure = findRoom()
 if not failure then return { 'ROOM_EXISTS' } end
 createRoom()
-if ARGV[5] ~= '' then setDeadline(tonumber(ARGV[5]), tonumber(ARGV[6])) end
-writePayment(ARGV[7])
-if ARGV[8] ~= '' then redis.call('HSET', room, 'hook', ARGV[8]) end
-return { 'OK', now, redis.call('HGET', room, ARGV[5] ~= '' and 'deadline' or 'until'), newEpoch }
+if ARGV[7] ~= '' then setDeadline(tonumber(ARGV[7]), tonumber(ARGV[8])) end
+writePayment(ARGV[9])
+if ARGV[10] ~= '' then redis.call('HSET', room, 'hook', ARGV[10]) end
+return { 'OK', now, redis.call('HGET', room, ARGV[7] ~= '' and 'deadline' or 'until'), newEpoch }

@@ -1,3 +1,5 @@
--- Restarts the room's retention after this node's last member has left. Returns nothing.
-local failure, epoch, ends, deadline = findRoom()
-if not failure then renewRetention(deadline) end
+-- Restarts the room's retention after this node's last member has left, and ends its messages to this node. Returns nothing.
+local failure, _, _, deadline, _, here = findRoom()
+if failure then return end
+renewRetention(deadline)
+redis.call('HSET', room, 'here', without(here, self))

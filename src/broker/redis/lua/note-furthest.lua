@@ -3,6 +3,6 @@
 local failure = findRoom()
 if failure then return { failure } end
 local number, at = string.match(redis.call('HGET', room, 'furthest') or '', '^(%d+) (%d+)$')
-if number and tonumber(number) >= tonumber(ARGV[5]) then return { 'OK', 0, number, at } end
-redis.call('HSET', room, 'furthest', ARGV[5] .. ' ' .. ARGV[6])
+if number and tonumber(number) >= tonumber(ARGV[7]) then return { 'OK', 0, number, at } end
+redis.call('HSET', room, 'furthest', ARGV[7] .. ' ' .. ARGV[8])
 return { 'OK', 1, number or '', at or '' }

@@ -1,20 +1,37 @@
--- Publishes an event, with its own arguments from ARGV[first] to ARGV[last]. Returns `[code]`, or `['NEW' | 'DUPLICATE' | 'REPEATED', epoch, seq, timestamp, receivers,
--- changed, isNewRoom, payment, isResumed, inOutbox]`, or, for a fact that was folded into another version of the payment, `['STALE', created, payment, deadline if it has
--- passed]`, or `['NOT_DUE']`. `payment` is empty unless a device's event has changed it; `isResumed` is 1 if the payment had stalled. Own arguments: 1 to create the room,
--- log size, origin, text of the message before and after its seq, timestamp, live nodes, kind of fact and its four values (for `fold`: version of the payment, its new
--- fields, 1 if its state changed), source, time until the new deadline of the link (ms, or empty), time for late results, the deadline that must have passed (or empty),
--- type of the event, lifetime of the outbox, 1 for webhooks of every room; then for each deduplication key its name, its fingerprint, and 1 if it is an Idempotency-Key.
+-- Arguments of all events of a call: log size, live nodes (each between spaces), time for late results, 1 for webhooks of every room.
+local size, nodes, late, everyRoom = tonumber(ARGV[7]), ARGV[8], tonumber(ARGV[9]), ARGV[10]
+
+-- Records for each other node, which are sent when all events of the call are logged, and what was read from each distinct list of nodes.
+local outgoing, routes = {}, {}
+
+-- Reads a list of nodes. Returns the other nodes, and the number of members that are connected to live nodes.
+local function routeOf(here)
+  local route = routes[here]
+  if route then return route end
+  route = { others = {}, members = 0 }
+  for node, count in string.gmatch(here, '([^ =]+)=(%d+)') do
+    if string.find(nodes, ' ' .. node .. ' ', 1, true) then route.members = route.members + count end
+    if node ~= self then route.others[#route.others + 1] = node end
+  end
+  routes[here] = route
+  return route
+end
+
+-- Publishes an event of the current room, with its own arguments from ARGV[first] to ARGV[last]. Returns `[code]`, or `['NEW' | 'DUPLICATE' | 'REPEATED', epoch, seq,
+-- timestamp, receivers, changed, isNewRoom, payment, isResumed, inOutbox]`, or, for a fact that was folded into another version of the payment, `['STALE', created, payment,
+-- deadline if it has passed]`, or `['NOT_DUE']`. `payment` is empty unless a device's event has changed it; `isResumed` is 1 if the payment had stalled. Own arguments: 1 to create the room, origin, text of the message before and
+-- after its seq, timestamp, kind of fact and its four values (for `fold`: version of the payment, its new fields, 1 if its state changed), source, time until the new
+-- deadline of the link (ms, or empty), the deadline that must have passed (or empty), type of the event, lifetime of the outbox; then for each deduplication key its name,
+-- its fingerprint, and 1 if it is an Idempotency-Key.
 local function publish(first, last)
-  local create, size, origin, jsonPrefix, jsonSuffix, timestamp, nodes, kind, a, b, c, d, source, ttl, late, due, eventType, lifetime, everyRoom =
-    unpack(ARGV, first, first + 18)
+  local create, origin, jsonPrefix, jsonSuffix, timestamp, kind, a, b, c, d, source, ttl, due, eventType, lifetime = unpack(ARGV, first, first + 14)
   -- Number of the first argument of the deduplication keys.
-  local firstKey = first + 19
-  create, size = create == '1', tonumber(size)
-  local failure, epoch, ends, deadline, stored = findRoom()
-  if failure and not (create and failure == 'ROOM_NOT_FOUND') then return { failure } end
+  local firstKey = first + 15
+  local failure, epoch, ends, deadline, stored, here = findRoom()
+  if failure and not (create == '1' and failure == 'ROOM_NOT_FOUND') then return { failure } end
   if failure then
     createRoom()
-    epoch, ends, stored = newEpoch, now + retention, {}
+    epoch, ends, stored, here = newEpoch, now + retention, {}, ' '
   end
 
   for i = firstKey, last, 3 do
@@ -34,12 +51,9 @@ local function publish(first, last)
     if (payment[14] or payment[1] and 'created' or '') ~= a then return { 'STALE', redis.call('HGET', room, 'created'), payment, deadline and now >= tonumber(deadline) and deadline or '' } end
   end
 
-  local receivers = origin == '' and 0 or -1
-  local nodeMembers = redis.call('HGETALL', members)
-  for i = 1, #nodeMembers, 2 do
-    if string.find(nodes, ' ' .. nodeMembers[i] .. ' ', 1, true) then receivers = receivers + tonumber(string.match(nodeMembers[i + 1], '^%d+')) end
-  end
-  if receivers < 0 then receivers = 0 end
+  local route = routeOf(here)
+  local receivers = route.members
+  if origin ~= '' and receivers > 0 then receivers = receivers - 1 end
 
   local seq = (stored[6] or 0) + 1
   local frame = jsonPrefix .. seq .. jsonSuffix
@@ -99,13 +113,21 @@ local function publish(first, last)
   end
   -- Renewed once in a sixteenth of the retention, not for every event of a burst.
   if ttl ~= '' then
-    setDeadline(tonumber(ttl), tonumber(late))
-    redis.call('SPUBLISH', channel, 'd' .. now + ttl .. '\t' .. ttl)
+    setDeadline(tonumber(ttl), late)
+    tell(here, 'd' .. now + ttl .. '\t' .. ttl, true)
   elseif ends - now < retention * 15 / 16 then
     renewRetention(deadline)
   end
-  -- Published last: a node that receives the event finds it in the log.
-  redis.call('SPUBLISH', channel, 'e' .. epoch .. '\t' .. seq .. '\t' .. origin .. '\n' .. frame)
+  local message = 'e' .. epoch .. '\t' .. seq .. '\t' .. origin .. '\n' .. frame
+  if not isByNode then
+    tell(here, message)
+  elseif #route.others > 0 then
+    local record = recordOf(message)
+    for _, node in ipairs(route.others) do
+      local records = outgoing[node]
+      if records then records[#records + 1] = record else outgoing[node] = { record } end
+    end
+  end
   local payment = changed == 1 and kind ~= 'fold' and redis.call('HMGET', room, unpack(PAYMENT)) or {}
   return { 'NEW', epoch, seq, timestamp, receivers, changed, failure and 1 or 0, payment, isResumed, inOutbox }
 end

@@ -1,6 +1,6 @@
 -- Reads a room. Returns `[code]`, or `['OK', epoch, seq, created, until, last, deadline, payment, members, recovered, entries, now, isStalled]`.
 -- Own arguments: 1 to read entries, and the position (epoch and seq) to read after.
-local withEntries, fromEpoch, fromSeq = ARGV[5] == '1', ARGV[6], tonumber(ARGV[7])
+local withEntries, fromEpoch, fromSeq = ARGV[7] == '1', ARGV[8], tonumber(ARGV[9])
 local failure, epoch = findRoom()
 if failure then return { failure } end
 local stored = redis.call('HMGET', room, 'seq', 'created', 'until', 'last', 'deadline', 'stalled')

@@ -1,18 +1,49 @@
 -- Start of every room script. A room is a hash: `epoch`, `fence`, `seq`, `created`, `until`, `last` and `active` (time of the last event, by the clock of its node and by
 -- that of Redis), `stalled` (1 after a pause was reported), `furthest` (number and time of a milestone), `hook` (the URL of its webhooks, if it has one of its own),
--- `deadline` (of the payment link, if it has one), the payment, and `k:<key>` for every deduplication key. The hash of a closed room holds only `ended` and `until`. The
--- log is a list; the members are a hash with one field per node. The outbox is a list of the changes whose webhooks are not delivered yet; it outlives the room.
--- KEYS: room, log, members, outbox. ARGV: now (ms; empty: the clock of Redis), retention (ms), an unused epoch, the room's channel, then the script's own arguments.
+-- `deadline` (of the payment link, if it has one), `here` (the nodes that the room's messages go to, and the number of connected members on each: ` node=2 other=0 `), the
+-- payment, and `k:<key>` for every deduplication key. The hash of a closed room holds only `ended` and `until`. The log is a list; the members are a hash with one field per
+-- node. The outbox is a list of the changes whose webhooks are not delivered yet; it outlives the room.
+-- KEYS: room, log, members, outbox. ARGV: now (ms; empty: the clock of Redis), retention (ms), an unused epoch, this node, start of every channel, 1 if each node has a channel
+-- (in a cluster each room has one: a script may use the slot of its keys alone), then the script's own arguments.
+-- A script on several rooms sets the keys for one after the other.
 local room, log, members, outbox = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local now, retention, newEpoch, channel = tonumber(ARGV[1]) or redisNow(), tonumber(ARGV[2]), ARGV[3], ARGV[4]
+local now, retention, newEpoch, self, channels, isByNode = tonumber(ARGV[1]) or redisNow(), tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5], ARGV[6] == '1'
 -- Redis expires keys a little later than our own clocks end rooms, so that there is one rule and not two.
 local margin = 60000
 
--- Replication id of this master. Found as plain text, since a pattern is tried at each of the hundreds of characters before it, for each event.
+-- Replication id of this master, which does not change during a script. Found as plain text, since a pattern is tried at each of the hundreds of characters before it.
+local master
 local function fence()
+  if master then return master end
   local info = redis.call('INFO', 'replication')
   local _, at = string.find(info, 'master_replid:', 1, true)
-  return string.sub(info, at + 1, at + 40)
+  master = string.sub(info, at + 1, at + 40)
+  return master
+end
+
+-- Id of the room in braces, as in its keys and channels.
+local function tagOf(key) return string.sub(key, string.find(key, '{', 1, true), -1) end
+
+-- Channel of a node.
+local function channelOf(node) return channels .. '{@node:' .. node .. '}' end
+
+-- Message of the room on the channel of a node, where those of all rooms follow each other.
+local function recordOf(message) return string.sub(tagOf(room), 2, -2) .. '\t' .. #message .. '\n' .. message end
+
+-- Sends a message to the nodes of a room. here: its nodes. isForSelf: true if this node gets it too; in a cluster it always does.
+local function tell(here, message, isForSelf)
+  if not isByNode then return redis.call('SPUBLISH', channels .. tagOf(room), message) end
+  local record = recordOf(message)
+  for node in string.gmatch(here, '([^ =]+)=') do
+    if isForSelf or node ~= self then redis.call('SPUBLISH', channelOf(node), record) end
+  end
+end
+
+-- Returns a list of nodes without one of them.
+local function without(here, node)
+  local from = string.find(here, ' ' .. node .. '=', 1, true)
+  if not from then return here end
+  return string.sub(here, 1, from - 1) .. string.sub(here, string.find(here, ' ', from + 1, true), -1)
 end
 
 -- Postpones the end to a full retention from now. A room with a deadline keeps its end.
@@ -48,10 +79,11 @@ local function createRoom()
   redis.call('PEXPIRE', room, retention + margin)
 end
 
--- Returns the error code of a room that cannot be used; otherwise nil, the epoch, the end, the deadline, and the fields read, with seq as the
--- sixth, `stalled` as the seventh, and the fields of the payment that a device's event can change from the eighth on.
+-- Returns the error code of a room that cannot be used; otherwise nil, the epoch, the end, the deadline, the fields read, with seq as the
+-- sixth, `stalled` as the seventh, and the fields of the payment that a device's event can change from the eighth on; and the nodes of the room.
 local function findRoom()
-  local stored = redis.call('HMGET', room, 'epoch', 'fence', 'until', 'deadline', 'ended', 'seq', 'stalled', unpack(PAYMENT, 1, 7))
+  local stored = redis.call('HMGET', room, 'epoch', 'fence', 'until', 'deadline', 'ended', 'seq', 'stalled', 'status', 'verified', 'step', 'method', 'fields', 'outcome',
+    'attempt', 'here')
   local epoch, deadline = stored[1], stored[4]
   if not stored[3] then return 'ROOM_NOT_FOUND' end
   local ends = tonumber(stored[3])
@@ -67,7 +99,7 @@ local function findRoom()
     epoch = newEpoch
     redis.call('HSET', room, 'epoch', epoch, 'fence', current)
   end
-  return nil, epoch, ends, deadline, stored
+  return nil, epoch, ends, deadline, stored, stored[15] or ' '
 end
 
 -- Changes in the outbox of a room. Beyond it the oldest one is dropped.

@@ -1,0 +1,86 @@
+// Collects the events that are published within one turn of the event loop, and sends them to Redis as one call of a script. A call is not held up by those before it:
+// several are in flight.
+import type { Failure } from '../../errors.js'
+
+/** Events in one call. More would hold up everybody else on that Redis; a larger group goes alone. */
+export const MAX_BATCH = 64
+
+type Argument = string | number
+/** Reply of the script to one event: an outcome, a code or an error, and what belongs to it. */
+export type EventReply = unknown[]
+
+/** Events of one room, which the script publishes with no other event between them. */
+interface Group {
+  readonly roomId: string
+  /** Arguments of each event. */
+  readonly events: ReadonlyArray<readonly Argument[]>
+  readonly resolve: (replies: EventReply[] | Failure) => void
+}
+
+export interface BatcherOptions {
+  /** True if a script may touch the keys of one room alone. */
+  readonly isCluster: boolean
+  readonly keysOf: (roomId: string) => readonly string[]
+  /** Arguments that all events of a call share. */
+  readonly sharedArguments: () => readonly Argument[]
+  /** Calls the script. @returns the reply to each event, in their order */
+  readonly call: (keys: readonly string[], args: readonly Argument[]) => Promise<EventReply[] | Failure>
+}
+
+export class Batcher {
+  readonly #options: BatcherOptions
+  /** Groups of this turn. Each belongs to a session or a request, and these have bounds of their own. */
+  #waiting: Group[] = []
+  readonly #flush = () => {
+    const groups = this.#waiting
+    this.#waiting = []
+    for (const batch of batches(groups, this.#options.isCluster)) void this.#send(batch)
+  }
+
+  constructor (options: BatcherOptions) { this.#options = options }
+
+  /** Publishes events of one room in their order. @returns the reply to each, or the failure of them all */
+  publish (roomId: string, events: Group['events']): Promise<EventReply[] | Failure> {
+    return new Promise((resolve) => {
+      if (this.#waiting.push({ roomId, events, resolve }) === 1) setImmediate(this.#flush)
+    })
+  }
+
+  async #send (groups: readonly Group[]): Promise<void> {
+    const { keysOf, sharedArguments, call } = this.#options
+    const keys: string[] = []
+    const args = [...sharedArguments()]
+    /** Number of a room's first key, from 1. */
+    const firstKeys = new Map<string, number>()
+    for (const { roomId, events } of groups) {
+      let firstKey = firstKeys.get(roomId)
+      if (firstKey === undefined) {
+        firstKey = keys.length + 1
+        firstKeys.set(roomId, firstKey)
+        keys.push(...keysOf(roomId))
+      }
+      for (const event of events) args.push(firstKey, event.length, ...event)
+    }
+    const replies = await call(keys, args)
+    let at = 0
+    for (const { events, resolve } of groups) resolve(Array.isArray(replies) ? replies.slice(at, at += events.length) : replies)
+  }
+}
+
+/** Divides groups into calls, each of one room if need be. */
+function batches (groups: readonly Group[], isCluster: boolean): Group[][] {
+  const open = new Map<string, { batch: Group[], size: number }>()
+  const all: Group[][] = []
+  for (const group of groups) {
+    const target = isCluster ? group.roomId : ''
+    let current = open.get(target)
+    if (!current || current.size + group.events.length > MAX_BATCH) {
+      current = { batch: [], size: 0 }
+      open.set(target, current)
+      all.push(current.batch)
+    }
+    current.batch.push(group)
+    current.size += group.events.length
+  }
+  return all
+}

@@ -1,2 +1,0 @@
--- Publishes one event; see publish.lua.
-return publish(5, #ARGV)
