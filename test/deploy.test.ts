@@ -270,7 +270,8 @@ t.test('Kubernetes with one node: a StatefulSet with a volume takes the place of
   t.equal(statefulset.kind, 'StatefulSet')
   t.equal(statefulset.spec.replicas, 1)
   t.equal(statefulset.spec.serviceName, service.metadata.name)
-  t.strictSame([statefulset.metadata, statefulset.spec.selector, statefulset.spec.template.metadata], [deployment.metadata, deployment.spec.selector, deployment.spec.template.metadata])
+  const named = ({ metadata, spec: { selector, template } }: Yaml) => [metadata, selector, template.metadata]
+  t.strictSame(named(statefulset), named(deployment))
 
   const { securityContext: { fsGroup, fsGroupChangePolicy, ...security }, containers: [{ env, volumeMounts, ...container }], ...pod } = statefulset.spec.template.spec
   const { topologySpreadConstraints, securityContext, containers, ...other } = deployment.spec.template.spec
