@@ -57,6 +57,8 @@ async function round ({ mode, kills, dir, random }: Round): Promise<Outcome> {
         await sleep(random() * LIFE)
         await nodes.node.kill('SIGKILL')
         await nodes.node.start()
+        // Another soak may have taken the port meanwhile: its server would answer in place of ours.
+        if (!nodes.node.isAlive) throw new Error(`the node has ended: ${nodes.node.output.slice(-300)}`)
       }
     })
   } finally {
