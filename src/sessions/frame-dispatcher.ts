@@ -26,17 +26,27 @@ export interface FrameDispatcherOptions extends Clocks {
   readonly verify: ((token: string) => Promise<Claims | Failure>) | undefined
 }
 
+/** Types of the messages that are no events. */
+const REQUESTS: ReadonlySet<string> = new Set<ClientFrame['type']>(['JOIN_ROOM', 'LEAVE_ROOM', 'PING'])
+
+/** True for a message that is published in a room. */
+export function isEvent ({ type }: ClientFrame): boolean { return !REQUESTS.has(type) }
+
 export class FrameDispatcher {
   readonly #options: FrameDispatcherOptions
 
   constructor (options: FrameDispatcherOptions) { this.#options = options }
 
-  /** Processes one message and answers it. @returns a promise if the message is still in progress; the promise never rejects */
-  dispatch (session: SocketSession, arrival: Arrival): Promise<void> | undefined {
+  /**
+   * Processes one message and answers it.
+   * @param before done when the message before it is answered, if it is an event that is not answered yet
+   * @returns a promise if the message is still in progress; the promise never rejects
+   */
+  dispatch (session: SocketSession, arrival: Arrival, before: Promise<void> | undefined): Promise<void> | undefined {
     const { frame } = arrival
     try {
       if ('failure' in frame) return this.#onInvalid(session, frame, arrival.number)
-      const outcome = this.#process(session, frame, arrival)
+      const outcome = before ? this.#publishBehind(session, frame as PaymentEvent, arrival, before) : this.#process(session, frame, arrival)
       if (outcome instanceof Promise) return outcome.then((failure) => this.#conclude(session, failure, frame.id)).catch((err: unknown) => this.onBug(session, err))
       this.#conclude(session, outcome, frame.id)
     } catch (err) {
@@ -108,6 +118,12 @@ export class FrameDispatcher {
     const published = this.#options.rooms.publish(session, event, arrival.now)
     // No helper that takes a closure: a closure per event would be garbage on the hottest path.
     if (published instanceof Promise) return published.then((later) => this.#acknowledge(session, event, arrival, later))
+    return this.#acknowledge(session, event, arrival, published)
+  }
+
+  /** Publishes an event before the one in front of it is answered, and answers it after that. */
+  async #publishBehind (session: SocketSession, event: PaymentEvent, arrival: Arrival, before: Promise<void>): Promise<Failure | undefined> {
+    const [published] = await Promise.all([this.#options.rooms.publish(session, event, arrival.now), before])
     return this.#acknowledge(session, event, arrival, published)
   }
 

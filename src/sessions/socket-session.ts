@@ -13,7 +13,7 @@ import { BatchWriter, type WritableConnection } from '../websocket/batch-writer.
 import type { WebSocketLike } from '../websocket/fast-socket.js'
 import { encodePong } from '../websocket/frame-writer.js'
 import type { Transport } from '../websocket/transport.js'
-import type { FrameDispatcher } from './frame-dispatcher.js'
+import { isEvent, type FrameDispatcher } from './frame-dispatcher.js'
 import { Inbox, type Arrival, type InboxOwner } from './inbox.js'
 import { SocketRateLimits, type MessageRates } from './rate-limits.js'
 import { SendQueue } from './send-queue.js'
@@ -124,7 +124,10 @@ export class SocketSession implements Subscriber, ManagedSession, InboxOwner {
     else if (!this.#ended && this.#rateLimits.isFlood(batch.startedAt)) this.#closeFlood()
   }
 
-  handle (arrival: Arrival): Promise<void> | undefined { return this.#options.dispatcher.dispatch(this, arrival) }
+  handle (arrival: Arrival, before: Promise<void> | undefined): Promise<void> | undefined { return this.#options.dispatcher.dispatch(this, arrival, before) }
+
+  /** Events for a room that the socket has joined: the broker keeps their order, so that none has to wait for the answer to the one before. */
+  mayOverlap ({ frame }: Arrival): boolean { return !('failure' in frame) && isEvent(frame) && this.memberships.has(frame.payload.roomId) }
 
   onBug (error: unknown): void { this.#options.dispatcher.onBug(this, error) }
 

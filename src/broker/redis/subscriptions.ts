@@ -44,7 +44,7 @@ export class RoomSubscriptions {
     const cursor = new RoomCursor(roomId)
     this.#cursors.set(roomId, cursor)
     // Listen before opening: an event between the two would be lost.
-    const failure = await this.#listenTo(roomId) ?? await this.#sync.open(cursor, create)
+    const failure = await this.#listenTo(roomId) ?? (this.#isLive(cursor) ? await this.#sync.open(cursor, create) : undefined)
     // A late message of the room's end may have dropped the cursor already.
     if (failure && this.#isLive(cursor)) this.#drop(cursor)
     return failure

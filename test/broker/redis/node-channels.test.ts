@@ -200,6 +200,29 @@ t.test('rooms over the channels of nodes', { skip: withoutRedis }, async (t) => 
     t.match(await b.publish(1), { receivers: 0 })
   })
 
+  t.test('a check that fails is made up for by the next tick', async (t) => {
+    const [a, b] = await pair(t, { mayFail: true })
+    await b.broker.subscribe('r')
+    await b.connection.subscriber.sunsubscribe(b.channel)
+    await a.publish(1)
+    await redis.client.rename(a.key('r'), `${a.prefix}:aside`)
+    await redis.client.set(a.key('r'), 'another type of key')
+    await b.pass(CHECK_INTERVAL)
+    t.strictSame(b.heard.events, [])
+    await redis.client.rename(`${a.prefix}:aside`, a.key('r'))
+    await b.broker.tick()
+    t.strictSame([numbers(b), b.heard.lost], [[[1, 1]], []])
+  })
+
+  t.test('a room that is left in the turn in which it was entered is not registered', async (t) => {
+    const [a, b] = await pair(t)
+    await b.broker.subscribe('r')
+    const subscribing = a.broker.subscribe('r')
+    await a.broker.unsubscribe('r')
+    t.equal(await subscribing, undefined)
+    t.equal(await hereOf(b.key('r')), ` ${b.node}=0 `)
+  })
+
   t.test('the names of dead nodes leave a room when it is renewed', async (t) => {
     const [a, b] = await pair(t, { mayFail: true })
     await a.broker.subscribe('r')
