@@ -8,6 +8,9 @@ import type { ConnectionLimits } from './connection-limits.js'
 const BATCH_PAUSE = 50
 /** Minimum interval between two buckets, ms. A ping and its pong take about 20 µs, so pinging ten thousand sockets at once would delay every event by 0.2 s. */
 const BUCKET_INTERVAL = 100
+/** Number of pings that are sent at once; fewer wait for others, for so long, ms. Pongs that come back together are read in one round of the event loop. */
+const PINGS_AT_ONCE = 64
+const MAX_WAIT = 1_000
 /** Upper bound of buckets; with a long HEARTBEAT_SECONDS each bucket just fires less often. */
 const MAX_BUCKETS = 250
 /** Interval between two checks of the deadlines, ms. */
@@ -55,12 +58,17 @@ export class SessionRegistry {
   /** Number of buckets assigned so far, and number of buckets pinged so far. */
   #nextBucket = 0
   #tick = 0
+  /** Buckets whose turn has come and that wait for others, at most as many as `#mostDue`. */
+  #due: Array<ReadonlySet<ManagedSession>> = []
+  readonly #mostDue: number
 
   constructor (options: SessionRegistryOptions) {
     this.#options = options
     const { heartbeat } = options
     this.#buckets = Array.from({ length: Math.max(1, Math.min(MAX_BUCKETS, Math.round(heartbeat / BUCKET_INTERVAL))) }, () => new Set())
-    this.#heartbeat = setInterval(() => this.#onHeartbeat(), heartbeat / this.#buckets.length).unref()
+    const interval = heartbeat / this.#buckets.length
+    this.#mostDue = Math.max(1, Math.min(this.#buckets.length, Math.floor(MAX_WAIT / interval)))
+    this.#heartbeat = setInterval(() => this.#onHeartbeat(), interval).unref()
     this.#deadlines = setInterval(() => this.#expire(), DEADLINE_CHECK).unref()
   }
 
@@ -121,14 +129,18 @@ export class SessionRegistry {
     for (const session of this.#sessions.keys()) if (session.deadline <= time) session.expire(time)
   }
 
-  /** Pings the sessions of the next bucket. */
+  /** Pings the sessions of the next bucket, with those before it that were too few for themselves. */
   #onHeartbeat (): void {
-    const bucket = this.#buckets[this.#tick % this.#buckets.length]!
+    this.#due.push(this.#buckets[this.#tick % this.#buckets.length]!)
     const number = ++this.#tick
-    if (bucket.size === 0) return
-    for (const session of bucket) session.ping(number)
+    const count = this.#due.reduce((sum, { size }) => sum + size, 0)
+    if (count < PINGS_AT_ONCE && this.#due.length < this.#mostDue) return
+    const buckets = this.#due
+    this.#due = []
+    if (count === 0) return
+    for (const bucket of buckets) for (const session of bucket) session.ping(number)
     // After a blocked event loop this timer fires before pongs that have already arrived are read; setImmediate lets the loop read them first.
-    setTimeout(() => setImmediate(() => closeUnresponsive(bucket, number)), this.#options.pongDeadline).unref()
+    setTimeout(() => setImmediate(() => { for (const bucket of buckets) closeUnresponsive(bucket, number) }), this.#options.pongDeadline).unref()
   }
 }
 

@@ -89,7 +89,7 @@ t.test('every heartbeat pings every session once', async (t) => {
   t.strictSame([one.pings, two.pings, late.pings], [2, 2, 1])
 })
 
-t.test('pings of sessions that connected together are spread over the heartbeat, and each session is pinged once in it', async (t) => {
+t.test('pings of sessions that connected together are spread over the heartbeat, a second of them at once, and each session is pinged once in it', async (t) => {
   const [heartbeat, turns] = [25_000, 250]
   const { add, pass } = withClock(t, heartbeat, 8_000)
   const clients = Array.from({ length: 1_000 }, add)
@@ -103,11 +103,24 @@ t.test('pings of sessions that connected together are spread over the heartbeat,
       if (client !== silent || client.pings < 2) client.pong()
     }
   }
-  const expected = Array.from({ length: 3 * turns }, (_, i) => Array.from({ length: clients.length / turns }, () => i + 1)).flat()
-  t.strictSame(pinged.flat().sort((one, other) => one - other), expected, 'each turn has its share of the pings')
+  const together = 10
+  const expected = Array.from({ length: 3 * turns }, (_, i) => Array.from({ length: clients.length / turns }, () => Math.ceil((i + 1) / together) * together)).flat()
+  t.strictSame(pinged.flat().sort((one, other) => one - other), expected, 'each second has its share of the pings')
   t.ok(pinged.every(([first, second, third]) => second === first! + turns && third === second + turns))
   t.strictSame(clients.filter(({ closes }) => closes.length > 0), [silent], 'only the client that left its second ping unanswered is closed')
   t.equal(silent!.closes[0], 4003)
+})
+
+t.test('pings wait for others only until there are enough of them to be sent at once', async (t) => {
+  const [heartbeat, turns, share] = [1_000, 10, 33]
+  const { add, pass } = withClock(t, heartbeat)
+  const clients = Array.from({ length: turns * share }, add)
+  const counts = []
+  for (let turn = 0; turn < turns; turn++) {
+    await pass(heartbeat / turns)
+    counts.push(clients.filter(({ pings }) => pings === 1).length)
+  }
+  t.strictSame(counts, [0, 66, 66, 132, 132, 198, 198, 264, 264, 330])
 })
 
 t.test('a longer heartbeat has no more than 250 turns', async (t) => {
