@@ -74,7 +74,7 @@ async function setUpSession () {
     }
   }
   const broker = new LateBroker({ logSize: 10, retention: 1000, ...clocks, newEpoch: () => 'e' })
-  const rooms = new Rooms({ broker, metrics, log, ...clocks, maxMembers: 5, maxRoomsPerSocket: 5, isOpen: true, presenceGrace: 0, resultsFrom: 'any' })
+  const rooms = new Rooms({ broker, metrics, log, ...clocks, maxMembers: 5, maxPayers: 0, maxRoomsPerSocket: 5, isOpen: true, presenceGrace: 0, resultsFrom: 'any' })
   const transport = new Transport(clocks)
   const { batch } = transport
   const sent: Array<{ type: string, payload: { id?: string, code?: string } }> = []
