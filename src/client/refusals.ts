@@ -8,7 +8,7 @@ export const ROOM_GRACE = 900_000
 /** Statuses after which the same request can succeed later, besides every 5xx: a timeout, too early, too many requests. */
 const PASSING: readonly number[] = [408, 425, 429]
 /** Codes with another status that pass: a member leaves; a proxy does not forward the path yet. */
-const PASSING_CODES: readonly string[] = ['ROOM_FULL', 'ROOM_TAKEN', 'NOT_FOUND']
+const PASSING_CODES = /^(ROOM_(FULL|TAKEN)|NOT_FOUND)$/
 /** Codes about the access to the room. Over a socket they answer a join and never an event. */
 const OF_ACCESS: readonly string[] = ['INVALID_TOKEN', 'TOKEN_EXPIRED', 'UNAUTHORIZED', 'ROOM_NOT_FOUND']
 
@@ -20,7 +20,7 @@ export async function refusalOf (response: ResponseLike): Promise<RoomError> {
   const { status } = response
   const { code, error } = await response.json()
   if (typeof code !== 'string') throw new Error(`status ${status}`)
-  return new RoomError(code as RoomError['code'], error, status >= 500 || PASSING.includes(status) || PASSING_CODES.includes(code))
+  return new RoomError(code as RoomError['code'], error, status >= 500 || PASSING.includes(status) || PASSING_CODES.test(code))
 }
 
 /** @returns whether a refused request to publish is about the room and not about its event */
