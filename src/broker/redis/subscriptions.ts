@@ -67,11 +67,12 @@ export class RoomSubscriptions {
     return reply instanceof Failure ? reply : undefined
   }
 
-  /** Subscribes to the channel of a room, where it has one. The channel of the node is subscribed with the connection. */
+  /** Subscribes to the channel that brings the messages of a room. That of the node is usually subscribed already, with the connection. */
   async #listenTo (roomId: string): Promise<Failure | undefined> {
     const { store, isListening } = this.#options
     if (store.nodeChannel === undefined) return this.subscribeChannel(store.channel(roomId))
-    return isListening() ? undefined : new Failure('UNAVAILABLE')
+    // At the start, and after a loss, a room may be joined before the connection has its channel.
+    return isListening() ? undefined : this.subscribeChannel(store.nodeChannel)
   }
 
   onMessage (channel: string, bytes: Buffer): void {

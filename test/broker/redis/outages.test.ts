@@ -170,12 +170,13 @@ async function moveSlotOf (key: string, servers: readonly RedisServer[]): Promis
 }
 
 t.test('two nodes over Sentinel follow to the promoted replica after the master dies', { skip: withoutRedis }, async (t) => {
-  const { master, url } = await startSentinel(t)
+  const { master, replica, url } = await startSentinel(t)
   const [a, b] = await startPair(t, url, { mayFail: true })
   await b.broker.subscribe('r')
   const before = await a.publish(1, { id: 'x' }) as Published
   await until('the event arrived', () => b.heard.events.length === 1)
-  await master.client.call('WAIT', 1, 5000)
+  // WAIT would look at the writes of its own connection alone.
+  await until('the replica has the event', async () => await replica.client.hget(a.key('r'), 'seq') === '1')
   await master.kill()
   t.match(await a.publish(2, { id: 'y' }), { code: 'UNAVAILABLE' })
   await until('both nodes are down', () => !a.broker.ready() && !b.broker.ready())
