@@ -229,6 +229,7 @@ t.test('systemd: the unit has the command of the image, its grace period, and no
   const setting = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(unit)?.[1]
   const command = JSON.parse(/^CMD (.*)$/m.exec(dockerfile)![1]!) as string[]
   t.equal(setting('ExecStart'), `/usr/bin/${command.join(' ')}`)
+  t.ok(JSON.parse(read('package.json')).scripts.start.endsWith(`exec ${command.join(' ')}`), 'npm start runs it as well')
   t.equal(setting('Environment'), /^ENV (.*)$/m.exec(dockerfile)![1])
   t.match(unit, `\nEnvironment=DATA_DIR=%S/${setting('StateDirectory')}\n`, 'the journal is in the folder that systemd keeps for the service')
   t.equal(setting('StateDirectoryMode'), '0700')
@@ -249,15 +250,21 @@ t.test('the build context holds exactly the files that the image copies', async 
   t.strictSame(sent.sort(), [...new Set(copied)].sort())
 })
 
-t.test('the release workflow runs existing scripts, and tags a private package without publishing it', async (t) => {
-  const { scripts, private: isPrivate } = JSON.parse(read('package.json')) as { scripts: Record<string, string>, private: boolean }
-  const { on, jobs } = yaml('.github/workflows/release.yml')
-  const changesets = JSON.parse(read('.changeset/config.json')) as { baseBranch: string, privatePackages: object }
+t.test('the release workflow runs existing scripts, and publishes both packages with their provenance', async (t) => {
+  const manifests = ['package.json', 'packages/client/package.json'].map((file) => JSON.parse(read(file)) as Yaml)
+  const { on, jobs, permissions } = yaml('.github/workflows/release.yml')
+  const changesets = JSON.parse(read('.changeset/config.json')) as { baseBranch: string, access: string, fixed: string[][] }
   t.strictSame(on.push.branches, [changesets.baseBranch])
-  const { version, publish } = jobs.release.steps.find(({ uses = '' }: Yaml) => uses.startsWith('changesets/action@')).with
-  for (const command of [version, publish]) t.ok(/^npm run (\S+)$/.exec(command)![1]! in scripts, command)
-  t.equal(isPrivate, true)
-  t.strictSame(changesets.privatePackages, { version: true, tag: true })
+  const { with: { version, publish }, env } = jobs.release.steps.find(({ uses = '' }: Yaml) => uses.startsWith('changesets/action@'))
+  for (const command of [version, publish]) t.ok(/^npm run (\S+)$/.exec(command)![1]! in manifests[0].scripts, command)
+  t.equal(permissions['id-token'], 'write')
+  t.match(env.NPM_TOKEN, /secrets\.NPM_TOKEN/)
+  for (const { name, private: isPrivate, publishConfig, version } of manifests) {
+    t.equal(isPrivate, undefined, `${name} is published`)
+    t.strictSame(publishConfig, { access: 'public', provenance: true })
+    t.equal(version, manifests[0].version)
+  }
+  t.strictSame(changesets.fixed, [manifests.map(({ name }) => name)])
 })
 
 t.test('Kubernetes with one node: a StatefulSet with a volume takes the place of the Deployment, and is the same otherwise', async (t) => {
@@ -270,8 +277,8 @@ t.test('Kubernetes with one node: a StatefulSet with a volume takes the place of
   t.equal(statefulset.kind, 'StatefulSet')
   t.equal(statefulset.spec.replicas, 1)
   t.equal(statefulset.spec.serviceName, service.metadata.name)
-  const named = ({ metadata, spec: { selector, template } }: Yaml) => [metadata, selector, template.metadata]
-  t.strictSame(named(statefulset), named(deployment))
+  const partsOf = ({ metadata, spec: { selector, template } }: Yaml) => [metadata, selector, template.metadata]
+  t.strictSame(partsOf(statefulset), partsOf(deployment))
 
   const { securityContext: { fsGroup, fsGroupChangePolicy, ...security }, containers: [{ env, volumeMounts, ...container }], ...pod } = statefulset.spec.template.spec
   const { topologySpreadConstraints, securityContext, containers, ...other } = deployment.spec.template.spec

@@ -55,7 +55,7 @@ export class RedisBroker implements Broker {
   constructor (options: RedisBrokerOptions) {
     this.#options = options
     const { connection, prefix, node, monotonic, retention, lateResults, onNews = () => {} } = options
-    const { commands, database, subscriber, isCluster } = connection
+    const { commands, database, isCluster } = connection
     const store = this.#store = new RoomStore({
       ...options, commands, database, liveNodes: () => this.#nodes.list, deadNodes: () => this.#nodes.dead, onRefused: (error) => this.#availability.onRefused(error)
     })
@@ -86,12 +86,17 @@ export class RedisBroker implements Broker {
       onSubscribed: () => subscriptions.checkAll(),
       beat: async () => this.#forget(await nodes.beat())
     })
+    this.#receive(registryChannel)
+  }
+
+  #receive (registryChannel: string): void {
+    const { subscriber } = this.#options.connection
     // A cluster's subscribers reconnect by themselves, and have all their channels when they emit this event.
-    subscriber.on('subscribersReady', () => runInBackground(subscriptions.checkAll()))
+    subscriber.on('subscribersReady', () => this.#runInBackground(this.#subscriptions.checkAll()))
     subscriber.on('smessageBuffer', (name: Buffer, message: Buffer) => {
       const channel = name.toString('latin1')
-      if (channel === registryChannel) nodes.onMessage(message.toString('latin1'))
-      else subscriptions.onMessage(channel, message)
+      if (channel === registryChannel) this.#nodes.onMessage(message.toString('latin1'))
+      else this.#subscriptions.onMessage(channel, message)
     })
   }
 
