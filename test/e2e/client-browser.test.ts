@@ -34,6 +34,7 @@ const INNER = `<!doctype html><script type="module">
 
 interface PageGlobals { room: Room, events: unknown[], life: number, persisted?: boolean, inner?: object }
 declare const window: PageGlobals
+declare const document: EventTarget
 declare const history: { back: () => void }
 declare const dispatchEvent: (event: Event) => void
 
@@ -165,6 +166,26 @@ for (const engine of ENGINES) {
       t.strictSame(received, [['CLICKED_PROCEED', 1], ['CLICKED_PAY', 2]])
     })
   }
+
+  test('a page that is hidden, and closed later, has sent its event when it was hidden', async (t) => {
+    const { gate, tab, other, received, log } = await setUp(t, newTab, { role: 'device2' })
+    await online(tab)
+    gate.sockets = 'swallow'
+    // The drivers do not hide a page in the same way, or at all: the page says it of itself. From here on it may be discarded at any moment.
+    await tab.evaluate(() => {
+      void window.room.publish('CLICKED_PAY')
+      Object.defineProperty(document, 'visibilityState', { value: 'hidden' })
+      document.dispatchEvent(new Event('visibilitychange'))
+    })
+    await until('the shop received CLICKED_PAY while the page is there', () => other.state?.step === 'CLICKED_PAY')
+    t.equal(gate.published.length, 1)
+    await tab.evaluate(() => { void window.room.publish('PAYMENT_ERROR', { error: 'declined' }) })
+    await until('a hidden page sends a further event at once', () => other.state?.status === 'failed')
+    await tab.close()
+    await until('no request is pending', () => gate.publishingNow === 0)
+    t.strictSame(await log(), ['CLICKED_PAY', 'PAYMENT_ERROR'])
+    t.strictSame(received, [['CLICKED_PAY', 1], ['PAYMENT_ERROR', 2]])
+  })
 
   test('a client on a network that blocks sockets works over a stream', async (t) => {
     const { gate, tab, other, received } = await setUp(t, newTab, { role: 'device2', socketAttempts: 1 })
