@@ -105,7 +105,7 @@ t.test('in Redis', { skip: withoutRedis }, async (t) => {
       connection.close()
     })
     await until('the connection is ready', () => connection.commands.status === 'ready')
-    return { feed, key }
+    return { feed, key, connection }
   }
   contract(t, async (t) => (await node(t)).feed)
 
@@ -142,7 +142,7 @@ t.test('in Redis', { skip: withoutRedis }, async (t) => {
   })
 
   t.test('after a loss the feed declares a gap, once Redis is back', async (t) => {
-    const { feed: a, key } = await node(t)
+    const { feed: a, key, connection } = await node(t)
     const { feed: b } = await node(t, key)
     const entries: FeedEntry[] = []
     await b.follow((entry) => entries.push(entry))
@@ -151,6 +151,9 @@ t.test('in Redis', { skip: withoutRedis }, async (t) => {
     await redis.kill()
     await until('the loss is noticed', async () => 'code' in await a.read() && 'code' in await b.read('1-1'))
     t.match(await a.follow(() => {}), { code: 'UNAVAILABLE' })
+    // In this order: one change is lost on its way, one is not sent at all.
+    a.push(change(2))
+    await until('the connection is down', () => connection.commands.status !== 'ready')
     a.push(change(2))
     await redis.start()
     await until('a gap is declared', () => seqs(entries).includes('gap'), 10_000)
