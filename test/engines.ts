@@ -16,6 +16,8 @@ import { until } from './until.js'
 export interface Tab {
   readonly goto: (url: string) => Promise<unknown>
   readonly reload: () => Promise<unknown>
+  /** Tells the page that the network is gone, or back; in Chromium the browser does, elsewhere an event alone. */
+  readonly setOffline: (isOffline: boolean) => Promise<unknown>
   /** Closes the tab as a user does. */
   readonly close: () => Promise<unknown>
   /** Runs a function in the page, which may use nothing from around it. @returns its result, or what its promise resolves with */
@@ -32,6 +34,7 @@ export interface Engine {
 }
 
 const source = (run: () => unknown) => `(${String(run)})()`
+const networkEvent = (isOffline: boolean) => `dispatchEvent(new Event('${isOffline ? 'offline' : 'online'}'))`
 
 async function launchChromium (): Promise<Browser> {
   if (executablePath === undefined) throw new Error('CI needs chromium')
@@ -44,6 +47,7 @@ async function launchChromium (): Promise<Browser> {
       return {
         goto: (url) => page.goto(url),
         reload: () => page.reload(),
+        setOffline: (isOffline) => page.context().setOffline(isOffline),
         close: () => page.close({ runBeforeUnload: true }),
         evaluate: (run) => page.evaluate(source(run)) as never
       }
@@ -63,6 +67,7 @@ async function launchFirefox (): Promise<Browser> {
       return {
         goto: (url) => page.goto(url),
         reload: () => page.reload(),
+        setOffline: (isOffline) => page.evaluate(networkEvent(isOffline)),
         close: () => page.close({ runBeforeUnload: true }),
         evaluate: (run) => page.evaluate(source(run)) as never
       }
@@ -127,6 +132,7 @@ async function webKitTab (session: string, first: string): Promise<Tab> {
   return {
     goto: (url) => command(`${session}/url`, 'POST', { url }),
     reload: () => command(`${session}/refresh`, 'POST', {}),
+    setOffline: (isOffline) => command(`${session}/execute/sync`, 'POST', { script: networkEvent(isOffline), args: [] }),
     close: async () => {
       await command(`${session}/window`, 'DELETE')
       await command(`${session}/window`, 'POST', { handle: first })

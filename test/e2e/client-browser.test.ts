@@ -36,7 +36,6 @@ interface PageGlobals { room: Room, events: unknown[], life: number, persisted?:
 declare const window: PageGlobals
 declare const document: EventTarget
 declare const history: { back: () => void }
-declare const dispatchEvent: (event: Event) => void
 
 interface PageOptions { readonly role: 'device1' | 'device2', readonly page?: string, readonly pongTimeout?: number, readonly socketAttempts?: number }
 
@@ -134,7 +133,7 @@ for (const engine of ENGINES) {
     const { gate, tab, other, received, log } = await setUp(t, newTab, { role: 'device2', pongTimeout: 500 })
     await online(tab)
     gate.isDown = true
-    await tab.evaluate(() => { dispatchEvent(new Event('offline')) })
+    await tab.setOffline(true)
     await holds(tab, 'the page is offline', () => window.room.status === 'offline')
     await tab.evaluate(() => {
       void window.room.publish('CLICKED_PROCEED')
@@ -142,7 +141,7 @@ for (const engine of ENGINES) {
     })
     await other.publish('PAYMENT_METHOD_CHANGED', { method: 'pix' })
     gate.isDown = false
-    await tab.evaluate(() => { dispatchEvent(new Event('online')) })
+    await tab.setOffline(false)
     await until('the shop received all events', () => other.position?.seq === 3, 30_000)
     await holds(tab, 'the page received all events', () => window.room.position?.seq === 3)
     t.strictSame(await log(), ['PAYMENT_METHOD_CHANGED', 'CLICKED_PROCEED', 'CLICKED_PAY'])

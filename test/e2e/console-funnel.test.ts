@@ -7,6 +7,9 @@ import { needsChromium } from '../chromium.js'
 import { openRoom, row, startConsole } from '../console.js'
 import { overflow } from '../playground.js'
 
+/** In the page. */
+declare const getComputedStyle: (element: unknown, part?: string) => { readonly backgroundColor: string, readonly borderTopColor: string }
+
 /** Payments that reached each milestone, from the creation of the link to the verified success. */
 const REACHED = [1200, 1000, 960, 900, 600, 570, 500, 470]
 
@@ -91,8 +94,8 @@ t.test('The funnel is a table for screen readers, clean for axe, and needs no si
     t.equal(await table.getByRole('cell').count(), 24)
     t.strictSame(await violations(page), [], `${width} ${colorScheme} ${locale}`)
     t.equal(await overflow(page), 0, `${width} ${locale}`)
-    const bars = await page.locator('#funnel-steps .bar i').evaluateAll((items) => items.map((item: any) => (globalThis as any).getComputedStyle(item).backgroundColor))
-    const ground = await page.locator('#funnel').evaluate((panel) => (globalThis as any).getComputedStyle(panel).backgroundColor)
+    const bars = await page.locator('#funnel-steps .bar i').evaluateAll((items) => items.map((item) => getComputedStyle(item).backgroundColor))
+    const ground = await page.locator('#funnel').evaluate((panel) => getComputedStyle(panel).backgroundColor)
     t.notOk(bars.includes(ground), 'a bar differs from its ground')
     await page.context().close()
   }

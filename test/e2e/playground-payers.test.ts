@@ -6,6 +6,9 @@ import { violations } from '../axe.js'
 import { Peer } from '../peer.js'
 import { heading, linkOf, PHONE, report, roomOf, setUp } from '../playground.js'
 
+/** In the page. */
+declare const getComputedStyle: (element: unknown, part?: string) => { readonly backgroundColor: string, readonly borderTopColor: string }
+
 t.test('With PAYERS=1 a second phone waits, and takes over when the first is gone', needsChromium, async (t) => {
   const { desk, openPhone } = await setUp(t, { PAYERS: '1' })
   await desk.getByText('The payer has the link but has not opened it yet.').waitFor()
@@ -75,9 +78,9 @@ t.test('In forced colours the QR code keeps its own, and each mark of a step dif
   await linkOf(desk)
   const page = await open(`${origin}/playground/`, { ...PHONE, forcedColors: 'active', colorScheme: 'dark' })
   await linkOf(page)
-  t.equal(await page.locator('#qr').evaluate((image) => (globalThis as any).getComputedStyle(image).backgroundColor), 'rgb(255, 255, 255)')
-  const marks = await page.locator('#steps li').evaluateAll((items) => items.map((item) => (globalThis as any).getComputedStyle(item, '::before').borderTopColor))
-  const ground = await page.locator('#device1').evaluate((panel) => (globalThis as any).getComputedStyle(panel).backgroundColor)
+  t.equal(await page.locator('#qr').evaluate((image) => getComputedStyle(image).backgroundColor), 'rgb(255, 255, 255)')
+  const marks = await page.locator('#steps li').evaluateAll((items) => items.map((item) => getComputedStyle(item, '::before').borderTopColor))
+  const ground = await page.locator('#device1').evaluate((panel) => getComputedStyle(panel).backgroundColor)
   t.equal(marks.length, 6)
   t.notOk(marks.includes(ground))
   t.strictSame(await violations(page), [])

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { ROOT } from '../../src/root.js'
 import { plainNode } from '../plain-node.js'
-import { MUTANTS, type Mutant } from './mutants.js'
+import { FAST_PATH_OFF, MUTANTS, type Mutant } from './mutants.js'
 
 t.setTimeout(900_000)
 
@@ -37,11 +37,16 @@ async function firstFault (folder: string, group: string): Promise<string | unde
   return lines === 'all pass\n' ? undefined : `the server breaks: ${lines}`
 }
 
+/** The same once more if the fast path was off: the self-test also turns it off on a machine that is slow for a moment. */
+async function faultIn (folder: string, group: string): Promise<string | undefined> {
+  const fault = await firstFault(folder, group)
+  return fault === `fault: ${FAST_PATH_OFF}` ? await firstFault(folder, group) : fault
+}
+
 t.test('each fault in the frame parser fails a case', async (t) => {
   const folder = copyOfDist()
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
-  // Twice, since the self-test turns the fast path off on a machine that is slow for a moment.
-  for (const group of ['', 'limit']) t.equal(await firstFault(folder, group) && await firstFault(folder, group), undefined, 'without a fault, all cases pass')
+  for (const group of ['', 'limit']) t.equal(await faultIn(folder, group), undefined, 'without a fault, all cases pass')
   let killed = 0
   for (const mutant of MUTANTS) {
     const file = placeOf(mutant, folder)
@@ -49,7 +54,7 @@ t.test('each fault in the frame parser fails a case', async (t) => {
     const mutated = source.replace(mutant.find, mutant.replace)
     writeFileSync(file, mutated)
     // On a machine that is slow for a moment the connections may have bypassed the parser, through HTTP.
-    const fault = await firstFault(folder, mutant.group) ?? await firstFault(folder, mutant.group)
+    const fault = await faultIn(folder, mutant.group) ?? await faultIn(folder, mutant.group)
     writeFileSync(file, source)
     if (fault !== undefined) killed++
     t.ok(fault !== undefined && mutated !== source, `${mutant.fault}: ${fault ?? 'no case fails'}`)

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { CASES, LIMIT_CASES } from './cases.js'
 import { faultOf, runsOf } from './exchange.js'
+import { FAST_PATH_OFF } from './mutants.js'
 import { inParallel } from './parallel.js'
 import { LIMIT_SETTINGS, SETTINGS } from './settings.js'
 
@@ -25,6 +26,6 @@ await inParallel(runsOf(cases, { paths: ['fast'] }), async (run) => {
 }, () => fault !== undefined)
 // The self-test at the start may find a fault, too: then sockets bypass the parser, and all cases pass.
 const { values: [fastPath] } = await app.metrics.fastPath.get()
-if (fastPath!.value === 0) fault ??= 'the self-test has turned the fast path off'
+if (fastPath!.value === 0) fault ??= FAST_PATH_OFF
 console.log(fault === undefined ? 'all pass' : `fault: ${fault}`)
 process.exit()

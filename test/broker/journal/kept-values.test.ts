@@ -109,7 +109,7 @@ t.test('an event and the value that is kept with it are both there or none, wher
   t.ok(seen.size >= 3, 'cut within each record')
 })
 
-t.test('a record with a kept value is inspected as any other', async (t) => {
+t.test('a record with a kept value is inspected like the others', async (t) => {
   const machine = new Machine(freshFolder(t), keepAll)
   const run = await machine.start()
   await publish(run, 'r', 'CLICKED_PAY', 'key')
