@@ -4,11 +4,13 @@ import { buildApp } from './app.js'
 import { SYSTEM_CLOCKS } from './clock.js'
 import { ConfigError, loadConfig, type Config } from './config.js'
 import { EX_IOERR, JournalError, openDataFolder, type Folder } from './data-folder.js'
+import { provideRouterFunctions } from './http/router-functions.js'
 import { createLogger } from './logger.js'
 
 /** Exit code for invalid settings, and for a folder that this process must not use: EX_CONFIG of sysexits.h. */
 const EX_CONFIG = 78
 
+provideRouterFunctions()
 const config = readConfig()
 const logger = createLogger(config)
 // Before the app is built: reading many rooms may take longer than Fastify allows a plugin.
