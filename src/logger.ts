@@ -2,7 +2,7 @@
 import type { EventEmitter } from 'node:events'
 import { createRequire } from 'node:module'
 import type { Writable } from 'node:stream'
-import { levels, pino, type Bindings, type ChildLoggerOptions, type DestinationStream, type Logger, type LoggerOptions } from 'pino'
+import type { Bindings, ChildLoggerOptions, DestinationStream, Logger, LoggerOptions } from 'pino'
 import type { prettyFactory } from 'pino-pretty'
 import { secretsIn, type Config, type Secrets } from './config.js'
 import { LogFields } from './log-fields.js'
@@ -19,6 +19,8 @@ const MAX_WAITING = 1_048_576
 interface PrettyLibrary { readonly prettyFactory: typeof prettyFactory }
 
 const load = createRequire(import.meta.url)
+// Required: an import would make Node.js search the text of pino for exports before it runs it.
+const { levels, pino } = load('pino') as typeof import('pino')
 
 type LogSettings = Pick<Config, 'NODE_ENV' | 'LOG_LEVEL'> & Secrets
 
