@@ -2,7 +2,6 @@
 import { ServerResponse, type IncomingMessage } from 'node:http'
 import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
-import websocket from '@fastify/websocket'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { WebSocket, WebSocketServer } from 'ws'
@@ -19,6 +18,8 @@ import { webSocketUpgrades } from '../src/websocket/upgrades.js'
 import { wsServerOptions, type WsSocket } from '../src/websocket/ws-socket.js'
 
 const load = createRequire(import.meta.url)
+// Required: an import would make Node.js search its text for exports before it runs it.
+const { default: websocket } = load('@fastify/websocket') as typeof import('@fastify/websocket')
 
 export default fp(async (app) => {
   const { config, sessions, log } = app
