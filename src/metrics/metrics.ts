@@ -17,7 +17,7 @@ const BUCKETS = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0
 const PAYMENT_BUCKETS = [1, 5, 15, 30, 60, 120, 300, 900, 3600, 14_400, 86_400]
 
 /** Sampling interval of the event loop lag, ms; the reported lag includes it. Each sample wakes an otherwise idle process. */
-const LAG_PRECISION = 50
+const LAG_PRECISION = 100
 
 export class Metrics {
   readonly registry = new Registry()
