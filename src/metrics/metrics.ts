@@ -14,8 +14,8 @@ const BUCKETS = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0
 /** Buckets of the times of payers, s. */
 const PAYMENT_BUCKETS = [1, 5, 15, 30, 60, 120, 300, 900, 3600, 14_400, 86_400]
 
-/** Sampling interval of the event loop, ms; every reported delay includes it. Each sample wakes an otherwise idle process. */
-const LOOP_SAMPLING = 100
+/** Sampling interval of the event loop lag, ms; the reported lag includes it. Each sample wakes an otherwise idle process. */
+const LAG_PRECISION = 100
 
 export class Metrics {
   readonly registry = new Registry()
@@ -61,11 +61,11 @@ export class Metrics {
   readonly #closes = new Counter({ name: 'wsp_closes_total', help: 'Closed sockets, by close code.', labelNames: ['code'], registers: this.#registers })
 
   /** Delays of the event loop, ns, each with the sampling interval; for readiness, which starts it anew. */
-  readonly loopDelay = monitorEventLoopDelay({ resolution: LOOP_SAMPLING })
+  readonly loopDelay = monitorEventLoopDelay({ resolution: LAG_PRECISION })
 
   /** Adds the default metrics of the process: CPU, memory, garbage collection, event loop lag. */
   measureProcess (): void {
-    collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: LOOP_SAMPLING })
+    collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: LAG_PRECISION })
     // Started in the turn of prom-client's own, with the same interval: the timers of both fire together, so that a sample of each is one wake-up.
     this.loopDelay.enable()
   }

@@ -51,8 +51,7 @@ export class SessionRegistry {
   readonly #sessions = new Map<ManagedSession, Set<ManagedSession>>()
   readonly #buckets: ReadonlyArray<Set<ManagedSession>>
   readonly #options: SessionRegistryOptions
-  /** Timer of the next step. */
-  #heartbeat: NodeJS.Timeout
+  readonly #heartbeat: NodeJS.Timeout
   readonly #deadlines: NodeJS.Timeout
   #sockets = 0
   #onSocketsGone: () => void = () => {}
@@ -62,22 +61,14 @@ export class SessionRegistry {
   /** Buckets whose turn has come and that wait for others, at most as many as `#mostDue`. */
   #due: Array<ReadonlySet<ManagedSession>> = []
   readonly #mostDue: number
-  /** Interval between two buckets, ms. */
-  readonly #interval: number
-  /** Number of sessions from which a second has enough pings for several groups. */
-  readonly #many: number
-  /** Number of buckets whose turn comes with the next step, and the time at which the step began. */
-  #step = 1
-  #stepBegan = 0
 
   constructor (options: SessionRegistryOptions) {
     this.#options = options
     const { heartbeat } = options
     this.#buckets = Array.from({ length: Math.max(1, Math.min(MAX_BUCKETS, Math.round(heartbeat / BUCKET_INTERVAL))) }, () => new Set())
-    this.#interval = heartbeat / this.#buckets.length
-    this.#mostDue = Math.max(1, Math.min(this.#buckets.length, Math.floor(MAX_WAIT / this.#interval)))
-    this.#many = PINGS_AT_ONCE * this.#buckets.length / this.#mostDue
-    this.#heartbeat = this.#nextStep()
+    const interval = heartbeat / this.#buckets.length
+    this.#mostDue = Math.max(1, Math.min(this.#buckets.length, Math.floor(MAX_WAIT / interval)))
+    this.#heartbeat = setInterval(() => this.#onHeartbeat(), interval).unref()
     this.#deadlines = setInterval(() => this.#expire(), DEADLINE_CHECK).unref()
   }
 
@@ -94,7 +85,6 @@ export class SessionRegistry {
 
   /** Counts a session and adds it to the next bucket. Buckets are assigned round-robin, not by the clock: after a restart all clients connect at once. */
   open (session: ManagedSession): void {
-    if (this.#step > 1 && this.size >= this.#many) this.#endStep()
     const bucket = this.#buckets[this.#nextBucket++ % this.#buckets.length]!
     bucket.add(session)
     this.#sessions.set(session, bucket)
@@ -130,7 +120,7 @@ export class SessionRegistry {
 
   /** Stops the heartbeat and the deadline checks. */
   stop (): void {
-    clearTimeout(this.#heartbeat)
+    clearInterval(this.#heartbeat)
     clearInterval(this.#deadlines)
   }
 
@@ -139,30 +129,15 @@ export class SessionRegistry {
     for (const session of this.#sessions.keys()) if (session.deadline <= time) session.expire(time)
   }
 
-  /** Starts the timer of the next bucket; with few sessions, of all buckets of a second: they are pinged together, and a timer at rest wakes the process for nothing. */
-  #nextStep (): NodeJS.Timeout {
-    this.#stepBegan = this.#options.monotonic()
-    this.#step = this.size < this.#many ? this.#mostDue - this.#due.length : 1
-    return setTimeout(() => this.#onHeartbeat(), this.#step * this.#interval).unref()
-  }
-
-  /** Ends a step of several buckets before its time: the sessions have become many. The buckets that are not due yet have steps of their own. */
-  #endStep (): void {
-    clearTimeout(this.#heartbeat)
-    this.#step = Math.min(this.#step, Math.floor((this.#options.monotonic() - this.#stepBegan) / this.#interval))
-    this.#onHeartbeat()
-  }
-
-  /** Pings the sessions of the buckets whose turn it is, with those before them that were too few for themselves. */
+  /** Pings the sessions of the next bucket, with those before it that were too few for themselves. */
   #onHeartbeat (): void {
-    for (let n = 0; n < this.#step; n++) this.#due.push(this.#buckets[this.#tick++ % this.#buckets.length]!)
-    const number = this.#tick
+    this.#due.push(this.#buckets[this.#tick % this.#buckets.length]!)
+    const number = ++this.#tick
     const count = this.#due.reduce((sum, { size }) => sum + size, 0)
-    const isDue = count >= PINGS_AT_ONCE || this.#due.length >= this.#mostDue
+    if (count < PINGS_AT_ONCE && this.#due.length < this.#mostDue) return
     const buckets = this.#due
-    if (isDue) this.#due = []
-    this.#heartbeat = this.#nextStep()
-    if (!isDue || count === 0) return
+    this.#due = []
+    if (count === 0) return
     for (const bucket of buckets) for (const session of bucket) session.ping(number)
     // After a blocked event loop this timer fires before pongs that have already arrived are read; setImmediate lets the loop read them first.
     setTimeout(() => setImmediate(() => { for (const bucket of buckets) closeUnresponsive(bucket, number) }), this.#options.pongDeadline).unref()

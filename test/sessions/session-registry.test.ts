@@ -123,42 +123,6 @@ t.test('pings wait for others only until there are enough of them to be sent at 
   t.strictSame(counts, [0, 66, 66, 132, 132, 198, 198, 264, 264, 330])
 })
 
-t.test('sessions that become many in the middle of a second are pinged when their turn comes', async (t) => {
-  const [heartbeat, turns, share] = [1_000, 10, 33]
-  const { add, clock, pass } = withClock(t, heartbeat)
-  const few = Array.from({ length: 10 }, add)
-  for (let turn = 0; turn < 4; turn++) {
-    await pass(heartbeat / turns)
-    clock.now += heartbeat / turns
-  }
-  t.strictSame(few.map(({ pings }) => pings), few.map(() => 0), 'few sessions wait for a whole second')
-  const clients = [...few, ...Array.from({ length: turns * share - few.length }, add)]
-  const counts = []
-  for (let turn = 4; turn <= turns; turn++) {
-    await pass(heartbeat / turns)
-    clock.now += heartbeat / turns
-    counts.push(clients.filter(({ pings }) => pings > 0).length)
-  }
-  t.strictSame(counts, [165, 165, 231, 231, 297, 297, 330], 'first those that had their turn by then, and the others in theirs')
-})
-
-t.test('few sessions are looked for once a second, and many ten times', async (t) => {
-  const timeouts: number[] = []
-  const { setTimeout } = globalThis
-  const { add, pass } = withClock(t, 25_000)
-  const mocked = globalThis.setTimeout
-  t.teardown(() => { globalThis.setTimeout = setTimeout })
-  globalThis.setTimeout = Object.assign((work: () => void, ms: number) => {
-    timeouts.push(ms)
-    return mocked(work, ms)
-  }, mocked)
-  await pass(1_000)
-  t.strictSame(timeouts.splice(0), [1_000])
-  for (let n = 0; n < 2_000; n++) add()
-  for (let turn = 0; turn < 5; turn++) await pass(100)
-  t.ok(timeouts.filter((ms) => ms === 100).length >= 5, `${timeouts}`)
-})
-
 t.test('a longer heartbeat has no more than 250 turns', async (t) => {
   const [longest, turns] = [2_147_483_000, 250]
   const { add, pass } = withClock(t, longest)
