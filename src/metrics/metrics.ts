@@ -1,5 +1,6 @@
 // Prometheus metrics of this node. Label values are bounded: never a room, a device or any other value that a client chooses.
 import { createRequire } from 'node:module'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { FastHistogram } from './fast-histogram.js'
 import { CLOSE } from '../errors.js'
 import { SOURCES, type Source } from '../protocol/events.js'
@@ -62,10 +63,20 @@ export class Metrics {
   readonly broker = new Histogram({ name: 'wsp_broker_seconds', help: 'Duration of the broker\'s operations on Redis.', labelNames: ['operation'], buckets: BUCKETS, registers: this.#registers })
   readonly #closes = new Counter({ name: 'wsp_closes_total', help: 'Closed sockets, by close code.', labelNames: ['code'], registers: this.#registers })
 
-  /** Adds the default metrics of the process: CPU, memory, garbage collection, event loop lag. */
-  measureProcess (): void { collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: LAG_PRECISION }) }
+  /** Delays of the event loop, ns, each with the sampling interval; for readiness, which starts it anew. */
+  readonly loopDelay = monitorEventLoopDelay({ resolution: LAG_PRECISION })
 
-  stop (): void { this.registry.clear() }
+  /** Adds the default metrics of the process: CPU, memory, garbage collection, event loop lag. */
+  measureProcess (): void {
+    collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: LAG_PRECISION })
+    // Started in the turn of prom-client's own, with the same interval: the timers of both fire together, so that a sample of each is one wake-up.
+    this.loopDelay.enable()
+  }
+
+  stop (): void {
+    this.loopDelay.disable()
+    this.registry.clear()
+  }
 
   /** Counts an event that was appended to a log. */
   published (type: string, source: Source): void {
