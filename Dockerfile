@@ -6,6 +6,7 @@ RUN npm ci
 COPY tsconfig.json tsconfig.build.json ./
 COPY scripts/build.mjs scripts/client.mjs scripts/freshness.mjs scripts/
 COPY packages/client packages/client
+COPY pages pages
 COPY src src
 COPY plugins plugins
 COPY routes routes

@@ -64,7 +64,10 @@ async function compileRouterFunctions () {
     for (const settings of choicesOfPages()) {
       const app = await newApp(settings)
       // Swagger UI has routes of its own, which are added when it is first asked for.
-      if (settings.DOCS === 'true') await app.inject('/docs')
+      if (settings.DOCS === 'true') {
+        const { statusCode, body } = await app.inject('/docs/')
+        if (statusCode !== 200) throw new Error(`/docs/ answers ${statusCode}: ${body}`)
+      }
       await app.close()
     }
   })
