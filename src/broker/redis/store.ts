@@ -268,7 +268,7 @@ export class RoomStore {
   }
 
   async read (roomId: string, from?: ReadFrom): Promise<StoredRoom | Failure> {
-    const reply = await this.run((redis) => redis.readRoomBuffer(...this.#roomArguments(roomId), from ? 1 : 0, from?.epoch ?? '', from?.seq ?? 0))
+    const reply = await this.run((redis) => redis.readRoomBuffer(...this.#roomArguments(roomId), from ? 1 : 0, from?.epoch ?? '', from?.seq ?? 0, this.#options.logSize))
     if (reply instanceof Failure) return reply
     const [epoch, seq, created, until, last, deadline, ...fields] = [...reply.slice(1, 7), ...reply[7] as unknown[]].map((value) => (value as Buffer | null)?.toString('utf8') ?? null)
     const createdAt = Number(created)
