@@ -1,5 +1,5 @@
 -- Announces the members of this node. Returns nothing. Own arguments: number of connected members, JSON of all its members (empty: none left).
-local failure, _, _, _, _, here = findRoom()
+local failure, _, _, _, here = findRoom()
 if failure then return end
 if ARGV[8] == '' then redis.call('HDEL', members, self) else redis.call('HSET', members, self, ARGV[7] .. '\t' .. ARGV[8]) end
 redis.call('PEXPIRE', members, redis.call('PTTL', room))

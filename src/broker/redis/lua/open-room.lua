@@ -1,7 +1,7 @@
 -- Opens or renews a room, and registers this node for its messages in the same step: no event is between the two.
 -- Returns `[code]`, or `['OK', epoch, seq, left, deadline, isNew, members]`; `left` is ms until the deadline; both are empty without one.
 -- Own arguments: 1 to create, names of dead nodes, each followed by a space.
-local failure, epoch, _, deadline, _, here = findRoom()
+local failure, epoch, _, deadline, here = findRoom()
 if failure and not (ARGV[7] == '1' and failure == 'ROOM_NOT_FOUND') then return { failure } end
 if failure then
   createRoom()

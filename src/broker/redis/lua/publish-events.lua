@@ -17,5 +17,7 @@ while at <= #ARGV do
   at = last + 1
 end
 -- Sent last: a node that receives an event finds it in the log.
-for node, records in pairs(outgoing) do redis.call('SPUBLISH', channelOf(node), table.concat(records)) end
+for node, records in pairs(outgoing) do
+  if #records > 0 then redis.call('SPUBLISH', channelOf(node), table.concat(records)) end
+end
 return replies

@@ -1,20 +1,81 @@
 -- Arguments of all events of a call: log size, live nodes (each between spaces), time for late results, 1 for webhooks of every room.
 local size, nodes, late, everyRoom = tonumber(ARGV[7]), ARGV[8], tonumber(ARGV[9]), ARGV[10]
 
+local call, format = redis.call, string.format
+
+-- Numbers become text once: a call or a concatenation would format them again each time, as floating point.
+local nowText = format('%d', now)
+-- Retention that is left when it is renewed: once in a sixteenth of it, not for every event of a burst.
+local renewal = retention * 15 / 16
+-- Where the room's id begins in every key.
+local idAt = string.find(KEYS[1], '{', 1, true) + 1
+
 -- Records for each other node, which are sent when all events of the call are logged, and what was read from each distinct list of nodes.
 local outgoing, routes = {}, {}
 
--- Reads a list of nodes. Returns the other nodes, and the number of members that are connected to live nodes.
+-- Fields of the payment that each kind of fact is compared with.
+local READS = {
+  [''] = {},
+  step = { 'status', 'step', 'method', 'fields' },
+  claim = { 'status', 'verified', 'outcome' },
+  fold = { 'status', 'version' }
+}
+local SETTLED = { succeeded = true, partially_refunded = true, refunded = true, disputed = true }
+
+-- Reads a list of nodes. Returns the records for the other nodes, and the number of members that are connected to live nodes, with a sender among them and without.
 local function routeOf(here)
   local route = routes[here]
   if route then return route end
-  route = { others = {}, members = 0 }
+  local members = 0
+  route = { others = {} }
   for node, count in string.gmatch(here, '([^ =]+)=(%d+)') do
-    if string.find(nodes, ' ' .. node .. ' ', 1, true) then route.members = route.members + count end
-    if node ~= self then route.others[#route.others + 1] = node end
+    if string.find(nodes, ' ' .. node .. ' ', 1, true) then members = members + count end
+    if node ~= self then
+      outgoing[node] = outgoing[node] or {}
+      route.others[#route.others + 1] = outgoing[node]
+    end
   end
+  route.members, route.receivers = format('%d', members), format('%d', math.max(members - 1, 0))
   routes[here] = route
   return route
+end
+
+-- Folds a device's event into the payment, by the rules of src/payment/device-events.ts. a to d: the values of its kind; then the fields that were read for it. Returns a list
+-- of field, value, field, value …, or nil if nothing changes.
+local function foldFact(kind, a, b, c, d, status, second, third, fourth)
+  status = status or 'pending'
+  if kind == 'claim' then
+    local isVerified, outcome = second, third
+    if not (status == 'pending' or status == 'failed' and not isVerified) or a == status and b == outcome then return nil end
+    return { 'status', a, 'outcome', b }
+  end
+  if kind ~= 'step' or SETTLED[status] then return nil end
+  local step, method, fields = second, third, fourth
+  local beginsAttempt = d == '1' and status == 'failed'
+  local isNewMethod, areNewFields = b ~= '' and b ~= method, c ~= '' and c ~= fields
+  if not (isNewMethod or areNewFields or beginsAttempt or a ~= step) then return nil end
+  local changes = { 'step', a }
+  if isNewMethod then changes[3], changes[4] = 'method', b end
+  if areNewFields then changes[#changes + 1], changes[#changes + 2] = 'fields', c end
+  if beginsAttempt then
+    local outcome, attempt = unpack(call('HMGET', room, 'outcome', 'attempt'))
+    for _, value in ipairs({ 'status', 'pending', 'attempt', (attempt or 1) + 1, 'lastError', outcome }) do changes[#changes + 1] = value end
+    call('HDEL', room, 'outcome', 'verified', 'verdicts')
+  end
+  return changes
+end
+
+-- Sends an event to the other nodes of a room.
+local function sendEvent(route, epoch, seq, origin, jsonPrefix, jsonSuffix)
+  local head = 'e' .. epoch .. '\t' .. seq .. '\t' .. origin .. '\n'
+  if not isByNode then return call('SPUBLISH', channels .. tagOf(room), head .. jsonPrefix .. seq .. jsonSuffix) end
+  local record
+  for _, records in ipairs(route.others) do
+    record = record or string.sub(room, idAt, -2) .. '\t' .. format('%d', #head + #jsonPrefix + #seq + #jsonSuffix) .. '\n' .. head
+    local n = #records
+    -- In pieces, which are put together once.
+    records[n + 1], records[n + 2], records[n + 3], records[n + 4] = record, jsonPrefix, seq, jsonSuffix
+  end
 end
 
 -- Events that a log may have beyond its size, which read-room.lua does not show: dropping a dozen together is cheaper than one with every event.
@@ -41,15 +102,23 @@ local function publish(first, last)
   local create, origin, jsonPrefix, jsonSuffix, timestamp, kind, a, b, c, d, source, ttl, due, eventType, lifetime = unpack(ARGV, first, first + 14)
   -- Number of the first argument of the deduplication keys.
   local firstKey = first + 15
-  local failure, epoch, ends, deadline, stored, here = findRoom()
-  if failure and not (create == '1' and failure == 'ROOM_NOT_FOUND') then return { failure } end
-  if failure then
-    createRoom()
-    epoch, ends, stored, here = newEpoch, now + retention, {}, ' '
+  local seen, epoch, fenceOfRoom, ends, deadline, here, lastSeq, stalled, status, second, third, fourth = unpack(call('HMGET', room,
+    'k:' .. (ARGV[firstKey] or ''), 'epoch', 'fence', 'until', 'deadline', 'here', 'seq', 'stalled', unpack(READS[kind])))
+  local failure
+  ends, here = tonumber(ends or ''), here or ' '
+  -- A closed room has no epoch. Anything else than a room in use is found out in a read of its own.
+  if not epoch or fenceOfRoom ~= fence() or ends <= now then
+    failure, epoch, ends, deadline, here = findRoom()
+    if failure and not (create == '1' and failure == 'ROOM_NOT_FOUND') then return { failure } end
+    if failure then
+      createRoom()
+      epoch, ends, here = newEpoch, now + retention, ' '
+      seen, lastSeq, stalled, status, second, third, fourth = nil
+    end
   end
 
   for i = firstKey, last, 3 do
-    local seen = redis.call('HGET', room, 'k:' .. ARGV[i])
+    if i > firstKey then seen = call('HGET', room, 'k:' .. ARGV[i]) end
     if seen then
       local seq, at, receivers, fingerprint = string.match(seen, '^(%d+) (%d+) (%d+) (.*)$')
       if fingerprint ~= ARGV[i + 1] then return { 'ID_CONFLICT' } end
@@ -59,86 +128,50 @@ local function publish(first, last)
 
   if source == 'device' and deadline and now >= tonumber(deadline) then return { 'ROOM_CLOSED', 'expired' } end
   if due ~= '' and (due ~= deadline or now < tonumber(due)) then return { 'NOT_DUE' } end
-  if kind == 'fold' and not failure then
-    local payment = redis.call('HMGET', room, unpack(PAYMENT))
-    -- A created room has terms before its first event.
-    if (payment[14] or payment[1] and 'created' or '') ~= a then return { 'STALE', redis.call('HGET', room, 'created'), payment, deadline and now >= tonumber(deadline) and deadline or '' } end
+  -- A created room has terms before its first event.
+  if kind == 'fold' and (second or status and 'created' or '') ~= a and not failure then
+    local overdue = deadline and now >= tonumber(deadline) and deadline or ''
+    return { 'STALE', call('HGET', room, 'created'), call('HMGET', room, unpack(PAYMENT)), overdue }
   end
 
   local route = routeOf(here)
-  local receivers = route.members
-  if origin ~= '' and receivers > 0 then receivers = receivers - 1 end
-
-  local seq = (stored[6] or 0) + 1
-  local frame = jsonPrefix .. seq .. jsonSuffix
-  local patch = { 'seq', seq, 'last', timestamp, 'active', now }
-  local names = {}
-  for i = firstKey, last, 3 do
-    names[#names + 1] = ARGV[i]
-    patch[#patch + 1] = 'k:' .. ARGV[i]
-    patch[#patch + 1] = seq .. ' ' .. timestamp .. ' ' .. receivers .. ' ' .. ARGV[i + 1]
-  end
-  local length = redis.call('RPUSH', log, origin .. '\t' .. table.concat(names, '\t') .. '\n' .. frame)
-  if length == 1 then redis.call('PEXPIRE', log, redis.call('PTTL', room)) end
+  local receivers = origin == '' and route.members or route.receivers
+  local seq = format('%d', (lastSeq or 0) + 1)
+  local names, memory = '', seq .. ' ' .. timestamp .. ' ' .. receivers .. ' '
+  for i = firstKey, last, 3 do names = names .. '\t' .. ARGV[i] end
+  local length = call('RPUSH', log, origin .. (names == '' and '\t' or names) .. '\n' .. jsonPrefix .. seq .. jsonSuffix)
+  if length == 1 then call('PEXPIRE', log, call('PTTL', room)) end
   if length > size + slack then trim(length) end
 
-  -- The payment's state. A device's event is folded by the rules of src/payment/device-events.ts.
-  local changed = 0
-  local function set(field, value)
-    patch[#patch + 1] = field
-    patch[#patch + 1] = value
-    changed = 1
-  end
-  local isResumed = stored[7] and 1 or 0
-  if isResumed == 1 then redis.call('HDEL', room, 'stalled') end
-  local status, isVerified = stored[8] or 'pending', stored[9]
-  local isSettled = status == 'succeeded' or status == 'partially_refunded' or status == 'refunded' or status == 'disputed'
-  if kind == 'step' and not isSettled then
-    local beginsAttempt = d == '1' and status == 'failed'
-    if b ~= '' and b ~= stored[11] then set('method', b) end
-    if c ~= '' and c ~= stored[12] then set('fields', c) end
-    if changed == 1 or beginsAttempt or a ~= stored[10] then set('step', a) end
-    if beginsAttempt then
-      set('status', 'pending')
-      set('attempt', (stored[14] or 1) + 1)
-      set('lastError', stored[13])
-      redis.call('HDEL', room, 'outcome', 'verified', 'verdicts')
-    end
-  elseif kind == 'claim' and (status == 'pending' or status == 'failed' and not isVerified) and (a ~= status or b ~= stored[13]) then
-    set('status', a)
-    set('outcome', b)
-  end
-  if changed == 1 then set('updated', timestamp) end
+  if stalled then call('HDEL', room, 'stalled') end
+  local changes = foldFact(kind, a, b, c, d, status, second, third, fourth)
+  local isChanged = changes ~= nil
   if kind == 'fold' then
     writePayment(b)
-    if c == '1' then changed = 1 end
+    changes, isChanged = {}, c == '1'
   end
-  if changed == 1 or kind == 'fold' then
-    patch[#patch + 1] = 'version'
-    patch[#patch + 1] = seq
+  if changes then
+    for _, value in ipairs({ 'version', seq, 'seq', seq, 'last', timestamp, 'active', nowText }) do changes[#changes + 1] = value end
+    if kind ~= 'fold' then changes[#changes + 1], changes[#changes + 2] = 'updated', timestamp end
+    for i = firstKey, last, 3 do changes[#changes + 1], changes[#changes + 2] = 'k:' .. ARGV[i], memory .. ARGV[i + 1] end
+    call('HSET', room, unpack(changes))
+  elseif firstKey > last then
+    call('HSET', room, 'seq', seq, 'last', timestamp, 'active', nowText)
+  else
+    call('HSET', room, 'seq', seq, 'last', timestamp, 'active', nowText, 'k:' .. ARGV[firstKey], memory .. ARGV[firstKey + 1])
+    for i = firstKey + 3, last, 3 do call('HSET', room, 'k:' .. ARGV[i], memory .. ARGV[i + 1]) end
   end
-  redis.call('HSET', room, unpack(patch))
   local inOutbox = 0
-  if changed == 1 and lifetime ~= '' then
-    inOutbox = appendToOutbox({ cause = 'event', type = eventType, epoch = epoch, seq = seq, at = timestamp }, lifetime, everyRoom)
+  if isChanged and lifetime ~= '' then
+    inOutbox = appendToOutbox({ cause = 'event', type = eventType, epoch = epoch, seq = tonumber(seq), at = timestamp }, lifetime, everyRoom)
   end
-  -- Renewed once in a sixteenth of the retention, not for every event of a burst.
   if ttl ~= '' then
     setDeadline(tonumber(ttl), late)
     tell(here, 'd' .. now + ttl .. '\t' .. ttl, true)
-  elseif ends - now < retention * 15 / 16 then
+  elseif ends - now < renewal then
     renewRetention(deadline)
   end
-  local message = 'e' .. epoch .. '\t' .. seq .. '\t' .. origin .. '\n' .. frame
-  if not isByNode then
-    tell(here, message)
-  elseif #route.others > 0 then
-    local record = recordOf(message)
-    for _, node in ipairs(route.others) do
-      local records = outgoing[node]
-      if records then records[#records + 1] = record else outgoing[node] = { record } end
-    end
-  end
-  local payment = changed == 1 and kind ~= 'fold' and redis.call('HMGET', room, unpack(PAYMENT)) or {}
-  return { 'NEW', epoch, seq, timestamp, receivers, changed, failure and 1 or 0, payment, isResumed, inOutbox }
+  sendEvent(route, epoch, seq, origin, jsonPrefix, jsonSuffix)
+  local payment = isChanged and kind ~= 'fold' and call('HMGET', room, unpack(PAYMENT)) or {}
+  return { 'NEW', epoch, seq, timestamp, receivers, isChanged and 1 or 0, failure and 1 or 0, payment, stalled and 1 or 0, inOutbox }
 end

@@ -79,15 +79,12 @@ local function createRoom()
   redis.call('PEXPIRE', room, retention + margin)
 end
 
--- Returns the error code of a room that cannot be used; otherwise nil, the epoch, the end, the deadline, the fields read, with seq as the
--- sixth, `stalled` as the seventh, and the fields of the payment that a device's event can change from the eighth on; and the nodes of the room.
+-- Returns the error code of a room that cannot be used; otherwise nil, the epoch, the end, the deadline, and the nodes of the room.
 local function findRoom()
-  local stored = redis.call('HMGET', room, 'epoch', 'fence', 'until', 'deadline', 'ended', 'seq', 'stalled', 'status', 'verified', 'step', 'method', 'fields', 'outcome',
-    'attempt', 'here')
-  local epoch, deadline = stored[1], stored[4]
-  if not stored[3] then return 'ROOM_NOT_FOUND' end
-  local ends = tonumber(stored[3])
-  if stored[5] and ends > now then return 'ROOM_CLOSED' end
+  local epoch, fenceOfRoom, ends, deadline, ended, here = unpack(redis.call('HMGET', room, 'epoch', 'fence', 'until', 'deadline', 'ended', 'here'))
+  if not ends then return 'ROOM_NOT_FOUND' end
+  ends = tonumber(ends)
+  if ended and ends > now then return 'ROOM_CLOSED' end
   if deadline and ends <= now and ends + retention > now then return 'ROOM_CLOSED' end
   if ends <= now then
     redis.call('DEL', room, log, members)
@@ -95,11 +92,11 @@ local function findRoom()
   end
   -- Another master than the one that wrote the room may lack its last events and give their numbers again: then this is another log.
   local current = fence()
-  if stored[2] ~= current then
+  if fenceOfRoom ~= current then
     epoch = newEpoch
     redis.call('HSET', room, 'epoch', epoch, 'fence', current)
   end
-  return nil, epoch, ends, deadline, stored, stored[15] or ' '
+  return nil, epoch, ends, deadline, here or ' '
 end
 
 -- Changes in the outbox of a room. Beyond it the oldest one is dropped.
