@@ -53,4 +53,14 @@ t.test('the log of a room', { skip: withoutRedis }, async (t) => {
     t.strictSame(lengths, [201, 102, 40, 41])
     t.match(await short.publish(304, { id: 'e304' }), { duplicate: true })
   })
+
+  t.test('the hash of a room is compact while its log is short, and then a table in which Redis does not search', async (t) => {
+    const { publish, key } = await started(t, { logSize: 100 })
+    const encodings = []
+    for (let n = 1; n <= 60; n++) {
+      await publish(n, { id: `e${n}` })
+      encodings.push(await redis.client.object('ENCODING', key('r')))
+    }
+    t.strictSame(encodings, [...Array<string>(47).fill('listpack'), ...Array<string>(13).fill('hashtable')])
+  })
 })

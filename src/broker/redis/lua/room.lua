@@ -1,8 +1,9 @@
 -- Start of every room script. A room is a hash: `epoch`, `fence`, `seq`, `created`, `until`, `last` and `active` (time of the last event, by the clock of its node and by
 -- that of Redis), `stalled` (1 after a pause was reported), `furthest` (number and time of a milestone), `hook` (the URL of its webhooks, if it has one of its own),
--- `deadline` (of the payment link, if it has one), `here` (the nodes that the room's messages go to, and the number of connected members on each: ` node=2 other=0 `), the
--- payment, and `k:<key>` for every deduplication key. The hash of a closed room holds only `ended` and `until`. The log is a list; the members are a hash with one field per
--- node. The outbox is a list of the changes whose webhooks are not delivered yet; it outlives the room.
+-- `deadline` (of the payment link, if it has one), `here` (the nodes that the room's messages go to, and the number of connected members on each: ` node=2 other=0 `),
+-- `wide` (without meaning: Redis keeps a hash with a long value as a table, see publish.lua), the payment, and `k:<key>` for every deduplication key. The hash of a closed
+-- room holds only `ended` and `until`. The log is a list; the members are a hash with one field per node. The outbox is a list of the changes whose webhooks are not
+-- delivered yet; it outlives the room.
 -- KEYS: room, log, members, outbox. ARGV: now (ms; empty: the clock of Redis), retention (ms), an unused epoch, this node, start of every channel, 1 if each node has a channel
 -- (in a cluster each room has one: a script may use the slot of its keys alone), then the script's own arguments.
 -- A script on several rooms sets the keys for one after the other.
