@@ -7,9 +7,9 @@ import type { Furthest } from '../../payment/milestones.js'
 import { fold, newPayment, type Payment } from '../../payment/state.js'
 import { LINK_EXPIRED, type Lifetime, type LogEntry, type NewRoom, type Position, type Published, type ReadFrom } from '../broker.js'
 import { Batcher, type EventReply } from './batcher.js'
-import { NO_OUTBOX, type Outbox } from './outbox.js'
+import { NO_OUTBOX, OUTBOX_LIFETIME, type Outbox } from './outbox.js'
 import type { RoomRedis } from './scripts.js'
-import { describeFact, fieldsOf, paymentFrom, versionOf, type FactArguments } from './state.js'
+import { describeFact, describeFold, fieldsOf, paymentFrom, versionOf, type ScriptFact } from './state.js'
 
 export interface RoomStoreOptions {
   readonly commands: RoomRedis
@@ -195,7 +195,7 @@ export class RoomStore {
     let version = ''
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const after = fold(before, draft)
-      const reply = await this.#append(roomId, draft, create, ['fold', version, fieldsOf(after), after.state === before.state ? '' : 1, ''])
+      const reply = await this.#append(roomId, draft, create, describeFold(version, before, after))
       if (!(reply instanceof Failure) && reply[0] === 'NOT_DUE') return 'not due'
       if (reply instanceof Failure || reply[0] !== 'STALE') return this.#outcome(reply, after)
       const [, created, fields, deadline] = reply as [string, string, Array<string | null>, string]
@@ -212,7 +212,7 @@ export class RoomStore {
     return replies instanceof Failure ? replies : replies.map((reply) => this.#outcome(reply))
   }
 
-  async #append (roomId: string, draft: EventDraft, create: boolean, fact: FactArguments): Promise<EventReply | Failure> {
+  async #append (roomId: string, draft: EventDraft, create: boolean, fact: ScriptFact): Promise<EventReply | Failure> {
     const replies = await this.#publish(roomId, [this.#eventArguments(draft, create, fact)])
     return replies instanceof Failure ? replies : replies[0]!
   }
@@ -233,13 +233,14 @@ export class RoomStore {
     return new Failure('UNAVAILABLE')
   }
 
-  #eventArguments (draft: EventDraft, create: boolean, fact: FactArguments): Array<string | number> {
-    const { type, origin = '', jsonPrefix, jsonSuffix, timestamp, source, ttl = '', due = '', keys = [] } = draft
-    const [lifetime] = this.#options.outbox?.argumentsFor('event', type) ?? NO_OUTBOX
-    return [
-      create ? 1 : 0, origin, jsonPrefix + SEQ, jsonSuffix, timestamp, ...fact, source, ttl, due, type, lifetime,
-      ...keys.flatMap((key) => [key.name, fingerprintOf(draft, key), key.kind === 'request' ? 1 : 0])
-    ]
+  #eventArguments (draft: EventDraft, create: boolean, { form, values }: ScriptFact): string[] {
+    const { type, origin = '', jsonPrefix, jsonSuffix, timestamp, source, ttl, due, keys } = draft
+    const hasTimes = ttl !== undefined || due !== undefined
+    const flags = (create ? 'c' : '') + (source === 'device' ? 'd' : '') + (this.#options.outbox?.wants('event', type) ? 'w' : '') + (hasTimes ? 't' : '')
+    const args = [`${flags}${form} ${type}`, origin, jsonPrefix + SEQ, jsonSuffix, String(timestamp), ...values]
+    if (hasTimes) args.push(String(ttl ?? ''), String(due ?? ''))
+    if (keys) for (const key of keys) args.push(key.name, fingerprintOf(draft, key))
+    return args
   }
 
   /** @param folded the payment after a verified fact */
@@ -355,7 +356,7 @@ export class RoomStore {
   /** First arguments of a call that publishes events. Rooms that begin a log in one call share its epoch: a position is always one of a room. */
   #sharedArguments (): Array<string | number> {
     const { logSize, liveNodes, outbox } = this.#options
-    return [...this.#firstArguments(), logSize, liveNodes(), this.#lateResults, outbox?.isForEveryRoom ? 1 : 0]
+    return [...this.#firstArguments(), logSize, liveNodes(), this.#lateResults, outbox ? OUTBOX_LIFETIME : '', outbox?.isForEveryRoom ? 1 : 0]
   }
 }
 

@@ -2,7 +2,7 @@
 -- publish.lua; then for each event the number of its room's first key, the number of its own arguments, and these. Returns 'OK' and the reply for each: that of publish(),
 -- or `['ERR', message]` after an error, which costs the other events nothing.
 local replies = { 'OK' }
-local at = 11
+local at = 12
 while at <= #ARGV do
   local key, last = tonumber(ARGV[at]), at + 1 + tonumber(ARGV[at + 1])
   room, log, members, outbox = KEYS[key], KEYS[key + 1], KEYS[key + 2], KEYS[key + 3]
