@@ -6,8 +6,8 @@ import type { Failure } from '../../errors.js'
 export const MAX_BATCH = 64
 
 type Argument = string | number
-/** Reply of the script to one event: an outcome, a code or an error, and what belongs to it. */
-export type EventReply = unknown[]
+/** Reply of the script to one event: an outcome, a code or an error, and what belongs to it; or a text for a new event of which there is no more to say. */
+export type EventReply = string | unknown[]
 
 /** Events of one room, which the script publishes with no other event between them. */
 interface Group {

@@ -189,7 +189,7 @@ export class RoomStore {
    */
   async publish (roomId: string, draft: EventDraft, create: boolean): Promise<Appended | Failure | 'not due' | Overdue> {
     const device = describeFact(draft)
-    if (device) return this.#outcome(await this.#append(roomId, draft, create, device))
+    if (device) return outcomeOf(await this.#append(roomId, draft, create, device), draft)
     // The first try is for a payment without events.
     let before = newPayment(0)
     let version = ''
@@ -197,7 +197,7 @@ export class RoomStore {
       const after = fold(before, draft)
       const reply = await this.#append(roomId, draft, create, describeFold(version, before, after))
       if (!(reply instanceof Failure) && reply[0] === 'NOT_DUE') return 'not due'
-      if (reply instanceof Failure || reply[0] !== 'STALE') return this.#outcome(reply, after)
+      if (reply instanceof Failure || reply[0] !== 'STALE') return outcomeOf(reply, draft, after)
       const [, created, fields, deadline] = reply as [string, string, Array<string | null>, string]
       before = paymentFrom(fields, Number(created))
       if (deadline !== '' && !before.ledger?.expired && draft.due === undefined) return { overdue: Number(deadline) }
@@ -209,7 +209,7 @@ export class RoomStore {
   /** Publishes events of devices in one step. @returns the outcome of each */
   async publishAll (roomId: string, drafts: readonly EventDraft[], create: boolean): Promise<Array<Appended | Failure> | Failure> {
     const replies = await this.#publish(roomId, drafts.map((draft) => this.#eventArguments(draft, create, describeFact(draft)!)))
-    return replies instanceof Failure ? replies : replies.map((reply) => this.#outcome(reply))
+    return replies instanceof Failure ? replies : replies.map((reply, i) => outcomeOf(reply, drafts[i]!))
   }
 
   async #append (roomId: string, draft: EventDraft, create: boolean, fact: ScriptFact): Promise<EventReply | Failure> {
@@ -241,25 +241,6 @@ export class RoomStore {
     if (hasTimes) args.push(String(ttl ?? ''), String(due ?? ''))
     if (keys) for (const key of keys) args.push(key.name, fingerprintOf(draft, key))
     return args
-  }
-
-  /** @param folded the payment after a verified fact */
-  #outcome (reply: unknown[] | Failure, folded?: Payment): Appended | Failure {
-    if (reply instanceof Failure) return reply
-    const [outcome, epoch, seq, at, receivers, changed, isNewRoom, fields, isResumed, inOutbox] = reply as PublishReply
-    return {
-      epoch,
-      seq: Number(seq),
-      timestamp: Number(at),
-      receivers: Number(receivers),
-      isNew: outcome === 'NEW',
-      duplicate: outcome === 'DUPLICATE',
-      changed: changed === 1,
-      isNewRoom: isNewRoom === 1,
-      payment: changed === 1 ? folded ?? paymentFrom(fields, Number(at)) : undefined,
-      isResumed: isResumed === 1,
-      inOutbox
-    }
   }
 
   /** End of the room's log, without reading the log, and whether the room's messages come to this node; `epoch` is empty if there is no room. */
@@ -357,6 +338,42 @@ export class RoomStore {
   #sharedArguments (): Array<string | number> {
     const { logSize, liveNodes, outbox } = this.#options
     return [...this.#firstArguments(), logSize, liveNodes(), this.#lateResults, outbox ? OUTBOX_LIFETIME : '', outbox?.isForEveryRoom ? 1 : 0]
+  }
+}
+
+/** Decodes the reply to an event. @param folded the payment after a verified fact */
+function outcomeOf (reply: EventReply | Failure, { timestamp }: EventDraft, folded?: Payment): Appended | Failure {
+  if (reply instanceof Failure) return reply
+  if (typeof reply === 'string') {
+    const end = reply.indexOf(' ')
+    const at = reply.indexOf(' ', end + 1)
+    return {
+      epoch: reply.slice(at + 1),
+      seq: Number(reply.slice(0, end)),
+      timestamp,
+      receivers: Number(reply.slice(end + 1, at)),
+      isNew: true,
+      duplicate: false,
+      changed: false,
+      isNewRoom: false,
+      payment: undefined,
+      isResumed: false,
+      inOutbox: 0
+    }
+  }
+  const [outcome, epoch, seq, at, receivers, changed, isNewRoom, fields, isResumed, inOutbox] = reply as PublishReply
+  return {
+    epoch,
+    seq: Number(seq),
+    timestamp: Number(at),
+    receivers: Number(receivers),
+    isNew: outcome === 'NEW',
+    duplicate: outcome === 'DUPLICATE',
+    changed: changed === 1,
+    isNewRoom: isNewRoom === 1,
+    payment: changed === 1 ? folded ?? paymentFrom(fields, Number(at)) : undefined,
+    isResumed: isResumed === 1,
+    inOutbox
   }
 }
 

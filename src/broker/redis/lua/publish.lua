@@ -109,7 +109,8 @@ local function trim(length)
   if #names > 0 then redis.call('HDEL', room, unpack(names)) end
 end
 
--- Publishes an event of the current room, with its own arguments from ARGV[first] to ARGV[last]. Returns `[code]`, or `['NEW' | 'DUPLICATE' | 'REPEATED', epoch, seq,
+-- Publishes an event of the current room, with its own arguments from ARGV[first] to ARGV[last]. Returns the text `seq receivers epoch` for a new event of which there is no
+-- more to say, since a table costs more on both sides; otherwise `[code]`, or `['NEW' | 'DUPLICATE' | 'REPEATED', epoch, seq,
 -- timestamp, receivers, changed, isNewRoom, payment, isResumed, inOutbox]`, or, for a fact that was folded into another version of the payment, `['STALE', created, payment,
 -- deadline if it has passed]`, or `['NOT_DUE']`. `payment` is empty unless a device's event has changed it; `isResumed` is 1 if the payment had stalled. Own arguments: form,
 -- origin, text of the message before and after its seq, timestamp; the values of its kind (of a step: the new method or fields, if any; of a claim: status, outcome; of a
@@ -194,6 +195,7 @@ local function publish(first, last)
     renewRetention(deadline)
   end
   sendEvent(route, epoch, seq, origin, jsonPrefix, jsonSuffix)
+  if not (changes or failure or stalled) then return seq .. ' ' .. receivers .. ' ' .. epoch end
   local payment = isChanged and form.kind ~= 'fold' and call('HMGET', room, unpack(PAYMENT)) or {}
   return { 'NEW', epoch, seq, timestamp, receivers, isChanged and 1 or 0, failure and 1 or 0, payment, stalled and 1 or 0, inOutbox }
 end
