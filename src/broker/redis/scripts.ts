@@ -11,18 +11,15 @@ function lua (...names: string[]): string {
 /** A script on the keys of one room: the room, its log, its members and its outbox. */
 const onRoom = (...names: string[]) => ({ numberOfKeys: 4, lua: lua('clock', 'room', ...names) })
 
-/** Publishes events: of several rooms, with the number of keys as the first argument, or of one. In a cluster the client looks at the first argument for the shard. */
-const PUBLISH = lua('clock', 'room', 'publish', 'publish-events')
+/** Steps on several rooms, with the number of keys as the first argument, or on one. In a cluster the client looks at the first argument for the shard. */
+const ROOM_CALLS = lua('clock', 'room', 'snapshot', 'open-room', 'announce-members', 'leave-room', 'publish', 'room-calls')
 
 /** The client's `scripts` option. */
 export const SCRIPTS = {
   createRoom: onRoom('create-room'),
-  openRoom: onRoom('open-room'),
-  leaveRoom: onRoom('leave-room'),
-  announceMembers: onRoom('announce-members'),
-  publishEvents: { lua: PUBLISH },
-  publishRoomEvents: { numberOfKeys: 4, lua: PUBLISH },
-  readRoom: onRoom('read-room'),
+  callRooms: { lua: ROOM_CALLS },
+  callRoom: { numberOfKeys: 4, lua: ROOM_CALLS },
+  readRoom: onRoom('snapshot', 'read-room'),
   closeRoom: onRoom('close-room'),
   noteStall: onRoom('note-stall'),
   noteFurthest: onRoom('note-furthest'),
@@ -45,11 +42,8 @@ type Reply = Array<string | number | null>
 /** Redis client with the scripts as methods. `Buffer` in a method's name: strings of the reply are Buffers. */
 export type RoomRedis = (Redis | Cluster) & {
   createRoom: (...args: Argument[]) => Promise<Reply>
-  openRoom: (...args: Argument[]) => Promise<[...Reply, string[]]>
-  leaveRoom: (...args: Argument[]) => Promise<null>
-  announceMembers: (...args: Argument[]) => Promise<null>
-  publishEvents: (numberOfKeys: number, ...args: Argument[]) => Promise<[ok: string, ...replies: Reply[]]>
-  publishRoomEvents: (...args: Argument[]) => Promise<[ok: string, ...replies: Reply[]]>
+  callRooms: (numberOfKeys: number, ...args: Argument[]) => Promise<[ok: string, ...replies: Reply[]]>
+  callRoom: (...args: Argument[]) => Promise<[ok: string, ...replies: Reply[]]>
   readRoomBuffer: (...args: Argument[]) => Promise<unknown[]>
   closeRoom: (...args: Argument[]) => Promise<[...Reply, Array<string | null>, number]>
   noteStall: (...args: Argument[]) => Promise<Reply>

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import type { Published } from '../../../src/broker/broker.js'
-import { Batcher, MAX_BATCH, type EventReply } from '../../../src/broker/redis/batcher.js'
+import { Batcher, MAX_BATCH, type StepReply } from '../../../src/broker/redis/batcher.js'
 import { Failure } from '../../../src/errors.js'
 import { Proxy } from '../../e2e/faults/proxy.js'
 import { startCluster, startRedis, withoutRedis, type RedisServer } from '../../redis.js'
@@ -12,7 +12,7 @@ import { startNode, startPair } from './node.js'
 
 /** A batcher, and the calls that it makes: each a list of the first event of every group. */
 function recorded ({ isCluster = false } = {}) {
-  const calls: Array<{ keys: string[], events: unknown[], answer: (replies: EventReply[] | Failure) => void }> = []
+  const calls: Array<{ keys: string[], events: unknown[], answer: (replies: StepReply[] | Failure) => void }> = []
   const batcher = new Batcher({
     isCluster,
     keysOf: (roomId) => [roomId, `${roomId}:log`],
