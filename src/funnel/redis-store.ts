@@ -17,7 +17,7 @@ export class RedisFunnelStore implements FunnelStore {
 
   add (periods: readonly Period[], fields: readonly string[]): void {
     const lifetimes = periods.map(({ length }) => LIFETIMES.get(length)! + length)
-    this.#options.commands.countFields(periods.length, ...periods.map((period) => this.#keyOf(period)), MAX_FIELDS, fields.length, ...fields, ...fields.map(otherOf), ...lifetimes)
+    this.#options.commands.countFields(...periods.map((period) => this.#keyOf(period)), MAX_FIELDS, fields.length, ...fields, ...fields.map(otherOf), ...lifetimes)
       // The broker reports the trouble of Redis; without Redis no payment goes on either.
       .catch(() => {})
   }

@@ -31,7 +31,7 @@ export const SCRIPTS = {
   setDue: { numberOfKeys: 1, lua: lua('clock', 'set-due') },
   beatNode: { numberOfKeys: 1, lua: lua('clock', 'beat-node') },
   noteNode: { numberOfKeys: 1, lua: lua('clock', 'note-node') },
-  countFields: { lua: lua('count-fields') },
+  countFields: { numberOfKeys: 2, lua: lua('count-fields') },
   countRequest: { numberOfKeys: 1, lua: lua('count-request') },
   probe: { numberOfKeys: 5, lua: lua('probe') }
 }
@@ -56,7 +56,7 @@ export type RoomRedis = (Redis | Cluster) & {
   enlistRoom: (...args: Argument[]) => Promise<null>
   beatNode: (...args: Argument[]) => Promise<string[]>
   noteNode: (...args: Argument[]) => Promise<string[]>
-  countFields: (numberOfKeys: number, ...args: Argument[]) => Promise<null>
+  countFields: (...args: Argument[]) => Promise<null>
   countRequest: (key: string, window: number) => Promise<[current: number, left: number]>
   probe: (...args: Argument[]) => Promise<string[]>
 }
