@@ -26,7 +26,7 @@ export const SCRIPTS = {
   firstDelivery: { numberOfKeys: 2, lua: lua('clock', 'first-delivery') },
   postponeDelivery: { numberOfKeys: 2, lua: lua('clock', 'postpone-delivery') },
   saveDelivery: { numberOfKeys: 4, lua: lua('save-delivery') },
-  enlistRoom: { numberOfKeys: 2, lua: lua('enlist-room') },
+  enlistRooms: { numberOfKeys: 2, lua: lua('enlist-rooms') },
   takeDue: { numberOfKeys: 1, lua: lua('clock', 'take-due') },
   setDue: { numberOfKeys: 1, lua: lua('clock', 'set-due') },
   beatNode: { numberOfKeys: 1, lua: lua('clock', 'beat-node') },
@@ -53,7 +53,7 @@ export type RoomRedis = (Redis | Cluster) & {
   firstDelivery: (...args: Argument[]) => Promise<[entry: string, now: number, tries: string[]] | null>
   postponeDelivery: (...args: Argument[]) => Promise<number>
   saveDelivery: (...args: Argument[]) => Promise<null>
-  enlistRoom: (...args: Argument[]) => Promise<null>
+  enlistRooms: (...args: Argument[]) => Promise<null>
   beatNode: (...args: Argument[]) => Promise<string[]>
   noteNode: (...args: Argument[]) => Promise<string[]>
   countFields: (...args: Argument[]) => Promise<null>
