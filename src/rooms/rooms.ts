@@ -220,10 +220,13 @@ export class Rooms {
     const { member } = entered
     const { maxPayers, broker } = this.#options
     const isLimited = maxPayers > 0 && introduction.role === 'device2'
-    const refusal = mapMaybePromise(this.#memberships.subscribed(member), (room) => room instanceof Failure ? room : (isLimited
+    const refusal = mapMaybePromise(this.#memberships.subscribed(member), (room) => {
+      if (room instanceof Failure) return room
+      if (!isLimited) return undefined
       // The members on other nodes are known from a read.
-      ? mapMaybePromise(room ?? broker.read(roomId), (view) => view instanceof Failure ? view : this.#refusalOfPayer(roomId, { ...introduction, clientId: subscriber.clientId }, view))
-      : undefined))
+      const payer = { ...introduction, clientId: subscriber.clientId }
+      return mapMaybePromise(room ?? broker.read(roomId), (view) => view instanceof Failure ? view : this.#refusalOfPayer(roomId, payer, view))
+    })
     return mapMaybePromise(refusal, (failure) => {
       if (failure) {
         this.#memberships.remove(member)

@@ -29,7 +29,8 @@ export class RoomIndex {
   /** Adds a room, together with all others of this turn of the event loop. @param isNew the room starts now, even if an older room of that name is listed */
   add (roomId: string, isNew: boolean): Promise<void> {
     this.#waiting.push(roomId, isNew ? 1 : 0)
-    return this.#added ??= this.#addWaiting()
+    this.#added ??= this.#addWaiting()
+    return this.#added
   }
 
   async #addWaiting (): Promise<void> {
