@@ -7,7 +7,7 @@ local call, format = redis.call, string.format
 local nowText = format('%d', now)
 -- Retention that is left when it is renewed: once in a sixteenth of it, not for every event of a burst.
 local renewal = retention * 15 / 16
--- Where the room's id begins in every key.
+-- Start of the room's id in every key.
 local idAt = string.find(KEYS[1], '{', 1, true) + 1
 
 -- Records for each other node, which are sent when all events of the call are logged; and what was read from each distinct list of nodes, and form of an event.
