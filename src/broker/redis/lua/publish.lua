@@ -103,19 +103,19 @@ local LONG = 48
 -- Drops the oldest events beyond the log size, and their deduplication keys.
 local function trim(length)
   local names = {}
-  for _, dropped in ipairs(redis.call('LPOP', log, math.min(length - size, MAX_DROPPED))) do
+  for _, dropped in ipairs(call('LPOP', log, math.min(length - size, MAX_DROPPED))) do
     for name in string.gmatch(string.match(dropped, '^[^\t]*\t([^\n]*)'), '[^\t]+') do names[#names + 1] = 'k:' .. name end
   end
-  if #names > 0 then redis.call('HDEL', room, unpack(names)) end
+  if #names > 0 then call('HDEL', room, unpack(names)) end
 end
 
--- Publishes an event of the current room, with its own arguments from ARGV[first] to ARGV[last]. Returns the text `seq receivers epoch` for a new event of which there is no
--- more to say, since a table costs more on both sides; otherwise `[code]`, or `['NEW' | 'DUPLICATE' | 'REPEATED', epoch, seq,
--- timestamp, receivers, changed, isNewRoom, payment, isResumed, inOutbox]`, or, for a fact that was folded into another version of the payment, `['STALE', created, payment,
--- deadline if it has passed]`, or `['NOT_DUE']`. `payment` is empty unless a device's event has changed it; `isResumed` is 1 if the payment had stalled. Own arguments: form,
--- origin, text of the message before and after its seq, timestamp; the values of its kind (of a step: the new method or fields, if any; of a claim: status, outcome; of a
--- fold: version of the payment, its new fields, 1 if its state changed); with the flag `t` the time until the new deadline of the link (ms, or empty) and the deadline that
--- must have passed (or empty); then for each deduplication key its name and its fingerprint.
+-- Publishes an event of the current room, with its own arguments from ARGV[first] to ARGV[last]. Own arguments: form, origin, text of the message before and after its seq,
+-- timestamp; the values of its kind (of a step: the new method or fields, if any; of a claim: status, outcome; of a fold: version of the payment, its new fields, 1 if its
+-- state changed); with the flag `t` the time until the new deadline of the link (ms, or empty) and the deadline that must have passed (or empty); then for each
+-- deduplication key its name and its fingerprint. Returns the text `seq receivers epoch` for a new event of which there is no more to say, since a table costs more on both
+-- sides; otherwise `[code]`, or `['NEW' | 'DUPLICATE' | 'REPEATED', epoch, seq, timestamp, receivers, changed, isNewRoom, payment, isResumed, inOutbox]`, or, for a fact that
+-- was folded into another version of the payment, `['STALE', created, payment, deadline if it has passed]`, or `['NOT_DUE']`. `payment` is empty unless a device's event has
+-- changed it; `isResumed` is 1 if the payment had stalled.
 local function publish(first, last)
   local form, origin, jsonPrefix, jsonSuffix, timestamp, a, b, c = unpack(ARGV, first, first + 7)
   form = formOf(form)
