@@ -139,11 +139,11 @@ function showGrowth (rows: readonly Growth[]): string {
 function showKept (rows: readonly Kept[]): string {
   return `## Keeping
 
-Ours alone, one process per kind: the memory of that many, and the memory of each since the row before. A socket is a device that joined, two in a room. It needs a
-descriptor, of which a process here has at most ${descriptors().toLocaleString('en')}. ${today()}.
+Ours alone, one process per kind: the memory of that many, the memory of each since the row before, and the CPU time while nothing is sent but pings, each 25 s.
+A socket is a device that joined, two in a room. It needs a descriptor, of which a process here has at most ${descriptors().toLocaleString('en')}. ${today()}.
 
 ${markdown([
-    ['', 'KiB for each', 'MiB resident'], ...rows.map(({ name, each, memory }) => [name, each.toFixed(2), rounded(memory)])
+    ['', 'KiB for each', 'MiB resident', 'ms of CPU a second'], ...rows.map(({ name, each, memory, silence }) => [name, each?.toFixed(2) ?? '–', rounded(memory), silence.toFixed(1)])
   ])}`
 }
 

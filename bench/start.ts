@@ -40,6 +40,8 @@ interface Stated {
   readonly tolerance: { readonly above: number, readonly below: number }
   /** CPU time of a start, at most: a multiple of that of a bare Fastify in the same run. */
   readonly maxTimesFastify: number
+  /** Memory of its own after a start, at most: the same. */
+  readonly maxMemoryTimesFastify: number
   readonly modules: Modules
 }
 

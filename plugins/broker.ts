@@ -4,7 +4,6 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Broker } from '../src/broker/broker.js'
 import { instrumentBroker } from '../src/broker/instrument-broker.js'
-import { journalBroker } from '../src/broker/journal/restore.js'
 import { MemoryBroker } from '../src/broker/memory/memory-broker.js'
 import type { RedisNews } from '../src/broker/redis/availability.js'
 import type { RedisClients } from '../src/broker/redis/clients.js'
@@ -24,7 +23,7 @@ export default fp(async (app) => {
   const { log, metrics } = app
   const options = sharedOptions(app)
   // Calls to the in-process broker are part of the relay time; measuring each of them would cost more than it tells.
-  const broker = app.redis ? instrumentBroker(await redisBroker(app, app.redis, options), metrics.broker) : embeddedBroker(app, options)
+  const broker = app.redis ? instrumentBroker(await redisBroker(app, app.redis, options), metrics.broker) : await embeddedBroker(app, options)
   app.decorate('broker', broker)
 
   const timer = setInterval(() => {
@@ -67,11 +66,11 @@ function epochs (): () => string {
 }
 
 /** Rooms of this process: in memory, and in a journal if there is a folder for it. */
-function embeddedBroker ({ dataFolder, keptDeliveries, log, now, transport: { batch } }: FastifyInstance, shared: SharedOptions): Broker {
+async function embeddedBroker ({ dataFolder, keptDeliveries, log, now, transport: { batch } }: FastifyInstance, shared: SharedOptions): Promise<Broker> {
   const options = { ...shared, now, onSweep: (removed: number, kept: number) => log.info({ removed, kept }, 'expired rooms removed') }
-  return dataFolder
-    ? journalBroker(dataFolder, { ...options, isHeld: () => batch.isOpen, keepWith: (change) => keptDeliveries?.keepWith(change) })
-    : new MemoryBroker(options)
+  if (!dataFolder) return new MemoryBroker(options)
+  const { journalBroker } = await import('../src/broker/journal/restore.js')
+  return journalBroker(dataFolder, { ...options, isHeld: () => batch.isOpen, keepWith: (change) => keptDeliveries?.keepWith(change) })
 }
 
 /** Rooms that nodes share, by the clock of Redis. Its code is imported only if needed, with the library: see redis.ts. */

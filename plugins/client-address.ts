@@ -1,10 +1,13 @@
 // Decorates `clientAddress`: the address of a client, the same for a request and for a handshake that never becomes one.
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import proxyAddr from '@fastify/proxy-addr'
+import { createRequire } from 'node:module'
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { addressesOf } from '../src/auth/address.js'
 import { proxies } from '../src/config.js'
+
+// Required: an import would make Node.js search its text for exports before it runs it.
+const { default: proxyAddr } = createRequire(import.meta.url)('@fastify/proxy-addr') as typeof import('@fastify/proxy-addr')
 
 declare module 'fastify' {
   interface FastifyInstance {

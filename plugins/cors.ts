@@ -1,7 +1,10 @@
 // CORS: the origins whose pages may use the REST API. The WebSocket handshake checks `Origin` against the same list.
-import cors from '@fastify/cors'
+import { createRequire } from 'node:module'
 import fp from 'fastify-plugin'
 import { allowedOrigins } from '../src/config.js'
+
+// Required: an import would make Node.js search its text for exports before it runs it.
+const { default: cors } = createRequire(import.meta.url)('@fastify/cors') as typeof import('@fastify/cors')
 
 export default fp(async (app) => {
   // The server has CORS for all its routes already, and answers preflights before this context is asked.

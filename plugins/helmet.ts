@@ -1,6 +1,9 @@
 // Security headers on every response, compatible with Swagger UI.
-import helmet from '@fastify/helmet'
+import { createRequire } from 'node:module'
 import fp from 'fastify-plugin'
+
+// Required: an import would make Node.js search its text for exports before it runs it.
+const { default: helmet } = createRequire(import.meta.url)('@fastify/helmet') as typeof import('@fastify/helmet')
 
 export default fp(async (app) => {
   await app.register(helmet, {

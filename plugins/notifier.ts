@@ -7,11 +7,8 @@ import { loadFor } from '../src/config.js'
 import { VERSION } from '../src/root.js'
 import type { DeliveryQueue } from '../src/webhooks/delivery-queue.js'
 import { deliveryOf } from '../src/webhooks/delivery.js'
-import { Dispatcher } from '../src/webhooks/dispatcher.js'
-import { HttpPost } from '../src/webhooks/http-post.js'
-import { MemoryQueue } from '../src/webhooks/memory-queue.js'
+import type { MemoryQueue } from '../src/webhooks/memory-queue.js'
 import type { RedisQueue } from '../src/webhooks/redis/redis-queue.js'
-import { loadSignature } from '../src/webhooks/signature.js'
 import { isWanted, wantedTypes } from '../src/webhooks/wanted.js'
 
 /** Time that webhooks under way have at shutdown, ms. */
@@ -34,10 +31,13 @@ export default fp(async (app) => {
     app.decorate('notifier', undefined)
     return
   }
+  const [{ Dispatcher }, { HttpPost }, { loadSignature }] = await Promise.all([
+    import('../src/webhooks/dispatcher.js'), import('../src/webhooks/http-post.js'), import('../src/webhooks/signature.js')
+  ])
   const sign = await loadFor('WEBHOOK_SECRET', 'standardwebhooks', () => loadSignature(filledEntriesOf(secrets)))
   const types = wantedTypes(WEBHOOK_EVENTS)
   const http = new HttpPost({ allowPrivate })
-  const queue = app.redis ? await queueInRedis(app, types) : queueInProcess(app)
+  const queue = app.redis ? await queueInRedis(app, types) : await queueInProcess(app)
   const dispatcher = new Dispatcher({
     ...{ queue, url, types, sign, now, metrics, log },
     post: (url, headers, body) => {
@@ -61,8 +61,9 @@ export default fp(async (app) => {
 }, { name: 'notifier', dependencies: ['broker', 'changes', 'metrics', 'outbox', 'redis', 'transport'] })
 
 /** Queue in this process, which gets its deliveries from the changes that this process makes. With a journal the record of a change has its delivery already. */
-function queueInProcess (app: FastifyInstance): MemoryQueue {
+async function queueInProcess (app: FastifyInstance): Promise<MemoryQueue> {
   const { changes, config: { WEBHOOK_URL, WEBHOOK_EVENTS }, keptDeliveries: store, log, now, monotonic } = app
+  const { MemoryQueue } = await import('../src/webhooks/memory-queue.js')
   const queue = new MemoryQueue({
     ...{ now, monotonic, store },
     onDropped: ({ change: { roomId } }) => noteDropped(app, roomId),

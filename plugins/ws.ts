@@ -1,10 +1,10 @@
 // The socket route: upgrades at the prefix become sessions, and at shutdown every socket is closed with the advice to reconnect (1012).
 import { ServerResponse, type IncomingMessage } from 'node:http'
+import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
-import websocket from '@fastify/websocket'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { WebSocketServer, type WebSocket } from 'ws'
+import type { WebSocket, WebSocketServer } from 'ws'
 import { allowedOrigins } from '../src/config.js'
 import { Failure } from '../src/errors.js'
 import { FrameDispatcher } from '../src/sessions/frame-dispatcher.js'
@@ -16,6 +16,10 @@ import { interceptConnections, type TryClaim } from '../src/websocket/node/inter
 import { fastPathFault } from '../src/websocket/node/self-test.js'
 import { webSocketUpgrades } from '../src/websocket/upgrades.js'
 import { wsServerOptions, type WsSocket } from '../src/websocket/ws-socket.js'
+
+const load = createRequire(import.meta.url)
+// Required: an import would make Node.js search its text for exports before it runs it.
+const { default: websocket } = load('@fastify/websocket') as typeof import('@fastify/websocket')
 
 export default fp(async (app) => {
   const { config, sessions, log } = app
@@ -174,5 +178,6 @@ async function webSocketServer (app: FastifyInstance, options: object, upgrades:
     response.assignSocket(socket)
     app.routing(request, response)
   })
+  const { WebSocketServer } = load('ws') as typeof import('ws')
   return new WebSocketServer({ ...options, noServer: true } as object)
 }

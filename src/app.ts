@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { createRequire } from 'node:module'
 import type { BuildCompilerFromPool } from '@fastify/ajv-compiler'
 import type { SerializerFactory } from '@fastify/fast-json-stringify-compiler'
-import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyServerOptions, type onRequestHookHandler } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance, FastifyServerOptions, onRequestHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import { addressesOf } from './auth/address.js'
 import { proxies, type Config } from './config.js'
@@ -32,6 +32,8 @@ export interface AppOptions {
 const CLOSE_TIMEOUT = 1_500
 
 const load = createRequire(import.meta.url)
+// Required: an import would make Node.js search the text of Fastify for exports before it runs it.
+const { fastify, LogController } = load('fastify') as typeof import('fastify')
 
 /** Fastify's own compilers of schemas, loaded where they compile. The payment rooms bring theirs, and Fastify would load its own all the same. */
 const COMPILERS: NonNullable<NonNullable<FastifyServerOptions['schemaController']>['compilersFactory']> = {
@@ -45,7 +47,7 @@ const unencapsulated = fp<PaymentRoomsOptions>((app, options) => paymentRooms(ap
 /** Builds the app; its plugins and routes load on `ready()` or `listen()`. */
 export function buildApp ({ config, logger, folder, ...clocks }: AppOptions): FastifyInstance {
   const trusted = proxies(config)
-  const app = Fastify({
+  const app = fastify({
     ...serverOptions(clocks),
     loggerInstance: logger,
     schemaController: { compilersFactory: COMPILERS },

@@ -1,7 +1,7 @@
 // Opens the folder of the journal as the settings say, and reports what it finds.
 import type { Clocks } from './clock.js'
 import type { Config } from './config.js'
-import { openFolder, type Folder } from './broker/journal/folder.js'
+import type { Folder } from './broker/journal/folder.js'
 import { JournalError } from './broker/journal/segment-header.js'
 
 export type { Folder } from './broker/journal/folder.js'
@@ -29,6 +29,8 @@ export interface DataFolderOptions extends Clocks {
 export async function openDataFolder (options: DataFolderOptions): Promise<Folder | undefined> {
   const { config: { DATA_DIR, DATA_SYNC }, log, exit, now, monotonic } = options
   if (DATA_DIR === undefined) return undefined
+  // Few processes have a journal, and it is a tenth of the server's code.
+  const { openFolder } = await import('./broker/journal/folder.js')
   const begin = monotonic()
   try {
     const folder = await openFolder({

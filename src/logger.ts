@@ -2,7 +2,7 @@
 import type { EventEmitter } from 'node:events'
 import { createRequire } from 'node:module'
 import type { Writable } from 'node:stream'
-import { levels, pino, type Bindings, type ChildLoggerOptions, type DestinationStream, type Logger, type LoggerOptions } from 'pino'
+import type { Bindings, ChildLoggerOptions, DestinationStream, Logger, LoggerOptions } from 'pino'
 import type { prettyFactory } from 'pino-pretty'
 import { secretsIn, type Config, type Secrets } from './config.js'
 import { LogFields } from './log-fields.js'
@@ -16,24 +16,45 @@ const WAIT = 10
 /** Maximum bytes of lines buffered while standard output accepts none, for example on a full disk; further lines are dropped. */
 const MAX_WAITING = 1_048_576
 
+interface PrettyLibrary { readonly prettyFactory: typeof prettyFactory }
+
+const load = createRequire(import.meta.url)
+// Required: an import would make Node.js search the text of pino for exports before it runs it.
+const { levels, pino } = load('pino') as typeof import('pino')
+
 type LogSettings = Pick<Config, 'NODE_ENV' | 'LOG_LEVEL'> & Secrets
 
 /**
  * @param destination stream for the lines; default: standard output
- * @returns a pino logger; pretty lines read `[INFO] 2024-01-15T10:30:00.000Z - sentence {"field":"value"}`
+ * @returns a pino logger; pretty lines read `[INFO] 2024-01-15T10:30:00.000Z - sentence {"field":"value"}`, and are JSON where pino-pretty is not installed
  */
 export function createLogger (settings: LogSettings, destination: Writable | DestinationStream = standardOutput()): Logger {
   const { NODE_ENV, LOG_LEVEL } = settings
   const fields = new LogFields(secretsIn(settings))
   if (NODE_ENV === 'production') return reducing(fields, { level: LOG_LEVEL }, destination)
-  const pretty = prettyLines()
+  const library = prettyLibrary()
+  if (!library) {
+    const logger = reducing(fields, { level: LOG_LEVEL }, destination)
+    logger.info('log lines are JSON: for lines for people, npm install pino-pretty')
+    return logger
+  }
+  const pretty = prettyLines(library)
   return reducing(fields, { level: LOG_LEVEL, timestamp: () => `,"time":"${new Date().toISOString()}"` }, { write: (line) => destination.write(pretty(line)) })
 }
 
-/** Returns a function that formats a line for people. The library is loaded here: production does without it. */
-function prettyLines (): ReturnType<typeof prettyFactory> {
-  const library = createRequire(import.meta.url)('pino-pretty') as { readonly prettyFactory: typeof prettyFactory }
-  return library.prettyFactory({
+/** Returns pino-pretty, an optional package: production does without it. */
+function prettyLibrary (): PrettyLibrary | undefined {
+  try {
+    return load('pino-pretty') as PrettyLibrary
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') return undefined
+    throw error
+  }
+}
+
+/** Returns a function that formats a line for people. */
+function prettyLines ({ prettyFactory }: PrettyLibrary): ReturnType<typeof prettyFactory> {
+  return prettyFactory({
     // pino-pretty needs these for levelLabel in messageFormat: without them levels have no names.
     customLevels: levels.values,
     singleLine: true,

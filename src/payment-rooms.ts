@@ -1,6 +1,6 @@
 // The product as a Fastify plugin. All that it decorates, hooks and sets stays in its own context, so that it can be registered beside routes and sockets of others.
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import autoload from '@fastify/autoload'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { SYSTEM_CLOCKS, type Clocks } from './clock.js'
 import { ConfigError, type Config } from './config.js'
@@ -10,6 +10,9 @@ import { HostHooks } from './http/host-hooks.js'
 import { MAX_PARAM_LENGTH } from './http/server-options.js'
 import { upgradeConstraint } from './http/upgrade-constraint.js'
 import { configFromOptions, type SettingOptions } from './options.js'
+
+// Required: an import would make Node.js search its text for exports before it runs it.
+const { fastifyAutoload: autoload } = createRequire(import.meta.url)('@fastify/autoload') as typeof import('@fastify/autoload')
 
 /** Settings, each by its name in camelCase; and clocks for tests. `prefix` and `logLevel` are Fastify's own options. */
 export interface PaymentRoomsOptions extends SettingOptions, Partial<Clocks> {

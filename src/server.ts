@@ -1,14 +1,21 @@
 // Entry point of the server process: settings, listening, signals, and graceful shutdown.
-import closeWithGrace from 'close-with-grace'
-import { buildApp } from './app.js'
-import { SYSTEM_CLOCKS } from './clock.js'
-import { ConfigError, loadConfig, type Config } from './config.js'
-import { EX_IOERR, JournalError, openDataFolder, type Folder } from './data-folder.js'
-import { createLogger } from './logger.js'
+import type { Config } from './config.js'
+import type { Folder } from './data-folder.js'
+import { holdYoungGeneration } from './young-generation.js'
+
+const letYoungGenerationGrow = holdYoungGeneration()
+// Imported now: most of the garbage of a start comes from loading modules.
+const [{ default: closeWithGrace }, { buildApp }, { SYSTEM_CLOCKS }, { ConfigError, loadConfig }] = await Promise.all([
+  import('close-with-grace'), import('./app.js'), import('./clock.js'), import('./config.js')
+])
+const [{ EX_IOERR, JournalError, openDataFolder }, { provideRouterFunctions }, { createLogger }] = await Promise.all([
+  import('./data-folder.js'), import('./http/router-functions.js'), import('./logger.js')
+])
 
 /** Exit code for invalid settings, and for a folder that this process must not use: EX_CONFIG of sysexits.h. */
 const EX_CONFIG = 78
 
+provideRouterFunctions()
 const config = readConfig()
 const logger = createLogger(config)
 // Before the app is built: reading many rooms may take longer than Fastify allows a plugin.
@@ -28,7 +35,7 @@ await app.listen({
   // Thousands of clients may reconnect at once; the default backlog of 511 would reject some of them (the kernel caps it at net.core.somaxconn).
   backlog: 4096,
   listenTextResolver: (address) => `server started at ${address.replace('http', 'ws')}, API at ${address}`
-}).then(tellPages, async (err: unknown) => {
+}).then(onListening, async (err: unknown) => {
   // A setting may need a package that is not installed.
   if (err instanceof ConfigError) console.error(`settings: ${err.message}`)
   else if ((err as NodeJS.ErrnoException).code === 'EADDRINUSE') logger.fatal({ code: 'EADDRINUSE' }, `port ${config.PORT} is in use: stop the process that listens on it, or set PORT to another port`)
@@ -40,7 +47,8 @@ await app.listen({
 })
 
 /** Logs the addresses of the pages that people open. */
-function tellPages (address: string): void {
+function onListening (address: string): void {
+  letYoungGenerationGrow()
   const served = Object.entries({ playground: config.PLAYGROUND, console: config.CONSOLE, docs: config.DOCS }).filter(([, isServed]) => isServed)
   const pages = served.map(([name]) => `${address}/${name}`).join(', ')
   if (pages !== '') logger.info(`pages at ${pages}`)

@@ -1,7 +1,7 @@
 // Contestants of the benchmark: the command that starts each, and the protocol of its devices.
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { DATA_SYNCS } from '../../src/broker/journal/journal.js'
+import { DATA_SYNCS } from '../../src/broker/journal/data-sync.js'
 import { ROOT } from '../../src/root.js'
 
 /** Protocol of a device, as texts. */

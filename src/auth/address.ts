@@ -1,6 +1,6 @@
 // Client addresses for rate and connection limits: one client per IPv4 address or per IPv6 /64 network, since a client owns the whole network (RFC 6177).
 import { isIP, isIPv4, isIPv6 } from 'node:net'
-import ipaddr from 'ipaddr.js'
+import { ip } from './ip.js'
 
 /**
  * Reduces `X-Forwarded-For` to addresses: proxies also write `192.0.2.1:5678` (Azure), `[2001:db8::1]:443` and quotes, and each port would count as a client.
@@ -36,6 +36,6 @@ function addressIn (entry: string): string | undefined {
  */
 export function networkOf (address: string): string {
   if (!isIPv6(address)) return address
-  const parsed = ipaddr.IPv6.parse(address)
+  const parsed = ip.IPv6.parse(address)
   return parsed.isIPv4MappedAddress() ? parsed.toIPv4Address().toString() : parsed.parts.slice(0, 4).map((part) => part.toString(16)).join(':') + '::/64'
 }

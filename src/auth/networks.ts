@@ -1,6 +1,6 @@
 // Networks of trusted proxies: their syntax, and a check that they do not hold every address there is.
 import { isIP } from 'node:net'
-import ipaddr from 'ipaddr.js'
+import { ip, type IPv4, type IPv6 } from './ip.js'
 
 /** Names that @fastify/proxy-addr knows for networks. */
 const NAMED: ReadonlySet<string> = new Set(['loopback', 'linklocal', 'uniquelocal'])
@@ -33,11 +33,11 @@ export function holdEveryClient (networks: readonly string[]): boolean {
 /** Parses a network as @fastify/proxy-addr does: one of IPv4 addresses mapped into IPv6 holds IPv4 clients. */
 function parseNetwork (text: string): Range & { readonly kind: 'ipv4' | 'ipv6' } {
   const [address = '', length] = text.split('/')
-  const parsed = ipaddr.parse(address)
+  const parsed = ip.parse(address)
   const bits = BigInt(parsed.kind() === 'ipv6' ? 128 : 32)
   const hostBits = bits - BigInt(length ?? bits)
   const first = numberOf(parsed) >> hostBits << hostBits
-  const isMapped = parsed.kind() === 'ipv6' && (parsed as ipaddr.IPv6).isIPv4MappedAddress() && bits - hostBits >= MAPPED_BITS
+  const isMapped = parsed.kind() === 'ipv6' && (parsed as IPv6).isIPv4MappedAddress() && bits - hostBits >= MAPPED_BITS
   const start = isMapped ? first & 0xffffffffn : first
   return { kind: isMapped ? 'ipv4' : parsed.kind(), first: start, last: start + (1n << hostBits) - 1n }
 }
@@ -51,6 +51,6 @@ function cover (ranges: Range[], { first, last }: Range): boolean {
   return next > last
 }
 
-function rangeOf (first: string, last: string): Range { return { first: numberOf(ipaddr.parse(first)), last: numberOf(ipaddr.parse(last)) } }
+function rangeOf (first: string, last: string): Range { return { first: numberOf(ip.parse(first)), last: numberOf(ip.parse(last)) } }
 
-function numberOf (address: ipaddr.IPv4 | ipaddr.IPv6): bigint { return BigInt(`0x${Buffer.from(address.toByteArray()).toString('hex')}`) }
+function numberOf (address: IPv4 | IPv6): bigint { return BigInt(`0x${Buffer.from(address.toByteArray()).toString('hex')}`) }

@@ -1,11 +1,11 @@
 // Room tokens: signs a JWT (RFC 7519) for one role in one room, and verifies it when a device presents it; follows the best practices of RFC 8725.
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import { Type, type Static } from '@sinclair/typebox'
-import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { errors, jwtVerify, SignJWT } from 'jose'
 import type { Clocks } from '../clock.js'
 import { filledEntriesOf } from '../comma-list.js'
 import { Failure } from '../errors.js'
+import { checkOf } from '../protocol/compiled-checks.js'
 import { Role } from '../protocol/events.js'
 import { DeviceId, RoomId } from '../protocol/identifiers.js'
 import type { RoomClaims } from './policy.js'
@@ -18,7 +18,7 @@ const AUDIENCE = 'ws-payment-server/room'
 const TYPE = 'room+jwt'
 
 const Payload = Type.Object({ room: RoomId, role: Role, deviceId: Type.Optional(DeviceId), exp: Type.Integer() })
-const payloadCheck = TypeCompiler.Compile(Payload)
+const isPayload = checkOf(Payload)
 
 export interface RoomTokenRequest {
   readonly roomId: string
@@ -57,7 +57,7 @@ export class RoomTokens {
         const { payload } = await jwtVerify(token, key, {
           algorithms: [ALGORITHM], typ: TYPE, issuer: ISSUER, audience: AUDIENCE, currentDate: new Date(now)
         })
-        return payloadCheck.Check(payload) ? claimsOf(payload, offset) : new Failure('INVALID_TOKEN')
+        return isPayload(payload) ? claimsOf(payload, offset) : new Failure('INVALID_TOKEN')
       } catch (error) {
         if (error instanceof errors.JWTExpired) return new Failure('TOKEN_EXPIRED')
         // Another secret may have signed the token. Any other error is the same under every secret.

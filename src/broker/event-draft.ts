@@ -1,8 +1,11 @@
 // Event drafts: an event on its way into a room's log, serialised once except for the sequence number that the log assigns.
 import { hash } from 'node:crypto'
-import { stringify as stableStringify } from 'safe-stable-stringify'
+import { createRequire } from 'node:module'
 import type { EventPayload, Source } from '../protocol/events.js'
 import type { FrameWriter, WireFrame } from '../websocket/frame-writer.js'
+
+// Required: an import would make Node.js compile the library twice.
+const { stringify: stableStringify } = createRequire(import.meta.url)('safe-stable-stringify') as typeof import('safe-stable-stringify')
 
 /** A deduplication key under which the log remembers an event. */
 export interface DraftKey {

@@ -1,9 +1,12 @@
 // Prometheus metrics of this node. Label values are bounded: never a room, a device or any other value that a client chooses.
+import { createRequire } from 'node:module'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { FastHistogram } from './fast-histogram.js'
 import { CLOSE } from '../errors.js'
 import { SOURCES, type Source } from '../protocol/events.js'
+
+// Required: an import would make Node.js search the texts of the library for exports before it runs them.
+const { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } = createRequire(import.meta.url)('prom-client') as typeof import('prom-client')
 
 /** Close codes with a label value of their own. A client may close with any other code (RFC 6455 §7.4), which counts as `other`. */
 const CODES: ReadonlySet<number> = new Set([1000, 1001, 1002, 1005, 1006, 1007, 1009, ...Object.values(CLOSE).map(({ code }) => code)])

@@ -1,8 +1,9 @@
 // Decodes the bytes of a client's text message into a validated message, or a failure with an error code.
-import { TypeCompiler, type TypeCheck } from '@sinclair/typebox/compiler'
 import type { TObject } from '@sinclair/typebox'
+import { Errors } from '@sinclair/typebox/errors'
 import { Failure } from '../errors.js'
 import { cardNumbersIn } from './card-numbers.js'
+import { checkOf } from './compiled-checks.js'
 import { COMMANDS, DEVICE_EVENT_TYPES, EVENTS, EVENT_TYPES, type CommandType, type EventPayload, type EventType } from './events.js'
 import { inexactNumberPath } from './exact-numbers.js'
 import { FastFrameDecoder } from './fast-decode.js'
@@ -27,8 +28,8 @@ export interface RefusedFrame { readonly failure: Failure, readonly id?: string 
 
 // One compiled schema per type: a union would only report "Expected union value". A Map, because `EVENTS['toString']` exists.
 const schemas: Record<string, TObject> = { ...Object.fromEntries(EVENT_TYPES.map((type) => [type, EVENTS[type].schema])), ...COMMANDS }
-const checks = new Map<string, TypeCheck<TObject>>(Object.entries(schemas).map(([type, schema]) => [type, TypeCompiler.Compile(schema)]))
-const frameId = TypeCompiler.Compile(FrameId)
+const checks = new Map(Object.entries(schemas).map(([type, schema]) => [type, checkOf(schema)]))
+const isFrameId = checkOf(FrameId)
 // JOIN_ROOM is safe here although its ids are kept for long: a sliced string retains the whole text, but room and device ids are built from their own bytes.
 const fastDecoder = new FastFrameDecoder(
   // JOIN_ROOM last: a socket sends it once.
@@ -43,7 +44,7 @@ const fastDecoder = new FastFrameDecoder(
  */
 export function decodeFrame (data: Buffer, start = 0, end = data.length): ClientFrame | RefusedFrame {
   const plain = fastDecoder.read(data, start, end)
-  if (plain && (plain.id === undefined || frameId.Check(plain.id))) return plain as ClientFrame
+  if (plain && (plain.id === undefined || isFrameId(plain.id))) return plain as ClientFrame
   const text = data.toString('utf8', start, end)
   let frame: unknown
   try {
@@ -78,7 +79,7 @@ export function checkFrame (frame: unknown, { text, ...options }: CheckOptions =
     return redaction ? { ...read, redacted: true } : read
   }
   // A valid id is returned with the failure, so that the sender can match the two; an id with a card number is never repeated.
-  if (frameId.Check(id) && cardNumbersIn(id).length === 0) return { failure, id }
+  if (isFrameId(id) && cardNumbersIn(id).length === 0) return { failure, id }
   return id === undefined ? { failure } : { failure, hasUnusableId: true }
 }
 
@@ -90,16 +91,16 @@ export function inexactNumber (text: string | undefined): Failure | undefined {
 
 /** Checks the id, the type, and the payload against the schema of the type. */
 function checkEnvelope ({ id, type, payload = {} }: Record<string, unknown>): Failure | undefined {
-  if (id !== undefined && !frameId.Check(id)) return invalid('id', 'must be a string of 1–64 printable ASCII characters')
+  if (id !== undefined && !isFrameId(id)) return invalid('id', 'must be a string of 1–64 printable ASCII characters')
   if (typeof type !== 'string') return invalid('type', 'must be a string')
-  const check = checks.get(type)
-  if (!check) return new Failure('UNKNOWN_EVENT', `The event type is unknown; it must be one of ${DEVICE_EVENT_TYPES.join(', ')}.`)
+  const isValid = checks.get(type)
+  if (!isValid) return new Failure('UNKNOWN_EVENT', `The event type is unknown; it must be one of ${DEVICE_EVENT_TYPES.join(', ')}.`)
   if (!isObject(payload)) return invalid('payload', 'must be an object')
-  if (check.Check(payload)) {
+  if (isValid(payload)) {
     const fault = hasMoney(schemas[type]!) ? moneyFault(payload) : undefined
     return fault && invalid(`payload.${fault.key}`, fault.rule)
   }
-  const { path, schema, message } = check.Errors(payload).First()!
+  const { path, schema, message } = Errors(schemas[type]!, payload).First()!
   // Alternatives explain nothing; their description does.
   const isUnclear = schema.anyOf !== undefined
   const rule = Array.isArray(schema.enum) ? `expected one of ${schema.enum.join(', ')}` : lowerFirst(isUnclear ? `expected ${schema.description!}` : message)

@@ -1,9 +1,9 @@
 // Decodes typical messages straight from their bytes: flat JSON as JSON.stringify writes it, with unescaped ASCII strings, arrays of those, and short numbers.
 import { Type, type TObject, type TString } from '@sinclair/typebox'
-import { TypeCompiler, type TypeCheck } from '@sinclair/typebox/compiler'
 import { asciiText } from '../websocket/latin1.js'
 import { holdsCardNumber, isCardNumber } from './card-numbers.js'
 import { cardNameOf } from './card-words.js'
+import { checkOf, type Check } from './compiled-checks.js'
 import type { EventPayload } from './events.js'
 import { hasMoney, moneyFault } from './money.js'
 import { InternedStrings } from './string-cache.js'
@@ -37,7 +37,7 @@ interface MessageTemplate {
   /** Bitmask of the keys that hold an id and are required. */
   readonly required: number
   /** Validates the payload except for the ids, which InternedStrings validates. */
-  readonly check: TypeCheck<TObject>
+  readonly isValid: Check<TObject>
   readonly hasMoney: boolean
 }
 type Value = string | number | string[]
@@ -79,11 +79,11 @@ export class FastFrameDecoder {
    * @param names keys whose value is a room or device id, and the schema of that id
    */
   constructor (schemas: Iterable<readonly [string, TObject]>, names: Readonly<Record<string, TString>>, bounds: DecoderLimits) {
-    const known = new Map(Object.entries(names).map(([key, schema]) => [key, new InternedStrings(TypeCompiler.Compile(schema))]))
+    const known = new Map(Object.entries(names).map(([key, schema]) => [key, new InternedStrings(checkOf(schema))]))
     this.#templates = Array.from(schemas, ([type, schema]): MessageTemplate => {
       const keys = Object.keys(schema.properties).map((name): Key => ({ name, pattern: bytePattern(`"${name}":`), names: known.get(name) }))
       const required = keys.reduce((bits, { name, names }, i) => names && schema.required?.includes(name) ? bits | 1 << i : bits, 0)
-      return { type, pattern: bytePattern(`${type}","payload":{`), keys, required, check: TypeCompiler.Compile(Type.Omit(schema, [...known.keys()])), hasMoney: hasMoney(schema) }
+      return { type, pattern: bytePattern(`${type}","payload":{`), keys, required, isValid: checkOf(Type.Omit(schema, [...known.keys()])), hasMoney: hasMoney(schema) }
     })
     this.#bounds = bounds
   }
@@ -121,7 +121,7 @@ export class FastFrameDecoder {
       }
       at = this.#end
     }
-    if (bytes[at] !== END || at + 1 !== end || !layout.check.Check(payload) || (layout.hasMoney && moneyFault(payload))) return undefined
+    if (bytes[at] !== END || at + 1 !== end || !layout.isValid(payload) || (layout.hasMoney && moneyFault(payload))) return undefined
     return { type: layout.type, payload: payload as EventPayload, id, jsonPrefix: this.#slice(start, payloadEnd) }
   }
 

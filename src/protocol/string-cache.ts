@@ -1,8 +1,8 @@
 // Direct-mapped cache from bytes to interned strings, for room and device ids. Every message repeats both ids; a hit skips decoding and validation, and the
 // cached string already has its hash for later lookups.
 import type { TString } from '@sinclair/typebox'
-import type { TypeCheck } from '@sinclair/typebox/compiler'
 import { holdsCardNumber } from './card-numbers.js'
+import type { Check } from './compiled-checks.js'
 
 /** Bytes compared at a time. */
 const WORD = 4
@@ -16,14 +16,14 @@ const HASH_MULTIPLIER = 0x9e3779b1
 
 /** Cache of the ids of one kind. */
 export class InternedStrings {
-  readonly #check: TypeCheck<TString>
+  readonly #isValid: Check<TString>
   readonly #names: string[] = new Array<string>(SLOTS).fill('')
   /** Bytes of the cached strings, each in its slot. */
   readonly #bytes = Buffer.alloc(SLOTS * LONGEST)
   readonly #view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset)
 
-  /** @param check validates an id of this kind */
-  constructor (check: TypeCheck<TString>) { this.#check = check }
+  /** @param isValid validates an id of this kind */
+  constructor (isValid: Check<TString>) { this.#isValid = isValid }
 
   /**
    * Reads an id from ASCII bytes, from the cache if it holds the id.
@@ -44,7 +44,7 @@ export class InternedStrings {
     return name
   }
 
-  #checked (name: string): string | undefined { return this.#check.Check(name) && !holdsCardNumber(name) ? name : undefined }
+  #checked (name: string): string | undefined { return this.#isValid(name) && !holdsCardNumber(name) ? name : undefined }
 }
 
 /** Multiplicative hash of all bytes; its upper bits, which are mixed best, select the slot. */

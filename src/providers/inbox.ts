@@ -1,10 +1,10 @@
 // Inbox of the providers' webhooks: verifies a delivery, finds the room of each result, and publishes the result as a verified event of a backend.
 // The answer is honest: 2xx only for results that are in the log, so that a provider comes again with all others.
 import { hash } from 'node:crypto'
-import { TypeCompiler } from '@sinclair/typebox/compiler'
 import type { Broker } from '../broker/broker.js'
 import { Failure } from '../errors.js'
 import type { Metrics } from '../metrics/metrics.js'
+import { checkOf } from '../protocol/compiled-checks.js'
 import { checkFrame } from '../protocol/decode.js'
 import { RoomId } from '../protocol/identifiers.js'
 import type { Log } from '../rooms/log.js'
@@ -31,7 +31,7 @@ export interface InboxAnswer { readonly status: number, readonly body: string | 
 const STATUS: Readonly<Record<Outcome, number>> = { logged: 200, repeated: 200, ignored: 200, refused: 422, unauthorized: 401, invalid: 400, unavailable: 503 }
 /** The worst outcome of a delivery's results decides the answer. */
 const SEVERITY: readonly Outcome[] = ['ignored', 'repeated', 'logged', 'refused', 'unavailable']
-const roomIds = TypeCompiler.Compile(RoomId)
+const isRoomId = checkOf(RoomId)
 /** Longest id of an event, characters. */
 const MAX_ID = 64
 
@@ -92,7 +92,7 @@ export class Inbox {
       if (roomId !== undefined) return roomId
     }
     if (room === undefined) return undefined
-    return roomIds.Check(room) ? room : new Failure('INVALID_REQUEST', 'The result names a room by an id that is not valid, and no payment link has that reference.')
+    return isRoomId(room) ? room : new Failure('INVALID_REQUEST', 'The result names a room by an id that is not valid, and no payment link has that reference.')
   }
 
   async #publish (event: { type: string, payload: object }, provider: string, id: string) {

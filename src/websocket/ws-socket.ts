@@ -1,9 +1,13 @@
 // Sockets that ws drives: those that the fast path did not take, and those that it handed over.
+import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
-import { WebSocket } from 'ws'
+import type { WebSocket } from 'ws'
 import type { Batch } from './batch.js'
 import { CLOSING_LIMIT, type ClosingSockets } from './closing-sockets.js'
 import type { SocketListener } from './fast-socket.js'
+
+// Required: an import would make Node.js search the texts of ws for exports before it runs them.
+const ws = createRequire(import.meta.url)('ws') as typeof import('ws')
 
 /** Maximum number of fragments per message. Even a careless proxy splits a message into a few. */
 const MAX_FRAGMENTS = 256
@@ -29,10 +33,10 @@ export interface WsSocketContext<Session extends WsListener> {
   readonly onError: (error: NodeJS.ErrnoException) => void
 }
 
-const { setSocket } = WebSocket.prototype as unknown as WsSocket<WsListener>
+const { setSocket } = ws.WebSocket.prototype as unknown as WsSocket<WsListener>
 
 /** A ws socket with its session. Its listeners are the same functions for all sockets. */
-export class WsSocket<Session extends WsListener> extends WebSocket {
+export class WsSocket<Session extends WsListener> extends ws.WebSocket {
   session!: Session
   context!: WsSocketContext<Session>
   /** Connection under the socket; not always that of the request, see `injectWS` of @fastify/websocket. */
@@ -53,7 +57,7 @@ export class WsSocket<Session extends WsListener> extends WebSocket {
 
   /** Also called by ws itself, when the peer closes or breaks the protocol. */
   override close (code?: number, reason?: string | Buffer): void {
-    if (this.readyState === WebSocket.OPEN) this.context.closing.add(this, this.session.isClosedByServer)
+    if (this.readyState === ws.WebSocket.OPEN) this.context.closing.add(this, this.session.isClosedByServer)
     this.session.onClosing()
     super.close(code, reason)
   }

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { DATA_SYNCS } from '../../src/broker/journal/journal.js'
+import { DATA_SYNCS } from '../../src/broker/journal/data-sync.js'
 import { freshFolder } from '../broker/journal/fresh.js'
 import { freePort } from '../redis.js'
 import { startProcess } from '../server-process.js'

@@ -30,6 +30,23 @@ t.test('In development the log has the seed\'s format', async (t) => {
   t.equal(await exit, 0)
 })
 
+t.test('Without pino-pretty the log is JSON in development too, and says so', async (t) => {
+  /** Lets the search for the package fail with this code. */
+  const failing = (code: string) => `import Module from 'node:module'
+    const { _resolveFilename: resolve } = Module
+    Module._resolveFilename = function (name, ...rest) {
+      if (name === 'pino-pretty') throw Object.assign(new Error('Cannot find module'), { code: '${code}' })
+      return resolve.call(this, name, ...rest)
+    }`
+  const missing = startProcess({ PORT: '0' }, { cwd: t.testdir({}), preload: failing('MODULE_NOT_FOUND') })
+  t.teardown(() => missing.child.kill('SIGKILL'))
+  await until(() => `the server listens; its output: ${missing.output()}`, () => urlIn(missing.output()) !== undefined)
+  t.match(JSON.parse(missing.output().split('\n')[0]!), { level: 30, msg: 'log lines are JSON: for lines for people, npm install pino-pretty' })
+  const broken = startProcess({ PORT: '0' }, { cwd: t.testdir({}), preload: failing('EACCES') })
+  t.equal(await broken.exit, 1)
+  t.match(broken.errors(), /EACCES/, 'a package that cannot be read is an error')
+})
+
 t.test('PORT and NODE_ENV=production set the port and JSON lines', async (t) => {
   const port = await freePort()
   const { url, output } = await started(t, { PORT: String(port), NODE_ENV: 'production' })

@@ -115,12 +115,38 @@ t.test('pings wait for others only until there are enough of them to be sent at 
   const [heartbeat, turns, share] = [1_000, 10, 33]
   const { add, pass } = withClock(t, heartbeat)
   const clients = Array.from({ length: turns * share }, add)
+  // The time of the first pings was set when there was nobody to ping.
+  await pass(heartbeat)
+  for (const client of clients) client.pong()
+  t.ok(clients.every(({ pings }) => pings === 1))
   const counts = []
   for (let turn = 0; turn < turns; turn++) {
     await pass(heartbeat / turns)
-    counts.push(clients.filter(({ pings }) => pings === 1).length)
+    counts.push(clients.filter(({ pings }) => pings === 2).length)
   }
   t.strictSame(counts, [0, 66, 66, 132, 132, 198, 198, 264, 264, 330])
+})
+
+t.test('the heartbeat wakes once a second as long as there are few to ping, and as often as there are enough of them', async (t) => {
+  const [heartbeat, turns] = [25_000, 250]
+  const { add, pass } = withClock(t, heartbeat)
+  const { setTimeout: mocked } = globalThis
+  const delays: number[] = []
+  globalThis.setTimeout = ((work: () => void, ms: number) => {
+    if (ms !== DEADLINE) delays.push(ms)
+    return mocked(work, ms)
+  }) as typeof setTimeout
+  t.teardown(() => { globalThis.setTimeout = mocked })
+  const delaysWithin = async (ms: number) => {
+    delays.length = 0
+    for (let passed = 0; passed < ms; passed += heartbeat / turns) await pass(heartbeat / turns)
+    return [...delays]
+  }
+  t.strictSame(await delaysWithin(3_000), [1_000, 1_000, 1_000], 'nobody')
+  const clients = Array.from({ length: 32 * turns }, add)
+  t.strictSame(await delaysWithin(1_000), [200], 'two buckets of 32 sessions each are enough, from the next turn on')
+  t.strictSame(await delaysWithin(1_000), [200, 200, 200, 200, 200])
+  t.ok(clients.every(({ pings }) => pings <= 1))
 })
 
 t.test('a longer heartbeat has no more than 250 turns', async (t) => {

@@ -1,7 +1,7 @@
 // Deliveries in the journal: the contract of the queue, and what the next process finds.
 import t, { type Test } from 'tap'
 import { Failure } from '../../src/errors.js'
-import { DATA_SYNCS } from '../../src/broker/journal/journal.js'
+import { DATA_SYNCS } from '../../src/broker/journal/data-sync.js'
 import type { WebhookDelivery } from '../../src/protocol/rest-deliveries.js'
 import { deliveryOf } from '../../src/webhooks/delivery.js'
 import { MAX_DISABLED, MAX_GIVEN_UP } from '../../src/webhooks/delivery-queue.js'

@@ -2,15 +2,10 @@
 import type { Flushable } from '../../websocket/batch.js'
 import type { WireFrame } from '../../websocket/frame-writer.js'
 import type { Ballast } from './ballast.js'
+import type { DataSync } from './data-sync.js'
 import { isFullDisk } from './disk.js'
 import { RecordBuffer, type EventRecord, type SnapshotRecord } from './records.js'
 import type { Place, Segments } from './segments.js'
-
-/** Modes of DATA_SYNC, from the fastest to the safest. */
-export const DATA_SYNCS = ['none', 'second', 'always'] as const
-
-/** `none`: survives the end of the process. `second`: and of the machine, except for the last second. `always`: nothing acknowledged is lost with the machine. */
-export type DataSync = typeof DATA_SYNCS[number]
 
 /** Size from which on a segment is complete, bytes. */
 export const SEGMENT_BYTES = 33_554_432

@@ -1,6 +1,6 @@
 // Journal broker: it fulfils the broker contract in each mode, and its rooms outlive the process.
 import t from 'tap'
-import { DATA_SYNCS } from '../../../src/broker/journal/journal.js'
+import { DATA_SYNCS } from '../../../src/broker/journal/data-sync.js'
 import { brokerContract, STALL } from '../contract.js'
 import { freshFolder, Machine } from './fresh.js'
 

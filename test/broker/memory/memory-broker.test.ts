@@ -1,5 +1,6 @@
 // Memory broker: it fulfils the broker contract and forgets expired rooms.
 import t from 'tap'
+import type { RoomPage } from '../../../src/broker/broker.js'
 import { MAX_NAMES, MemoryBroker } from '../../../src/broker/memory/memory-broker.js'
 import { draftEvent } from '../../../src/broker/event-draft.js'
 import { brokerContract, LATE_RESULTS, LOG_SIZE, RETENTION, STALL } from '../contract.js'
@@ -8,17 +9,21 @@ function make (lateResults = 0) {
   let time = 1_000_000
   let epochs = 0
   const changes: string[] = []
+  const calls = { monotonic: 0 }
   const broker = new MemoryBroker({
     logSize: LOG_SIZE,
     retention: RETENTION,
     lateResults,
     stall: STALL,
     now: () => time,
-    monotonic: () => time,
+    monotonic: () => {
+      calls.monotonic++
+      return time
+    },
     newEpoch: () => `epoch ${++epochs}`,
     onRoom: (change, roomId) => changes.push(`${roomId} ${change}`)
   })
-  return { broker, changes, tick: (ms: number) => { time += ms } }
+  return { broker, changes, calls, tick: (ms: number) => { time += ms } }
 }
 
 t.test('the broker contract', (t) => {
@@ -82,6 +87,27 @@ t.test('the other names of a room are bounded, and end with it', async (t) => {
   t.equal(broker.roomNamed(`p${MAX_NAMES - 1}`), undefined)
   await broker.closeRoom('r')
   for (const name of ['order 1', 'p0']) t.equal(broker.roomNamed(name), undefined)
+})
+
+t.test('a sweep asks the clock once for a thousand rooms with nothing to do', async (t) => {
+  const { broker, calls, tick } = make(LATE_RESULTS)
+  const publish = (type: string, roomId: string) => broker.publish(roomId, draftEvent({ type, payload: { roomId } }, { source: 'device', timestamp: 1 }), true)
+  for (let n = 0; n < 500; n++) {
+    await broker.createRoom(`with a deadline ${n}`, { ttl: 60 * RETENTION })
+    await broker.subscribe(`occupied ${n}`)
+    await publish('PAYMENT_SUCCESS', `paid ${n}`)
+    await publish('CLICKED_PAY', `begun ${n}`)
+  }
+  // Reports the stalled ones.
+  for (const pause of [0, STALL]) {
+    tick(pause)
+    await broker.sweep()
+  }
+  const { rooms } = await broker.listRooms({ limit: 2_000 }) as RoomPage
+  t.strictSame([rooms.length, rooms.filter((room) => room.isStalled).length], [2_000, 500])
+  calls.monotonic = 0
+  t.equal(await broker.sweep(), 0)
+  t.equal(calls.monotonic, 3, 'at the begin, and after each pause')
 })
 
 t.test('an expired room does not exist for a read before the next sweep', async (t) => {
