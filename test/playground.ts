@@ -41,6 +41,21 @@ export const event = (page: Page, seq: number) => page.locator(`.timeline [data-
 export const unfold = (page: Page) => page.locator('.fold > summary').click()
 export const steps = (desk: Page) => desk.locator('#steps li').evaluateAll((items) => items.map((item: any) => item.className))
 export const overflow = (page: Page) => page.evaluate('document.documentElement.scrollWidth - innerWidth') as Promise<number>
+
+/** Looks of a page in a language: its width, its theme, and the colours that a person may force upon it. */
+export type Look = readonly [width: number, colorScheme: 'light' | 'dark', forcedColors?: 'active']
+
+/** Gives a page each look in turn, which costs a tenth of opening it anew. It must have been opened with `STILL`. */
+export async function inEachLook (page: Page, looks: readonly Look[], check: (look: string, width: number) => Promise<void>): Promise<void> {
+  for (const [width, colorScheme, forcedColors = 'none'] of looks) {
+    await page.setViewportSize({ width, height: 800 })
+    await page.emulateMedia({ colorScheme, forcedColors })
+    await check(`${width} ${colorScheme}${forcedColors === 'active' ? ', forced colours' : ''}`, width)
+  }
+}
+
+/** A page whose colours change at once. */
+export const STILL: BrowserContextOptions = { reducedMotion: 'reduce' }
 export const heading = (page: Page | FrameLocator, text: string) => page.getByRole('heading', { level: 1, name: text }).waitFor()
 
 /** Fills in the pages of the payer, from the summary to the last page before the payment. */

@@ -222,10 +222,12 @@ for (const engine of ENGINES) {
     await tab.goto(`${origin}/console/`)
     await seen(tab, '#funnel-steps .bar')
     const colors = (selector: string) => tab.evaluate((selector) => [...document.querySelectorAll(selector)].map((element) => getComputedStyle(element).backgroundColor), selector)
-    const [bar, panel] = [await colors('#funnel-steps [data-step="created"] .bar i'), await colors('#funnel')]
-    t.not(bar[0], panel[0], 'a bar differs from its ground')
-    const [pressed, other] = [await colors('#windows [aria-pressed="true"]'), await colors('#windows [aria-pressed="false"]')]
-    t.not(pressed[0], other[0], 'the chosen period differs from the others')
+    const bars = new Set(await colors('#funnel-steps .bar i'))
+    t.equal(bars.size, 1, 'all bars have the colour of the person')
+    t.notOk(bars.has((await colors('#funnel'))[0]!), 'and differ from their ground')
+    t.strictSame(new Set(await colors(':is(#windows, .languages) [aria-pressed="true"]')), bars, 'so have the chosen period and language')
+    t.not((await colors('#windows [aria-pressed="false"]'))[0], [...bars][0])
+    t.strictSame(await colors('.tile[aria-pressed="true"]'), await colors('#funnel'), 'the chosen number has the ground of the page')
     await tab.close()
   })
 }
