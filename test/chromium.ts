@@ -28,7 +28,7 @@ export async function openPage (t: Test, url: string): Promise<{ page: Page, lin
   const browser = await theBrowser()
   const others = new Set(browser.contexts())
   t.teardown(async () => { for (const context of browser.contexts()) if (!others.has(context)) await context.close() })
-  const page = await browser.newPage()
+  const page = await browser.newPage({ reducedMotion: 'reduce' })
   const lines: string[] = []
   page.on('console', (message) => lines.push(message.text()))
   page.on('pageerror', (error) => lines.push(`page error: ${error.message}`))

@@ -5,7 +5,7 @@ import t from 'tap'
 import { violations } from '../axe.js'
 import { needsChromium } from '../chromium.js'
 import { openRoom, row, startConsole } from '../console.js'
-import { inEachLook, overflow, STILL } from '../playground.js'
+import { inEachLook, overflow } from '../playground.js'
 
 /** In the page. */
 declare const getComputedStyle: (element: unknown, part?: string) => { readonly backgroundColor: string, readonly borderTopColor: string }
@@ -84,7 +84,7 @@ t.test('The funnel is a table for screen readers, clean for axe, and needs no si
   const { app, open, lines } = await startConsole(t)
   fill(app, REACHED)
   for (const [locale, looks] of [['en-US', [[1440, 'light'], [320, 'dark', 'active']]], ['pt-BR', [[1024, 'dark'], [320, 'light']]]] as const) {
-    const page = await open({ ...STILL, locale })
+    const page = await open({ locale })
     await page.locator('#funnel-steps tr').first().waitFor()
     const table = page.getByRole('table', { name: locale === 'pt-BR' ? 'Onde os clientes desistem' : 'Where payers leave' })
     await inEachLook(page, looks, async (look, width) => {

@@ -3,7 +3,7 @@ import t from 'tap'
 import { violations } from '../axe.js'
 import { enterKey, openRoom, rooms, row, rows, startConsole } from '../console.js'
 import { needsChromium } from '../chromium.js'
-import { inEachLook, overflow, STILL } from '../playground.js'
+import { inEachLook, overflow } from '../playground.js'
 import { Peer } from '../peer.js'
 import { until } from '../until.js'
 
@@ -197,7 +197,7 @@ t.test('The page is clean for axe and needs no sideways scrolling, in every widt
   await ask('POST', '/api/rooms/payment_with_a_long_name_28/events', { type: 'PAYMENT_SUCCESS', payload: { transactionId: 'tx_'.repeat(40) } })
   await ask('POST', '/api/rooms/payment_with_a_long_name_27/events', { type: 'PAYMENT_ERROR', payload: { error: 'No funds' } })
   for (const [locale, looks] of [['en-US', [[1440, 'light'], [768, 'dark'], [320, 'dark']]], ['pt-BR', [[1440, 'dark'], [320, 'light']]]] as const) {
-    const page = await open({ ...STILL, locale })
+    const page = await open({ locale })
     const check = (what: string) => inEachLook(page, looks, async (look) => {
       t.strictSame(await violations(page), [], `${look}: ${what}`)
       t.equal(await overflow(page), 0, `${look}: ${what}`)

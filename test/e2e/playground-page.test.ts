@@ -4,7 +4,7 @@ import decodeQR from 'qr/decode.js'
 import type { Page } from 'playwright-core'
 import { needsChromium } from '../chromium.js'
 import { violations } from '../axe.js'
-import { event, fillIn, heading, inEachLook, linkOf, notes, overflow, PHONE, report, roomOf, setUp, STILL, timeline, unfold, updateLink } from '../playground.js'
+import { event, fillIn, heading, inEachLook, linkOf, notes, overflow, PHONE, report, roomOf, setUp, timeline, unfold, updateLink } from '../playground.js'
 import { until } from '../until.js'
 
 t.test('The page can be used with the keyboard alone', needsChromium, async (t) => {
@@ -110,8 +110,8 @@ t.test('The shop reads the amount, the progress, the time since and the payer in
 t.test('Both pages are clean for axe and need no sideways scrolling, in every width and both themes', needsChromium, async (t) => {
   const { origin, open, lines } = await setUp(t)
   for (const [locale, looks] of [['en-US', [[1440, 'light'], [320, 'dark']]], ['pt-BR', [[768, 'dark'], [320, 'light']]]] as const) {
-    const desk = await open(`${origin}/playground/`, { ...STILL, locale })
-    const phone = await open(await linkOf(desk), { ...STILL, locale })
+    const desk = await open(`${origin}/playground/`, { locale })
+    const phone = await open(await linkOf(desk), { locale })
     await phone.locator('#proceed').click()
     await phone.locator('input[value="card"]').check()
     await event(desk, 3)
