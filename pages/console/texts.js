@@ -207,7 +207,7 @@ const pt = {
   worstLoss: 'A maior perda fica entre “{from}” e “{to}”: {lost} de {before} ({share}).',
   lostBefore: '{lost} perdidos ({share})',
   lostVerified: '{lost} sem confirmação ({share})',
-  stepTime: 'metade em até {median}, 95 % em até {p95}',
+  stepTime: 'metade até {median}, 95 % até {p95}',
   reached: 'Pagamentos',
   lostColumn: 'Perdidos antes desta etapa',
   timeColumn: 'Tempo desde a etapa anterior',
