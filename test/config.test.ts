@@ -1,7 +1,7 @@
 // Settings: defaults, accepted values, and messages about invalid values.
 import { join } from 'node:path'
 import t from 'tap'
-import { allowedOrigins, proxies, ConfigError, ConfigSchema, loadConfig, PROVIDER_SECRETS, secretsIn } from '../src/config.js'
+import { allowedOrigins, proxies, ConfigError, ConfigSchema, loadConfig, loadFor, PROVIDER_SECRETS, secretsIn } from '../src/config.js'
 import { PROVIDERS } from '../src/providers/providers.js'
 
 /** Message of the error that these settings cause. */
@@ -279,4 +279,11 @@ t.test('secretsIn finds the keys, the secrets, and the password of Redis in both
   t.strictSame(secretsIn({}), [])
   t.strictSame(secretsIn({ REDIS_URL: 'redis://redis.example:6379' }), [])
   t.strictSame(secretsIn({ REDIS_URL: 'redis://user:p%40ss@h', API_KEYS: 'one, read:two', TOKEN_SECRET: 'old,new' }), ['p@ss', 'p%40ss', 'one', 'two', 'old', 'new'])
+})
+
+t.test('code that cannot be loaded names the setting that needs it, and the command that installs a missing package', async (t) => {
+  const missing = async () => { throw Object.assign(new Error('Cannot find package'), { code: 'ERR_MODULE_NOT_FOUND' }) }
+  await t.rejects(loadFor('WEBHOOK_SECRET', 'bullmq', missing), new ConfigError('WEBHOOK_SECRET requires the package bullmq: npm install bullmq'))
+  await t.rejects(loadFor('WEBHOOK_SECRET', 'bullmq', async () => { throw new Error('is too short') }), new ConfigError('WEBHOOK_SECRET: is too short'))
+  t.equal(await loadFor('WEBHOOK_SECRET', 'bullmq', async () => 'loaded'), 'loaded')
 })

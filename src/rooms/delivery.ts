@@ -40,7 +40,7 @@ export class Delivery {
   /** Closes all members of a room whose entries may be incomplete, so that the clients join again and catch up. */
   lost (roomId: string): void {
     const { log } = this.#options
-    const members = [...this.#rooms.get(roomId)?.members ?? []]
+    const members = this.#rooms.get(roomId)?.members ?? []
     if (members.length > 0) log.warn({ roomId, clients: members.length }, 'log position lost, clients must join again')
     for (const { subscriber } of members) subscriber.close(CLOSE.POSITION_LOST)
   }

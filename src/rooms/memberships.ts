@@ -4,6 +4,7 @@ import type { Broker } from '../broker/broker.js'
 import { Failure } from '../errors.js'
 import { mapMaybePromise, type MaybePromise } from '../maybe-promise.js'
 import type { Role } from '../protocol/events.js'
+import type { RoomMember } from '../protocol/server-frames.js'
 import type { MemberInfo } from './presence.js'
 import type { LocalRoom, Member, Subscriber } from './room.js'
 
@@ -19,6 +20,9 @@ export interface MembershipsOptions extends MembershipLimits {
   /** Takes broker work that no caller awaits. */
   readonly runInBackground: (work: MaybePromise<void>, roomId: string) => void
 }
+
+/** Members on other nodes as long as none is known. */
+const NOBODY: readonly RoomMember[] = []
 
 export class Memberships {
   readonly #rooms = new Map<string, LocalRoom>()
@@ -36,9 +40,9 @@ export class Memberships {
     const { broker, maxMembers, maxRoomsPerSocket, isOpen } = this.#options
     if (subscriber.memberships.size >= maxRoomsPerSocket) return new Failure('TOO_MANY_ROOMS')
     let room = this.#rooms.get(roomId)
-    if (room && room.members.size >= seatsFor(role, maxMembers)) return new Failure('ROOM_FULL')
+    if (room && room.members.length >= seatsFor(role, maxMembers)) return new Failure('ROOM_FULL')
     if (!room) {
-      room = { roomId, members: new Set(), remoteMembers: [], subscription: broker.subscribe(roomId, isOpen) }
+      room = { roomId, members: [], remoteMembers: NOBODY, subscription: broker.subscribe(roomId, isOpen) }
       this.#rooms.set(roomId, room)
     }
     const member: Member = {
@@ -53,8 +57,8 @@ export class Memberships {
       deliveredSeq: 0,
       buffered: undefined
     }
-    room.members.add(member)
-    subscriber.memberships.set(roomId, member)
+    room.members = room.members.concat(member)
+    subscriber.memberships.add(member)
     return { member, isNew: true }
   }
 
@@ -71,14 +75,14 @@ export class Memberships {
   remove (member: Member): void {
     const { room } = member
     member.subscriber.memberships.delete(room.roomId)
-    room.members.delete(member)
-    if (room.members.size > 0 || this.#rooms.get(room.roomId) !== room) return
+    room.members = room.members.filter((other) => other !== member)
+    if (room.members.length > 0 || this.#rooms.get(room.roomId) !== room) return
     this.#rooms.delete(room.roomId)
     this.#options.runInBackground(this.#options.broker.unsubscribe(room.roomId), room.roomId)
   }
 
   /** Removes a room that has ended. @returns its former members */
-  end (roomId: string): Iterable<Member> {
+  end (roomId: string): readonly Member[] {
     const room = this.#rooms.get(roomId)
     if (!room) return []
     this.#rooms.delete(roomId)

@@ -5,11 +5,12 @@ import type { LogEntry } from '../broker/broker.js'
 import type { CloseReason, Failure } from '../errors.js'
 import type { Role } from '../protocol/events.js'
 import type { RoomMember } from '../protocol/server-frames.js'
+import type { MembershipMap } from './membership-map.js'
 
 /** Client as its rooms see it: a socket or an event stream. */
 export interface Subscriber {
   readonly clientId: string
-  readonly memberships: Map<string, Member>
+  readonly memberships: MembershipMap
   /** Sends a live event. */
   send: (entry: LogEntry) => void
   /** Sends a replayed event at the subscriber's pace. @returns a promise to await before the next event, if the subscriber is behind */
@@ -41,7 +42,8 @@ export interface Member {
 
 export interface LocalRoom {
   readonly roomId: string
-  readonly members: Set<Member>
+  /** Replaced, never changed: a delivery walks the members that there were when it began. Takes 200 B less than a Set. */
+  members: readonly Member[]
   /** Members on other nodes. */
   remoteMembers: readonly RoomMember[]
   /** Settles once the broker delivers the room's entries to this node; undefined from then on. */

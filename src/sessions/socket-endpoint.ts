@@ -4,6 +4,7 @@ import { shortId } from '../random-id.js'
 import { StreamConnection, type WritableConnection } from '../websocket/batch-writer.js'
 import { ClosingSockets } from '../websocket/closing-sockets.js'
 import { FastWebSocket, type FastWebSocketOptions, type WebSocketLike } from '../websocket/fast-socket.js'
+import { FrameParser } from '../websocket/frame-parser.js'
 import { hasKnownHandle } from '../websocket/node/internals.js'
 import type { RawConnection } from '../websocket/node/raw-connection.js'
 import { adoptByWs, type WsSocket, type WsSocketContext } from '../websocket/ws-socket.js'
@@ -34,7 +35,12 @@ export class SocketEndpoint {
     const { log, maxBytes, session: { transport }, wsOptions } = options
     const onClose = (session: SocketSession, code: number) => this.#closed(session, code)
     this.#wsContext = { batch: transport.batch, closing: this.#closing, onClose, onError: ({ code }) => log.debug({ code }, 'socket failed') }
-    this.#fastOptions = { maxBytes, transport, closing: this.#closing, onClose, adopt: (session, network) => adoptByWs(session, network, this.#wsContext, wsOptions()) }
+    this.#fastOptions = {
+      parser: new FrameParser({ maxBytes, transport }),
+      closing: this.#closing,
+      onClose,
+      adopt: (session, network) => adoptByWs(session, network, this.#wsContext, wsOptions())
+    }
   }
 
   /**
@@ -46,7 +52,7 @@ export class SocketEndpoint {
    */
   openFast (connection: RawConnection, address: string, response: Buffer, rest: Buffer): void {
     const socket = new FastWebSocket(connection, this.#fastOptions)
-    this.#fastOptions.transport.batch.run(() => socket.start(this.#open(socket, connection, address, response), rest))
+    this.#options.session.transport.batch.run(() => socket.start(this.#open(socket, connection, address, response), rest))
   }
 
   /** Opens a socket whose handshake ws has answered. @param address client address */

@@ -6,7 +6,8 @@ import type { Metrics } from '../metrics/metrics.js'
 import { decodeFrame } from '../protocol/decode.js'
 import { greeting } from '../protocol/encode.js'
 import type { Log } from '../rooms/log.js'
-import type { Member, Subscriber } from '../rooms/room.js'
+import { MembershipMap } from '../rooms/membership-map.js'
+import type { Subscriber } from '../rooms/room.js'
 import type { Rooms } from '../rooms/rooms.js'
 import type { Batch } from '../websocket/batch.js'
 import { BatchWriter, type WritableConnection } from '../websocket/batch-writer.js'
@@ -47,7 +48,7 @@ export class SocketSession implements Subscriber, ManagedSession, InboxOwner {
   readonly transport = 'socket'
   readonly clientId: string
   readonly address: string
-  readonly memberships = new Map<string, Member>()
+  readonly memberships = new MembershipMap()
   /** Number of the oldest unanswered ping; 0 if there is none. */
   unansweredPing = 0
   /** Time at which to check if the socket may stay, ms by the monotonic clock. */
@@ -127,7 +128,7 @@ export class SocketSession implements Subscriber, ManagedSession, InboxOwner {
   handle (arrival: Arrival, before: Promise<void> | undefined): Promise<void> | undefined { return this.#options.dispatcher.dispatch(this, arrival, before) }
 
   /** Events for a room that the socket has joined: the broker keeps their order, so that none has to wait for the answer to the one before. */
-  mayOverlap ({ frame }: Arrival): boolean { return !('failure' in frame) && isEvent(frame) && this.memberships.has(frame.payload.roomId) }
+  mayOverlap ({ frame }: Arrival): boolean { return !('failure' in frame) && isEvent(frame) && this.memberships.get(frame.payload.roomId) !== undefined }
 
   onBug (error: unknown): void { this.#options.dispatcher.onBug(this, error) }
 
@@ -161,7 +162,7 @@ export class SocketSession implements Subscriber, ManagedSession, InboxOwner {
   /** Closes the socket if no valid token was presented in time or a token has expired; otherwise moves the deadline. */
   expire (time: number): void {
     if (!this.#authenticated) return this.close(CLOSE.NO_JOIN)
-    const ends = [...this.memberships.values()].map(({ claims }) => 'endsAt' in claims ? claims.endsAt : Infinity)
+    const ends = this.memberships.values().map(({ claims }) => 'endsAt' in claims ? claims.endsAt : Infinity)
     this.deadline = Math.min(...ends)
     if (this.deadline <= time) this.close(CLOSE.TOKEN_EXPIRED)
   }

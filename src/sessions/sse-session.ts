@@ -8,7 +8,8 @@ import { encodeFrame } from '../protocol/encode.js'
 import type { Role } from '../protocol/events.js'
 import { payloadOf } from '../websocket/frame-writer.js'
 import { roomJoined } from '../rooms/joined.js'
-import type { Member, Subscriber } from '../rooms/room.js'
+import { MembershipMap } from '../rooms/membership-map.js'
+import type { Subscriber } from '../rooms/room.js'
 import type { Rooms } from '../rooms/rooms.js'
 import { EventOutput } from './event-output.js'
 import type { ManagedSession } from './session-registry.js'
@@ -50,7 +51,7 @@ export class SseSession implements Subscriber, ManagedSession {
   readonly transport = 'stream'
   readonly clientId: string
   readonly address: string
-  readonly memberships = new Map<string, Member>()
+  readonly memberships = new MembershipMap()
   // Event streams have no pongs: a lost reader shows as a broken pipe.
   readonly unansweredPing = 0
   /** Expiry of the token that opened the stream, ms by the monotonic clock. */

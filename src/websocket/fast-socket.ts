@@ -5,7 +5,7 @@ import type { WebSocket } from 'ws'
 import { ABNORMAL, NO_STATUS } from './constants.js'
 import { encodeClose } from './frame-writer.js'
 import type { Closing, ClosingSockets } from './closing-sockets.js'
-import { FrameParser, type FrameHandler, type FrameParserOptions, type FrameSource } from './frame-parser.js'
+import type { FrameHandler, FrameParser, FrameSource } from './frame-parser.js'
 import type { RawConnectionListener, RawConnection } from './node/raw-connection.js'
 
 /** Socket as its session sees it. Frames do not go through it: they are written to its connection. */
@@ -18,7 +18,8 @@ export interface SocketListener extends FrameHandler {
 }
 
 /** Options shared by all sockets of a server. */
-export interface FastWebSocketOptions<Session extends SocketListener> extends FrameParserOptions {
+export interface FastWebSocketOptions<Session extends SocketListener> {
+  readonly parser: FrameParser
   /** Makes ws take over a connection after the handshake. From then on ws answers the peer and reports the close. */
   readonly adopt: (session: Session, network: Socket) => WebSocket
   /** Called when the socket closes, unless ws has taken over: then ws reports the close. */
@@ -32,7 +33,7 @@ export class FastWebSocket<Session extends SocketListener> implements WebSocketL
   /** Receives the messages. */
   session!: Session
   readonly #options: FastWebSocketOptions<Session>
-  #parser!: FrameParser
+  partialFrame: Buffer | undefined
   #ws: WebSocket | undefined
   #code = ABNORMAL
   /** Incoming bytes go to ws. */
@@ -51,13 +52,12 @@ export class FastWebSocket<Session extends SocketListener> implements WebSocketL
   /** @param rest bytes received after the handshake */
   start (session: Session, rest: Buffer): void {
     this.session = session
-    this.#parser = new FrameParser(this, session, this.#options)
     if (rest.length > 0) this.onData(rest, rest.length)
   }
 
   onData (memory: Buffer, length: number): void {
     if (this.#handedOver) this.#emitData(Buffer.from(memory.subarray(0, length)))
-    else this.#parser.read(memory, length)
+    else this.#options.parser.read(this, memory, length)
   }
 
   onClose (): void {

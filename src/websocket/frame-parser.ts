@@ -16,8 +16,12 @@ export interface FrameHandler {
   onPong: (batch: Batch) => void
 }
 
-/** Socket whose connection the bytes come from, which handles the input that the parser does not support. */
+/** WebSocket without extensions whose connection the bytes come from, which handles the input that the parser does not support. */
 export interface FrameSource {
+  /** Receives each message, ping and pong. */
+  readonly session: FrameHandler
+  /** Start of a frame whose rest has not arrived yet. Kept here for the parser, which has no state of its own. */
+  partialFrame: Buffer | undefined
   readonly isPaused: boolean
   /** Takes over from the first unsupported frame on. @param bytes from the start of that frame */
   onUnsupported: (bytes: Buffer) => void
@@ -29,7 +33,6 @@ export interface FrameSource {
   onCloseFrame: (data: Buffer) => boolean
 }
 
-/** Settings and state that all parsers of a server share. */
 export interface FrameParserOptions {
   /** Maximum size of a message, bytes. */
   readonly maxBytes: number
@@ -38,78 +41,67 @@ export interface FrameParserOptions {
 
 /**
  * Replaces the Receiver of ws, a stream behind the socket's own whose work an unfragmented message mostly does not need. Accepts a strict subset of what ws
- * accepts. At the first frame outside the subset ws takes over for good, so malformed input and fragments have one implementation.
+ * accepts. At the first frame outside the subset ws takes over for good, so malformed input and fragments have one implementation. One parser serves all
+ * sockets of a server.
  */
 export class FrameParser {
-  readonly #source: FrameSource
-  readonly #receiver: FrameHandler
   readonly #options: FrameParserOptions
-  /** Start of a frame whose rest has not arrived yet. */
-  #partialFrame: Buffer | undefined
 
-  /**
-   * @param source WebSocket without extensions
-   * @param receiver receives each message, ping and pong
-   */
-  constructor (source: FrameSource, receiver: FrameHandler, options: FrameParserOptions) {
-    this.#source = source
-    this.#receiver = receiver
-    this.#options = options
-  }
+  constructor (options: FrameParserOptions) { this.#options = options }
 
   /** Parses a chunk. Bytes that outlive the call must be copied. @param length bytes of the chunk, from the start of the buffer */
-  read (chunk: Buffer, length: number): void {
+  read (source: FrameSource, chunk: Buffer, length: number): void {
     const { batch } = this.#options.transport
     // One batch per chunk: one read of the clocks, and one write to each socket.
     batch.begin()
     try {
-      this.#readFrames(chunk, length)
+      this.#readFrames(source, chunk, length)
     } finally {
       batch.end()
     }
   }
 
-  #readFrames (chunk: Buffer, length: number): void {
+  #readFrames (source: FrameSource, chunk: Buffer, length: number): void {
     const { maxBytes, transport: { batch, unmasker } } = this.#options
-    const begun = this.#partialFrame
-    this.#partialFrame = undefined
+    const { session, partialFrame: begun } = source
+    if (begun) source.partialFrame = undefined
     const bytes = begun ? Buffer.concat([begun, chunk.subarray(0, length)]) : chunk
     const limit = begun ? bytes.length : length
     let at = 0
     while (at < limit) {
       const end = frameEnd(bytes, at, limit, maxBytes)
       // A frame split over two chunks is normal on a network. ws handles more than two chunks, and limits their number.
-      const isPart = end > limit && !(begun && at === 0) && !this.#source.isPaused
+      const isPart = end > limit && !(begun && at === 0) && !source.isPaused
       if (isPart) {
-        this.#partialFrame = Buffer.from(bytes.subarray(at, limit))
+        source.partialFrame = Buffer.from(bytes.subarray(at, limit))
         return
       }
-      if (end === 0 || end > limit) return this.#handOver(bytes.subarray(at, limit))
+      if (end === 0 || end > limit) return handOver(source, bytes.subarray(at, limit))
       if (bytes[at] === FIN_CLOSE) {
         // No frame may follow a close. ws handles a close that is invalid or followed by other bytes.
-        if (end < limit || !this.#closes(bytes, at, end)) this.#handOver(bytes.subarray(at, limit))
+        if (end < limit || !this.#closes(source, bytes, at, end)) handOver(source, bytes.subarray(at, limit))
         return
       }
       if (bytes[at] === FIN_TEXT) {
         const start = unmask(unmasker, bytes, at, end)
-        if (start === 0) return this.#handOver(bytes.subarray(at, limit))
-        this.#receiver.onMessage(bytes, start, end, batch)
+        if (start === 0) return handOver(source, bytes.subarray(at, limit))
+        session.onMessage(bytes, start, end, batch)
       } else if (bytes[at] === FIN_PING) {
-        this.#receiver.onPing(unmaskedData(unmasker, bytes, at, end), batch)
+        session.onPing(unmaskedData(unmasker, bytes, at, end), batch)
       } else {
-        this.#receiver.onPong(batch)
+        session.onPong(batch)
       }
       at = end
     }
   }
 
-  #closes (bytes: Buffer, at: number, end: number): boolean {
+  #closes (source: FrameSource, bytes: Buffer, at: number, end: number): boolean {
     const data = unmaskedData(this.#options.transport.unmasker, Buffer.from(bytes.subarray(at, end)), 0, end - at)
-    return isValidClosePayload(data) && this.#source.onCloseFrame(data)
+    return isValidClosePayload(data) && source.onCloseFrame(data)
   }
-
-  #handOver (rest: Buffer): void { this.#source.onUnsupported(Buffer.from(rest)) }
 }
+
+function handOver (source: FrameSource, rest: Buffer): void { source.onUnsupported(Buffer.from(rest)) }
 
 /** Index after the frame that begins at `at`, possibly past `limit`; 0 if the frame is unsupported or its header is incomplete. */
 function frameEnd (bytes: Buffer, at: number, limit: number, maxBytes: number): number {

@@ -5,6 +5,7 @@ import t, { type Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import { ClosingSockets } from '../../src/websocket/closing-sockets.js'
 import { FastWebSocket, type SocketListener } from '../../src/websocket/fast-socket.js'
+import { FrameParser } from '../../src/websocket/frame-parser.js'
 import { RawConnection } from '../../src/websocket/node/raw-connection.js'
 import { CLOSE, closing, fragments, frame } from '../e2e/hostile/raw.js'
 import { until } from '../until.js'
@@ -25,8 +26,7 @@ async function pair (t: Test): Promise<Pair> {
   const adopted: WebSocket[] = []
   const connection = new RawConnection(handle, { onData: () => t.fail('data without a receiver'), onClose: () => {} })
   const socket = new FastWebSocket<SocketListener>(connection, {
-    maxBytes: 1000,
-    transport: newTransport(),
+    parser: new FrameParser({ maxBytes: 1000, transport: newTransport() }),
     adopt: (_socket, network) => {
       const { options } = sockets
       const ws = new (WebSocket as unknown as Adopting)(null, undefined, options)

@@ -6,7 +6,7 @@ import { connect, type AddressInfo, type Socket } from 'node:net'
 import fc from 'fast-check'
 import t from 'tap'
 import { WebSocketServer, type WebSocket } from 'ws'
-import { FrameParser } from '../../src/websocket/frame-parser.js'
+import { FrameParser, type FrameSource } from '../../src/websocket/frame-parser.js'
 import { newTransport } from './transport.js'
 
 const MAX_BYTES = 1024
@@ -48,7 +48,12 @@ async function serve (how: 'reader' | 'ws'): Promise<{ server: Server, opened: (
     network.off('data', byWs)
     let isLeft = false
     let goodbye: Buffer | undefined
-    const reader = new FrameParser({
+    const reader = new FrameParser({ maxBytes: MAX_BYTES, transport: newTransport() })
+    const source: FrameSource = {
+      session: {
+        onMessage: (bytes, start, end) => hear(`text ${bytes.toString('utf8', start, end)}`), onPing: (data) => hear(`ping ${data.toString('latin1')}`), onPong: () => hear('pong')
+      },
+      partialFrame: undefined,
       get isPaused () { return network.isPaused() },
       onUnsupported: (bytes) => {
         assert.equal(isLeft, false)
@@ -59,15 +64,13 @@ async function serve (how: 'reader' | 'ws'): Promise<{ server: Server, opened: (
         goodbye = data
         return false
       }
-    }, {
-      onMessage: (bytes, start, end) => hear(`text ${bytes.toString('utf8', start, end)}`), onPing: (data) => hear(`ping ${data.toString('latin1')}`), onPong: () => hear('pong')
-    }, { maxBytes: MAX_BYTES, transport: newTransport() })
+    }
     // Shared memory is overwritten at once.
     const memory = Buffer.alloc(65_536)
     const hand = (chunk: Buffer) => {
       if (isLeft) return network.emit('data', Buffer.from(chunk))
       chunk.copy(memory)
-      reader.read(memory, chunk.length)
+      reader.read(source, memory, chunk.length)
       memory.fill(0xff)
     }
     const judged = outcome.then((outcome) => {

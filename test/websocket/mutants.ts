@@ -51,7 +51,7 @@ export const MUTANTS: readonly Mutant[] = [
   { fault: 'the rest of a frame is not waited for', group: '1.1', find: /end === 0 \|\| end > limit/, replace: 'end === 0' },
   { fault: 'the beginning of a frame is not copied', group: '1.1', find: /= Buffer\.from\(bytes\.subarray\(at, limit\)\)/, replace: '= bytes.subarray(at, limit)' },
   { fault: 'the beginning of a frame is lost', group: '1.1', find: /Buffer\.concat\(\[\w+, chunk\.subarray\(0, length\)\]\)/, replace: 'Buffer.from(chunk.subarray(0, length))' },
-  { fault: 'the beginning of a frame stays for ever', group: '1.1', find: /this\.#partialFrame = undefined;/, replace: '' },
+  { fault: 'the beginning of a frame stays for ever', group: '1.1', find: /source\.partialFrame = undefined;/, replace: '' },
   { fault: 'the close of ws overtakes the answers', group: '7.1', find: /this\.session\.onClosing\(\);\s*super\.close/, replace: 'super.close' },
   { fault: 'the answer to a close overtakes the others', group: '7.1', find: /this\.session\.onClosing\(\);\s*if \(!this\.connection/, replace: 'if (!this.connection' },
   { fault: 'the frame that ws begins with is lost', group: '5', find: /source\.onUnsupported\(Buffer\.from\(rest\)\)/, replace: 'source.onUnsupported(Buffer.alloc(0))' }

@@ -13,13 +13,15 @@ export interface KeptEvent { readonly frame: WireFrame, readonly receivers: numb
 /** A bounded, gapless run of a room's latest events. Deduplication keys are remembered for exactly as long as their entries. */
 export class EventLog {
   seq: number
-  readonly #frames: FrameRing
+  /** Created with the first event: many rooms wait for one. */
+  #frames: FrameRing | undefined
   readonly #writer: FrameWriter
   /** Sender, number of receivers and deduplication keys of each kept event, at index (seq - 1) modulo the size. */
   readonly #origins: Array<string | undefined> = []
   readonly #receivers: number[] = []
-  readonly #keys: Array<readonly DraftKey[] | undefined> = []
-  /** Sequence number by key name. Created with the first key, since many rooms never have one. */
+  /** Created with the first key, as `#seqs` is: many rooms never have one. */
+  #keys: Array<readonly DraftKey[] | undefined> | undefined
+  /** Sequence number by key name. */
   #seqs: Map<string, number> | undefined
 
   /**
@@ -30,7 +32,6 @@ export class EventLog {
    */
   constructor (readonly epoch: string, readonly size: number, writer: FrameWriter, before = 0) {
     this.seq = before
-    this.#frames = new FrameRing(size, before)
     this.#writer = writer
   }
 
@@ -44,7 +45,7 @@ export class EventLog {
       const seq = this.#seqs.get(key.name)
       if (seq === undefined) continue
       // Repetitions are rare: the logged event is parsed on demand, and nothing besides the log is kept for the comparison.
-      const logged = readEvent(payloadOf(this.#frames.get(seq)).toString())
+      const logged = readEvent(payloadOf(this.#frames!.get(seq)).toString())
       if (!isSameEvent(draft, logged, key)) return 'conflict'
       return { known: { seq, timestamp: logged.timestamp, receivers: this.#receivers[this.#placeOf(seq)]! }, key }
     }
@@ -70,24 +71,27 @@ export class EventLog {
   /** Returns the retained events, from the oldest. */
   kept (): KeptEvent[] {
     const events: KeptEvent[] = []
-    for (let seq = this.seq - this.#frames.length + 1; seq <= this.seq; seq++) {
+    for (let seq = this.seq - this.#length + 1; seq <= this.seq; seq++) {
       const place = this.#placeOf(seq)
-      events.push({ frame: this.#frames.get(seq), receivers: this.#receivers[place]!, keys: this.#keys[place] })
+      events.push({ frame: this.#frames!.get(seq), receivers: this.#receivers[place]!, keys: this.#keys?.[place] })
     }
     return events
   }
 
   #keep (seq: number, frame: WireFrame, receivers: number, keys: readonly DraftKey[] | undefined): void {
-    this.#frames.push(frame)
+    const frames = this.#frames ??= new FrameRing(this.size, seq - 1)
+    frames.push(frame)
     const place = this.#placeOf(seq)
-    const forgotten = this.#keys[place]
-    if (forgotten) for (const { name } of forgotten) this.#seqs!.delete(name)
-    if (keys) {
-      this.#seqs ??= new Map()
-      for (const { name } of keys) this.#seqs.set(name, seq)
-    }
     this.#receivers[place] = receivers
-    this.#keys[place] = keys
+    if (keys || this.#keys) this.#keepKeys(seq, place, keys)
+  }
+
+  #keepKeys (seq: number, place: number, keys: readonly DraftKey[] | undefined): void {
+    const kept = this.#keys ??= []
+    const seqs = this.#seqs ??= new Map()
+    for (const { name } of kept[place] ?? []) seqs.delete(name)
+    for (const { name } of keys ?? []) seqs.set(name, seq)
+    kept[place] = keys
   }
 
   /**
@@ -95,7 +99,7 @@ export class EventLog {
    * whole retained log is returned.
    */
   readAfter ({ epoch, seq }: ReadFrom): { recovered: boolean, entries: LogEntry[] } {
-    const last = this.seq - this.#frames.length
+    const last = this.seq - this.#length
     const sameLog = epoch === this.epoch || (epoch === undefined && seq === 0)
     const recovered = sameLog && seq >= last && seq <= this.seq
     const entries: LogEntry[] = []
@@ -104,9 +108,12 @@ export class EventLog {
   }
 
   /** Releases the log's memory. The log must not be used afterwards. */
-  end (): void { this.#frames.end() }
+  end (): void { this.#frames?.end() }
 
-  #entry (seq: number): LogEntry { return { epoch: this.epoch, seq, frame: this.#frames.get(seq), origin: this.#origins[this.#placeOf(seq)] } }
+  /** Number of kept events. */
+  get #length (): number { return this.#frames?.length ?? 0 }
+
+  #entry (seq: number): LogEntry { return { epoch: this.epoch, seq, frame: this.#frames!.get(seq), origin: this.#origins[this.#placeOf(seq)] } }
 
   #placeOf (seq: number): number { return (seq - 1) % this.size }
 }

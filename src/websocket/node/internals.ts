@@ -103,7 +103,9 @@ interface Peer { address?: string }
 /** libuv handle of a TCP connection, below net.Socket. */
 export interface Handle {
   /** Called for each read, including the end and errors; {@link Internals.readLength} tells them apart. */
-  onread?: (this: unknown, chunk?: unknown) => void
+  onread?: (this: Handle, chunk?: unknown) => void
+  /** Owner of the handle, unless that is a net.Socket. */
+  connection?: { readonly onRead: () => void } | undefined
   /** True while the handle is being read; net.Socket checks it before it starts reading. */
   reading?: boolean
   /** Makes libuv write every chunk to the start of this buffer instead of allocating one per chunk. */

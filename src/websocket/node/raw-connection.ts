@@ -40,7 +40,8 @@ export class RawConnection implements WritableConnection, WriteCallbacks {
     this.listener = listener
     this.#count = count
     count?.add()
-    handle.onread = () => this.#onRead()
+    handle.connection = this
+    handle.onread = onRead
     handle.useUserBuffer(readBuffer)
     handle.reading = true
     if (handle.readStart() < 0) this.#close(handle)
@@ -107,12 +108,12 @@ export class RawConnection implements WritableConnection, WriteCallbacks {
     const handle = this.#handle
     if (!handle) return
     this.#handle = undefined
-    const before = handle.onread
     this.#count?.subtract()
     take(handle)
     const { onread } = handle
     // The new owner has closed the handle instead of creating a net.Socket: a server at its `maxConnections` does.
-    if (onread === before) return
+    if (onread === onRead) return
+    handle.connection = undefined
     // libuv keeps reading into the shared read buffer. net.Socket expects each chunk in an ArrayBuffer of its own.
     handle.onread = function () {
       const length = internals!.readLength()
@@ -122,7 +123,7 @@ export class RawConnection implements WritableConnection, WriteCallbacks {
     if (length > 0) handle.onread()
   }
 
-  #onRead (): void {
+  onRead (): void {
     const length = internals!.readLength()
     if (length > 0) this.listener.onData(readBuffer, length, this)
     else if (length < 0 && this.#handle) this.#close(this.#handle)
@@ -139,6 +140,7 @@ export class RawConnection implements WritableConnection, WriteCallbacks {
   /** Creates the net.Socket. Its `onread` callback passes the bytes to the listener as before; the stream itself only sees the end and errors. */
   #streamOf (handle: Handle): Socket {
     this.#handle = undefined
+    handle.connection = undefined
     const onread = { buffer: readBuffer, callback: (length: number) => { this.listener.onData(readBuffer, length, this) } }
     // Undocumented option `handle`, with which Node.js itself creates its sockets.
     const stream = new Socket({ handle, onread } as object).on('error', ignore).on('close', () => this.listener.onClose())
@@ -146,6 +148,9 @@ export class RawConnection implements WritableConnection, WriteCallbacks {
     return stream
   }
 }
+
+/** One function for all connections: a closure for each would take 96 B. */
+function onRead (this: Handle): void { this.connection!.onRead() }
 
 /** The 'close' event follows every error and is enough. */
 function ignore (): void {}

@@ -122,7 +122,7 @@ class Trial {
       this.#handles.push(handle)
       onconnection!.call(acceptor, error, handle)
       const { onread } = handle!
-      handle!.onread = (chunk) => guard(() => onread!.call(handle, chunk))
+      handle!.onread = (chunk) => guard(() => onread!.call(handle as Handle, chunk))
     })
   }
 
