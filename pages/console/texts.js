@@ -205,7 +205,7 @@ const pt = {
   funnelNote: 'Cada pagamento conta uma vez. Um que ainda está em andamento conta na etapa a que chegou.',
   paidShare: '{share} de quem abriu o link pagou.',
   worstLoss: 'A maior perda fica entre “{from}” e “{to}”: {lost} de {before} ({share}).',
-  lostBefore: '{lost} perdidos ({share})',
+  lostBefore: 'perda de {lost} ({share})',
   lostVerified: '{lost} sem confirmação ({share})',
   stepTime: 'metade até {median}, 95 % até {p95}',
   reached: 'Pagamentos',
