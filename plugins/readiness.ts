@@ -1,10 +1,6 @@
 // Decorates `readiness`: the checks that /ready reports.
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import fp from 'fastify-plugin'
 import type { Readiness } from '../src/protocol/rest.js'
-
-/** Sampling interval of the event loop, ms. It is part of the measured delay, and each sample wakes the process. */
-const RESOLUTION = 100
 
 /** Median event-loop delay above which this node is not ready, ns. One long pause does not move a median. */
 const MAX_DELAY = 250e6
@@ -20,10 +16,7 @@ declare module 'fastify' {
 }
 
 export default fp(async (app) => {
-  const delay = monitorEventLoopDelay({ resolution: RESOLUTION })
-  delay.enable()
-  app.addHook('onClose', async () => { delay.disable() })
-
+  const { loopDelay: delay } = app.metrics
   let delayed = false
   app.decorate('readiness', () => {
     if (delay.count >= MIN_SAMPLES) {
@@ -38,4 +31,4 @@ export default fp(async (app) => {
     const reason = app.broker.unreadyReason()
     return { status: checks.broker === 'up' && !checks.draining && !delayed ? 'ready' : 'not ready', checks, ...(reason !== undefined && { reason }) }
   })
-}, { name: 'readiness', dependencies: ['broker', 'sessions'] })
+}, { name: 'readiness', dependencies: ['broker', 'metrics', 'sessions'] })

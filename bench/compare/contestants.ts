@@ -1,4 +1,5 @@
 // Contestants of the benchmark: the command that starts each, and the protocol of its devices.
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { DATA_SYNCS } from '../../src/broker/journal/journal.js'
 import { ROOT } from '../../src/root.js'
@@ -22,6 +23,10 @@ export interface Contestant {
   readonly env?: Record<string, string>
   /** Number of processes that share a Redis; 0: one process without Redis. Device 1 connects to the first process, device 2 to the last. */
   readonly nodes: 0 | 1 | 2
+  /** Package that it needs and this project does not install, and its address. */
+  readonly needs?: { readonly name: string, readonly address: string }
+  /** Names of the suites that it takes part in; all of them by default. */
+  readonly suites?: readonly string[]
   /** True for a server with a journal, in a folder of its own. */
   readonly hasJournal?: boolean
   readonly dialect: Dialect
@@ -66,15 +71,42 @@ const server = {
   dialect: OURS
 }
 
+/** Two nodes of another server with one Redis, in the suites that a payment consists of. */
+const peer = {
+  env: { NODE_ENV: 'production' },
+  nodes: 2,
+  suites: ['relay', 'burst', 'latency at 2,000/s', 'latency at 5,000/s', 'connect + join']
+} as const
+
 /** Contestants. The first one is the baseline of the others. */
 export const CONTESTANTS: readonly Contestant[] = [
   { name: 'raw ws', file: rival('raw-ws'), nodes: 0, dialect: RAW },
   { name: 'ws + JSON', file: rival('ws-json'), nodes: 0, dialect: OURS },
   { name: 'Socket.IO', file: rival('socket-io'), nodes: 0, dialect: SOCKET_IO },
+  {
+    name: 'µWebSockets.js',
+    file: rival('micro-ws'),
+    nodes: 0,
+    dialect: OURS,
+    // Not in the npm registry.
+    needs: { name: 'uWebSockets.js', address: 'https://github.com/uNetworking/uWebSockets.js' }
+  },
   { name: 'ours', ...server, nodes: 0 },
   { name: 'ours, Redis, 1 node', ...server, nodes: 1 },
-  { name: 'ours, Redis, 2 nodes', ...server, nodes: 2 }
+  { name: 'ours, Redis, 2 nodes', ...server, nodes: 2 },
+  { name: 'ws + pub/sub, 2 nodes', file: rival('ws-redis'), dialect: RAW, ...peer },
+  { name: 'Socket.IO + pub/sub, 2 nodes', file: rival('socket-io'), dialect: SOCKET_IO, ...peer, env: { ...peer.env, ADAPTER: 'redis' } },
+  { name: 'Socket.IO + streams, 2 nodes', file: rival('socket-io'), dialect: SOCKET_IO, ...peer, env: { ...peer.env, ADAPTER: 'streams' } }
 ]
+
+/** @returns the reason to leave a contestant out, or undefined */
+export function whyMissing ({ name, needs }: Contestant): string | undefined {
+  if (!needs) return undefined
+  try {
+    createRequire(import.meta.url).resolve(needs.name)
+    return undefined
+  } catch { return `${name} is left out: the package ${needs.name} is not installed (npm install --no-save, from ${needs.address})` }
+}
 
 /** Contestants in the suites of the journal: its modes are compared with the rooms in memory alone. */
 export const JOURNALED: readonly Contestant[] = [

@@ -24,6 +24,7 @@ const LONG = [
   'test/webhooks/start.test.ts',
   'test/broker/redis/schemes.test.ts',
   'test/bench/capacity.test.ts',
+  'test/bench/compare.test.ts',
   'test/e2e/attacker.test.ts',
   'test/websocket/conformance-pieces.test.ts',
   'test/e2e/browser.test.ts',

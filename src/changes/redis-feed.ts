@@ -28,15 +28,12 @@ export class RedisFeed implements ChangeFeed {
   readonly #options: RedisFeedOptions
   readonly #listeners = new Set<(entry: FeedEntry) => void>()
   #inFlight = 0
-  /** True if changes of this node may be missing in the stream, and no gap says so yet. */
-  #hasLost = false
   #following = false
-  readonly #repair: NodeJS.Timeout
+  #isClosed = false
+  /** Tries to add a gap. It runs only while changes of this node may be missing in the stream and no gap says so: a timer at rest wakes the process for nothing. */
+  #repair: NodeJS.Timeout | undefined
 
-  constructor (options: RedisFeedOptions) {
-    this.#options = options
-    this.#repair = setInterval(() => this.#addGap(), PAUSE).unref()
-  }
+  constructor (options: RedisFeedOptions) { this.#options = options }
 
   push (change: RoomChange): void {
     this.#addGap()
@@ -44,7 +41,7 @@ export class RedisFeed implements ChangeFeed {
   }
 
   pushGap (): void {
-    this.#hasLost = true
+    this.#lose()
     this.#addGap()
   }
 
@@ -78,24 +75,29 @@ export class RedisFeed implements ChangeFeed {
   }
 
   close (): void {
+    this.#isClosed = true
     clearInterval(this.#repair)
     this.#listeners.clear()
   }
 
+  /** Notes that a change may be missing in the stream. */
+  #lose (): void { if (!this.#isClosed) this.#repair ??= setInterval(() => this.#addGap(), PAUSE).unref() }
+
   #addGap (): void {
-    if (!this.#hasLost || this.#options.connection.commands.status !== 'ready') return
-    this.#hasLost = false
+    if (!this.#repair || this.#options.connection.commands.status !== 'ready') return
+    clearInterval(this.#repair)
+    this.#repair = undefined
     this.#add('gap', '')
   }
 
   #add (field: 'change' | 'gap', text: string): void {
     const { connection: { commands }, key } = this.#options
     if (commands.status !== 'ready' || this.#inFlight >= MAX_IN_FLIGHT) {
-      this.#hasLost = true
+      this.#lose()
       return
     }
     this.#inFlight++
-    commands.xadd(key, 'MAXLEN', '~', FEED_SIZE, '*', field, text).catch(() => { this.#hasLost = true }).finally(() => { this.#inFlight-- })
+    commands.xadd(key, 'MAXLEN', '~', FEED_SIZE, '*', field, text).catch(() => this.#lose()).finally(() => { this.#inFlight-- })
   }
 
   /** Emits what follows a position, for as long as there are listeners. Reads on a connection of its own, since the reads block. */

@@ -1,4 +1,5 @@
 // Prometheus metrics of this node. Label values are bounded: never a room, a device or any other value that a client chooses.
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { FastHistogram } from './fast-histogram.js'
 import { CLOSE } from '../errors.js'
@@ -14,7 +15,7 @@ const BUCKETS = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0
 const PAYMENT_BUCKETS = [1, 5, 15, 30, 60, 120, 300, 900, 3600, 14_400, 86_400]
 
 /** Sampling interval of the event loop lag, ms; the reported lag includes it. Each sample wakes an otherwise idle process. */
-const LAG_PRECISION = 50
+const LAG_PRECISION = 100
 
 export class Metrics {
   readonly registry = new Registry()
@@ -59,10 +60,20 @@ export class Metrics {
   readonly broker = new Histogram({ name: 'wsp_broker_seconds', help: 'Duration of the broker\'s operations on Redis.', labelNames: ['operation'], buckets: BUCKETS, registers: this.#registers })
   readonly #closes = new Counter({ name: 'wsp_closes_total', help: 'Closed sockets, by close code.', labelNames: ['code'], registers: this.#registers })
 
-  /** Adds the default metrics of the process: CPU, memory, garbage collection, event loop lag. */
-  measureProcess (): void { collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: LAG_PRECISION }) }
+  /** Delays of the event loop, ns, each with the sampling interval; for readiness, which starts it anew. */
+  readonly loopDelay = monitorEventLoopDelay({ resolution: LAG_PRECISION })
 
-  stop (): void { this.registry.clear() }
+  /** Adds the default metrics of the process: CPU, memory, garbage collection, event loop lag. */
+  measureProcess (): void {
+    collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: LAG_PRECISION })
+    // Started in the turn of prom-client's own, with the same interval: the timers of both fire together, so that a sample of each is one wake-up.
+    this.loopDelay.enable()
+  }
+
+  stop (): void {
+    this.loopDelay.disable()
+    this.registry.clear()
+  }
 
   /** Counts an event that was appended to a log. */
   published (type: string, source: Source): void {

@@ -141,10 +141,64 @@ t.test('redis+unix:// connects with a user and a database to a server without a 
   t.match(await client.info('keyspace'), /^# Keyspace\r\ndb2:[^\n]*\r\n$/)
 })
 
+t.test('a user and a password of any characters connect, encoded in the address', { skip: withoutRedis }, async (t) => {
+  const { port, client } = await startRedis(t, ['--unixsocket', 'redis.sock'])
+  const [, dir = ''] = await client.config('GET', 'dir') as string[]
+  const logins: ReadonlyArray<[user: string, password: string]> = [
+    ['default:user@shop/1', PASSWORD],
+    ['usuário?#&=+%40', 'with spaces, "quotes", \'these\' and \\'],
+    ['[::1]', '@:/?#[]!$&()*+,;=%25~|^`<>{}'],
+    ['only-ascii', 'señha çom açentos 💳']
+  ]
+  for (const [user, password] of logins) {
+    await client.acl('SETUSER', user, 'reset', 'on', `>${password}`, '~*', '&*', '+@all')
+    const login = `${encodeURIComponent(user)}:${encodeURIComponent(password)}@`
+    for (const url of [`redis://${login}127.0.0.1:${port}`, `redis+unix://${login}${join(dir, 'redis.sock')}`]) await assertMeeting(t, url)
+    t.ok((await client.client('LIST') as string).includes(` user=${user} `), `${user} has connected`)
+  }
+  const refused = connect(`redis://${encodeURIComponent(logins[0]![0])}:wrong@127.0.0.1:${port}`)
+  t.teardown(refused.close)
+  const errors: string[] = []
+  for (const one of refused.clients) one.on('error', ({ message }: Error) => errors.push(message))
+  await until('another password is refused', () => errors.some((message) => message.startsWith('WRONGPASS')))
+})
+
 const hasIPv6 = Object.values(networkInterfaces()).flat().some((address) => address?.address === '::1')
-t.test('an IPv6 address connects', { skip: withoutRedis || (hasIPv6 ? false : 'no ::1 on this machine') }, async (t) => {
-  const { port } = await startRedis(t, ['--bind', '127.0.0.1', '::1'])
+const withoutIPv6 = hasIPv6 ? false : 'no ::1 on this machine'
+const ON_IPV6 = ['--bind', '127.0.0.1', '::1']
+
+t.test('an IPv6 address connects', { skip: withoutRedis || withoutIPv6 }, async (t) => {
+  const { port } = await startRedis(t, ON_IPV6)
   await assertMeeting(t, `redis://[::1]:${port}`)
+})
+
+t.test('an IPv6 address connects with TLS and a user, and a certificate for another address is refused', { skip: SECURE.skip || withoutIPv6 }, async (t) => {
+  const user = ['--user', 'shop@1', 'on', `>${PASSWORD}`, '~*', '&*', '+@all']
+  const tls = makeCertificates(t, 'IP:::1', 'DNS:localhost')
+  const { port } = await startRedis(t, [...ON_IPV6, ...user], { tls })
+  const address = (port: number) => `rediss://shop%401:${IN_URL}@[::1]:${port}/2`
+  await startTwoNodes(t, { REDIS_URL: address(port) }, tls).says('heard')
+
+  const misnaming = makeCertificates(t, 'IP:::2', 'DNS:localhost')
+  const other = await startRedis(t, [...ON_IPV6, ...user], { tls: misnaming })
+  const misnamed = startTwoNodes(t, { REDIS_URL: address(other.port) }, misnaming)
+  await misnamed.says(/error: .*IP: ::1 is not in the cert/)
+  t.notMatch(misnamed.output(), 'heard')
+})
+
+t.test('a Sentinel at an IPv6 address leads to a master at one', { skip: withoutRedis || withoutIPv6 }, async (t) => {
+  const master = await startRedis(t, ON_IPV6)
+  const conf = join(t.testdir({}), 'sentinel.conf')
+  writeFileSync(conf, `sentinel monitor payments ::1 ${master.port} 1\n`)
+  const sentinel = await startRedis(t, [conf, '--sentinel'])
+  await assertMeeting(t, `redis+sentinel://[::1]:${sentinel.port}/payments`)
+  t.match(await master.client.client('LIST'), /laddr=\[::1\]:/, 'nodes are connected over IPv6')
+})
+
+t.test('a cluster at IPv6 addresses connects', { skip: withoutRedis || withoutIPv6 }, async (t) => {
+  const { servers } = await startCluster(t, 2, [...ON_IPV6, '--cluster-announce-ip', '::1'])
+  await assertMeeting(t, `redis+cluster://[::1]:${servers[0]!.port}`)
+  for (const { client } of servers) t.match(await client.client('LIST'), /laddr=\[::1\]:/, 'nodes are connected over IPv6')
 })
 
 t.test('a missing database is an error at every attempt, and no other database is used', { skip: withoutRedis }, async (t) => {
