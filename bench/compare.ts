@@ -1,5 +1,5 @@
-// Benchmark: cost of an event, a connection and a room, beside other servers on the same machine in the same run. `npm run bench` writes docs/benchmarks.md;
-// `npm run bench -- --quick` only prints, after two minutes; `--suite NAME` and `--server NAME`, each as often as wanted, run only these, beside the first server.
+// Benchmark: cost of an event, a connection and a room, beside other servers on the same machine in the same run. `npm run bench` writes docs/benchmarks.md, in about an
+// hour; with `--suite NAME`, once or more, the tables of these suites alone. `--quick` only prints, after two minutes, and `--server NAME` only prints what it is about.
 // Compare the ratios within one run, not the figures of two runs.
 import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -13,6 +13,7 @@ import { CONTESTANTS, JOURNALED, whyMissing, type Contestant } from './compare/c
 import { growth, type Growth } from './compare/growth.js'
 import { descriptors, keeping, type Kept } from './compare/keeping.js'
 import { DRIVER, pin, Running, SERVERS } from './compare/process.js'
+import { withSections } from './compare/page.js'
 import { JOURNAL_SUITES, SUITES, type Slice, type Suite } from './compare/suites.js'
 import { showDisk } from './disk.js'
 import { build } from './process.js'
@@ -116,6 +117,8 @@ function figuresOf (mine: readonly Slice[][], first: readonly Slice[][]): Figure
   })
 }
 
+function today (): string { return new Date().toISOString().slice(0, 10) }
+
 function rounded (value: number): string { return value >= 1000 ? Math.round(value).toLocaleString('en') : Number(value.toPrecision(3)).toString() }
 
 /** Formats the table of a suite in Markdown, with a note if the machine was busy. */
@@ -123,11 +126,11 @@ export function show ({ suite, rows, foreign }: Table): string {
   const head = ['', ...suite.units.flatMap((unit) => [unit, `× ${rows[0]!.name}`, 'restarts'])]
   const lines = rows.map(({ name, figures }) => [name, ...figures.flatMap(({ figure, ratio, least, most }) => [rounded(figure), ratio.toFixed(2), `${least.toFixed(2)}–${most.toFixed(2)}`])])
   const noise = foreign > NOISY ? `\n\nThe machine was busy with other things: they used ${Math.round(foreign * 100)} % of the servers' CPU.` : ''
-  return `## ${suite.name[0]!.toUpperCase()}${suite.name.slice(1)}\n\n${suite.about[0]!.toUpperCase()}${suite.about.slice(1)}.\n\n${markdown([head, ...lines])}${noise}`
+  return `## ${suite.name[0]!.toUpperCase()}${suite.name.slice(1)}\n\n${suite.about[0]!.toUpperCase()}${suite.about.slice(1)}. ${today()}.\n\n${markdown([head, ...lines])}${noise}`
 }
 
 function showGrowth (rows: readonly Growth[]): string {
-  return `## Growth\n\nOurs, with the rooms of the relay suite, while the number of stored rooms and events grows: the cost of an event must not grow with them.\n\n${markdown([
+  return `## Growth\n\nOurs, with the rooms of the relay suite, while the number of stored rooms and events grows: the cost of an event must not grow with them. ${today()}.\n\n${markdown([
     ['', 'µs of CPU per event', `× ${CONTESTANTS[0]!.name}`, `× ${rows[0]!.name}`, 'MiB resident'],
     ...rows.map(({ name, cpu, ratio, memory }) => [name, rounded(cpu), ratio.toFixed(2), (ratio / rows[0]!.ratio).toFixed(2), rounded(memory)])
   ])}`
@@ -137,7 +140,7 @@ function showKept (rows: readonly Kept[]): string {
   return `## Keeping
 
 Ours alone, one process per kind: the memory of that many, the memory of each since the row before, and the CPU time while nothing is sent but pings, each 25 s.
-A socket is a device that joined, two in a room. It needs a descriptor, of which a process here has at most ${descriptors().toLocaleString('en')}.
+A socket is a device that joined, two in a room. It needs a descriptor, of which a process here has at most ${descriptors().toLocaleString('en')}. ${today()}.
 
 ${markdown([
     ['', 'KiB for each', 'MiB resident', 'ms of CPU a second'], ...rows.map(({ name, each, memory, silence }) => [name, each?.toFixed(2) ?? '–', rounded(memory), silence.toFixed(1)])
@@ -150,7 +153,7 @@ async function starts (rounds: number): Promise<string> {
   return `## Start and footprint
 
 From the start of the process to its first answer, without Redis: CPU time of all threads, the time that passed, and then the resident memory, of which the part that is
-not the process's own is mostly the file of Node.js, which processes share. A bare Fastify has one route and no log. Medians of ${rounds} starts in turns.
+not the process's own is mostly the file of Node.js, which processes share. A bare Fastify has one route and no log. Medians of ${rounds} starts in turns. ${today()}.
 
 ${showStarts(names, await measureStarts(names, rounds))}`
 }
@@ -163,8 +166,7 @@ function versionOf (name: string): string {
   return (JSON.parse(readFileSync(createRequire(import.meta.url).resolve(`${name}/package.json`), 'utf8')) as { version: string }).version
 }
 
-function introduction (tables: readonly Table[]): string {
-  const noisy = tables.filter(({ foreign }) => foreign > NOISY).map(({ suite: { name } }) => name)
+function introduction (): string {
   return `# Benchmarks
 
 <!-- Written by \`npm run bench\`: change bench/compare.ts, not this page. -->
@@ -186,8 +188,8 @@ The cost of an event, a connection and a room, compared with other servers on th
 CPU time is that of all threads, of both nodes, and of Redis. A column × is the ratio of the figure before it to that of raw ws, measured in alternating slices: the median of
 ${FULL.rounds} restarts, with the minimum and maximum. Higher is better for a rate, lower for every other figure.
 
-\`npm run bench\`, ${new Date().toISOString().slice(0, 10)}: Node.js ${process.versions.node}, ws ${versionOf('ws')}, Socket.IO ${versionOf('socket.io')} with redis-adapter ${versionOf('@socket.io/redis-adapter')} and redis-streams-adapter ${versionOf('@socket.io/redis-streams-adapter')}, ioredis ${versionOf('ioredis')}, Redis ${/v=(\S+)/.exec(String(spawnSync('redis-server', ['--version']).stdout))![1]!}, Linux on ${cpus().length} × ${cpus()[0]!.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB. Servers on one CPU, devices on another.
-${noisy.length === 0 ? `Nothing else took more than ${NOISY * 100} % of the servers' CPU.` : `Something else was running during: ${noisy.join(', ')}.`} Absolute figures are this machine's; compare ratios.`
+Each table has the day of its run. \`npm run bench\` with Node.js ${process.versions.node}, ws ${versionOf('ws')}, Socket.IO ${versionOf('socket.io')} with redis-adapter ${versionOf('@socket.io/redis-adapter')} and redis-streams-adapter ${versionOf('@socket.io/redis-streams-adapter')}, ioredis ${versionOf('ioredis')}, Redis ${/v=(\S+)/.exec(String(spawnSync('redis-server', ['--version']).stdout))![1]!}, Linux on ${cpus().length} × ${cpus()[0]!.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB. Servers on one CPU, devices on another.
+Where nothing else is said, other processes took at most ${NOISY * 100} % of the servers' CPU. Absolute figures are this machine's; compare ratios.`
 }
 
 /** Suites besides those of two devices. */
@@ -239,5 +241,7 @@ if (process.argv[1] === import.meta.filename) {
   console.log(kept)
   const begun = wanted('start') ? await starts(quick ? 3 : 11) : ''
   console.log(`${begun}\n`)
-  if (!quick && only === undefined && server === undefined) writeFileSync(join(ROOT, 'docs/benchmarks.md'), `${[introduction(tables), ...tables.map(show), journal, grown, kept, begun].join('\n\n')}\n`)
+  if (quick || server !== undefined) process.exit()
+  const [path, text] = [join(ROOT, 'docs/benchmarks.md'), [introduction(), ...tables.map(show), journal, grown, kept, begun].filter((part) => part !== '').join('\n\n')]
+  writeFileSync(path, only === undefined ? `${text}\n` : withSections(readFileSync(path, 'utf8'), text))
 }

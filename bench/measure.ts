@@ -185,7 +185,7 @@ async function beat ({ client }: RedisServer): Promise<void> {
 
 /** Adds rooms to an index of their own, as many concurrently as a busy node does. */
 async function enlist ({ client }: RedisServer): Promise<void> {
-  const script = await client.script('LOAD', SCRIPTS.enlistRoom.lua) as string
+  const script = await client.script('LOAD', SCRIPTS.enlistRooms.lua) as string
   for (let n = 0; n < ENLISTED; n += 50) {
     await Promise.all(Array.from({ length: 50 }, (_, i) => client.evalsha(script, 2, 'measured:{@rooms}', 'measured:{@rooms}:count', `payment_${n + i}_${'x'.repeat(12)}`, 1)))
   }

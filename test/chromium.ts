@@ -1,6 +1,6 @@
 // Chromium for tests of pages.
-import { chromium, type Page } from 'playwright-core'
-import type { Test } from 'tap'
+import { chromium, type Browser, type Page } from 'playwright-core'
+import tap, { type Test } from 'tap'
 import { pathOf, without } from './installed.js'
 
 /** Path of Chromium, if it is there. */
@@ -11,19 +11,24 @@ export const CHROMIUM_ARGS = ['--headless', '--no-sandbox', '--disable-gpu', '--
 /** Options of a test that needs Chromium: a reason to skip it, or none. */
 export const needsChromium = executablePath === undefined ? { skip: without('chromium', 'chromium, or set CHROMIUM') } : {}
 
-/**
- * Opens a page in a browser that closes with the test. `lines` collects the log of the page.
- * @param options.ignoreDefaultArgs arguments of playwright that this test must not use
- */
-export async function openPage (t: Test, url: string, { ignoreDefaultArgs = [] }: { ignoreDefaultArgs?: string[] } = {}): Promise<{ page: Page, lines: string[] }> {
+let browser: Promise<Browser> | undefined
+
+/** Starts the browser of this process: a context is as separate as a browser, and starting one takes a second of a processor. It ends with the process's tests. */
+async function theBrowser (): Promise<Browser> {
   if (executablePath === undefined) throw new Error('CI needs chromium')
-  const browser = await chromium.launch({
-    executablePath,
-    ignoreDefaultArgs,
-    args: CHROMIUM_ARGS
-  })
-  t.teardown(() => browser.close())
-  const page = await browser.newPage()
+  if (browser === undefined) {
+    browser = chromium.launch({ executablePath, args: CHROMIUM_ARGS })
+    tap.teardown(async () => { await (await browser)?.close() })
+  }
+  return browser
+}
+
+/** Opens a page in a context of its own. All contexts that are made from here on close with the test. `lines` collects the log of the page. */
+export async function openPage (t: Test, url: string): Promise<{ page: Page, lines: string[] }> {
+  const browser = await theBrowser()
+  const others = new Set(browser.contexts())
+  t.teardown(async () => { for (const context of browser.contexts()) if (!others.has(context)) await context.close() })
+  const page = await browser.newPage({ reducedMotion: 'reduce' })
   const lines: string[] = []
   page.on('console', (message) => lines.push(message.text()))
   page.on('pageerror', (error) => lines.push(`page error: ${error.message}`))

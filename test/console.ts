@@ -12,7 +12,7 @@ export async function startConsole (t: Test, env: Record<string, string> = {}) {
   const key = env.API_KEYS?.split(',')[0]
   const { page: blank, lines } = await openPage(t, 'about:blank')
   const open = async (options: BrowserContextOptions = {}) => {
-    const page = await (await blank.context().browser()!.newContext({ locale: 'en-US', viewport: { width: 1280, height: 900 }, ...options })).newPage()
+    const page = await (await blank.context().browser()!.newContext({ locale: 'en-US', viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce', ...options })).newPage()
     page.on('console', (message) => lines.push(message.text()))
     page.on('pageerror', (error) => lines.push(`page error: ${error.message}`))
     await page.goto(`${origin}/console/`)

@@ -20,8 +20,22 @@ export interface Tab {
   readonly setOffline: (isOffline: boolean) => Promise<unknown>
   /** Closes the tab as a user does. */
   readonly close: () => Promise<unknown>
-  /** Runs a function in the page, which may use nothing from around it. @returns its result, or what its promise resolves with */
-  readonly evaluate: <T>(run: () => T) => Promise<Awaited<T>>
+  /** Runs a function in the page, which may use nothing from around it but these values. @returns its result, or what its promise resolves with */
+  readonly evaluate: <T, A extends unknown[]>(run: (...values: A) => T, ...values: A) => Promise<Awaited<T>>
+  /** Clicks the first element that a selector matches, with the mouse. */
+  readonly click: (selector: string) => Promise<unknown>
+  /** Presses a key of the keyboard. */
+  readonly press: (key: Key) => Promise<unknown>
+}
+
+/** Keys by their names in the standard, with their values in WebDriver. */
+const KEYS = { Tab: '\uE004', Enter: '\uE007', Space: ' ', Escape: '\uE00C', ArrowDown: '\uE015' } as const
+type Key = keyof typeof KEYS
+
+/** Settings of a browser that a test may need. */
+interface LaunchOptions {
+  /** The person has chosen the colours of all pages. */
+  readonly forcedColors?: boolean
 }
 
 interface Browser { readonly newTab: () => Promise<Tab>, readonly close: () => Promise<unknown> }
@@ -30,26 +44,28 @@ export interface Engine {
   readonly name: 'Chromium' | 'Firefox' | 'WebKit'
   /** Options of a test that needs the engine: a reason to skip it, or none. */
   readonly needs: { readonly skip?: string | false }
-  readonly launch: () => Promise<Browser>
+  readonly launch: (options?: LaunchOptions) => Promise<Browser>
 }
 
-const source = (run: () => unknown) => `(${String(run)})()`
+const source = (run: (...values: never[]) => unknown, values: unknown[] = []) => `(${String(run)})(...${JSON.stringify(values)})`
 const networkEvent = (isOffline: boolean) => `dispatchEvent(new Event('${isOffline ? 'offline' : 'online'}'))`
 
-async function launchChromium (): Promise<Browser> {
+async function launchChromium ({ forcedColors = false }: LaunchOptions = {}): Promise<Browser> {
   if (executablePath === undefined) throw new Error('CI needs chromium')
   // Playwright would disable the back/forward cache by default.
   const browser = await chromium.launch({ executablePath, ignoreDefaultArgs: ['--disable-back-forward-cache'], args: CHROMIUM_ARGS })
   return {
     close: () => browser.close(),
     newTab: async () => {
-      const page = await browser.newPage()
+      const page = await browser.newPage({ locale: 'en-US', ...(forcedColors && { forcedColors: 'active' }) })
       return {
         goto: (url) => page.goto(url),
         reload: () => page.reload(),
         setOffline: (isOffline) => page.context().setOffline(isOffline),
         close: () => page.close({ runBeforeUnload: true }),
-        evaluate: (run) => page.evaluate(source(run)) as never
+        evaluate: (run, ...values) => page.evaluate(source(run, values)) as never,
+        click: (selector) => page.locator(selector).first().click(),
+        press: (key) => page.keyboard.press(key)
       }
     }
   }
@@ -57,19 +73,23 @@ async function launchChromium (): Promise<Browser> {
 
 const FIREFOX = pathOf('firefox-esr')
 
-async function launchFirefox (): Promise<Browser> {
+async function launchFirefox ({ forcedColors = false }: LaunchOptions = {}): Promise<Browser> {
   if (FIREFOX === undefined) throw new Error('CI needs firefox-esr')
-  const browser = await puppeteer.launch({ browser: 'firefox', executablePath: FIREFOX, headless: true })
+  const preferences = { 'intl.accept_languages': 'en-US', ...(forcedColors && { 'browser.display.document_color_use': 2 }) }
+  const browser = await puppeteer.launch({ browser: 'firefox', executablePath: FIREFOX, headless: true, extraPrefsFirefox: preferences })
   return {
     close: () => browser.close(),
     newTab: async () => {
-      const page = await browser.newPage()
+      // A window: a tab behind another one would count as hidden.
+      const page = await browser.newPage({ type: 'window' })
       return {
         goto: (url) => page.goto(url),
         reload: () => page.reload(),
         setOffline: (isOffline) => page.evaluate(networkEvent(isOffline)),
         close: () => page.close({ runBeforeUnload: true }),
-        evaluate: (run) => page.evaluate(source(run)) as never
+        evaluate: (run, ...values) => page.evaluate(source(run, values)) as never,
+        click: (selector) => page.click(selector),
+        press: (key) => page.keyboard.press(key === 'Space' ? KEYS.Space : key)
       }
     }
   }
@@ -88,7 +108,7 @@ async function ended (child: ChildProcess): Promise<void> {
 
 /** Starts a display without a screen. @returns its name */
 async function startDisplay (): Promise<{ display: ChildProcess, name: string }> {
-  const display = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '800x600x24', '-nolisten', 'tcp'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] })
+  const display = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '1280x1024x24', '-nolisten', 'tcp'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] })
   const [number] = await once(display.stdio[3] as Readable, 'data')
   return { display, name: `:${String(number).trim()}` }
 }
@@ -128,21 +148,30 @@ async function launchWebKit (): Promise<Browser> {
 async function webKitTab (session: string, first: string): Promise<Tab> {
   await command(`${session}/window`, 'POST', { handle: first })
   const { handle } = await command(`${session}/window/new`, 'POST', { type: 'window' })
-  await command(`${session}/window`, 'POST', { handle })
+  /** Sends a command to this window. */
+  const send = async (path: string, method: 'POST' | 'DELETE', body?: object) => {
+    await command(`${session}/window`, 'POST', { handle })
+    return command(`${session}/${path}`, method, body)
+  }
   return {
-    goto: (url) => command(`${session}/url`, 'POST', { url }),
-    reload: () => command(`${session}/refresh`, 'POST', {}),
-    setOffline: (isOffline) => command(`${session}/execute/sync`, 'POST', { script: networkEvent(isOffline), args: [] }),
+    goto: (url) => send('url', 'POST', { url }),
+    reload: () => send('refresh', 'POST', {}),
+    setOffline: (isOffline) => send('execute/sync', 'POST', { script: networkEvent(isOffline), args: [] }),
     close: async () => {
-      await command(`${session}/window`, 'DELETE')
+      await send('window', 'DELETE')
       await command(`${session}/window`, 'POST', { handle: first })
     },
-    evaluate: async (run) => {
+    evaluate: async (run, ...values) => {
       const script = 'const done = arguments[0]; Promise.resolve().then(() => SOURCE).then((value) => done({ value }), (error) => done({ error: String(error) }))'
-      const { value, error } = await command(`${session}/execute/async`, 'POST', { script: script.replace('SOURCE', () => source(run)), args: [] })
+      const { value, error } = await send('execute/async', 'POST', { script: script.replace('SOURCE', () => source(run, values)), args: [] })
       if (error !== undefined) throw new Error(error)
       return value
-    }
+    },
+    click: async (selector) => {
+      const [id] = Object.values(await send('element', 'POST', { using: 'css selector', value: selector }))
+      await send(`element/${id}/click`, 'POST', {})
+    },
+    press: (key) => send('actions', 'POST', { actions: [{ type: 'key', id: 'keyboard', actions: ['keyDown', 'keyUp'].map((type) => ({ type, value: KEYS[key] })) }] })
   }
 }
 
@@ -153,8 +182,8 @@ export const ENGINES: readonly Engine[] = [
 ]
 
 /** Returns a function that opens a tab of an engine: one browser for all tests, which ends with them. */
-export function tabsOf (t: Test, { launch }: Engine): () => Promise<Tab> {
+export function tabsOf (t: Test, { launch }: Engine, options?: LaunchOptions): () => Promise<Tab> {
   let browser: Promise<Browser> | undefined
   t.teardown(async () => { await (await browser)?.close() })
-  return async () => (await (browser ??= launch())).newTab()
+  return async () => (await (browser ??= launch(options))).newTab()
 }

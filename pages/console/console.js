@@ -11,6 +11,7 @@ import { RoomPanel } from './room.js'
 import { call, forgetKey, getKey, setKey } from './server.js'
 import { setText } from './shown.js'
 import { SidePanels } from './side.js'
+import { StalledPanel } from './stalled.js'
 
 /** Payments of one page of the list of rooms. */
 const PAGE = 500
@@ -29,6 +30,7 @@ const now = () => Date.now() + offset
 /** @type {RoomPanel} */
 let room
 const list = new List((roomId) => openRoom(roomId))
+const stalled = new StalledPanel((roomId) => openRoom(roomId))
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let painting
 
@@ -141,6 +143,7 @@ function paintSoon () {
 function paint () {
   const found = payments.select(filter)
   list.show(found, { selected: room?.roomId, now: now() })
+  stalled.show(payments.select({ view: 'stalled', status: '', step: '', text: '' }), now())
   const counts = payments.counts()
   for (const view of byId('views').children) setText(view.querySelector('.number'), (counts[view.dataset.view] ?? 0).toLocaleString(document.documentElement.lang))
   setText(byId('count'), words(payments.isPartial ? 'countPartial' : 'count', { found: found.length, all: payments.size, most: MAX_PAYMENTS }))

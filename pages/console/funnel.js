@@ -4,7 +4,7 @@ import { button, byId, element } from './elements.js'
 import { inEveryLanguage, numberOf, shareOf, words } from './i18n.js'
 import { STEP_TEXTS } from './outcome.js'
 import { call } from './server.js'
-import { durationOf } from './shown.js'
+import { durationOf, setText } from './shown.js'
 
 /** Periods of time, by their texts. */
 const WINDOWS = /** @type {const} */ (['hour', 'day', 'week'])
@@ -60,32 +60,46 @@ export class FunnelPanel {
     byId('funnel-empty').hidden = !isEmpty
     byId('funnel-content').hidden = isEmpty
     const worst = worstOf(steps)
-    byId('funnel-headline').replaceChildren(...headlineOf(this.#report, worst))
+    const loss = lossOf(steps, worst)
+    byId('funnel-headline').replaceChildren(...headlineOf(this.#report, loss))
+    // Where the page has one column, the funnel is below the list.
+    byId('loss').hidden = loss === ''
+    setText(byId('loss').firstElementChild, loss)
     byId('funnel-steps').replaceChildren(...steps.map((step, index) => stepRow(step, steps[index - 1], { widest: widestOf(steps), isWorst: index === worst })))
     byId('funnel-methods').hidden = methods.length === 0
     byId('methods-rows').replaceChildren(...methods.slice(0, MAX_METHODS).map(methodRow))
-    byId('methods-more').textContent = methods.length > MAX_METHODS ? words('methodsMore', { count: methods.length - MAX_METHODS }) : ''
+    byId('methods-more').textContent = methods.length > MAX_METHODS ? words('more', { count: methods.length - MAX_METHODS }) : ''
   }
 }
 
 /** @param {Step[]} steps */
 const widestOf = (steps) => Math.max(1, ...steps.map(({ payments }) => payments))
 
-/** Step before which most payments were lost, up to the success; -1 if none was. @param {Step[]} steps */
+/** Step before which most payments were lost, up to the success, of several the last, whose share is the largest; -1 if none was. @param {Step[]} steps */
 function worstOf (steps) {
   let worst = -1
-  for (const [index, { step, lost }] of steps.entries()) if (step !== 'verified' && lost > (steps[worst]?.lost ?? 0)) worst = index
+  for (const [index, { step, lost }] of steps.entries()) if (step !== 'verified' && lost > 0 && lost >= (steps[worst]?.lost ?? 0)) worst = index
   return worst
 }
 
-/** What matters most, in two sentences. @param {Report} report @param {number} worst */
-function headlineOf ({ steps, paidShare }, worst) {
+/** What matters most, in two sentences. @param {Report} report @param {string} loss */
+function headlineOf ({ paidShare }, loss) {
   const paid = paidShare === null ? [] : [element('strong', {}, words('paidShare', { share: shareOf(paidShare) }))]
+  return loss === '' ? paid : [...paid, element('span', { class: 'loss' }, loss)]
+}
+
+/** The largest loss in a sentence. @param {Step[]} steps @param {number} worst */
+function lossOf (steps, worst) {
   const { step = '', lost = 0 } = steps[worst] ?? {}
   const before = steps[worst - 1]
-  if (!before) return paid
-  const loss = words('worstLoss', { from: words(TEXTS[before.step] ?? before.step), to: words(TEXTS[step] ?? step), lost: numberOf(lost), before: numberOf(before.payments), share: shareOf(lost / Math.max(1, before.payments)) })
-  return [...paid, element('span', { class: 'loss' }, loss)]
+  if (!before) return ''
+  return words('worstLoss', {
+    from: words(TEXTS[before.step] ?? before.step),
+    to: words(TEXTS[step] ?? step),
+    lost: numberOf(lost),
+    before: numberOf(before.payments),
+    share: shareOf(lost / Math.max(1, before.payments))
+  })
 }
 
 /** @param {Step} step @param {Step | undefined} before @param {{ widest: number, isWorst: boolean }} chart */

@@ -116,5 +116,5 @@ function showNodes ({ self, nodes, at }) {
       ...(id === self && nodes.length > 1 ? [element('p', { class: 'muted' }, words('responds'))] : []),
       facts)
   }))
-  byId('nodes-more').textContent = nodes.length > MAX_NODES ? words('nodesMore', { count: nodes.length - MAX_NODES }) : ''
+  byId('nodes-more').textContent = nodes.length > MAX_NODES ? words('more', { count: nodes.length - MAX_NODES }) : ''
 }

@@ -31,6 +31,7 @@ const LONG = [
   'test/client/package.test.ts',
   'test/client/runtimes.test.ts',
   'test/e2e/client-browser.test.ts',
+  'test/e2e/pages-engines.test.ts',
   'test/e2e/client-components.test.ts',
   'test/e2e/client-import.test.ts',
   'test/e2e/playground.test.ts',

@@ -167,6 +167,11 @@ export interface Broker {
    * @param create open the room if it does not exist (the default); otherwise a missing room fails with `ROOM_NOT_FOUND`
    */
   subscribe: (roomId: string, create?: boolean) => MaybePromise<void | Failure>
+  /**
+   * Subscribes like `subscribe`, and reads the room in the same step. Only of a broker for which one step is cheaper than two.
+   * @returns the room at the start of the subscription; undefined if `read` is to be called
+   */
+  subscribeAndRead?: (roomId: string, create: boolean) => Promise<RoomView | Failure | undefined>
   /** Stops the delivery. The retention of a room without subscribers starts to run. */
   unsubscribe: (roomId: string) => MaybePromise<void>
   /**

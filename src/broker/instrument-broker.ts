@@ -7,14 +7,19 @@ const TIMED = ['createRoom', 'subscribe', 'publish', 'publishAll', 'read', 'list
 
 /** Wraps the operations of a broker so that the histogram observes the duration of each, s, under the operation's name. @returns the same broker */
 export function instrumentBroker<B extends Broker> (broker: B, histogram: Histogram<'operation'>): B {
-  return Object.assign(broker, Object.fromEntries(TIMED.map((operation) => {
-    const run = broker[operation].bind(broker) as (...args: unknown[]) => Promise<unknown>
-    const labels = { operation }
-    return [operation, async (...args: unknown[]) => {
-      const begin = performance.now()
-      const result = await run(...args)
-      histogram.observe(labels, (performance.now() - begin) / 1000)
-      return result
-    }]
-  })))
+  const methods = TIMED.map((operation) => timed(broker, operation, [operation], histogram))
+  // One step that is two operations.
+  if (broker.subscribeAndRead) methods.push(timed(broker, 'subscribeAndRead', ['subscribe', 'read'], histogram))
+  return Object.assign(broker, Object.fromEntries(methods))
+}
+
+function timed (broker: Broker, method: typeof TIMED[number] | 'subscribeAndRead', operations: readonly string[], histogram: Histogram<'operation'>) {
+  const run = broker[method]!.bind(broker) as (...args: unknown[]) => Promise<unknown>
+  const labels = operations.map((operation) => ({ operation }))
+  return [method, async (...args: unknown[]) => {
+    const begin = performance.now()
+    const result = await run(...args)
+    for (const label of labels) histogram.observe(label, (performance.now() - begin) / 1000)
+    return result
+  }] as const
 }

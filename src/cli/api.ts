@@ -131,7 +131,7 @@ export class Api {
       headers: { ...(body && { 'content-type': 'application/json' }), ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }) },
       ...(body && { body: JSON.stringify(body) }),
       signal
-    }).catch((error: unknown) => { throw new CliError(EXIT.unavailable, `cannot connect to ${address.origin}: ${reasonOf(error)}`) })
+    }).catch((error: unknown) => { throw new CliError(EXIT.unavailable, `cannot connect to ${address.origin}: ${reasonOf(error)}; is the server running?`) })
     if (!response.ok) throw await refusalOf(response)
     return response.status === 204 ? undefined : (await response.json() as { data: unknown }).data
   }

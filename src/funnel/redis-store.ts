@@ -12,14 +12,30 @@ export interface RedisFunnelStoreOptions {
 
 export class RedisFunnelStore implements FunnelStore {
   readonly #options: RedisFunnelStoreOptions
+  /** Counts of this turn, by the keys of their periods. */
+  readonly #waiting = new Map<string, { readonly periods: readonly Period[], readonly keys: readonly string[], readonly counts: Map<string, number> }>()
 
   constructor (options: RedisFunnelStoreOptions) { this.#options = options }
 
+  /** Adds to the fields of periods, together with all others of this turn of the event loop. */
   add (periods: readonly Period[], fields: readonly string[]): void {
-    const lifetimes = periods.map(({ length }) => LIFETIMES.get(length)! + length)
-    this.#options.commands.countFields(periods.length, ...periods.map((period) => this.#keyOf(period)), MAX_FIELDS, fields.length, ...fields, ...fields.map(otherOf), ...lifetimes)
-      // The broker reports the trouble of Redis; without Redis no payment goes on either.
-      .catch(() => {})
+    const keys = periods.map((period) => this.#keyOf(period))
+    const id = keys.join(' ')
+    if (this.#waiting.size === 0) setImmediate(() => this.#addWaiting())
+    const counts = this.#waiting.get(id)?.counts ?? new Map<string, number>()
+    for (const field of fields) counts.set(field, (counts.get(field) ?? 0) + 1)
+    this.#waiting.set(id, { periods, keys, counts })
+  }
+
+  #addWaiting (): void {
+    const waiting = [...this.#waiting.values()]
+    this.#waiting.clear()
+    for (const { periods, keys, counts } of waiting) {
+      const lifetimes = periods.map(({ length }) => LIFETIMES.get(length)! + length)
+      this.#options.commands.countFields(...keys, MAX_FIELDS, ...lifetimes, ...[...counts].flatMap(([field, count]) => [field, otherOf(field), count]))
+        // The broker reports the trouble of Redis; without Redis no payment goes on either.
+        .catch(() => {})
+    }
   }
 
   async read (periods: readonly Period[]): Promise<FunnelSums | Failure> {

@@ -1,6 +1,6 @@
 // Memberships of this node: the rooms with a member here, and the entry and removal of members.
 import type { Claims } from '../auth/policy.js'
-import type { Broker } from '../broker/broker.js'
+import type { Broker, RoomView } from '../broker/broker.js'
 import { Failure } from '../errors.js'
 import { mapMaybePromise, type MaybePromise } from '../maybe-promise.js'
 import type { Role } from '../protocol/events.js'
@@ -33,16 +33,20 @@ export class Memberships {
   /** Rooms with a member on this node, by id. */
   get rooms (): ReadonlyMap<string, LocalRoom> { return this.#rooms }
 
-  /** Adds a subscriber to a room, and subscribes to the room for its first member. @returns the member, which exists already if the subscriber is in the room */
-  enter (subscriber: Subscriber, roomId: string, claims: Claims, { deviceId, role }: MemberInfo): { member: Member, isNew: boolean } | Failure {
+  /**
+   * Adds a subscriber to a room, and subscribes to the room for its first member (`isFirst`).
+   * @returns the member, which exists already if the subscriber is in the room
+   */
+  enter (subscriber: Subscriber, roomId: string, claims: Claims, { deviceId, role }: MemberInfo): { member: Member, isNew: boolean, isFirst: boolean } | Failure {
     const present = subscriber.memberships.get(roomId)
-    if (present) return { member: present, isNew: false }
+    if (present) return { member: present, isNew: false, isFirst: false }
     const { broker, maxMembers, maxRoomsPerSocket, isOpen } = this.#options
     if (subscriber.memberships.size >= maxRoomsPerSocket) return new Failure('TOO_MANY_ROOMS')
     let room = this.#rooms.get(roomId)
     if (room && room.members.length >= seatsFor(role, maxMembers)) return new Failure('ROOM_FULL')
+    const isFirst = !room
     if (!room) {
-      room = { roomId, members: [], remoteMembers: NOBODY, subscription: broker.subscribe(roomId, isOpen) }
+      room = { roomId, members: [], remoteMembers: NOBODY, subscription: broker.subscribeAndRead ? broker.subscribeAndRead(roomId, isOpen) : broker.subscribe(roomId, isOpen) }
       this.#rooms.set(roomId, room)
     }
     const member: Member = {
@@ -59,15 +63,17 @@ export class Memberships {
     }
     room.members = room.members.concat(member)
     subscriber.memberships.add(member)
-    return { member, isNew: true }
+    return { member, isNew: true, isFirst }
   }
 
-  /** Waits until the broker delivers the room's entries to this node. @returns the failure of the subscription */
-  subscribed ({ room }: Member): MaybePromise<Failure | undefined> {
-    return mapMaybePromise(room.subscription, (failure) => {
-      if (failure) return failure
-      room.subscription = undefined
-      return undefined
+  /**
+   * Waits until the broker delivers the room's entries to this node.
+   * @returns the failure of the subscription, or the room as it was at its start if that was read with it: the first member, which was there before, misses nothing after that
+   */
+  subscribed ({ room }: Member): MaybePromise<RoomView | Failure | undefined> {
+    return mapMaybePromise(room.subscription, (result) => {
+      if (!(result instanceof Failure)) room.subscription = undefined
+      return result ?? undefined
     })
   }
 

@@ -1,7 +1,7 @@
 // Types of a room on this node, of its members, and of the subscribers that the rooms send to.
 import type { MaybePromise } from '../maybe-promise.js'
 import type { Claims } from '../auth/policy.js'
-import type { LogEntry } from '../broker/broker.js'
+import type { LogEntry, RoomView } from '../broker/broker.js'
 import type { CloseReason, Failure } from '../errors.js'
 import type { Role } from '../protocol/events.js'
 import type { RoomMember } from '../protocol/server-frames.js'
@@ -46,8 +46,8 @@ export interface LocalRoom {
   members: readonly Member[]
   /** Members on other nodes. */
   remoteMembers: readonly RoomMember[]
-  /** Settles once the broker delivers the room's entries to this node; undefined from then on. */
-  subscription: MaybePromise<void | Failure>
+  /** Settles once the broker delivers the room's entries to this node, perhaps with the room as it was then; undefined from then on. */
+  subscription: MaybePromise<RoomView | Failure | undefined | void>
 }
 
 /** Member as shown to the other members. */

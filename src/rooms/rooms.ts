@@ -107,10 +107,13 @@ export class Rooms {
     const introduction = memberInfoFrom(request)
     const entered = this.#memberships.enter(subscriber, roomId, claims, introduction)
     if (entered instanceof Failure) return entered
-    const { member, isNew } = entered
+    const { member, isNew, isFirst } = entered
     // Subscribe and buffer before reading: an event between the two would be lost.
     member.buffered = []
-    const view = mapMaybePromise(this.#memberships.subscribed(member), (failure) => failure ?? this.#options.broker.read(roomId, recover))
+    const view = mapMaybePromise(this.#memberships.subscribed(member), (room) => {
+      if (room instanceof Failure) return room
+      return isFirst && !recover && room ? room : this.#options.broker.read(roomId, recover)
+    })
     return mapMaybePromise(view, (view) => this.#completeJoin(member, isNew, request, introduction, view, welcome))
   }
 
@@ -217,10 +220,13 @@ export class Rooms {
     const { member } = entered
     const { maxPayers, broker } = this.#options
     const isLimited = maxPayers > 0 && introduction.role === 'device2'
-    const refusal = mapMaybePromise(this.#memberships.subscribed(member), (failure) => failure ?? (isLimited
+    const refusal = mapMaybePromise(this.#memberships.subscribed(member), (room) => {
+      if (room instanceof Failure) return room
+      if (!isLimited) return undefined
       // The members on other nodes are known from a read.
-      ? mapMaybePromise(broker.read(roomId), (view) => view instanceof Failure ? view : this.#refusalOfPayer(roomId, { ...introduction, clientId: subscriber.clientId }, view))
-      : undefined))
+      const payer = { ...introduction, clientId: subscriber.clientId }
+      return mapMaybePromise(room ?? broker.read(roomId), (view) => view instanceof Failure ? view : this.#refusalOfPayer(roomId, payer, view))
+    })
     return mapMaybePromise(refusal, (failure) => {
       if (failure) {
         this.#memberships.remove(member)

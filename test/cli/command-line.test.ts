@@ -51,7 +51,7 @@ t.test('The completion script of each shell names every command and option', asy
   }
 })
 
-t.test('bash completes a command and an option', { skip: without('bash', 'bash') }, async (t) => {
+t.test('bash completes a command, an option and its values', { skip: without('bash', 'bash') }, async (t) => {
   const { exit, stdout } = cli(t, ['completion', 'bash'])
   await exit
   const complete = (...words: string[]) => spawnSync('bash', ['-c', `${stdout()}
@@ -60,6 +60,10 @@ t.test('bash completes a command and an option', { skip: without('bash', 'bash')
     echo "\${COMPREPLY[@]}"`, 'bash', ...words], { encoding: 'utf8' }).stdout.trim()
   t.equal(complete('sim'), 'simulate')
   t.equal(complete('report', '--trans'), '--transaction-id')
+  t.equal(complete('rooms', '--status', 'p'), 'pending processing partially_refunded')
+  t.equal(complete('rooms', '--status', 'paid', '--sta'), '--status --stalled')
+  t.equal(complete('completion', ''), 'bash zsh fish')
+  t.equal(complete('help', 'clo'), 'close')
 })
 
 t.test('A decimal is a number, or text where a number would have other digits', async (t) => {

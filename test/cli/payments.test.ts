@@ -71,7 +71,7 @@ t.test('a connection that is refused fails at once, and not after the time limit
   for (const args of [['join', 'r'], ['watch', 'r'], ['send', 'r', 'CLICKED_PAY'], ['simulate', 'r'], ['rooms'], ['show', 'r'], ['close', 'r']]) {
     const { exit, stderr } = cli(t, [...args, '--url', url, '--timeout', '3600'])
     t.equal(await exit, 69, args.join(' '))
-    t.match(stderr(), /^ws-payment-server: cannot connect to (ws|http):.+ECONNREFUSED/)
+    t.match(stderr(), /^ws-payment-server: cannot connect to (ws|http):.+ECONNREFUSED.+; is the server running\?\n$/)
   }
 })
 

@@ -8,6 +8,7 @@ import { gzipSync } from 'node:zlib'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import t, { type Test } from 'tap'
+import ts from 'typescript'
 import { ROOT } from '../../src/root.js'
 import { plainNode } from '../plain-node.js'
 
@@ -18,7 +19,6 @@ const LIMIT = 7 * 1024
 const manifest = (folder: string) => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
 const text = (name: string) => readFileSync(join(DIST, name), 'utf8')
 const attw = join(require.resolve('@arethetypeswrong/cli/package.json'), '../dist/index.js')
-const tsc = require.resolve('typescript/bin/tsc')
 
 /** Packs a package, and returns the path of its file. */
 function pack (t: Test, folder: string): string {
@@ -96,15 +96,20 @@ t.test('The types are exact under every module resolution, without skipLibCheck'
   const folder = t.testdir({
     'program.ts': PROGRAM,
     'package.json': '{"type":"module"}',
-    ...Object.fromEntries(Object.entries(settings).map(([name, [module, moduleResolution]]) => [`${name}.json`, JSON.stringify({
-      compilerOptions: { strict: true, noEmit: true, target: 'es2022', lib: ['es2023', 'dom', 'dom.iterable'], types: [], module, moduleResolution, esModuleInterop: true },
-      files: ['program.ts']
-    })])),
     node_modules: { 'ws-payment-client': t.fixture('symlink', FOLDER), vue: t.fixture('symlink', join(ROOT, 'node_modules/vue')) }
   })
-  for (const name of Object.keys(settings)) {
-    const { stdout, status } = spawnSync(...plainNode(tsc, '--preserveSymlinks', '-p', join(folder, `${name}.json`)), { encoding: 'utf8' })
-    t.equal(stdout, '', name)
-    t.equal(status, 0)
+  const client = join(folder, 'node_modules/ws-payment-client/')
+  for (const [name, [module, moduleResolution]] of Object.entries(settings)) {
+    const { options, errors } = ts.convertCompilerOptionsFromJson({
+      strict: true, noEmit: true, preserveSymlinks: true, target: 'es2022', lib: ['es2023', 'dom', 'dom.iterable'], types: [], module, moduleResolution, esModuleInterop: true
+    }, folder)
+    t.strictSame(errors, [])
+    const program = ts.createProgram([join(folder, 'program.ts')], options)
+    // Neither TypeScript's own libraries nor Vue's types are checked: that takes four seconds a time.
+    const ours = program.getSourceFiles().filter(({ fileName }) => fileName.startsWith(client) || fileName === join(folder, 'program.ts'))
+    t.ok(ours.length > 5, 'the program, and the types of the client and its components')
+    const inFiles = ours.flatMap((file) => [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)])
+    const diagnostics = [...program.getOptionsDiagnostics(), ...program.getGlobalDiagnostics(), ...inFiles]
+    t.strictSame(diagnostics.map(({ file, messageText }) => `${file?.fileName}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`), [], name)
   }
 })

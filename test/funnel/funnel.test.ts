@@ -2,14 +2,14 @@
 import t, { type Test } from 'tap'
 import { connect } from '../../src/broker/redis/clients.js'
 import { Failure } from '../../src/errors.js'
-import { Funnel, MAX_FIELDS, type FunnelStore } from '../../src/funnel/funnel.js'
+import { Funnel, LIFETIMES, MAX_FIELDS, type FunnelStore } from '../../src/funnel/funnel.js'
 import { MemoryFunnelStore } from '../../src/funnel/memory-store.js'
 import { RedisFunnelStore } from '../../src/funnel/redis-store.js'
 import { Metrics } from '../../src/metrics/metrics.js'
 import { MILESTONES, type Milestone } from '../../src/payment/milestones.js'
 import { newPayment } from '../../src/payment/state.js'
 import type { FunnelReport, FunnelWindow } from '../../src/protocol/rest-funnel.js'
-import { startRedis, withoutRedis } from '../redis.js'
+import { startCluster, startRedis, withoutRedis } from '../redis.js'
 import { until } from '../until.js'
 
 const HOUR = 3_600_000
@@ -141,5 +141,19 @@ t.test('in Redis', { skip: withoutRedis }, async (t) => {
     await until('Redis is gone', async () => 'code' in await funnel.report('hour'))
     t.match(await funnel.report('hour'), { code: 'UNAVAILABLE' })
     pay(['ENTERED_SUMMARY'])
+  })
+})
+
+t.test('in a cluster each count reaches the shard of its key, also in one turn with others', { skip: withoutRedis }, async (t) => {
+  const { url } = await startCluster(t)
+  const connection = connect(url)
+  t.teardown(() => connection.close())
+  await until('the connection is ready', () => connection.commands.status === 'ready')
+  const periods = [...LIFETIMES.keys()].map((length) => ({ length, start: 0 }))
+  const stores = Array.from({ length: 12 }, (_, n) => new RedisFunnelStore({ commands: connection.commands, prefix: `test{${n}}` }))
+  for (const store of stores) store.add(periods, ['n:1'])
+  await until('all are counted', async () => {
+    const sums = await Promise.all(stores.map((store) => store.read(periods)))
+    return sums.every((each) => !('code' in each) && each.get('n:1') === 2)
   })
 })

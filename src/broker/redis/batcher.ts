@@ -1,20 +1,20 @@
-// Collects the events that are published within one turn of the event loop, and sends them to Redis as one call of a script. A call is not held up by those before it:
-// several are in flight.
+// Collects what a node has for its rooms within one turn of the event loop, events and other steps, and sends it to Redis as one call of a script. A call is not held up by
+// those before it: several are in flight.
 import type { Failure } from '../../errors.js'
 
 /** Events in one call. More would hold up everybody else on that Redis; a larger group goes alone. */
 export const MAX_BATCH = 64
 
 type Argument = string | number
-/** Reply of the script to one event: an outcome, a code or an error, and what belongs to it. */
-export type EventReply = unknown[]
+/** Reply of the script to one step: an outcome, a code or an error, and what belongs to it; or a text for a new event of which there is no more to say. */
+export type StepReply = string | unknown[]
 
 /** Events of one room, which the script publishes with no other event between them. */
 interface Group {
   readonly roomId: string
   /** Arguments of each event. */
   readonly events: ReadonlyArray<readonly Argument[]>
-  readonly resolve: (replies: EventReply[] | Failure) => void
+  readonly resolve: (replies: StepReply[] | Failure) => void
 }
 
 export interface BatcherOptions {
@@ -24,7 +24,7 @@ export interface BatcherOptions {
   /** Arguments that all events of a call share. */
   readonly sharedArguments: () => readonly Argument[]
   /** Calls the script. @returns the reply to each event, in their order */
-  readonly call: (keys: readonly string[], args: readonly Argument[]) => Promise<EventReply[] | Failure>
+  readonly call: (keys: readonly string[], args: readonly Argument[]) => Promise<StepReply[] | Failure>
 }
 
 export class Batcher {
@@ -40,7 +40,7 @@ export class Batcher {
   constructor (options: BatcherOptions) { this.#options = options }
 
   /** Publishes events of one room in their order. @returns the reply to each, or the failure of them all */
-  publish (roomId: string, events: Group['events']): Promise<EventReply[] | Failure> {
+  publish (roomId: string, events: Group['events']): Promise<StepReply[] | Failure> {
     return new Promise((resolve) => {
       if (this.#waiting.push({ roomId, events, resolve }) === 1) setImmediate(this.#flush)
     })

@@ -121,6 +121,8 @@ function clusterOf ({ hosts }: Address, redisOptions: Options, silence = SILENCE
     enableAutoPipelining: true,
     autoPipeliningIgnoredCommands: ['ssubscribe', 'sunsubscribe', 'bzpopmin'],
     clusterRetryStrategy: retryDelay,
+    // No second attempt with another connection after one was lost: as above, an unanswered command may have been executed.
+    retryDelayOnFailover: 0,
     // Ten attempts in a second: a command that is still not served by then fails with UNAVAILABLE.
     maxRedirections: 10,
     slotsRefreshTimeout: SILENCE,

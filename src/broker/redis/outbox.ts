@@ -30,10 +30,12 @@ export class Outbox {
   /** True if the changes of every room are appended, and not only of those with a URL of their own. */
   get isForEveryRoom (): boolean { return this.#options.everyRoom }
 
+  /** @param type of the event, with the cause `event` @returns true if the webhook of such a change may be wanted */
+  wants (cause: RoomChange['cause'], type?: string): boolean { return this.#options.mayBeWanted(cause, type) }
+
   /** @returns arguments of the scripts: the lifetime of the outbox, empty if nobody wants the change; 1 for every room */
-  argumentsFor (cause: RoomChange['cause'], type?: string): [lifetime: number | '', everyRoom: 0 | 1] {
-    const { everyRoom, mayBeWanted } = this.#options
-    return [mayBeWanted(cause, type) ? OUTBOX_LIFETIME : '', everyRoom ? 1 : 0]
+  argumentsFor (cause: RoomChange['cause']): [lifetime: number | '', everyRoom: 0 | 1] {
+    return [this.wants(cause) ? OUTBOX_LIFETIME : '', this.isForEveryRoom ? 1 : 0]
   }
 }
 

@@ -118,7 +118,17 @@ export class RedisBroker implements Broker {
     return { createdAt, expiresAt }
   }
 
-  subscribe (roomId: string, create = true): Promise<void | Failure> { return this.#subscriptions.subscribe(roomId, create) }
+  async subscribe (roomId: string, create = true): Promise<void | Failure> {
+    const room = await this.#subscriptions.subscribe(roomId, create)
+    return room instanceof Failure ? room : undefined
+  }
+
+  async subscribeAndRead (roomId: string, create: boolean): Promise<RoomView | Failure | undefined> {
+    const room = await this.#subscriptions.subscribe(roomId, create)
+    if (!room || room instanceof Failure) return room
+    // A read logs the deadline that has passed.
+    return room.isOverdue ? undefined : this.#view(roomId, room)
+  }
 
   async unsubscribe (roomId: string): Promise<void> { if (this.#subscriptions.unsubscribe(roomId)) await this.#store.leave(roomId) }
 
@@ -165,7 +175,10 @@ export class RedisBroker implements Broker {
 
   async read (roomId: string, from?: ReadFrom): Promise<RoomView | Failure> {
     const room = await this.#subscriptions.reconcile(roomId, await this.#readCurrent(roomId, from))
-    if (room instanceof Failure) return room
+    return room instanceof Failure ? room : this.#view(roomId, room)
+  }
+
+  #view (roomId: string, room: StoredRoom): RoomView {
     const { recovered, entries } = room
     return { ...this.#summary(roomId, room), recovered, entries }
   }

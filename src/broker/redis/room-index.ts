@@ -1,9 +1,12 @@
 // Index of all rooms in the order of their start, for listings. May still name ended rooms; a caller that finds one removes it.
+import { setImmediate as turn } from 'node:timers/promises'
 import type { NumberedRoom, RoomSource } from '../room-listing.js'
 import type { RoomRedis } from './scripts.js'
 
 /** Rooms that are checked at once. */
 const BATCH = 10_000
+/** Rooms that are added at once. */
+const MAX_ADDED = 64
 
 export interface RoomIndexOptions {
   readonly commands: RoomRedis
@@ -17,13 +20,26 @@ export class RoomIndex {
   readonly #options: RoomIndexOptions
   /** Number of the room at which the last sweep stopped. */
   #sweptTo = 0
+  /** Rooms to add in this turn, each with 1 if it starts now, and their addition. */
+  #waiting: Array<string | number> = []
+  #added: Promise<void> | undefined
 
   constructor (options: RoomIndexOptions) { this.#options = options }
 
-  /** @param isNew the room starts now, even if an older room of that name is listed */
-  async add (roomId: string, isNew: boolean): Promise<void> {
+  /** Adds a room, together with all others of this turn of the event loop. @param isNew the room starts now, even if an older room of that name is listed */
+  add (roomId: string, isNew: boolean): Promise<void> {
+    this.#waiting.push(roomId, isNew ? 1 : 0)
+    this.#added ??= this.#addWaiting()
+    return this.#added
+  }
+
+  async #addWaiting (): Promise<void> {
+    await turn()
+    const rooms = this.#waiting
+    this.#waiting = []
+    this.#added = undefined
     const { commands, key } = this.#options
-    await commands.enlistRoom(key, `${key}:count`, roomId, isNew ? 1 : 0)
+    for (let at = 0; at < rooms.length; at += 2 * MAX_ADDED) await commands.enlistRooms(key, `${key}:count`, ...rooms.slice(at, at + 2 * MAX_ADDED))
   }
 
   async remove (...roomIds: string[]): Promise<void> {
@@ -33,6 +49,8 @@ export class RoomIndex {
   /** @returns at most `limit` rooms beyond the number `after`, in the direction of the sort */
   async page ({ after, limit, sort }: Parameters<RoomSource['numbered']>[0]): Promise<NumberedRoom[]> {
     const { commands, key } = this.#options
+    // A room that began before this call is listed. The caller of add() handles a failure.
+    await this.#added?.catch(() => {})
     const flat = sort === 'newest'
       ? await commands.zrange(key, after === undefined ? '+inf' : `(${after}`, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, limit, 'WITHSCORES')
       : await commands.zrange(key, `(${after ?? 0}`, '+inf', 'BYSCORE', 'LIMIT', 0, limit, 'WITHSCORES')

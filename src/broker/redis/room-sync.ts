@@ -3,7 +3,7 @@ import { Failure } from '../../errors.js'
 import type { CloseCause, LogEntry, Position } from '../broker.js'
 import type { Members } from './members.js'
 import type { RoomCursor } from './room-cursor.js'
-import type { MemberFields, RoomStore } from './store.js'
+import type { MemberFields, RoomStore, StoredRoom } from './store.js'
 
 /** Interval at which each room's position is compared with its log, ms: the last event of a room is its result, and no later event would reveal its loss. */
 export const CHECK_INTERVAL = 10_000
@@ -83,8 +83,9 @@ export class RoomSync {
   /**
    * Opens or renews the room. The cursor starts there, or starts again at a new epoch.
    * @param create open a missing room. The default applies to a room that has members, which is reopened even if members may not create rooms
+   * @returns the room, undefined if it is no longer subscribed
    */
-  async open (cursor: RoomCursor, create = true): Promise<Failure | undefined> {
+  async open (cursor: RoomCursor, create = true): Promise<StoredRoom | Failure | undefined> {
     const { store, monotonic, lateResults = 0, onBegan } = this.#options
     const { roomId } = cursor
     // Read the clock before the request, so that the room never ends later here than in Redis.
@@ -93,7 +94,7 @@ export class RoomSync {
     if (room instanceof Failure) return room
     if (room.isNew) onBegan(roomId)
     if (!this.#listener.isLive(cursor)) return undefined
-    cursor.setDeadline(room.deadline, requestedAt, room.left, lateResults)
+    cursor.setDeadline(room.deadline ?? 0, requestedAt, room.left, lateResults)
     cursor.renewedAt = requestedAt
     const { preOpenBuffer } = cursor
     if (preOpenBuffer) {
@@ -105,8 +106,9 @@ export class RoomSync {
       this.lose(cursor, room)
     }
     // If the room's seq shows that events were missed here, the next check finds them.
-    if (this.#listener.isLive(cursor)) this.#setRemoteMembers(cursor, room.members)
-    return undefined
+    if (!this.#listener.isLive(cursor)) return undefined
+    this.#setRemoteMembers(cursor, room.members)
+    return room
   }
 
   /** Fills known gaps, checks for unknown ones, and renews the retention of occupied rooms. */
@@ -151,7 +153,7 @@ export class RoomSync {
       if (room instanceof Failure) {
         if (room.code === 'ROOM_CLOSED') return this.#listener.onEnded(cursor, cursor.endsAt <= monotonic() ? 'expired' : 'closed')
         // Redis lost the room: its members continue with a new log.
-        if (room.code !== 'ROOM_NOT_FOUND' || await this.open(cursor)) cursor.needsCatchUp = true
+        if (room.code !== 'ROOM_NOT_FOUND' || await this.open(cursor) instanceof Failure) cursor.needsCatchUp = true
         break
       }
       if (room.recovered) for (const entry of room.entries) this.receive(cursor, entry)
@@ -172,7 +174,7 @@ export class RoomSync {
   /** Renews an occupied room, and restores its index entry and members, which Redis may have lost. */
   async #renew (cursor: RoomCursor): Promise<void> {
     const { members, onRenewed } = this.#options
-    if (await this.open(cursor) || !this.#listener.isLive(cursor)) return
+    if (await this.open(cursor) instanceof Failure || !this.#listener.isLive(cursor)) return
     await Promise.all([onRenewed(cursor.roomId), members.repeat(cursor.roomId)])
   }
 

@@ -11,30 +11,27 @@ function lua (...names: string[]): string {
 /** A script on the keys of one room: the room, its log, its members and its outbox. */
 const onRoom = (...names: string[]) => ({ numberOfKeys: 4, lua: lua('clock', 'room', ...names) })
 
-/** Publishes events: of several rooms, with the number of keys as the first argument, or of one. In a cluster the client looks at the first argument for the shard. */
-const PUBLISH = lua('clock', 'room', 'publish', 'publish-events')
+/** Steps on several rooms, with the number of keys as the first argument, or on one. In a cluster the client looks at the first argument for the shard. */
+const ROOM_CALLS = lua('clock', 'room', 'snapshot', 'open-room', 'announce-members', 'leave-room', 'publish', 'room-calls')
 
 /** The client's `scripts` option. */
 export const SCRIPTS = {
   createRoom: onRoom('create-room'),
-  openRoom: onRoom('open-room'),
-  leaveRoom: onRoom('leave-room'),
-  announceMembers: onRoom('announce-members'),
-  publishEvents: { lua: PUBLISH },
-  publishRoomEvents: { numberOfKeys: 4, lua: PUBLISH },
-  readRoom: onRoom('read-room'),
+  callRooms: { lua: ROOM_CALLS },
+  callRoom: { numberOfKeys: 4, lua: ROOM_CALLS },
+  readRoom: onRoom('snapshot', 'read-room'),
   closeRoom: onRoom('close-room'),
   noteStall: onRoom('note-stall'),
   noteFurthest: onRoom('note-furthest'),
   firstDelivery: { numberOfKeys: 2, lua: lua('clock', 'first-delivery') },
   postponeDelivery: { numberOfKeys: 2, lua: lua('clock', 'postpone-delivery') },
   saveDelivery: { numberOfKeys: 4, lua: lua('save-delivery') },
-  enlistRoom: { numberOfKeys: 2, lua: lua('enlist-room') },
+  enlistRooms: { numberOfKeys: 2, lua: lua('enlist-rooms') },
   takeDue: { numberOfKeys: 1, lua: lua('clock', 'take-due') },
   setDue: { numberOfKeys: 1, lua: lua('clock', 'set-due') },
   beatNode: { numberOfKeys: 1, lua: lua('clock', 'beat-node') },
   noteNode: { numberOfKeys: 1, lua: lua('clock', 'note-node') },
-  countFields: { lua: lua('count-fields') },
+  countFields: { numberOfKeys: 2, lua: lua('count-fields') },
   countRequest: { numberOfKeys: 1, lua: lua('count-request') },
   probe: { numberOfKeys: 5, lua: lua('probe') }
 }
@@ -45,11 +42,8 @@ type Reply = Array<string | number | null>
 /** Redis client with the scripts as methods. `Buffer` in a method's name: strings of the reply are Buffers. */
 export type RoomRedis = (Redis | Cluster) & {
   createRoom: (...args: Argument[]) => Promise<Reply>
-  openRoom: (...args: Argument[]) => Promise<[...Reply, string[]]>
-  leaveRoom: (...args: Argument[]) => Promise<null>
-  announceMembers: (...args: Argument[]) => Promise<null>
-  publishEvents: (numberOfKeys: number, ...args: Argument[]) => Promise<[ok: string, ...replies: Reply[]]>
-  publishRoomEvents: (...args: Argument[]) => Promise<[ok: string, ...replies: Reply[]]>
+  callRooms: (numberOfKeys: number, ...args: Argument[]) => Promise<[ok: string, ...replies: Reply[]]>
+  callRoom: (...args: Argument[]) => Promise<[ok: string, ...replies: Reply[]]>
   readRoomBuffer: (...args: Argument[]) => Promise<unknown[]>
   closeRoom: (...args: Argument[]) => Promise<[...Reply, Array<string | null>, number]>
   noteStall: (...args: Argument[]) => Promise<Reply>
@@ -59,10 +53,10 @@ export type RoomRedis = (Redis | Cluster) & {
   firstDelivery: (...args: Argument[]) => Promise<[entry: string, now: number, tries: string[]] | null>
   postponeDelivery: (...args: Argument[]) => Promise<number>
   saveDelivery: (...args: Argument[]) => Promise<null>
-  enlistRoom: (...args: Argument[]) => Promise<null>
+  enlistRooms: (...args: Argument[]) => Promise<null>
   beatNode: (...args: Argument[]) => Promise<string[]>
   noteNode: (...args: Argument[]) => Promise<string[]>
-  countFields: (numberOfKeys: number, ...args: Argument[]) => Promise<null>
+  countFields: (...args: Argument[]) => Promise<null>
   countRequest: (key: string, window: number) => Promise<[current: number, left: number]>
   probe: (...args: Argument[]) => Promise<string[]>
 }

@@ -3,21 +3,32 @@ import { BEGINS_ATTEMPT, outcomeOf, withMismatch, type PaymentFact } from '../..
 import { isVerifiedFact, type Payment } from '../../payment/state.js'
 import { PROGRESS, type PaymentState } from '../../protocol/payment-state.js'
 
-/** Kind of fact for the publishing script, and four values of it. */
-export type FactArguments = [kind: '' | 'step' | 'claim' | 'fold', a: string, b: string, c: string | number, d: string | number]
+/** Form of a fact for the publishing script (lua/publish.lua): flags and kind. */
+type FactForm = `${'' | 'a'}${'' | 'm' | 'f'} ${'' | 'step' | 'claim' | 'fold'}`
+
+/** A fact for the publishing script: its form, and the values that belong to this. */
+export interface ScriptFact { readonly form: FactForm, readonly values: readonly string[] }
+
+const NO_FACT: ScriptFact = { form: ' ', values: [] }
+const STEP: ScriptFact = { form: ' step', values: [] }
+const FIRST_STEP: ScriptFact = { form: 'a step', values: [] }
 
 /** Describes a device's event to the publishing script, which applies the rules of src/payment/device-events.ts. @returns undefined for a verified fact */
-export function describeFact (fact: PaymentFact): FactArguments | undefined {
+export function describeFact (fact: PaymentFact): ScriptFact | undefined {
   if (isVerifiedFact(fact)) return undefined
   const { type, payload: { method, fields } } = fact
   // The fold ranks claims itself; a verified result never comes here.
-  if (type === 'PAYMENT_SUCCESS' || type === 'PAYMENT_ERROR') return ['claim', type === 'PAYMENT_SUCCESS' ? 'succeeded' : 'failed', JSON.stringify(outcomeOf(fact)), '', '']
-  if (!(PROGRESS as readonly string[]).includes(type)) return ['', '', '', '', '']
-  // Quoted as JSON, so that an empty method differs from none.
-  return ['step', type,
-    type === 'PAYMENT_METHOD_CHANGED' && method !== undefined ? JSON.stringify(method) : '',
-    type === 'DATA_FILLED' && fields !== undefined ? JSON.stringify(fields) : '',
-    BEGINS_ATTEMPT.has(type) ? 1 : '']
+  if (type === 'PAYMENT_SUCCESS' || type === 'PAYMENT_ERROR') return { form: ' claim', values: [type === 'PAYMENT_SUCCESS' ? 'succeeded' : 'failed', JSON.stringify(outcomeOf(fact))] }
+  // Stored as JSON, so that an empty method differs from none.
+  if (type === 'PAYMENT_METHOD_CHANGED' && method !== undefined) return { form: 'am step', values: [JSON.stringify(method)] }
+  if (type === 'DATA_FILLED' && fields !== undefined) return { form: 'f step', values: [JSON.stringify(fields)] }
+  if (!(PROGRESS as readonly string[]).includes(type)) return NO_FACT
+  return BEGINS_ATTEMPT.has(type) ? FIRST_STEP : STEP
+}
+
+/** Describes a verified fact, which the script takes if the payment is still of the version that it was folded into. */
+export function describeFold (version: string, before: Payment, after: Payment): ScriptFact {
+  return { form: ' fold', values: [version, fieldsOf(after), after.state === before.state ? '' : '1'] }
 }
 
 /** Fields of a room's hash that hold the payment, in the order in which the scripts return them. */

@@ -6,10 +6,10 @@ import { FrameWriter } from '../../websocket/frame-writer.js'
 import type { Furthest } from '../../payment/milestones.js'
 import { fold, newPayment, type Payment } from '../../payment/state.js'
 import { LINK_EXPIRED, type Lifetime, type LogEntry, type NewRoom, type Position, type Published, type ReadFrom } from '../broker.js'
-import { Batcher, type EventReply } from './batcher.js'
-import { NO_OUTBOX, type Outbox } from './outbox.js'
+import { Batcher, type StepReply } from './batcher.js'
+import { NO_OUTBOX, OUTBOX_LIFETIME, type Outbox } from './outbox.js'
 import type { RoomRedis } from './scripts.js'
-import { describeFact, fieldsOf, paymentFrom, versionOf, type FactArguments } from './state.js'
+import { describeFact, describeFold, fieldsOf, paymentFrom, versionOf, type ScriptFact } from './state.js'
 
 export interface RoomStoreOptions {
   readonly commands: RoomRedis
@@ -44,13 +44,10 @@ export interface RoomStoreOptions {
 }
 
 /** A room that was opened or renewed. */
-export interface OpenedRoom extends Position {
+export interface OpenedRoom extends StoredRoom {
   readonly isNew: boolean
   /** Time until the deadline of the payment link, ms; Infinity if it has none. */
   readonly left: number
-  /** The deadline by the clock of Redis, ms since the epoch; 0 if there is none. */
-  readonly deadline: number
-  readonly members: MemberFields
 }
 
 /** A room and, if requested, its events. */
@@ -124,8 +121,8 @@ export class RoomStore {
       keysOf: (roomId) => this.#keysOf(roomId),
       sharedArguments: () => this.#sharedArguments(),
       call: async (keys, args) => {
-        const reply = await this.run((redis) => isCluster ? redis.publishRoomEvents(...keys, ...args) : redis.publishEvents(keys.length, ...keys, ...args))
-        return reply instanceof Failure ? reply : reply.slice(1) as EventReply[]
+        const reply = await this.run((redis) => isCluster ? redis.callRoom(...keys, ...args) : redis.callRooms(keys.length, ...keys, ...args))
+        return reply instanceof Failure ? reply : reply.slice(1) as StepReply[]
       }
     })
   }
@@ -165,21 +162,32 @@ export class RoomStore {
    * @param create open the room if it does not exist
    */
   async open (roomId: string, create: boolean): Promise<OpenedRoom | Failure> {
-    const reply = await this.run((redis) => redis.openRoom(...this.#roomArguments(roomId), create ? 1 : 0, this.#options.deadNodes()))
+    const reply = await this.#step(roomId, ['open', create ? 1 : 0, this.#options.deadNodes()])
     if (reply instanceof Failure) return reply
-    const [, epoch, seq, left, deadline, isNew, members] = reply as [string, string, string, number | '', string, number, string[]]
-    return { epoch, seq: Number(seq), left: left === '' ? Infinity : left, deadline: Number(deadline), isNew: isNew === 1, members }
+    const [, left, , isNew, room] = reply as [string, number | '', string, number, unknown[]]
+    return { ...this.#decode(room), isNew: isNew === 1, left: left === '' ? Infinity : left }
   }
 
   /** Restarts the retention of the room, and ends its messages to this node. */
-  async leave (roomId: string): Promise<void> { await this.run((redis) => redis.leaveRoom(...this.#roomArguments(roomId))) }
+  async leave (roomId: string): Promise<void> { await this.#step(roomId, ['leave']) }
 
   /**
    * @param count number of connected members on the node
    * @param json all members of the node, connected or away; empty if there are none
    */
   async announce (roomId: string, count: number, json: string): Promise<Failure | undefined> {
-    return await this.run((redis) => redis.announceMembers(...this.#roomArguments(roomId), count, json)) ?? undefined
+    const reply = await this.#step(roomId, ['announce', count, json])
+    return reply instanceof Failure ? reply : undefined
+  }
+
+  /** Does a step on a room, together with all others of this turn of the event loop. */
+  async #step (roomId: string, args: ReadonlyArray<string | number>): Promise<unknown[] | Failure> {
+    const replies = await this.#batcher.publish(roomId, [args])
+    if (replies instanceof Failure) return replies
+    const [reply] = replies as [unknown[]]
+    if (reply[0] !== 'ERR') return refusalIn(reply) ?? reply
+    this.#options.onRefused(new Error(reply[1] as string))
+    return new Failure('UNAVAILABLE')
   }
 
   /**
@@ -189,15 +197,15 @@ export class RoomStore {
    */
   async publish (roomId: string, draft: EventDraft, create: boolean): Promise<Appended | Failure | 'not due' | Overdue> {
     const device = describeFact(draft)
-    if (device) return this.#outcome(await this.#append(roomId, draft, create, device))
+    if (device) return outcomeOf(await this.#append(roomId, draft, create, device), draft)
     // The first try is for a payment without events.
     let before = newPayment(0)
     let version = ''
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const after = fold(before, draft)
-      const reply = await this.#append(roomId, draft, create, ['fold', version, fieldsOf(after), after.state === before.state ? '' : 1, ''])
+      const reply = await this.#append(roomId, draft, create, describeFold(version, before, after))
       if (!(reply instanceof Failure) && reply[0] === 'NOT_DUE') return 'not due'
-      if (reply instanceof Failure || reply[0] !== 'STALE') return this.#outcome(reply, after)
+      if (reply instanceof Failure || reply[0] !== 'STALE') return outcomeOf(reply, draft, after)
       const [, created, fields, deadline] = reply as [string, string, Array<string | null>, string]
       before = paymentFrom(fields, Number(created))
       if (deadline !== '' && !before.ledger?.expired && draft.due === undefined) return { overdue: Number(deadline) }
@@ -209,23 +217,23 @@ export class RoomStore {
   /** Publishes events of devices in one step. @returns the outcome of each */
   async publishAll (roomId: string, drafts: readonly EventDraft[], create: boolean): Promise<Array<Appended | Failure> | Failure> {
     const replies = await this.#publish(roomId, drafts.map((draft) => this.#eventArguments(draft, create, describeFact(draft)!)))
-    return replies instanceof Failure ? replies : replies.map((reply) => this.#outcome(reply))
+    return replies instanceof Failure ? replies : replies.map((reply, i) => outcomeOf(reply, drafts[i]!))
   }
 
-  async #append (roomId: string, draft: EventDraft, create: boolean, fact: FactArguments): Promise<EventReply | Failure> {
+  async #append (roomId: string, draft: EventDraft, create: boolean, fact: ScriptFact): Promise<StepReply | Failure> {
     const replies = await this.#publish(roomId, [this.#eventArguments(draft, create, fact)])
     return replies instanceof Failure ? replies : replies[0]!
   }
 
   /** Publishes events by their arguments. An error of one becomes UNAVAILABLE, like that of any command. */
-  async #publish (roomId: string, events: ReadonlyArray<ReadonlyArray<string | number>>): Promise<Array<EventReply | Failure> | Failure> {
+  async #publish (roomId: string, events: ReadonlyArray<ReadonlyArray<string | number>>): Promise<Array<StepReply | Failure> | Failure> {
     const replies = await this.#batcher.publish(roomId, events)
     if (!(replies instanceof Failure)) return replies.map((reply) => this.#failureIn(roomId, reply) ?? reply)
     this.#options.outbox?.listener.uncertain(roomId)
     return replies
   }
 
-  #failureIn (roomId: string, reply: EventReply): Failure | undefined {
+  #failureIn (roomId: string, reply: StepReply): Failure | undefined {
     if (reply[0] !== 'ERR') return refusalIn(reply)
     const { onRefused, outbox } = this.#options
     onRefused(new Error(reply[1] as string))
@@ -233,32 +241,14 @@ export class RoomStore {
     return new Failure('UNAVAILABLE')
   }
 
-  #eventArguments (draft: EventDraft, create: boolean, fact: FactArguments): Array<string | number> {
-    const { type, origin = '', jsonPrefix, jsonSuffix, timestamp, source, ttl = '', due = '', keys = [] } = draft
-    const [lifetime] = this.#options.outbox?.argumentsFor('event', type) ?? NO_OUTBOX
-    return [
-      create ? 1 : 0, origin, jsonPrefix + SEQ, jsonSuffix, timestamp, ...fact, source, ttl, due, type, lifetime,
-      ...keys.flatMap((key) => [key.name, fingerprintOf(draft, key), key.kind === 'request' ? 1 : 0])
-    ]
-  }
-
-  /** @param folded the payment after a verified fact */
-  #outcome (reply: unknown[] | Failure, folded?: Payment): Appended | Failure {
-    if (reply instanceof Failure) return reply
-    const [outcome, epoch, seq, at, receivers, changed, isNewRoom, fields, isResumed, inOutbox] = reply as PublishReply
-    return {
-      epoch,
-      seq: Number(seq),
-      timestamp: Number(at),
-      receivers: Number(receivers),
-      isNew: outcome === 'NEW',
-      duplicate: outcome === 'DUPLICATE',
-      changed: changed === 1,
-      isNewRoom: isNewRoom === 1,
-      payment: changed === 1 ? folded ?? paymentFrom(fields, Number(at)) : undefined,
-      isResumed: isResumed === 1,
-      inOutbox
-    }
+  #eventArguments (draft: EventDraft, create: boolean, { form, values }: ScriptFact): string[] {
+    const { type, origin = '', jsonPrefix, jsonSuffix, timestamp, source, ttl, due, keys } = draft
+    const hasTimes = ttl !== undefined || due !== undefined
+    const flags = (create ? 'c' : '') + (source === 'device' ? 'd' : '') + (this.#options.outbox?.wants('event', type) ? 'w' : '') + (hasTimes ? 't' : '')
+    const args = [`${flags}${form} ${type}`, origin, jsonPrefix + SEQ, jsonSuffix, String(timestamp), ...values]
+    if (hasTimes) args.push(String(ttl ?? ''), String(due ?? ''))
+    if (keys) for (const key of keys) args.push(key.name, fingerprintOf(draft, key))
+    return args
   }
 
   /** End of the room's log, without reading the log, and whether the room's messages come to this node; `epoch` is empty if there is no room. */
@@ -268,22 +258,29 @@ export class RoomStore {
   }
 
   async read (roomId: string, from?: ReadFrom): Promise<StoredRoom | Failure> {
-    const reply = await this.run((redis) => redis.readRoomBuffer(...this.#roomArguments(roomId), from ? 1 : 0, from?.epoch ?? '', from?.seq ?? 0))
-    if (reply instanceof Failure) return reply
-    const [epoch, seq, created, until, last, deadline, ...fields] = [...reply.slice(1, 7), ...reply[7] as unknown[]].map((value) => (value as Buffer | null)?.toString('utf8') ?? null)
+    // Entries can be many, and hold up nobody else's step.
+    const reply = from
+      ? await this.run((redis) => redis.readRoomBuffer(...this.#roomArguments(roomId), from.epoch ?? '', from.seq, this.#options.logSize))
+      : await this.#step(roomId, ['look'])
+    return reply instanceof Failure ? reply : this.#decode(reply)
+  }
+
+  /** Decodes a snapshot, with texts as strings or as Buffers. */
+  #decode (reply: unknown[]): StoredRoom {
+    const [epoch, seq, created, until, last, deadline, ...fields] = [...reply.slice(1, 7), ...reply[7] as unknown[]].map((value) => value === null ? null : String(value))
     const createdAt = Number(created)
-    const payment = paymentFrom(fields, createdAt)
+    const payment = paymentFrom(fields as Array<string | null>, createdAt)
     const readAt = reply[11] as number
     return {
       epoch: epoch!,
       seq: Number(seq),
       payment,
-      deadline: deadline === null ? null : Number(deadline),
-      isOverdue: deadline !== null && Number(deadline) <= readAt && !payment.ledger?.expired,
+      deadline: deadline == null ? null : Number(deadline),
+      isOverdue: deadline != null && Number(deadline) <= readAt && !payment.ledger?.expired,
       createdAt,
       expiresAt: Number(deadline ?? until),
-      lastEventAt: last === null ? null : Number(last),
-      members: (reply[8] as Buffer[]).map(String),
+      lastEventAt: last == null ? null : Number(last),
+      members: (reply[8] as unknown[]).map(String),
       readAt,
       isStalled: reply[12] === 1,
       recovered: reply[9] === 1,
@@ -355,7 +352,43 @@ export class RoomStore {
   /** First arguments of a call that publishes events. Rooms that begin a log in one call share its epoch: a position is always one of a room. */
   #sharedArguments (): Array<string | number> {
     const { logSize, liveNodes, outbox } = this.#options
-    return [...this.#firstArguments(), logSize, liveNodes(), this.#lateResults, outbox?.isForEveryRoom ? 1 : 0]
+    return [...this.#firstArguments(), logSize, liveNodes(), this.#lateResults, outbox ? OUTBOX_LIFETIME : '', outbox?.isForEveryRoom ? 1 : 0]
+  }
+}
+
+/** Decodes the reply to an event. @param folded the payment after a verified fact */
+function outcomeOf (reply: StepReply | Failure, { timestamp }: EventDraft, folded?: Payment): Appended | Failure {
+  if (reply instanceof Failure) return reply
+  if (typeof reply === 'string') {
+    const end = reply.indexOf(' ')
+    const at = reply.indexOf(' ', end + 1)
+    return {
+      epoch: reply.slice(at + 1),
+      seq: Number(reply.slice(0, end)),
+      timestamp,
+      receivers: Number(reply.slice(end + 1, at)),
+      isNew: true,
+      duplicate: false,
+      changed: false,
+      isNewRoom: false,
+      payment: undefined,
+      isResumed: false,
+      inOutbox: 0
+    }
+  }
+  const [outcome, epoch, seq, at, receivers, changed, isNewRoom, fields, isResumed, inOutbox] = reply as PublishReply
+  return {
+    epoch,
+    seq: Number(seq),
+    timestamp: Number(at),
+    receivers: Number(receivers),
+    isNew: outcome === 'NEW',
+    duplicate: outcome === 'DUPLICATE',
+    changed: changed === 1,
+    isNewRoom: isNewRoom === 1,
+    payment: changed === 1 ? folded ?? paymentFrom(fields, Number(at)) : undefined,
+    isResumed: isResumed === 1,
+    inOutbox
   }
 }
 

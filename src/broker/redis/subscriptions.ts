@@ -38,16 +38,19 @@ export class RoomSubscriptions {
     })
   }
 
-  /** @param create open the room if it does not exist */
-  async subscribe (roomId: string, create: boolean): Promise<void | Failure> {
+  /**
+   * @param create open the room if it does not exist
+   * @returns the room as it is at the start of the subscription, undefined if it was subscribed before or no longer is
+   */
+  async subscribe (roomId: string, create: boolean): Promise<StoredRoom | Failure | undefined> {
     if (this.#cursors.has(roomId)) return undefined
     const cursor = new RoomCursor(roomId)
     this.#cursors.set(roomId, cursor)
     // Listen before opening: an event between the two would be lost.
-    const failure = await this.#listenTo(roomId) ?? (this.#isLive(cursor) ? await this.#sync.open(cursor, create) : undefined)
+    const room = await this.#listenTo(roomId) ?? (this.#isLive(cursor) ? await this.#sync.open(cursor, create) : undefined)
     // A late message of the room's end may have dropped the cursor already.
-    if (failure && this.#isLive(cursor)) this.#drop(cursor)
-    return failure
+    if (room instanceof Failure && this.#isLive(cursor)) this.#drop(cursor)
+    return room
   }
 
   /** @returns whether the room was subscribed */

@@ -1,9 +1,10 @@
 // Events of one turn of the event loop in one call of the script: an error of one of them, a lost reply, and the size of a call.
 import { once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
+import type { Cluster } from 'ioredis'
 import t from 'tap'
 import type { Published } from '../../../src/broker/broker.js'
-import { Batcher, MAX_BATCH, type EventReply } from '../../../src/broker/redis/batcher.js'
+import { Batcher, MAX_BATCH, type StepReply } from '../../../src/broker/redis/batcher.js'
 import { Failure } from '../../../src/errors.js'
 import { Proxy } from '../../e2e/faults/proxy.js'
 import { startCluster, startRedis, withoutRedis, type RedisServer } from '../../redis.js'
@@ -12,7 +13,7 @@ import { startNode, startPair } from './node.js'
 
 /** A batcher, and the calls that it makes: each a list of the first event of every group. */
 function recorded ({ isCluster = false } = {}) {
-  const calls: Array<{ keys: string[], events: unknown[], answer: (replies: EventReply[] | Failure) => void }> = []
+  const calls: Array<{ keys: string[], events: unknown[], answer: (replies: StepReply[] | Failure) => void }> = []
   const batcher = new Batcher({
     isCluster,
     keysOf: (roomId) => [roomId, `${roomId}:log`],
@@ -139,6 +140,30 @@ t.test('events over Redis', { skip: withoutRedis }, async (t) => {
     await left
     t.pass('the client looks for the master again')
   })
+})
+
+t.test('in a cluster an event whose answer is lost is not sent a second time', { skip: withoutRedis }, async (t) => {
+  const { servers, url } = await startCluster(t)
+  const [a, b] = await startPair(t, url, { mayFail: true })
+  await b.broker.subscribe('r')
+  await a.publish('first')
+  const seqs = async () => (await Promise.all(servers.map(({ client }) => client.call('HGET', a.key('r'), 'seq').catch(() => null)))).filter(Boolean)
+  const cluster = a.connection.commands as Cluster
+  const shards = cluster.nodes('master')
+  // A pipeline that is under way would hold up the next one.
+  await until('all commands are answered', () => cluster.autoPipelineQueueSize === 0 && shards.every(({ commandQueue }) => commandQueue.length === 0))
+  for (const { stream } of shards) stream.pause()
+  // Without an id: a repetition would be another event.
+  const answer = a.publish('unanswered')
+  await until('Redis has executed the call', async () => (await seqs())[0] === '2')
+  for (const { stream } of shards) stream.destroy()
+  t.match(await answer, { code: 'UNAVAILABLE' })
+  await until('the node is back', async () => {
+    await a.pass(1_000)
+    return a.broker.ready() && 'seq' in await a.publish('last')
+  })
+  await until('the other node has the last event', () => b.heard.events.some(([, , n]) => n === 'last'))
+  t.equal(b.heard.events.filter(([, , n]) => n === 'unanswered').length, 1)
 })
 
 t.test('in a cluster the events of a turn reach the shards of their rooms', { skip: withoutRedis }, async (t) => {

@@ -25,9 +25,10 @@ export interface NodeOptions {
   readonly sentinel?: SentinelCredentials
   /** Outbox of webhooks. */
   readonly outbox?: Outbox
+  readonly logSize?: number
 }
 
-export async function startBroker (t: Test, url: string, { prefix = newPrefix(), mayFail = false, mayBeDown = false, sentinel, outbox }: NodeOptions = {}) {
+export async function startBroker (t: Test, url: string, { prefix = newPrefix(), mayFail = false, mayBeDown = false, sentinel, outbox, logSize = LOG_SIZE }: NodeOptions = {}) {
   const node = `node${++count}`
   const clock = { time: 1_000_000 }
   let epochs = 0
@@ -39,7 +40,7 @@ export async function startBroker (t: Test, url: string, { prefix = newPrefix(),
     prefix,
     node,
     outbox,
-    logSize: LOG_SIZE,
+    logSize,
     retention: RETENTION,
     lateResults: LATE_RESULTS,
     stall: STALL,

@@ -51,6 +51,19 @@ t.test('nodes of two versions share rooms', { skip: withoutRedis }, async (t) =>
     t.strictSame(node.heard.lost, [])
   })
 
+  t.test('a room with a long log, which Redis keeps longer than its size, goes on under both', async (t) => {
+    const node = await startNode(t, redis.url, { logSize: 80 })
+    const earlier = await earlierNode(redis, node)
+    for (let n = 1; n <= 85; n++) await node.publish(n, { id: `e${n}` })
+    const { epoch } = await node.publish(86, { id: 'e86' }) as Published
+    t.strictSame(await earlier.publish(87, 'e87'), { outcome: 'NEW', epoch, seq: 87 })
+    t.match(await earlier.publish(86, 'e86'), { outcome: 'DUPLICATE', seq: 86 })
+    t.strictSame(await earlier.readAfter(epoch, 84), { recovered: true, events: [85, 86, 87] })
+    t.match(await node.publish(87, { id: 'e87' }), { seq: 87, duplicate: true })
+    t.match(await node.broker.read('r', { epoch, seq: 7 }), { seq: 87, recovered: true, entries: { length: 80 } })
+    t.match(await node.broker.read('r', { epoch, seq: 6 }), { recovered: false, entries: { length: 80 } })
+  })
+
   t.test('while both versions run, an event reaches the other one at its next check of positions', async (t) => {
     const node = await startNode(t, redis.url)
     const earlier = await earlierNode(redis, node)

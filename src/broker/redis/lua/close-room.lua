@@ -1,5 +1,5 @@
 -- Closes a room. Returns `[code]`, or `['OK', epoch, seq, created, now, payment, isInOutbox]`. Own arguments: lifetime of the outbox, 1 for webhooks of every room.
-local failure, epoch, _, _, _, here = findRoom()
+local failure, epoch, _, _, here = findRoom()
 if failure then return { failure } end
 local seq, created = unpack(redis.call('HMGET', room, 'seq', 'created'))
 local payment = redis.call('HMGET', room, unpack(PAYMENT))

@@ -1,6 +1,6 @@
 -- Notes that a payment has stalled. Returns `[code]`, or `['OK', isNew, left, epoch, seq, isInOutbox]`; `left` is ms until the payment stalls, empty if it has or does not wait
 -- for the payer. Own arguments: time without an event after which a payment stalls (ms), lifetime of the outbox, 1 for webhooks of every room.
-local failure, epoch, _, _, _, here = findRoom()
+local failure, epoch, _, _, here = findRoom()
 if failure then return { failure } end
 local seq, last, active, stalled, status, step = unpack(redis.call('HMGET', room, 'seq', 'last', 'active', 'stalled', 'status', 'step'))
 if stalled or not step or (status or 'pending') ~= 'pending' then return { 'OK', 0, '', epoch, seq, 0 } end

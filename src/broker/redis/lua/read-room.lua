@@ -1,15 +1,14 @@
--- Reads a room. Returns `[code]`, or `['OK', epoch, seq, created, until, last, deadline, payment, members, recovered, entries, now, isStalled]`.
--- Own arguments: 1 to read entries, and the position (epoch and seq) to read after.
-local withEntries, fromEpoch, fromSeq = ARGV[7] == '1', ARGV[8], tonumber(ARGV[9])
+-- Reads a room with the entries of its log after a position. Returns `[code]`, or a snapshot, see snapshot.lua.
+-- Own arguments: the position (epoch and seq), and the log size.
+local fromEpoch, fromSeq, size = ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9])
 local failure, epoch = findRoom()
 if failure then return { failure } end
-local stored = redis.call('HMGET', room, 'seq', 'created', 'until', 'last', 'deadline', 'stalled')
-local recovered, entries = false, {}
-if withEntries then
-  local last = tonumber(stored[1])
-  local first = last - redis.call('LLEN', log) + 1
-  recovered = (fromEpoch == epoch or (fromEpoch == '' and fromSeq == 0)) and fromSeq >= first - 1 and fromSeq <= last
-  entries = redis.call('LRANGE', log, recovered and fromSeq - first + 1 or 0, -1)
-end
-return { 'OK', epoch, stored[1], stored[2], stored[3], stored[4], stored[5], redis.call('HMGET', room, unpack(PAYMENT)), redis.call('HGETALL', members),
-  recovered and 1 or 0, entries, now, stored[6] and 1 or 0 }
+local snapshot = snapshotOf(epoch)
+local last, length = tonumber(snapshot[3]), redis.call('LLEN', log)
+-- Events beyond the size wait to be dropped, see publish.lua.
+local hidden = math.max(length - size, 0)
+local first = last - length + hidden + 1
+local recovered = (fromEpoch == epoch or (fromEpoch == '' and fromSeq == 0)) and fromSeq >= first - 1 and fromSeq <= last
+snapshot[10] = recovered and 1 or 0
+snapshot[11] = redis.call('LRANGE', log, hidden + (recovered and fromSeq - first + 1 or 0), -1)
+return snapshot

@@ -1,8 +1,9 @@
 -- Start of every room script. A room is a hash: `epoch`, `fence`, `seq`, `created`, `until`, `last` and `active` (time of the last event, by the clock of its node and by
 -- that of Redis), `stalled` (1 after a pause was reported), `furthest` (number and time of a milestone), `hook` (the URL of its webhooks, if it has one of its own),
--- `deadline` (of the payment link, if it has one), `here` (the nodes that the room's messages go to, and the number of connected members on each: ` node=2 other=0 `), the
--- payment, and `k:<key>` for every deduplication key. The hash of a closed room holds only `ended` and `until`. The log is a list; the members are a hash with one field per
--- node. The outbox is a list of the changes whose webhooks are not delivered yet; it outlives the room.
+-- `deadline` (of the payment link, if it has one), `here` (the nodes that the room's messages go to, and the number of connected members on each: ` node=2 other=0 `),
+-- `wide` (without meaning: Redis keeps a hash with a long value as a table, see publish.lua), the payment, and `k:<key>` for every deduplication key. The hash of a closed
+-- room holds only `ended` and `until`. The log is a list; the members are a hash with one field per node. The outbox is a list of the changes whose webhooks are not
+-- delivered yet; it outlives the room.
 -- KEYS: room, log, members, outbox. ARGV: now (ms; empty: the clock of Redis), retention (ms), an unused epoch, this node, start of every channel, 1 if each node has a channel
 -- (in a cluster each room has one: a script may use the slot of its keys alone), then the script's own arguments.
 -- A script on several rooms sets the keys for one after the other.
@@ -79,15 +80,12 @@ local function createRoom()
   redis.call('PEXPIRE', room, retention + margin)
 end
 
--- Returns the error code of a room that cannot be used; otherwise nil, the epoch, the end, the deadline, the fields read, with seq as the
--- sixth, `stalled` as the seventh, and the fields of the payment that a device's event can change from the eighth on; and the nodes of the room.
+-- Returns the error code of a room that cannot be used; otherwise nil, the epoch, the end, the deadline, and the nodes of the room.
 local function findRoom()
-  local stored = redis.call('HMGET', room, 'epoch', 'fence', 'until', 'deadline', 'ended', 'seq', 'stalled', 'status', 'verified', 'step', 'method', 'fields', 'outcome',
-    'attempt', 'here')
-  local epoch, deadline = stored[1], stored[4]
-  if not stored[3] then return 'ROOM_NOT_FOUND' end
-  local ends = tonumber(stored[3])
-  if stored[5] and ends > now then return 'ROOM_CLOSED' end
+  local epoch, fenceOfRoom, ends, deadline, ended, here = unpack(redis.call('HMGET', room, 'epoch', 'fence', 'until', 'deadline', 'ended', 'here'))
+  if not ends then return 'ROOM_NOT_FOUND' end
+  ends = tonumber(ends)
+  if ended and ends > now then return 'ROOM_CLOSED' end
   if deadline and ends <= now and ends + retention > now then return 'ROOM_CLOSED' end
   if ends <= now then
     redis.call('DEL', room, log, members)
@@ -95,11 +93,11 @@ local function findRoom()
   end
   -- Another master than the one that wrote the room may lack its last events and give their numbers again: then this is another log.
   local current = fence()
-  if stored[2] ~= current then
+  if fenceOfRoom ~= current then
     epoch = newEpoch
     redis.call('HSET', room, 'epoch', epoch, 'fence', current)
   end
-  return nil, epoch, ends, deadline, stored, stored[15] or ' '
+  return nil, epoch, ends, deadline, here or ' '
 end
 
 -- Changes in the outbox of a room. Beyond it the oldest one is dropped.
