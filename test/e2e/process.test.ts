@@ -42,6 +42,8 @@ t.test('Without pino-pretty the log is JSON in development too, and says so', as
   t.teardown(() => missing.child.kill('SIGKILL'))
   await until(() => `the server listens; its output: ${missing.output()}`, () => urlIn(missing.output()) !== undefined)
   t.match(JSON.parse(missing.output().split('\n')[0]!), { level: 30, msg: 'log lines are JSON: for lines for people, npm install pino-pretty' })
+  missing.child.kill('SIGTERM')
+  t.equal(await missing.exit, 0)
   const broken = startProcess({ PORT: '0' }, { cwd: t.testdir({}), preload: failing('EACCES') })
   t.equal(await broken.exit, 1)
   t.match(broken.errors(), /EACCES/, 'a package that cannot be read is an error')
