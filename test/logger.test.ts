@@ -1,5 +1,6 @@
 // Output of the process: JSON for machines in production, lines of the seed for people otherwise.
 import { once } from 'node:events'
+import Module from 'node:module'
 import { PassThrough, Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
@@ -126,4 +127,22 @@ t.test('a fatal line is written at once', async (t) => {
   t.strictSame(written, [])
   log.fatal('the end')
   t.match(written.join(''), /"before".*\n.*"the end"/)
+})
+
+t.test('without pino-pretty the log is JSON, and says so; a package that cannot be read is an error', async (t) => {
+  const internals = Module as unknown as { _resolveFilename: (name: string, ...rest: unknown[]) => string }
+  const resolve = internals._resolveFilename
+  t.teardown(() => { internals._resolveFilename = resolve })
+  /** Lets the search for the package fail with this code. */
+  const failWith = (code: string) => {
+    internals._resolveFilename = function (name, ...rest) {
+      if (name === 'pino-pretty') throw Object.assign(new Error('Cannot find module'), { code })
+      return resolve.call(this, name, ...rest)
+    }
+  }
+  failWith('MODULE_NOT_FOUND')
+  const { written } = forPeople(t)
+  t.match(JSON.parse(await written()), { level: 30, msg: /^log lines are JSON: .* npm install pino-pretty$/ })
+  failWith('EACCES')
+  t.throws(() => createLogger({ NODE_ENV: 'development', LOG_LEVEL: 'info' }), { code: 'EACCES' })
 })

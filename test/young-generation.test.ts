@@ -34,3 +34,8 @@ t.test('the young generation does not grow while it is held, and grows afterward
 t.test('on a version of Node.js on which it was not tried, nothing is set', async (t) => {
   t.equal(holdYoungGeneration('27.0.0')(), undefined)
 })
+
+t.test('flags of V8 are set without a complaint in this process, too', async (t) => {
+  const letGrow = holdYoungGeneration()
+  t.equal(letGrow(), undefined)
+})

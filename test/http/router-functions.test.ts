@@ -32,3 +32,15 @@ t.test('a process that may make functions from text keeps its own constructor', 
   provideRouterFunctions()
   t.equal(globalThis.Function, original)
 })
+
+t.test('where no text becomes code, a text of the build gets its function, and any other throws', async (t) => {
+  const file = join(t.testdir({}), 'functions.cjs')
+  writeFileSync(file, await functionsModule(async () => { Reflect.construct(Function, ['a', 'b', 'return a + b']) }))
+  const original = globalThis.Function
+  // Refuses as V8 does with --disallow-code-generation-from-strings.
+  globalThis.Function = new Proxy(original, { construct: () => { throw new EvalError('Code generation from strings disallowed for this context') } })
+  t.teardown(() => { globalThis.Function = original })
+  provideRouterFunctions(file)
+  t.equal(Reflect.construct(Function, ['a', 'b', 'return a + b'])(1, 2), 3)
+  t.throws(() => Reflect.construct(Function, ['a', 'b', 'return a - b']), EvalError)
+})
