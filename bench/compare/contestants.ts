@@ -66,7 +66,7 @@ const rival = (name: string) => join(ROOT, 'bench/compare/rivals', `${name}.js`)
 const server = {
   file: join(ROOT, 'dist/src/server.js'),
   // As npm start.
-  flags: ['--max-semi-space-size=8'],
+  flags: ['--max-semi-space-size=4'],
   env: { NODE_ENV: 'production', LOG_LEVEL: 'info', MESSAGES_PER_SECOND: '0', MAX_CONNECTIONS_PER_IP: '1000000', MAX_CONNECTIONS: '1000000' },
   dialect: OURS
 }
