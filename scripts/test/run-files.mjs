@@ -18,14 +18,18 @@ if (process.env.COVERAGE_FOLDER) {
 }
 
 const { default: t } = await import('tap')
-// A process with nothing to wait for ends, and tap's root test with it, although files are left.
-const alive = setInterval(() => {}, FILE_TIMEOUT_MS)
+/** Imports a file. Between two files tap's root test is idle, and tap ends it then if one of them has given it a teardown: there are more tests to come. */
+async function importFile (file) {
+  Object.defineProperty(t, 'idle', { configurable: true, value: false })
+  await import(pathToFileURL(file))
+  delete t.idle
+}
 for (const [n, file] of files.entries()) {
   // For the runner.
   t.comment(`file ${n}`)
   // Counted from now on. A file may set another one for itself.
   t.setTimeout(FILE_TIMEOUT_MS)
-  await import(pathToFileURL(file))
+  await importFile(file)
   if (!t.idle) await once(t, 'idle')
 }
-clearInterval(alive)
+t.emit('idle')
