@@ -2,18 +2,18 @@
 // those before it: several are in flight.
 import type { Failure } from '../../errors.js'
 
-/** Events in one call. More would hold up everybody else on that Redis; a larger group goes alone. */
+/** Steps in one call. More would hold up everybody else on that Redis; a larger group goes alone. */
 export const MAX_BATCH = 64
 
 type Argument = string | number
 /** Reply of the script to one step: an outcome, a code or an error, and what belongs to it; or a text for a new event of which there is no more to say. */
 export type StepReply = string | unknown[]
 
-/** Events of one room, which the script publishes with no other event between them. */
+/** Steps of one room, an event each or another one, which the script does with no other step between them. */
 interface Group {
   readonly roomId: string
-  /** Arguments of each event. */
-  readonly events: ReadonlyArray<readonly Argument[]>
+  /** Arguments of each step. */
+  readonly steps: ReadonlyArray<readonly Argument[]>
   readonly resolve: (replies: StepReply[] | Failure) => void
 }
 
@@ -21,9 +21,9 @@ export interface BatcherOptions {
   /** True if a script may touch the keys of one room alone. */
   readonly isCluster: boolean
   readonly keysOf: (roomId: string) => readonly string[]
-  /** Arguments that all events of a call share. */
+  /** Arguments that all steps of a call share. */
   readonly sharedArguments: () => readonly Argument[]
-  /** Calls the script. @returns the reply to each event, in their order */
+  /** Calls the script. @returns the reply to each step, in their order */
   readonly call: (keys: readonly string[], args: readonly Argument[]) => Promise<StepReply[] | Failure>
 }
 
@@ -39,10 +39,10 @@ export class Batcher {
 
   constructor (options: BatcherOptions) { this.#options = options }
 
-  /** Publishes events of one room in their order. @returns the reply to each, or the failure of them all */
-  publish (roomId: string, events: Group['events']): Promise<StepReply[] | Failure> {
+  /** Does steps of one room in their order. @returns the reply to each, or the failure of them all */
+  run (roomId: string, steps: Group['steps']): Promise<StepReply[] | Failure> {
     return new Promise((resolve) => {
-      if (this.#waiting.push({ roomId, events, resolve }) === 1) setImmediate(this.#flush)
+      if (this.#waiting.push({ roomId, steps, resolve }) === 1) setImmediate(this.#flush)
     })
   }
 
@@ -52,18 +52,18 @@ export class Batcher {
     const args = [...sharedArguments()]
     /** Number of a room's first key, from 1. */
     const firstKeys = new Map<string, number>()
-    for (const { roomId, events } of groups) {
+    for (const { roomId, steps } of groups) {
       let firstKey = firstKeys.get(roomId)
       if (firstKey === undefined) {
         firstKey = keys.length + 1
         firstKeys.set(roomId, firstKey)
         keys.push(...keysOf(roomId))
       }
-      for (const event of events) args.push(firstKey, event.length, ...event)
+      for (const step of steps) args.push(firstKey, step.length, ...step)
     }
     const replies = await call(keys, args)
     let at = 0
-    for (const { events, resolve } of groups) resolve(Array.isArray(replies) ? replies.slice(at, at += events.length) : replies)
+    for (const { steps, resolve } of groups) resolve(Array.isArray(replies) ? replies.slice(at, at += steps.length) : replies)
   }
 }
 
@@ -74,13 +74,13 @@ function batches (groups: readonly Group[], isCluster: boolean): Group[][] {
   for (const group of groups) {
     const target = isCluster ? group.roomId : ''
     let current = open.get(target)
-    if (!current || current.size + group.events.length > MAX_BATCH) {
+    if (!current || current.size + group.steps.length > MAX_BATCH) {
       current = { batch: [], size: 0 }
       open.set(target, current)
       all.push(current.batch)
     }
     current.batch.push(group)
-    current.size += group.events.length
+    current.size += group.steps.length
   }
   return all
 }

@@ -182,7 +182,7 @@ export class RoomStore {
 
   /** Does a step on a room, together with all others of this turn of the event loop. */
   async #step (roomId: string, args: ReadonlyArray<string | number>): Promise<unknown[] | Failure> {
-    const replies = await this.#batcher.publish(roomId, [args])
+    const replies = await this.#batcher.run(roomId, [args])
     if (replies instanceof Failure) return replies
     const [reply] = replies as [unknown[]]
     if (reply[0] !== 'ERR') return refusalIn(reply) ?? reply
@@ -227,7 +227,7 @@ export class RoomStore {
 
   /** Publishes events by their arguments. An error of one becomes UNAVAILABLE, like that of any command. */
   async #publish (roomId: string, events: ReadonlyArray<ReadonlyArray<string | number>>): Promise<Array<StepReply | Failure> | Failure> {
-    const replies = await this.#batcher.publish(roomId, events)
+    const replies = await this.#batcher.run(roomId, events)
     if (!(replies instanceof Failure)) return replies.map((reply) => this.#failureIn(roomId, reply) ?? reply)
     this.#options.outbox?.listener.uncertain(roomId)
     return replies

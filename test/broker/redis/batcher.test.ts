@@ -30,14 +30,14 @@ function recorded ({ isCluster = false } = {}) {
 
 t.test('events of one turn are one call, with the keys of each room once, and every caller gets its own replies', async (t) => {
   const { batcher, calls } = recorded()
-  const answers = [batcher.publish('a', [['1', 'x']]), batcher.publish('b', [['2'], ['3']]), batcher.publish('a', [['4']])]
+  const answers = [batcher.run('a', [['1', 'x']]), batcher.run('b', [['2'], ['3']]), batcher.run('a', [['4']])]
   t.equal(calls.length, 0)
   await turn()
   t.match(calls, [{
     keys: ['a', 'a:log', 'b', 'b:log'],
     events: [['a', ['1', 'x']], ['b', ['2']], ['b', ['3']], ['a', ['4']]]
   }])
-  void batcher.publish('c', [['5']])
+  void batcher.run('c', [['5']])
   await turn()
   t.equal(calls.length, 2, 'the next call does not wait for the reply to the first one')
   calls[0]!.answer([['r1'], ['r2'], ['r3'], ['r4']])
@@ -46,22 +46,22 @@ t.test('events of one turn are one call, with the keys of each room once, and ev
 
 t.test('a call has a bounded number of events, and a larger group is not divided', async (t) => {
   const { batcher, calls } = recorded()
-  for (let n = 0; n < MAX_BATCH + 1; n++) void batcher.publish(`r${n}`, [[n]])
-  void batcher.publish('large', Array.from({ length: MAX_BATCH * 2 }, (_, n) => [n]))
+  for (let n = 0; n < MAX_BATCH + 1; n++) void batcher.run(`r${n}`, [[n]])
+  void batcher.run('large', Array.from({ length: MAX_BATCH * 2 }, (_, n) => [n]))
   await turn()
   t.strictSame(calls.map(({ events }) => events.length), [MAX_BATCH, 1, MAX_BATCH * 2])
 })
 
 t.test('in a cluster a call is of one room', async (t) => {
   const { batcher, calls } = recorded({ isCluster: true })
-  for (const [n, roomId] of ['a', 'b', 'a', 'c'].entries()) void batcher.publish(roomId, [[n]])
+  for (const [n, roomId] of ['a', 'b', 'a', 'c'].entries()) void batcher.run(roomId, [[n]])
   await turn()
   t.match(calls, [{ keys: ['a', 'a:log'], events: { length: 2 } }, { keys: ['b', 'b:log'], events: { length: 1 } }, { keys: ['c', 'c:log'], events: { length: 1 } }])
 })
 
 t.test('all events of a call that fails have its failure', async (t) => {
   const { batcher, calls } = recorded()
-  const answers = [batcher.publish('a', [['1']]), batcher.publish('b', [['2'], ['3']])]
+  const answers = [batcher.run('a', [['1']]), batcher.run('b', [['2'], ['3']])]
   await turn()
   const failure = new Failure('UNAVAILABLE')
   calls[0]!.answer(failure)
