@@ -130,14 +130,14 @@ t.test('a fatal line is written at once', async (t) => {
 })
 
 t.test('without pino-pretty the log is JSON, and says so; a package that cannot be read is an error', async (t) => {
-  const internals = Module as unknown as { _resolveFilename: (name: string, ...rest: unknown[]) => string }
-  const resolve = internals._resolveFilename
-  t.teardown(() => { internals._resolveFilename = resolve })
-  /** Lets the search for the package fail with this code. */
+  const internals = Module as unknown as { _load: (name: string, ...rest: unknown[]) => unknown }
+  const load = internals._load
+  t.teardown(() => { internals._load = load })
+  /** Lets the package fail to load with this code. */
   const failWith = (code: string) => {
-    internals._resolveFilename = function (name, ...rest) {
+    internals._load = function (name, ...rest) {
       if (name === 'pino-pretty') throw Object.assign(new Error('Cannot find module'), { code })
-      return resolve.call(this, name, ...rest)
+      return load.call(this, name, ...rest)
     }
   }
   failWith('MODULE_NOT_FOUND')
