@@ -21,8 +21,11 @@ const { default: t } = await import('tap')
 /** Imports a file. Between two files tap's root test is idle, and tap ends it then if one of them has given it a teardown: there are more tests to come. */
 async function importFile (file) {
   Object.defineProperty(t, 'idle', { configurable: true, value: false })
-  await import(pathToFileURL(file))
-  delete t.idle
+  try {
+    await import(pathToFileURL(file))
+  } finally {
+    delete t.idle
+  }
 }
 for (const [n, file] of files.entries()) {
   // For the runner.

@@ -1,7 +1,7 @@
 // Test runner: it counts the results of its processes, reports a failure with its file, and leaves no process running.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { ROOT } from '../../src/root.js'
@@ -46,6 +46,21 @@ t.test('the runner counts the assertions of all files of a job, and the reasons 
   const folder = t.testdir({ 'a.test.js': PASSES, 'b.test.js': PASSES })
   const result = await runJob({ name: 'job', files: [join(folder, 'a.test.js'), join(folder, 'b.test.js')] }, { onFailure: ({ names }) => t.fail(names.join()) })
   t.match(result, { passed: 4, failed: 0, skips: ['no moon', 'no moon'] })
+})
+
+t.test('files behind one that gives the root test a teardown run as well, however long they take to load', async (t) => {
+  const first = `import t from 'tap'
+    import { writeFileSync } from 'node:fs'
+    t.teardown(() => writeFileSync(import.meta.dirname + '/ended', ''))
+    t.test('outer', async (t) => { t.pass('one') })`
+  const second = `import t from 'tap'
+    import { existsSync } from 'node:fs'
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    t.test('later', async (t) => { t.notOk(existsSync(import.meta.dirname + '/ended'), 'the root test has not ended') })`
+  const folder = t.testdir({ 'a.test.js': first, 'b.test.js': second })
+  const result = await runJob({ name: 'job', files: [join(folder, 'a.test.js'), join(folder, 'b.test.js')] }, { onFailure: ({ names }) => t.fail(names.join()) })
+  t.match(result, { passed: 2, failed: 0 })
+  t.ok(existsSync(join(folder, 'ended')), 'it ends behind the last file')
 })
 
 t.test('a failure is reported with its file and all its names, and the output of its process is kept', async (t) => {
