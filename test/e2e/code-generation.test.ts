@@ -1,4 +1,4 @@
-// A process that makes no code from text (--disallow-code-generation-from-strings): it starts and serves as any other.
+// A process that makes no code from text (--disallow-code-generation-from-strings): it starts and serves all the same.
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'

@@ -37,7 +37,7 @@ const { value: hostileValue } = fc.letrec((tie) => ({
   value: fc.oneof({ depthSize: 'small', withCrossShrink: true },
     fc.oneof(anyText, fc.constantFrom('r', 'EUR', '\ud800', '/'), fc.double({ noNaN: true, noDefaultInfinity: true }), fc.integer(), fc.boolean(), fc.constant(null)),
     fc.array(tie('value'), { maxLength: 5 }),
-    // Keys are set by `fromEntries`, which treats `__proto__` as any other key, as JSON does.
+    // Keys are set by `fromEntries`, which treats `__proto__` like every key, and so does JSON.
     fc.array(fc.tuple(hostileKey, tie('value')), { maxLength: 5 }).map((members) => Object.fromEntries(members))
   )
 }))

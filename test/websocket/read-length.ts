@@ -4,8 +4,7 @@ interface StreamWrap { readonly streamBaseState: Int32Array, readonly kReadBytes
 
 /** @param length bytes, 0, or an error of libuv's below 0 */
 export function setReadLength (length: number): void {
-  // Deprecated, and the only way to set the length that Node.js reports; no shipped code uses it.
-  // eslint-disable-next-line n/no-deprecated-api
+  // eslint-disable-next-line n/no-deprecated-api -- the only way to set the length that Node.js reports; no shipped code uses it
   const { streamBaseState, kReadBytesOrError } = (process as unknown as { binding: (name: string) => StreamWrap }).binding('stream_wrap')
   streamBaseState[kReadBytesOrError] = length
 }

@@ -1,4 +1,4 @@
-// Redis that refuses SUNSUBSCRIBE on a connection without subscriptions, as Valkey does from 8.0 on: it can be used as any other.
+// Redis that refuses SUNSUBSCRIBE on a connection without subscriptions, as Valkey does from 8.0 on: it is used like every Redis.
 import { once } from 'node:events'
 import net, { type AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
