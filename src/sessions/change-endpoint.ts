@@ -1,7 +1,8 @@
 // Opens and closes the streams of the changes of all rooms.
-import { PassThrough } from 'node:stream'
+import type { PassThrough } from 'node:stream'
 import type { Failure } from '../errors.js'
 import { ChangeStream, type ChangeStreamOptions } from './change-stream.js'
+import { newEventBody } from './event-output.js'
 import type { SessionRegistry } from './session-registry.js'
 
 export class ChangeEndpoint {
@@ -23,7 +24,7 @@ export class ChangeEndpoint {
   async open (address: string, after: string | undefined, start: (output: PassThrough) => void): Promise<Failure | undefined> {
     const refusal = this.#sessions.refusalOf(address)
     if (refusal) return refusal
-    const output = new PassThrough()
+    const output = newEventBody(this.#options.maxBytes)
     const stream = new ChangeStream(address, output, this.#options)
     this.#sessions.open(stream)
     output.once('close', () => this.#sessions.closed(stream))

@@ -1,5 +1,5 @@
 // Body of a response with server-sent events (WHATWG HTML §9.2): writes with a bound, and waits for a slow reader.
-import type { Writable } from 'node:stream'
+import { getDefaultHighWaterMark, PassThrough, type Writable } from 'node:stream'
 
 /** Reconnection time sent to the client, ms. The browser does the waiting, so the server adds no jitter. */
 const RETRY = 2000
@@ -14,6 +14,14 @@ export interface EventOutputOptions {
   readonly onTooSlow: () => void
 }
 
+/**
+ * Creates the body of a stream. A replay waits at half of what may be queued, so that what comes in between still finds room.
+ * @param maxBytes maximum bytes queued for a slow reader
+ */
+export function newEventBody (maxBytes: number): PassThrough {
+  return new PassThrough({ highWaterMark: Math.min(getDefaultHighWaterMark(false), Math.floor(maxBytes / 2)) })
+}
+
 export class EventOutput {
   readonly #options: EventOutputOptions
 
@@ -25,8 +33,8 @@ export class EventOutput {
    */
   begin (heartbeat?: number): void { this.write(`${heartbeat === undefined ? '' : `: heartbeat ${heartbeat}\n`}retry: ${RETRY}\n\n`) }
 
-  /** Sends a comment, so that no proxy takes the silence for an end. */
-  ping (): void { this.write(': ping\n\n') }
+  /** Sends a comment, so that no proxy takes the silence for an end. Not to a reader that is behind: what is queued for it will be written. */
+  ping (): void { if (this.#options.output.writableLength === 0) this.write(': ping\n\n') }
 
   /** @param text fields of a message with the empty line after them */
   write (text: string): void {

@@ -1,6 +1,7 @@
 // Opens and closes the event streams of a server: a session for each.
-import { PassThrough } from 'node:stream'
+import type { PassThrough } from 'node:stream'
 import type { Failure } from '../errors.js'
+import { newEventBody } from './event-output.js'
 import type { SessionRegistry } from './session-registry.js'
 import { SseSession, type SseSessionOptions, type StreamRequest, type StreamSource } from './sse-session.js'
 
@@ -22,7 +23,7 @@ export class SseEndpoint {
   async open (source: Omit<StreamSource, 'output'>, request: StreamRequest, start: (output: PassThrough) => void): Promise<Failure | undefined> {
     const refusal = this.#sessions.refusalOf(source.address)
     if (refusal) return refusal
-    const output = new PassThrough()
+    const output = newEventBody(this.#options.maxBytes)
     const stream = new SseSession({ ...source, output }, this.#options)
     this.#sessions.open(stream)
     output.once('close', () => {

@@ -1,4 +1,6 @@
 // Joining a room: the missed events, then the live events, each once and in order, and never a silent gap.
+import { once } from 'node:events'
+import { get, type IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import type { RoomView } from '../../src/broker/broker.js'
@@ -288,6 +290,33 @@ t.test('a log far larger than the outbox is replayed completely, at the pace of 
   }
   t.strictSame([...text.matchAll(/^id: [\w-]+:(\d+)$/gm)].map(([, seq]) => Number(seq)), expected)
   t.equal(app.rooms.size, 1)
+})
+
+t.test('a ping does not end the stream of a reader that is behind in its replay', async (t) => {
+  const { app, url, port } = await listen(t, { env: { OUTBOX_MAX_BYTES: '65536', ROOM_LOG_SIZE: '1000', HEARTBEAT_SECONDS: '1' } })
+  const phone = await Peer.connect(t, url)
+  const padding = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`p${i}`, 'x'.repeat(2000)]))
+  const total = 900
+  for (let i = 0; i < total; i += 50) {
+    for (let j = 0; j < 50; j++) phone.send('CLICKED_PAY', { roomId: 'r', ...padding })
+    await phone.settled()
+  }
+  let pings = 0
+  const open = app.sessions.open.bind(app.sessions)
+  app.sessions.open = (session) => {
+    const ping = session.ping.bind(session)
+    session.ping = () => { pings++; ping() }
+    open(session)
+  }
+  const request = get(`http://127.0.0.1:${port}/api/rooms/r/events`, { headers: { accept: 'text/event-stream' } })
+  t.teardown(() => request.destroy())
+  const [answer] = await once(request, 'response') as [IncomingMessage]
+  await until('pings came while nobody read', () => pings > 1)
+  let text = ''
+  answer.setEncoding('utf8').on('data', (chunk) => { text += chunk }).on('error', () => {})
+  const seqs = () => [...text.matchAll(/^id: [\w-]+:(\d+)$/gm)].map(([, seq]) => Number(seq))
+  await until(() => `all events arrive; ${seqs().length} did`, () => answer.destroyed || seqs().length === total)
+  t.strictSame(seqs(), Array.from({ length: total }, (_, i) => i + 1))
 })
 
 t.test('a reader that disappears during a replay leaves neither session nor member behind', async (t) => {
