@@ -305,7 +305,7 @@ t.test('a ping does not end the stream of a reader that is behind in its replay'
   const open = app.sessions.open.bind(app.sessions)
   app.sessions.open = (session) => {
     const ping = session.ping.bind(session)
-    session.ping = () => { pings++; ping() }
+    session.ping = (number) => { pings++; ping(number) }
     open(session)
   }
   const request = get(`http://127.0.0.1:${port}/api/rooms/r/events`, { headers: { accept: 'text/event-stream' } })
