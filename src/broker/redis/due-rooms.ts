@@ -29,8 +29,12 @@ export class DueRooms {
 
   constructor (options: DueRoomsOptions) { this.#options = options }
 
-  /** Makes a room due after a time, unless it is due before. @param delay ms */
-  async set (roomId: string, delay: number): Promise<void> { await this.#set(roomId, delay, '') }
+  /**
+   * Makes a room due after a time, unless it is due before.
+   * @param delay ms
+   * @returns false if Redis did not take it
+   */
+  set (roomId: string, delay: number): Promise<boolean> { return this.#set(roomId, delay, '') }
 
   /** Does the work of the rooms that are due, for as long as there are some. */
   async tick (): Promise<void> {
@@ -75,8 +79,8 @@ export class DueRooms {
     return Math.min(untilDeadline, check.left ?? Infinity)
   }
 
-  async #set (roomId: string, delay: number | '', lease: number | ''): Promise<void> {
+  async #set (roomId: string, delay: number | '', lease: number | ''): Promise<boolean> {
     const { store, key, now } = this.#options
-    await store.run((redis) => redis.setDue(key, now?.() ?? '', roomId, delay, lease))
+    return !(await store.run((redis) => redis.setDue(key, now?.() ?? '', roomId, delay, lease)) instanceof Failure)
   }
 }

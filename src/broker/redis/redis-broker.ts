@@ -15,6 +15,7 @@ import { Members } from './members.js'
 import { Nodes } from './nodes.js'
 import { Probe } from './probe.js'
 import { listMatching, type NumberedRoom } from '../room-listing.js'
+import type { RoomCursor } from './room-cursor.js'
 import { RoomIndex } from './room-index.js'
 import { RoomStore, type Appended, type Overdue, type RoomStoreOptions, type StoredRoom } from './store.js'
 
@@ -136,12 +137,12 @@ export class RedisBroker implements Broker {
 
   async publish (roomId: string, draft: EventDraft, create: boolean): Promise<Published | Failure> {
     const cursor = this.#subscriptions.onPublish(roomId)
-    const answer = await this.#publish(roomId, draft, create)
+    const answer = await this.#publish(roomId, draft, create, cursor)
     this.#subscriptions.onAnswer(cursor, { isLost: isUnavailable(answer) })
     return answer
   }
 
-  async #publish (roomId: string, draft: EventDraft, create: boolean): Promise<Published | Failure> {
+  async #publish (roomId: string, draft: EventDraft, create: boolean, cursor: RoomCursor | undefined): Promise<Published | Failure> {
     let answer = await this.#store.publish(roomId, draft, create)
     if (isOverdue(answer)) {
       // Logged first, so that a result after the deadline is known to be late.
@@ -149,26 +150,26 @@ export class RedisBroker implements Broker {
       answer = await this.#store.publish(roomId, draft, create)
     }
     if (answer === 'not due' || isOverdue(answer)) return new Failure('UNAVAILABLE')
-    return answer instanceof Failure ? answer : this.#published(roomId, draft, answer)
+    return answer instanceof Failure ? answer : this.#published(roomId, draft, answer, cursor)
   }
 
   async publishAll (roomId: string, drafts: readonly EventDraft[], create: boolean): Promise<Array<Published | Failure> | Failure> {
     const cursor = this.#subscriptions.onPublish(roomId)
     const answers = await this.#store.publishAll(roomId, drafts, create)
-    const published = (answers instanceof Failure ? [] : answers).map((answer, i) => answer instanceof Failure ? answer : this.#published(roomId, drafts[i]!, answer))
+    const published = (answers instanceof Failure ? [] : answers).map((answer, i) => answer instanceof Failure ? answer : this.#published(roomId, drafts[i]!, answer, cursor))
     this.#subscriptions.onAnswer(cursor, { isLost: [answers, ...published].some(isUnavailable) })
     return answers instanceof Failure ? answers : published
   }
 
-  #published (roomId: string, draft: EventDraft, answer: Appended): Published {
+  #published (roomId: string, draft: EventDraft, answer: Appended, cursor: RoomCursor | undefined): Published {
     const { isNewRoom, payment, isResumed, inOutbox, ...published } = answer
     if (isNewRoom) this.#runInBackground(this.#began(roomId))
     if (!published.isNew) return published
     this.#subscriptions.published(roomId, draft, published)
-    this.#setDue(roomId, draft, answer)
+    this.#setDue(roomId, draft, answer, cursor)
     if (payment) {
       this.#changed('event', roomId, { ...published, payment, inOutbox }, draft.type)
-      this.#runInBackground(this.#noteMilestone(roomId, payment.state, draft.timestamp))
+      this.#runInBackground(this.#noteMilestone(roomId, payment.state, draft.timestamp, cursor))
     }
     return published
   }
@@ -258,15 +259,22 @@ export class RedisBroker implements Broker {
   }
 
   /** Plans the next look at a room after an event: at its new deadline, and when the payer may have paused. */
-  #setDue (roomId: string, { ttl }: EventDraft, { payment, isResumed }: Appended): void {
-    const { stall = Infinity } = this.#options
+  #setDue (roomId: string, { ttl }: EventDraft, { payment, isResumed }: Appended, cursor: RoomCursor | undefined): void {
+    const { stall = Infinity, monotonic } = this.#options
     const delay = Math.min(ttl ?? Infinity, isResumed || (payment && awaitsPayer(payment.state)) ? stall : Infinity)
-    if (delay !== Infinity) this.#runInBackground(this.#due.set(roomId, delay))
+    const now = monotonic()
+    // Nobody takes a room out of the set before it is due, and then the look finds the later events.
+    if (delay === Infinity || (cursor && cursor.dueUntil > now && cursor.dueUntil <= now + delay)) return
+    this.#runInBackground(this.#due.set(roomId, delay).then((isTaken) => { if (isTaken && cursor) cursor.dueUntil = now + delay }))
   }
 
-  async #noteMilestone (roomId: string, state: PaymentState, at: number): Promise<void> {
+  async #noteMilestone (roomId: string, state: PaymentState, at: number, cursor: RoomCursor | undefined): Promise<void> {
     const to = { number: milestoneOf(state), at }
-    const advance = to.number === 0 ? undefined : await this.#store.noteFurthest(roomId, to)
+    if (to.number === 0 || (cursor && to.number <= cursor.furthest)) return
+    const advance = await this.#store.noteFurthest(roomId, to)
+    // The payment goes on, though it is not counted.
+    if (advance instanceof Failure) return
+    if (cursor) cursor.furthest = Math.max(cursor.furthest, to.number)
     if (advance) this.#subscriptions.listener.advanced({ ...advance, to, state })
   }
 

@@ -36,6 +36,10 @@ export class RoomCursor implements Position {
   /** Times of the last check and the last renewal, ms by the monotonic clock. */
   checkedAt = 0
   renewedAt = 0
+  /** Number of the furthest milestone that is noted in Redis, as far as this node knows; see src/payment/milestones.ts. */
+  furthest = 0
+  /** Time until which the room is in the set of due rooms, ms by the monotonic clock; see due-rooms.ts. */
+  dueUntil = -Infinity
   /** Members on other nodes, by node. */
   remoteMembers = new Map<string, RoomMember[]>()
 
@@ -50,6 +54,8 @@ export class RoomCursor implements Position {
     this.seq = seq
     this.highestKnownSeq = 0
     this.awaitsAnswer = false
+    this.furthest = 0
+    this.dueUntil = -Infinity
     this.#held = undefined
     this.preOpenBuffer = undefined
   }

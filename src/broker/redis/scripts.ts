@@ -12,7 +12,7 @@ function lua (...names: string[]): string {
 const onRoom = (...names: string[]) => ({ numberOfKeys: 4, lua: lua('clock', 'room', ...names) })
 
 /** Steps on several rooms, with the number of keys as the first argument, or on one. In a cluster the client looks at the first argument for the shard. */
-const ROOM_CALLS = lua('clock', 'room', 'snapshot', 'open-room', 'announce-members', 'leave-room', 'publish', 'room-calls')
+const ROOM_CALLS = lua('clock', 'room', 'snapshot', 'open-room', 'announce-members', 'leave-room', 'note-furthest', 'publish', 'room-calls')
 
 /** The client's `scripts` option. */
 export const SCRIPTS = {
@@ -22,7 +22,6 @@ export const SCRIPTS = {
   readRoom: onRoom('snapshot', 'read-room'),
   closeRoom: onRoom('close-room'),
   noteStall: onRoom('note-stall'),
-  noteFurthest: onRoom('note-furthest'),
   firstDelivery: { numberOfKeys: 2, lua: lua('clock', 'first-delivery') },
   postponeDelivery: { numberOfKeys: 2, lua: lua('clock', 'postpone-delivery') },
   saveDelivery: { numberOfKeys: 4, lua: lua('save-delivery') },
@@ -47,7 +46,6 @@ export type RoomRedis = (Redis | Cluster) & {
   readRoomBuffer: (...args: Argument[]) => Promise<unknown[]>
   closeRoom: (...args: Argument[]) => Promise<[...Reply, Array<string | null>, number]>
   noteStall: (...args: Argument[]) => Promise<Reply>
-  noteFurthest: (...args: Argument[]) => Promise<Reply>
   takeDue: (...args: Argument[]) => Promise<[lease: number, ...roomIds: string[]]>
   setDue: (...args: Argument[]) => Promise<null>
   firstDelivery: (...args: Argument[]) => Promise<[entry: string, now: number, tries: string[]] | null>

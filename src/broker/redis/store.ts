@@ -94,6 +94,9 @@ type PublishReply = [
   inOutbox: InOutbox
 ]
 
+type Text = string | Buffer
+type SnapshotReply = [ok: Text, epoch: Text, values: Array<Text | null>, members: Text[], readAt: number, recovered: number, entries: Buffer[]]
+
 /** Codes that a script returns in place of OK. */
 const REFUSALS: ReadonlySet<string> = new Set<ErrorCode>(['ROOM_NOT_FOUND', 'ROOM_CLOSED', 'ROOM_EXISTS', 'ID_CONFLICT'])
 /** Tries to fold a verified fact into a payment that others change meanwhile. */
@@ -164,7 +167,7 @@ export class RoomStore {
   async open (roomId: string, create: boolean): Promise<OpenedRoom | Failure> {
     const reply = await this.#step(roomId, ['open', create ? 1 : 0, this.#options.deadNodes()])
     if (reply instanceof Failure) return reply
-    const [, left, , isNew, room] = reply as [string, number | '', string, number, unknown[]]
+    const [, left, , isNew, room] = reply as [string, number | '', string, number, SnapshotReply]
     return { ...this.#decode(room), isNew: isNew === 1, left: left === '' ? Infinity : left }
   }
 
@@ -262,17 +265,18 @@ export class RoomStore {
     const reply = from
       ? await this.run((redis) => redis.readRoomBuffer(...this.#roomArguments(roomId), from.epoch ?? '', from.seq, this.#options.logSize))
       : await this.#step(roomId, ['look'])
-    return reply instanceof Failure ? reply : this.#decode(reply)
+    return reply instanceof Failure ? reply : this.#decode(reply as SnapshotReply)
   }
 
   /** Decodes a snapshot, with texts as strings or as Buffers. */
-  #decode (reply: unknown[]): StoredRoom {
-    const [epoch, seq, created, until, last, deadline, ...fields] = [...reply.slice(1, 7), ...reply[7] as unknown[]].map((value) => value === null ? null : String(value))
+  #decode (reply: SnapshotReply): StoredRoom {
+    const [, name, values, members, readAt, recovered, entries] = reply as SnapshotReply
+    const epoch = String(name)
+    const [seq, created, until, last, deadline, stalled, ...fields] = values.map((value) => value === null ? null : String(value))
     const createdAt = Number(created)
-    const payment = paymentFrom(fields as Array<string | null>, createdAt)
-    const readAt = reply[11] as number
+    const payment = paymentFrom(fields, createdAt)
     return {
-      epoch: epoch!,
+      epoch,
       seq: Number(seq),
       payment,
       deadline: deadline == null ? null : Number(deadline),
@@ -280,11 +284,11 @@ export class RoomStore {
       createdAt,
       expiresAt: Number(deadline ?? until),
       lastEventAt: last == null ? null : Number(last),
-      members: (reply[8] as unknown[]).map(String),
+      members: members.map(String),
       readAt,
-      isStalled: reply[12] === 1,
-      recovered: reply[9] === 1,
-      entries: (reply[10] as Buffer[]).map((element, i, { length }) => readElement(element, epoch!, Number(seq) - length + 1 + i, this.frames))
+      isStalled: stalled === '1',
+      recovered: recovered === 1,
+      entries: entries.map((element, i, { length }) => readElement(element, epoch, Number(seq) - length + 1 + i, this.frames))
     }
   }
 
@@ -325,12 +329,11 @@ export class RoomStore {
    * Notes a milestone of a payment. A step of its own, so that the script that publishes does not grow; a node that dies between the two leaves the milestone to the next one.
    * @returns undefined if the payment had come that far before
    */
-  async noteFurthest (roomId: string, to: Furthest): Promise<{ from: Furthest | undefined } | undefined> {
-    const reply = await this.run((redis) => redis.noteFurthest(...this.#roomArguments(roomId), to.number, to.at))
-    // The payment goes on, though it is not counted.
-    if (reply instanceof Failure || reply[1] === 0) return undefined
-    const [, , number, at] = reply
-    return { from: number === '' ? undefined : { number: Number(number), at: Number(at) } }
+  async noteFurthest (roomId: string, to: Furthest): Promise<{ from: Furthest | undefined } | Failure | undefined> {
+    const reply = await this.#step(roomId, ['furthest', to.number, to.at])
+    if (reply instanceof Failure) return reply
+    const [, isFurther, number, at] = reply
+    return isFurther === 0 ? undefined : { from: number === '' ? undefined : { number: Number(number), at: Number(at) } }
   }
 
   get #lateResults (): number { return this.#options.lateResults ?? 0 }

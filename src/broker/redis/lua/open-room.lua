@@ -2,12 +2,12 @@
 -- Own arguments: `open`, 1 to create, names of dead nodes, each followed by a space.
 -- Returns `[code]`, or `['OK', left, deadline, isNew, room]`; `left` is ms until the deadline; both are empty without one. `room` is the reply of lookAtRoom().
 local function openRoom(first)
-  local failure, epoch, _, deadline, here = findRoom()
+  local failure, epoch, ends, deadline, here = findRoom()
   if failure and not (ARGV[first + 1] == '1' and failure == 'ROOM_NOT_FOUND') then return { failure } end
   if failure then
     createRoom()
     epoch, here = newEpoch, ' '
-  else
+  elseif ends - now < renewal then
     renewRetention(deadline)
   end
   local nodes = here

@@ -5,8 +5,6 @@ local call, format = redis.call, string.format
 
 -- Numbers become text once: a call or a concatenation would format them again each time, as floating point.
 local nowText = format('%d', now)
--- Retention that is left when it is renewed: once in a sixteenth of it, not for every event of a burst.
-local renewal = retention * 15 / 16
 -- Start of the room's id in every key.
 local idAt = string.find(KEYS[1], '{', 1, true) + 1
 

@@ -47,6 +47,9 @@ local function without(here, node)
   return string.sub(here, 1, from - 1) .. string.sub(here, string.find(here, ' ', from + 1, true), -1)
 end
 
+-- Retention that is left when it is renewed: once in a sixteenth of it, not for every event or device of a burst.
+local renewal = retention * 15 / 16
+
 -- Postpones the end to a full retention from now. A room with a deadline keeps its end.
 local function renewRetention(deadline)
   if deadline then return end
