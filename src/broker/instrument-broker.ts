@@ -16,10 +16,12 @@ export function instrumentBroker<B extends Broker> (broker: B, histogram: Histog
 function timed (broker: Broker, method: typeof TIMED[number] | 'subscribeAndRead', operations: readonly string[], histogram: Histogram<'operation'>) {
   const run = broker[method]!.bind(broker) as (...args: unknown[]) => Promise<unknown>
   const labels = operations.map((operation) => ({ operation }))
-  return [method, async (...args: unknown[]) => {
+  return [method, (...args: unknown[]) => {
     const begin = performance.now()
-    const result = await run(...args)
-    for (const label of labels) histogram.observe(label, (performance.now() - begin) / 1000)
+    const result = run(...args)
+    const observe = () => { for (const label of labels) histogram.observe(label, (performance.now() - begin) / 1000) }
+    // The caller's promise is that of the broker: another one around it would be garbage with every event. A rejection is the caller's.
+    result.then(observe, () => {})
     return result
   }] as const
 }

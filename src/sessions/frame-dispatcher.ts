@@ -123,7 +123,8 @@ export class FrameDispatcher {
 
   /** Publishes an event before the one in front of it is answered, and answers it after that. */
   async #publishBehind (session: SocketSession, event: PaymentEvent, arrival: Arrival, before: Promise<void>): Promise<Failure | undefined> {
-    const [published] = await Promise.all([this.#options.rooms.publish(session, event, arrival.now), before])
+    const published = await this.#options.rooms.publish(session, event, arrival.now)
+    await before
     return this.#acknowledge(session, event, arrival, published)
   }
 

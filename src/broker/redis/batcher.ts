@@ -1,6 +1,6 @@
 // Collects what a node has for its rooms within one turn of the event loop, events and other steps, and sends it to Redis as one call of a script. A call is not held up by
 // those before it: several are in flight.
-import type { Failure } from '../../errors.js'
+import { Failure } from '../../errors.js'
 
 /** Steps in one call. More would hold up everybody else on that Redis; a larger group goes alone. */
 export const MAX_BATCH = 64
@@ -41,9 +41,16 @@ export class Batcher {
 
   /** Does steps of one room in their order. @returns the reply to each, or the failure of them all */
   run (roomId: string, steps: Group['steps']): Promise<StepReply[] | Failure> {
-    return new Promise((resolve) => {
-      if (this.#waiting.push({ roomId, steps, resolve }) === 1) setImmediate(this.#flush)
-    })
+    return new Promise((resolve) => this.#add({ roomId, steps, resolve }))
+  }
+
+  /** Does one step. */
+  runOne (roomId: string, step: readonly Argument[]): Promise<StepReply | Failure> {
+    return new Promise((resolve) => this.#add({ roomId, steps: [step], resolve: (replies) => resolve(replies instanceof Failure ? replies : replies[0]!) }))
+  }
+
+  #add (group: Group): void {
+    if (this.#waiting.push(group) === 1) setImmediate(this.#flush)
   }
 
   async #send (groups: readonly Group[]): Promise<void> {
@@ -63,7 +70,7 @@ export class Batcher {
     }
     const replies = await call(keys, args)
     let at = 0
-    for (const { steps, resolve } of groups) resolve(Array.isArray(replies) ? replies.slice(at, at += steps.length) : replies)
+    for (const { steps, resolve } of groups) resolve(replies instanceof Failure ? replies : replies.slice(at, at += steps.length))
   }
 }
 

@@ -137,20 +137,16 @@ export class RedisBroker implements Broker {
 
   async publish (roomId: string, draft: EventDraft, create: boolean): Promise<Published | Failure> {
     const cursor = this.#subscriptions.onPublish(roomId)
-    const answer = await this.#publish(roomId, draft, create, cursor)
-    this.#subscriptions.onAnswer(cursor, { isLost: isUnavailable(answer) })
-    return answer
-  }
-
-  async #publish (roomId: string, draft: EventDraft, create: boolean, cursor: RoomCursor | undefined): Promise<Published | Failure> {
     let answer = await this.#store.publish(roomId, draft, create)
     if (isOverdue(answer)) {
       // Logged first, so that a result after the deadline is known to be late.
       await this.#expireLink(roomId, answer.overdue)
       answer = await this.#store.publish(roomId, draft, create)
     }
-    if (answer === 'not due' || isOverdue(answer)) return new Failure('UNAVAILABLE')
-    return answer instanceof Failure ? answer : this.#published(roomId, draft, answer, cursor)
+    if (answer === 'not due' || isOverdue(answer)) answer = new Failure('UNAVAILABLE')
+    const published = answer instanceof Failure ? answer : this.#published(roomId, draft, answer, cursor)
+    this.#subscriptions.onAnswer(cursor, { isLost: isUnavailable(published) })
+    return published
   }
 
   async publishAll (roomId: string, drafts: readonly EventDraft[], create: boolean): Promise<Array<Published | Failure> | Failure> {

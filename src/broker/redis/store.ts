@@ -185,9 +185,8 @@ export class RoomStore {
 
   /** Does a step on a room, together with all others of this turn of the event loop. */
   async #step (roomId: string, args: ReadonlyArray<string | number>): Promise<unknown[] | Failure> {
-    const replies = await this.#batcher.run(roomId, [args])
-    if (replies instanceof Failure) return replies
-    const [reply] = replies as [unknown[]]
+    const reply = await this.#batcher.runOne(roomId, args) as unknown[] | Failure
+    if (reply instanceof Failure) return reply
     if (reply[0] !== 'ERR') return refusalIn(reply) ?? reply
     this.#options.onRefused(new Error(reply[1] as string))
     return new Failure('UNAVAILABLE')
@@ -200,13 +199,13 @@ export class RoomStore {
    */
   async publish (roomId: string, draft: EventDraft, create: boolean): Promise<Appended | Failure | 'not due' | Overdue> {
     const device = describeFact(draft)
-    if (device) return outcomeOf(await this.#append(roomId, draft, create, device), draft)
+    if (device) return outcomeOf(this.#checked(roomId, await this.#append(roomId, draft, create, device)), draft)
     // The first try is for a payment without events.
     let before = newPayment(0)
     let version = ''
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const after = fold(before, draft)
-      const reply = await this.#append(roomId, draft, create, describeFold(version, before, after))
+      const reply = this.#checked(roomId, await this.#append(roomId, draft, create, describeFold(version, before, after)))
       if (!(reply instanceof Failure) && reply[0] === 'NOT_DUE') return 'not due'
       if (reply instanceof Failure || reply[0] !== 'STALE') return outcomeOf(reply, draft, after)
       const [, created, fields, deadline] = reply as [string, string, Array<string | null>, string]
@@ -219,26 +218,25 @@ export class RoomStore {
 
   /** Publishes events of devices in one step. @returns the outcome of each */
   async publishAll (roomId: string, drafts: readonly EventDraft[], create: boolean): Promise<Array<Appended | Failure> | Failure> {
-    const replies = await this.#publish(roomId, drafts.map((draft) => this.#eventArguments(draft, create, describeFact(draft)!)))
-    return replies instanceof Failure ? replies : replies.map((reply, i) => outcomeOf(reply, drafts[i]!))
-  }
-
-  async #append (roomId: string, draft: EventDraft, create: boolean, fact: ScriptFact): Promise<StepReply | Failure> {
-    const replies = await this.#publish(roomId, [this.#eventArguments(draft, create, fact)])
-    return replies instanceof Failure ? replies : replies[0]!
-  }
-
-  /** Publishes events by their arguments. An error of one becomes UNAVAILABLE, like that of any command. */
-  async #publish (roomId: string, events: ReadonlyArray<ReadonlyArray<string | number>>): Promise<Array<StepReply | Failure> | Failure> {
-    const replies = await this.#batcher.run(roomId, events)
-    if (!(replies instanceof Failure)) return replies.map((reply) => this.#failureIn(roomId, reply) ?? reply)
+    const replies = await this.#batcher.run(roomId, drafts.map((draft) => this.#eventArguments(draft, create, describeFact(draft)!)))
+    if (!(replies instanceof Failure)) return replies.map((reply, i) => outcomeOf(this.#checked(roomId, reply), drafts[i]!))
     this.#options.outbox?.listener.uncertain(roomId)
     return replies
   }
 
-  #failureIn (roomId: string, reply: StepReply): Failure | undefined {
-    if (reply[0] !== 'ERR') return refusalIn(reply)
+  // Not async, like #checked(): of the promises that an event makes, each is garbage.
+  #append (roomId: string, draft: EventDraft, create: boolean, fact: ScriptFact): Promise<StepReply | Failure> {
+    return this.#batcher.runOne(roomId, this.#eventArguments(draft, create, fact))
+  }
+
+  /** @returns the reply to an event, or the failure in its place. An error of the script becomes UNAVAILABLE, like that of any command. */
+  #checked (roomId: string, reply: StepReply | Failure): StepReply | Failure {
     const { onRefused, outbox } = this.#options
+    if (reply instanceof Failure) {
+      outbox?.listener.uncertain(roomId)
+      return reply
+    }
+    if (reply[0] !== 'ERR') return refusalIn(reply) ?? reply
     onRefused(new Error(reply[1] as string))
     outbox?.listener.uncertain(roomId)
     return new Failure('UNAVAILABLE')
