@@ -26,5 +26,5 @@ USER node
 EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.PORT || 8080) + '/health').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-# No npm in between: the process itself must get SIGTERM. The limit of the young generation is explained in docs/scaling.md.
-CMD ["node", "--max-semi-space-size=4", "dist/src/server.js"]
+# No npm in between: the process itself must get SIGTERM.
+CMD ["node", "dist/src/server.js"]

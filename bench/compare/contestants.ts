@@ -18,8 +18,6 @@ export interface Contestant {
   readonly name: string
   /** File that Node.js runs, and its environment. */
   readonly file: string
-  /** Options of Node.js. */
-  readonly flags?: readonly string[]
   readonly env?: Record<string, string>
   /** Number of processes that share a Redis; 0: one process without Redis. Device 1 connects to the first process, device 2 to the last. */
   readonly nodes: 0 | 1 | 2
@@ -65,8 +63,6 @@ const rival = (name: string) => join(ROOT, 'bench/compare/rivals', `${name}.js`)
 /** Default settings, except for the limits of one address and of one socket: here all load comes from one place. */
 const server = {
   file: join(ROOT, 'dist/src/server.js'),
-  // As npm start.
-  flags: ['--max-semi-space-size=4'],
   env: { NODE_ENV: 'production', LOG_LEVEL: 'info', MESSAGES_PER_SECOND: '0', MAX_CONNECTIONS_PER_IP: '1000000', MAX_CONNECTIONS: '1000000' },
   dialect: OURS
 }

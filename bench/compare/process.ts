@@ -65,9 +65,9 @@ export class Running {
     if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true })
   }
 
-  async #spawn ({ file, flags = [], env }: Contestant, settings: Record<string, string>): Promise<void> {
+  async #spawn ({ file, env }: Contestant, settings: Record<string, string>): Promise<void> {
     const port = await freePort()
-    const child = spawn('taskset', ['-c', String(SERVERS), process.execPath, ...flags, '--expose-gc', '--import', COLLECT, file], {
+    const child = spawn('taskset', ['-c', String(SERVERS), process.execPath, '--expose-gc', '--import', COLLECT, file], {
       env: { PATH: process.env.PATH, HOST: '127.0.0.1', PORT: String(port), ...(this.#folder !== undefined && { DATA_DIR: this.#folder }), ...env, ...settings },
       stdio: 'ignore'
     })
