@@ -5,8 +5,6 @@ import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
 
 /** Factor by which V8 enlarges the young generation. */
 const FACTOR = '--semi-space-growth-factor'
-const DEFAULT = 2
-
 /** Last major version of Node.js on which this was measured. V8 prints a line for a flag that it does not know. */
 const LAST_MAJOR = 26
 
@@ -22,11 +20,13 @@ export function holdYoungGeneration (version = process.versions.node): (maxBytes
 
 /** Looks at its size after each collection. It is a limit of its own, since V8 takes `--max-semi-space-size` on the command line alone. */
 function limitYoungGeneration (maxBytes: number): void {
-  let isHeld = true
+  let factor = 1
   const update = () => {
-    if (isHeld === (size() >= maxBytes)) return
-    isHeld = !isHeld
-    setFlagsFromString(`${FACTOR}=${isHeld ? 1 : DEFAULT}`)
+    // In one step: clients reconnect right after a start, and objects that a small young generation has no room for are promoted, and collected later at a higher price.
+    const next = Math.max(1, Math.round(maxBytes / size()))
+    if (next === factor) return
+    factor = next
+    setFlagsFromString(`${FACTOR}=${factor}`)
   }
   update()
   new PerformanceObserver(update).observe({ entryTypes: ['gc'] })

@@ -90,7 +90,11 @@ function useSocketOn (handle: FakeHandle, SocketClass: new (options: object) => 
   socket._final(() => {})
   return () => {
     length = 0
+    // net.Socket creates an error for a connection that was cut. Nobody sees its stack, which would take 3 % of a connection's CPU time.
+    const { stackTraceLimit } = Error
+    Error.stackTraceLimit = 0
     handle.onread!()
+    Error.stackTraceLimit = stackTraceLimit
     return length
   }
 }

@@ -51,6 +51,29 @@ t.test('the length of a read is known: bytes, none, the end, and several errors 
   }
 })
 
+t.test('a connection that is cut makes no stack of an error, and the limit of stacks stays as it was', async (t) => {
+  // As onread of net.Socket ends: it destroys the socket with an error.
+  const stacks: Array<string | undefined> = []
+  class Cut extends Socket {
+    constructor (options: object) {
+      super(options)
+      const { handle } = options as { handle: { onread: () => void } }
+      handle.onread = () => {
+        const error = Object.assign(new Error('read ECONNRESET'), { errno: -104 })
+        stacks.push(error.stack)
+        this.destroy(error)
+      }
+    }
+  }
+  const { readLength } = findInternals(Cut)!
+  const { stackTraceLimit } = Error
+  t.teardown(() => { Error.stackTraceLimit = stackTraceLimit })
+  Error.stackTraceLimit = 7
+  t.equal(readLength(), -104)
+  t.strictSame(stacks, ['Error: read ECONNRESET'])
+  t.equal(Error.stackTraceLimit, 7)
+})
+
 t.test('the handle is unknown if a socket treats it in another way than expected', async (t) => {
   t.ok(findInternals())
   const others: Record<string, new (options: object) => Socket> = {
