@@ -7,6 +7,8 @@ import { lookAt, type RedisLook } from './redis-look.js'
 
 /** Devices that act concurrently. */
 const AT_ONCE = 32
+/** Wait after devices left, ms: longer than PRESENCE_GRACE_SECONDS. */
+export const GONE = 7_000
 /** Wait for the effects of a step after its reply, ms. */
 const SETTLED = 500
 
@@ -43,9 +45,16 @@ export class Stage {
     return { cpu: after.cpu - before.cpu, redis: redis as unknown as RedisLook }
   }
 
-  async join (rooms: number): Promise<void> {
+  /** Has as many devices join and leave, with other rooms: code is compiled, and the memory that a process keeps in reserve is in use. */
+  async warmUp (rooms: number): Promise<void> {
+    await this.join(rooms, 'earlier')
+    await this.leave()
+    await sleep(GONE)
+  }
+
+  async join (rooms: number, name = 'payment'): Promise<void> {
     this.#missed = this.#published
-    const ids = Array.from({ length: rooms }, (_, n) => `payment_${n}_${'x'.repeat(12)}`)
+    const ids = Array.from({ length: rooms }, (_, n) => `${name}_${n}_${'x'.repeat(12)}`)
     const enter = (url: string, name: string, devices: Device[]) => each(ids, AT_ONCE, async (roomId) => {
       const device = await Device.connect(url, roomId, name)
       await device.join()

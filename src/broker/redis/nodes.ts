@@ -4,7 +4,7 @@ import type { RoomRedis } from './scripts.js'
 /** Interval between two heartbeats, ms. */
 export const BEAT_INTERVAL = 5_000
 /** Validity of one heartbeat in Redis, ms. */
-const LEASE = 15_000
+export const LEASE = 15_000
 /** Time that a node may be missing in Redis before this node removes it, ms: after Redis was emptied, all nodes are missing for a moment. */
 const NODE_EVICTION_MS = 20_000
 
