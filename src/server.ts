@@ -12,12 +12,6 @@ const [{ EX_IOERR, JournalError, openDataFolder }, { provideRouterFunctions }, {
   import('./data-folder.js'), import('./http/router-functions.js'), import('./logger.js')
 ])
 
-/**
- * Bytes that V8's young generation may take. In memory an event is garbage when it is delivered, and more room brings nothing; over Redis it is in use until it is answered,
- * and is copied by each collection until then: with 8 MiB a burst takes the publishing node half as much CPU time again.
- */
-const YOUNG_GENERATION = { inMemory: 8 * 2 ** 20, overRedis: 32 * 2 ** 20 }
-
 /** Exit code for invalid settings, and for a folder that this process must not use: EX_CONFIG of sysexits.h. */
 const EX_CONFIG = 78
 
@@ -54,7 +48,7 @@ await app.listen({
 
 /** Logs the addresses of the pages that people open. */
 function onListening (address: string): void {
-  letYoungGenerationGrow(config.REDIS_URL ? YOUNG_GENERATION.overRedis : YOUNG_GENERATION.inMemory)
+  letYoungGenerationGrow()
   const served = Object.entries({ playground: config.PLAYGROUND, console: config.CONSOLE, docs: config.DOCS }).filter(([, isServed]) => isServed)
   const pages = served.map(([name]) => `${address}/${name}`).join(', ')
   if (pages !== '') logger.info(`pages at ${pages}`)
