@@ -22,6 +22,8 @@ export const ASSUMED = {
   /** Memory of a node, bytes, and the share that may be in use: the rest is for garbage, and for the send queues of slow sockets. */
   nodeMemory: 2 * 2 ** 30,
   nodeMemoryShare: 0.7,
+  /** CPU time of Redis in a cluster, times that of one server: a call is for one room there, and not for those of a whole turn (`npm run bench:shards`). */
+  clusterCpu: 2,
   /** Memory of a shard, bytes, and the share that may be in use: the other half is for the copy of an AOF rewrite or of a new replica, and for buffers. */
   shardMemory: 8 * 2 ** 30,
   shardMemoryShare: 0.5,
@@ -100,9 +102,10 @@ export function planNodes (cost: Cost, demand: Demand): Plan['nodes'] {
 
 /** Returns the number of shards that each resource requires, if all shards were equally full. */
 export function shardBounds (cost: Cost, demand: Demand, nodes: number): Bounds {
-  const { shardMemory, shardMemoryShare, shardNetwork } = ASSUMED
+  const { shardMemory, shardMemoryShare, shardNetwork, clusterCpu } = ASSUMED
+  const cpu = redisWork(cost, demand, nodes, 'cpu') / (ASSUMED.shardCpu * 1_000_000)
   return {
-    CPU: redisWork(cost, demand, nodes, 'cpu') / (ASSUMED.shardCpu * 1_000_000),
+    CPU: cpu <= 1 ? cpu : cpu * clusterCpu,
     memory: roomMemory(cost, demand) / (shardMemory * shardMemoryShare),
     network: Math.max(redisWork(cost, demand, nodes, 'bytesIn'), redisWork(cost, demand, nodes, 'bytesOut')) / shardNetwork
   }

@@ -27,7 +27,10 @@ export class Members {
 
   /** Repeats the announcements that Redis did not accept. */
   async retry (): Promise<void> {
-    await Promise.all([...this.#announcements].map(async ([roomId, announcement]) => { if (!announcement.sent) await this.#send(roomId, announcement) }))
+    // Called several times a second, and nearly always all are sent: nothing is made for those.
+    const retries: Array<Promise<void>> = []
+    for (const [roomId, announcement] of this.#announcements) if (!announcement.sent) retries.push(this.#send(roomId, announcement))
+    await Promise.all(retries)
   }
 
   /** Repeats an announcement that Redis accepted before: Redis may have lost it. */
