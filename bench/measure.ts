@@ -95,10 +95,11 @@ export async function measureRedis (): Promise<RedisCost> {
   const often = await idleSecond({ ROOM_RETENTION_SECONDS: '40' })
   return withRedis((redis) => withNodes([NO_HEARTBEAT, NO_HEARTBEAT], redis, async (stage) => {
     await stage.warmUp(ROOMS)
+    const rest = await secondOf(stage)
     const warmMemory = await stage.memory()
     const joins = await stage.during(() => stage.join(ROOMS))
     const socketMemory = (await stage.memory() - warmMemory) / (2 * ROOMS)
-    const idle = await secondOf(stage)
+    const idle = await secondOf(stage, rest)
     const first = await stage.during(() => stage.pay(1))
     const second = await stage.during(() => stage.pay(1))
     const leaves = await stage.during(() => stage.leave(), GONE)
@@ -128,18 +129,27 @@ export async function measureRedis (): Promise<RedisCost> {
   }))
 }
 
-/** Returns the cost of one second of an idle socket, which is the only one of its room on its node. */
-async function secondOf (stage: Stage): Promise<{ cpu: number, redis: RedisWork }> {
+interface Second { readonly cpu: number, readonly redis: RedisWork }
+
+/**
+ * Returns the cost of one second of an idle socket, which is the only one of its room on its node.
+ * @param rest the same, measured without sockets: what nodes and Redis do anyway
+ */
+async function secondOf (stage: Stage, rest?: Second): Promise<Second> {
   const { cpu, redis } = await stage.during(() => sleep(IDLE), 0)
   const socketSeconds = 2 * ROOMS * IDLE / 1_000
-  return { cpu: cpu / socketSeconds, redis: shareOf(redis, socketSeconds) }
+  const share = shareOf(redis, socketSeconds)
+  const more = Object.fromEntries(Object.entries(share).map(([name, value]) => [name, Math.max(0, value - (rest?.redis[name as keyof RedisWork] ?? 0))]))
+  return { cpu: Math.max(0, cpu / socketSeconds - (rest?.cpu ?? 0)), redis: more as unknown as RedisWork }
 }
 
-async function idleSecond (env: Record<string, string>): Promise<{ cpu: number, redis: RedisWork }> {
+async function idleSecond (env: Record<string, string>): Promise<Second> {
   const envs = [{ ...NO_HEARTBEAT, ...env }, { ...NO_HEARTBEAT, ...env }]
   return withRedis((redis) => withNodes(envs, redis, async (stage) => {
+    await stage.warmUp(ROOMS)
+    const rest = await secondOf(stage)
     await stage.join(ROOMS)
-    return secondOf(stage)
+    return secondOf(stage, rest)
   }))
 }
 

@@ -12,7 +12,7 @@ function lua (...names: string[]): string {
 const onRoom = (...names: string[]) => ({ numberOfKeys: 4, lua: lua('clock', 'room', ...names) })
 
 /** Steps on several rooms, with the number of keys as the first argument, or on one. In a cluster the client looks at the first argument for the shard. */
-const ROOM_CALLS = lua('clock', 'room', 'snapshot', 'open-room', 'announce-members', 'leave-room', 'note-furthest', 'position', 'publish', 'room-calls')
+const ROOM_CALLS = lua('clock', 'room', 'snapshot', 'open-room', 'announce-members', 'leave-room', 'note-furthest', 'publish', 'room-calls')
 
 /** The client's `scripts` option. */
 export const SCRIPTS = {

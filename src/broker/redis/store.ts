@@ -254,12 +254,9 @@ export class RoomStore {
 
   /** End of the room's log, without reading the log, and whether the room's messages come to this node; `epoch` is empty if there is no room. */
   async position (roomId: string): Promise<Position & { isRegistered: boolean } | Failure> {
-    // In a cluster a step is a call of its own, which costs more than the command.
-    const reply = this.nodeChannel === undefined
-      ? await this.run((redis) => redis.hmget(this.key(roomId), 'epoch', 'seq', 'here'))
-      : await this.#step(roomId, ['position'])
+    const reply = await this.run((redis) => redis.hmget(this.key(roomId), 'epoch', 'seq', 'here'))
     if (reply instanceof Failure) return reply
-    const [epoch, seq, here] = reply.slice(-3) as Array<string | null>
+    const [epoch, seq, here] = reply
     return { epoch: epoch ?? '', seq: Number(seq), isRegistered: here?.includes(` ${this.#options.node}=`) ?? false }
   }
 

@@ -1,8 +1,8 @@
 -- Does what a node has for one room or for several, one after the other, with nothing else between: publishes events, opens, looks at and leaves rooms, announces members,
--- notes milestones, reads positions.
+-- notes milestones.
 -- KEYS: those of each room. Own arguments: those of all events, see publish.lua; then for each step the number of its room's first key, the number of its own arguments, and
 -- these: the name of a step below, or the form of an event. Returns 'OK' and the reply to each, or `['ERR', message]` after an error, which costs the others nothing.
-local STEPS = { open = openRoom, look = lookAtRoom, announce = announceMembers, leave = leaveRoom, furthest = noteFurthest, position = positionOf }
+local STEPS = { open = openRoom, look = lookAtRoom, announce = announceMembers, leave = leaveRoom, furthest = noteFurthest }
 local replies = { 'OK' }
 local at = 12
 while at <= #ARGV do
