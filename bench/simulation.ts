@@ -18,11 +18,11 @@ export function hottestShard (rooms: number, shards: number, random: () => numbe
   for (let slot = 0; slot < SLOTS; slot++) slots[Math.floor(slot * shards / SLOTS)]!++
   // The shares of the slots are exact; random deviation shrinks with the square root of the number of rooms.
   const chance = Math.sqrt(sample / rooms)
-  return Math.max(...held.map((count, i) => {
+  return held.reduce((most, count, i) => {
     const share = slots[i]! / SLOTS
     // With more shards than slots, some shards have none.
-    return share === 0 ? 0 : shards * share * (1 + (count / (sample * share) - 1) * chance)
-  }))
+    return share === 0 ? most : Math.max(most, shards * share * (1 + (count / (sample * share) - 1) * chance))
+  }, 0)
 }
 
 /** Policy of a load balancer for a new socket: the node with the fewest sockets, or the better of two random nodes (`random two least_conn` of nginx). */

@@ -7,7 +7,8 @@ local function openRoom(first)
   if failure then
     createRoom()
     epoch, here = newEpoch, ' '
-  elseif ends - now < renewal then
+  elseif string.find(here, ' ' .. self .. '=', 1, true) or ends - now < renewal then
+    -- A node's own renewal, or its first device in a room that nobody has renewed of late.
     renewRetention(deadline)
   end
   local nodes = here
