@@ -30,7 +30,6 @@ export function holdYoungGeneration (version = process.versions.node): (lasting?
  * a burst takes half as much CPU time again. A limit of its own, since V8 takes `--max-semi-space-size` on the command line alone.
  */
 function limitYoungGeneration (lasting = LASTING): void {
-  let factor = 1
   let [begin, last] = [0, -Infinity]
   const update = () => {
     const now = performance.now()
@@ -38,10 +37,7 @@ function limitYoungGeneration (lasting = LASTING): void {
     last = now
     const limit = now - begin >= lasting ? UNDER_LOAD : AT_REST
     // In one step: clients reconnect right after a start, and objects that a small young generation has no room for are promoted, and collected later at a higher price.
-    const next = Math.max(1, Math.round(limit / size()))
-    if (next === factor) return
-    factor = next
-    setFlagsFromString(`${FACTOR}=${factor}`)
+    setFlagsFromString(`${FACTOR}=${Math.max(1, Math.round(limit / size()))}`)
   }
   update()
   new PerformanceObserver(update).observe({ entryTypes: ['gc'] })
