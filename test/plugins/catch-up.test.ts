@@ -21,6 +21,15 @@ function holdReads (app: FastifyInstance): { isReading: () => boolean, answer: (
   return { isReading: () => answer !== undefined, answer: () => answer?.(undefined) }
 }
 
+/** Publishes a number of events of 14 kB. */
+async function publishLarge (phone: Peer, total: number): Promise<void> {
+  const padding = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`p${i}`, 'x'.repeat(2000)]))
+  for (let i = 0; i < total; i += 50) {
+    for (let j = 0; j < 50; j++) phone.send('CLICKED_PAY', { roomId: 'r', ...padding })
+    await phone.settled()
+  }
+}
+
 t.test('a join with recover replays the missed events, then delivers live events', async (t) => {
   const { app } = await build(t, { env: { ROOM_LOG_SIZE: '10' } })
   const phone = await Peer.inject(t, app)
@@ -264,12 +273,8 @@ t.test('a client whose room is closed and created again during the join receives
 t.test('a log far larger than the outbox is replayed completely, at the pace of its reader', async (t) => {
   const { app, port, url } = await listen(t, { env: { OUTBOX_MAX_BYTES: '65536', ROOM_LOG_SIZE: '1000' } })
   const phone = await Peer.connect(t, url)
-  const padding = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`p${i}`, 'x'.repeat(2000)]))
   const total = 800
-  for (let i = 0; i < total; i += 50) {
-    for (let j = 0; j < 50; j++) phone.send('CLICKED_PAY', { roomId: 'r', ...padding })
-    await phone.settled()
-  }
+  await publishLarge(phone, total)
   const shop = await Peer.connect(t, url)
   shop.send('JOIN_ROOM', { roomId: 'r', recover: { seq: 0 } })
   t.match((await shop.next('ROOM_JOINED')).payload, { recovered: true, replayed: total })
@@ -295,12 +300,8 @@ t.test('a log far larger than the outbox is replayed completely, at the pace of 
 t.test('a ping does not end the stream of a reader that is behind in its replay', async (t) => {
   const { app, url, port } = await listen(t, { env: { OUTBOX_MAX_BYTES: '65536', ROOM_LOG_SIZE: '1000', HEARTBEAT_SECONDS: '1' } })
   const phone = await Peer.connect(t, url)
-  const padding = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`p${i}`, 'x'.repeat(2000)]))
   const total = 900
-  for (let i = 0; i < total; i += 50) {
-    for (let j = 0; j < 50; j++) phone.send('CLICKED_PAY', { roomId: 'r', ...padding })
-    await phone.settled()
-  }
+  await publishLarge(phone, total)
   let pings = 0
   const open = app.sessions.open.bind(app.sessions)
   app.sessions.open = (session) => {
@@ -322,11 +323,7 @@ t.test('a ping does not end the stream of a reader that is behind in its replay'
 t.test('a reader that disappears during a replay leaves neither session nor member behind', async (t) => {
   const { app, url, port } = await listen(t, { env: { OUTBOX_MAX_BYTES: '65536', ROOM_LOG_SIZE: '1000', HEARTBEAT_SECONDS: '1', HEARTBEAT_TIMEOUT_SECONDS: '1' } })
   const phone = await Peer.connect(t, url)
-  const padding = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`p${i}`, 'x'.repeat(2000)]))
-  for (let i = 0; i < 900; i += 50) {
-    for (let j = 0; j < 50; j++) phone.send('CLICKED_PAY', { roomId: 'r', ...padding })
-    await phone.settled()
-  }
+  await publishLarge(phone, 900)
   const deaf = await Peer.connect(t, url)
   deaf.send('JOIN_ROOM', { roomId: 'r', recover: { seq: 0 } })
   await deaf.next('ROOM_JOINED')
