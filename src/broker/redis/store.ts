@@ -270,7 +270,7 @@ export class RoomStore {
 
   /** Decodes a snapshot, with texts as strings or as Buffers. */
   #decode (reply: SnapshotReply): StoredRoom {
-    const [, name, values, members, readAt, recovered, entries] = reply as SnapshotReply
+    const [, name, values, members, readAt, recovered, entries] = reply
     const epoch = String(name)
     const [seq, created, until, last, deadline, stalled, ...fields] = values.map((value) => value === null ? null : String(value))
     const createdAt = Number(created)
