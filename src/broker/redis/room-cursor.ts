@@ -20,8 +20,8 @@ export class RoomCursor implements Position {
   awaitsAnswer = false
   /** Entries that wait for an earlier one, by number. Created with the first one: most rooms never have one. */
   #held: Map<number, LogEntry> | undefined
-  /** Entries received before the room was opened in Redis; undefined afterwards. */
-  preOpenBuffer: LogEntry[] | undefined = []
+  /** Entries received before the room was opened in Redis, each from the channel or as the answer to an event of ours (`isOwn`); undefined afterwards. */
+  preOpenBuffer: Array<{ readonly entry: LogEntry, readonly isOwn: boolean }> | undefined = []
   /** Deadline of the payment link by the clock of Redis, ms since the epoch; 0 if there is none. */
   deadline = 0
   /** The deadline, and the end of the room, ms by the monotonic clock; Infinity without a deadline. */

@@ -48,7 +48,7 @@ export class RoomSync {
   /** Takes an entry from the channel, from a read, or from our own publish (`isOwn`), whose answer may come before another node's earlier entry, or after a later one. */
   receive (cursor: RoomCursor, entry: LogEntry, { isOwn = false } = {}): void {
     if (cursor.preOpenBuffer) {
-      cursor.preOpenBuffer.push(entry)
+      cursor.preOpenBuffer.push({ entry, isOwn })
       return
     }
     const verdict = cursor.advance(entry)
@@ -100,7 +100,9 @@ export class RoomSync {
     if (preOpenBuffer) {
       cursor.begin(room)
       cursor.checkedAt = cursor.renewedAt
-      for (const entry of preOpenBuffer) this.receive(cursor, entry)
+      // The channel and the answers to our own events are not in step: in the order of the log, no entry that is there is missing.
+      preOpenBuffer.sort((a, b) => a.entry.seq - b.entry.seq)
+      for (const { entry, isOwn } of preOpenBuffer) this.receive(cursor, entry, { isOwn })
     } else if (room.epoch !== cursor.epoch) {
       // In the same tick: the first entry of the new log may follow directly.
       this.lose(cursor, room)

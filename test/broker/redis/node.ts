@@ -5,6 +5,7 @@ import type { RedisNews } from '../../../src/broker/redis/availability.js'
 import type { Outbox } from '../../../src/broker/redis/outbox.js'
 import { RedisBroker } from '../../../src/broker/redis/redis-broker.js'
 import { connect, type SentinelCredentials } from '../../../src/broker/redis/clients.js'
+import { SCRIPTS, type RoomRedis } from '../../../src/broker/redis/scripts.js'
 import { draftEvent } from '../../../src/broker/event-draft.js'
 import type { RoomMember } from '../../../src/protocol/server-frames.js'
 import { LATE_RESULTS, LOG_SIZE, RETENTION, STALL } from '../contract.js'
@@ -28,11 +29,26 @@ export interface NodeOptions {
   readonly logSize?: number
 }
 
+/** Counts the calls of scripts, without those of the probe, which a broker makes on its own. Redis counts EVAL and EVALSHA apart, and the calls of all clients together. */
+function countScripts (commands: RoomRedis): () => number {
+  let calls = 0
+  const methods = commands as unknown as Record<string, (...args: unknown[]) => unknown>
+  for (const name of Object.keys(SCRIPTS).filter((name) => name !== 'probe')) {
+    const call = methods[name]!
+    methods[name] = (...args) => {
+      calls++
+      return call.apply(commands, args)
+    }
+  }
+  return () => calls
+}
+
 export async function startBroker (t: Test, url: string, { prefix = newPrefix(), mayFail = false, mayBeDown = false, sentinel, outbox, logSize = LOG_SIZE }: NodeOptions = {}) {
   const node = `node${++count}`
   const clock = { time: 1_000_000 }
   let epochs = 0
   const connection = connect(url, sentinel)
+  const scriptCalls = countScripts(connection.commands)
   const news: RedisNews[] = []
   let died = 0
   const broker = new RedisBroker({
@@ -65,7 +81,7 @@ export async function startBroker (t: Test, url: string, { prefix = newPrefix(),
       await broker.tick()
     }
   }
-  return { broker, connection, prefix, node, news, clock, pass, died: () => died }
+  return { broker, connection, prefix, node, news, clock, pass, scriptCalls, died: () => died }
 }
 
 /** Starts a broker with a listener that records its calls, and helpers for tests. */
