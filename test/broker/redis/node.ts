@@ -32,12 +32,13 @@ export interface NodeOptions {
 /** Counts the calls of scripts, without those of the probe, which a broker makes on its own. Redis counts EVAL and EVALSHA apart, and the calls of all clients together. */
 function countScripts (commands: RoomRedis): () => number {
   let calls = 0
-  const methods = commands as unknown as Record<string, (...args: unknown[]) => unknown>
+  const methods = commands as unknown as Record<string, (this: unknown, ...args: unknown[]) => unknown>
   for (const name of Object.keys(SCRIPTS).filter((name) => name !== 'probe')) {
     const call = methods[name]!
-    methods[name] = (...args) => {
-      calls++
-      return call.apply(commands, args)
+    // A pipeline of a cluster has the same methods.
+    methods[name] = function (...args) {
+      if (this === commands) calls++
+      return call.apply(this, args)
     }
   }
   return () => calls
