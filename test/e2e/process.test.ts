@@ -1,7 +1,11 @@
 // The process: its start, its refusals, and its end.
 import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
+import module from 'node:module'
 import net from 'node:net'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { ROOT } from '../../src/root.js'
 import { Peer } from '../peer.js'
 import { freePort } from '../redis.js'
 import { startProcess, type ServerProcess } from '../server-process.js'
@@ -47,6 +51,22 @@ t.test('Without pino-pretty the log is JSON in development too, and says so', as
   const broken = startProcess({ PORT: '0' }, { cwd: t.testdir({}), preload: failing('EACCES') })
   t.equal(await broken.exit, 1)
   t.match(broken.errors(), /EACCES/, 'a package that cannot be read is an error')
+})
+
+t.test('Compiled code is kept for the next start in the folder of the project, where Node.js can', async (t) => {
+  const folder = join(ROOT, 'node_modules/.cache/ws-payment-server')
+  const preload = `import module from 'node:module'
+    const { enableCompileCache } = module
+    module.enableCompileCache = (folder) => { console.error('cache:', folder, enableCompileCache?.(folder).status) }`
+  const { child, errors, exit, output } = startProcess({ PORT: '0' }, { cwd: t.testdir({}), preload })
+  t.teardown(() => child.kill('SIGKILL'))
+  await until(() => `the server listens; its output: ${output()}`, () => urlIn(output()) !== undefined)
+  child.kill('SIGTERM')
+  t.equal(await exit, 0)
+  t.match(errors(), `cache: ${folder} `)
+  if (!('enableCompileCache' in module)) return t.match(errors(), `${folder} undefined`, 'this Node.js has none')
+  t.match(errors(), `${folder} 1`, 'it is enabled')
+  t.ok(readdirSync(folder, { recursive: true }).length > 10)
 })
 
 t.test('PORT and NODE_ENV=production set the port and JSON lines', async (t) => {
