@@ -12,7 +12,8 @@ import { build } from './process.js'
 
 const FILE = join(ROOT, 'bench/start.json')
 const COMMAND = 'npm run bench:start -- --state'
-const SETTINGS = { NODE_ENV: 'production', LOG_LEVEL: 'info' }
+const { NODE_DISABLE_COMPILE_CACHE } = process.env
+const SETTINGS = { NODE_ENV: 'production', LOG_LEVEL: 'info', ...(NODE_DISABLE_COMPILE_CACHE && { NODE_DISABLE_COMPILE_CACHE }) }
 const rival = (name: string) => join(ROOT, 'bench/compare/rivals', `${name}.js`)
 
 /** Servers that are started, by name. The first one is the baseline of the others. */

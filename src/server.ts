@@ -6,7 +6,7 @@ import type { Folder } from './data-folder.js'
 import { ROOT } from './root.js'
 import { holdYoungGeneration } from './young-generation.js'
 
-// Keeps compiled code for the next start, where Node.js can (22.1 and later) and the folder is writable: 1 to 5 % of the CPU time of a start. NODE_COMPILE_CACHE names
+// Keeps compiled code for the next start, where Node.js can (22.1 and later) and the folder is writable: 1 to 4 % of the CPU time of a start. NODE_COMPILE_CACHE names
 // another folder. Not the default one, which is shared: its files are code that runs.
 const { enableCompileCache } = module as { enableCompileCache?: (folder: string) => unknown }
 enableCompileCache?.(join(ROOT, 'node_modules/.cache/ws-payment-server'))

@@ -9,7 +9,6 @@ import type { OpenedRoom } from '../../../src/broker/redis/store.js'
 function opening () {
   const cursor = new RoomCursor('r')
   const delivered: number[] = []
-  const background: Array<Promise<unknown>> = []
   let reply: (room: OpenedRoom) => void = () => {}
   let reads = 0
   const store = {
@@ -18,8 +17,7 @@ function opening () {
     read: () => { reads++; return new Promise(() => {}) }
   } as unknown as RoomSyncOptions['store']
   const members = { remoteMembers: () => new Map() } as unknown as RoomSyncOptions['members']
-  const runInBackground = (work: Promise<unknown>) => background.push(work)
-  const sync = new RoomSync({ store, members, retention: 1_000, monotonic: () => 0, onBegan: () => {}, onRenewed: async () => {}, runInBackground }, {
+  const sync = new RoomSync({ store, members, retention: 1_000, monotonic: () => 0, onBegan: () => {}, onRenewed: async () => {}, runInBackground: () => {} }, {
     isLive: () => true,
     onEntry: (_cursor, { seq }) => delivered.push(seq),
     onLost: () => t.fail('nothing is lost'),
