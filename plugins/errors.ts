@@ -3,6 +3,7 @@ import { isUtf8 } from 'node:buffer'
 import fp from 'fastify-plugin'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { codeForStatus, ERRORS, Failure, type ErrorDetail } from '../src/errors.js'
+import { closeAfterBody } from '../src/http/unread-body.js'
 import { inexactNumber } from '../src/protocol/decode.js'
 import { errorResponse } from '../src/protocol/rest.js'
 
@@ -19,6 +20,7 @@ const RETRY_AFTER = 1
 export default fp(async (app) => {
   app.decorateReply('fail', function (failure: Failure) {
     app.metrics.errors.inc({ code: failure.code, over: 'rest' })
+    closeAfterBody(this.request.raw)
     // For the connection limit: the end of a caller's connections cannot be predicted. The request limit sets this header itself.
     if (failure.code === 'RATE_LIMITED') this.header('retry-after', RETRY_AFTER)
     return this.code(failure.status).send(errorResponse(failure, this.request.id, app.now())) as never
@@ -27,6 +29,7 @@ export default fp(async (app) => {
   app.setErrorHandler((error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
     const status = error.statusCode ?? 500
     if (status >= 500) request.log.error({ err: error }, 'request failed')
+    closeAfterBody(request.raw)
     // A library's status may be more specific than our code's own (408, 411 …), so it is kept.
     return reply.code(status).send(errorResponse(failureOf(error, status), request.id, app.now()))
   })

@@ -1,5 +1,5 @@
 // buildApp(): creates a Fastify server with nothing but the payment rooms; it does not listen.
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createRequire } from 'node:module'
 import type { BuildCompilerFromPool } from '@fastify/ajv-compiler'
 import type { SerializerFactory } from '@fastify/fast-json-stringify-compiler'
@@ -11,6 +11,7 @@ import type { Folder } from './data-folder.js'
 import { Failure } from './errors.js'
 import { reproducedHook } from './http/host-hooks.js'
 import { serverOptions } from './http/server-options.js'
+import { closeAfterBody } from './http/unread-body.js'
 import { strictUpgradeConstraint } from './http/upgrade-constraint.js'
 import { paymentRooms, type PaymentRoomsOptions } from './payment-rooms.js'
 import { errorResponse } from './protocol/rest.js'
@@ -59,7 +60,8 @@ export function buildApp ({ config, logger, folder, ...clocks }: AppOptions): Fa
   })
   app.addConstraintStrategy(strictUpgradeConstraint)
   app.server.maxHeadersCount = MAX_HEADERS + 1
-  app.server.on('checkExpectation', (_request, response: ServerResponse) => {
+  app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    closeAfterBody(request)
     const body = JSON.stringify(errorResponse(new Failure('INVALID_REQUEST', 'The Expect header is not supported.'), '-', app.now()))
     response.writeHead(417, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }).end(body)
   })

@@ -32,10 +32,11 @@ async function take (request) {
   const chunks = []
   let size = 0
   for await (const chunk of request) {
-    chunks.push(chunk)
     size += chunk.length
-    if (size > MAX_BYTES) return 413
+    // The rest is read and dropped: leaving the loop would destroy the connection before the answer.
+    if (size <= MAX_BYTES) chunks.push(chunk)
   }
+  if (size > MAX_BYTES) return 413
   // The bytes that were signed, before anything parses them.
   const notification = verified(Buffer.concat(chunks).toString('utf8'), request.headers)
   if (!notification) return 401

@@ -33,10 +33,11 @@ async function take (request) {
   const chunks = []
   let size = 0
   for await (const chunk of request) {
-    chunks.push(chunk)
     size += chunk.length
-    if (size > MAX_BYTES) return 413
+    // The rest is read and dropped: leaving the loop would destroy the connection before the answer.
+    if (size <= MAX_BYTES) chunks.push(chunk)
   }
+  if (size > MAX_BYTES) return 413
   const body = Buffer.concat(chunks)
   if (!isGenuine(WEBHOOK_SECRET, request.headers['x-signature'], body)) return 401
   const webhook = parse(body)

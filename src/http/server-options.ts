@@ -6,6 +6,7 @@ import { codeForStatus, Failure } from '../errors.js'
 import { errorResponse } from '../protocol/rest.js'
 import { shortId } from '../random-id.js'
 import { isWebSocketUpgrade, shouldUpgradeCallback } from '../websocket/handshake.js'
+import { closeAfterBody } from './unread-body.js'
 
 /**
  * HTTP timeouts, ms: time for a request to arrive in full, interval between checks for expired requests, and time for the peer to read an error response.
@@ -40,6 +41,7 @@ export function serverOptions ({ now = SYSTEM_CLOCKS.now }: ServerSettings = {})
       const status = error.statusCode ?? 400
       const { raw } = reply as FastifyReply
       endUpgrade(request.raw, raw)
+      closeAfterBody(request.raw)
       void (reply as FastifyReply).code(status).send(errorResponse(new Failure(codeForStatus(status)), request.id, now()))
     },
     clientErrorHandler: answerClientErrors(now)

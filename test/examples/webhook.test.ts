@@ -98,7 +98,7 @@ t.test('Only webhooks with the provider\'s signature are accepted', async (t) =>
   t.equal(await deliver({ ...PAID, id: 'evt-2' }, { header: `t=${now},v1=${sign(SECRET, now, JSON.stringify(PAID))}` }), 401, 'the signature of another body')
   t.equal(await deliver(PAID, { time: now - 400 }), 401, 'an old signature')
   t.equal(await deliver('{"id":secret'), 400, 'invalid JSON, though signed')
-  t.equal(await deliver({ ...PAID, text: 'x'.repeat(100_000) }), 413, 'a body that is too large')
+  for (let i = 0; i < 5; i++) t.equal(await deliver({ ...PAID, text: 'x'.repeat(2_000_000) }), 413, 'a body that is too large')
   t.match(await log(), { code: 'ROOM_NOT_FOUND' })
   t.notMatch(output(), 'secret', 'the log holds nothing of the body')
 })
