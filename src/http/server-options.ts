@@ -60,10 +60,14 @@ const CLIENT_ERRORS: Record<string, { readonly status: number, readonly message:
 
 /** A request that Node.js's HTTP parser rejects never reaches Fastify, so its response is written by hand. */
 function answerClientErrors (now: () => number): NonNullable<FastifyHttpOptions<Server>['clientErrorHandler']> {
+  const answered = new WeakSet<object>()
   return (error, socket) => {
+    // Node.js reports an error for each chunk that follows; all are dropped.
+    if (answered.has(socket)) return
     // A response that has started, such as an event stream, must not be followed by a second one. Node.js has no public property for the current response.
     const { _httpMessage: begun } = socket as typeof socket & { _httpMessage?: ServerResponse }
     if (!socket.writable || error.code === 'ECONNRESET' || begun?.headersSent) return socket.destroy()
+    answered.add(socket)
     const { status, message } = CLIENT_ERRORS[error.code] ?? { status: 400, message: 'The request is not valid HTTP.' }
     const body = JSON.stringify(errorResponse(new Failure(codeForStatus(status), message), shortId(), now()))
     socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n${body}`)

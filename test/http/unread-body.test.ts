@@ -1,4 +1,4 @@
-// Errors that are answered before the body has arrived: the client gets the answer, whole and without a reset, even if it writes on and reads only then.
+// Errors that are answered before the request has arrived: the client gets the answer, whole and without a reset, even if it writes on and reads only then.
 import { connect } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -53,6 +53,20 @@ for (const [what, status, line, headers] of CASES) {
       })
     }
   }
+}
+
+for (const [what, status, begin] of [['headers that are too large', 431, 'GET / HTTP/1.1\r\nHost: a\r\nX: '], ['bytes that are no HTTP', 400, 'x\r\n\r\n']] as const) {
+  t.test(`${what} are answered while more of them arrive`, async (t) => {
+    const { port } = await listen(t)
+    const { socket, answer } = client(t, port)
+    socket.write(begin)
+    for (let i = 0; i < 3; i++) {
+      await new Promise((resolve) => socket.write(PIECE, resolve))
+      await turn()
+    }
+    socket.end()
+    t.match(await answer(), new RegExp(`^HTTP/1.1 ${status} [^]*\r\n\r\n{[^]*}$`))
+  })
 }
 
 t.test('a client that stops in the middle of the body is closed with its side', async (t) => {
