@@ -3,6 +3,7 @@ import module from 'node:module'
 import { join } from 'node:path'
 import type { Config } from './config.js'
 import type { Folder } from './data-folder.js'
+import { optimizeEarlier } from './optimizer.js'
 import { ROOT } from './root.js'
 import { holdYoungGeneration } from './young-generation.js'
 
@@ -56,6 +57,7 @@ await app.listen({
 /** Logs the addresses of the pages that people open. */
 function onListening (address: string): void {
   letYoungGenerationGrow()
+  optimizeEarlier()
   const served = Object.entries({ playground: config.PLAYGROUND, console: config.CONSOLE, docs: config.DOCS }).filter(([, isServed]) => isServed)
   const pages = served.map(([name]) => `${address}/${name}`).join(', ')
   if (pages !== '') logger.info(`pages at ${pages}`)

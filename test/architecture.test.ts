@@ -20,7 +20,7 @@ const LAYERS = [
   /^src\/sessions\//,
   /^src\/nodes\//,
   /^src\/client\//,
-  /^src\/(config|options|data-folder|log-fields|logger|root|setting-values|young-generation)\.ts$/,
+  /^src\/(config|options|data-folder|log-fields|logger|optimizer|root|setting-values|young-generation)\.ts$/,
   /^src\/providers\//,
   /^src\/http\//,
   /^src\/contracts\//,
