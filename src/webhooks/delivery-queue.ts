@@ -44,6 +44,8 @@ export interface DeliveryStore {
   readonly save: (delivery: Delivery, state: DeliveryState) => void
   readonly remove: (delivery: Delivery) => void
   readonly setDisabled: (url: string, disabled: boolean) => void
+  /** Writes all of this at once: from then on the end of the process loses none of it. */
+  readonly flush: () => void
 }
 
 /** Deliveries of an earlier process, in the order in which they came, and the receivers that are switched off. */

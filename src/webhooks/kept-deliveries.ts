@@ -37,6 +37,8 @@ export class KeptDeliveries implements DeliveryStore {
     if (disabled) kept.put({ key: DISABLED + url, value: {} })
   }
 
+  flush (): void { this.#options.kept.flush() }
+
   restore (): StoredDeliveries {
     const { kept } = this.#options
     return {

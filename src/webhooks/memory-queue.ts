@@ -96,11 +96,13 @@ export class MemoryQueue implements DeliveryQueue {
     if (status === 'delivered') {
       keep(this.#delivered, delivery.id, describe(delivery, status), MAX_DELIVERED)
       store?.remove(delivery)
-      return
+    } else {
+      const forgotten = keep(this.#givenUp, delivery.id, { delivery, status }, MAX_GIVEN_UP)
+      store?.save(delivery, { status, due: now() })
+      if (forgotten) store?.remove(forgotten.delivery)
     }
-    const forgotten = keep(this.#givenUp, delivery.id, { delivery, status }, MAX_GIVEN_UP)
-    store?.save(delivery, { status, due: now() })
-    if (forgotten) store?.remove(forgotten.delivery)
+    // The next one of the room is sent right after this: if the process ended in between, both would be sent again, this one behind a later one.
+    store?.flush()
   }
 
   discard (delivery: Delivery): void {

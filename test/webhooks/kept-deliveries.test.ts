@@ -101,6 +101,20 @@ t.test('what waits is there after a kill, in order, with its tries and its time'
   await last.run.broker.close()
 })
 
+t.test('the outcome of a delivery is written before the next one of its room is sent, so that one alone comes again after a kill', async (t) => {
+  for (const outcome of ['delivered', 'failed', 'disabled'] as const) {
+    const { machine, run, queue, add } = await begin(t)
+    for (const seq of [1, 2]) add('r', seq)
+    run.folder.journal.flush()
+    queue.settle(queue.first('r')!.delivery, outcome)
+    // Not the end of the round.
+    crash(run)
+    const next = await machine.start()
+    t.equal(queueOf(next, machine).queue.first('r')?.delivery.change.seq, 2, outcome)
+    await next.broker.close()
+  }
+})
+
 t.test('a delivery that was given up can be sent again after a restart, as the first of its room', async (t) => {
   const { machine, run, queue, add } = await begin(t)
   const [given, off] = [add('r', 1), add('r', 2)]

@@ -84,6 +84,9 @@ export class KeptValues {
     else this.#recordRemoval(key, known.number)
   }
 
+  /** Writes what was kept now, not at the end of the round of the event loop. */
+  flush (): void { this.#options.journal.flush() }
+
   /** Adds work that is done about once a second, and before the journal is closed: it puts values that change often. */
   saveAtTick (save: () => void): void {
     this.#atTick.push(save)
