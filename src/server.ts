@@ -3,7 +3,7 @@ import module from 'node:module'
 import { join } from 'node:path'
 import type { Config } from './config.js'
 import type { Folder } from './data-folder.js'
-import { optimizeEarlier } from './optimizer.js'
+import { optimizeEarlier, stopOptimizing } from './optimizer.js'
 import { ROOT } from './root.js'
 import { holdYoungGeneration } from './young-generation.js'
 
@@ -33,6 +33,7 @@ const app = buildApp({ config, logger, folder })
 const graceful = closeWithGrace({ delay: config.SHUTDOWN_GRACE_SECONDS * 1000, logger }, async ({ signal, err }) => {
   if (err) logger.fatal({ err }, 'server failed, stopping')
   else logger.info({ signal }, 'server stopping')
+  stopOptimizing()
   await app.close()
   logger.info('server stopped')
 })

@@ -110,13 +110,19 @@ export class SessionRegistry {
    */
   async drain (within: number): Promise<void> {
     this.draining = true
+    const { log, monotonic } = this.#options
     const sessions = [...this.#sessions.keys()]
     const size = Math.max(BATCH_SIZE, Math.ceil(sessions.length * BATCH_PAUSE / within))
-    for (let i = 0; i < sessions.length; i += size) {
-      if (i > 0) await sleep(BATCH_PAUSE * (0.5 + Math.random()))
-      for (const session of sessions.slice(i, i + size)) session.close(CLOSE.RESTARTING)
+    const startedAt = monotonic()
+    for (let closed = 0; closed < sessions.length;) {
+      if (closed > 0) await sleep(BATCH_PAUSE * (0.5 + Math.random()))
+      // A busy process wakes late from its pauses; then a batch is as large as the time that has passed calls for.
+      const due = Math.ceil(sessions.length * (monotonic() - startedAt) / within)
+      const batch = sessions.slice(closed, Math.max(closed + size, due))
+      for (const session of batch) session.close(CLOSE.RESTARTING)
+      closed += batch.length
     }
-    if (sessions.length > 0) this.#options.log.info({ clients: sessions.length }, 'clients asked to reconnect')
+    if (sessions.length > 0) log.info({ clients: sessions.length }, 'clients asked to reconnect')
   }
 
   /** Stops the heartbeat and the deadline checks. */

@@ -288,6 +288,24 @@ t.test('a drain with little time closes larger batches', async (t) => {
   t.ok(clients.every(({ closes }) => closes.length === 1))
 })
 
+t.test('a drain that wakes late closes what was due in the meantime', async (t) => {
+  const { sessions, add, clock } = setUp(t, NO_HEARTBEAT)
+  const clients = Array.from({ length: 2_000 }, add)
+  const closed = () => clients.filter(({ closes }) => closes.length > 0).length
+  const counts: number[] = []
+  clients[100]!.close = function (this: Client, reason: CloseReason) {
+    counts.push(closed())
+    setImmediate(() => { counts.push(closed()) })
+    Client.prototype.close.call(this, reason)
+  }
+  const drained = sessions.drain(5_000)
+  // The first pause, of 50 ms on average, takes three of the five seconds.
+  clock.now += 3_000
+  await drained
+  t.strictSame(counts, [100, 1_200], 'three fifths are closed then, and not two batches')
+  t.ok(clients.every(({ closes }) => closes.length === 1))
+})
+
 t.test('a drain without sessions ends at once and logs nothing', async (t) => {
   const { sessions, lines } = setUp(t)
   await sessions.drain(1000)
