@@ -19,15 +19,15 @@ const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
 
 /** A logger with all its output, and its new output since the last call of `news`. */
 function logger (NODE_ENV: string): { log: Logger, output: () => string, news: () => string } {
-  let output = ''
-  let seenLength = 0
+  const lines: string[] = []
+  let seen = 0
   const news = () => {
-    const text = output.slice(seenLength)
-    seenLength = output.length
+    const text = lines.slice(seen).join('')
+    seen = lines.length
     return text
   }
   const settings = { NODE_ENV, LOG_LEVEL: 'trace', ...SETTINGS } as Config
-  return { log: createLogger(settings, { write: (line: string) => { output += line } }), output: () => output, news }
+  return { log: createLogger(settings, { write: (line: string) => { lines.push(line) } }), output: () => lines.join(''), news }
 }
 
 const thrownBy = (work: () => unknown): unknown => {
