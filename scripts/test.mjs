@@ -38,7 +38,7 @@ async function work () {
     }))
   }
 }
-// One more than there are processors: tests wait for much of their time.
-const atATime = Number(values.jobs ?? availableParallelism() + 1)
+// More than there are processors, since tests wait for much of their time; the long ones load several processors each at times.
+const atATime = Number(values.jobs ?? (values.long ? availableParallelism() + 1 : availableParallelism() * 2))
 await Promise.all(Array.from({ length: atATime }, work))
 process.exit(report.summary() ? 0 : 1)

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { ROOT } from './compile.mjs'
 
-/** Folders and files of `npm run test:full`, in the order in which they start: each takes about ten seconds of a processor or more, or runs a browser. */
+/** Folders and files of `npm run test:full`, in the order in which they start: those that take five seconds of a processor or many more, or run a browser. */
 const LONG = [
   'test/websocket/mutants.test.ts',
   'test/clock/',
@@ -19,9 +19,12 @@ const LONG = [
   'test/broker/redis/log-leaks.test.ts',
   'test/providers/leaks.test.ts',
   'test/providers/start.test.ts',
+  'test/providers/results.test.ts',
   'test/webhooks/redis/killed-node.test.ts',
   'test/webhooks/redis/load.test.ts',
   'test/webhooks/redis/schemes.test.ts',
+  'test/webhooks/redis/acl.test.ts',
+  'test/webhooks/redis/nodes.test.ts',
   'test/webhooks/start.test.ts',
   'test/broker/redis/acl.test.ts',
   'test/broker/redis/schemes.test.ts',
@@ -29,10 +32,17 @@ const LONG = [
   'test/bench/compare.test.ts',
   'test/e2e/attacker.test.ts',
   'test/websocket/conformance-pieces.test.ts',
+  'test/plugins/join-burst.test.ts',
+  'test/bench/hot-path.test.ts',
+  'test/e2e/process.test.ts',
+  'test/e2e/start.test.ts',
+  'test/e2e/code-generation.test.ts',
+  'test/e2e/deprecations.test.ts',
   'test/e2e/browser.test.ts',
   'test/examples/plain-page.test.ts',
   'test/client/package.test.ts',
   'test/client/runtimes.test.ts',
+  'test/cli/process.test.ts',
   'test/e2e/client-browser.test.ts',
   'test/e2e/pages-engines.test.ts',
   'test/e2e/client-components.test.ts',
@@ -46,13 +56,11 @@ const LONG = [
   'test/e2e/console-funnel.test.ts',
   'test/e2e/console-size.test.ts'
 ]
-/** Folders whose files get a process each, since they start servers and wait for them; and files that change their process. */
-const ALONE = [
-  'test/e2e/',
-  'test/broker/redis/',
-  'test/webhooks/redis/',
-  'test/plugins/tracing.test.ts'
-]
+/** Files that change their process. */
+const ALONE = ['test/plugins/tracing.test.ts']
+
+/** Files of a folder that get a process. */
+const MIN_FILES = 4
 
 /** Place of the entry of a list that a file belongs to; -1 without one. */
 const placeIn = (list, file) => list.findIndex((entry) => entry.endsWith('/') ? file.startsWith(entry) : file === entry)
@@ -81,11 +89,22 @@ export function choose (named, { long = false } = {}) {
   }))]
 }
 
-/** Jobs for these files: one for the files of a folder, one for each file that needs a process to itself. The largest begin first. */
+/**
+ * Jobs for these files: one for those below a folder of test/, one for each that needs a process to itself. The largest begin first.
+ * A process takes about a second of a processor before its first test: small folders share that of test/ itself.
+ */
 export function plan (files) {
   const alone = files.filter((file) => isAlone(file) || isLong(file)).sort((a, b) => placeIn(LONG, a) - placeIn(LONG, b)).map((file) => ({ name: file, files: [file] }))
-  const folders = new Map()
-  for (const file of files.filter((file) => !isAlone(file) && !isLong(file))) folders.set(dirname(file), [...folders.get(dirname(file)) ?? [], file])
-  const shared = [...folders].map(([folder, files]) => ({ name: files.length === 1 ? files[0] : folder, files }))
+  const folders = new Map([['test', []]])
+  for (const file of files.filter((file) => !isAlone(file) && !isLong(file))) {
+    const folder = dirname(file).split('/', 2).join('/')
+    folders.set(folder, [...folders.get(folder) ?? [], file])
+  }
+  const small = [...folders].filter(([folder, files]) => folder !== 'test' && files.length < MIN_FILES)
+  for (const [folder, files] of small) {
+    folders.delete(folder)
+    folders.get('test').push(...files)
+  }
+  const shared = [...folders].filter(([, files]) => files.length > 0).map(([folder, files]) => ({ name: files.length === 1 ? files[0] : folder, files }))
   return [...shared.sort((a, b) => b.files.length - a.files.length), ...alone]
 }
