@@ -59,7 +59,7 @@ const LONG = [
 /** Files that change their process. */
 const ALONE = ['test/plugins/tracing.test.ts']
 
-/** Files of a folder that get a process. */
+/** A folder with fewer files shares the process of test/ itself. */
 const MIN_FILES = 4
 
 /** Place of the entry of a list that a file belongs to; -1 without one. */

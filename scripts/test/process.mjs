@@ -6,7 +6,7 @@ import { compiledPath, ROOT } from './compile.mjs'
 import { SILENCE_TIMEOUT_MS } from './settings.mjs'
 
 const groups = new Set()
-// The runner's own end, for whatever reason short of SIGKILL; after that the processes end themselves (run-files.mjs).
+// The runner's own end, but by SIGKILL; after that the processes end themselves (run-files.mjs).
 process.on('exit', () => groups.forEach(killGroup))
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1))
 

@@ -8,7 +8,7 @@ const [name, ...files] = process.argv.slice(2)
 // tap names the folder of a test's fixtures after the script.
 process.argv.splice(1, process.argv.length, name)
 
-// Started by the runner: whatever ends that must end this process and its children.
+// Started by the runner, with which this process and its children end.
 process.once('disconnect', () => process.kill(-process.pid, 'SIGKILL'))
 process.channel?.unref()
 
