@@ -1,4 +1,5 @@
 // Plain frames: decoding straight from the bytes equals JSON.parse and JSON.stringify, to the byte.
+import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
 import { draftEvent, eventFrame, eventText } from '../../src/broker/event-draft.js'
@@ -165,13 +166,14 @@ t.test('any frame is decoded and encoded as in the general way', async (t) => {
   fc.assert(fc.property(nearlyPlain, (text) => {
     const { jsonPrefix, ...read } = decode(text) as ClientFrame
     const expected = general(text)
-    t.same('failure' in read ? { ...read, failure: { ...read.failure as object } } : read, 'failure' in expected ? { ...expected, failure: { ...expected.failure } } : expected, text)
+    // No assertions of tap: TAP cannot carry the line separators (U+2028, U+2029) of a text as a name.
+    assert.deepEqual('failure' in read ? { ...read, failure: { ...read.failure as object } } : read, 'failure' in expected ? { ...expected, failure: { ...expected.failure } } : expected)
     if (jsonPrefix === undefined) return
     plain++
-    t.equal(jsonPrefix, openingOf(read.type, read.payload), text)
+    assert.equal(jsonPrefix, openingOf(read.type, read.payload))
     const [fast, slow] = [{ ...read, jsonPrefix }, read].map((event) => draftEvent(event, { source: 'device', timestamp: 5 }))
-    t.ok(Buffer.from(eventFrame(fast!, plain, writer)).equals(encodeTextFrame(eventText(slow!, plain))))
-    t.equal(payloadOf(eventFrame(fast!, plain, writer)).toString(), eventText(slow!, plain))
+    assert.ok(Buffer.from(eventFrame(fast!, plain, writer)).equals(encodeTextFrame(eventText(slow!, plain))))
+    assert.equal(payloadOf(eventFrame(fast!, plain, writer)).toString(), eventText(slow!, plain))
   }), { numRuns: 4_000 })
   t.ok(plain > 100, `${plain} of the frames were plain`)
 })
