@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from '../src/root.js'
-import { freePort } from '../test/redis.js'
+import { freePort } from '../test/free-port.js'
 import { until } from '../test/until.js'
 
 /** Microseconds in a tick of /proc/<pid>/stat (`getconf CLK_TCK`): shorter times are not visible. */

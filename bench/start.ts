@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ROOT } from '../src/root.js'
-import { freePort } from '../test/redis.js'
+import { freePort } from '../test/free-port.js'
 import { until } from '../test/until.js'
 import { build } from './process.js'
 

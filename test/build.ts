@@ -6,6 +6,7 @@ import { buildApp } from '../src/app.js'
 import { loadConfig } from '../src/config.js'
 import type { Folder } from '../src/data-folder.js'
 import { createLogger } from '../src/logger.js'
+import { freePort } from './free-port.js'
 
 export interface LogLine { level: number, msg: string, [field: string]: unknown }
 
@@ -38,15 +39,15 @@ export async function build (t: Test, { env, now, monotonic, folder, prepare }: 
   return { app, logs }
 }
 
-/** Builds an app that listens on a free loopback port. Its end does not wait for the spare connections of `fetch`. */
+/** Builds an app that listens on a free loopback port, which a test can use again for the next app. Its end does not wait for the spare connections of `fetch`. */
 export async function listen (t: Test, options: BuildOptions = {}): Promise<{ app: FastifyInstance, logs: LogLine[], url: string, port: number }> {
   const { app, logs } = await build(t, options)
-  await app.listen({ port: 0, host: '127.0.0.1' })
+  const port = await freePort()
+  await app.listen({ port, host: '127.0.0.1' })
   t.teardown(async () => {
     const sweep = setInterval(() => app.server.closeAllConnections(), 20)
     await app.close()
     clearInterval(sweep)
   })
-  const { port } = app.server.address() as { port: number }
   return { app, logs, url: `ws://127.0.0.1:${port}`, port }
 }

@@ -9,7 +9,7 @@ import puppeteer from 'puppeteer-core'
 import type { Test } from 'tap'
 import { CHROMIUM_ARGS, executablePath, needsChromium } from './chromium.js'
 import { pathOf, without } from './installed.js'
-import { freePort } from './redis.js'
+import { freePort } from './free-port.js'
 import { until } from './until.js'
 
 /** A tab of a browser. */

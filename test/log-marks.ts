@@ -1,7 +1,7 @@
 // Marked payloads, keys, tokens and secrets, a server that receives them, and a search for the marks in its output.
 import type { Test } from 'tap'
 import { Peer } from './peer.js'
-import { freePort } from './redis.js'
+import { freePort } from './free-port.js'
 import { startProcess, type ServerProcess } from './server-process.js'
 import { until } from './until.js'
 

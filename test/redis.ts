@@ -8,19 +8,11 @@ import { join } from 'node:path'
 import type { Test } from 'tap'
 import { Redis } from 'ioredis'
 import type { Certificates } from './certificates.js'
+import { freePort } from './free-port.js'
 import { without } from './installed.js'
 
 /** Reason to skip a test that needs Redis, or false. */
 export const withoutRedis = without('redis-server', 'redis-server')
-
-/** Finds a port that is free now. */
-export async function freePort (): Promise<number> {
-  const probe = net.createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as net.AddressInfo
-  await new Promise((resolve) => probe.close(resolve))
-  return port
-}
 
 export interface RedisServer {
   readonly port: number
@@ -73,7 +65,7 @@ export async function startRedis (t: Test, args: string[] = [], { port, tls, com
     }
     run()
     for (let i = 0; i < 400; i++) {
-      // A connection of another test may have taken the port for a moment.
+      // The Redis before it on this port may not have released it yet.
       if (child?.exitCode !== null) run()
       const socket = net.connect(usedPort, '127.0.0.1')
       const connected = await Promise.race([once(socket, 'connect').then(() => true), once(socket, 'error').then(() => false)]).catch(() => false)

@@ -1,7 +1,7 @@
 // The commands rooms, show, report and close: what an operator does in a terminal.
 import t from 'tap'
 import { listen } from '../build.js'
-import { freePort } from '../redis.js'
+import { freePort } from '../free-port.js'
 import { cli } from './terminal.js'
 
 const PLAIN = { isTTY: true, env: { NO_COLOR: '1' } }

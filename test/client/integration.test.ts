@@ -4,6 +4,7 @@ import { WebSocket } from 'ws'
 import type { FastifyInstance } from 'fastify'
 import { connect, type ConnectOptions, type DevicePaymentEvent, type Room } from '../../src/client/index.js'
 import { build, listen } from '../build.js'
+import { freePort } from '../free-port.js'
 import { FakePage, FakeStorage, listenTo, of } from './fake-server.js'
 import { until } from '../until.js'
 
@@ -296,8 +297,8 @@ t.test('A restart of the only node does not end a client with a token: it waits 
     const create = async (app: FastifyInstance) => (await app.inject({ method: 'POST', url: '/api/rooms', headers: { authorization: 'Bearer key' }, payload: { roomId: 'r' } })).json().data
     const first = await build(t, { env })
     const { tokens } = await create(first.app)
-    await first.app.listen({ port: 0, host: '127.0.0.1' })
-    const { port } = first.app.server.address() as { port: number }
+    const port = await freePort()
+    await first.app.listen({ port, host: '127.0.0.1' })
     const shop = enter(t, { url: `ws://127.0.0.1:${port}`, role: 'device1', token: tokens.device1, WebSocket: WebSocketOrNone })
     const received = listenTo(shop)
     await until('the shop joined', () => shop.status === 'online')

@@ -13,7 +13,7 @@ import { openPage } from '../chromium.js'
 import { without } from '../installed.js'
 import { Peer } from '../peer.js'
 import { plainNode } from '../plain-node.js'
-import { freePort } from '../redis.js'
+import { freePort } from '../free-port.js'
 import { until } from '../until.js'
 import type { Page } from './page.js'
 

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { ROOT } from '../../src/root.js'
 import { Peer } from '../peer.js'
-import { freePort } from '../redis.js'
+import { freePort } from '../free-port.js'
 import { startProcess, type ServerProcess } from '../server-process.js'
 import { until } from '../until.js'
 

@@ -10,7 +10,7 @@ import { ROOT } from '../../src/root.js'
 import { listen } from '../build.js'
 import { makeCertificates, withoutOpenssl, type Certificates } from '../certificates.js'
 import { without } from '../installed.js'
-import { freePort } from '../redis.js'
+import { freePort } from '../free-port.js'
 import { until } from '../until.js'
 import { senders, settingsOf } from './senders.js'
 

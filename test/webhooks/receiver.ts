@@ -27,7 +27,7 @@ export interface WebhookReceiver {
   readonly types: () => string[]
 }
 
-export async function startReceiver (t: Test, { secret = SECRET, port = 0 } = {}): Promise<WebhookReceiver> {
+export async function startReceiver (t: Test, { secret = SECRET } = {}): Promise<WebhookReceiver> {
   const webhook = new Webhook(secret)
   const received: Received[] = []
   const replies: Reply[] = []
@@ -52,7 +52,7 @@ export async function startReceiver (t: Test, { secret = SECRET, port = 0 } = {}
       else reply(response, received.at(-1)!, request)
     })
   })
-  server.listen(port, '127.0.0.1')
+  server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const close = async () => {
     if (!server.listening) return
@@ -61,6 +61,6 @@ export async function startReceiver (t: Test, { secret = SECRET, port = 0 } = {}
     await once(server, 'close')
   }
   t.teardown(close)
-  const { port: actual } = server.address() as AddressInfo
-  return { url: `http://127.0.0.1:${actual}/hook`, port: actual, received, refused: () => refused, replies, close, types: () => received.map(({ type, data }) => `${data.roomId} ${type}`) }
+  const { port } = server.address() as AddressInfo
+  return { url: `http://127.0.0.1:${port}/hook`, port, received, refused: () => refused, replies, close, types: () => received.map(({ type, data }) => `${data.roomId} ${type}`) }
 }

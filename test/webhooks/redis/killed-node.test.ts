@@ -1,7 +1,8 @@
 // A node that is killed while it changes rooms and delivers webhooks: another one delivers all of them, in order.
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { freePort, startRedis, withoutRedis } from '../../redis.js'
+import { freePort } from '../../free-port.js'
+import { startRedis, withoutRedis } from '../../redis.js'
 import { startProcess } from '../../server-process.js'
 import { until } from '../../until.js'
 import { SECRET, startReceiver } from '../receiver.js'
