@@ -9,7 +9,7 @@ export interface Answers {
   readonly answered: number
   /** Longest wait of a publisher for an answer, ms. */
   readonly slowest: number
-  /** Acknowledgements during the span. */
+  /** Events that were sent and acknowledged during the span. An earlier event may have been appended before it, however late a busy machine reads the answer. */
   readonly acknowledged: number
   /** Time after the span until the last affected publisher had its next acknowledgement, ms. */
   readonly backAfter: number
@@ -36,8 +36,8 @@ export function answersBetween (lines: readonly Line[], from: number, to: number
       if (waiting.delete(`${line.by} ${line.id}`)) {
         answered++
         slowest = Math.max(slowest, Math.min(line.at, to) - since!)
+        if (line.what === 'acked' && line.at <= to) acknowledged++
       }
-      if (line.what === 'acked' && line.at >= from && line.at <= to) acknowledged++
       if (line.what === 'acked' && line.at > to && !back.has(line.by)) back.set(line.by, line.at - to)
     } else if (line.what === 'closed') {
       // The socket is closed, so the pending events get no answer on it.

@@ -93,6 +93,7 @@ t.test('Answers to publishers during a fault are counted and timed', async (t) =
   const journal = lines(sent('1'), acked('1', 1), sent('2'), sent('3'), refused, sent('2'), acked('3', 2), acked('2', 3), sent('4'))
   t.strictSame(answersBetween(journal, 2, 5), { answered: 3, slowest: 2, acknowledged: 0, backAfter: 1 })
   t.strictSame(answersBetween(journal, 0, 3), { answered: 3, slowest: 1, acknowledged: 1, backAfter: 3 })
+  t.equal(answersBetween(journal, 1, 3).acknowledged, 0, 'the event was sent before')
   t.strictSame(answersBetween(journal, 8, 20), { answered: 0, slowest: 12, acknowledged: 0, backAfter: Infinity }, 'the event was never answered')
   t.strictSame(answersBetween([...journal, { at: 9, what: 'closed', by: 'phone r', room, code: 1006 }], 8, 20).slowest, 0, 'the socket was closed')
 })
