@@ -1,20 +1,17 @@
-// One process of tests: a process group of its own, whose TAP is read as it comes, and of which nothing is left when it ends.
+// One process of tests, whose TAP is read as it comes, and of which nothing is left when it ends.
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { Parser } from 'tap-parser'
 import { compiledPath, ROOT } from './compile.mjs'
+import { endAll, JOB } from './leftovers.mjs'
 import { SILENCE_TIMEOUT_MS } from './settings.mjs'
 
-const groups = new Set()
+/** Processes that run, by the mark of their jobs. */
+const running = new Map()
+let jobs = 0
 // The runner's own end, but by SIGKILL; after that the processes end themselves (run-files.mjs).
-process.on('exit', () => groups.forEach(killGroup))
+process.on('exit', () => running.forEach(endAll))
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1))
-
-function killGroup (pid) {
-  try {
-    process.kill(-pid, 'SIGKILL')
-  } catch { /* nothing is left of it */ }
-}
 
 /**
  * Runs the files of a job in one process.
@@ -27,25 +24,26 @@ function killGroup (pid) {
 export async function runJob (job, { coverageFolder, onPass = () => {}, onFailure }) {
   const count = new Count(job.files, { onPass, onFailure })
   const begin = performance.now()
+  const mark = `${process.pid}.${++jobs}`
   const child = spawn(process.execPath, ['--enable-source-maps', join(import.meta.dirname, 'run-files.mjs'), job.name, ...job.files.map(compiledPath)], {
     cwd: ROOT,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    env: { ...process.env, ...(coverageFolder && { COVERAGE_FOLDER: coverageFolder }) }
+    env: { ...process.env, [JOB]: mark, ...(coverageFolder && { COVERAGE_FOLDER: coverageFolder }) }
   })
-  groups.add(child.pid)
+  running.set(mark, child.pid)
   const silence = setTimeout(() => {
     count.fail('silent for too long')
-    killGroup(child.pid)
+    endAll(child.pid, mark)
   }, SILENCE_TIMEOUT_MS)
   child.stdout.on('data', () => silence.refresh())
   child.stderr.on('data', (text) => { count.output += text })
   child.stdout.pipe(count.parser)
   // On exit and not on close: a process that it left behind would hold its output open.
-  child.once('exit', () => killGroup(child.pid))
+  child.once('exit', () => endAll(child.pid, mark))
   const [code, signal] = await new Promise((resolve) => child.once('close', (...how) => resolve(how)))
   clearTimeout(silence)
-  groups.delete(child.pid)
+  running.delete(mark)
   if (count.failed === 0 && (code !== 0 || !count.parser.ok)) count.fail(signal ? `ended by ${signal}` : `ended with exit code ${code}`)
   return Object.assign(count, { seconds: (performance.now() - begin) / 1000 })
 }

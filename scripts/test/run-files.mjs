@@ -2,6 +2,7 @@
 // Arguments: the job's name, then the compiled files. With COVERAGE_FOLDER set it leaves there what it has covered.
 import { once } from 'node:events'
 import { pathToFileURL } from 'node:url'
+import { endAll, JOB } from './leftovers.mjs'
 import { FILE_TIMEOUT_MS } from './settings.mjs'
 
 const [name, ...files] = process.argv.slice(2)
@@ -9,7 +10,7 @@ const [name, ...files] = process.argv.slice(2)
 process.argv.splice(1, process.argv.length, name)
 
 // Started by the runner, with which this process and its children end.
-process.once('disconnect', () => process.kill(-process.pid, 'SIGKILL'))
+process.once('disconnect', () => endAll(process.pid, process.env[JOB]))
 process.channel?.unref()
 
 if (process.env.COVERAGE_FOLDER) {

@@ -24,18 +24,25 @@ t.test('outer', async (t) => {
   await t.test('inner', async (t) => { t.equal(1, 2, 'is two') })
   console.log('a word on the way')
 })`
-/** Starts a process that would outlive the test, writes its id to a file, and is killed. */
+/** Starts two processes that would outlive the test, one of them in a process group of its own, writes their ids to a file, and is killed. */
 const KILLED = `import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import t from 'tap'
 t.test('outer', async (t) => {
   t.pass('one')
-  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1_000)'], { stdio: 'inherit' })
-  writeFileSync(import.meta.dirname + '/child', String(child.pid))
+  const children = [false, true].map((detached) => spawn(process.execPath, ['-e', 'setInterval(() => {}, 1_000)'], { stdio: 'inherit', detached }))
+  writeFileSync(import.meta.dirname + '/children', children.map(({ pid }) => pid).join())
   setTimeout(() => process.kill(process.pid, 'SIGKILL'), 50)
   await new Promise((resolve) => setTimeout(resolve, 60_000))
 })`
 
+/** Those of its processes that must be gone: without /proc the one in a group of its own is not found. */
+const childrenIn = (folder: string): number[] => {
+  try {
+    const children = readFileSync(join(folder, 'children'), 'utf8').split(',').map(Number)
+    return existsSync('/proc/self/environ') ? children : children.slice(0, 1)
+  } catch { return [] }
+}
 const isAlive = (pid: number): boolean => {
   try {
     return process.kill(pid, 0)
@@ -80,8 +87,9 @@ t.test('a killed process or a file that does not load is a failure, and its chil
     t.match(failures, { length: 1, 0: { file: new RegExp(file) } })
     t.match(failures[0]!.names.at(-1), name)
   }
-  const pid = Number(readFileSync(join(folder, 'child'), 'utf8'))
-  await until('the child process is gone', () => !isAlive(pid))
+  const children = childrenIn(folder)
+  t.ok(children.length > 0)
+  await until('the child processes are gone', () => !children.some(isAlive))
 })
 
 t.test('the processes end when the runner is killed', async (t) => {
@@ -89,9 +97,9 @@ t.test('the processes end when the runner is killed', async (t) => {
   const runner = spawn(process.execPath, ['--input-type=module', '-e', `
     import { runJob } from ${JSON.stringify(join(ROOT, 'scripts/test/process.mjs'))}
     await runJob({ name: 'job', files: [${JSON.stringify(join(folder, 'long.test.js'))}] }, { onFailure: () => {} })`], { stdio: 'ignore' })
-  const child = () => { try { return Number(readFileSync(join(folder, 'child'), 'utf8')) } catch { return 0 } }
-  await until('the test has started its child process', () => child() > 0)
+  await until('the test has started its child processes', () => childrenIn(folder).length > 0)
   runner.kill('SIGKILL')
   await once(runner, 'exit')
-  await until('the child process is gone', () => !isAlive(child()))
+  const children = childrenIn(folder)
+  await until('the child processes are gone', () => !children.some(isAlive))
 })
